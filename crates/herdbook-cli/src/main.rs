@@ -1,0 +1,2 @@
+//! The `herdbook` command line.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Bars, resampling, features, the simulated account, performance metrics

@@ -1,0 +1,1 @@
+//! Proximal policy optimization: environment trait, rollout, update, model file

@@ -1,0 +1,1 @@
+//! The records of runs, models and events in the database schema of MLflow

@@ -1,0 +1,1 @@
+//! Use cases that join market, trainer and records: train, enhance, evaluate, report
