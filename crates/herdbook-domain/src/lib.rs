@@ -3,6 +3,42 @@
 //! A request and the facts go in, a plan (the exact changes) or a refusal comes out. This crate does no IO and
 //! knows nothing of databases, HTTP or the command line.
 
+mod closed_set;
+mod event;
+mod honesty;
+mod kind;
+mod lineage;
+mod metric;
+mod name;
+mod parent;
+mod promotion;
+mod registration;
+mod stage;
+pub mod tags;
 mod timeframe;
+mod timestamp;
 
-pub use timeframe::{Timeframe, UnknownTimeframe};
+pub use closed_set::UnknownWord;
+pub use event::{ActContext, Channel, Event, EventDraft, EventKind, GENESIS_HASH, hex_sha256};
+pub use honesty::{Honesty, Window, Windows, judge, window_params};
+pub use kind::{Enhancement, ModelType, RunStatus, VersionType};
+pub use lineage::{LineageTree, Pedigree, lineage_trees};
+pub use metric::{Direction, IMPROVEMENT_METRICS, Improvement, improvements};
+pub use name::{
+    Actor, ExperimentName, InvalidName, MetricName, ModelName, Reason, RunId, Symbol, VersionKey,
+    VersionNumber,
+};
+pub use parent::{
+    Attempt, Departure, InvalidParentSelector, ParentSelector, attempts_for_best,
+    attempts_for_latest, base_model_fallback,
+};
+pub use promotion::{
+    AliasChange, Cause, ExpectedChampion, PromotionFacts, PromotionPlan, PromotionRequest, Refusal,
+    StageChange, VersionFacts, plan_promotion,
+};
+pub use registration::{
+    EnhancedFrom, Origin, Registration, RegistrationFacts, RegistrationPlan, plan_registration,
+};
+pub use stage::{Stage, Transition};
+pub use timeframe::Timeframe;
+pub use timestamp::{InvalidTimestamp, Timestamp};

@@ -1,110 +1,44 @@
 //! Timeframes: how long one bar is, and how that is spelled.
 
-use std::fmt;
-use std::str::FromStr;
+use crate::closed_set::closed_set;
 
-use serde::{Deserialize, Serialize};
-
-/// Length of one bar.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "&'static str")]
-pub enum Timeframe {
-    /// `1M`: one minute, never a month.
-    Minute1,
-    /// `5M`
-    Minute5,
-    /// `15M`
-    Minute15,
-    /// `30M`
-    Minute30,
-    /// `1H`
-    Hour1,
-    /// `4H`
-    Hour4,
-    /// `D`
-    Day1,
-}
-
-/// Spelling everywhere, and length in seconds, shortest first.
-const TABLE: [(Timeframe, &str, u32); 7] = [
-    (Timeframe::Minute1, "1M", 60),
-    (Timeframe::Minute5, "5M", 300),
-    (Timeframe::Minute15, "15M", 900),
-    (Timeframe::Minute30, "30M", 1_800),
-    (Timeframe::Hour1, "1H", 3_600),
-    (Timeframe::Hour4, "4H", 14_400),
-    (Timeframe::Day1, "D", 86_400),
-];
-
-/// A text that names no timeframe.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown timeframe `{text}`: valid are {}", Timeframe::names().join(", "))]
-pub struct UnknownTimeframe {
-    text: String,
+closed_set! {
+    /// Length of one bar, shortest first.
+    Timeframe, "timeframe" {
+        /// One minute, never a month.
+        Minute1 = "1M",
+        /// Five minutes.
+        Minute5 = "5M",
+        /// Fifteen minutes.
+        Minute15 = "15M",
+        /// Thirty minutes.
+        Minute30 = "30M",
+        /// One hour.
+        Hour1 = "1H",
+        /// Four hours.
+        Hour4 = "4H",
+        /// One day or trading session.
+        Day1 = "D",
+    }
 }
 
 impl Timeframe {
-    /// All timeframes, shortest first.
-    pub const ALL: [Self; 7] = [
-        Self::Minute1,
-        Self::Minute5,
-        Self::Minute15,
-        Self::Minute30,
-        Self::Hour1,
-        Self::Hour4,
-        Self::Day1,
-    ];
-
-    /// The spelling, such as `1H`.
-    pub const fn as_str(self) -> &'static str {
-        TABLE[self as usize].1
-    }
-
     /// Length of one bar in seconds.
     pub const fn seconds(self) -> u32 {
-        TABLE[self as usize].2
+        match self {
+            Self::Minute1 => 60,
+            Self::Minute5 => 300,
+            Self::Minute15 => 900,
+            Self::Minute30 => 1_800,
+            Self::Hour1 => 3_600,
+            Self::Hour4 => 14_400,
+            Self::Day1 => 86_400,
+        }
     }
 
     /// Length of one bar in milliseconds.
     pub const fn millis(self) -> i64 {
         self.seconds() as i64 * 1_000
-    }
-
-    /// The spellings, shortest timeframe first.
-    pub fn names() -> [&'static str; 7] {
-        TABLE.map(|(_, name, _)| name)
-    }
-}
-
-impl FromStr for Timeframe {
-    type Err = UnknownTimeframe;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        TABLE
-            .iter()
-            .find(|(_, name, _)| *name == text)
-            .map(|(timeframe, ..)| *timeframe)
-            .ok_or_else(|| UnknownTimeframe { text: text.to_owned() })
-    }
-}
-
-impl TryFrom<String> for Timeframe {
-    type Error = UnknownTimeframe;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<Timeframe> for &'static str {
-    fn from(timeframe: Timeframe) -> Self {
-        timeframe.as_str()
-    }
-}
-
-impl fmt::Display for Timeframe {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
     }
 }
 
@@ -113,12 +47,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn table_is_in_the_order_of_the_enum() {
-        for (idx, (timeframe, name, _)) in TABLE.iter().enumerate() {
-            assert_eq!(*timeframe as usize, idx);
-            assert_eq!(Timeframe::ALL[idx], *timeframe);
-            assert_eq!(name.parse(), Ok(*timeframe));
+    fn every_spelling_parses_back() {
+        for timeframe in Timeframe::ALL {
+            assert_eq!(timeframe.as_str().parse(), Ok(*timeframe));
         }
+    }
+
+    #[test]
+    fn timeframes_are_ordered_by_length() {
+        assert!(Timeframe::ALL.is_sorted_by_key(|timeframe| timeframe.seconds()));
     }
 
     #[test]

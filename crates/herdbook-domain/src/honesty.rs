@@ -1,0 +1,220 @@
+//! The honesty rule (spec §8): a model is judged only on bars that neither it nor any ancestor was trained on.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::closed_set::closed_set;
+use crate::{Symbol, Timeframe, Timestamp};
+
+closed_set! {
+    /// Whether a model's test window is free of bars that it or an ancestor has seen.
+    Honesty, "honesty state" {
+        /// No bar of the test window was seen.
+        Clean = "clean",
+        /// At least one bar of the test window was seen: its test results mean nothing.
+        Contaminated = "contaminated",
+        /// The windows of the model or of an ancestor are not recorded.
+        Unknown = "unknown",
+    }
+}
+
+/// A stretch of time, half-open: the bars whose open time is at or after `start` and before `end`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Window {
+    /// Open time of the first bar.
+    pub start: Timestamp,
+    /// The first moment after the window.
+    pub end: Timestamp,
+}
+
+impl Window {
+    fn overlaps(self, other: Self) -> bool {
+        self.start < other.end && other.start < self.end
+    }
+
+    fn extended(self, millis: i64) -> Self {
+        Self {
+            start: self.start,
+            end: Timestamp::from_millis(self.end.millis() + millis),
+        }
+    }
+}
+
+/// The bars a model was trained, validated and tested on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Windows {
+    /// The instrument.
+    pub symbol: Symbol,
+    /// Length of one bar.
+    pub timeframe: Timeframe,
+    /// Bars learned from.
+    pub train: Window,
+    /// Bars by which the best checkpoint is chosen.
+    pub validation: Window,
+    /// Bars the result is reported on.
+    pub test: Window,
+}
+
+impl Windows {
+    /// The params a run records of its windows (see [`window_params`]).
+    pub fn to_params(&self) -> Vec<(&'static str, String)> {
+        let edges = [
+            self.train.start,
+            self.train.end,
+            self.validation.start,
+            self.validation.end,
+            self.test.start,
+            self.test.end,
+        ];
+        let mut params = vec![(window_params::SYMBOL, self.symbol.to_string())];
+        params.extend(
+            window_params::EDGES
+                .into_iter()
+                .zip(edges.map(|edge| edge.to_string())),
+        );
+        params
+    }
+
+    /// The windows that a run of a timeframe recorded, if it recorded them all.
+    pub fn from_params(timeframe: Timeframe, params: &BTreeMap<String, String>) -> Option<Self> {
+        let symbol = Symbol::parse(params.get(window_params::SYMBOL)?).ok()?;
+        let mut edges = window_params::EDGES
+            .iter()
+            .map(|key| Timestamp::parse(params.get(*key)?).ok());
+        let mut window = || {
+            Some(Window {
+                start: edges.next()??,
+                end: edges.next()??,
+            })
+        };
+        Some(Self {
+            symbol,
+            timeframe,
+            train: window()?,
+            validation: window()?,
+            test: window()?,
+        })
+    }
+
+    /// What was seen: the training and validation windows, each with one bar more.
+    fn seen(&self) -> [Window; 2] {
+        [self.train, self.validation].map(|window| window.extended(self.timeframe.millis()))
+    }
+}
+
+/// Keys of the params by which a run records what it was trained, validated and tested on.
+pub mod window_params {
+    /// The instrument.
+    pub const SYMBOL: &str = "data.symbol";
+    /// Hex SHA-256 over the bars as used.
+    pub const BARS_SHA256: &str = "data.sha256";
+    /// Start and end of the training, validation and test windows, ISO 8601, half-open.
+    pub const EDGES: [&str; 6] = [
+        "data.train_start",
+        "data.train_end",
+        "data.validation_start",
+        "data.validation_end",
+        "data.test_start",
+        "data.test_end",
+    ];
+}
+
+/// Judges a model by its own windows and those of its ancestors, where `None` stands for one without records.
+pub fn judge(model: &Windows, ancestors: &[Option<Windows>]) -> Honesty {
+    let touched = |seen_by: &Windows| {
+        seen_by.symbol == model.symbol
+            && seen_by.seen().iter().any(|seen| seen.overlaps(model.test))
+    };
+    if touched(model) || ancestors.iter().flatten().any(touched) {
+        Honesty::Contaminated
+    } else if ancestors.iter().any(Option::is_none) {
+        Honesty::Unknown
+    } else {
+        Honesty::Clean
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window(start: i64, end: i64) -> Window {
+        let at = |bar: i64| Timestamp::from_millis(bar * Timeframe::Hour1.millis());
+        Window {
+            start: at(start),
+            end: at(end),
+        }
+    }
+
+    /// Windows in bars: train, one purged bar, validation, one purged bar, test.
+    fn split(symbol: &str, from: i64, validation: i64, test: i64, end: i64) -> Windows {
+        Windows {
+            symbol: Symbol::parse(symbol).unwrap(),
+            timeframe: Timeframe::Hour1,
+            train: window(from, validation - 1),
+            validation: window(validation, test - 1),
+            test: window(test, end),
+        }
+    }
+
+    #[test]
+    fn windows_read_back_from_their_params() {
+        let windows = split("EURUSD", 0, 64, 80, 100);
+        let mut params: BTreeMap<String, String> = windows
+            .to_params()
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect();
+        assert_eq!(
+            Windows::from_params(Timeframe::Hour1, &params),
+            Some(windows)
+        );
+        params.remove("data.test_end");
+        assert_eq!(Windows::from_params(Timeframe::Hour1, &params), None);
+    }
+
+    #[test]
+    fn child_on_the_same_split_is_clean() {
+        let parent = split("EURUSD", 0, 64, 80, 100);
+        assert_eq!(judge(&parent.clone(), &[Some(parent)]), Honesty::Clean);
+    }
+
+    #[test]
+    fn child_tested_on_bars_of_the_parents_training_is_contaminated() {
+        let parent = split("EURUSD", 0, 64, 80, 100);
+        let child = split("EURUSD", 0, 30, 50, 100);
+        assert_eq!(judge(&child, &[Some(parent)]), Honesty::Contaminated);
+    }
+
+    #[test]
+    fn window_that_follows_without_a_bar_between_is_contaminated() {
+        let parent = split("EURUSD", 0, 64, 80, 100);
+        let mut child = parent.clone();
+        child.test = window(79, 100);
+        assert_eq!(judge(&child, &[Some(parent)]), Honesty::Contaminated);
+    }
+
+    #[test]
+    fn bars_of_another_symbol_do_not_contaminate() {
+        let parent = split("IBM", 0, 90, 95, 100);
+        let child = split("EURUSD", 0, 30, 50, 100);
+        assert_eq!(judge(&child, &[Some(parent)]), Honesty::Clean);
+    }
+
+    #[test]
+    fn grandparent_without_records_leaves_the_state_unknown() {
+        let parent = split("EURUSD", 0, 64, 80, 100);
+        assert_eq!(
+            judge(&parent.clone(), &[Some(parent), None]),
+            Honesty::Unknown
+        );
+    }
+
+    #[test]
+    fn known_contamination_weighs_more_than_a_missing_record() {
+        let parent = split("EURUSD", 0, 64, 80, 100);
+        let child = split("EURUSD", 0, 30, 50, 100);
+        assert_eq!(judge(&child, &[None, Some(parent)]), Honesty::Contaminated);
+    }
+}

@@ -1,0 +1,140 @@
+//! Metric names of spec §7, which way is better, and the improvement of a child over its parent.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// Which way a metric is better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// More is better.
+    HigherIsBetter,
+    /// Less is better.
+    LowerIsBetter,
+}
+
+/// Last parts of the names of metrics of which less is better (finance/metrics.md §2).
+const LOWER_IS_BETTER: [&str; 7] = [
+    "volatility",
+    "downside_deviation",
+    "max_drawdown",
+    "max_drawdown_duration",
+    "value_at_risk",
+    "conditional_value_at_risk",
+    "turnover",
+];
+
+impl Direction {
+    /// Which way the metric of this name is better: by the part after the last `/`.
+    pub fn of(metric: &str) -> Self {
+        let name = metric.rsplit('/').next().unwrap_or(metric);
+        if LOWER_IS_BETTER.contains(&name) || name.starts_with("std_") {
+            Self::LowerIsBetter
+        } else {
+            Self::HigherIsBetter
+        }
+    }
+}
+
+/// Metrics whose improvement is always computed when child and parent have them.
+pub const IMPROVEMENT_METRICS: [&str; 10] = [
+    "final/mean_reward",
+    "final/mean_return",
+    "final/std_reward",
+    "evaluation/mean_reward",
+    "portfolio/total_return",
+    "portfolio/sharpe_ratio",
+    "portfolio/sortino_ratio",
+    "portfolio/max_drawdown",
+    "portfolio/win_rate",
+    "portfolio/profit_factor",
+];
+
+/// How a child's metric stands beside its parent's.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Improvement {
+    /// The parent's value.
+    pub parent: f64,
+    /// The child's value.
+    pub child: f64,
+    /// 100 · (child − parent) / |parent|; `None` from a parent of 0.
+    pub percent: Option<f64>,
+    /// Whether the child is better; `None` when both are equal.
+    pub better: Option<bool>,
+}
+
+impl Improvement {
+    /// Compares two finite values of one metric.
+    pub fn of(metric: &str, parent: f64, child: f64) -> Self {
+        let percent = 100.0 * (child - parent) / parent.abs();
+        let better = match Direction::of(metric) {
+            Direction::HigherIsBetter => child > parent,
+            Direction::LowerIsBetter => child < parent,
+        };
+        Self {
+            parent,
+            child,
+            percent: percent.is_finite().then_some(percent),
+            better: (child.partial_cmp(&parent) != Some(Ordering::Equal)).then_some(better),
+        }
+    }
+
+    /// `+15.72%`, or `from 0` where no percentage exists.
+    pub fn percent_text(&self) -> String {
+        match self.percent {
+            Some(percent) => format!("{percent:+.2}%"),
+            None => "from 0".to_owned(),
+        }
+    }
+}
+
+/// The improvements of the metrics that both have, by metric name.
+pub fn improvements(
+    parent: &BTreeMap<String, f64>,
+    child: &BTreeMap<String, f64>,
+) -> BTreeMap<String, Improvement> {
+    IMPROVEMENT_METRICS
+        .iter()
+        .filter_map(|metric| {
+            let (parent, child) = (*parent.get(*metric)?, *child.get(*metric)?);
+            (parent.is_finite() && child.is_finite())
+                .then(|| ((*metric).to_owned(), Improvement::of(metric, parent, child)))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn improvement_is_relative_to_the_size_of_the_parent() {
+        let improvement = Improvement::of("final/mean_reward", -2.0, -1.0);
+        assert_eq!(improvement.percent, Some(50.0));
+        assert_eq!(improvement.better, Some(true));
+        assert_eq!(improvement.percent_text(), "+50.00%");
+    }
+
+    #[test]
+    fn less_drawdown_is_better() {
+        let improvement = Improvement::of("portfolio/max_drawdown", 0.2, 0.1);
+        assert_eq!(improvement.percent_text(), "-50.00%");
+        assert_eq!(improvement.better, Some(true));
+    }
+
+    #[test]
+    fn improvement_from_zero_has_no_percentage() {
+        let improvement = Improvement::of("portfolio/sharpe_ratio", 0.0, 1.0);
+        assert_eq!(improvement.percent, None);
+        assert_eq!(improvement.percent_text(), "from 0");
+    }
+
+    #[test]
+    fn only_metrics_of_both_are_compared() {
+        let parent = BTreeMap::from([("final/mean_reward".to_owned(), 1.0)]);
+        let child = BTreeMap::from([("portfolio/win_rate".to_owned(), 0.5)]);
+        assert!(improvements(&parent, &child).is_empty());
+    }
+}

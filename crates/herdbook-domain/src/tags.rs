@@ -1,0 +1,170 @@
+//! Tags of runs and model versions (spec §2): their keys, and the sets of changes a plan makes to them.
+
+use std::collections::BTreeMap;
+
+use crate::{RunId, Stage, Timestamp, Transition};
+
+/// Tag keys, on the run and on the model version alike unless said otherwise.
+pub mod key {
+    /// See [`Timeframe`](crate::Timeframe).
+    pub const TIMEFRAME: &str = "timeframe";
+    /// See [`ModelType`](crate::ModelType).
+    pub const MODEL_TYPE: &str = "model_type";
+    /// See [`VersionType`](crate::VersionType).
+    pub const VERSION_TYPE: &str = "version_type";
+    /// See [`Stage`](crate::Stage).
+    pub const PROMOTION_STAGE: &str = "promotion_stage";
+    /// See [`Enhancement`](crate::Enhancement); absent on a base model.
+    pub const ENHANCEMENT_TYPE: &str = "enhancement_type";
+    /// `runs:/<run id>/models/<timeframe>/model.zip` of the parent; absent on a base model.
+    pub const BASE_MODEL_PATH: &str = "base_model_path";
+    /// The parent's run id; absent on a base model.
+    pub const BASE_MODEL_RUN_ID: &str = "base_model_run_id";
+    /// See [`Honesty`](crate::Honesty).
+    pub const HONESTY: &str = "honesty";
+    /// How improvements were computed; on the run.
+    pub const IMPROVEMENT_BASIS: &str = "improvement_basis";
+    /// When the enhancement finished; on the version.
+    pub const ENHANCEMENT_TIMESTAMP: &str = "enhancement_timestamp";
+    /// Training steps behind the parent; on the version of an enhanced model.
+    pub const PREVIOUS_TIMESTEPS: &str = "previous_timesteps";
+    /// Training steps behind the model; on the version.
+    pub const TOTAL_TIMESTEPS: &str = "total_timesteps";
+    /// When the stage last changed; on the version.
+    pub const LAST_PROMOTED_AT: &str = "last_promoted_at";
+    /// Reason of the newest requested change; on the version.
+    pub const PROMOTION_REASON: &str = "promotion_reason";
+    /// Why the version lost standing; on the version, until its next promotion.
+    pub const DEMOTION_REASON: &str = "demotion_reason";
+    /// When the version lost standing; on the version, until its next promotion.
+    pub const DEMOTION_TIMESTAMP: &str = "demotion_timestamp";
+}
+
+/// Tags by key.
+pub type Tags = BTreeMap<String, String>;
+
+/// Changes to the tags of one run or version.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TagChanges {
+    /// Tags written, over what was there.
+    pub set: Tags,
+    /// Keys taken away, where they are there.
+    pub removed: Vec<&'static str>,
+}
+
+impl TagChanges {
+    pub(crate) fn set(&mut self, key: &str, value: impl Into<String>) {
+        self.set.insert(key.to_owned(), value.into());
+    }
+
+    pub(crate) fn set_or_remove(&mut self, key: &'static str, value: Option<String>) {
+        match value {
+            Some(value) => self.set(key, value),
+            None => self.removed.push(key),
+        }
+    }
+
+    /// The same tags after the changes.
+    pub fn apply(&self, tags: &mut Tags) {
+        for key in &self.removed {
+            tags.remove(*key);
+        }
+        tags.extend(self.set.clone());
+    }
+}
+
+/// The key under which a change of stage at `at` is kept: `promotion_<YYYYMMDD_HHMM>`, and from the second
+/// change within one minute on with `_2`, `_3` … behind it.
+pub fn promotion_key<'a>(at: Timestamp, taken: impl IntoIterator<Item = &'a str>) -> String {
+    let first = format!("promotion_{}", at.tag());
+    let suffix = taken
+        .into_iter()
+        .filter_map(|key| match key.strip_prefix(first.as_str())? {
+            "" => Some(1),
+            rest => rest.strip_prefix('_')?.parse::<u32>().ok(),
+        })
+        .max();
+    match suffix {
+        None => first,
+        Some(last) => format!("{first}_{}", last + 1),
+    }
+}
+
+/// What the model version's tags say after one change of stage.
+pub(crate) fn stage_tags(
+    transition: Transition,
+    at: Timestamp,
+    taken: &[String],
+    promotion_reason: PromotionReason,
+    demotion_reason: Option<String>,
+) -> TagChanges {
+    let mut tags = TagChanges::default();
+    tags.set(key::PROMOTION_STAGE, transition.to().as_str());
+    tags.set(
+        &promotion_key(at, taken.iter().map(String::as_str)),
+        transition.to_string(),
+    );
+    tags.set(key::LAST_PROMOTED_AT, at.tag());
+    match promotion_reason {
+        PromotionReason::Kept => {}
+        PromotionReason::Replaced(reason) => tags.set_or_remove(key::PROMOTION_REASON, reason),
+    }
+    let demotion = transition.is_demotion();
+    tags.set_or_remove(key::DEMOTION_REASON, demotion_reason.filter(|_| demotion));
+    tags.set_or_remove(key::DEMOTION_TIMESTAMP, demotion.then(|| at.tag()));
+    tags
+}
+
+/// What a change of stage does to `promotion_reason`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum PromotionReason {
+    /// Left as it is: nobody asked for this change by itself.
+    Kept,
+    /// Says why this change was asked for, or goes when that was not said.
+    Replaced(Option<String>),
+}
+
+/// The run's tags after its version's stage became `stage`.
+pub(crate) fn run_stage_tags(stage: Stage) -> TagChanges {
+    let mut tags = TagChanges::default();
+    tags.set(key::PROMOTION_STAGE, stage.as_str());
+    tags
+}
+
+/// The tags by which a run names its parent.
+pub(crate) fn parent_tags(parent: &RunId, timeframe: crate::Timeframe) -> [(String, String); 2] {
+    [
+        (
+            key::BASE_MODEL_PATH.to_owned(),
+            parent.model_path(timeframe),
+        ),
+        (key::BASE_MODEL_RUN_ID.to_owned(), parent.to_string()),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT: Timestamp = Timestamp::EXAMPLE;
+
+    #[test]
+    fn changes_within_one_minute_get_numbers() {
+        let mut taken: Vec<String> = Vec::new();
+        for expected in ["promotion_20250610_1417", "promotion_20250610_1417_2"] {
+            let key = promotion_key(AT, taken.iter().map(String::as_str));
+            assert_eq!(key, expected);
+            taken.push(key);
+        }
+    }
+
+    #[test]
+    fn numbers_of_changes_order_as_numbers() {
+        let taken = [
+            "promotion_20250610_1417_9",
+            "promotion_20250610_1417_10",
+            "promotion_reason",
+        ];
+        assert_eq!(promotion_key(AT, taken), "promotion_20250610_1417_11");
+    }
+}

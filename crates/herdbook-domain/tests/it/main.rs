@@ -1,0 +1,6 @@
+//! Properties of the rulebook as a whole.
+
+#![expect(clippy::unwrap_used, reason = "a broken test stops where it breaks")]
+
+mod register;
+mod rules;
