@@ -1,1 +1,35 @@
-//! The records of runs, models and events in the database schema of MLflow
+//! The records: runs, metrics, models and events in the database schema of MLflow 3.17.2, artifacts as files.
+//!
+//! What the rest of the system asks of the records are whole acts (`start_run`, `finish_and_register`,
+//! `promote` …); each is one transaction. Decisions are the rulebook's: an act collects the facts, asks
+//! `herdbook-domain` for a plan, and carries it out.
+
+mod artifact;
+mod error;
+mod event;
+mod experiment;
+mod lease;
+mod location;
+mod metric;
+mod pedigree;
+mod promotion;
+mod registration;
+mod row;
+mod run;
+mod schema;
+mod search;
+mod store;
+mod tag;
+mod version;
+
+pub use error::StoreError;
+pub use event::EventQuery;
+pub use lease::{LEASE_EXPIRY_MS, LEASE_REFRESH_MS, Lease, Liveness};
+pub use location::Location;
+pub use metric::Metric;
+pub use promotion::Promotion;
+pub use registration::{Finish, Registered};
+pub use run::{RunRecord, RunStart, UnfinishedEnd};
+pub use search::{Best, Candidates, Contaminated};
+pub use store::{Effect, Missing, OpenOptions, Opened, Store};
+pub use version::{VersionQuery, VersionRecord};

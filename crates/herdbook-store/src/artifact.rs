@@ -1,0 +1,114 @@
+//! Artifact files on local disk: whole and on the disk before anything in the records speaks of them.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use herdbook_domain::{RunId, hex_sha256};
+
+use crate::experiment::local_folder;
+use crate::{Store, StoreError, run};
+
+impl Store {
+    /// Stores a file among a run's artifacts and answers its lower-case hex SHA-256. When this returns, the
+    /// file is on the disk under its name, whole, and stays there after a power loss.
+    pub fn store_artifact(
+        &self,
+        run_id: &RunId,
+        artifact: &str,
+        bytes: &[u8],
+    ) -> Result<String, StoreError> {
+        let path = self.artifact_path(run_id, artifact)?;
+        write_durably(&path, bytes)?;
+        Ok(hex_sha256(bytes))
+    }
+
+    /// Reads a file among a run's artifacts.
+    pub fn read_artifact(&self, run_id: &RunId, artifact: &str) -> Result<Vec<u8>, StoreError> {
+        let path = self.artifact_path(run_id, artifact)?;
+        fs::read(&path).map_err(|source| StoreError::Artifact {
+            verb: "read",
+            path,
+            source,
+        })
+    }
+
+    /// Where a file among a run's artifacts lies.
+    pub fn artifact_path(&self, run_id: &RunId, artifact: &str) -> Result<PathBuf, StoreError> {
+        let uri = self.read(|conn| run::artifact_uri(conn, run_id))?;
+        let folder = local_folder(&uri).ok_or_else(|| StoreError::ForeignArtifacts {
+            name: run_id.to_string(),
+            location: uri.clone(),
+        })?;
+        Ok(folder.join(artifact))
+    }
+}
+
+fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let failed = |verb, path: &Path| {
+        let path = path.to_owned();
+        move |source| StoreError::Artifact { verb, path, source }
+    };
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    create_folder(folder).map_err(failed("create the folder", folder))?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = folder.join(format!(".{name}.{}.tmp", uuid::Uuid::new_v4().simple()));
+    let written = File::create(&temporary)
+        .and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync_all()
+        })
+        .and_then(|()| fs::rename(&temporary, path));
+    if let Err(source) = written {
+        // Best effort: the error that is reported is the first one.
+        let _ = fs::remove_file(&temporary);
+        return Err(failed("write", path)(source));
+    }
+    sync_folder(folder).map_err(failed("sync the folder", folder))
+}
+
+/// Makes a folder and its missing parents, each entry on the disk before the next.
+fn create_folder(folder: &Path) -> std::io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let Some(parent) = folder.parent() else {
+        return Ok(());
+    };
+    create_folder(parent)?;
+    match fs::create_dir(folder) {
+        // Another process may have been faster.
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => sync_folder(parent),
+    }
+}
+
+fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_is_written_whole_into_new_folders_and_nothing_else_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b/model.zip");
+        write_durably(&path, b"one").unwrap();
+        write_durably(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn failure_names_the_file_and_leaves_no_temporary_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.zip");
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("in the way"), "").unwrap();
+        let error = write_durably(&path, b"one").unwrap_err();
+        assert!(error.to_string().contains("model.zip"), "{error}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

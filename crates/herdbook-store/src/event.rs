@@ -1,0 +1,191 @@
+//! The event log: appended to inside the transaction of the act it tells of, and never changed.
+
+use herdbook_domain::{
+    Event, EventDraft, EventKind, GENESIS_HASH, ModelName, RunId, Stage, Timestamp, VersionKey,
+    VersionNumber,
+};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::StoreError;
+use crate::row::{checked, optional};
+use crate::store::{Act, Store};
+
+const COLUMNS: &str = "id, act_id, at_ms, actor, channel, kind, name, version, run_id, from_state, \
+                       to_state, reason, parent_run_id, details, previous_hash, hash";
+
+/// Which events to read. Without any field, all.
+#[derive(Debug, Clone, Default)]
+pub struct EventQuery {
+    /// Events of this registered model.
+    pub name: Option<ModelName>,
+    /// Events of this version of it.
+    pub version: Option<VersionNumber>,
+    /// Events of this run.
+    pub run_id: Option<RunId>,
+}
+
+impl Store {
+    /// The events that a query asks for, oldest first.
+    pub fn events(&self, query: &EventQuery) -> Result<Vec<Event>, StoreError> {
+        self.read(|conn| {
+            conn.prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM herdbook_events
+                 WHERE (?1 IS NULL OR name = ?1) AND (?2 IS NULL OR version = ?2)
+                   AND (?3 IS NULL OR run_id = ?3)
+                 ORDER BY id"
+            ))?
+            .query_and_then(
+                params![
+                    query.name.as_ref().map(ModelName::as_str),
+                    query.version.map(VersionNumber::get),
+                    query.run_id.as_ref().map(RunId::as_str),
+                ],
+                from_row,
+            )?
+            .collect()
+        })
+    }
+}
+
+/// Appends the events of an act, in order.
+pub(crate) fn append(
+    act: &Act<'_>,
+    at: Timestamp,
+    drafts: impl IntoIterator<Item = EventDraft>,
+) -> Result<Vec<Event>, StoreError> {
+    let (mut id, mut hash) = act
+        .tx
+        .query_row(
+            "SELECT id, hash FROM herdbook_events ORDER BY id DESC LIMIT 1",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()?
+        .unwrap_or((0_i64, GENESIS_HASH.to_owned()));
+    let mut events = Vec::new();
+    for draft in drafts {
+        id += 1;
+        let event = Event::seal(id, at, &act.context, draft, &hash);
+        hash.clone_from(&event.hash);
+        insert(act.tx, &event)?;
+        events.push(event);
+    }
+    Ok(events)
+}
+
+fn insert(conn: &Connection, event: &Event) -> Result<(), StoreError> {
+    let what = &event.what;
+    conn.prepare_cached(&format!(
+        "INSERT INTO herdbook_events ({COLUMNS})
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
+    ))?
+    .execute(params![
+        event.id,
+        event.act_id,
+        event.at.millis(),
+        event.actor,
+        event.channel.as_str(),
+        what.kind.as_str(),
+        what.name.as_ref().map(ModelName::as_str),
+        what.version.map(VersionNumber::get),
+        what.run_id.as_ref().map(RunId::as_str),
+        what.from,
+        what.to,
+        what.reason,
+        what.parent.as_ref().map(RunId::as_str),
+        what.details,
+        event.previous_hash,
+        event.hash,
+    ])?;
+    Ok(())
+}
+
+fn from_row(row: &Row<'_>) -> Result<Event, StoreError> {
+    let what = || format!("event {}", row.get::<_, i64>(0).unwrap_or_default());
+    let number = |column| -> Result<Option<VersionNumber>, StoreError> {
+        Ok(row
+            .get::<_, Option<i64>>(column)?
+            .and_then(VersionNumber::new))
+    };
+    Ok(Event {
+        id: row.get(0)?,
+        act_id: row.get(1)?,
+        at: Timestamp::from_millis(row.get(2)?),
+        actor: row.get(3)?,
+        channel: checked(row, 4, what)?,
+        what: EventDraft {
+            kind: checked(row, 5, what)?,
+            name: optional(row, 6, ModelName::parse, what)?,
+            version: number(7)?,
+            run_id: optional(row, 8, RunId::parse, what)?,
+            from: row.get(9)?,
+            to: row.get(10)?,
+            reason: row.get(11)?,
+            parent: optional(row, 12, RunId::parse, what)?,
+            details: row.get(13)?,
+        },
+        previous_hash: row.get(14)?,
+        hash: row.get(15)?,
+    })
+}
+
+/// When the last event of a model was, or the epoch.
+pub(crate) fn last_time(conn: &Connection, name: &ModelName) -> Result<Timestamp, StoreError> {
+    let millis: Option<i64> = conn
+        .prepare_cached("SELECT max(at_ms) FROM herdbook_events WHERE name = ?1")?
+        .query_row([name.as_str()], |row| row.get(0))?;
+    Ok(Timestamp::from_millis(millis.unwrap_or(0)))
+}
+
+/// The stage at the end of a version's history, if it has one.
+pub(crate) fn history_end(
+    conn: &Connection,
+    key: &VersionKey,
+) -> Result<Option<Stage>, StoreError> {
+    let stage: Option<String> = conn
+        .prepare_cached(
+            "SELECT to_state FROM herdbook_events
+             WHERE name = ?1 AND version = ?2 AND kind IN (?3, ?4, ?5)
+             ORDER BY id DESC LIMIT 1",
+        )?
+        .query_row(
+            params![
+                key.name.as_str(),
+                key.version.get(),
+                EventKind::Registered.as_str(),
+                EventKind::Adopted.as_str(),
+                EventKind::StageChanged.as_str(),
+            ],
+            |row| row.get(0),
+        )
+        .optional()?
+        .flatten();
+    Ok(stage.and_then(|stage| stage.parse().ok()))
+}
+
+/// The run a version was registered from, as its history tells it (MLflow forgets it when it deletes a version).
+pub(crate) fn registered_run(
+    conn: &Connection,
+    key: &VersionKey,
+) -> Result<Option<RunId>, StoreError> {
+    let run_id: Option<String> = conn
+        .prepare_cached(
+            "SELECT run_id FROM herdbook_events
+             WHERE name = ?1 AND version = ?2 AND run_id IS NOT NULL ORDER BY id DESC LIMIT 1",
+        )?
+        .query_row(params![key.name.as_str(), key.version.get()], |row| {
+            row.get(0)
+        })
+        .optional()?;
+    Ok(run_id.and_then(|run_id| RunId::parse(&run_id).ok()))
+}
+
+/// The highest version number that a model's history knows.
+pub(crate) fn highest_version(
+    conn: &Connection,
+    name: &ModelName,
+) -> Result<Option<i64>, StoreError> {
+    Ok(conn
+        .prepare_cached("SELECT max(version) FROM herdbook_events WHERE name = ?1")?
+        .query_row([name.as_str()], |row| row.get(0))?)
+}

@@ -1,0 +1,87 @@
+//! Experiments: found by name, or made.
+
+use std::path::PathBuf;
+
+use herdbook_domain::{ExperimentName, Timestamp};
+use rusqlite::{OptionalExtension, params};
+
+use crate::StoreError;
+use crate::store::Act;
+
+/// An experiment whose artifacts lie on this machine.
+pub(crate) struct Experiment {
+    pub(crate) id: i64,
+    pub(crate) artifacts: PathBuf,
+}
+
+/// The experiment of a name; it is made where there is none.
+pub(crate) fn find_or_create(
+    act: &Act<'_>,
+    name: &ExperimentName,
+    at: Timestamp,
+) -> Result<Experiment, StoreError> {
+    let found: Option<(i64, Option<String>, String)> = act
+        .tx
+        .query_row(
+            "SELECT experiment_id, artifact_location, lifecycle_stage FROM experiments
+             WHERE workspace = 'default' AND name = ?1",
+            [name.as_str()],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
+        .optional()?;
+    let Some((id, location, lifecycle)) = found else {
+        return create(act, name, at);
+    };
+    if lifecycle == "deleted" {
+        return Err(StoreError::DeletedExperiment {
+            name: name.to_string(),
+            id,
+        });
+    }
+    let location = location.unwrap_or_default();
+    let artifacts = local_folder(&location).ok_or_else(|| StoreError::ForeignArtifacts {
+        name: name.to_string(),
+        location: location.clone(),
+    })?;
+    Ok(Experiment { id, artifacts })
+}
+
+fn create(act: &Act<'_>, name: &ExperimentName, at: Timestamp) -> Result<Experiment, StoreError> {
+    let id: i64 = act.tx.query_row(
+        "SELECT coalesce(max(experiment_id), 0) + 1 FROM experiments",
+        [],
+        |row| row.get(0),
+    )?;
+    let artifacts = act.artifact_root.join(id.to_string());
+    act.tx.execute(
+        "INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage,
+            creation_time, last_update_time, workspace)
+         VALUES (?1, ?2, ?3, 'active', ?4, ?4, 'default')",
+        params![
+            id,
+            name.as_str(),
+            artifacts.display().to_string(),
+            at.millis()
+        ],
+    )?;
+    Ok(Experiment { id, artifacts })
+}
+
+/// The folder that an artifact location or URI names, if it is one of this machine.
+pub(crate) fn local_folder(location: &str) -> Option<PathBuf> {
+    let path = location.strip_prefix("file://").unwrap_or(location);
+    path.starts_with('/').then(|| PathBuf::from(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_absolute_paths_and_file_uris_are_local() {
+        assert_eq!(local_folder("/a/b"), Some(PathBuf::from("/a/b")));
+        assert_eq!(local_folder("file:///a/b"), Some(PathBuf::from("/a/b")));
+        assert_eq!(local_folder("mlflow-artifacts:/1"), None);
+        assert_eq!(local_folder("s3://bucket/a"), None);
+    }
+}

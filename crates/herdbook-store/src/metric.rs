@@ -1,0 +1,77 @@
+//! Metrics: every logged value, and the latest of each key, as MLflow keeps them.
+
+use std::collections::BTreeMap;
+
+use herdbook_domain::{RunId, Timestamp};
+use rusqlite::{Connection, params};
+
+use crate::StoreError;
+
+/// A number logged at a step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Metric {
+    /// Its name.
+    pub key: String,
+    /// Its value; NaN and infinities are kept as MLflow keeps them.
+    pub value: f64,
+    /// When it was logged.
+    pub at: Timestamp,
+    /// Training steps behind it.
+    pub step: i64,
+}
+
+/// Value and NaN flag in the database: NaN is 0 with the flag, infinities are the largest doubles
+/// (MLflow 3.17.2, `store/tracking/sqlalchemy_store.py`).
+fn stored(value: f64) -> (f64, bool) {
+    if value.is_nan() {
+        (0.0, true)
+    } else {
+        (value.clamp(f64::MIN, f64::MAX), false)
+    }
+}
+
+/// Whether a stored value was a finite number when it was logged.
+pub(crate) const FINITE: &str =
+    "(m.is_nan = 0 AND m.value < 1.7976931348623157e308 AND m.value > -1.7976931348623157e308)";
+
+pub(crate) fn log(conn: &Connection, run_id: &RunId, metrics: &[Metric]) -> Result<(), StoreError> {
+    let mut insert = conn.prepare_cached(
+        "INSERT INTO metrics (key, value, timestamp, run_uuid, step, is_nan)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+    )?;
+    // MLflow's order: by step, then time, then value.
+    let mut update = conn.prepare_cached(
+        "INSERT INTO latest_metrics (key, value, timestamp, step, is_nan, run_uuid)
+         VALUES (?1, ?2, ?3, ?5, ?6, ?4)
+         ON CONFLICT (key, run_uuid) DO UPDATE SET value = excluded.value,
+            timestamp = excluded.timestamp, step = excluded.step, is_nan = excluded.is_nan
+         WHERE (excluded.step, excluded.timestamp, excluded.value)
+             > (latest_metrics.step, latest_metrics.timestamp, latest_metrics.value)",
+    )?;
+    for metric in metrics {
+        let (value, is_nan) = stored(metric.value);
+        let row = params![
+            metric.key,
+            value,
+            metric.at.millis(),
+            run_id.as_str(),
+            metric.step,
+            is_nan
+        ];
+        insert.execute(row)?;
+        update.execute(row)?;
+    }
+    Ok(())
+}
+
+/// The last value of each metric of a run, those that are finite.
+pub(crate) fn latest_of_run(
+    conn: &Connection,
+    run_id: &str,
+) -> Result<BTreeMap<String, f64>, StoreError> {
+    let mut statement = conn.prepare_cached(&format!(
+        "SELECT m.key, m.value FROM latest_metrics m WHERE m.run_uuid = ?1 AND {FINITE}"
+    ))?;
+    let rows = statement.query_map([run_id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,160 @@
+//! Changes of stage: tags of version and run, MLflow's stage, the alias and the events, in one transaction.
+
+use herdbook_domain::tags::key;
+use herdbook_domain::{
+    AliasChange, Event, Honesty, ModelName, PromotionFacts, PromotionPlan, PromotionRequest, Stage,
+    StageChange, Timestamp, VersionFacts, VersionKey, VersionNumber, plan_promotion,
+};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::store::{Act, Effect};
+use crate::{Store, StoreError, event, tag, version};
+
+/// The alias that readers of the champion follow.
+const CHAMPION_ALIAS: &str = "champion";
+
+/// A promotion that was carried out, or would be.
+#[derive(Debug, Clone)]
+pub struct Promotion {
+    /// Its changes.
+    pub plan: PromotionPlan,
+    /// What the log says of it.
+    pub events: Vec<Event>,
+}
+
+impl Store {
+    /// Carries a change of stage out, the champion's displacement with it, or changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] where the rules stand against it; [`StoreError::NoSuchModel`],
+    /// [`StoreError::NoSuchVersion`], [`StoreError::DeletedVersion`].
+    pub fn promote(
+        &self,
+        request: &PromotionRequest,
+        effect: Effect,
+    ) -> Result<Promotion, StoreError> {
+        self.write_or_dry(effect, |act| {
+            let at = act.time_for(&request.key.name)?;
+            let plan = plan_promotion(request, &facts(act.tx, request)?, at)?;
+            for change in &plan.changes {
+                carry_out(act, change, at)?;
+            }
+            move_alias(act.tx, &request.key.name, plan.alias)?;
+            version::touch_model(act.tx, &request.key.name, at)?;
+            let drafts = plan.changes.iter().flat_map(|change| change.events.clone());
+            let events = event::append(act, at, drafts)?;
+            Ok(Promotion { plan, events })
+        })
+    }
+}
+
+fn facts(conn: &Connection, request: &PromotionRequest) -> Result<PromotionFacts, StoreError> {
+    let facts = version_facts(conn, &request.key)?;
+    if facts.deleted {
+        return Err(StoreError::DeletedVersion {
+            key: request.key.clone(),
+        });
+    }
+    let champion = match champion_of(conn, &request.key.name)? {
+        Some(version) => {
+            let key = VersionKey {
+                name: request.key.name.clone(),
+                version,
+            };
+            Some(version_facts(conn, &key)?)
+        }
+        None => None,
+    };
+    Ok(PromotionFacts {
+        version: facts,
+        champion,
+    })
+}
+
+fn version_facts(conn: &Connection, key: &VersionKey) -> Result<VersionFacts, StoreError> {
+    let record = version::load(conn, key)?;
+    let run_id = match record.run_id {
+        Some(run_id) => Some(run_id),
+        None => event::registered_run(conn, key)?,
+    };
+    Ok(VersionFacts {
+        key: key.clone(),
+        run_id,
+        stage_tag: record.tags.get(key::PROMOTION_STAGE).cloned(),
+        history_end: event::history_end(conn, key)?,
+        honesty: record
+            .tags
+            .get(key::HONESTY)
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(Honesty::Unknown),
+        promotion_keys: record
+            .tags
+            .into_keys()
+            .filter(|tag| tag.starts_with("promotion_"))
+            .collect(),
+        deleted: record.deleted,
+    })
+}
+
+/// The version that carries the champion tag, a deleted one too.
+pub(crate) fn champion_of(
+    conn: &Connection,
+    name: &ModelName,
+) -> Result<Option<VersionNumber>, StoreError> {
+    let version: Option<i64> = conn
+        .prepare_cached(
+            "SELECT version FROM model_version_tags
+             WHERE workspace = 'default' AND name = ?1 AND key = ?2 AND value = ?3",
+        )?
+        .query_row(
+            params![
+                name.as_str(),
+                key::PROMOTION_STAGE,
+                Stage::Champion.as_str()
+            ],
+            |row| row.get(0),
+        )
+        .optional()?;
+    Ok(version.and_then(VersionNumber::new))
+}
+
+fn carry_out(act: &Act<'_>, change: &StageChange, at: Timestamp) -> Result<(), StoreError> {
+    tag::change_on_version(act.tx, &change.key, &change.version_tags)?;
+    if let Some(run_id) = &change.run_id {
+        tag::change_on_run(act.tx, run_id, &change.run_tags)?;
+    }
+    act.tx.execute(
+        "UPDATE model_versions SET current_stage = ?1, last_updated_time = ?2
+         WHERE workspace = 'default' AND name = ?3 AND version = ?4
+           AND current_stage <> 'Deleted_Internal'",
+        params![
+            change.transition.to().mlflow_stage(),
+            at.millis(),
+            change.key.name.as_str(),
+            change.key.version.get()
+        ],
+    )?;
+    Ok(())
+}
+
+fn move_alias(conn: &Connection, name: &ModelName, change: AliasChange) -> Result<(), StoreError> {
+    match change {
+        AliasChange::Unchanged => {}
+        AliasChange::PointTo(version) => {
+            conn.execute(
+                "INSERT INTO registered_model_aliases (alias, version, name, workspace)
+                 VALUES (?1, ?2, ?3, 'default')
+                 ON CONFLICT (workspace, name, alias) DO UPDATE SET version = excluded.version",
+                params![CHAMPION_ALIAS, version.get(), name.as_str()],
+            )?;
+        }
+        AliasChange::Remove => {
+            conn.execute(
+                "DELETE FROM registered_model_aliases
+                 WHERE workspace = 'default' AND name = ?1 AND alias = ?2",
+                params![name.as_str(), CHAMPION_ALIAS],
+            )?;
+        }
+    }
+    Ok(())
+}

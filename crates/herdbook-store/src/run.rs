@@ -1,0 +1,315 @@
+//! Runs: started, fed with metrics, and ended; the end that registers a model is in `registration`.
+
+use std::collections::BTreeMap;
+
+use herdbook_domain::tags::Tags;
+use herdbook_domain::{
+    EventDraft, EventKind, ExperimentName, ModelName, Origin, Reason, RunId, RunStatus, Timestamp,
+};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::lease::{self, Lease, Liveness};
+use crate::metric::{self, Metric};
+use crate::store::{Act, now};
+use crate::{Store, StoreError, event, experiment, tag};
+
+/// A training about to begin.
+#[derive(Debug, Clone)]
+pub struct RunStart {
+    /// The experiment it belongs to; made where there is none.
+    pub experiment: ExperimentName,
+    /// The registered model it means to join.
+    pub model: ModelName,
+    /// How its model comes to be.
+    pub origin: Origin,
+    /// Fixed inputs, by key.
+    pub params: BTreeMap<String, String>,
+    /// Further tags.
+    pub tags: Tags,
+}
+
+/// How a training ends that registers nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnfinishedEnd {
+    /// By an error.
+    Failed,
+    /// By the user.
+    Killed,
+}
+
+impl UnfinishedEnd {
+    const fn status(self) -> RunStatus {
+        match self {
+            Self::Failed => RunStatus::Failed,
+            Self::Killed => RunStatus::Killed,
+        }
+    }
+}
+
+/// What the records say of one run.
+#[derive(Debug, Clone)]
+pub struct RunRecord {
+    /// Its identity.
+    pub run_id: RunId,
+    /// Its display name.
+    pub name: String,
+    /// The experiment's name.
+    pub experiment: String,
+    /// Its status.
+    pub status: RunStatus,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// Whether it was deleted through MLflow.
+    pub deleted: bool,
+    /// Its tags.
+    pub tags: Tags,
+    /// Its params.
+    pub params: BTreeMap<String, String>,
+    /// The last finite value of each metric.
+    pub metrics: BTreeMap<String, f64>,
+    /// Whether its process lives; `None` unless it is RUNNING with a lease.
+    pub liveness: Option<Liveness>,
+}
+
+impl Store {
+    /// Begins a run: RUNNING, with a lease of this process.
+    pub fn start_run(&self, start: &RunStart) -> Result<RunId, StoreError> {
+        self.write(|act| {
+            let at = act.time_for(&start.model)?;
+            let experiment = experiment::find_or_create(act, &start.experiment, at)?;
+            let id = uuid::Uuid::new_v4().simple().to_string();
+            let run_id = RunId::parse(&id).map_err(|error| StoreError::BrokenRecord {
+                what: "a new run id".to_owned(),
+                problem: error.to_string(),
+            })?;
+            let name = format!(
+                "{}-{}-{}",
+                start.origin.timeframe,
+                start.origin.model_type(),
+                &id[..8]
+            );
+            let artifacts = experiment.artifacts.join(&id).join("artifacts");
+            act.tx.execute(
+                "INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name,
+                    user_id, status, start_time, source_version, lifecycle_stage, artifact_uri,
+                    experiment_id)
+                 VALUES (?1, ?2, 'UNKNOWN', '', '', ?3, 'RUNNING', ?4, '', 'active', ?5, ?6)",
+                params![
+                    id,
+                    name,
+                    act.context.actor.as_str(),
+                    at.millis(),
+                    artifacts.display().to_string(),
+                    experiment.id
+                ],
+            )?;
+            let mut tags = start.tags.clone();
+            tags.extend(start.origin.run_tags());
+            tags.extend(mlflow_tags(act, &name));
+            tag::set_on_run(act.tx, &run_id, &tags)?;
+            set_params(act.tx, &run_id, &start.params)?;
+            lease::write(act.tx, &run_id, &Lease::of_this_process())?;
+            event::append(act, at, [started_event(start, &run_id)])?;
+            Ok(run_id)
+        })
+    }
+
+    /// Adds metrics to a run that is RUNNING.
+    pub fn log_metrics(&self, run_id: &RunId, metrics: &[Metric]) -> Result<(), StoreError> {
+        self.write(|act| {
+            require_running(act.tx, run_id)?;
+            metric::log(act.tx, run_id, metrics)
+        })
+    }
+
+    /// Ends a run that registers nothing. A run that is ended already stays as it is.
+    pub fn end_run(
+        &self,
+        run_id: &RunId,
+        model: &ModelName,
+        end: UnfinishedEnd,
+        reason: &str,
+    ) -> Result<(), StoreError> {
+        self.write(|act| {
+            if status(act.tx, run_id)?.0 != RunStatus::Running.as_str() {
+                return Ok(());
+            }
+            let at = act.time_for(model)?;
+            close(act.tx, run_id, end.status(), at)?;
+            let printable: String = reason
+                .chars()
+                .filter(|c| !c.is_control())
+                .take(1_000)
+                .collect();
+            let draft = EventDraft {
+                name: Some(model.clone()),
+                run_id: Some(run_id.clone()),
+                from: Some(RunStatus::Running.to_string()),
+                to: Some(end.status().to_string()),
+                reason: Reason::parse(&printable)
+                    .ok()
+                    .map(|reason| reason.to_string()),
+                ..EventDraft::new(EventKind::RunEnded, &serde_json::json!({"v": 1}))
+            };
+            event::append(act, at, [draft])?;
+            Ok(())
+        })
+    }
+
+    /// What the records say of a run.
+    pub fn run(&self, run_id: &RunId) -> Result<RunRecord, StoreError> {
+        self.read(|conn| load(conn, run_id))
+    }
+
+    /// The runs that say of themselves that they are being trained, newest first.
+    pub fn running(&self) -> Result<Vec<RunRecord>, StoreError> {
+        self.read(|conn| {
+            let ids: Vec<String> = conn
+                .prepare(
+                    "SELECT r.run_uuid FROM runs r JOIN herdbook_leases l USING (run_uuid)
+                     WHERE r.status = 'RUNNING' AND r.lifecycle_stage = 'active'
+                     ORDER BY r.start_time DESC, r.run_uuid",
+                )?
+                .query_map([], |row| row.get(0))?
+                .collect::<Result<_, _>>()?;
+            ids.iter()
+                .filter_map(|id| RunId::parse(id).ok())
+                .map(|id| load(conn, &id))
+                .collect()
+        })
+    }
+}
+
+fn mlflow_tags(act: &Act<'_>, name: &str) -> Tags {
+    Tags::from([
+        ("mlflow.runName".to_owned(), name.to_owned()),
+        ("mlflow.user".to_owned(), act.context.actor.to_string()),
+        ("mlflow.source.name".to_owned(), "herdbook".to_owned()),
+        ("mlflow.source.type".to_owned(), "LOCAL".to_owned()),
+    ])
+}
+
+fn started_event(start: &RunStart, run_id: &RunId) -> EventDraft {
+    let details = serde_json::json!({
+        "v": 1,
+        "timeframe": start.origin.timeframe,
+        "model_type": start.origin.model_type(),
+    });
+    EventDraft {
+        name: Some(start.model.clone()),
+        run_id: Some(run_id.clone()),
+        to: Some(RunStatus::Running.to_string()),
+        parent: start
+            .origin
+            .enhanced
+            .as_ref()
+            .map(|enhanced| enhanced.parent.clone()),
+        ..EventDraft::new(EventKind::RunStarted, &details)
+    }
+}
+
+fn set_params(
+    conn: &Connection,
+    run_id: &RunId,
+    params: &BTreeMap<String, String>,
+) -> Result<(), StoreError> {
+    let mut statement =
+        conn.prepare_cached("INSERT INTO params (key, value, run_uuid) VALUES (?1, ?2, ?3)")?;
+    for (key, value) in params {
+        statement.execute(params![key, value, run_id.as_str()])?;
+    }
+    Ok(())
+}
+
+/// Status and lifecycle stage of a run.
+fn status(conn: &Connection, run_id: &RunId) -> Result<(String, String), StoreError> {
+    conn.prepare_cached("SELECT status, lifecycle_stage FROM runs WHERE run_uuid = ?1")?
+        .query_row([run_id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?
+        .ok_or_else(|| StoreError::NoSuchRun {
+            run_id: run_id.clone(),
+        })
+}
+
+/// Refuses to change a run that was ended or deleted meanwhile.
+pub(crate) fn require_running(conn: &Connection, run_id: &RunId) -> Result<(), StoreError> {
+    let (status, lifecycle) = status(conn, run_id)?;
+    if status == RunStatus::Running.as_str() && lifecycle == "active" {
+        return Ok(());
+    }
+    let status = if lifecycle == "active" {
+        status
+    } else {
+        lifecycle
+    };
+    Err(StoreError::RunNotRunning {
+        run_id: run_id.clone(),
+        status,
+    })
+}
+
+/// Ends a run: its status, its time, its lease.
+pub(crate) fn close(
+    conn: &Connection,
+    run_id: &RunId,
+    status: RunStatus,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    conn.execute(
+        "UPDATE runs SET status = ?1, end_time = ?2 WHERE run_uuid = ?3",
+        params![status.as_str(), at.millis(), run_id.as_str()],
+    )?;
+    lease::remove(conn, run_id)
+}
+
+pub(crate) fn artifact_uri(conn: &Connection, run_id: &RunId) -> Result<String, StoreError> {
+    conn.query_row(
+        "SELECT artifact_uri FROM runs WHERE run_uuid = ?1",
+        [run_id.as_str()],
+        |row| row.get(0),
+    )
+    .optional()?
+    .ok_or_else(|| StoreError::NoSuchRun {
+        run_id: run_id.clone(),
+    })
+}
+
+pub(crate) fn load(conn: &Connection, run_id: &RunId) -> Result<RunRecord, StoreError> {
+    let id = run_id.as_str();
+    let mut record = conn
+        .prepare_cached(
+            "SELECT coalesce(r.name, ''), coalesce(e.name, ''), r.status, r.start_time, r.end_time,
+                r.lifecycle_stage = 'deleted'
+             FROM runs r LEFT JOIN experiments e USING (experiment_id) WHERE r.run_uuid = ?1",
+        )?
+        .query_and_then([id], |row| from_row(row, run_id))?
+        .next()
+        .ok_or_else(|| StoreError::NoSuchRun {
+            run_id: run_id.clone(),
+        })??;
+    record.tags = tag::of_run(conn, id)?;
+    record.params = tag::params_of_run(conn, id)?;
+    record.metrics = metric::latest_of_run(conn, id)?;
+    if record.status == RunStatus::Running {
+        record.liveness = lease::of_run(conn, run_id)?.map(|lease| lease.liveness(now()));
+    }
+    Ok(record)
+}
+
+fn from_row(row: &Row<'_>, run_id: &RunId) -> Result<RunRecord, StoreError> {
+    Ok(RunRecord {
+        run_id: run_id.clone(),
+        name: row.get(0)?,
+        experiment: row.get(1)?,
+        status: crate::row::checked(row, 2, || format!("run `{run_id}`"))?,
+        started_at: Timestamp::from_millis(row.get::<_, Option<i64>>(3)?.unwrap_or(0)),
+        ended_at: row.get::<_, Option<i64>>(4)?.map(Timestamp::from_millis),
+        deleted: row.get(5)?,
+        tags: Tags::new(),
+        params: BTreeMap::new(),
+        metrics: BTreeMap::new(),
+        liveness: None,
+    })
+}

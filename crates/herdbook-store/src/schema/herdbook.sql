@@ -1,0 +1,46 @@
+-- What MLflow has no place for. `IF NOT EXISTS` throughout: this runs again wherever something is missing.
+CREATE TABLE IF NOT EXISTS herdbook_schema (
+	version INTEGER NOT NULL PRIMARY KEY
+);
+INSERT INTO herdbook_schema (version) VALUES (1) ON CONFLICT (version) DO NOTHING;
+
+-- The append-only log. `id` has no gaps; `hash` covers every other column (see `Event::compute_hash`).
+CREATE TABLE IF NOT EXISTS herdbook_events (
+	id INTEGER NOT NULL PRIMARY KEY,
+	act_id VARCHAR(32) NOT NULL,
+	at_ms BIGINT NOT NULL,
+	actor VARCHAR(256) NOT NULL,
+	channel VARCHAR(16) NOT NULL,
+	kind VARCHAR(32) NOT NULL,
+	name VARCHAR(256),
+	version INTEGER,
+	run_id VARCHAR(32),
+	from_state VARCHAR(32),
+	to_state VARCHAR(32),
+	reason VARCHAR(2000),
+	parent_run_id VARCHAR(32),
+	details TEXT NOT NULL,
+	previous_hash VARCHAR(64) NOT NULL,
+	hash VARCHAR(64) NOT NULL
+);
+CREATE INDEX IF NOT EXISTS herdbook_events_version ON herdbook_events (name, version, id);
+CREATE INDEX IF NOT EXISTS herdbook_events_run ON herdbook_events (run_id, id);
+
+-- Which process trains a run that is RUNNING, and when it last said so.
+CREATE TABLE IF NOT EXISTS herdbook_leases (
+	run_uuid VARCHAR(32) NOT NULL PRIMARY KEY,
+	host VARCHAR(256) NOT NULL,
+	pid BIGINT NOT NULL,
+	process_started BIGINT NOT NULL,
+	refreshed_at_ms BIGINT NOT NULL
+);
+
+-- The database itself refuses a second champion, whoever writes.
+CREATE UNIQUE INDEX IF NOT EXISTS herdbook_one_champion ON model_version_tags (workspace, name)
+	WHERE "key" = 'promotion_stage' AND value = 'champion';
+-- The champion of a model, and the versions in a stage, without a walk over all tags.
+CREATE INDEX IF NOT EXISTS herdbook_version_tags ON model_version_tags ("key", value, name, version);
+CREATE INDEX IF NOT EXISTS herdbook_versions_run ON model_versions (run_id);
+CREATE INDEX IF NOT EXISTS herdbook_versions_created ON model_versions (creation_time, version);
+CREATE INDEX IF NOT EXISTS herdbook_run_tags ON tags ("key", value, run_uuid);
+CREATE INDEX IF NOT EXISTS herdbook_best_metrics ON latest_metrics ("key", is_nan, value DESC, run_uuid);

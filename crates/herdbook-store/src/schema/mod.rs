@@ -1,0 +1,293 @@
+//! The database's tables and indexes: MLflow's own, made or found, and ours beside them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use herdbook_domain::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::StoreError;
+
+/// Alembic revision of MLflow 3.17.0 to 3.17.2, which a new database gets.
+const MLFLOW_HEAD: &str = "dc11669786a5";
+/// Newest layout of our own tables that this version knows.
+const HERDBOOK_SCHEMA: i64 = 1;
+
+const MLFLOW_TABLES: &str = include_str!("mlflow-3.17.2-sqlite.sql");
+const HERDBOOK_TABLES: &str = include_str!("herdbook.sql");
+
+/// Tables of MLflow that we read or write, with the columns we use.
+const USED_COLUMNS: [(&str, &str); 12] = [
+    (
+        "experiments",
+        "experiment_id name artifact_location lifecycle_stage creation_time last_update_time workspace",
+    ),
+    (
+        "runs",
+        "run_uuid name source_type source_name entry_point_name user_id status start_time end_time source_version lifecycle_stage artifact_uri experiment_id",
+    ),
+    ("metrics", "key value timestamp run_uuid step is_nan"),
+    ("latest_metrics", "key value timestamp step is_nan run_uuid"),
+    ("params", "key value run_uuid"),
+    ("tags", "key value run_uuid"),
+    (
+        "registered_models",
+        "name creation_time last_updated_time description workspace",
+    ),
+    ("registered_model_aliases", "alias version name workspace"),
+    (
+        "model_versions",
+        "name version creation_time last_updated_time description user_id current_stage source run_id status run_link storage_location workspace",
+    ),
+    ("model_version_tags", "key value name version workspace"),
+    ("alembic_version", "version_num"),
+    ("workspaces", "name description"),
+];
+
+/// What is in the database file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Nothing.
+    Empty,
+    /// MLflow's tables, ours missing in part or altogether.
+    WithoutOurs,
+    /// Everything.
+    Complete,
+}
+
+/// Looks at what is there.
+///
+/// # Errors
+/// [`StoreError::Schema`] where it cannot be used.
+pub(crate) fn inspect(conn: &Connection, path: &Path) -> Result<Found, StoreError> {
+    let objects: BTreeMap<String, String> = conn
+        .prepare("SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'")?
+        .query_map([], |row| {
+            Ok((
+                row.get(0)?,
+                row.get::<_, Option<String>>(1)?.unwrap_or_default(),
+            ))
+        })?
+        .collect::<Result<_, _>>()?;
+    if objects.is_empty() {
+        return Ok(Found::Empty);
+    }
+    check_mlflow(conn, path, &objects)?;
+    if objects.contains_key("herdbook_schema") {
+        check_ours(conn, path)?;
+    }
+    let missing = our_objects().any(|(name, sql)| {
+        objects
+            .get(name)
+            .is_none_or(|found| normalized(found) != normalized(sql))
+    });
+    Ok(if missing {
+        Found::WithoutOurs
+    } else {
+        Found::Complete
+    })
+}
+
+/// Makes what is missing. Runs inside the caller's transaction.
+pub(crate) fn complete(
+    conn: &Connection,
+    found: Found,
+    artifact_root: &Path,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if found == Found::Empty {
+        conn.execute_batch(MLFLOW_TABLES)?;
+        let default_location = artifact_root.join("0").display().to_string();
+        conn.execute("INSERT INTO alembic_version VALUES (?1)", [MLFLOW_HEAD])?;
+        conn.execute(
+            "INSERT INTO workspaces (name, description)
+             VALUES ('default', 'Default workspace for legacy resources')",
+            [],
+        )?;
+        conn.execute(
+            "INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage,
+                creation_time, last_update_time, workspace)
+             VALUES (0, 'Default', ?1, 'active', ?2, ?2, 'default')",
+            params![default_location, now.millis()],
+        )?;
+    }
+    drop_altered_indexes(conn)?;
+    refuse_two_champions(conn)?;
+    conn.execute_batch(HERDBOOK_TABLES)?;
+    Ok(())
+}
+
+fn check_mlflow(
+    conn: &Connection,
+    path: &Path,
+    objects: &BTreeMap<String, String>,
+) -> Result<(), StoreError> {
+    let schema_error = |problem| StoreError::Schema {
+        path: path.to_owned(),
+        problem,
+    };
+    if !objects.contains_key("alembic_version") {
+        return Err(schema_error(
+            "it is not a database of MLflow (no table `alembic_version`); name another file"
+                .to_owned(),
+        ));
+    }
+    let revision: Option<String> = conn
+        .query_row("SELECT version_num FROM alembic_version", [], |row| {
+            row.get(0)
+        })
+        .optional()?;
+    if revision.as_deref() == Some(MLFLOW_HEAD) {
+        return Ok(());
+    }
+    for (table, columns) in USED_COLUMNS {
+        let present: Vec<String> = conn
+            .prepare("SELECT name FROM pragma_table_info(?1)")?
+            .query_map([table], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        let missing: Vec<&str> = columns
+            .split(' ')
+            .filter(|column| !present.iter().any(|name| name == column))
+            .collect();
+        if !missing.is_empty() {
+            return Err(schema_error(format!(
+                "revision `{}` lacks {} in table `{table}`; \
+                 take a backup, then run `mlflow db upgrade sqlite:///{}` with MLflow 3.17",
+                revision.as_deref().unwrap_or("none"),
+                missing
+                    .iter()
+                    .map(|column| format!("`{column}`"))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+                path.display(),
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn check_ours(conn: &Connection, path: &Path) -> Result<(), StoreError> {
+    let version: Option<i64> =
+        conn.query_row("SELECT max(version) FROM herdbook_schema", [], |row| {
+            row.get(0)
+        })?;
+    match version {
+        Some(version) if version > HERDBOOK_SCHEMA => Err(StoreError::Schema {
+            path: path.to_owned(),
+            problem: format!(
+                "its own tables have layout {version}, this herdbook knows up to {HERDBOOK_SCHEMA}; \
+                 use the newer herdbook that wrote it"
+            ),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Name and statement of each table and index in `herdbook.sql`.
+fn our_objects() -> impl Iterator<Item = (&'static str, &'static str)> {
+    HERDBOOK_TABLES.split(';').filter_map(|statement| {
+        let sql = statement.find("CREATE ").map(|start| &statement[start..])?;
+        let name = sql
+            .split(" IF NOT EXISTS ")
+            .nth(1)?
+            .split_whitespace()
+            .next()?;
+        Some((name, sql))
+    })
+}
+
+/// The statement as SQLite would keep it, white space and `IF NOT EXISTS` aside.
+fn normalized(sql: &str) -> String {
+    sql.replace(" IF NOT EXISTS ", " ")
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// A migration that rebuilt a table may have put one of our indexes back in another form (DESC is lost).
+fn drop_altered_indexes(conn: &Connection) -> Result<(), StoreError> {
+    for (name, sql) in our_objects().filter(|(_, sql)| sql.contains(" INDEX ")) {
+        let found: Option<String> = conn
+            .query_row(
+                "SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = ?1",
+                [name],
+                |row| row.get(0),
+            )
+            .optional()?;
+        if found.is_some_and(|found| normalized(&found) != normalized(sql)) {
+            conn.execute_batch(&format!("DROP INDEX {name}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn refuse_two_champions(conn: &Connection) -> Result<(), StoreError> {
+    let champions: Vec<(String, i64)> = conn
+        .prepare(
+            "SELECT name, version FROM model_version_tags
+             WHERE workspace = 'default' AND key = 'promotion_stage' AND value = 'champion'
+             ORDER BY name, version",
+        )?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    for pair in champions.windows(2) {
+        if pair[0].0 == pair[1].0 {
+            let name = pair[0].0.clone();
+            let versions = champions
+                .iter()
+                .filter(|(of, _)| *of == name)
+                .map(|(_, version)| *version)
+                .collect();
+            return Err(StoreError::TwoChampions { name, versions });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_object_of_ours_is_recognised_after_it_was_made() {
+        let conn = Connection::open_in_memory().unwrap();
+        complete(
+            &conn,
+            Found::Empty,
+            Path::new("/mlruns"),
+            Timestamp::from_millis(0),
+        )
+        .unwrap();
+        assert_eq!(inspect(&conn, Path::new("x.db")).unwrap(), Found::Complete);
+        assert_eq!(our_objects().count(), 11);
+    }
+
+    #[test]
+    fn altered_index_is_put_back() {
+        let conn = Connection::open_in_memory().unwrap();
+        complete(
+            &conn,
+            Found::Empty,
+            Path::new("/mlruns"),
+            Timestamp::from_millis(0),
+        )
+        .unwrap();
+        conn.execute_batch(
+            "DROP INDEX herdbook_best_metrics;
+             CREATE INDEX herdbook_best_metrics ON latest_metrics (key, is_nan, value, run_uuid);",
+        )
+        .unwrap();
+        assert_eq!(
+            inspect(&conn, Path::new("x.db")).unwrap(),
+            Found::WithoutOurs
+        );
+        complete(
+            &conn,
+            Found::WithoutOurs,
+            Path::new("/mlruns"),
+            Timestamp::from_millis(0),
+        )
+        .unwrap();
+        assert_eq!(inspect(&conn, Path::new("x.db")).unwrap(), Found::Complete);
+    }
+}

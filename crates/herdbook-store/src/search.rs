@@ -1,0 +1,271 @@
+//! Finding registered models: the newest and the best (spec §5).
+//!
+//! Candidates are registered, not deleted, and their run is finished and not deleted.
+
+use herdbook_domain::{
+    Direction, Honesty, MetricName, ModelType, RunId, Symbol, Timeframe, VersionType, window_params,
+};
+use rusqlite::{Connection, OptionalExtension, ToSql, named_params};
+
+use crate::metric::FINITE;
+use crate::version::{self, VersionRecord};
+use crate::{Store, StoreError, tag};
+
+/// Which models are candidates.
+#[derive(Debug, Clone)]
+pub struct Candidates {
+    /// Their timeframe.
+    pub timeframe: Timeframe,
+    /// Their type.
+    pub model_type: ModelType,
+    /// Their version type; `None`: either.
+    pub version_type: Option<VersionType>,
+    /// Their symbol; `None`: any.
+    pub symbol: Option<Symbol>,
+    /// The fewest training steps behind them.
+    pub min_timesteps: u64,
+    /// Whether contaminated models are among them.
+    pub contaminated: Contaminated,
+}
+
+/// Whether contaminated models are candidates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contaminated {
+    /// They are.
+    Included,
+    /// They are not.
+    Skipped,
+}
+
+/// The best of the candidates.
+#[derive(Debug, Clone)]
+pub struct Best {
+    /// The model.
+    pub version: VersionRecord,
+    /// The last finite value of the metric asked for.
+    pub value: f64,
+    /// In which params of their data the candidates differ; empty where their values can be compared.
+    pub differing: Vec<String>,
+}
+
+/// Runs `r` and versions `v` of the candidates, as the end of a WHERE clause.
+const CONDITIONS: &str = "
+    v.workspace = 'default' AND v.current_stage <> 'Deleted_Internal'
+    AND r.lifecycle_stage = 'active' AND r.status = 'FINISHED'
+    AND EXISTS (SELECT 1 FROM tags t WHERE t.run_uuid = r.run_uuid
+        AND t.key = 'timeframe' AND t.value = :timeframe)
+    AND EXISTS (SELECT 1 FROM tags t WHERE t.run_uuid = r.run_uuid
+        AND t.key = 'model_type' AND t.value = :model_type)
+    AND (:version_type IS NULL OR EXISTS (SELECT 1 FROM tags t WHERE t.run_uuid = r.run_uuid
+        AND t.key = 'version_type' AND t.value = :version_type))
+    AND (:symbol IS NULL OR EXISTS (SELECT 1 FROM params p WHERE p.run_uuid = r.run_uuid
+        AND p.key = 'data.symbol' AND p.value = :symbol))
+    AND (:min_timesteps = 0 OR EXISTS (SELECT 1 FROM model_version_tags t
+        WHERE t.workspace = 'default' AND t.key = 'total_timesteps' AND t.name = v.name
+        AND t.version = v.version AND CAST(t.value AS INTEGER) >= :min_timesteps))
+    AND (:honesty IS NULL OR NOT EXISTS (SELECT 1 FROM tags t WHERE t.run_uuid = r.run_uuid
+        AND t.key = 'honesty' AND t.value = :honesty))";
+
+const VERSION: &str =
+    "v.name, v.version, v.run_id, v.creation_time, v.last_updated_time, v.current_stage";
+const NEWEST_FIRST: &str = "v.creation_time DESC, v.version DESC, v.name";
+
+impl Store {
+    /// The newest candidate: the latest registration, then the higher version.
+    pub fn find_latest(
+        &self,
+        candidates: &Candidates,
+    ) -> Result<Option<VersionRecord>, StoreError> {
+        self.read(|conn| {
+            let sql = format!(
+                "SELECT {VERSION} FROM model_versions v JOIN runs r ON r.run_uuid = v.run_id
+                 WHERE {CONDITIONS} ORDER BY {NEWEST_FIRST} LIMIT 1"
+            );
+            let bound = Bound::new(candidates);
+            let found = conn
+                .prepare_cached(&sql)?
+                .query_and_then(bound.params().as_slice(), version::from_row)?
+                .next()
+                .transpose()?
+                .flatten();
+            found.map(|record| completed(conn, record)).transpose()
+        })
+    }
+
+    /// The best candidate by the last finite value of a metric; ties go to the newer. A candidate whose run
+    /// never logged a finite value of it does not take part.
+    pub fn find_best(
+        &self,
+        candidates: &Candidates,
+        metric: &MetricName,
+    ) -> Result<Option<Best>, StoreError> {
+        self.read(|conn| {
+            let bound = Bound::new(candidates);
+            let mut found = best_by_latest_value(conn, &bound, metric)?;
+            for late in ended_not_finite(conn, &bound, metric)? {
+                if found.as_ref().is_none_or(|best| late.beats(best, metric)) {
+                    found = Some(late);
+                }
+            }
+            let Some(Scored { record, value }) = found else {
+                return Ok(None);
+            };
+            let differing = differing_data(conn, &bound, metric, record.run_id.as_ref())?;
+            Ok(Some(Best {
+                version: completed(conn, record)?,
+                value,
+                differing,
+            }))
+        })
+    }
+}
+
+fn completed(conn: &Connection, mut record: VersionRecord) -> Result<VersionRecord, StoreError> {
+    record.tags = tag::of_version(conn, &record.key)?;
+    version::add_metrics(conn, &mut record)?;
+    Ok(record)
+}
+
+/// The candidates as values for [`CONDITIONS`].
+struct Bound {
+    timeframe: &'static str,
+    model_type: &'static str,
+    version_type: Option<&'static str>,
+    symbol: Option<String>,
+    min_timesteps: i64,
+    honesty: Option<&'static str>,
+}
+
+impl Bound {
+    fn new(candidates: &Candidates) -> Self {
+        Self {
+            timeframe: candidates.timeframe.as_str(),
+            model_type: candidates.model_type.as_str(),
+            version_type: candidates.version_type.map(VersionType::as_str),
+            symbol: candidates.symbol.as_ref().map(ToString::to_string),
+            min_timesteps: i64::try_from(candidates.min_timesteps).unwrap_or(i64::MAX),
+            honesty: match candidates.contaminated {
+                Contaminated::Included => None,
+                Contaminated::Skipped => Some(Honesty::Contaminated.as_str()),
+            },
+        }
+    }
+
+    fn params(&self) -> Vec<(&'static str, &dyn ToSql)> {
+        named_params! {
+            ":timeframe": self.timeframe,
+            ":model_type": self.model_type,
+            ":version_type": self.version_type,
+            ":symbol": self.symbol,
+            ":min_timesteps": self.min_timesteps,
+            ":honesty": self.honesty,
+        }
+        .to_vec()
+    }
+}
+
+/// A candidate with its value.
+struct Scored {
+    record: VersionRecord,
+    value: f64,
+}
+
+impl Scored {
+    fn beats(&self, other: &Self, metric: &MetricName) -> bool {
+        let newness = |scored: &Self| (scored.record.created_at, scored.record.key.version);
+        let (this, that) = match Direction::of(metric.as_str()) {
+            Direction::HigherIsBetter => (self.value, other.value),
+            Direction::LowerIsBetter => (other.value, self.value),
+        };
+        this.total_cmp(&that)
+            .then(newness(self).cmp(&newness(other)))
+            .is_gt()
+    }
+}
+
+fn best_by_latest_value(
+    conn: &Connection,
+    bound: &Bound,
+    metric: &MetricName,
+) -> Result<Option<Scored>, StoreError> {
+    let order = match Direction::of(metric.as_str()) {
+        Direction::HigherIsBetter => "DESC",
+        Direction::LowerIsBetter => "ASC",
+    };
+    let sql = format!(
+        "SELECT {VERSION}, m.value FROM latest_metrics m
+         JOIN model_versions v ON v.run_id = m.run_uuid JOIN runs r ON r.run_uuid = m.run_uuid
+         WHERE m.key = :metric AND {FINITE} AND {CONDITIONS}
+         ORDER BY m.value {order}, {NEWEST_FIRST} LIMIT 1"
+    );
+    let name = metric.as_str();
+    let mut params = bound.params();
+    params.push((":metric", &name));
+    let mut statement = conn.prepare_cached(&sql)?;
+    let mut rows = statement.query_and_then(params.as_slice(), scored)?;
+    Ok(rows.next().transpose()?.flatten())
+}
+
+/// Candidates whose last value is NaN or infinite, with their last finite one.
+fn ended_not_finite(
+    conn: &Connection,
+    bound: &Bound,
+    metric: &MetricName,
+) -> Result<Vec<Scored>, StoreError> {
+    let sql = format!(
+        "SELECT {VERSION}, (SELECT m.value FROM metrics m
+            WHERE m.run_uuid = r.run_uuid AND m.key = :metric AND {FINITE}
+            ORDER BY m.step DESC, m.timestamp DESC, m.value DESC LIMIT 1) AS last_finite
+         FROM latest_metrics m
+         JOIN model_versions v ON v.run_id = m.run_uuid JOIN runs r ON r.run_uuid = m.run_uuid
+         WHERE m.key = :metric AND NOT {FINITE} AND {CONDITIONS} AND last_finite IS NOT NULL"
+    );
+    let name = metric.as_str();
+    let mut params = bound.params();
+    params.push((":metric", &name));
+    let mut statement = conn.prepare_cached(&sql)?;
+    let rows = statement.query_and_then(params.as_slice(), scored)?;
+    rows.filter_map(Result::transpose).collect()
+}
+
+fn scored(row: &rusqlite::Row<'_>) -> Result<Option<Scored>, StoreError> {
+    let value = row.get(6)?;
+    Ok(version::from_row(row)?.map(|record| Scored { record, value }))
+}
+
+/// The params of the data in which a candidate that has the metric differs from the one found.
+fn differing_data(
+    conn: &Connection,
+    bound: &Bound,
+    metric: &MetricName,
+    found: Option<&RunId>,
+) -> Result<Vec<String>, StoreError> {
+    let sql = format!(
+        "SELECT EXISTS (SELECT 1 FROM latest_metrics m
+         JOIN model_versions v ON v.run_id = m.run_uuid JOIN runs r ON r.run_uuid = m.run_uuid
+         WHERE m.key = :metric AND {CONDITIONS}
+           AND coalesce((SELECT value FROM params WHERE run_uuid = r.run_uuid AND key = :param), '')
+            <> coalesce((SELECT value FROM params WHERE run_uuid = :found AND key = :param), ''))"
+    );
+    let (name, found) = (metric.as_str(), found.map(RunId::as_str));
+    let mut statement = conn.prepare_cached(&sql)?;
+    let mut differing = Vec::new();
+    for param in [window_params::SYMBOL, window_params::BARS_SHA256]
+        .iter()
+        .chain(&window_params::EDGES)
+    {
+        let mut params = bound.params();
+        params.extend([
+            (":metric", &name as &dyn ToSql),
+            (":param", param),
+            (":found", &found),
+        ]);
+        let differs: Option<bool> = statement
+            .query_row(params.as_slice(), |row| row.get(0))
+            .optional()?;
+        if differs == Some(true) {
+            differing.push((*param).to_owned());
+        }
+    }
+    Ok(differing)
+}

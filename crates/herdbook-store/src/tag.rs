@@ -1,0 +1,107 @@
+//! Tags of runs and model versions.
+
+use herdbook_domain::tags::{TagChanges, Tags};
+use herdbook_domain::{RunId, VersionKey};
+use rusqlite::{Connection, params};
+
+use crate::StoreError;
+
+pub(crate) fn of_run(conn: &Connection, run_id: &str) -> Result<Tags, StoreError> {
+    collect(
+        conn,
+        "SELECT key, coalesce(value, '') FROM tags WHERE run_uuid = ?1",
+        params![run_id],
+    )
+}
+
+pub(crate) fn of_version(conn: &Connection, key: &VersionKey) -> Result<Tags, StoreError> {
+    collect(
+        conn,
+        "SELECT key, coalesce(value, '') FROM model_version_tags
+         WHERE workspace = 'default' AND name = ?1 AND version = ?2",
+        params![key.name.as_str(), key.version.get()],
+    )
+}
+
+pub(crate) fn params_of_run(conn: &Connection, run_id: &str) -> Result<Tags, StoreError> {
+    collect(
+        conn,
+        "SELECT key, value FROM params WHERE run_uuid = ?1",
+        params![run_id],
+    )
+}
+
+fn collect(
+    conn: &Connection,
+    sql: &str,
+    params: &[&dyn rusqlite::ToSql],
+) -> Result<Tags, StoreError> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let rows = statement.query_map(params, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(crate) fn set_on_run(conn: &Connection, run_id: &RunId, tags: &Tags) -> Result<(), StoreError> {
+    let mut statement = conn.prepare_cached(
+        "INSERT INTO tags (key, value, run_uuid) VALUES (?1, ?2, ?3)
+         ON CONFLICT (key, run_uuid) DO UPDATE SET value = excluded.value",
+    )?;
+    for (key, value) in tags {
+        statement.execute(params![key, value, run_id.as_str()])?;
+    }
+    Ok(())
+}
+
+pub(crate) fn set_on_version(
+    conn: &Connection,
+    key: &VersionKey,
+    tags: &Tags,
+) -> Result<(), StoreError> {
+    let mut statement = conn.prepare_cached(
+        "INSERT INTO model_version_tags (key, value, name, version, workspace)
+         VALUES (?1, ?2, ?3, ?4, 'default')
+         ON CONFLICT (workspace, key, name, version) DO UPDATE SET value = excluded.value",
+    )?;
+    for (tag, value) in tags {
+        statement.execute(params![tag, value, key.name.as_str(), key.version.get()])?;
+    }
+    Ok(())
+}
+
+/// Changes the tags of a run, where the run still exists.
+pub(crate) fn change_on_run(
+    conn: &Connection,
+    run_id: &RunId,
+    changes: &TagChanges,
+) -> Result<(), StoreError> {
+    let exists: bool = conn.query_row(
+        "SELECT EXISTS (SELECT 1 FROM runs WHERE run_uuid = ?1)",
+        [run_id.as_str()],
+        |row| row.get(0),
+    )?;
+    if !exists {
+        return Ok(());
+    }
+    for key in &changes.removed {
+        conn.execute(
+            "DELETE FROM tags WHERE run_uuid = ?1 AND key = ?2",
+            params![run_id.as_str(), key],
+        )?;
+    }
+    set_on_run(conn, run_id, &changes.set)
+}
+
+pub(crate) fn change_on_version(
+    conn: &Connection,
+    key: &VersionKey,
+    changes: &TagChanges,
+) -> Result<(), StoreError> {
+    for tag in &changes.removed {
+        conn.execute(
+            "DELETE FROM model_version_tags
+             WHERE workspace = 'default' AND name = ?1 AND version = ?2 AND key = ?3",
+            params![key.name.as_str(), key.version.get(), tag],
+        )?;
+    }
+    set_on_version(conn, key, &changes.set)
+}

@@ -1,0 +1,116 @@
+//! What others write into the same database.
+
+use herdbook_domain::tags::key;
+use herdbook_domain::{Refusal, Stage};
+use herdbook_store::StoreError;
+
+use crate::herd::{Herd, model, number};
+
+/// As MLflow 3.17.2 deletes a version (`store/model_registry/sqlalchemy_store.py`).
+fn delete_as_mlflow(herd: &Herd, version: i64) {
+    herd.foreign()
+        .execute_batch(&format!(
+            "DELETE FROM registered_model_aliases WHERE version = {version};
+             UPDATE model_versions SET current_stage = 'Deleted_Internal', run_id = 'REDACTED-RUN-ID',
+                source = 'REDACTED-SOURCE-PATH' WHERE version = {version};"
+        ))
+        .unwrap();
+}
+
+fn set_stage_tag(herd: &Herd, version: i64, stage: &str) -> rusqlite::Result<usize> {
+    herd.foreign().execute(
+        "UPDATE model_version_tags SET value = ?1 WHERE key = 'promotion_stage' AND version = ?2",
+        rusqlite::params![stage, version],
+    )
+}
+
+#[test]
+fn database_refuses_a_second_champion_whoever_writes() {
+    let herd = Herd::new();
+    herd.train(None, 1.0);
+    herd.train(None, 2.0);
+    herd.promote(1, Stage::Beta).unwrap();
+    herd.promote(1, Stage::Champion).unwrap();
+    let error = set_stage_tag(&herd, 2, "champion").unwrap_err();
+    assert!(
+        error.to_string().contains("UNIQUE constraint failed"),
+        "{error}"
+    );
+}
+
+#[test]
+fn champion_deleted_through_mlflow_does_not_block_the_next() {
+    let herd = Herd::new();
+    let first = herd.train(None, 1.0);
+    herd.train(None, 2.0);
+    herd.promote(1, Stage::Beta).unwrap();
+    herd.promote(1, Stage::Champion).unwrap();
+    delete_as_mlflow(&herd, 1);
+    assert!(herd.store.champion(&model()).unwrap().is_none());
+    herd.promote(2, Stage::Beta).unwrap();
+    let promoted = herd.promote(2, Stage::Champion).unwrap();
+    assert!(promoted.plan.displaced().is_none());
+    assert_eq!(promoted.events.len(), 2);
+    assert_eq!(
+        herd.store.champion(&model()).unwrap().unwrap().key.version,
+        number(2)
+    );
+    let run = herd.store.run(&first).unwrap();
+    assert_eq!(run.tags[key::PROMOTION_STAGE], "archived");
+    herd.assert_invariants();
+}
+
+#[test]
+fn number_of_a_deleted_model_is_never_given_again() {
+    let herd = Herd::new();
+    herd.train(None, 1.0);
+    herd.train(None, 2.0);
+    herd.foreign()
+        .execute_batch(
+            "DELETE FROM model_version_tags; DELETE FROM model_versions;
+             DELETE FROM registered_models;",
+        )
+        .unwrap();
+    let run_id = herd.train(None, 3.0);
+    let record = herd.store.version_of_run(&run_id).unwrap().unwrap();
+    assert_eq!(record.key.version, number(3));
+}
+
+#[test]
+fn stage_tag_changed_by_others_is_named_not_trusted() {
+    let herd = Herd::new();
+    herd.train(None, 1.0);
+    set_stage_tag(&herd, 1, "beta").unwrap();
+    let error = herd.promote(1, Stage::Champion).unwrap_err();
+    assert!(
+        matches!(error, StoreError::Refused(Refusal::StageDisagrees { .. })),
+        "{error}"
+    );
+}
+
+#[test]
+fn version_registered_by_others_with_a_stage_tag_enters_the_history() {
+    let herd = Herd::new();
+    herd.train(None, 1.0);
+    herd.foreign()
+        .execute_batch(
+            "INSERT INTO model_versions (name, version, creation_time, last_updated_time,
+                current_stage, status, workspace)
+             VALUES ('1H_trading_model', 2, 0, 0, 'None', 'READY', 'default');",
+        )
+        .unwrap();
+    let error = herd.promote(2, Stage::Champion).unwrap_err();
+    assert!(
+        matches!(error, StoreError::Refused(Refusal::NotManaged { .. })),
+        "{error}"
+    );
+    herd.foreign()
+        .execute_batch(
+            "INSERT INTO model_version_tags (key, value, name, version, workspace)
+             VALUES ('promotion_stage', 'beta', '1H_trading_model', 2, 'default');",
+        )
+        .unwrap();
+    let promoted = herd.promote(2, Stage::Champion).unwrap();
+    assert_eq!(promoted.events.len(), 2);
+    assert_eq!(herd.tag(2, key::PROMOTION_STAGE).unwrap(), "champion");
+}

@@ -1,0 +1,221 @@
+//! A store in a temporary folder, and short words for what tests do with it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use herdbook_domain::tags::{Tags, key};
+use herdbook_domain::{
+    Actor, Channel, EnhancedFrom, Enhancement, ExperimentName, Honesty, ModelName, Origin,
+    PromotionRequest, Reason, Registration, RunId, Stage, Timeframe, Timestamp, VersionKey,
+    VersionNumber,
+};
+use herdbook_store::{
+    Effect, EventQuery, Finish, Location, Metric, Missing, OpenOptions, Promotion, RunStart, Store,
+    StoreError, VersionQuery,
+};
+use tempfile::TempDir;
+
+pub(crate) struct Herd {
+    pub(crate) folder: TempDir,
+    pub(crate) store: Store,
+}
+
+pub(crate) fn options(missing: Missing) -> OpenOptions {
+    OpenOptions {
+        missing,
+        busy_timeout: Duration::from_secs(30),
+        actor: Actor::parse("tester").unwrap(),
+        channel: Channel::Cli,
+    }
+}
+
+pub(crate) fn model() -> ModelName {
+    ModelName::parse("1H_trading_model").unwrap()
+}
+
+pub(crate) fn number(version: i64) -> VersionNumber {
+    VersionNumber::new(version).unwrap()
+}
+
+pub(crate) fn version(version: i64) -> VersionKey {
+    VersionKey {
+        name: model(),
+        version: number(version),
+    }
+}
+
+pub(crate) fn promotion(of: i64, target: Stage) -> PromotionRequest {
+    PromotionRequest {
+        key: version(of),
+        target,
+        reason: Some(Reason::parse("tested").unwrap()),
+        expected_champion: None,
+        force: false,
+    }
+}
+
+impl Herd {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let location = Location::resolve(None, folder.path()).unwrap();
+        let store = Store::open(location, options(Missing::Create)).unwrap();
+        Self { folder, store }
+    }
+
+    pub(crate) fn another_store(&self) -> Store {
+        Store::open(self.store.location().clone(), options(Missing::Refuse)).unwrap()
+    }
+
+    /// The database as a foreign program sees it.
+    pub(crate) fn foreign(&self) -> rusqlite::Connection {
+        let conn = rusqlite::Connection::open(self.folder.path().join("mlflow.db")).unwrap();
+        conn.busy_timeout(Duration::from_secs(30)).unwrap();
+        conn
+    }
+
+    pub(crate) fn start(&self, parent: Option<&RunId>) -> (RunId, Origin) {
+        let enhanced = parent.map(|parent| EnhancedFrom {
+            enhancement: Enhancement::Continued,
+            parent: parent.clone(),
+            previous_timesteps: 2048,
+        });
+        let origin = Origin {
+            timeframe: Timeframe::Hour1,
+            enhanced,
+        };
+        let run_id = self
+            .store
+            .start_run(&RunStart {
+                experiment: ExperimentName::parse("stock_trading_rl_1H").unwrap(),
+                model: model(),
+                origin: origin.clone(),
+                params: BTreeMap::from([("data.symbol".to_owned(), "EURUSD".to_owned())]),
+                tags: Tags::new(),
+            })
+            .unwrap();
+        (run_id, origin)
+    }
+
+    pub(crate) fn finish(&self, run_id: &RunId, origin: Origin, reward: f64) -> VersionKey {
+        let finish = finish(run_id, origin, &[("evaluation/best_mean_reward", reward)]);
+        self.store.finish_and_register(&finish).unwrap().key
+    }
+
+    pub(crate) fn train(&self, parent: Option<&RunId>, reward: f64) -> RunId {
+        let (run_id, origin) = self.start(parent);
+        self.finish(&run_id, origin, reward);
+        run_id
+    }
+
+    pub(crate) fn promote(&self, of: i64, target: Stage) -> Result<Promotion, StoreError> {
+        self.store.promote(&promotion(of, target), Effect::Commit)
+    }
+
+    pub(crate) fn tag(&self, of: i64, key: &str) -> Option<String> {
+        self.store
+            .version(&version(of))
+            .unwrap()
+            .tags
+            .get(key)
+            .cloned()
+    }
+
+    /// Every invariant of spec §4 that the database can show.
+    pub(crate) fn assert_invariants(&self) {
+        let mut champions = 0;
+        for record in self.store.versions(&VersionQuery::default()).unwrap() {
+            let run = self.store.run(record.run_id.as_ref().unwrap()).unwrap();
+            for key in [
+                key::PROMOTION_STAGE,
+                key::VERSION_TYPE,
+                key::MODEL_TYPE,
+                key::TIMEFRAME,
+            ] {
+                assert_eq!(
+                    run.tags.get(key),
+                    record.tags.get(key),
+                    "{key} of {}",
+                    record.key
+                );
+            }
+            let query = EventQuery {
+                name: Some(record.key.name.clone()),
+                version: Some(record.key.version),
+                ..EventQuery::default()
+            };
+            let history = self.store.events(&query).unwrap();
+            let end = history
+                .iter()
+                .rev()
+                .find(|event| event.what.kind != herdbook_domain::EventKind::Superseded)
+                .and_then(|event| event.what.to.clone());
+            assert_eq!(
+                record.tags.get(key::PROMOTION_STAGE),
+                end.as_ref(),
+                "{}",
+                record.key
+            );
+            let stage = record.stage().unwrap();
+            assert_eq!(record.mlflow_stage, stage.mlflow_stage());
+            champions += usize::from(stage == Stage::Champion);
+        }
+        assert!(champions <= 1);
+        let alias: Option<i64> = self
+            .foreign()
+            .query_row(
+                "SELECT version FROM registered_model_aliases WHERE alias = 'champion'",
+                [],
+                |row| row.get(0),
+            )
+            .ok();
+        let champion = self.store.champion(&model()).unwrap();
+        assert_eq!(
+            alias,
+            champion.map(|record| i64::from(record.key.version.get()))
+        );
+        self.assert_chain();
+    }
+
+    fn assert_chain(&self) {
+        let mut previous = herdbook_domain::GENESIS_HASH.to_owned();
+        for (index, event) in self
+            .store
+            .events(&EventQuery::default())
+            .unwrap()
+            .iter()
+            .enumerate()
+        {
+            assert_eq!(event.id, i64::try_from(index).unwrap() + 1);
+            assert_eq!(event.previous_hash, previous);
+            assert_eq!(event.hash, event.compute_hash());
+            previous.clone_from(&event.hash);
+        }
+    }
+}
+
+pub(crate) fn finish(run_id: &RunId, origin: Origin, metrics: &[(&str, f64)]) -> Finish {
+    Finish {
+        registration: Registration {
+            run_id: run_id.clone(),
+            name: model(),
+            origin,
+            trained_timesteps: 2048,
+            honesty: Honesty::Clean,
+            model_sha256: "00".repeat(32),
+        },
+        metrics: metrics
+            .iter()
+            .map(|(key, value)| metric(key, *value, 1))
+            .collect(),
+        run_tags: Tags::new(),
+    }
+}
+
+pub(crate) fn metric(key: &str, value: f64, step: i64) -> Metric {
+    Metric {
+        key: key.to_owned(),
+        value,
+        at: Timestamp::from_millis(step),
+        step,
+    }
+}

@@ -1,0 +1,172 @@
+//! The life of a model: trained, enhanced, promoted, displaced.
+
+use herdbook_domain::tags::key;
+use herdbook_domain::{EventKind, Refusal, RunStatus, Stage};
+use herdbook_store::{Effect, EventQuery, StoreError, UnfinishedEnd};
+
+use crate::herd::{Herd, finish, model, number, promotion};
+
+#[test]
+fn finished_training_is_registered_in_development() {
+    let herd = Herd::new();
+    let run_id = herd.train(None, 1.0);
+    let record = herd.store.version_of_run(&run_id).unwrap().unwrap();
+    assert_eq!(record.key.version, number(1));
+    assert_eq!(record.tags[key::PROMOTION_STAGE], "development");
+    assert_eq!(record.tags[key::TOTAL_TIMESTEPS], "2048");
+    assert_eq!(herd.store.run(&run_id).unwrap().status, RunStatus::Finished);
+    herd.assert_invariants();
+}
+
+#[test]
+fn enhancement_turns_the_parent_old_in_the_act_that_registers_the_child() {
+    let herd = Herd::new();
+    let parent = herd.train(None, 1.0);
+    let (child, origin) = herd.start(Some(&parent));
+    assert_eq!(herd.tag(1, key::VERSION_TYPE).unwrap(), "latest");
+    herd.finish(&child, origin, 2.0);
+    assert_eq!(herd.tag(1, key::VERSION_TYPE).unwrap(), "old");
+    assert_eq!(
+        herd.tag(2, key::BASE_MODEL_RUN_ID).unwrap(),
+        parent.to_string()
+    );
+    assert_eq!(herd.tag(2, key::PREVIOUS_TIMESTEPS).unwrap(), "2048");
+    assert_eq!(herd.tag(2, key::TOTAL_TIMESTEPS).unwrap(), "4096");
+    herd.train(Some(&parent), 3.0);
+    let superseded = herd
+        .store
+        .events(&EventQuery::default())
+        .unwrap()
+        .into_iter()
+        .filter(|event| event.what.kind == EventKind::Superseded);
+    assert_eq!(superseded.count(), 1, "a parent is superseded once");
+    herd.assert_invariants();
+}
+
+#[test]
+fn failed_training_registers_nothing_and_leaves_the_parent_latest() {
+    let herd = Herd::new();
+    let parent = herd.train(None, 1.0);
+    let (child, origin) = herd.start(Some(&parent));
+    herd.store
+        .end_run(&child, &model(), UnfinishedEnd::Failed, "out of\nmemory")
+        .unwrap();
+    assert_eq!(herd.store.run(&child).unwrap().status, RunStatus::Failed);
+    assert!(herd.store.version_of_run(&child).unwrap().is_none());
+    assert_eq!(herd.tag(1, key::VERSION_TYPE).unwrap(), "latest");
+    let late = herd.store.finish_and_register(&finish(&child, origin, &[]));
+    assert!(matches!(late, Err(StoreError::RunNotRunning { .. })));
+    herd.assert_invariants();
+}
+
+#[test]
+fn second_champion_displaces_the_first_in_one_act() {
+    let herd = Herd::new();
+    herd.train(None, 1.0);
+    herd.train(None, 2.0);
+    for (version, stage) in [(1, Stage::Beta), (1, Stage::Champion), (2, Stage::Beta)] {
+        herd.promote(version, stage).unwrap();
+        herd.assert_invariants();
+    }
+    let promoted = herd.promote(2, Stage::Champion).unwrap();
+    assert_eq!(promoted.plan.displaced().unwrap().key.version, number(1));
+    assert_eq!(promoted.events.len(), 2);
+    assert_eq!(promoted.events[0].act_id, promoted.events[1].act_id);
+    assert_eq!(herd.tag(1, key::PROMOTION_STAGE).unwrap(), "archived");
+    assert_eq!(herd.tag(1, key::PROMOTION_REASON).unwrap(), "tested");
+    assert_eq!(
+        herd.tag(1, key::DEMOTION_REASON).unwrap(),
+        "New champion promoted"
+    );
+    herd.assert_invariants();
+}
+
+#[test]
+fn refused_promotion_and_dry_run_write_nothing() {
+    let herd = Herd::new();
+    herd.train(None, 1.0);
+    let events = || herd.store.events(&EventQuery::default()).unwrap().len();
+    let before = events();
+    let refused = herd.promote(1, Stage::Champion).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "`1H_trading_model` version 1 is in `development` and may go to `beta` or `archived`, \
+         not to `champion`"
+    );
+    let planned = herd
+        .store
+        .promote(&promotion(1, Stage::Beta), Effect::DryRun)
+        .unwrap();
+    assert_eq!(
+        planned.plan.requested().unwrap().transition.to(),
+        Stage::Beta
+    );
+    assert_eq!(herd.tag(1, key::PROMOTION_STAGE).unwrap(), "development");
+    assert_eq!(events(), before);
+}
+
+#[test]
+fn champion_that_leaves_takes_the_alias_with_it() {
+    let herd = Herd::new();
+    herd.train(None, 1.0);
+    for stage in [Stage::Beta, Stage::Champion, Stage::Beta] {
+        herd.promote(1, stage).unwrap();
+        herd.assert_invariants();
+    }
+    assert!(herd.store.champion(&model()).unwrap().is_none());
+}
+
+#[test]
+fn racing_promoters_leave_one_champion_and_a_whole_history() {
+    let herd = Herd::new();
+    for reward in 0..4 {
+        herd.train(None, f64::from(reward));
+    }
+    let outcomes: Vec<Result<_, StoreError>> = std::thread::scope(|scope| {
+        let promoters: Vec<_> = (1..=4)
+            .map(|version| {
+                let store = herd.another_store();
+                scope.spawn(move || {
+                    [Stage::Beta, Stage::Champion, Stage::Beta, Stage::Champion]
+                        .map(|stage| store.promote(&promotion(version, stage), Effect::Commit))
+                })
+            })
+            .collect();
+        promoters
+            .into_iter()
+            .flat_map(|promoter| promoter.join().unwrap())
+            .collect()
+    });
+    for refused in outcomes.iter().filter_map(|outcome| outcome.as_ref().err()) {
+        let forbidden = matches!(
+            refused,
+            StoreError::Refused(Refusal::ForbiddenTransition { .. })
+        );
+        assert!(forbidden, "{refused}");
+    }
+    assert!(outcomes.iter().any(Result::is_ok));
+    herd.assert_invariants();
+}
+
+#[test]
+fn racing_trainings_number_their_versions_without_gap_or_duplicate() {
+    let herd = Herd::new();
+    let parent = herd.train(None, 1.0);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let store = herd.another_store();
+                for _ in 0..5 {
+                    let (child, origin) = herd.start(Some(&parent));
+                    store
+                        .finish_and_register(&finish(&child, origin, &[]))
+                        .unwrap();
+                }
+            });
+        }
+    });
+    for version in 1..=21 {
+        assert!(herd.tag(version, key::VERSION_TYPE).is_some());
+    }
+    herd.assert_invariants();
+}

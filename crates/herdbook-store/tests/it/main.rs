@@ -1,0 +1,9 @@
+//! The store through its public acts, on real databases.
+
+#![expect(clippy::unwrap_used, reason = "a broken test stops where it breaks")]
+
+mod finding;
+mod foreign;
+mod herd;
+mod life;
+mod opening;
