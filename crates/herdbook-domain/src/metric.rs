@@ -5,18 +5,20 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-/// Which way a metric is better.
+/// Which way a metric gets better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// More is better.
-    HigherIsBetter,
+    More,
     /// Less is better.
-    LowerIsBetter,
+    Less,
+    /// Neither: a count or a description.
+    Neither,
 }
 
-/// Last parts of the names of metrics of which less is better (finance/metrics.md §2).
-const LOWER_IS_BETTER: [&str; 7] = [
+/// Metrics of which less is better (finance/metrics.md §2 and §3), without prefix.
+const LESS: [&str; 9] = [
     "volatility",
     "downside_deviation",
     "max_drawdown",
@@ -24,16 +26,46 @@ const LOWER_IS_BETTER: [&str; 7] = [
     "value_at_risk",
     "conditional_value_at_risk",
     "turnover",
+    "loss",
+    "value_loss",
+];
+
+/// Metrics that are neither good nor bad, without prefix.
+const NEITHER: [&str; 17] = [
+    "total_trades",
+    "exposure_time",
+    "n_returns",
+    "skew",
+    "kurtosis",
+    "kelly_per_bar",
+    "kelly_trades",
+    "mean_ep_length",
+    "timesteps",
+    "previous_timesteps",
+    "current_run_timesteps",
+    "total_timesteps",
+    "learning_rate",
+    "entropy",
+    "approx_kl",
+    "clip_fraction",
+    "steps_per_second",
 ];
 
 impl Direction {
-    /// Which way the metric of this name is better: by the part after the last `/`.
+    /// Which way the metric of this name gets better, by the part after the last `/`; more for a name that is
+    /// not known, as for any reward or score.
     pub fn of(metric: &str) -> Self {
-        let name = metric.rsplit('/').next().unwrap_or(metric);
-        if LOWER_IS_BETTER.contains(&name) || name.starts_with("std_") {
-            Self::LowerIsBetter
+        let last = metric.rsplit('/').next().unwrap_or(metric);
+        let name = ["improvement_", "best_"]
+            .iter()
+            .find_map(|prefix| last.strip_prefix(prefix))
+            .unwrap_or(last);
+        if LESS.contains(&name) || name.starts_with("std_") {
+            Self::Less
+        } else if NEITHER.contains(&name) {
+            Self::Neither
         } else {
-            Self::HigherIsBetter
+            Self::More
         }
     }
 }
@@ -61,7 +93,7 @@ pub struct Improvement {
     pub child: f64,
     /// 100 · (child − parent) / |parent|; `None` from a parent of 0.
     pub percent: Option<f64>,
-    /// Whether the child is better; `None` when both are equal.
+    /// Whether the child is better; `None` when both are equal, or neither way is better.
     pub better: Option<bool>,
 }
 
@@ -70,14 +102,15 @@ impl Improvement {
     pub fn of(metric: &str, parent: f64, child: f64) -> Self {
         let percent = 100.0 * (child - parent) / parent.abs();
         let better = match Direction::of(metric) {
-            Direction::HigherIsBetter => child > parent,
-            Direction::LowerIsBetter => child < parent,
+            Direction::More => Some(child > parent),
+            Direction::Less => Some(child < parent),
+            Direction::Neither => None,
         };
         Self {
             parent,
             child,
             percent: percent.is_finite().then_some(percent),
-            better: (child.partial_cmp(&parent) != Some(Ordering::Equal)).then_some(better),
+            better: better.filter(|_| child.partial_cmp(&parent) != Some(Ordering::Equal)),
         }
     }
 
@@ -108,6 +141,22 @@ pub fn improvements(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn direction_is_known_under_every_prefix() {
+        for (metric, expected) in [
+            ("portfolio/sharpe_ratio", Direction::More),
+            ("evaluation/best_mean_reward", Direction::More),
+            ("portfolio/max_drawdown", Direction::Less),
+            ("final/std_reward", Direction::Less),
+            ("improvement_portfolio/max_drawdown", Direction::Less),
+            ("portfolio/exposure_time", Direction::Neither),
+            ("total_timesteps", Direction::Neither),
+            ("my/score", Direction::More),
+        ] {
+            assert_eq!(Direction::of(metric), expected, "{metric}");
+        }
+    }
 
     #[test]
     fn improvement_is_relative_to_the_size_of_the_parent() {

@@ -1,1 +1,30 @@
-//! Bars, resampling, features, the simulated account, performance metrics
+//! Bars, resampling, features, the simulated account and performance metrics.
+//!
+//! Everything here is a pure function of its arguments: bytes become bars, bars become features,
+//! target positions become equity, equity becomes metrics. This crate does no IO, reads no clock
+//! and draws no random number.
+
+mod account;
+mod bars;
+mod csv;
+mod error;
+mod features;
+pub mod indicators;
+pub mod metrics;
+mod resample;
+mod samples;
+mod split;
+mod time;
+
+pub use account::{Account, CostModel, Ledger, Position, Trade};
+pub use bars::{Bar, Bars};
+pub use csv::{Column, RawBars, read_csv};
+pub use error::{MarketError, Place};
+pub use features::{
+    FEATURES_VERSION, Feature, FeatureMatrix, FeatureStream, N_FEATURES, WARM_UP_BARS,
+    feature_names, features,
+};
+pub use resample::resample;
+pub use samples::Sample;
+pub use split::{Boundaries, MIN_BARS, N_EVALUATION_EPISODES, Split, Window, split};
+pub use time::Utc;

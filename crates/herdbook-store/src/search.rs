@@ -174,8 +174,8 @@ impl Scored {
     fn beats(&self, other: &Self, metric: &MetricName) -> bool {
         let newness = |scored: &Self| (scored.record.created_at, scored.record.key.version);
         let (this, that) = match Direction::of(metric.as_str()) {
-            Direction::HigherIsBetter => (self.value, other.value),
-            Direction::LowerIsBetter => (other.value, self.value),
+            Direction::More | Direction::Neither => (self.value, other.value),
+            Direction::Less => (other.value, self.value),
         };
         this.total_cmp(&that)
             .then(newness(self).cmp(&newness(other)))
@@ -189,8 +189,8 @@ fn best_by_latest_value(
     metric: &MetricName,
 ) -> Result<Option<Scored>, StoreError> {
     let order = match Direction::of(metric.as_str()) {
-        Direction::HigherIsBetter => "DESC",
-        Direction::LowerIsBetter => "ASC",
+        Direction::More | Direction::Neither => "DESC",
+        Direction::Less => "ASC",
     };
     let sql = format!(
         "SELECT {VERSION}, m.value FROM latest_metrics m

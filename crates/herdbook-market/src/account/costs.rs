@@ -1,0 +1,55 @@
+//! What trading costs.
+
+use crate::MarketError;
+
+/// One basis point.
+const BASIS_POINT: f64 = 1e-4;
+
+/// Costs as a share of the traded notional, charged on each side.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CostModel {
+    bps: f64,
+}
+
+impl CostModel {
+    /// No costs: for figures marked as such.
+    pub const FREE: Self = Self { bps: 0.0 };
+
+    /// Beyond this a round trip costs a fifth of the equity: certainly a slip of the unit.
+    const MAX_BPS: f64 = 1_000.0;
+
+    /// Costs of `bps` basis points of the traded notional per side.
+    pub fn from_bps(bps: f64) -> Result<Self, MarketError> {
+        if (0.0..=Self::MAX_BPS).contains(&bps) {
+            Ok(Self { bps })
+        } else {
+            Err(MarketError::InvalidCosts { bps })
+        }
+    }
+
+    /// Basis points per side.
+    pub fn bps(self) -> f64 {
+        self.bps
+    }
+
+    /// Costs of trading a notional, in its currency.
+    pub(super) fn of(self, notional: f64) -> f64 {
+        notional * (self.bps * BASIS_POINT)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn costs_outside_the_possible_are_refused() {
+        for bps in [-1.0, 1_000.1, f64::NAN, f64::INFINITY] {
+            assert!(CostModel::from_bps(bps).is_err(), "{bps}");
+        }
+        assert_eq!(
+            CostModel::from_bps(-1.0).unwrap_err().to_string(),
+            "costs of `-1` basis points per side are not between 0 and 1000"
+        );
+    }
+}

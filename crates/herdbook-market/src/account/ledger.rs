@@ -1,0 +1,180 @@
+//! The account's history: its equity at each close and its closed trades.
+
+use super::{Account, CostModel, Position};
+use crate::Bar;
+
+/// A closed trade: from entering a position to leaving it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Trade {
+    /// Bar at whose open it was entered.
+    pub entry_bar_idx: usize,
+    /// Bar at whose open it was left; for a ruined account the bar that ruined it.
+    pub exit_bar_idx: usize,
+    /// Short or long.
+    pub side: Position,
+    /// Price it was entered at.
+    pub entry_price: f64,
+    /// Price it was left at.
+    pub exit_price: f64,
+    /// Result in account currency, the costs of both sides paid.
+    pub result: f64,
+    /// Equity right before it was entered.
+    pub equity_at_entry: f64,
+}
+
+/// An account that writes down what it does.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    account: Account,
+    /// Bar at which the position was entered.
+    entry_bar_idx: usize,
+    next_bar_idx: usize,
+    equity: Vec<f64>,
+    trades: Vec<Trade>,
+}
+
+impl Ledger {
+    /// A fresh account; the first target is decided after the close of bar `first_bar_idx` and
+    /// filled at the open of the bar after it.
+    pub fn new(initial_equity: f64, costs: CostModel, first_bar_idx: usize) -> Self {
+        Self {
+            account: Account::new(initial_equity, costs),
+            entry_bar_idx: 0,
+            next_bar_idx: first_bar_idx + 1,
+            equity: vec![initial_equity],
+            trades: Vec::new(),
+        }
+    }
+
+    /// Steps the account, see [`Account::step`], and writes down what happened.
+    pub fn step(&mut self, target: Position, next: &Bar) -> f64 {
+        let before = self.account;
+        self.account.fill(target, next.open);
+        self.record(&before, next.open);
+        let filled = self.account;
+        self.account.hold(next.close);
+        self.record(&filled, next.close);
+        self.next_bar_idx += 1;
+        self.equity.push(self.account.equity);
+        self.account.equity
+    }
+
+    /// The account as it is now.
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// Equity before the first step and after each.
+    pub fn equity(&self) -> &[f64] {
+        &self.equity
+    }
+
+    /// Closed trades, oldest first; a position still held is not among them.
+    pub fn trades(&self) -> &[Trade] {
+        &self.trades
+    }
+
+    /// Writes down the trade that ended between `before` and now, and where the next one began.
+    fn record(&mut self, before: &Account, price: f64) {
+        let now = &self.account;
+        if now.position == before.position {
+            return;
+        }
+        if before.position != Position::Flat {
+            let equity_at_exit = if now.is_ruined { 0.0 } else { now.entry_equity };
+            self.trades.push(Trade {
+                entry_bar_idx: self.entry_bar_idx,
+                exit_bar_idx: self.next_bar_idx,
+                side: before.position,
+                entry_price: before.entry_price,
+                exit_price: price,
+                result: equity_at_exit - before.entry_equity,
+                equity_at_entry: before.entry_equity,
+            });
+        }
+        self.entry_bar_idx = self.next_bar_idx;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bar(open: f64, close: f64) -> Bar {
+        let (high, low) = (open.max(close), open.min(close));
+        Bar {
+            open_time_ms: 0,
+            open,
+            high,
+            low,
+            close,
+            volume: 0.0,
+        }
+    }
+
+    fn ledger(bps: f64) -> Ledger {
+        Ledger::new(1_000.0, CostModel::from_bps(bps).unwrap(), 6)
+    }
+
+    #[test]
+    fn closed_trades_add_up_to_the_change_of_a_flat_account() {
+        let mut ledger = ledger(10.0);
+        let targets = [
+            Position::Long,
+            Position::Short,
+            Position::Short,
+            Position::Flat,
+        ];
+        let bars = [
+            bar(100.0, 104.0),
+            bar(105.0, 103.0),
+            bar(103.0, 90.0),
+            bar(91.0, 95.0),
+        ];
+        for (target, bar) in targets.into_iter().zip(&bars) {
+            ledger.step(target, bar);
+        }
+        let [long, short] = ledger.trades() else {
+            panic!("{:?}", ledger.trades())
+        };
+        assert_eq!(
+            (long.side, long.entry_bar_idx, long.exit_bar_idx),
+            (Position::Long, 7, 8)
+        );
+        assert_eq!(
+            (short.side, short.entry_bar_idx, short.exit_bar_idx),
+            (Position::Short, 8, 10)
+        );
+        assert_eq!((short.entry_price, short.exit_price), (105.0, 91.0));
+        // Ten units: 1.00 to enter, 1.05 to leave.
+        assert!((long.result - (50.0 - 2.05)).abs() < 1e-9);
+        assert!((short.equity_at_entry - 1_047.95).abs() < 1e-9);
+        let change = ledger.account().equity() - 1_000.0;
+        assert!((long.result + short.result - change).abs() < 1e-9);
+        assert_eq!(ledger.equity().len(), 5);
+    }
+
+    #[test]
+    fn position_still_held_is_no_trade() {
+        let mut ledger = ledger(1.0);
+        ledger.step(Position::Long, &bar(100.0, 104.0));
+        assert!(ledger.trades().is_empty());
+    }
+
+    #[test]
+    fn ruin_closes_the_trade_with_all_its_equity_lost() {
+        let mut ledger = ledger(0.0);
+        ledger.step(Position::Long, &bar(100.0, 110.0));
+        ledger.step(Position::Short, &bar(110.0, 300.0));
+        ledger.step(Position::Long, &bar(300.0, 400.0));
+        let [_, lost] = ledger.trades() else {
+            panic!("{:?}", ledger.trades())
+        };
+        assert_eq!(
+            (lost.entry_bar_idx, lost.exit_bar_idx, lost.exit_price),
+            (8, 8, 300.0)
+        );
+        assert!((lost.result + 1_100.0).abs() < 1e-9);
+        assert_eq!(ledger.equity()[2..], [0.0, 0.0]);
+    }
+}

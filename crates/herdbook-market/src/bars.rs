@@ -1,0 +1,238 @@
+//! Bars: one instrument's prices, oldest first, valid by their type.
+
+use std::fmt::Write as _;
+
+use herdbook_domain::Timeframe;
+use sha2::{Digest, Sha256};
+
+use crate::MarketError;
+
+const WEEK_MS: i64 = 604_800_000;
+const WEEKS_PER_YEAR: f64 = 365.25 / 7.0;
+
+/// One OHLCV row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bar {
+    /// When the bar opens, in milliseconds since 1970-01-01T00:00:00Z.
+    pub open_time_ms: i64,
+    /// First price.
+    pub open: f64,
+    /// Highest price.
+    pub high: f64,
+    /// Lowest price.
+    pub low: f64,
+    /// Last price.
+    pub close: f64,
+    /// Volume in the source's own unit; 0 where the source has none.
+    pub volume: f64,
+}
+
+impl Bar {
+    /// What is wrong with the bar, if anything is.
+    pub(crate) fn problem(&self) -> Option<&'static str> {
+        let prices = [self.open, self.high, self.low, self.close];
+        if prices
+            .iter()
+            .any(|price| !price.is_finite() || *price <= 0.0)
+        {
+            return Some("has a price that is not above zero");
+        }
+        if !self.volume.is_finite() || self.volume < 0.0 {
+            return Some("has a volume below zero");
+        }
+        if self.high < self.open.max(self.close) || self.low > self.open.min(self.close) {
+            return Some("has a high or low that its open or close lies beyond");
+        }
+        None
+    }
+}
+
+/// Bars of one timeframe: at least one, strictly ascending, each with positive, consistent prices.
+///
+/// Missing bars are absent: a gap stays a gap.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bars {
+    timeframe: Timeframe,
+    bars: Vec<Bar>,
+}
+
+impl Bars {
+    /// Takes bars made elsewhere, or names the first that is not valid.
+    pub fn new(timeframe: Timeframe, bars: Vec<Bar>) -> Result<Self, MarketError> {
+        if bars.is_empty() {
+            return Err(MarketError::NoBars);
+        }
+        let mut previous_ms = None;
+        for (bar_idx, bar) in bars.iter().enumerate() {
+            let late = previous_ms.is_none_or(|previous| previous < bar.open_time_ms);
+            let problem = if late {
+                bar.problem()
+            } else {
+                Some("does not open after the last")
+            };
+            if let Some(problem) = problem {
+                return Err(MarketError::InvalidBar { bar_idx, problem });
+            }
+            previous_ms = Some(bar.open_time_ms);
+        }
+        Ok(Self { timeframe, bars })
+    }
+
+    /// Takes bars that were checked when they were read.
+    pub(crate) fn from_checked(timeframe: Timeframe, bars: Vec<Bar>) -> Self {
+        debug_assert!(!bars.is_empty());
+        Self { timeframe, bars }
+    }
+
+    /// The bars, oldest first.
+    pub fn as_slice(&self) -> &[Bar] {
+        &self.bars
+    }
+
+    /// Length of each bar.
+    pub fn timeframe(&self) -> Timeframe {
+        self.timeframe
+    }
+
+    /// Number of bars; never 0.
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "there is always at least one bar"
+    )]
+    pub fn len(&self) -> usize {
+        self.bars.len()
+    }
+
+    /// SHA-256 in hex of all bars: for each its open time in ms as i64, then open, high, low,
+    /// close and volume as f64, all little-endian.
+    pub fn sha256(&self) -> String {
+        let mut hasher = Sha256::new();
+        for bar in &self.bars {
+            hasher.update(bar.open_time_ms.to_le_bytes());
+            for value in [bar.open, bar.high, bar.low, bar.close, bar.volume] {
+                hasher.update(value.to_le_bytes());
+            }
+        }
+        hex(&hasher.finalize())
+    }
+
+    /// Bars in a year, counted over whole weeks so that nights and weekends weigh in as they do.
+    ///
+    /// `None` for data of less than one week: undefined, the caller must supply it. Compute it
+    /// once for a data set and keep it for train, test, parent and child.
+    pub fn bars_per_year(&self) -> Option<f64> {
+        let (first_ms, last_ms) = (self.first_ms(), self.last_ms());
+        let n_weeks = (last_ms + self.timeframe.millis() - first_ms) / WEEK_MS;
+        if n_weeks == 0 {
+            return None;
+        }
+        let end_ms = first_ms + n_weeks * WEEK_MS;
+        let n_bars = self.bars.partition_point(|bar| bar.open_time_ms < end_ms);
+        Some(n_bars as f64 / n_weeks as f64 * WEEKS_PER_YEAR)
+    }
+
+    /// When the first bar opens.
+    pub fn first_ms(&self) -> i64 {
+        self.bars[0].open_time_ms
+    }
+
+    /// When the last bar opens.
+    pub fn last_ms(&self) -> i64 {
+        self.bars[self.bars.len() - 1].open_time_ms
+    }
+}
+
+/// Bytes as lower-case hex digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bar(open_time_ms: i64) -> Bar {
+        Bar {
+            open_time_ms,
+            open: 1.5,
+            high: 2.0,
+            low: 1.0,
+            close: 1.75,
+            volume: 3.0,
+        }
+    }
+
+    #[test]
+    fn bars_must_ascend() {
+        let error = Bars::new(Timeframe::Minute1, vec![bar(0), bar(60_000), bar(60_000)]);
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "bar 2 does not open after the last: bars must be ascending, finite and positive"
+        );
+        assert_eq!(
+            Bars::new(Timeframe::Minute1, vec![]),
+            Err(MarketError::NoBars)
+        );
+    }
+
+    #[test]
+    fn bars_must_be_consistent() {
+        for broken in [
+            Bar {
+                high: 1.6,
+                ..bar(0)
+            },
+            Bar { low: 1.6, ..bar(0) },
+            Bar {
+                open: f64::NAN,
+                ..bar(0)
+            },
+            Bar { low: 0.0, ..bar(0) },
+            Bar {
+                volume: -1.0,
+                ..bar(0)
+            },
+            Bar {
+                volume: f64::INFINITY,
+                ..bar(0)
+            },
+        ] {
+            assert!(
+                Bars::new(Timeframe::Minute1, vec![broken]).is_err(),
+                "{broken:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn hash_is_over_time_and_values_in_little_endian() {
+        let bars = Bars::new(Timeframe::Minute1, vec![bar(1_483_308_000_000)]).unwrap();
+        let mut bytes = 1_483_308_000_000_i64.to_le_bytes().to_vec();
+        for value in [1.5_f64, 2.0, 1.0, 1.75, 3.0] {
+            bytes.extend(value.to_le_bytes());
+        }
+        assert_eq!(bytes.len(), 48);
+        assert_eq!(bars.sha256(), hex(&Sha256::digest(&bytes)));
+    }
+
+    #[test]
+    fn less_than_a_week_has_no_bars_per_year() {
+        let bars = (0..3).map(|idx| bar(idx * 60_000)).collect();
+        assert_eq!(
+            Bars::new(Timeframe::Minute1, bars).unwrap().bars_per_year(),
+            None
+        );
+    }
+
+    #[test]
+    fn bars_after_the_last_whole_week_do_not_count() {
+        let bars = (0..10).map(|idx| bar(idx * 86_400_000)).collect();
+        let bars = Bars::new(Timeframe::Day1, bars).unwrap();
+        assert_eq!(bars.bars_per_year(), Some(365.25));
+    }
+}

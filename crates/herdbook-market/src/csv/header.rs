@@ -1,0 +1,308 @@
+//! The header: which column means what.
+
+use ::csv::ReaderBuilder;
+
+use crate::MarketError;
+
+/// The names of the columns, for a message that has to list them.
+const KNOWN: &str = "timestamp, time, date, datetime, open time, unix; \
+    open, high, low, close (or o, h, l, c); volume, vol, v";
+
+/// Meaning of a column, by its name in lower case.
+const TABLE: [(&str, Meaning); 18] = [
+    ("timestamp", Meaning::Time),
+    ("datetime", Meaning::Time),
+    ("date time", Meaning::Time),
+    ("open time", Meaning::Time),
+    ("unix", Meaning::Time),
+    ("date", Meaning::Date),
+    ("time", Meaning::Clock),
+    ("open", Meaning::Open),
+    ("o", Meaning::Open),
+    ("high", Meaning::High),
+    ("h", Meaning::High),
+    ("low", Meaning::Low),
+    ("l", Meaning::Low),
+    ("close", Meaning::Close),
+    ("c", Meaning::Close),
+    ("volume", Meaning::Volume),
+    ("vol", Meaning::Volume),
+    ("v", Meaning::Volume),
+];
+
+/// A column that was recognised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// What it was taken for: `time`, `date`, `open`, `high`, `low`, `close` or `volume`.
+    pub meaning: &'static str,
+    /// Its name in the file.
+    pub name: String,
+}
+
+/// Where in a row the time stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum TimeColumns {
+    One(usize),
+    DateAndClock { date: usize, clock: usize },
+}
+
+/// The columns of a file.
+#[derive(Debug)]
+pub(super) struct Header {
+    pub(super) delimiter: u8,
+    pub(super) names: Vec<String>,
+    pub(super) columns: Vec<Column>,
+    pub(super) time: TimeColumns,
+    pub(super) open: usize,
+    pub(super) high: usize,
+    pub(super) low: usize,
+    pub(super) close: usize,
+    pub(super) volume: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meaning {
+    Time,
+    Date,
+    Clock,
+    Open,
+    High,
+    Low,
+    Close,
+    Volume,
+}
+
+impl Meaning {
+    fn of(name: &str) -> Option<Self> {
+        let name = name
+            .trim_matches(['<', '>'])
+            .to_ascii_lowercase()
+            .replace('_', " ");
+        TABLE
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, meaning)| *meaning)
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Time | Self::Clock => "time",
+            Self::Date => "date",
+            Self::Open => "open",
+            Self::High => "high",
+            Self::Low => "low",
+            Self::Close => "close",
+            Self::Volume => "volume",
+        }
+    }
+}
+
+impl Header {
+    /// Reads the first line that is not blank.
+    pub(super) fn parse(text: &str, file: &str) -> Result<Self, MarketError> {
+        let line = text
+            .lines()
+            .find(|line| !line.is_empty())
+            .unwrap_or_default();
+        let delimiter = delimiter_of(line);
+        let names = names(line, delimiter);
+        let found = Found {
+            file,
+            line,
+            names: &names,
+        };
+        let prices = [Meaning::Open, Meaning::High, Meaning::Low, Meaning::Close];
+        let [open, high, low, close] = prices.map(|meaning| found.one(meaning));
+        let (time, open, high, low, close) = (found.time()?, open?, high?, low?, close?);
+        let (Some(time), Some(open), Some(high), Some(low), Some(close)) =
+            (time, open, high, low, close)
+        else {
+            return Err(found.missing(time.is_none(), &[open, high, low, close]));
+        };
+        let volume = found.one(Meaning::Volume)?;
+        let columns = found.columns();
+        Ok(Self {
+            delimiter,
+            names,
+            columns,
+            time,
+            open,
+            high,
+            low,
+            close,
+            volume,
+        })
+    }
+}
+
+/// The names of a header, while their meaning is looked for.
+struct Found<'a> {
+    file: &'a str,
+    line: &'a str,
+    names: &'a [String],
+}
+
+impl Found<'_> {
+    /// The column with a meaning, if there is one; two are an error.
+    fn one(&self, meaning: Meaning) -> Result<Option<usize>, MarketError> {
+        let mut found =
+            (0..self.names.len()).filter(|idx| Meaning::of(&self.names[*idx]) == Some(meaning));
+        let Some(first) = found.next() else {
+            return Ok(None);
+        };
+        match found.next() {
+            Some(second) => Err(self.repeated(meaning, first, second)),
+            None => Ok(Some(first)),
+        }
+    }
+
+    /// A `date` beside a `time` column makes the time; otherwise exactly one column does.
+    fn time(&self) -> Result<Option<TimeColumns>, MarketError> {
+        let [time, date, clock] =
+            [Meaning::Time, Meaning::Date, Meaning::Clock].map(|meaning| self.one(meaning));
+        match (time?, date?, clock?) {
+            (Some(time), Some(other), _) | (Some(time), None, Some(other)) => {
+                Err(self.repeated(Meaning::Time, time.min(other), time.max(other)))
+            }
+            (None, Some(date), Some(clock)) => Ok(Some(TimeColumns::DateAndClock { date, clock })),
+            (time, date, clock) => Ok(time.or(date).or(clock).map(TimeColumns::One)),
+        }
+    }
+
+    fn repeated(&self, meaning: Meaning, first: usize, second: usize) -> MarketError {
+        MarketError::RepeatedColumn {
+            file: self.file.to_owned(),
+            meaning: meaning.as_str(),
+            first: self.names[first].clone(),
+            second: self.names[second].clone(),
+        }
+    }
+
+    fn missing(&self, no_time: bool, prices: &[Option<usize>; 4]) -> MarketError {
+        let mut missing = if no_time { vec!["time"] } else { vec![] };
+        for (price, name) in prices.iter().zip(["open", "high", "low", "close"]) {
+            if price.is_none() {
+                missing.push(name);
+            }
+        }
+        MarketError::MissingColumns {
+            file: self.file.to_owned(),
+            found: shortened(self.line),
+            missing: missing.join(", "),
+            known: KNOWN,
+        }
+    }
+
+    fn columns(&self) -> Vec<Column> {
+        let column = |name: &String| {
+            Meaning::of(name).map(|it| Column {
+                meaning: it.as_str(),
+                name: name.clone(),
+            })
+        };
+        self.names.iter().filter_map(column).collect()
+    }
+}
+
+/// The delimiter the header has most of; a comma if it has none.
+fn delimiter_of(line: &str) -> u8 {
+    let count = |delimiter: &u8| line.bytes().filter(|byte| byte == delimiter).count();
+    // The last of equals wins, so the comma stands last.
+    [b'\t', b';', b',']
+        .into_iter()
+        .max_by_key(count)
+        .unwrap_or(b',')
+}
+
+fn names(line: &str, delimiter: u8) -> Vec<String> {
+    let mut reader = ReaderBuilder::new()
+        .delimiter(delimiter)
+        .has_headers(false)
+        .from_reader(line.as_bytes());
+    let record = reader
+        .records()
+        .next()
+        .and_then(Result::ok)
+        .unwrap_or_default();
+    record.iter().map(|name| name.trim().to_owned()).collect()
+}
+
+/// At most 120 characters of a line, for a message.
+fn shortened(line: &str) -> String {
+    const MAX_CHARS: usize = 120;
+    match line.char_indices().nth(MAX_CHARS) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Header, String> {
+        Header::parse(line, "a.csv").map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn columns_are_known_in_any_order_and_case() {
+        let header = parse("Volume,CLOSE,foo,low,High,\"Open\",TimeStamp").unwrap();
+        assert_eq!(
+            (header.open, header.high, header.low, header.close),
+            (5, 4, 3, 1)
+        );
+        assert_eq!(header.volume, Some(0));
+        assert!(matches!(header.time, TimeColumns::One(6)));
+        assert_eq!(header.columns.len(), 6);
+        assert_eq!(
+            header.columns[0],
+            Column {
+                meaning: "volume",
+                name: "Volume".to_owned()
+            }
+        );
+    }
+
+    #[test]
+    fn delimiter_is_the_one_the_header_has_most_of() {
+        assert_eq!(parse("time;o;h;l;c;v").unwrap().delimiter, b';');
+        assert_eq!(parse("time\to\th\tl\tc").unwrap().delimiter, b'\t');
+        assert_eq!(parse("time,o,h,l,c").unwrap().delimiter, b',');
+    }
+
+    #[test]
+    fn date_and_time_columns_make_the_time_together() {
+        let header = parse("<DATE>\t<TIME>\t<OPEN>\t<HIGH>\t<LOW>\t<CLOSE>\t<VOL>").unwrap();
+        assert!(matches!(
+            header.time,
+            TimeColumns::DateAndClock { date: 0, clock: 1 }
+        ));
+    }
+
+    #[test]
+    fn two_columns_of_one_meaning_are_refused() {
+        assert_eq!(
+            parse("time,open,high,low,close,vol,volume").unwrap_err(),
+            "`a.csv` has two columns for volume, `vol` and `volume`: rename or remove one"
+        );
+        assert_eq!(
+            parse("unix,date,open,high,low,close").unwrap_err(),
+            "`a.csv` has two columns for time, `unix` and `date`: rename or remove one"
+        );
+        assert!(parse("time,timestamp,open,high,low,close").is_err());
+        assert!(parse("time,time,open,high,low,close").is_err());
+    }
+
+    #[test]
+    fn missing_header_shows_the_line_and_the_known_names() {
+        assert_eq!(
+            parse("2017-01-02 07:00,1.05,1.06,1.04,1.05,0").unwrap_err(),
+            "`a.csv` begins with `2017-01-02 07:00,1.05,1.06,1.04,1.05,0`, which names no column \
+             for time, open, high, low, close: the first line must be a header; known names are \
+             timestamp, time, date, datetime, open time, unix; open, high, low, close (or o, h, \
+             l, c); volume, vol, v"
+        );
+        let error = parse("time,open,high,close").unwrap_err();
+        assert!(error.contains("names no column for low:"), "{error}");
+    }
+}

@@ -1,0 +1,57 @@
+//! From bytes to text: what is empty or no text at all is found here.
+
+use crate::MarketError;
+
+/// The file as text without its byte order mark, or why it is none.
+pub(super) fn checked<'a>(bytes: &'a [u8], file: &str) -> Result<&'a str, MarketError> {
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+    let not_text = |position: usize| MarketError::NotText {
+        file: file.to_owned(),
+        line: line_at(bytes, position),
+    };
+    let text = std::str::from_utf8(bytes).map_err(|error| not_text(error.valid_up_to()))?;
+    if let Some(position) = text.find('\0') {
+        return Err(not_text(position));
+    }
+    if text.trim().is_empty() {
+        return Err(MarketError::EmptyFile {
+            file: file.to_owned(),
+        });
+    }
+    Ok(text)
+}
+
+/// The error for a record the csv reader refuses, which text in memory never makes it do.
+pub(super) fn unreadable(error: &::csv::Error, text: &str, file: &str) -> MarketError {
+    let start = error.position().map_or(0, ::csv::Position::byte);
+    MarketError::NotText {
+        file: file.to_owned(),
+        line: line_of_record(text, start as usize),
+    }
+}
+
+/// Number of line ends, an upper bound of the number of bars below a header.
+pub(super) fn count_lines(text: &str) -> usize {
+    count_newlines(text.as_bytes())
+}
+
+#[expect(
+    clippy::naive_bytecount,
+    reason = "one pass over the file, far below its parsing"
+)]
+fn count_newlines(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte == b'\n').count()
+}
+
+/// Line of the record that starts at `position`, which may point at the blank lines before it.
+pub(super) fn line_of_record(text: &str, position: usize) -> u64 {
+    let n_blank = text.as_bytes()[position..]
+        .iter()
+        .take_while(|byte| matches!(**byte, b'\n' | b'\r'))
+        .count();
+    line_at(text.as_bytes(), position + n_blank)
+}
+
+fn line_at(bytes: &[u8], position: usize) -> u64 {
+    1 + count_newlines(&bytes[..position]) as u64
+}

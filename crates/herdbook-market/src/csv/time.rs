@@ -1,0 +1,284 @@
+//! Times as files write them.
+
+use chrono::NaiveDate;
+
+const DAY_MS: i64 = 86_400_000;
+const MINUTE_MS: i64 = 60_000;
+
+/// Epoch numbers from this on are milliseconds (1973-03-03), and below it seconds (until 5138).
+const FIRST_MILLISECOND: f64 = 1e11;
+/// Epoch seconds before this (1973-03-03) are refused: `20170102` is a date without its hyphens.
+const FIRST_SECOND: f64 = 1e8;
+/// Numbers from this on would be microseconds.
+const FIRST_MICROSECOND: f64 = 1e14;
+
+/// How a file writes its times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TimeStyle {
+    Text,
+    Seconds,
+    Milliseconds,
+}
+
+/// Why a text is no usable time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TimeProblem {
+    Ambiguous,
+    Unknown,
+    Mixed(TimeStyle),
+}
+
+impl TimeStyle {
+    /// What to call it in a message.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "a date",
+            Self::Seconds => "epoch seconds",
+            Self::Milliseconds => "epoch milliseconds",
+        }
+    }
+
+    fn of(text: &str) -> Result<Self, TimeProblem> {
+        if !is_number(text) {
+            return Ok(Self::Text);
+        }
+        match text.parse::<f64>() {
+            Ok(number) if (FIRST_SECOND..FIRST_MILLISECOND).contains(&number) => Ok(Self::Seconds),
+            Ok(number) if (FIRST_MILLISECOND..FIRST_MICROSECOND).contains(&number) => {
+                Ok(Self::Milliseconds)
+            }
+            _ => Err(TimeProblem::Unknown),
+        }
+    }
+}
+
+/// Reads a time in one column; the first one of a file sets the `style` of all.
+pub(super) fn parse(text: &str, style: &mut Option<TimeStyle>) -> Result<i64, TimeProblem> {
+    let found = TimeStyle::of(text)?;
+    let first = *style.get_or_insert(found);
+    if found != first {
+        return Err(TimeProblem::Mixed(first));
+    }
+    match found {
+        TimeStyle::Text => parse_text(text).ok_or_else(|| problem_of(text)),
+        TimeStyle::Seconds => parse_epoch(text, 1_000.0),
+        TimeStyle::Milliseconds => parse_epoch(text, 1.0),
+    }
+}
+
+/// Reads a time whose date and clock stand in columns of their own.
+pub(super) fn parse_parts(date: &str, clock: &str) -> Result<i64, TimeProblem> {
+    let day = parse_date(date).ok_or_else(|| problem_of(date))?;
+    parse_clock(clock)
+        .map(|within| day + within)
+        .ok_or(TimeProblem::Unknown)
+}
+
+fn parse_epoch(text: &str, unit_ms: f64) -> Result<i64, TimeProblem> {
+    let number: f64 = text.parse().map_err(|_| TimeProblem::Unknown)?;
+    Ok((number * unit_ms).round() as i64)
+}
+
+fn parse_text(text: &str) -> Option<i64> {
+    let (date, rest) = text.split_at_checked(10)?;
+    let day = parse_date(date)?;
+    if rest.is_empty() {
+        return Some(day);
+    }
+    let clock = rest.strip_prefix(['T', 't', ' '])?;
+    Some(day + parse_clock(clock)?)
+}
+
+/// `YYYY-MM-DD`, also with `/` or `.`: year first cannot be misread.
+fn parse_date(text: &str) -> Option<i64> {
+    let bytes = text.as_bytes();
+    let separator = *bytes.get(4)?;
+    if bytes.len() != 10 || !b"-/.".contains(&separator) || bytes[7] != separator {
+        return None;
+    }
+    let (year, month, day) = (
+        digits(&bytes[..4])?,
+        digits(&bytes[5..7])?,
+        digits(&bytes[8..])?,
+    );
+    let date = NaiveDate::from_ymd_opt(year as i32, month, day)?;
+    Some(i64::from(date.to_epoch_days()) * DAY_MS)
+}
+
+/// `HH:MM`, `HH:MM:SS` or `HH:MM:SS.fff`, with or without a zone; ms since midnight UTC, which is
+/// negative or beyond a day when the zone says so.
+fn parse_clock(text: &str) -> Option<i64> {
+    let is_clock = |c: char| c.is_ascii_digit() || c == ':' || c == '.';
+    let end = text.find(|c| !is_clock(c)).unwrap_or(text.len());
+    let (clock, zone) = text.split_at(end);
+    let mut parts = clock.split(':');
+    let hour = two_digits(parts.next()?, 23)?;
+    let minute = two_digits(parts.next()?, 59)?;
+    let second_ms = parts.next().map_or(Some(0), parse_seconds)?;
+    if parts.next().is_some() {
+        return None;
+    }
+    Some((hour * 60 + minute) * MINUTE_MS + second_ms - parse_zone(zone.trim_start())?)
+}
+
+/// `SS` or `SS.fff` in ms; digits beyond the milliseconds are cut.
+fn parse_seconds(text: &str) -> Option<i64> {
+    let Some((whole, fraction)) = text.split_once('.') else {
+        return Some(two_digits(text, 59)? * 1_000);
+    };
+    let fraction = fraction.as_bytes();
+    let unit_ms = [100, 10, 1];
+    if fraction.is_empty() || !fraction.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let fraction_ms: i64 = fraction
+        .iter()
+        .zip(unit_ms)
+        .map(|(digit, unit)| i64::from(digit - b'0') * unit)
+        .sum();
+    Some(two_digits(whole, 59)? * 1_000 + fraction_ms)
+}
+
+/// Nothing, `Z`, `UTC`, `GMT`, `+01`, `+0100` or `+01:00`: ms east of UTC.
+fn parse_zone(text: &str) -> Option<i64> {
+    if matches!(text, "" | "Z" | "z" | "UTC" | "GMT") {
+        return Some(0);
+    }
+    let (sign, offset) = match text.strip_prefix('-') {
+        Some(west) => (-1, west),
+        None => (1, text.strip_prefix('+')?),
+    };
+    let (hour, minute) = match offset.len() {
+        2 => (offset, "00"),
+        _ => offset.split_at_checked(2)?,
+    };
+    let minute = minute.strip_prefix(':').unwrap_or(minute);
+    Some(sign * (two_digits(hour, 23)? * 60 + two_digits(minute, 59)?) * MINUTE_MS)
+}
+
+fn two_digits(text: &str, max: u32) -> Option<i64> {
+    let number = digits(text.as_bytes())?;
+    (text.len() == 2 && number <= max).then_some(i64::from(number))
+}
+
+/// A number of at most nine decimal digits and nothing else.
+fn digits(bytes: &[u8]) -> Option<u32> {
+    if bytes.is_empty() || bytes.len() > 9 || !bytes.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    Some(
+        bytes
+            .iter()
+            .fold(0, |number, byte| number * 10 + u32::from(byte - b'0')),
+    )
+}
+
+fn is_number(text: &str) -> bool {
+    let n_dots = text.bytes().filter(|byte| *byte == b'.').count();
+    n_dots <= 1
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'.')
+}
+
+/// A date that starts with one or two digits could have the day or the month first.
+fn problem_of(text: &str) -> TimeProblem {
+    let date = text.split([' ', 'T']).next().unwrap_or_default();
+    let parts: Vec<&str> = date.split(['/', '.', '-']).collect();
+    let is_number = |part: &&str| digits(part.as_bytes()).is_some();
+    if parts.len() == 3 && parts[0].len() <= 2 && parts.iter().all(is_number) {
+        return TimeProblem::Ambiguous;
+    }
+    TimeProblem::Unknown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2017-01-02T07:00:00Z.
+    const SEVEN: i64 = 1_483_340_400_000;
+
+    fn one(text: &str) -> Result<i64, TimeProblem> {
+        parse(text, &mut None)
+    }
+
+    #[test]
+    fn iso_texts_are_read_with_and_without_a_zone() {
+        for text in [
+            "2017-01-02T07:00:00Z",
+            "2017-01-02 07:00",
+            "2017-01-02 07:00:00",
+            "2017-01-02 07:00:00.000",
+            "2017-01-02T07:00:00.000000000Z",
+            "2017-01-02 07:00:00+00:00",
+            "2017-01-02 07:00:00 UTC",
+            "2017-01-02T08:00:00+01:00",
+            "2017-01-02T08:00+0100",
+            "2017-01-02T08:00+01",
+            "2017-01-01T23:30:00-07:30",
+            "2017/01/02 07:00",
+            "2017.01.02 07:00",
+        ] {
+            assert_eq!(one(text), Ok(SEVEN), "{text}");
+        }
+        assert_eq!(one("2017-01-02"), Ok(SEVEN - 7 * 3_600_000));
+        assert_eq!(one("2017-01-02 07:00:00.25"), Ok(SEVEN + 250));
+        assert_eq!(one("1969-12-31T23:59:59Z"), Ok(-1_000));
+        assert_eq!(parse_parts("2017.01.02", "07:00"), Ok(SEVEN));
+    }
+
+    #[test]
+    fn epoch_numbers_are_seconds_or_milliseconds_by_their_size() {
+        assert_eq!(one("1483340400"), Ok(SEVEN));
+        assert_eq!(one("1483340400.0"), Ok(SEVEN));
+        assert_eq!(one("1483340400000"), Ok(SEVEN));
+        assert_eq!(one("1483340400000000"), Err(TimeProblem::Unknown));
+        assert_eq!(one("20170102"), Err(TimeProblem::Unknown));
+    }
+
+    #[test]
+    fn the_first_time_sets_the_style_of_the_file() {
+        let mut style = None;
+        assert_eq!(parse("1483340400", &mut style), Ok(SEVEN));
+        let mixed = Err(TimeProblem::Mixed(TimeStyle::Seconds));
+        assert_eq!(parse("1483340400000", &mut style), mixed);
+        assert_eq!(parse("2017-01-02", &mut style), mixed);
+    }
+
+    #[test]
+    fn dates_with_the_day_or_month_first_are_ambiguous() {
+        for text in [
+            "01/02/2017",
+            "1/2/17",
+            "13.01.2017 22:00:00.000",
+            "02-01-2017",
+        ] {
+            assert_eq!(one(text), Err(TimeProblem::Ambiguous), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_is_unknown() {
+        for text in [
+            "",
+            "yesterday",
+            "2017-02-30",
+            "2017-01-02T24:00",
+            "2017-01-02T07:60",
+            "2017-01-02T07",
+            "2017-01-02T07:00:00X",
+            "2017-01-02T07:00:00.",
+            "2017-01-02T07:00:00.1.2",
+            "2017-01-02T07:00:00+1",
+            "2017-1-2",
+            "2017-01/02",
+            "２０１７-01-02",
+            "1.2.3",
+            "-5",
+            ".",
+        ] {
+            assert!(one(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! System quality number (Tharp 2008, who caps N at 100; not capped here).
+
+use super::{NO_SPREAD, finite, mean, sample_deviation};
+
+/// `√N · mean / sample standard deviation` of the trades' results as shares of the equity at entry.
+/// `None` for fewer than two trades or results that do not vary.
+pub fn sqn(returns_on_equity: &[f64]) -> Option<f64> {
+    let deviation = sample_deviation(returns_on_equity)?;
+    if deviation <= NO_SPREAD {
+        return None;
+    }
+    finite((returns_on_equity.len() as f64).sqrt() * mean(returns_on_equity)? / deviation)
+}

@@ -1,0 +1,294 @@
+//! From the bytes of a file to bars, and every way this is refused.
+
+use herdbook_domain::Timeframe;
+use herdbook_market::{Bar, RawBars, read_csv, resample};
+
+const HEADER: &str = "timestamp,open,high,low,close,volume\n";
+
+fn read(rows: &str) -> Result<RawBars, String> {
+    read_csv(format!("{HEADER}{rows}").as_bytes(), "a.csv").map_err(|error| error.to_string())
+}
+
+fn refusal(bytes: &[u8]) -> String {
+    read_csv(bytes, "a.csv").unwrap_err().to_string()
+}
+
+const FIRST: &str = "2017-01-02T07:00:00Z,1.5,2,1,1.75,10\n";
+
+#[test]
+fn files_that_say_the_same_read_the_same() {
+    let expected = read_csv(
+        b"timestamp,open,high,low,close,volume\n\
+          2017-01-02T07:00:00Z,1.5,2,1,1.75,10\n\
+          2017-01-02T08:00:00Z,1.75,3,1.5,2.5,0\n",
+        "a.csv",
+    )
+    .unwrap();
+    let same: [&str; 6] = [
+        "\u{feff}time;o;h;l;c;v\r\n2017-01-02 07:00;1.5;2;1;1.75;10\r\n\
+         2017-01-02 08:00;1.75;3;1.5;2.5;0\r\n",
+        "V\tClose\tx\tLow\tHigh\tOpen\tDATE\n10\t1.75\ta\t1\t2\t1.5\t2017-01-02 07:00:00+00:00\n\
+         0\t2.5\tb\t1.5\t3\t1.75\t2017-01-02 10:00:00+02:00\n",
+        "\"Date\",\"Time\",\"Open\",\"High\",\"Low\",\"Close\",\"Volume\"\n\
+         \"2017-01-02\",\"07:00\",\"1.5\",\"2\",\"1\",\"1.75\",\"10\"\n\
+         2017-01-02,08:00,1.75,3,1.5,2.5,0",
+        "unix,open,high,low,close,volume\n1483340400,1.5,2,1,1.75,10\n1483344000,1.75,3,1.5,2.5,0",
+        "Open time,open,high,low,close,volume\n1483340400000,1.5,2,1,1.75,1e1\n\n\
+         1483344000000, 1.75 ,3,1.5,2.5,-0\n\n",
+        "timestamp,open,high,low,close,volume\n2017-01-02T07:00:00Z,1.5,2,1,1.75,10\n\
+         2017-01-02T07:00:00.000Z,1.50,2,1,1.75,10\n2017-01-02T08:00:00Z,1.75,3,1.5,2.5,0\n",
+    ];
+    for text in same {
+        let raw = read_csv(text.as_bytes(), "b.csv").unwrap();
+        assert_eq!(raw.as_slice(), expected.as_slice(), "{text}");
+        assert_eq!(raw.bar_length_ms(), 3_600_000);
+    }
+}
+
+#[test]
+fn missing_volume_is_zero() {
+    let text = b"time,open,high,low,close\n2017-01-02,1,1,1,1\n2017-01-03,1,1,1,1\n";
+    let raw = read_csv(text, "a.csv").unwrap();
+    assert!(raw.as_slice().iter().all(|bar| bar.volume == 0.0));
+    assert_eq!(raw.columns().len(), 5);
+}
+
+#[test]
+fn identical_repeated_rows_are_dropped_and_counted() {
+    let second = "2017-01-02T08:00:00Z,1.5,2,1,1.75,10\n";
+    let raw = read(&format!("{FIRST}{FIRST}{FIRST}{second}")).unwrap();
+    assert_eq!((raw.as_slice().len(), raw.n_repeated_rows()), (2, 2));
+}
+
+#[test]
+fn bad_values_are_refused_with_their_place() {
+    for (row, expected) in [
+        (
+            "08:00:00Z,x,2,1,1.75,10",
+            "column `open`: `x` is not a finite number",
+        ),
+        (
+            "08:00:00Z,1.5,NaN,1,1.75,10",
+            "column `high`: `NaN` is not a finite number",
+        ),
+        (
+            "08:00:00Z,1.5,2,-inf,1.75,10",
+            "column `low`: `-inf` is not a finite number",
+        ),
+        (
+            "08:00:00Z,1.5,2,1,,10",
+            "column `close`: `` is not a finite number",
+        ),
+        (
+            "08:00:00Z,1.5,2,1,\"1,75\",10",
+            "column `close`: `1,75` is not a finite number",
+        ),
+        (
+            "08:00:00Z,1.5,2,0,1.75,10",
+            "column `low`: price `0` is not above zero",
+        ),
+        (
+            "08:00:00Z,-1.5,2,1,1.75,10",
+            "column `open`: price `-1.5` is not above zero",
+        ),
+        (
+            "08:00:00Z,1.5,2,1,1.75,-10",
+            "column `volume`: volume `-10` is below zero",
+        ),
+        (
+            "08:00:00Z,1.5,0.5,1,1.75,1",
+            "column `high`: high `0.5` is below the bar's low",
+        ),
+        (
+            "08:00:00Z,1.5,1.6,1,1.75,1",
+            "column `high`: high `1.6` is below the bar's close",
+        ),
+        (
+            "08:00:00Z,1.5,2,1.6,1.75,1",
+            "column `low`: low `1.6` is above the bar's open",
+        ),
+        (
+            "08:00:00,x",
+            "has 2 columns where the header has 6: complete or remove the row",
+        ),
+        (
+            "25:00:00Z,1.5,2,1,1.75,1",
+            "column `timestamp`: `2017-01-02T25:00:00Z` is not a time",
+        ),
+        (
+            "06:00:00Z,1.5,2,1,1.75,1",
+            "column `timestamp`: `2017-01-02T06:00:00Z` is before the row above, which is \
+             2017-01-02T07:00:00Z: sort the rows by time, oldest first",
+        ),
+        (
+            "07:00:00Z,1.5,2,1,1.75,11",
+            "column `timestamp`: `2017-01-02T07:00:00Z` has a row already, with other values",
+        ),
+    ] {
+        let error = read(&format!("{FIRST}2017-01-02T{row}\n")).unwrap_err();
+        assert!(error.starts_with("`a.csv` line 3"), "{error}");
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn line_numbers_count_blank_lines_and_both_line_ends() {
+    for end in ["\n", "\r\n"] {
+        let text = format!("{HEADER}\n{FIRST}\n\n2017-01-02T08:00:00Z,0,2,1,1.75,1\n");
+        let error = refusal(text.replace('\n', end).as_bytes());
+        assert!(
+            error.starts_with("`a.csv` line 6, column `open`"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn times_that_can_be_misread_are_refused() {
+    let error = read("01/02/2017 07:00,1,1,1,1,1\n").unwrap_err();
+    assert_eq!(
+        error,
+        "`a.csv` line 2, column `timestamp`: `01/02/2017 07:00` can be read with the day or the \
+         month first: write dates as YYYY-MM-DD"
+    );
+    let error = read("1483340400,1,1,1,1,1\n1483344000000,1,1,1,1,1\n").unwrap_err();
+    assert_eq!(
+        error,
+        "`a.csv` line 3, column `timestamp`: `1483344000000` is not written like the first time, \
+         epoch seconds: use one way"
+    );
+}
+
+#[test]
+fn files_without_bars_are_refused() {
+    for empty in ["", "\n\n", "\u{feff}"] {
+        assert!(
+            refusal(empty.as_bytes()).starts_with("`a.csv` is empty:"),
+            "{empty:?}"
+        );
+    }
+    assert!(refusal(HEADER.as_bytes()).starts_with("`a.csv` has a header but no bars"));
+    assert!(
+        read(FIRST)
+            .unwrap_err()
+            .starts_with("`a.csv` has one bar, which does not tell")
+    );
+    let gzip = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 3];
+    assert!(refusal(&gzip).starts_with("`a.csv` line 1 is not text"));
+    assert!(refusal(b"time,open\n\0").starts_with("`a.csv` line 2 is not text"));
+    assert!(refusal(b"a,b\n1,\xff").starts_with("`a.csv` line 2 is not text"));
+}
+
+/// Rows of one price at the given minutes after 2017-01-02T00:00Z.
+fn at_minutes(minutes: impl IntoIterator<Item = i64>) -> RawBars {
+    let row = |minute: i64| format!("{},1,1,1,1,1\n", 1_483_315_200 + 60 * minute);
+    read(&minutes.into_iter().map(row).collect::<String>()).unwrap()
+}
+
+fn times(raw: RawBars, timeframe: Timeframe) -> Vec<i64> {
+    let minute = |bar: &Bar| (bar.open_time_ms - 1_483_315_200_000) / 60_000;
+    resample(raw, timeframe)
+        .unwrap()
+        .as_slice()
+        .iter()
+        .map(minute)
+        .collect()
+}
+
+#[test]
+fn bar_length_is_the_most_frequent_step() {
+    assert_eq!(
+        at_minutes([0, 30, 60, 600, 630, 2_000]).bar_length_ms(),
+        30 * 60_000
+    );
+    // A tie goes to the shorter step.
+    assert_eq!(at_minutes([0, 60, 1_440]).bar_length_ms(), 60 * 60_000);
+    // A clock change makes one short step among many.
+    let changed = (0..200).map(|idx| idx * 1_440 - if idx > 90 { 60 } else { 0 });
+    assert_eq!(at_minutes(changed).bar_length_ms(), 1_440 * 60_000);
+}
+
+#[test]
+fn bars_of_no_one_length_are_refused() {
+    let minute = |minute: i64| format!("{},1,1,1,1,1\n", 1_483_315_200 + 60 * minute);
+    let rows: String = [0, 5, 10, 11, 15, 20].map(minute).concat();
+    assert_eq!(
+        read(&rows).unwrap_err(),
+        "`a.csv` has no one bar length: most often 5 min lies between two bars, but 2 times less \
+         (first before 2017-01-02T00:11:00Z): give bars of one length"
+    );
+}
+
+#[test]
+fn merged_bars_have_first_highest_lowest_last_and_sum() {
+    let rows = "1483340400,5,7,4,6,1\n1483340460,6,9,5,8,2\n1483340520,8,8,2,3,4\n\
+                1483341000,3,4,3,4,8\n";
+    let bars = resample(read(rows).unwrap(), Timeframe::Minute5).unwrap();
+    let [first, second] = bars.as_slice() else {
+        panic!("{bars:?}")
+    };
+    let expected = Bar {
+        open_time_ms: 1_483_340_400_000,
+        open: 5.0,
+        high: 9.0,
+        low: 2.0,
+        close: 3.0,
+        volume: 7.0,
+    };
+    assert_eq!(*first, expected);
+    // The empty five minutes between stay empty.
+    assert_eq!(second.open_time_ms - first.open_time_ms, 600_000);
+}
+
+#[test]
+fn bars_of_the_asked_length_keep_their_times() {
+    assert_eq!(
+        times(at_minutes([30, 90, 150, 1_500]), Timeframe::Hour1),
+        [30, 90, 150, 1_500]
+    );
+}
+
+#[test]
+fn bars_that_cannot_be_merged_are_refused_with_both_lengths() {
+    let refusal = |timeframe| {
+        resample(at_minutes([0, 90, 180]), timeframe)
+            .unwrap_err()
+            .to_string()
+    };
+    assert_eq!(
+        refusal(Timeframe::Hour1),
+        "`a.csv` has bars of 90 min, longer than the 1 h asked for: give finer bars or ask for a \
+         longer timeframe"
+    );
+    assert_eq!(
+        refusal(Timeframe::Hour4),
+        "`a.csv` has bars of 90 min, which do not fill 4 h evenly: give bars whose length divides \
+         it"
+    );
+}
+
+#[test]
+fn session_across_midnight_is_one_day_of_the_date_it_opens() {
+    // 23:00 to 05:00, each day but the third.
+    let session = |day: i64| (0..6).map(move |hour| day * 1_440 + 23 * 60 + hour * 60);
+    let raw = at_minutes([0, 1, 3].into_iter().flat_map(session));
+    assert_eq!(times(raw, Timeframe::Day1), [0, 1_440, 3 * 1_440]);
+}
+
+#[test]
+fn two_sessions_that_open_on_one_date_are_one_day() {
+    // 02:00 to 04:00 and 08:00 to 11:00, the break is four hours.
+    let session = |day: i64| [2, 3, 8, 9, 10].map(move |hour| day * 1_440 + hour * 60);
+    let raw = at_minutes((0..4).flat_map(session));
+    assert_eq!(times(raw, Timeframe::Day1), [0, 1_440, 2_880, 4_320]);
+}
+
+#[test]
+fn trading_around_the_clock_has_utc_days() {
+    // From 22:00 for 30 hours, then a weekend, then three hours more.
+    let hours = (22..52).chain(100..103).map(|hour| hour * 60);
+    assert_eq!(
+        times(at_minutes(hours), Timeframe::Day1),
+        [0, 1_440, 2_880, 4 * 1_440]
+    );
+}

@@ -1,0 +1,16 @@
+//! The crate from outside: its figures against others', its data from file to features.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+#![expect(
+    clippy::float_cmp,
+    reason = "where values are compared exactly they must be exact"
+)]
+
+mod account;
+mod any_file;
+mod causality;
+mod data;
+mod from_file_to_bars;
+mod golden;
+mod golden_edges;
+mod sample_data;
