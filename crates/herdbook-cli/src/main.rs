@@ -1,2 +1,62 @@
-//! The `herdbook` command line.
-fn main() {}
+//! The `herdbook` command line: arguments, commands, output, exit status. No rule lives here.
+
+mod args;
+mod commands;
+mod context;
+mod failure;
+mod format;
+mod output;
+mod progress;
+mod reference;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::Args;
+use crate::failure::Failure;
+use crate::output::{Mode, Output};
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return usage(&error),
+    };
+    let mode = if args.global.json {
+        Mode::Json
+    } else {
+        Mode::Text
+    };
+    let mut output = Output::new(mode, args.global.quiet);
+    match commands::run(args, &mut output) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read our output has read enough.
+        Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
+        Err(failure) => report(&failure, &mut output),
+    }
+}
+
+/// Help and version are what was asked for; anything else is wrong usage.
+fn usage(error: &clap::Error) -> ExitCode {
+    let wants_json = std::env::args_os().any(|arg| arg == "--json");
+    if error.use_stderr() && wants_json {
+        let text = error.to_string();
+        let message = text.trim_start_matches("error: ").trim_end();
+        let failure = Failure::usage(message);
+        return report(&failure, &mut Output::new(Mode::Json, true));
+    }
+    // A closed pipe is all that can go wrong here.
+    let _ = error.print();
+    if error.use_stderr() {
+        ExitCode::from(2)
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+fn report(failure: &Failure, output: &mut Output) -> ExitCode {
+    // Nothing is left to report a failure of reporting to.
+    let _ = output.failure(failure);
+    ExitCode::from(failure.exit_status())
+}

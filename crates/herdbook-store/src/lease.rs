@@ -63,16 +63,23 @@ impl Lease {
 impl Store {
     /// Says that the training of a run goes on.
     pub fn refresh_lease(&self, run_id: &RunId) -> Result<(), StoreError> {
-        self.write(|act| write(act.tx, run_id, &Lease::of_this_process()))
+        let at = now();
+        self.write(|act| {
+            // Only where there is one: a run that was ended meanwhile gets no new lease.
+            act.tx.execute(
+                "UPDATE herdbook_leases SET refreshed_at_ms = ?1 WHERE run_uuid = ?2",
+                params![at.millis(), run_id.as_str()],
+            )?;
+            Ok(())
+        })
     }
 }
 
+/// Writes the lease of a run that begins.
 pub(crate) fn write(conn: &Connection, run_id: &RunId, lease: &Lease) -> Result<(), StoreError> {
     conn.execute(
         "INSERT INTO herdbook_leases (run_uuid, host, pid, process_started, refreshed_at_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (run_uuid) DO UPDATE SET host = excluded.host, pid = excluded.pid,
-            process_started = excluded.process_started, refreshed_at_ms = excluded.refreshed_at_ms",
+         VALUES (?1, ?2, ?3, ?4, ?5)",
         params![
             run_id.as_str(),
             lease.host,

@@ -1,1 +1,51 @@
-//! Use cases that join market, trainer and records: train, enhance, evaluate, report
+//! Use cases that join market, trainer and records: train a run, enhance a parent, evaluate, find, report.
+
+mod enhancement;
+mod env;
+mod error;
+mod evaluation;
+mod find;
+mod heartbeat;
+mod journal;
+mod market_data;
+mod parent;
+mod record;
+mod report;
+mod starts;
+mod train;
+
+pub use env::{EnvSpec, OBS_LEN, TradingEnv};
+pub use error::TrainingError;
+pub use find::{FindQuery, Found, find_best, find_latest};
+pub use herdbook_market::metrics::Performance;
+pub use herdbook_market::{Boundaries, MarketError, Sample};
+pub use herdbook_ppo::{PpoConfig, PpoError};
+pub use market_data::{DataSource, MarketData};
+pub use parent::{EnhanceRequest, Parent};
+pub use record::{ImprovementBasis, ImprovementReport};
+pub use report::{Baselines, TrainReport};
+pub use train::{ContaminatedTest, EPISODE_BARS, PreparedTraining, TrainRequest, train};
+
+/// Is told how a training goes.
+pub trait Observer {
+    /// Something that a person should know: a fallback, rows dropped.
+    fn notice(&mut self, text: &str);
+
+    /// One iteration was trained.
+    fn progress(&mut self, progress: &Progress);
+}
+
+/// How far a training has come.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Progress {
+    /// Timesteps trained.
+    pub trained: u64,
+    /// Timesteps asked for.
+    pub target: u64,
+    /// Since the training began.
+    pub steps_per_second: f64,
+    /// Mean reward of the episodes that ended in the last rollout.
+    pub mean_episode_reward: Option<f64>,
+    /// Mean reward of the last evaluation on the validation window.
+    pub validation_reward: Option<f64>,
+}

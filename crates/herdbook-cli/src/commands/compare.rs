@@ -1,0 +1,141 @@
+//! `compare`: two versions side by side.
+
+use std::collections::BTreeSet;
+
+use herdbook_domain::{Improvement, window_params};
+use herdbook_store::{RunRecord, Store, VersionRecord};
+use serde_json::{Map, Value, json};
+
+use crate::args::CompareArgs;
+use crate::commands::list;
+use crate::failure::Failure;
+use crate::format::{self, UNDEFINED};
+use crate::output::Output;
+use crate::table::{Align, Columns};
+
+/// Metrics of the training itself say nothing about which model is better.
+const TRAINING: &str = "training/";
+
+pub(crate) fn run(args: &CompareArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
+    let first = args.first.find(store, &args.family)?;
+    let second = args.second.find(store, &args.family)?;
+    let differing = differing_data(store, &first, &second)?;
+    if !differing.is_empty() {
+        output.note(&format!(
+            "note: the two differ in {}: their values cannot really be compared",
+            differing.join(", ")
+        ))?;
+    }
+    let names: BTreeSet<&String> = first
+        .metrics
+        .keys()
+        .chain(second.metrics.keys())
+        .filter(|name| !name.starts_with(TRAINING) && !name.starts_with("improvement_"))
+        .collect();
+    let value = json!({
+        "first": list::to_json(&first),
+        "second": list::to_json(&second),
+        "comparable": differing.is_empty(),
+        "differing": differing,
+        "metrics": names.iter().map(|name| ((*name).clone(), beside(name, &first, &second))).collect::<Map<_, _>>(),
+    });
+    output.data(&value, |_| text(&names, &first, &second))
+}
+
+/// The params of their data in which two models differ, costs included.
+fn differing_data(
+    store: &Store,
+    first: &VersionRecord,
+    second: &VersionRecord,
+) -> Result<Vec<&'static str>, Failure> {
+    let run = |version: &VersionRecord| -> Result<Option<RunRecord>, Failure> {
+        Ok(version
+            .run_id
+            .as_ref()
+            .map(|run_id| store.run(run_id))
+            .transpose()?)
+    };
+    let (first, second) = (run(first)?, run(second)?);
+    let param = |run: &Option<RunRecord>, key: &str| {
+        run.as_ref().and_then(|run| run.params.get(key).cloned())
+    };
+    let keys = [
+        window_params::SYMBOL,
+        window_params::BARS_SHA256,
+        "env.cost_bps",
+    ];
+    Ok(keys
+        .into_iter()
+        .chain(window_params::EDGES)
+        .filter(|key| param(&first, key) != param(&second, key))
+        .collect())
+}
+
+fn beside(name: &str, first: &VersionRecord, second: &VersionRecord) -> Value {
+    let (first, second) = (first.metrics.get(name), second.metrics.get(name));
+    let change = first
+        .zip(second)
+        .map(|(first, second)| Improvement::of(name, *first, *second));
+    json!({
+        "first": first,
+        "second": second,
+        "change_percent": change.and_then(|change| change.percent),
+        "second_is_better": change.and_then(|change| change.better),
+    })
+}
+
+fn text(names: &BTreeSet<&String>, first: &VersionRecord, second: &VersionRecord) -> String {
+    let label = |version: &VersionRecord| format!("{} {}", version.key.name, version.key.version);
+    let (first_label, second_label) = (label(first), label(second));
+    let mut table = Columns::new(&[
+        ("", Align::Left),
+        (first_label.as_str(), Align::Right),
+        (second_label.as_str(), Align::Right),
+        ("change", Align::Right),
+        ("", Align::Left),
+    ]);
+    for key in [
+        "model_type",
+        "version_type",
+        "promotion_stage",
+        "honesty",
+        "total_timesteps",
+    ] {
+        let tag = |version: &VersionRecord| {
+            version
+                .tags
+                .get(key)
+                .cloned()
+                .unwrap_or_else(|| UNDEFINED.to_owned())
+        };
+        table.row([
+            key.to_owned(),
+            tag(first),
+            tag(second),
+            String::new(),
+            String::new(),
+        ]);
+    }
+    for name in names {
+        let change = first
+            .metrics
+            .get(*name)
+            .zip(second.metrics.get(*name))
+            .map(|(first, second)| Improvement::of(name, *first, *second));
+        let verdict = match change.and_then(|change| change.better) {
+            Some(true) => "better",
+            Some(false) => "worse",
+            None => "",
+        };
+        table.row([
+            (*name).clone(),
+            format::metric_of(&first.metrics, name),
+            format::metric_of(&second.metrics, name),
+            change
+                .map(|change| change.percent_text())
+                .unwrap_or_default(),
+            verdict.to_owned(),
+        ]);
+    }
+    table.to_string()
+}

@@ -1,0 +1,106 @@
+//! `find`: the newest or the best model.
+
+use herdbook_domain::tags::key;
+use herdbook_domain::{Departure, Honesty, Timeframe};
+use herdbook_store::{Contaminated, Store};
+use herdbook_training::{FindQuery, Found, find_best, find_latest};
+use serde_json::json;
+
+use crate::args::{FindArgs, Which};
+use crate::failure::{Code, Failure};
+use crate::format;
+use crate::output::Output;
+
+pub(crate) fn run(args: &FindArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
+    let query = FindQuery {
+        timeframe: args.timeframe,
+        model_type: args.model_type,
+        symbol: args.symbol.clone(),
+        min_timesteps: args.min_timesteps,
+        contaminated: Contaminated::Included,
+    };
+    let found = match args.which {
+        Which::Latest => find_latest(store, &query, Some(args.version_type))?,
+        Which::Best => find_best(store, &query, &args.metric)?,
+    };
+    let found = found.ok_or_else(|| not_found(args))?;
+    if found.departure == Departure::BaseModel {
+        output.note(&format!(
+            "note: no `{}` model of {}: this is a base model",
+            args.model_type, args.timeframe
+        ))?;
+    }
+    if !found.differing.is_empty() {
+        output.note(&format!(
+            "note: the candidates differ in {}: their values cannot really be compared",
+            found.differing.join(", ")
+        ))?;
+    }
+    print(args, &found, output)
+}
+
+fn not_found(args: &FindArgs) -> Failure {
+    let what = match args.which {
+        Which::Latest => format!(
+            "`{}` model with version type `{}`",
+            args.model_type, args.version_type
+        ),
+        Which::Best => format!(
+            "`{}` model with the metric `{}`",
+            args.model_type, args.metric
+        ),
+    };
+    let symbol = args
+        .symbol
+        .as_ref()
+        .map(|symbol| format!(" of {symbol}"))
+        .unwrap_or_default();
+    let steps = match args.min_timesteps {
+        0 => String::new(),
+        n => format!(" and at least {} timesteps", format::count(n)),
+    };
+    Failure::new(
+        Code::NotFound,
+        format!("there is no {what}{symbol}{steps} at {}", args.timeframe),
+    )
+    .with_hint(format!(
+        "`herdbook list --timeframe {}` shows what there is",
+        args.timeframe
+    ))
+}
+
+fn print(args: &FindArgs, found: &Found, output: &mut Output) -> Result<(), Failure> {
+    let version = &found.version;
+    let timeframe: Timeframe = args.timeframe;
+    let run_id = version.run_id.as_ref().expect("candidates have a run");
+    let model_path = run_id.model_path(timeframe);
+    let honesty: Honesty = version.tag(key::HONESTY).unwrap_or(Honesty::Unknown);
+    let value = json!({
+        "run_id": run_id,
+        "model_path": model_path,
+        "model_type": found.model_type,
+        "name": version.key.name,
+        "version": version.key.version,
+        "metric": found.value.map(|value| json!({"name": args.metric, "value": value})),
+        "fallback": found.departure == Departure::BaseModel,
+        "comparable": found.differing.is_empty(),
+        "differing": found.differing,
+        "honesty": honesty,
+    });
+    output.data(&value, |_| {
+        let metric = found
+            .value
+            .map(|value| {
+                format!(
+                    "\n{} = {}",
+                    args.metric,
+                    format::metric(args.metric.as_str(), value)
+                )
+            })
+            .unwrap_or_default();
+        format!(
+            "{} version {} ({}, {honesty})\n{model_path}{metric}",
+            version.key.name, version.key.version, found.model_type
+        )
+    })
+}

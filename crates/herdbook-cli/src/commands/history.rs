@@ -1,0 +1,118 @@
+//! `history`: when, who, what, why.
+
+use herdbook_domain::{Event, EventKind, ModelName};
+use herdbook_store::{EventQuery, Store};
+use serde_json::{Value, json};
+
+use crate::args::HistoryArgs;
+use crate::failure::{Code, Failure};
+use crate::format;
+use crate::output::Output;
+use crate::table::{Align, Columns};
+
+pub(crate) fn run(args: &HistoryArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
+    let name = match args.timeframe {
+        Some(timeframe) => Some(ModelName::of_timeframe(timeframe, &args.model)?),
+        None => None,
+    };
+    let query = EventQuery {
+        name: name.clone(),
+        version: args.model_version,
+        run_id: args.run.clone(),
+    };
+    let events = store.events(&query)?;
+    if events.is_empty() {
+        let whose = match (name, args.model_version, &args.run) {
+            (Some(name), Some(version), _) => format!(" of `{name}` version {version}"),
+            (Some(name), None, _) => format!(" of `{name}`"),
+            (None, _, Some(run)) => format!(" of run `{run}`"),
+            (None, _, None) => String::new(),
+        };
+        return Err(
+            Failure::new(Code::NotFound, format!("there is no history{whose}"))
+                .with_hint("`herdbook history` without flags shows all there is"),
+        );
+    }
+    let value: Vec<Value> = events.iter().map(to_json).collect();
+    output.data(&value, |_| text(&events))
+}
+
+/// An event as `--json` shows it.
+pub(crate) fn to_json(event: &Event) -> Value {
+    let details: Value = serde_json::from_str(&event.what.details).unwrap_or(Value::Null);
+    json!({
+        "id": event.id,
+        "act_id": event.act_id,
+        "at": event.at,
+        "actor": event.actor,
+        "channel": event.channel,
+        "kind": event.what.kind,
+        "name": event.what.name,
+        "version": event.what.version,
+        "run_id": event.what.run_id,
+        "from": event.what.from,
+        "to": event.what.to,
+        "reason": event.what.reason,
+        "parent": event.what.parent,
+        "details": details,
+        "hash": event.hash,
+    })
+}
+
+pub(crate) fn text(events: &[Event]) -> String {
+    let mut table = Columns::new(&[
+        ("when", Align::Left),
+        ("who", Align::Left),
+        ("model", Align::Left),
+        ("what", Align::Left),
+        ("why", Align::Left),
+    ]);
+    for event in events {
+        table.row([
+            format::moment(event.at),
+            format!("{} ({})", event.actor, event.channel),
+            model(event),
+            what(event),
+            event.what.reason.clone().unwrap_or_default(),
+        ]);
+    }
+    table.to_string()
+}
+
+fn model(event: &Event) -> String {
+    let name = event
+        .what
+        .name
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    match event.what.version {
+        Some(version) => format!("{name} {version}"),
+        None => name,
+    }
+}
+
+fn what(event: &Event) -> String {
+    let what = &event.what;
+    let run = what
+        .run_id
+        .as_ref()
+        .map(format::short_run)
+        .unwrap_or_default();
+    let to = what.to.as_deref().unwrap_or("?");
+    let from = what.from.as_deref().unwrap_or("?");
+    match (what.kind, &what.parent) {
+        (EventKind::RunStarted, None) => format!("training began, run {run}"),
+        (EventKind::RunStarted, Some(parent)) => {
+            format!(
+                "training began, run {run}, parent {}",
+                format::short_run(parent)
+            )
+        }
+        (EventKind::RunEnded, _) => format!("training ended {to}, run {run}"),
+        (EventKind::Registered, _) => format!("registered in {to}, run {run}"),
+        (EventKind::Superseded, _) => format!("enhanced: {from} -> {to}"),
+        (EventKind::Adopted, _) => format!("registered elsewhere, in {to}"),
+        (EventKind::StageChanged, _) => format!("{from} -> {to}"),
+    }
+}

@@ -1,0 +1,136 @@
+//! `lineage`: who descends from whom.
+
+use herdbook_domain::tags::key;
+use herdbook_domain::{LineageTree, ModelName, Pedigree, RunId, lineage_trees};
+use herdbook_store::{Store, VersionQuery, VersionRecord};
+use serde::Serialize;
+
+use crate::args::LineageArgs;
+use crate::failure::{Code, Failure};
+use crate::format;
+use crate::output::Output;
+use crate::reference::Reference;
+
+/// The improvement shown in the tree.
+const SHOWN_IMPROVEMENT: &str = "improvement_final/mean_reward";
+
+pub(crate) fn run(args: LineageArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
+    let reference = Reference::of(args.reference, args.model_version);
+    let (timeframe, wanted) = match &reference {
+        Some(reference) => {
+            let version = reference.find(store, &args.family)?;
+            (version.tag(key::TIMEFRAME), version.run_id)
+        }
+        None => (args.family.timeframe, None),
+    };
+    let query = VersionQuery {
+        timeframe,
+        ..VersionQuery::default()
+    };
+    let mut members: Vec<Member> = store
+        .versions(&query)?
+        .iter()
+        .filter_map(Member::of)
+        .collect();
+    members.reverse();
+    let mut trees = lineage_trees(&members);
+    if let Some(run_id) = wanted {
+        trees.retain(|tree| holds(tree, &run_id));
+    }
+    if trees.is_empty() {
+        return Err(
+            Failure::new(Code::NotFound, "there are no registered models there")
+                .with_hint("`herdbook list` shows every version"),
+        );
+    }
+    output.data(&trees, |trees| {
+        let mut lines = Vec::new();
+        for tree in trees {
+            lines.push(tree.member.line());
+            draw(&tree.children, "", &mut lines);
+        }
+        lines.join("\n")
+    })
+}
+
+/// One model in the tree.
+#[derive(Debug, Clone, Serialize)]
+struct Member {
+    name: ModelName,
+    version: u32,
+    run_id: RunId,
+    parent_run_id: Option<RunId>,
+    model_type: Option<String>,
+    version_type: Option<String>,
+    promotion_stage: Option<String>,
+    honesty: Option<String>,
+    total_timesteps: Option<u64>,
+    improvement_percent: Option<f64>,
+}
+
+impl Member {
+    fn of(version: &VersionRecord) -> Option<Self> {
+        let tag = |key: &str| version.tags.get(key).cloned();
+        Some(Self {
+            name: version.key.name.clone(),
+            version: version.key.version.get(),
+            run_id: version.run_id.clone()?,
+            parent_run_id: tag(key::BASE_MODEL_RUN_ID).and_then(|id| RunId::parse(&id).ok()),
+            model_type: tag(key::MODEL_TYPE),
+            version_type: tag(key::VERSION_TYPE),
+            promotion_stage: tag(key::PROMOTION_STAGE),
+            honesty: tag(key::HONESTY),
+            total_timesteps: version.tag(key::TOTAL_TIMESTEPS),
+            improvement_percent: version.metrics.get(SHOWN_IMPROVEMENT).copied(),
+        })
+    }
+
+    /// Type, steps, improvement, stage.
+    fn line(&self) -> String {
+        let word = |text: &Option<String>| text.clone().unwrap_or_else(|| "?".to_owned());
+        let mut line = format!(
+            "{} version {} · {}",
+            self.name,
+            self.version,
+            word(&self.model_type)
+        );
+        if let Some(timesteps) = self.total_timesteps {
+            line += &format!(" · {} steps", format::count(timesteps));
+        }
+        if let Some(percent) = self.improvement_percent {
+            line += &format!(" · test reward {percent:+.2}%");
+        }
+        line += &format!(" · {}", word(&self.promotion_stage));
+        if self.honesty.as_deref() == Some("contaminated") {
+            line += " · CONTAMINATED";
+        }
+        line
+    }
+}
+
+impl Pedigree for Member {
+    fn run_id(&self) -> &RunId {
+        &self.run_id
+    }
+
+    fn parent(&self) -> Option<&RunId> {
+        self.parent_run_id.as_ref()
+    }
+}
+
+fn holds(tree: &LineageTree<Member>, run_id: &RunId) -> bool {
+    tree.member.run_id == *run_id || tree.children.iter().any(|child| holds(child, run_id))
+}
+
+fn draw(children: &[LineageTree<Member>], indent: &str, lines: &mut Vec<String>) {
+    for (idx, child) in children.iter().enumerate() {
+        let is_last = idx + 1 == children.len();
+        let (branch, below) = if is_last {
+            ("└─ ", "   ")
+        } else {
+            ("├─ ", "│  ")
+        };
+        lines.push(format!("{indent}{branch}{}", child.member.line()));
+        draw(&child.children, &format!("{indent}{below}"), lines);
+    }
+}

@@ -1,0 +1,99 @@
+//! `list`: every version, newest first.
+
+use herdbook_domain::tags::key;
+use herdbook_domain::{ModelName, Stage, Timeframe};
+use herdbook_store::{Store, VersionQuery, VersionRecord};
+use serde_json::{Value, json};
+
+use crate::args::ListArgs;
+use crate::failure::Failure;
+use crate::format::{self, UNDEFINED};
+use crate::output::Output;
+use crate::table::{Align, Columns};
+
+pub(crate) fn run(args: &ListArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
+    print(store, None, args.timeframe, args.stage, output)
+}
+
+/// Prints the versions of a model, timeframe and stage, where those are given.
+pub(crate) fn print(
+    store: &Store,
+    name: Option<ModelName>,
+    timeframe: Option<Timeframe>,
+    stage: Option<Stage>,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let versions = store.versions(&VersionQuery {
+        name,
+        timeframe,
+        stage,
+    })?;
+    let value: Vec<Value> = versions.iter().map(to_json).collect();
+    output.data(&value, |_| text(&versions))
+}
+
+/// A version as `list --json` shows it.
+pub(crate) fn to_json(version: &VersionRecord) -> Value {
+    let tag = |key: &str| version.tags.get(key);
+    json!({
+        "name": version.key.name,
+        "version": version.key.version,
+        "run_id": version.run_id,
+        "timeframe": tag(key::TIMEFRAME),
+        "model_type": tag(key::MODEL_TYPE),
+        "version_type": tag(key::VERSION_TYPE),
+        "promotion_stage": tag(key::PROMOTION_STAGE),
+        "honesty": tag(key::HONESTY),
+        "created_at": version.created_at,
+        "updated_at": version.updated_at,
+        "metrics": version.metrics,
+    })
+}
+
+fn text(versions: &[VersionRecord]) -> String {
+    let mut table = Columns::new(&[
+        ("model", Align::Left),
+        ("version", Align::Right),
+        ("type", Align::Left),
+        ("", Align::Left),
+        ("stage", Align::Left),
+        ("validation reward", Align::Right),
+        ("test return", Align::Right),
+        ("Sharpe", Align::Right),
+        ("honesty", Align::Left),
+        ("registered (UTC)", Align::Left),
+        ("run", Align::Left),
+    ]);
+    for version in versions {
+        let tag = |key: &str| {
+            version
+                .tags
+                .get(key)
+                .cloned()
+                .unwrap_or_else(|| UNDEFINED.to_owned())
+        };
+        let metric = |name: &str| format::metric_of(&version.metrics, name);
+        table.row([
+            version.key.name.to_string(),
+            version.key.version.to_string(),
+            tag(key::MODEL_TYPE),
+            tag(key::VERSION_TYPE),
+            tag(key::PROMOTION_STAGE),
+            metric("evaluation/best_mean_reward"),
+            metric("portfolio/total_return"),
+            format::number(version.metrics.get("portfolio/sharpe_ratio").copied(), 2),
+            tag(key::HONESTY),
+            format::moment(version.created_at),
+            version
+                .run_id
+                .as_ref()
+                .map_or(UNDEFINED, format::short_run)
+                .to_owned(),
+        ]);
+    }
+    if table.is_empty() {
+        "no model versions".to_owned()
+    } else {
+        table.to_string()
+    }
+}

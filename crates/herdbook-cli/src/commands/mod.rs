@@ -1,0 +1,44 @@
+//! One module per command: parse, one act or look-up, print.
+
+mod compare;
+mod find;
+mod history;
+mod lineage;
+mod list;
+mod promote;
+mod show;
+mod status;
+mod train;
+
+use std::io::Write;
+
+use clap::CommandFactory;
+use herdbook_store::Missing;
+
+use crate::args::{Args, Command};
+use crate::context::open_store;
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Carries a command out.
+pub(crate) fn run(args: Args, output: &mut Output) -> Result<(), Failure> {
+    let global = &args.global;
+    // Only `train` may make a store; every other command wants one that is there.
+    let store = |output: &mut Output| open_store(global, Missing::Refuse, output);
+    match args.command {
+        Command::Train(train) => train::run(*train, global, output),
+        Command::Promote(promote) => promote::run(&promote, &store(output)?, output),
+        Command::List(list) => list::run(&list, &store(output)?, output),
+        Command::Find(find) => find::run(&find, &store(output)?, output),
+        Command::Show(show) => show::run(show, &store(output)?, output),
+        Command::Lineage(lineage) => lineage::run(lineage, &store(output)?, output),
+        Command::History(history) => history::run(&history, &store(output)?, output),
+        Command::Compare(compare) => compare::run(&compare, &store(output)?, output),
+        Command::Status => status::run(&store(output)?, output),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "herdbook", &mut script);
+            Ok(std::io::stdout().write_all(&script)?)
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! `show`: everything about one version.
+
+use herdbook_domain::tags::key;
+use herdbook_store::{EventQuery, RunRecord, Store, VersionRecord};
+use serde_json::{Value, json};
+
+use crate::args::ReferenceArgs;
+use crate::commands::{history, list};
+use crate::failure::Failure;
+use crate::format;
+use crate::output::Output;
+use crate::reference::Reference;
+use crate::table::{Align, Columns};
+
+pub(crate) fn run(args: ReferenceArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
+    let reference = Reference::of(args.reference, args.model_version).unwrap_or(Reference::Latest);
+    let version = reference.find(store, &args.family)?;
+    let run = version
+        .run_id
+        .as_ref()
+        .map(|run_id| store.run(run_id))
+        .transpose()?;
+    let events = store.events(&EventQuery {
+        name: Some(version.key.name.clone()),
+        version: Some(version.key.version),
+        ..EventQuery::default()
+    })?;
+    let value = to_json(&version, run.as_ref(), &events);
+    output.data(&value, |_| {
+        format!(
+            "{}\nhistory (UTC)\n{}",
+            text(&version, run.as_ref()),
+            history::text(&events)
+        )
+    })
+}
+
+fn to_json(
+    version: &VersionRecord,
+    run: Option<&RunRecord>,
+    events: &[herdbook_domain::Event],
+) -> Value {
+    let mut value = list::to_json(version);
+    let extra = json!({
+        "tags": version.tags,
+        "mlflow_stage": version.mlflow_stage,
+        "windows": run.and_then(RunRecord::windows),
+        "run": run.map(|run| json!({
+            "name": run.name,
+            "experiment": run.experiment,
+            "status": run.status,
+            "started_at": run.started_at,
+            "ended_at": run.ended_at,
+            "tags": run.tags,
+            "params": run.params,
+        })),
+        "history": events.iter().map(history::to_json).collect::<Vec<_>>(),
+    });
+    if let (Value::Object(value), Value::Object(extra)) = (&mut value, extra) {
+        value.extend(extra);
+    }
+    value
+}
+
+fn text(version: &VersionRecord, run: Option<&RunRecord>) -> String {
+    let mut facts = Columns::new(&[("", Align::Left), ("", Align::Left)]);
+    let mut fact = |name: &str, value: String| facts.row([name.to_owned(), value]);
+    if let Some(run) = run {
+        fact(
+            "run",
+            format!("{} ({}, {})", run.run_id, run.name, run.status),
+        );
+        fact("experiment", run.experiment.clone());
+        fact("started (UTC)", format::moment(run.started_at));
+    }
+    fact("registered (UTC)", format::moment(version.created_at));
+    for (key, value) in version
+        .tags
+        .iter()
+        .filter(|(key, _)| !is_told_elsewhere(key))
+    {
+        fact(key, value.clone());
+    }
+    if let Some(run) = run {
+        let windows = run
+            .params
+            .iter()
+            .filter(|(key, _)| key.starts_with("data."));
+        for (key, value) in windows {
+            fact(key, value.clone());
+        }
+        for key in ["env.cost_bps", "seed", "timesteps"] {
+            if let Some(value) = run.params.get(key) {
+                fact(key, value.clone());
+            }
+        }
+    }
+    let mut metrics = Columns::new(&[("", Align::Left), ("", Align::Right)]);
+    for (name, value) in version
+        .metrics
+        .iter()
+        .filter(|(name, _)| !name.starts_with("training/"))
+    {
+        metrics.row([name.clone(), format::metric(name, *value)]);
+    }
+    let stage = version
+        .tags
+        .get(key::PROMOTION_STAGE)
+        .map_or("no stage", String::as_str);
+    format!(
+        "{} version {} · {stage}\n{facts}\nmetrics (final/* and portfolio/*: test window, after costs)\n{metrics}",
+        version.key.name, version.key.version
+    )
+}
+
+/// The changes of stage are told by the history.
+fn is_told_elsewhere(key: &str) -> bool {
+    key.strip_prefix("promotion_")
+        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+}

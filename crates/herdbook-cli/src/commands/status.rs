@@ -1,0 +1,173 @@
+//! `status`: the board of timeframes and stages.
+
+use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use herdbook_domain::tags::key;
+use herdbook_domain::{ModelName, Stage, Timeframe};
+use herdbook_store::{Liveness, RunRecord, Store, VersionQuery, VersionRecord};
+use serde_json::{Value, json};
+
+use crate::commands::list;
+use crate::failure::Failure;
+use crate::format::{self, UNDEFINED};
+use crate::output::Output;
+use crate::table::{Align, Columns};
+
+pub(crate) fn run(store: &Store, output: &mut Output) -> Result<(), Failure> {
+    let versions = store.versions(&VersionQuery::default())?;
+    let running = store.running()?;
+    let boards = boards(&versions);
+    let value = json!({
+        "store": store.location().uri(),
+        "models": boards.iter().map(Board::to_json).collect::<Vec<_>>(),
+        "running": running.iter().map(running_to_json).collect::<Vec<_>>(),
+    });
+    output.data(&value, |_| text(&boards, &running))
+}
+
+/// One registered model on the board.
+struct Board<'a> {
+    name: &'a ModelName,
+    timeframe: Option<Timeframe>,
+    champion: Option<&'a VersionRecord>,
+    newest: &'a VersionRecord,
+    by_stage: BTreeMap<Stage, Vec<&'a VersionRecord>>,
+}
+
+/// The models by timeframe, then name. Versions come newest first.
+fn boards(versions: &[VersionRecord]) -> Vec<Board<'_>> {
+    let mut by_name: BTreeMap<&ModelName, Vec<&VersionRecord>> = BTreeMap::new();
+    for version in versions {
+        by_name.entry(&version.key.name).or_default().push(version);
+    }
+    let mut boards: Vec<Board<'_>> = by_name
+        .into_iter()
+        .map(|(name, versions)| {
+            let mut by_stage: BTreeMap<Stage, Vec<&VersionRecord>> = BTreeMap::new();
+            for version in &versions {
+                if let Some(stage) = version.stage() {
+                    by_stage.entry(stage).or_default().push(version);
+                }
+            }
+            Board {
+                name,
+                timeframe: versions[0].tag(key::TIMEFRAME),
+                champion: by_stage
+                    .get(&Stage::Champion)
+                    .and_then(|champions| champions.first())
+                    .copied(),
+                newest: versions[0],
+                by_stage,
+            }
+        })
+        .collect();
+    boards.sort_by_key(|board| (board.timeframe.is_none(), board.timeframe, board.name));
+    boards
+}
+
+impl Board<'_> {
+    fn count(&self, stage: Stage) -> usize {
+        self.by_stage.get(&stage).map_or(0, Vec::len)
+    }
+
+    fn to_json(&self) -> Value {
+        let stages: serde_json::Map<String, Value> = Stage::ALL
+            .iter()
+            .map(|stage| {
+                let versions: Vec<u32> = self
+                    .by_stage
+                    .get(stage)
+                    .into_iter()
+                    .flatten()
+                    .map(|version| version.key.version.get())
+                    .collect();
+                (stage.to_string(), json!(versions))
+            })
+            .collect();
+        json!({
+            "name": self.name,
+            "timeframe": self.timeframe,
+            "champion": self.champion.map(list::to_json),
+            "newest_version": self.newest.key.version,
+            "stages": stages,
+        })
+    }
+}
+
+fn running_to_json(run: &RunRecord) -> Value {
+    json!({
+        "run_id": run.run_id,
+        "timeframe": run.tags.get(key::TIMEFRAME),
+        "model_type": run.tags.get(key::MODEL_TYPE),
+        "started_at": run.started_at,
+        "liveness": run.liveness,
+    })
+}
+
+fn text(boards: &[Board<'_>], running: &[RunRecord]) -> String {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_millis() as i64;
+    let mut table = Columns::new(&[
+        ("model", Align::Left),
+        ("champion", Align::Right),
+        ("since", Align::Right),
+        ("test return", Align::Right),
+        ("Sharpe", Align::Right),
+        ("drawdown", Align::Right),
+        ("beta", Align::Right),
+        ("development", Align::Right),
+        ("archived", Align::Right),
+        ("newest", Align::Right),
+    ]);
+    for board in boards {
+        let champion = |show: &dyn Fn(&VersionRecord) -> String| {
+            board.champion.map_or_else(|| UNDEFINED.to_owned(), show)
+        };
+        let metric = |name: &str| champion(&|version| format::metric_of(&version.metrics, name));
+        table.row([
+            board.name.to_string(),
+            champion(&|version| format!("version {}", version.key.version)),
+            champion(&|version| format::age(now - version.updated_at.millis())),
+            metric("portfolio/total_return"),
+            champion(&|version| {
+                format::number(version.metrics.get("portfolio/sharpe_ratio").copied(), 2)
+            }),
+            metric("portfolio/max_drawdown"),
+            board.count(Stage::Beta).to_string(),
+            board.count(Stage::Development).to_string(),
+            board.count(Stage::Archived).to_string(),
+            format!(
+                "version {}, {}",
+                board.newest.key.version,
+                format::age(now - board.newest.created_at.millis())
+            ),
+        ]);
+    }
+    let mut text = if table.is_empty() {
+        "no registered models yet: `herdbook train --timeframe 1H` trains the first\n".to_owned()
+    } else {
+        table.to_string()
+    };
+    for run in running {
+        text += &format!("\n{}", running_line(run, now));
+    }
+    text
+}
+
+fn running_line(run: &RunRecord, now: i64) -> String {
+    let tag = |key: &str| run.tags.get(key).map_or("?", String::as_str);
+    let age = format::age(now - run.started_at.millis());
+    let state = match run.liveness {
+        Some(Liveness::Alive) => format!("training since {age}"),
+        _ => format!("abandoned: its process is gone, it began {age} ago"),
+    };
+    format!(
+        "run {} · {} {} · {state}",
+        run.run_id,
+        tag(key::TIMEFRAME),
+        tag(key::MODEL_TYPE)
+    )
+}

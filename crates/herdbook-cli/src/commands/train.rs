@@ -1,0 +1,312 @@
+//! `train`: a base model, or a child of an existing one.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context as _;
+use herdbook_domain::{ExperimentName, Honesty, Symbol, Timestamp};
+use herdbook_store::Missing;
+use herdbook_training::{
+    Boundaries, ContaminatedTest, DataSource, EnhanceRequest, PpoConfig, TrainReport, TrainRequest,
+    train,
+};
+use serde_json::{Value, json};
+
+use crate::args::{DEFAULT_FAMILY, Global, TrainArgs};
+use crate::context::open_store;
+use crate::failure::Failure;
+use crate::format::{self, count, number, percent, signed_percent};
+use crate::output::Output;
+use crate::progress::Bar;
+use crate::table::{Align, Columns};
+
+pub(crate) fn run(args: TrainArgs, global: &Global, output: &mut Output) -> Result<(), Failure> {
+    let family = args.family.clone();
+    let is_sample = args.data.is_none();
+    let is_base = args.enhance.is_none();
+    let request = request(args, output)?;
+    let timesteps = request.timesteps;
+    let prepared = request.prepare().map_err(Failure::from)?;
+    // What the samples' columns are called is no news.
+    for remark in prepared.market().remarks.iter().filter(|_| !is_sample) {
+        output.note(&format!("bars: {remark}"))?;
+    }
+    // A child needs a store that has its parent.
+    let missing = if is_base {
+        Missing::Create
+    } else {
+        Missing::Refuse
+    };
+    let store = open_store(global, missing, output)?;
+
+    let cancelled = cancel_on_signal()?;
+    let mut bar = Bar::new(timesteps, output.is_quiet());
+    let outcome = train(&store, &prepared, &mut bar, &cancelled);
+    bar.finish();
+    let report = outcome?;
+    output.data(&to_json(&report), |_| summary(&report, &family))
+}
+
+fn request(args: TrainArgs, output: &mut Output) -> Result<TrainRequest, Failure> {
+    let timeframe = args.family.timeframe;
+    let data = match &args.data {
+        Some(path) => read(path, args.symbol)?,
+        None => sample(timeframe, args.symbol, output)?,
+    };
+    let enhance = args.enhance.map(|selector| EnhanceRequest {
+        selector,
+        model_type: args.enhance_model_type,
+        metric: args.enhance_metric,
+        enhancement: args.enhance_type,
+    });
+    Ok(TrainRequest {
+        timeframe,
+        data,
+        boundaries: Boundaries {
+            validation_from_ms: args.validation_from.map(Timestamp::millis),
+            test_from_ms: args.test_from.map(Timestamp::millis),
+        },
+        timesteps: args.timesteps,
+        seed: args.seed,
+        cost_bps: args.cost_bps,
+        config: PpoConfig {
+            n_envs: args.n_envs,
+            ..PpoConfig::default()
+        },
+        model: args.family.name()?,
+        experiment: ExperimentName::of_timeframe(&args.experiment, timeframe)?,
+        enhance,
+        contaminated: if args.allow_contaminated {
+            ContaminatedTest::Marked
+        } else {
+            ContaminatedTest::Refused
+        },
+    })
+}
+
+fn read(path: &Path, symbol: Option<Symbol>) -> Result<DataSource, Failure> {
+    let bytes = std::fs::read(path)
+        .with_context(|| format!("cannot read `{}` (flag `--data`)", path.display()))?;
+    let name = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let symbol = match symbol {
+        Some(symbol) => symbol,
+        None => Symbol::parse(&path.file_stem().unwrap_or_default().to_string_lossy())
+            .map_err(|error| Failure::from(error).with_hint("name it with `--symbol`"))?,
+    };
+    Ok(DataSource {
+        name,
+        symbol,
+        bytes,
+    })
+}
+
+fn sample(
+    timeframe: herdbook_domain::Timeframe,
+    symbol: Option<Symbol>,
+    output: &mut Output,
+) -> Result<DataSource, Failure> {
+    let (source, sample) = DataSource::sample(timeframe)?;
+    if let Some(symbol) = symbol.filter(|symbol| *symbol != source.symbol) {
+        return Err(Failure::usage(&format!(
+            "the sample for {timeframe} is {}, not {symbol}: give the bars of {symbol} with `--data`",
+            source.symbol
+        )));
+    }
+    output.note(&format!(
+        "bars: sample {} ({}; {})",
+        sample.file_name, sample.source, sample.licence
+    ))?;
+    Ok(source)
+}
+
+/// Ctrl-C and SIGTERM end the training at its next iteration; a second one ends the process.
+fn cancel_on_signal() -> Result<Arc<AtomicBool>, Failure> {
+    let cancelled = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&cancelled);
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(1);
+        }
+    })
+    .context("cannot catch Ctrl-C")?;
+    Ok(cancelled)
+}
+
+fn to_json(report: &TrainReport) -> Value {
+    let improvement: serde_json::Map<String, Value> = report
+        .improvement
+        .iter()
+        .flat_map(|improvement| &improvement.metrics)
+        .map(|(name, improvement)| (name.clone(), json!(improvement)))
+        .collect();
+    json!({
+        "run_id": report.run_id,
+        "model_name": report.registered.key.name,
+        "version": report.registered.key.version,
+        "model_path": report.model_path(),
+        "model_type": report.model_type,
+        "parent": report.parent.as_ref().map(|parent| json!({
+            "name": parent.key.name,
+            "version": parent.key.version,
+            "run_id": parent.run_id,
+        })),
+        "previous_timesteps": report.previous_timesteps,
+        "current_run_timesteps": report.trained_timesteps,
+        "total_timesteps": report.previous_timesteps + report.trained_timesteps,
+        "metrics": report.metrics,
+        "improvement": improvement,
+        "improvement_basis": report.improvement.as_ref().map(|improvement| improvement.basis),
+        "honesty": report.honesty,
+        "windows": report.windows,
+        "cost_bps": report.cost_bps,
+        "seed": report.seed,
+        "steps_per_second": report.steps_per_second,
+    })
+}
+
+fn summary(report: &TrainReport, family: &crate::args::Family) -> String {
+    let key = &report.registered.key;
+    let mut text = format!(
+        "{} version {} ({}) is registered in development\nrun {} · seed {} · {} timesteps · {} steps/s\n",
+        key.name,
+        key.version,
+        report.model_type,
+        report.run_id,
+        report.seed,
+        count(report.trained_timesteps),
+        count(report.steps_per_second as u64),
+    );
+    if let Some(parent) = &report.parent {
+        text += &format!(
+            "parent {} version {} · {} + {} = {} timesteps\n",
+            parent.key.name,
+            parent.key.version,
+            count(report.previous_timesteps),
+            count(report.trained_timesteps),
+            count(report.previous_timesteps + report.trained_timesteps),
+        );
+    }
+    text += &format!("\n{}\n{}", window_line(report), results(report));
+    text += &format!("\n{}\n", verdict(report));
+    if let Some(improvement) = &report.improvement {
+        text += &format!("\n{}", improvements(improvement));
+    }
+    text + &format!("\nnext: {}", next_command(report, family))
+}
+
+fn window_line(report: &TrainReport) -> String {
+    let test = &report.windows.test;
+    let mark = match report.honesty {
+        Honesty::Clean => "unseen in training (clean)",
+        Honesty::Contaminated => "CONTAMINATED: seen in training, these results mean nothing",
+        Honesty::Unknown => "unknown whether an ancestor saw them",
+    };
+    format!(
+        "test window {} to {}, {} bars of {} {}, costs {} bp a side; {mark}",
+        format::moment(test.start),
+        format::moment(test.end),
+        report.performance.n_returns + 1,
+        report.windows.symbol,
+        report.timeframe,
+        report.cost_bps,
+    )
+}
+
+fn results(report: &TrainReport) -> Columns {
+    let sides = [
+        &report.performance,
+        &report.baselines.buy_and_hold,
+        &report.baselines.flat,
+    ];
+    let mut table = Columns::new(&[
+        ("", Align::Left),
+        ("model", Align::Right),
+        ("buy and hold", Align::Right),
+        ("flat", Align::Right),
+    ]);
+    let mut row = |name: &str, show: &dyn Fn(&herdbook_training::Performance) -> String| {
+        let mut cells = vec![name.to_owned()];
+        cells.extend(sides.iter().map(|side| show(side)));
+        table.row(cells);
+    };
+    row("total return", &|p| signed_percent(p.total_return));
+    row("Sharpe ratio, per year", &|p| number(p.sharpe_ratio, 2));
+    row("Sortino ratio, per year", &|p| number(p.sortino_ratio, 2));
+    row("Calmar ratio", &|p| number(p.calmar_ratio, 2));
+    row("largest drawdown", &|p| percent(p.max_drawdown));
+    row("time in the market", &|p| percent(p.exposure_time));
+    row("closed trades", &|p| count(p.total_trades as u64));
+    row("win rate", &|p| percent(p.win_rate));
+    row("profit factor", &|p| number(p.profit_factor, 2));
+    table
+}
+
+/// In plain words, whether the model earned anything.
+fn verdict(report: &TrainReport) -> &'static str {
+    let model = report.performance.total_return;
+    let held = report.baselines.buy_and_hold.total_return;
+    match (model, held) {
+        _ if report.honesty == Honesty::Contaminated => {
+            "no verdict: the test window was seen in training"
+        }
+        (Some(model), _) if model <= 0.0 => {
+            "after costs the model earned no more than doing nothing"
+        }
+        (Some(model), Some(held)) if model <= held => {
+            "after costs the model earned something, but less than buy and hold"
+        }
+        (Some(_), _) => "after costs the model beat both on this window; one window is no proof",
+        (None, _) => "no verdict: the result is undefined",
+    }
+}
+
+fn improvements(report: &herdbook_training::ImprovementReport) -> String {
+    let mut table = Columns::new(&[
+        ("metric", Align::Left),
+        ("parent", Align::Right),
+        ("child", Align::Right),
+        ("improvement", Align::Right),
+        ("", Align::Left),
+    ]);
+    for (name, improvement) in &report.metrics {
+        table.row([
+            name.clone(),
+            format::metric(name, improvement.parent),
+            format::metric(name, improvement.child),
+            improvement.percent_text(),
+            better(improvement.better).to_owned(),
+        ]);
+    }
+    let basis = match report.basis {
+        herdbook_training::ImprovementBasis::SameWindows => "same windows for both",
+        herdbook_training::ImprovementBasis::Reevaluated => {
+            "the parent run again on the child's windows and costs"
+        }
+    };
+    format!("improvement over the parent ({basis})\n{table}")
+}
+
+fn better(better: Option<bool>) -> &'static str {
+    match better {
+        Some(true) => "better",
+        Some(false) => "worse",
+        None => "",
+    }
+}
+
+fn next_command(report: &TrainReport, family: &crate::args::Family) -> String {
+    let model = if family.model == DEFAULT_FAMILY {
+        String::new()
+    } else {
+        format!(" --model {}", family.model)
+    };
+    format!(
+        "herdbook promote --timeframe {}{model} --model-version {} --target-stage beta --reason \"…\"",
+        family.timeframe, report.registered.key.version
+    )
+}

@@ -1,0 +1,232 @@
+//! Failures as a user meets them: a code, a message, a hint, an exit status.
+
+use std::io;
+
+use herdbook_domain::Refusal;
+use herdbook_store::StoreError;
+use herdbook_training::TrainingError;
+use serde_json::json;
+
+/// What a script can act upon; part of the JSON interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Code {
+    NotFound,
+    ForbiddenTransition,
+    Conflict,
+    Contaminated,
+    Cancelled,
+    InvalidInput,
+    StoreBusy,
+    StoreSchema,
+    StoreFailed,
+}
+
+impl Code {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::ForbiddenTransition => "forbidden_transition",
+            Self::Conflict => "conflict",
+            Self::Contaminated => "contaminated",
+            Self::Cancelled => "cancelled",
+            Self::InvalidInput => "invalid_input",
+            Self::StoreBusy => "store_busy",
+            Self::StoreSchema => "store_schema",
+            Self::StoreFailed => "store_failed",
+        }
+    }
+
+    /// 1: refused or not found; 2: wrong usage or breakdown.
+    const fn exit_status(self) -> u8 {
+        match self {
+            Self::NotFound
+            | Self::ForbiddenTransition
+            | Self::Conflict
+            | Self::Contaminated
+            | Self::Cancelled => 1,
+            Self::InvalidInput | Self::StoreBusy | Self::StoreSchema | Self::StoreFailed => 2,
+        }
+    }
+}
+
+/// Why a command did not do what it should.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: Code,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+    is_closed_pipe: bool,
+}
+
+impl Failure {
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            hint: None,
+            is_closed_pipe: false,
+        }
+    }
+
+    pub(crate) fn usage(message: &str) -> Self {
+        Self::new(Code::InvalidInput, message)
+    }
+
+    #[must_use]
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The hint, where none is there yet.
+    #[must_use]
+    pub(crate) fn or_hint(self, hint: impl FnOnce(Code) -> Option<String>) -> Self {
+        let hint = self.hint.clone().or_else(|| hint(self.code));
+        Self { hint, ..self }
+    }
+
+    pub(crate) fn is_closed_pipe(&self) -> bool {
+        self.is_closed_pipe
+    }
+
+    pub(crate) fn exit_status(&self) -> u8 {
+        self.code.exit_status()
+    }
+
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        json!({"error": {"code": self.code.as_str(), "message": self.message, "hint": self.hint}})
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self {
+            is_closed_pipe: error.kind() == io::ErrorKind::BrokenPipe,
+            ..Self::new(Code::StoreFailed, format!("cannot print: {error}"))
+        }
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::new(Code::InvalidInput, format!("{error:#}"))
+    }
+}
+
+impl From<herdbook_domain::InvalidName> for Failure {
+    fn from(error: herdbook_domain::InvalidName) -> Self {
+        Self::usage(&error.to_string())
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let failure = Self::new(store_code(&error), error.to_string());
+        match store_hint(&error) {
+            Some(hint) => failure.with_hint(hint),
+            None => failure,
+        }
+    }
+}
+
+impl From<TrainingError> for Failure {
+    fn from(error: TrainingError) -> Self {
+        if let TrainingError::Store(error) = error {
+            return error.into();
+        }
+        let failure = Self::new(training_code(&error), error.to_string());
+        match training_hint(&error) {
+            Some(hint) => failure.with_hint(hint),
+            None => failure,
+        }
+    }
+}
+
+fn store_code(error: &StoreError) -> Code {
+    match error {
+        StoreError::Refused(refusal) => refusal_code(refusal),
+        StoreError::NoStore { .. }
+        | StoreError::NoSuchModel { .. }
+        | StoreError::NoSuchVersion { .. }
+        | StoreError::DeletedVersion { .. }
+        | StoreError::NoSuchRun { .. } => Code::NotFound,
+        StoreError::RunNotRunning { .. } | StoreError::TwoChampions { .. } => Code::Conflict,
+        StoreError::UnsupportedUri { .. }
+        | StoreError::FileStore { .. }
+        | StoreError::DeletedExperiment { .. }
+        | StoreError::ForeignArtifacts { .. } => Code::InvalidInput,
+        StoreError::NotADatabase { .. } | StoreError::Schema { .. } => Code::StoreSchema,
+        StoreError::Busy { .. } => Code::StoreBusy,
+        StoreError::ReadOnly { .. }
+        | StoreError::DiskFull { .. }
+        | StoreError::Artifact { .. }
+        | StoreError::BrokenRecord { .. }
+        | StoreError::Database { .. }
+        | StoreError::Sqlite(_) => Code::StoreFailed,
+    }
+}
+
+fn refusal_code(refusal: &Refusal) -> Code {
+    match refusal {
+        Refusal::ForbiddenTransition { .. } => Code::ForbiddenTransition,
+        Refusal::ChampionChanged { .. }
+        | Refusal::StageDisagrees { .. }
+        | Refusal::NotManaged { .. } => Code::Conflict,
+        Refusal::Contaminated { .. } => Code::Contaminated,
+        Refusal::ForceWithoutReason { .. } => Code::InvalidInput,
+    }
+}
+
+fn store_hint(error: &StoreError) -> Option<String> {
+    match error {
+        StoreError::NoStore { .. } => {
+            Some("`herdbook train --timeframe 1H` makes one; `--tracking-uri` names another".into())
+        }
+        StoreError::Busy { .. } => Some("try again, or wait longer with `--lock-timeout`".into()),
+        StoreError::NoSuchModel { .. } | StoreError::NoSuchVersion { .. } => {
+            Some("`herdbook list` shows every version".into())
+        }
+        StoreError::Refused(Refusal::Contaminated { .. }) => {
+            Some("`--force` with a `--reason` promotes it all the same, and is recorded".into())
+        }
+        StoreError::Refused(Refusal::ChampionChanged { .. }) => {
+            Some("`herdbook history` shows who promoted it, and why".into())
+        }
+        _ => None,
+    }
+}
+
+fn training_code(error: &TrainingError) -> Code {
+    match error {
+        TrainingError::Store(error) => store_code(error),
+        TrainingError::NoParent { .. }
+        | TrainingError::NoChampion { .. }
+        | TrainingError::NotRegistered { .. } => Code::NotFound,
+        TrainingError::AlteredModel { .. } | TrainingError::ForeignEnvironment { .. } => {
+            Code::Conflict
+        }
+        TrainingError::Contaminated { .. } => Code::Contaminated,
+        TrainingError::Cancelled { .. } => Code::Cancelled,
+        TrainingError::Market(_)
+        | TrainingError::Ppo(_)
+        | TrainingError::NoTimesteps
+        | TrainingError::ParentMismatch { .. } => Code::InvalidInput,
+    }
+}
+
+fn training_hint(error: &TrainingError) -> Option<String> {
+    match error {
+        TrainingError::NoParent { timeframe, .. } => Some(format!(
+            "`herdbook train --timeframe {timeframe}` trains a base model"
+        )),
+        TrainingError::NoChampion { .. } => {
+            Some("`herdbook promote … --target-stage champion` makes one".into())
+        }
+        TrainingError::Contaminated { .. } => Some(
+            "move the test window behind what was seen with `--test-from`, or give \
+             `--allow-contaminated` to train a model that is marked"
+                .into(),
+        ),
+        _ => None,
+    }
+}

@@ -1,0 +1,133 @@
+//! Numbers and moments for people. Undefined is a dash.
+
+use std::collections::BTreeMap;
+
+use herdbook_domain::Timestamp;
+
+/// What stands where nothing is defined.
+pub(crate) const UNDEFINED: &str = "–";
+
+/// `100,352`
+pub(crate) fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (idx, digit) in digits.chars().enumerate() {
+        if idx > 0 && (digits.len() - idx) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A fraction with sign, in percent: `+1.20 %`.
+pub(crate) fn signed_percent(value: Option<f64>) -> String {
+    value.map_or_else(
+        || UNDEFINED.to_owned(),
+        |value| format!("{:+.2} %", 100.0 * value),
+    )
+}
+
+/// A fraction in percent: `12.30 %`.
+pub(crate) fn percent(value: Option<f64>) -> String {
+    value.map_or_else(
+        || UNDEFINED.to_owned(),
+        |value| format!("{:.2} %", 100.0 * value),
+    )
+}
+
+/// A plain number with so many decimals.
+pub(crate) fn number(value: Option<f64>, decimals: usize) -> String {
+    value.map_or_else(
+        || UNDEFINED.to_owned(),
+        |value| format!("{value:.decimals$}"),
+    )
+}
+
+/// A metric by what its name says of its unit.
+pub(crate) fn metric(name: &str, value: f64) -> String {
+    let last = name.rsplit('/').next().unwrap_or(name);
+    let is_signed_fraction = [
+        "total_return",
+        "mean_return",
+        "annualised_return",
+        "buy_and_hold_total_return",
+    ]
+    .contains(&last);
+    let is_fraction = [
+        "max_drawdown",
+        "win_rate",
+        "exposure_time",
+        "volatility",
+        "buy_and_hold_max_drawdown",
+    ]
+    .contains(&last);
+    let is_count = last.ends_with("timesteps") || ["total_trades", "n_returns"].contains(&last);
+    if name.starts_with("improvement_") {
+        format!("{value:+.2}%")
+    } else if is_signed_fraction {
+        signed_percent(Some(value))
+    } else if is_fraction {
+        percent(Some(value))
+    } else if is_count && value >= 0.0 {
+        count(value as u64)
+    } else {
+        format!("{value:.4}")
+    }
+}
+
+/// A metric of a version, or a dash.
+pub(crate) fn metric_of(metrics: &BTreeMap<String, f64>, name: &str) -> String {
+    metrics
+        .get(name)
+        .map_or_else(|| UNDEFINED.to_owned(), |value| metric(name, *value))
+}
+
+/// `2026-11-23 18:33`, UTC.
+pub(crate) fn moment(at: Timestamp) -> String {
+    let text = at.to_string();
+    format!("{} {}", &text[..10], &text[11..16])
+}
+
+/// How long ago: `3 min`, `5 h`, `2 d`.
+pub(crate) fn age(millis: i64) -> String {
+    let minutes = millis.max(0) / 60_000;
+    match minutes {
+        0 => "now".to_owned(),
+        1..60 => format!("{minutes} min"),
+        60..2_880 => format!("{} h", minutes / 60),
+        _ => format!("{} d", minutes / 1_440),
+    }
+}
+
+/// The first eight digits of a run id: enough to recognise one.
+pub(crate) fn short_run(run_id: &herdbook_domain::RunId) -> &str {
+    &run_id.as_str()[..8]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_shown_by_their_unit() {
+        assert_eq!(count(100_352), "100,352");
+        assert_eq!(count(7), "7");
+        assert_eq!(metric("portfolio/total_return", 0.0123), "+1.23 %");
+        assert_eq!(metric("portfolio/max_drawdown", 0.0123), "1.23 %");
+        assert_eq!(metric("portfolio/total_trades", 12.0), "12");
+        assert_eq!(
+            metric("improvement_portfolio/sharpe_ratio", 15.717),
+            "+15.72%"
+        );
+        assert_eq!(percent(None), "–");
+    }
+
+    #[test]
+    fn ages_are_shown_in_their_largest_unit() {
+        assert_eq!(age(0), "now");
+        assert_eq!(age(3 * 60_000), "3 min");
+        assert_eq!(age(5 * 3_600_000), "5 h");
+        assert_eq!(age(72 * 3_600_000), "3 d");
+    }
+}

@@ -1,0 +1,71 @@
+//! Data to stdout, everything else to stderr.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::failure::Failure;
+
+/// Form of the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// For people.
+    Text,
+    /// For programs: one JSON value.
+    Json,
+}
+
+/// Where a command prints.
+#[derive(Debug)]
+pub(crate) struct Output {
+    mode: Mode,
+    is_quiet: bool,
+}
+
+impl Output {
+    pub(crate) fn new(mode: Mode, is_quiet: bool) -> Self {
+        Self { mode, is_quiet }
+    }
+
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.is_quiet
+    }
+
+    /// Prints the data of a command: the value as JSON, or the text made of it.
+    pub(crate) fn data<T: Serialize>(
+        &mut self,
+        value: &T,
+        text: impl FnOnce(&T) -> String,
+    ) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        match self.mode {
+            Mode::Json => writeln!(stdout, "{}", to_json(value)),
+            Mode::Text => writeln!(stdout, "{}", text(value).trim_end()),
+        }?;
+        Ok(stdout.flush()?)
+    }
+
+    /// Prints something that is no data: which store, a fallback.
+    pub(crate) fn note(&mut self, text: &str) -> Result<(), Failure> {
+        if !self.is_quiet {
+            writeln!(io::stderr(), "{text}")?;
+        }
+        Ok(())
+    }
+
+    /// Prints why a command did not do what it should.
+    pub(crate) fn failure(&mut self, failure: &Failure) -> io::Result<()> {
+        if self.mode == Mode::Json {
+            return writeln!(io::stdout(), "{}", to_json(&failure.to_json()));
+        }
+        writeln!(io::stderr(), "error: {}", failure.message)?;
+        match &failure.hint {
+            Some(hint) => writeln!(io::stderr(), "hint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn to_json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string_pretty(value).expect("what commands print has text keys only")
+}

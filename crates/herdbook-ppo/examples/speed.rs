@@ -1,0 +1,79 @@
+//! Prints timesteps per second of whole iterations, with a stand-in environment that costs nothing.
+//! For profiling: `cargo build --release --example speed`, then run it under a profiler.
+#![expect(clippy::print_stdout, reason = "printing is what an example does")]
+#![expect(clippy::disallowed_methods, reason = "an example may read the clock")]
+
+use std::time::Instant;
+
+use herdbook_ppo::{Env, EpisodeEnd, PpoConfig, PpoError, Rng, Step, Trainer};
+
+const OBS_LEN: usize = 35;
+const EPISODE_LEN: u32 = 512;
+const ITERATIONS: u32 = 40;
+
+/// Observations from a rotating block of numbers, a reward for the sign of the first.
+struct StandIn {
+    numbers: Vec<f32>,
+    t: u32,
+}
+
+impl StandIn {
+    fn observe(&self, obs: &mut [f32]) {
+        let start = (self.t as usize * 7) % (self.numbers.len() - OBS_LEN);
+        obs.copy_from_slice(&self.numbers[start..start + OBS_LEN]);
+    }
+}
+
+impl Env for StandIn {
+    fn obs_len(&self) -> usize {
+        OBS_LEN
+    }
+
+    fn n_actions(&self) -> usize {
+        3
+    }
+
+    fn reset(&mut self, _rng: &mut Rng, obs: &mut [f32]) {
+        self.t = 0;
+        self.observe(obs);
+    }
+
+    fn step(&mut self, action: usize, obs: &mut [f32]) -> Step {
+        let reward = (action as f32 - 1.0) * obs[0];
+        self.t += 1;
+        self.observe(obs);
+        let end = if self.t == EPISODE_LEN {
+            EpisodeEnd::Truncated
+        } else {
+            EpisodeEnd::Running
+        };
+        Step { reward, end }
+    }
+}
+
+fn main() -> Result<(), PpoError> {
+    let mut rng = Rng::new(1);
+    let numbers: Vec<f32> = (0..4_096).map(|_| rng.normal() as f32).collect();
+    for n_envs in [1, 8] {
+        let config = PpoConfig {
+            n_envs,
+            n_steps: 2_048 / n_envs,
+            ..PpoConfig::default()
+        };
+        let envs = (0..n_envs)
+            .map(|_| StandIn {
+                numbers: numbers.clone(),
+                t: 0,
+            })
+            .collect();
+        let mut trainer = Trainer::new(config, envs, 7)?;
+        trainer.iterate();
+        let (before, start) = (trainer.num_timesteps(), Instant::now());
+        let reward = (0..ITERATIONS)
+            .map(|_| trainer.iterate().mean_step_reward)
+            .last();
+        let rate = (trainer.num_timesteps() - before) as f64 / start.elapsed().as_secs_f64();
+        println!("{n_envs} environments: {rate:.0} timesteps/s, mean reward {reward:.3?}");
+    }
+    Ok(())
+}

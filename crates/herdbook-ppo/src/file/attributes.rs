@@ -1,0 +1,323 @@
+//! The member `data`, read: single attributes, plain or pickled.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value as Json};
+
+use super::data::{ACTIVATION_MODULE, POLICY_CLASS, SERIALIZED};
+use super::pickle::{Dialect, Globals, Pickle, Value, parse};
+use super::place::Place;
+use super::{json, numpy};
+use crate::{Activation, NetArch, PpoError};
+
+const SCHEDULES: &str = "stable_baselines3.common.utils";
+const NUMBER_GLOBALS: [(&str, &str); 5] = [
+    (SCHEDULES, "FloatSchedule"),
+    (SCHEDULES, "ConstantSchedule"),
+    ("numpy", "dtype"),
+    ("numpy._core.multiarray", "scalar"),
+    ("numpy.core.multiarray", "scalar"),
+];
+/// What stable-baselines3 up to 2.6 made of a constant: a function in a function.
+const OLD_CONSTANT: [&str; 2] = [
+    "get_schedule_fn.<locals>.<lambda>",
+    "constant_fn.<locals>.func",
+];
+
+/// Settings of a policy that change nothing once its weights exist.
+const FIRST_WEIGHTS_ONLY: [&str; 2] = ["ortho_init", "log_std_init"];
+
+/// The attributes of the stored algorithm.
+pub(super) struct Attributes<'a> {
+    map: Map<String, Json>,
+    file: &'a str,
+}
+
+impl<'a> Attributes<'a> {
+    pub(super) fn parse(bytes: &[u8], file: &'a str) -> Result<Self, PpoError> {
+        let place = Place {
+            file,
+            member: "data",
+        };
+        let text = std::str::from_utf8(bytes).map_err(|_| place.error("is not UTF-8"))?;
+        let map = json::parse_object(text).map_err(|problem| place.error(problem))?;
+        Ok(Self { map, file })
+    }
+
+    pub(super) fn place<'k>(&'k self, key: &'k str) -> Place<'k> {
+        Place {
+            file: self.file,
+            member: key,
+        }
+    }
+
+    /// A plain value; what is null counts as absent.
+    pub(super) fn plain(&self, key: &str) -> Option<&Json> {
+        self.map.get(key).filter(|value| !value.is_null())
+    }
+
+    /// A count, or `default` when the key is absent, as in stable-baselines3.
+    pub(super) fn count(&self, key: &str, default: u64) -> Result<u64, PpoError> {
+        match self.number(key)? {
+            None => Ok(default),
+            Some(count) if count >= 0.0 && count.fract() == 0.0 && count < 9e15 => Ok(count as u64),
+            Some(other) => Err(self.place(key).error(format!("is {other}, not a count"))),
+        }
+    }
+
+    pub(super) fn flag(&self, key: &str, default: bool) -> Result<bool, PpoError> {
+        match self.plain(key) {
+            None => Ok(default),
+            Some(Json::Bool(flag)) => Ok(*flag),
+            Some(_) => Err(self.place(key).error("is neither true nor false")),
+        }
+    }
+
+    /// A number: plain, of numpy, or a constant schedule.
+    pub(super) fn number(&self, key: &str) -> Result<Option<f64>, PpoError> {
+        let Some(plain) = self.plain(key) else {
+            return Ok(None);
+        };
+        if plain.get(SERIALIZED).is_none() {
+            let number = plain
+                .as_f64()
+                .ok_or_else(|| self.place(key).error("is not a finite number"));
+            return number.map(Some);
+        }
+        let bytes = self.pickle_bytes(key)?;
+        match parse(
+            &bytes,
+            Dialect::Data,
+            Globals::Only(&NUMBER_GLOBALS),
+            self.place(key),
+        ) {
+            Ok(pickle) => constant(pickle.root()).map(Some),
+            Err(error) => match parse(&bytes, Dialect::Data, Globals::Any, self.place(key)) {
+                Ok(program) => old_constant(&program)
+                    .map(Some)
+                    .ok_or_else(|| self.schedule(key)),
+                Err(_) => Err(error),
+            },
+        }
+    }
+
+    fn schedule(&self, key: &str) -> PpoError {
+        let problem = "holds a Python function, which is never run: \
+                       save the model with a constant in its place";
+        self.place(key).error(problem)
+    }
+
+    /// The bytes of a pickled value, for [`parse`].
+    pub(super) fn pickle_bytes(&self, key: &str) -> Result<Vec<u8>, PpoError> {
+        let place = self.place(key);
+        let value = self.plain(key).ok_or_else(|| place.error("is missing"))?;
+        let text = value.get(SERIALIZED).and_then(Json::as_str);
+        let text = text.ok_or_else(|| place.error("is not a pickled object"))?;
+        STANDARD
+            .decode(text)
+            .map_err(|error| place.error(format!("is not base64: {error}")))
+    }
+
+    /// Checks that the policy is the plain actor-critic.
+    pub(super) fn check_policy_class(&self) -> Result<(), PpoError> {
+        let (bytes, place) = (
+            self.pickle_bytes("policy_class")?,
+            self.place("policy_class"),
+        );
+        let pickle = parse(&bytes, Dialect::Data, Globals::Only(&[POLICY_CLASS]), place)?;
+        if pickle.root().is_global(POLICY_CLASS.0, POLICY_CLASS.1) {
+            return Ok(());
+        }
+        Err(pickle.root().unexpected("the policy class"))
+    }
+
+    /// Hidden layers and activation.
+    pub(super) fn policy_kwargs(&self) -> Result<(NetArch, Activation), PpoError> {
+        let place = self.place("policy_kwargs");
+        let kwargs = match self.plain("policy_kwargs") {
+            None => Json::Object(Map::new()),
+            Some(pickled) if pickled.get(SERIALIZED).is_some() => {
+                let classes =
+                    [Activation::Tanh, Activation::Relu].map(|a| (ACTIVATION_MODULE, a.class()));
+                let bytes = self.pickle_bytes("policy_kwargs")?;
+                parse(&bytes, Dialect::Data, Globals::Only(&classes), place)?
+                    .root()
+                    .to_json()?
+            }
+            Some(plain) => plain.clone(),
+        };
+        let kwargs = kwargs
+            .as_object()
+            .ok_or_else(|| place.error("is not an object"))?;
+        let (mut net_arch, mut activation) = (NetArch::default(), Activation::Tanh);
+        for (key, value) in kwargs {
+            let unread = || place.error(format!("has a `{key}` that is not read"));
+            match key.as_str() {
+                "net_arch" => net_arch = read_net_arch(value).ok_or_else(unread)?,
+                "activation_fn" => activation = read_activation(value).ok_or_else(unread)?,
+                other if FIRST_WEIGHTS_ONLY.contains(&other) => {}
+                other => return Err(place.unsupported(format!("a policy with `{other}` is"))),
+            }
+        }
+        Ok((net_arch, activation))
+    }
+}
+
+/// A number of numpy, or a schedule that is one number throughout.
+fn constant(value: Value<'_, '_>) -> Result<f64, PpoError> {
+    if value.calls(SCHEDULES, "FloatSchedule").is_some() {
+        return constant(value.state()?.get("value_schedule")?);
+    }
+    if value.calls(SCHEDULES, "ConstantSchedule").is_some() {
+        return value.state()?.get("val")?.float();
+    }
+    numpy::number(value)
+}
+
+fn old_constant(program: &Pickle<'_>) -> Option<f64> {
+    let mut floats = program.floats();
+    let only = floats.next().filter(|_| floats.next().is_none())?;
+    OLD_CONSTANT
+        .iter()
+        .all(|name| program.texts().any(|text| text == *name))
+        .then_some(only)
+}
+
+/// `{"pi": […], "vf": […]}`, or a list that means both. Before stable-baselines3 1.8 the object could
+/// stand in a list.
+fn read_net_arch(value: &Json) -> Option<NetArch> {
+    let widths = |value: Option<&Json>| -> Option<Vec<usize>> {
+        let Some(list) = value else {
+            return Some(vec![]);
+        };
+        list.as_array()?
+            .iter()
+            .map(|width| width.as_u64().map(|width| width as usize))
+            .collect()
+    };
+    match value {
+        Json::Array(list) => match &list[..] {
+            [networks @ Json::Object(_)] => read_net_arch(networks),
+            _ => widths(Some(value)).map(|both| NetArch {
+                pi: both.clone(),
+                vf: both,
+            }),
+        },
+        Json::Object(networks) if networks.keys().all(|key| key == "pi" || key == "vf") => {
+            Some(NetArch {
+                pi: widths(networks.get("pi"))?,
+                vf: widths(networks.get("vf"))?,
+            })
+        }
+        _ => None,
+    }
+}
+
+fn read_activation(value: &Json) -> Option<Activation> {
+    let class = value
+        .as_str()?
+        .strip_prefix(ACTIVATION_MODULE)?
+        .strip_prefix('.')?;
+    [Activation::Tanh, Activation::Relu]
+        .into_iter()
+        .find(|activation| activation.class() == class)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn attributes(text: &str) -> Attributes<'_> {
+        Attributes::parse(text.as_bytes(), "x.zip").unwrap()
+    }
+
+    #[test]
+    fn net_arch_is_read_in_every_form() {
+        let both = |pi: &[usize], vf: &[usize]| NetArch {
+            pi: pi.to_vec(),
+            vf: vf.to_vec(),
+        };
+        assert_eq!(
+            read_net_arch(&json!({"pi": [1], "vf": [2, 3]})),
+            Some(both(&[1], &[2, 3]))
+        );
+        assert_eq!(read_net_arch(&json!({"pi": [1]})), Some(both(&[1], &[])));
+        assert_eq!(read_net_arch(&json!([4, 5])), Some(both(&[4, 5], &[4, 5])));
+        assert_eq!(read_net_arch(&json!([])), Some(both(&[], &[])));
+        assert_eq!(
+            read_net_arch(&json!([{"pi": [1], "vf": [2]}])),
+            Some(both(&[1], &[2]))
+        );
+        for other in [
+            json!([7, {"pi": [1]}]),
+            json!({"shared": [1]}),
+            json!([-1]),
+            json!("64"),
+        ] {
+            assert_eq!(read_net_arch(&other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn old_lambda_gives_up_its_constant_without_being_run() {
+        // The texts and the number as cloudpickle lays them out, with calls around them.
+        let mut program = b"\x80\x05\x8c\x08builtins\x8c\x04eval\x93\x94".to_vec();
+        for text in OLD_CONSTANT {
+            program.extend([0x8c, text.len() as u8]);
+            program.extend(text.as_bytes());
+        }
+        program.push(b'G');
+        program.extend(0.2_f64.to_be_bytes());
+        program.extend(b"\x87R0N.");
+        let text = format!(
+            r#"{{"clip_range": {{":serialized:": "{}"}}}}"#,
+            STANDARD.encode(&program)
+        );
+        assert_eq!(attributes(&text).number("clip_range").unwrap(), Some(0.2));
+    }
+
+    #[test]
+    fn schedule_that_is_not_constant_is_refused_with_the_way_out() {
+        let text = format!(
+            r#"{{"clip_range": {{":serialized:": "{}"}}}}"#,
+            STANDARD.encode(b"cmine\nlinear\n.")
+        );
+        let message = attributes(&text)
+            .number("clip_range")
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            message,
+            "`x.zip`: `clip_range` holds a Python function, which is never run: save the model with a \
+             constant in its place"
+        );
+    }
+
+    #[test]
+    fn unknown_setting_of_the_policy_is_refused_by_name() {
+        let text = r#"{"policy_kwargs": {"net_arch": [8], "share_features_extractor": false}}"#;
+        let message = attributes(text).policy_kwargs().unwrap_err().to_string();
+        assert!(
+            message.contains("a policy with `share_features_extractor` is not supported"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn numbers_that_are_not_finite_are_refused() {
+        assert!(attributes(r#"{"gamma": NaN}"#).number("gamma").is_err());
+        assert!(
+            attributes(r#"{"n_steps": 1.5}"#)
+                .count("n_steps", 1)
+                .is_err()
+        );
+        assert_eq!(
+            attributes(r#"{"n_steps": null}"#)
+                .count("n_steps", 1)
+                .unwrap(),
+            1
+        );
+    }
+}

@@ -1,0 +1,109 @@
+//! Pickled numpy objects: element types, scalars and flat arrays, of numpy 1 and 2.
+
+use super::pickle::Value;
+use crate::PpoError;
+
+/// Where numpy 2 and numpy 1 keep what a pickle names.
+const CORES: [&str; 2] = ["numpy._core", "numpy.core"];
+
+/// An element type that a model has use for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Float32,
+    Float64,
+    Int32,
+    Int64,
+    Other,
+}
+
+/// The element type that `numpy.dtype(…)` describes.
+pub(super) fn dtype(value: Value<'_, '_>) -> Result<Kind, PpoError> {
+    let arguments = value.calls("numpy", "dtype").unwrap_or_default();
+    let [code, ..] = arguments[..] else {
+        return Err(value.unexpected("an element type"));
+    };
+    // The second item of the state is the byte order.
+    if let Some(order) = value.state()?.items()?.get(1)
+        && order.text()? == ">"
+    {
+        return Err(value.unexpected("a little-endian element type"));
+    }
+    Ok(match code.text()? {
+        "f4" => Kind::Float32,
+        "f8" => Kind::Float64,
+        "i4" => Kind::Int32,
+        "i8" => Kind::Int64,
+        _ => Kind::Other,
+    })
+}
+
+/// A scalar with a fraction, or without one.
+pub(super) fn number(value: Value<'_, '_>) -> Result<f64, PpoError> {
+    let (kind, bytes) = scalar(value)?;
+    match (kind, bytes) {
+        (Kind::Float32, &[a, b, c, d]) => Ok(f32::from_le_bytes([a, b, c, d]).into()),
+        (Kind::Float64, bytes) if bytes.len() == 8 => {
+            Ok(f64::from_le_bytes(std::array::from_fn(|i| bytes[i])))
+        }
+        _ => whole_number(value).map(|number| number as f64),
+    }
+}
+
+/// A scalar without a fraction.
+pub(super) fn whole_number(value: Value<'_, '_>) -> Result<i64, PpoError> {
+    let (kind, bytes) = scalar(value)?;
+    match (kind, bytes) {
+        (Kind::Int32, &[a, b, c, d]) => Ok(i32::from_le_bytes([a, b, c, d]).into()),
+        (Kind::Int64, bytes) if bytes.len() == 8 => {
+            Ok(i64::from_le_bytes(std::array::from_fn(|i| bytes[i])))
+        }
+        _ => Err(value.unexpected("a whole number")),
+    }
+}
+
+/// The elements of an array of 32-bit floats of one dimension.
+pub(super) fn float_array(value: Value<'_, '_>) -> Result<Vec<f32>, PpoError> {
+    let (kind, bytes) = if let Some(arguments) = core_call(value, "numeric._frombuffer") {
+        let [bytes, kind, ..] = arguments[..] else {
+            return Err(value.unexpected("an array"));
+        };
+        (dtype(kind)?, buffer(bytes)?)
+    } else if core_call(value, "multiarray._reconstruct").is_some() {
+        // The state: version, shape, element type, whether column-major, bytes.
+        let state = value.state()?.items()?;
+        let [_, _, kind, _, bytes] = state[..] else {
+            return Err(value.unexpected("an array"));
+        };
+        (dtype(kind)?, bytes.bytes()?)
+    } else {
+        return Err(value.unexpected("an array"));
+    };
+    let (quads, rest) = bytes.as_chunks::<4>();
+    if kind != Kind::Float32 || !rest.is_empty() {
+        return Err(value.unexpected("an array of 32-bit floats"));
+    }
+    Ok(quads.iter().map(|quad| f32::from_le_bytes(*quad)).collect())
+}
+
+fn scalar<'a>(value: Value<'_, 'a>) -> Result<(Kind, &'a [u8]), PpoError> {
+    match core_call(value, "multiarray.scalar").as_deref() {
+        Some(&[kind, bytes]) => Ok((dtype(kind)?, bytes.bytes()?)),
+        _ => Err(value.unexpected("a number")),
+    }
+}
+
+/// Raw bytes, or a `bytearray` made of them.
+fn buffer<'a>(value: Value<'_, 'a>) -> Result<&'a [u8], PpoError> {
+    match value.calls("builtins", "bytearray").as_deref() {
+        Some(&[bytes]) => bytes.bytes(),
+        _ => value.bytes(),
+    }
+}
+
+/// The arguments of a call of `numpy._core.<path>`, under the old name too.
+fn core_call<'p, 'a>(value: Value<'p, 'a>, path: &str) -> Option<Vec<Value<'p, 'a>>> {
+    let (module, name) = path.split_once('.')?;
+    CORES
+        .into_iter()
+        .find_map(|core| value.calls(&format!("{core}.{module}"), name))
+}

@@ -1,0 +1,294 @@
+//! The stack machine that turns instructions into a tree, calling nothing.
+
+use std::collections::BTreeMap;
+
+use super::tokens::{Token, Tokens};
+use super::tree::{Id, Node, Pickle};
+use crate::PpoError;
+use crate::file::place::Place;
+
+/// Which opcodes are allowed beside the common ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::file) enum Dialect {
+    /// Inside a torch file.
+    Torch,
+    /// Inside `data`.
+    Data,
+}
+
+/// Which names of Python objects are allowed.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::file) enum Globals<'a> {
+    /// These, as module and name.
+    Only(&'a [(&'a str, &'a str)]),
+    /// All: for looking at what a program holds, not for understanding it.
+    Any,
+}
+
+/// Reads a whole pickle.
+pub(in crate::file) fn parse<'a>(
+    bytes: &'a [u8],
+    dialect: Dialect,
+    globals: Globals<'_>,
+    place: Place<'a>,
+) -> Result<Pickle<'a>, PpoError> {
+    let mut machine = Machine {
+        nodes: vec![],
+        stack: vec![],
+        marks: vec![],
+        memo: BTreeMap::new(),
+    };
+    let mut tokens = Tokens::new(bytes, dialect);
+    let root = loop {
+        let token = tokens.next().map_err(|problem| place.error(problem))?;
+        if token == Token::Stop {
+            break machine.pop();
+        }
+        machine
+            .run(token, globals)
+            .map_err(|problem| place.error(problem))?;
+    };
+    match root {
+        Ok(root) if tokens.is_empty() => Ok(Pickle {
+            nodes: machine.nodes,
+            root,
+            place,
+        }),
+        Ok(_) => Err(place.error("goes on after the end of its pickle")),
+        Err(problem) => Err(place.error(problem)),
+    }
+}
+
+struct Machine<'a> {
+    nodes: Vec<Node<'a>>,
+    stack: Vec<Id>,
+    /// Heights of the stack.
+    marks: Vec<usize>,
+    memo: BTreeMap<u32, Id>,
+}
+
+impl<'a> Machine<'a> {
+    fn run(&mut self, token: Token<'a>, globals: Globals<'_>) -> Result<(), String> {
+        match token {
+            Token::Skip | Token::Stop => Ok(()),
+            Token::Mark => {
+                self.marks.push(self.stack.len());
+                Ok(())
+            }
+            Token::None => self.push(Node::None),
+            Token::Bool(flag) => self.push(Node::Bool(flag)),
+            Token::Int(number) => self.push(Node::Int(number)),
+            Token::HugeInt => self.push(Node::HugeInt),
+            Token::Float(number) => self.push(Node::Float(number)),
+            Token::Text(text) => self.push(Node::Text(text)),
+            Token::Bytes(bytes) => self.push(Node::Bytes(bytes)),
+            Token::EmptyTuple => self.push(Node::Tuple(vec![])),
+            Token::Tuple => {
+                let items = self.since_mark()?;
+                self.push(Node::Tuple(items))
+            }
+            Token::TupleOf(n) => {
+                let items = self.last(n)?;
+                self.push(Node::Tuple(items))
+            }
+            Token::EmptyList => self.push(Node::List(vec![])),
+            Token::Append => {
+                let items = self.last(1)?;
+                self.extend_list(items)
+            }
+            Token::Appends => {
+                let items = self.since_mark()?;
+                self.extend_list(items)
+            }
+            Token::EmptyDict => self.push(Node::Dict(vec![])),
+            Token::SetItem => {
+                let items = self.last(2)?;
+                self.extend_dict(&items)
+            }
+            Token::SetItems => {
+                let items = self.since_mark()?;
+                self.extend_dict(&items)
+            }
+            Token::Get(key) => {
+                let id = *self
+                    .memo
+                    .get(&key)
+                    .ok_or("refers to what it never stored")?;
+                self.stack.push(id);
+                Ok(())
+            }
+            Token::Put(key) => self.remember(key),
+            Token::Pop => self.pop().map(|_| ()),
+            Token::Memoize => self.remember(self.memo.len() as u32),
+            Token::Global(module, name) => self.push_global(module, name, globals),
+            Token::StackGlobal => match self.last(2)?[..] {
+                [module, name] => match (&self.nodes[module], &self.nodes[name]) {
+                    (&Node::Text(module), &Node::Text(name)) => {
+                        self.push_global(module, name, globals)
+                    }
+                    _ => Err("names an object by something other than text".to_owned()),
+                },
+                _ => Err(underflow()),
+            },
+            Token::Reduce | Token::NewObject => match self.last(2)?[..] {
+                [function, arguments] => self.push(Node::Call {
+                    function,
+                    arguments,
+                    state: None,
+                    items: vec![],
+                }),
+                _ => Err(underflow()),
+            },
+            Token::Build => self.build(),
+            Token::Persistent => {
+                let id = self.pop()?;
+                self.push(Node::Persistent(id))
+            }
+        }
+    }
+
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "every instruction of `run` may fail"
+    )]
+    fn push(&mut self, node: Node<'a>) -> Result<(), String> {
+        self.stack.push(self.nodes.len());
+        self.nodes.push(node);
+        Ok(())
+    }
+
+    fn push_global(
+        &mut self,
+        module: &'a str,
+        name: &'a str,
+        globals: Globals<'_>,
+    ) -> Result<(), String> {
+        match globals {
+            Globals::Only(allowed) if !allowed.contains(&(module, name)) => Err(format!(
+                "names the Python object `{module}.{name}`, which is not read"
+            )),
+            _ => self.push(Node::Global { module, name }),
+        }
+    }
+
+    fn remember(&mut self, key: u32) -> Result<(), String> {
+        let id = self.top()?;
+        self.memo.insert(key, id);
+        Ok(())
+    }
+
+    fn top(&self) -> Result<Id, String> {
+        self.stack.last().copied().ok_or_else(underflow)
+    }
+
+    fn pop(&mut self) -> Result<Id, String> {
+        // What lies below a mark belongs to whoever set it.
+        if self
+            .marks
+            .last()
+            .is_some_and(|mark| self.stack.len() <= *mark)
+        {
+            return Err(underflow());
+        }
+        self.stack.pop().ok_or_else(underflow)
+    }
+
+    fn last(&mut self, n: usize) -> Result<Vec<Id>, String> {
+        let mut items = (0..n).map(|_| self.pop()).collect::<Result<Vec<_>, _>>()?;
+        items.reverse();
+        Ok(items)
+    }
+
+    fn since_mark(&mut self) -> Result<Vec<Id>, String> {
+        let mark = self.marks.pop().ok_or_else(underflow)?;
+        Ok(self.stack.split_off(mark))
+    }
+
+    fn extend_list(&mut self, new: Vec<Id>) -> Result<(), String> {
+        let id = self.top()?;
+        match &mut self.nodes[id] {
+            Node::List(items) => items.extend(new),
+            _ => return Err("appends to what is no list".to_owned()),
+        }
+        Ok(())
+    }
+
+    fn extend_dict(&mut self, new: &[Id]) -> Result<(), String> {
+        let id = self.top()?;
+        let (pairs, rest) = new.as_chunks::<2>();
+        match &mut self.nodes[id] {
+            Node::Dict(items) | Node::Call { items, .. } if rest.is_empty() => {
+                items.extend(pairs.iter().map(|&[key, value]| (key, value)));
+            }
+            _ => return Err("sets items of what is no dictionary".to_owned()),
+        }
+        Ok(())
+    }
+
+    fn build(&mut self) -> Result<(), String> {
+        let new = self.pop()?;
+        let id = self.top()?;
+        match &mut self.nodes[id] {
+            Node::Call {
+                state: state @ None,
+                ..
+            } => *state = Some(new),
+            _ => return Err("sets the state of what has none to set".to_owned()),
+        }
+        Ok(())
+    }
+}
+
+fn underflow() -> String {
+    "is a pickle that takes more than it was given".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLACE: Place<'static> = Place {
+        file: "x.zip",
+        member: "m",
+    };
+
+    fn message(bytes: &[u8]) -> String {
+        let globals = Globals::Only(&[("good", "thing")]);
+        parse(bytes, Dialect::Data, globals, PLACE)
+            .err()
+            .unwrap()
+            .to_string()
+    }
+
+    #[test]
+    fn global_outside_the_list_is_refused_by_name() {
+        let want = "`x.zip`: `m` names the Python object `os.system`, which is not read";
+        assert_eq!(
+            message(b"\x80\x02cos\nsystem\n(X\x02\x00\x00\x00lstR."),
+            want
+        );
+        assert_eq!(message(b"\x80\x04\x8c\x02os\x8c\x06system\x93."), want);
+    }
+
+    #[test]
+    fn malformed_programs_are_refused() {
+        for (bytes, problem) in [
+            (&b""[..], "cut off"),
+            (b"N", "cut off"),
+            (b".", "takes more"),
+            (b"N.N", "goes on after the end"),
+            (b"t.", "takes more"),
+            (b"N(\x85.", "takes more"),
+            (b"h\x00.", "never stored"),
+            (b"Na.", "takes more"),
+            (b"NNa.", "no list"),
+            (b"}Ns.", "takes more"),
+            (b"}(Nu.", "no dictionary"),
+            (b"]Nb.", "state"),
+            (b"NN\x93.", "other than text"),
+        ] {
+            let message = message(bytes);
+            assert!(message.contains(problem), "{bytes:?}: {message}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The spaces of observations and actions: Gymnasium's `Box` and `Discrete`.
+
+use super::numpy;
+use super::pickle::{PickleWriter, Value};
+use crate::{Bounds, Model, PpoError};
+
+const BOX: (&str, &str) = ("gymnasium.spaces.box", "Box");
+const DISCRETE: (&str, &str) = ("gymnasium.spaces.discrete", "Discrete");
+/// Spaces that are recognised in order to be refused by name.
+const MULTI_DISCRETE: (&str, &str) = ("gymnasium.spaces.multi_discrete", "MultiDiscrete");
+const MULTI_BINARY: (&str, &str) = ("gymnasium.spaces.multi_binary", "MultiBinary");
+const OTHERS: [(&str, &str); 2] = [MULTI_DISCRETE, MULTI_BINARY];
+
+/// The Python objects of a pickled space. The generators are read over: a seeded space holds one.
+pub(super) const GLOBALS: [(&str, &str); 20] = [
+    BOX,
+    DISCRETE,
+    MULTI_DISCRETE,
+    MULTI_BINARY,
+    ("numpy", "dtype"),
+    ("numpy", "array"),
+    ("numpy", "ndarray"),
+    ("numpy._core.numeric", "_frombuffer"),
+    ("numpy.core.numeric", "_frombuffer"),
+    ("numpy._core.multiarray", "scalar"),
+    ("numpy.core.multiarray", "scalar"),
+    ("numpy._core.multiarray", "_reconstruct"),
+    ("numpy.core.multiarray", "_reconstruct"),
+    ("numpy.random._pickle", "__generator_ctor"),
+    ("numpy.random._pickle", "__bit_generator_ctor"),
+    ("numpy.random._pcg64", "PCG64"),
+    ("numpy.random.bit_generator", "__pyx_unpickle_SeedSequence"),
+    ("numpy.random.bit_generator", "SeedSequence"),
+    ("numpy.random._generator", "Generator"),
+    ("builtins", "bytearray"),
+];
+
+/// What `str(type(space))` says, which stable-baselines3 puts beside the pickle.
+pub(super) const BOX_TYPE: &str = "<class 'gymnasium.spaces.box.Box'>";
+pub(super) const DISCRETE_TYPE: &str = "<class 'gymnasium.spaces.discrete.Discrete'>";
+
+/// Writes the space of observations as a call of its constructor, which every version of numpy and
+/// Gymnasium understands.
+pub(super) fn write_observation(w: &mut PickleWriter, obs_len: usize, bounds: Option<&Bounds>) {
+    w.call(BOX.0, BOX.1, |w| {
+        match bounds {
+            Some(bounds) => [&bounds.low, &bounds.high]
+                .into_iter()
+                .for_each(|bound| write_bound(w, bound)),
+            None => [f64::NEG_INFINITY, f64::INFINITY]
+                .into_iter()
+                .for_each(|bound| w.float(bound)),
+        }
+        w.tuple(|w| w.int(obs_len as u32));
+        w.text("float32");
+    });
+}
+
+pub(super) fn write_action(w: &mut PickleWriter, n_actions: usize) {
+    w.call(DISCRETE.0, DISCRETE.1, |w| w.int(n_actions as u32));
+}
+
+/// The length of an observation, and its limits if it has any.
+pub(super) fn read_observation(value: Value<'_, '_>) -> Result<(usize, Option<Bounds>), PpoError> {
+    let arguments = value.calls(BOX.0, BOX.1);
+    let arguments = arguments.ok_or_else(|| {
+        value
+            .place()
+            .unsupported("observations other than a `Box` are")
+    })?;
+    let (low, high, shape, dtype) = match arguments[..] {
+        [low, high, shape, dtype] => (low, high, shape, dtype),
+        [] => {
+            let state = value.state()?;
+            (
+                state.get("low")?,
+                state.get("high")?,
+                state.get("_shape")?,
+                state.get("dtype")?,
+            )
+        }
+        _ => return Err(value.unexpected("a `Box` of four arguments")),
+    };
+    let [obs_len @ 1..=Model::MAX_SPACE] = shape.indices()?[..] else {
+        let shape = shape.indices()?;
+        return Err(value
+            .place()
+            .unsupported(format!("observations of shape {shape:?} are")));
+    };
+    if dtype.text().ok() != Some("float32") && numpy::dtype(dtype)? != numpy::Kind::Float32 {
+        return Err(value
+            .place()
+            .unsupported("observations other than 32-bit floats are"));
+    }
+    let bounds = Bounds {
+        low: read_bound(low, obs_len)?,
+        high: read_bound(high, obs_len)?,
+    };
+    if bounds
+        .low
+        .iter()
+        .chain(&bounds.high)
+        .any(|bound| bound.is_nan())
+    {
+        return Err(value.place().error("has a limit that is not a number"));
+    }
+    let free = bounds.low.iter().all(|low| *low == f32::NEG_INFINITY)
+        && bounds.high.iter().all(|high| *high == f32::INFINITY);
+    Ok((obs_len, (!free).then_some(bounds)))
+}
+
+/// The number of actions.
+pub(super) fn read_action(value: Value<'_, '_>) -> Result<usize, PpoError> {
+    if value.calls(BOX.0, BOX.1).is_some() {
+        return Err(value.place().unsupported("continuous actions (`Box`) are"));
+    }
+    if let Some((_, name)) = OTHERS
+        .into_iter()
+        .find(|(module, name)| value.calls(module, name).is_some())
+    {
+        return Err(value.place().unsupported(format!("`{name}` actions are")));
+    }
+    let arguments = value.calls(DISCRETE.0, DISCRETE.1);
+    let arguments = arguments.ok_or_else(|| value.unexpected("a space"))?;
+    let n = if let [n, ..] = arguments[..] {
+        n.int()?
+    } else {
+        let n = value.state()?.get("n")?;
+        n.int().or_else(|_| numpy::whole_number(n))?
+    };
+    match usize::try_from(n) {
+        Ok(n @ 1..=Model::MAX_SPACE) => Ok(n),
+        _ => Err(value.place().unsupported(format!("{n} actions are"))),
+    }
+}
+
+fn write_bound(w: &mut PickleWriter, bound: &[f32]) {
+    w.call("numpy", "array", |w| {
+        w.list(|w| bound.iter().for_each(|x| w.float(f64::from(*x))));
+        w.text("float32");
+    });
+}
+
+/// One number for all components, or an array of them.
+fn read_bound(value: Value<'_, '_>, len: usize) -> Result<Vec<f32>, PpoError> {
+    if let Ok(bound) = value.float() {
+        return Ok(vec![bound as f32; len]);
+    }
+    let numbers = match value.calls("numpy", "array").as_deref() {
+        Some([list, ..]) => list
+            .items()?
+            .into_iter()
+            .map(|item| Ok(item.float()? as f32))
+            .collect::<Result<_, PpoError>>()?,
+        _ => numpy::float_array(value)?,
+    };
+    if numbers.len() != len {
+        return Err(value.unexpected("a limit for each component"));
+    }
+    Ok(numbers)
+}

@@ -1,0 +1,322 @@
+//! The policy: for an observation, how likely each action is to be taken, and what is to be
+//! expected from there.
+
+use std::fmt::Display;
+
+use pulp::Arch;
+
+use crate::config::{Activation, NetArch};
+use crate::init;
+use crate::math::buffer::Buffer;
+use crate::math::{categorical, padded};
+use crate::network::{Layer, Mlp, Network, Outputs, Pass, Weights};
+use crate::{PpoError, Rng};
+
+/// An actor-critic: two separate perceptrons over the observation, one giving the logits of the
+/// actions, the other the value.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    obs_len: usize,
+    n_actions: usize,
+    net_arch: NetArch,
+    activation: Activation,
+    pub(crate) network: Network,
+    pub(crate) weights: Weights,
+    pub(crate) arch: Arch,
+}
+
+/// One tensor of the policy or of its optimizer, under stable-baselines3's name and shape.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NamedTensor {
+    /// As in the `state_dict` of the policy.
+    pub name: String,
+    /// `[outputs, inputs]` of a weight, `[outputs]` of a bias.
+    pub shape: Vec<usize>,
+    /// Row by row.
+    pub values: Vec<f32>,
+}
+
+/// What [`Policy::evaluate`] finds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Evaluation {
+    /// Natural logarithm of the action's probability.
+    pub log_prob: f32,
+    /// Expected discounted reward from the observation on.
+    pub value: f32,
+    /// Of the distribution over actions, in nats.
+    pub entropy: f32,
+}
+
+/// Room for the intermediate results of one observation; make it once, use it for each.
+#[derive(Debug, Clone)]
+pub struct Scratch {
+    pub(crate) pi: Outputs,
+    pub(crate) vf: Outputs,
+    pub(crate) probabilities: Buffer,
+}
+
+impl Scratch {
+    pub(crate) fn new(network: &Network, n_actions: usize, rows: usize) -> Self {
+        Self {
+            pi: Outputs::new(&network.pi, rows),
+            vf: Outputs::new(&network.vf, rows),
+            probabilities: Buffer::zeroed(rows * padded(n_actions)),
+        }
+    }
+}
+
+impl Policy {
+    /// A policy with fresh weights.
+    pub(crate) fn new(
+        obs_len: usize,
+        n_actions: usize,
+        net_arch: NetArch,
+        activation: Activation,
+        rng: &mut Rng,
+    ) -> Result<Self, PpoError> {
+        let network = Network::new(obs_len, n_actions, &net_arch, activation);
+        network.check_size()?;
+        let weights = init::orthogonal(&network, rng);
+        let arch = Arch::new();
+        Ok(Self {
+            obs_len,
+            n_actions,
+            net_arch,
+            activation,
+            network,
+            weights,
+            arch,
+        })
+    }
+
+    /// The policy with these tensors, which must be those that [`Policy::tensors`] gives, in the
+    /// same order.
+    pub fn from_tensors(
+        obs_len: usize,
+        n_actions: usize,
+        net_arch: NetArch,
+        activation: Activation,
+        tensors: &[NamedTensor],
+    ) -> Result<Self, PpoError> {
+        let network = Network::new(obs_len, n_actions, &net_arch, activation);
+        network.check_size()?;
+        let mut weights = Weights::zeroed(&network);
+        import(&network, tensors, &mut weights.flat)?;
+        weights.transpose(&network);
+        Ok(Self {
+            obs_len,
+            n_actions,
+            net_arch,
+            activation,
+            network,
+            weights,
+            arch: Arch::new(),
+        })
+    }
+
+    /// Length of an observation.
+    pub fn obs_len(&self) -> usize {
+        self.obs_len
+    }
+
+    /// Number of actions.
+    pub fn n_actions(&self) -> usize {
+        self.n_actions
+    }
+
+    /// Widths of the hidden layers.
+    pub fn net_arch(&self) -> &NetArch {
+        &self.net_arch
+    }
+
+    /// The nonlinearity after each hidden layer.
+    pub fn activation(&self) -> Activation {
+        self.activation
+    }
+
+    /// Room for the methods below.
+    pub fn scratch(&self) -> Scratch {
+        Scratch::new(&self.network, self.n_actions, 1)
+    }
+
+    /// The unnormalised log-probability of each action.
+    pub fn logits<'a>(&self, obs: &[f32], scratch: &'a mut Scratch) -> &'a [f32] {
+        self.forward_pi(obs, 1, scratch);
+        &scratch.pi.last(1)[..self.n_actions]
+    }
+
+    /// The probability of each action.
+    pub fn probabilities<'a>(&self, obs: &[f32], scratch: &'a mut Scratch) -> &'a [f32] {
+        self.distributions(obs, 1, scratch);
+        &scratch.probabilities[..self.n_actions]
+    }
+
+    /// The most likely action, the first of equals.
+    pub fn act_deterministic(&self, obs: &[f32], scratch: &mut Scratch) -> usize {
+        categorical::argmax(self.logits(obs, scratch))
+    }
+
+    /// An action drawn with its probability.
+    pub fn act(&self, obs: &[f32], rng: &mut Rng, scratch: &mut Scratch) -> usize {
+        categorical::sample(self.probabilities(obs, scratch), rng)
+    }
+
+    /// The expected discounted reward from the observation on.
+    pub fn value(&self, obs: &[f32], scratch: &mut Scratch) -> f32 {
+        self.forward_vf(obs, 1, scratch);
+        scratch.vf.last(1)[0]
+    }
+
+    /// Log-probability of an action, value and entropy.
+    ///
+    /// # Panics
+    /// When there is no such action.
+    pub fn evaluate(&self, obs: &[f32], action: usize, scratch: &mut Scratch) -> Evaluation {
+        let value = self.value(obs, scratch);
+        self.distributions(obs, 1, scratch);
+        let log_probs = &scratch.pi.last(1)[..self.n_actions];
+        let entropy = categorical::entropy(log_probs, &scratch.probabilities[..self.n_actions]);
+        Evaluation {
+            log_prob: log_probs[action],
+            value,
+            entropy,
+        }
+    }
+
+    /// All weights and biases: hidden layers of the policy, of the value, then the two heads.
+    pub fn tensors(&self) -> Vec<NamedTensor> {
+        export(&self.network, &self.weights.flat)
+    }
+
+    /// A batch of observations on its way through this policy's networks.
+    pub(crate) fn pass<'a>(&'a self, obs: &'a [f32], rows: usize) -> Pass<'a> {
+        Pass {
+            arch: self.arch,
+            weights: &self.weights,
+            obs,
+            rows,
+        }
+    }
+
+    /// Computes logits of `rows` observations.
+    pub(crate) fn forward_pi(&self, obs: &[f32], rows: usize, scratch: &mut Scratch) {
+        self.network
+            .pi
+            .forward(self.pass(obs, rows), &mut scratch.pi);
+    }
+
+    /// Computes values of `rows` observations.
+    pub(crate) fn forward_vf(&self, obs: &[f32], rows: usize, scratch: &mut Scratch) {
+        self.network
+            .vf
+            .forward(self.pass(obs, rows), &mut scratch.vf);
+    }
+
+    /// Computes log-probabilities, in place of the logits, and probabilities of `rows` observations.
+    pub(crate) fn distributions(&self, obs: &[f32], rows: usize, scratch: &mut Scratch) {
+        self.forward_pi(obs, rows, scratch);
+        let log_probs = scratch.pi.last(rows);
+        let probabilities = &mut scratch.probabilities[..log_probs.len()];
+        categorical::log_softmax(self.arch, self.n_actions, log_probs, probabilities);
+    }
+}
+
+/// The numbers of a flat buffer as stable-baselines3 orders and names them.
+pub(crate) fn export(network: &Network, flat: &[f32]) -> Vec<NamedTensor> {
+    let mut tensors = Vec::new();
+    for (name, layer) in named_layers(network) {
+        let (weights, width) = (&flat[layer.weights()], layer.width());
+        let column = |output: usize| weights[output..].iter().step_by(width).copied();
+        let values = (0..layer.outputs).flat_map(column).collect();
+        let shape = vec![layer.outputs, layer.inputs];
+        tensors.push(NamedTensor {
+            name: format!("{name}.weight"),
+            shape,
+            values,
+        });
+        let values = flat[layer.bias()][..layer.outputs].to_vec();
+        let shape = vec![layer.outputs];
+        tensors.push(NamedTensor {
+            name: format!("{name}.bias"),
+            shape,
+            values,
+        });
+    }
+    tensors
+}
+
+/// The inverse of [`export`]; every tensor is checked against the network.
+pub(crate) fn import(
+    network: &Network,
+    tensors: &[NamedTensor],
+    flat: &mut [f32],
+) -> Result<(), PpoError> {
+    let layers = named_layers(network);
+    let n_expected = 2 * layers.len();
+    if tensors.len() != n_expected {
+        return Err(mismatch("the number of tensors", tensors.len(), n_expected));
+    }
+    for ((name, layer), pair) in layers.iter().zip(tensors.chunks_exact(2)) {
+        check_tensor(
+            &pair[0],
+            format!("{name}.weight"),
+            &[layer.outputs, layer.inputs],
+        )?;
+        check_tensor(&pair[1], format!("{name}.bias"), &[layer.outputs])?;
+        let (weights, width) = (&mut flat[layer.weights()], layer.width());
+        for (output, row) in pair[0].values.chunks_exact(layer.inputs).enumerate() {
+            for (input, value) in row.iter().enumerate() {
+                weights[input * width + output] = *value;
+            }
+        }
+        flat[layer.bias()][..layer.outputs].copy_from_slice(&pair[1].values);
+    }
+    Ok(())
+}
+
+fn named_layers(network: &Network) -> Vec<(String, &Layer)> {
+    let hidden = |net: &str, mlp: &'_ Mlp| -> Vec<String> {
+        // Odd places are the activations.
+        (0..mlp.layers.len() - 1)
+            .map(|i| format!("mlp_extractor.{net}.{}", 2 * i))
+            .collect()
+    };
+    let (pi, vf) = (&network.pi, &network.vf);
+    let mut named: Vec<(String, &Layer)> = Vec::new();
+    named.extend(hidden("policy_net", pi).into_iter().zip(&pi.layers));
+    named.extend(hidden("value_net", vf).into_iter().zip(&vf.layers));
+    named.extend(pi.layers.last().map(|head| ("action_net".to_owned(), head)));
+    named.extend(vf.layers.last().map(|head| ("value_net".to_owned(), head)));
+    named
+}
+
+fn check_tensor(tensor: &NamedTensor, name: String, shape: &[usize]) -> Result<(), PpoError> {
+    if tensor.name != name {
+        return Err(mismatch(
+            "a tensor",
+            format!("`{}`", tensor.name),
+            format!("`{name}`"),
+        ));
+    }
+    if tensor.shape != shape || tensor.values.len() != shape.iter().product::<usize>() {
+        let found = format!("{:?} with {} values", tensor.shape, tensor.values.len());
+        return Err(mismatch(
+            "the shape of a tensor",
+            found,
+            format!("`{name}` {shape:?}"),
+        ));
+    }
+    if tensor.values.iter().any(|value| !value.is_finite()) {
+        return Err(PpoError::NotFinite { tensor: name });
+    }
+    Ok(())
+}
+
+fn mismatch(what: &'static str, found: impl Display, expected: impl Display) -> PpoError {
+    PpoError::Mismatch {
+        what,
+        found: found.to_string(),
+        expected_by: "the network",
+        expected: expected.to_string(),
+    }
+}

@@ -1,0 +1,205 @@
+//! Playing the policy in its environments for a fixed number of timesteps.
+
+use crate::math::categorical;
+use crate::math::padded;
+use crate::policy::Scratch;
+use crate::returns::{self, Discount, StepEnd, Timestep};
+use crate::{Env, EpisodeEnd, EpisodeSummary, Policy, PpoConfig, Rng};
+
+/// One rollout. Row `env_idx * n_steps + t` of everything belongs to timestep `t` of that
+/// environment, so that each environment's timesteps stand together.
+#[derive(Debug)]
+pub(crate) struct Rollout {
+    pub(crate) obs_len: usize,
+    pub(crate) obs: Vec<f32>,
+    pub(crate) actions: Vec<u32>,
+    pub(crate) log_probs: Vec<f32>,
+    pub(crate) steps: Vec<Timestep>,
+    pub(crate) advantages: Vec<f32>,
+    pub(crate) returns: Vec<f32>,
+    n_steps: usize,
+}
+
+/// The environments, each in the middle of an episode, with its own generator.
+#[derive(Debug)]
+pub(crate) struct Actors<E> {
+    pub(crate) envs: Vec<E>,
+    rngs: Vec<Rng>,
+    /// The present observation of each environment.
+    obs: Vec<f32>,
+    episodes: Vec<EpisodeSoFar>,
+    started: bool,
+    scratch: Scratch,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct EpisodeSoFar {
+    reward: f64,
+    length: u32,
+}
+
+impl Rollout {
+    pub(crate) fn new(config: &PpoConfig, obs_len: usize) -> Self {
+        let len = config.rollout_len();
+        Self {
+            obs_len,
+            obs: vec![0.0; len * obs_len],
+            actions: vec![0; len],
+            log_probs: vec![0.0; len],
+            steps: vec![
+                Timestep {
+                    reward: 0.0,
+                    value: 0.0,
+                    end: StepEnd::Running
+                };
+                len
+            ],
+            advantages: vec![0.0; len],
+            returns: vec![0.0; len],
+            n_steps: config.n_steps,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// The observation of one row.
+    pub(crate) fn obs(&self, row: usize) -> &[f32] {
+        &self.obs[row * self.obs_len..(row + 1) * self.obs_len]
+    }
+
+    pub(crate) fn explained_variance(&self) -> Option<f64> {
+        returns::explained_variance(self.steps.iter().map(|step| step.value), &self.returns)
+    }
+
+    pub(crate) fn mean_reward(&self) -> f64 {
+        // A truncated timestep's reward stays apart from its bootstrap, so this is what was earned.
+        self.steps
+            .iter()
+            .map(|step| f64::from(step.reward))
+            .sum::<f64>()
+            / self.len() as f64
+    }
+
+    /// Fills in advantages, and returns as their sum with the values, given the value after the
+    /// last timestep of each environment.
+    fn finish(&mut self, last_values: impl Iterator<Item = f32>, discount: Discount) {
+        let chunks = self
+            .steps
+            .chunks(self.n_steps)
+            .zip(self.advantages.chunks_mut(self.n_steps));
+        for ((steps, advantages), last_value) in chunks.zip(last_values) {
+            returns::advantages(steps, last_value, discount, advantages);
+        }
+        for ((target, advantage), step) in self
+            .returns
+            .iter_mut()
+            .zip(&self.advantages)
+            .zip(&self.steps)
+        {
+            *target = advantage + step.value;
+        }
+    }
+}
+
+impl<E: Env> Actors<E> {
+    /// Takes the environments over; each gets its own stream of `rng`.
+    pub(crate) fn new(envs: Vec<E>, policy: &Policy, rng: &mut Rng) -> Self {
+        let n_envs = envs.len();
+        Self {
+            rngs: envs.iter().map(|_| rng.split()).collect(),
+            obs: vec![0.0; n_envs * policy.obs_len()],
+            episodes: vec![EpisodeSoFar::default(); n_envs],
+            started: false,
+            scratch: Scratch::new(&policy.network, policy.n_actions(), n_envs),
+            envs,
+        }
+    }
+
+    /// Plays one rollout, adding the episodes that ended in it to `ended`.
+    pub(crate) fn play(
+        &mut self,
+        policy: &Policy,
+        discount: Discount,
+        rng: &mut Rng,
+        rollout: &mut Rollout,
+        ended: &mut Vec<EpisodeSummary>,
+    ) {
+        self.start();
+        for t in 0..rollout.n_steps {
+            self.choose(policy, rng, rollout, t);
+            for env_idx in 0..self.envs.len() {
+                self.step(env_idx, policy, rollout, t, ended);
+            }
+        }
+        policy.forward_vf(&self.obs, self.envs.len(), &mut self.scratch);
+        let values = self.scratch.vf.last(self.envs.len());
+        rollout.finish(values.iter().step_by(padded(1)).copied(), discount);
+    }
+
+    /// Resets all environments before the first rollout, not earlier: until then their owner may
+    /// still set them up.
+    fn start(&mut self) {
+        if std::mem::replace(&mut self.started, true) {
+            return;
+        }
+        let obs_len = self.obs.len() / self.envs.len();
+        let rows = self.obs.chunks_exact_mut(obs_len);
+        for ((env, rng), obs) in self.envs.iter_mut().zip(&mut self.rngs).zip(rows) {
+            env.reset(rng, obs);
+        }
+    }
+
+    /// Draws an action for every environment and records what it was drawn from.
+    fn choose(&mut self, policy: &Policy, rng: &mut Rng, rollout: &mut Rollout, t: usize) {
+        let (n_envs, n_actions) = (self.envs.len(), policy.n_actions());
+        policy.distributions(&self.obs, n_envs, &mut self.scratch);
+        policy.forward_vf(&self.obs, n_envs, &mut self.scratch);
+        let log_probs = self.scratch.pi.last(n_envs);
+        let values = self.scratch.vf.last(n_envs);
+        for (env_idx, obs) in self.obs.chunks_exact(rollout.obs_len).enumerate() {
+            let (row, start) = (env_idx * rollout.n_steps + t, env_idx * padded(n_actions));
+            let action =
+                categorical::sample(&self.scratch.probabilities[start..start + n_actions], rng);
+            rollout.obs[row * rollout.obs_len..][..rollout.obs_len].copy_from_slice(obs);
+            rollout.actions[row] = action as u32;
+            rollout.log_probs[row] = log_probs[start + action];
+            rollout.steps[row].value = values[env_idx * padded(1)];
+        }
+    }
+
+    /// Takes the chosen action in one environment, and starts its next episode if this one ended.
+    fn step(
+        &mut self,
+        env_idx: usize,
+        policy: &Policy,
+        rollout: &mut Rollout,
+        t: usize,
+        ended: &mut Vec<EpisodeSummary>,
+    ) {
+        let row = env_idx * rollout.n_steps + t;
+        let obs = &mut self.obs[env_idx * rollout.obs_len..][..rollout.obs_len];
+        let step = self.envs[env_idx].step(rollout.actions[row] as usize, obs);
+        let episode = &mut self.episodes[env_idx];
+        episode.reward += f64::from(step.reward);
+        episode.length += 1;
+        rollout.steps[row].reward = step.reward;
+        rollout.steps[row].end = match step.end {
+            EpisodeEnd::Running => StepEnd::Running,
+            EpisodeEnd::Terminated => StepEnd::Terminated,
+            EpisodeEnd::Truncated => StepEnd::Truncated {
+                final_value: policy.value(obs, &mut self.scratch),
+            },
+        };
+        if step.end != EpisodeEnd::Running {
+            let EpisodeSoFar { reward, length } = std::mem::take(episode);
+            ended.push(EpisodeSummary {
+                reward: reward as f32,
+                length,
+                env_idx,
+            });
+            self.envs[env_idx].reset(&mut self.rngs[env_idx], obs);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The same seed gives the same model; a stored model goes on as if it had never been stored.
+
+use herdbook_ppo::{Activation, Bounds, Model, NetArch, PpoConfig, Trainer};
+use serde_json::json;
+
+use crate::cart_pole::CartPole;
+use crate::learning::envs;
+
+fn config() -> PpoConfig {
+    PpoConfig {
+        n_envs: 2,
+        n_steps: 100,
+        n_epochs: 2,
+        ..PpoConfig::default()
+    }
+}
+
+fn trained(seed: u64, iterations: u32) -> Trainer<CartPole> {
+    let mut trainer = Trainer::new(config(), envs(2), seed).unwrap();
+    (0..iterations).for_each(|_| drop(trainer.iterate()));
+    trainer
+}
+
+fn zip(trainer: &Trainer<CartPole>) -> Vec<u8> {
+    trainer.model().to_zip().unwrap()
+}
+
+#[test]
+fn same_seed_gives_the_same_bytes_and_another_seed_others() {
+    let bytes = zip(&trained(1, 3));
+    assert!(bytes == zip(&trained(1, 3)));
+    assert!(bytes != zip(&trained(2, 3)));
+    assert!(bytes != zip(&trained(1, 4)));
+}
+
+#[test]
+fn statistics_repeat_too() {
+    assert_eq!(trained(1, 2).iterate(), trained(1, 2).iterate());
+}
+
+#[test]
+fn stored_model_comes_back_bit_for_bit() {
+    let mut model = trained(1, 2).model();
+    model.extra.insert("schema".to_owned(), json!(1));
+    model
+        .extra
+        .insert("windows".to_owned(), json!({"train": [0, 10]}));
+    model.bounds = Some(Bounds {
+        low: vec![-1.5; 4],
+        high: vec![f32::INFINITY, 0.1, 2.0, 3.0],
+    });
+    let bytes = model.to_zip().unwrap();
+    let read = Model::from_zip(&bytes, "model.zip").unwrap();
+    assert_eq!(read.policy.tensors(), model.policy.tensors());
+    assert_eq!(read.adam, model.adam);
+    assert_eq!(read.config, model.config);
+    assert_eq!((read.num_timesteps, read.n_updates), (400, 4));
+    assert_eq!((&read.extra, &read.bounds), (&model.extra, &model.bounds));
+    assert!(read.to_zip().unwrap() == bytes);
+}
+
+#[test]
+fn every_shape_of_network_comes_back() {
+    for (pi, vf) in [
+        (vec![], vec![]),
+        (vec![3], vec![]),
+        (vec![], vec![70]),
+        (vec![8, 9, 10], vec![1]),
+    ] {
+        for activation in [Activation::Tanh, Activation::Relu] {
+            let net_arch = NetArch {
+                pi: pi.clone(),
+                vf: vf.clone(),
+            };
+            let config = PpoConfig {
+                n_steps: 64,
+                net_arch,
+                activation,
+                ..PpoConfig::default()
+            };
+            let mut trainer = Trainer::new(config, envs::<CartPole>(1), 1).unwrap();
+            for _ in 0..2 {
+                let bytes = zip(&trainer);
+                let read = Model::from_zip(&bytes, "model.zip").unwrap();
+                assert!(read.to_zip().unwrap() == bytes);
+                trainer.iterate();
+            }
+        }
+    }
+}
+
+#[test]
+fn training_goes_on_from_a_file_as_from_memory() {
+    let parent = trained(1, 2);
+    let stored = Model::from_zip(&zip(&parent), "model.zip").unwrap();
+    let mut from_memory =
+        Trainer::resume(parent.model(), config(), envs::<CartPole>(2), 5).unwrap();
+    let mut from_file = Trainer::resume(stored, config(), envs::<CartPole>(2), 5).unwrap();
+    assert_eq!(from_file.iterate(), from_memory.iterate());
+    assert!(zip(&from_file) == zip(&from_memory));
+}
+
+#[test]
+fn resumed_model_keeps_its_weights_moments_and_counters() {
+    let parent = trained(1, 2).model();
+    let child = Trainer::resume(parent.clone(), config(), envs::<CartPole>(2), 5).unwrap();
+    assert_eq!(child.policy().tensors(), parent.policy.tensors());
+    assert_eq!(child.model().adam, parent.adam);
+    assert_eq!((child.num_timesteps(), child.trained_timesteps()), (400, 0));
+    let mut child = child;
+    let stats = child.iterate();
+    assert_eq!((stats.num_timesteps, stats.n_updates), (600, 6));
+    assert_eq!(child.trained_timesteps(), 200);
+    assert!(child.model().adam.step_count() > parent.adam.step_count());
+}

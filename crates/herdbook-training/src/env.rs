@@ -1,0 +1,230 @@
+//! The trading environment: one instrument, a target position per bar, filled at the next bar's open.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use herdbook_market::{Account, Bar, CostModel, FEATURES_VERSION, N_FEATURES, Position};
+use herdbook_ppo::{Env, EpisodeEnd, Rng, Step};
+use serde::{Deserialize, Serialize};
+
+use crate::market_data::MarketData;
+use crate::starts::Starts;
+
+/// What follows the features in an observation: the position's sign, its unrealised return, its age.
+const N_ACCOUNT_INPUTS: usize = 3;
+/// Length of an observation.
+pub const OBS_LEN: usize = N_FEATURES + N_ACCOUNT_INPUTS;
+/// Largest size of the account's inputs; larger ones are clipped to it.
+const ACCOUNT_LIMIT: f32 = 5.0;
+/// The unrealised return is seen in percent, the reward's own unit.
+const PERCENT: f64 = 100.0;
+/// Equity that is lost counts as this share of itself in the reward: the logarithm of nothing is infinite.
+const RUIN_FLOOR: f64 = 0.01;
+/// Money does not matter, only its growth does: every account starts with this much.
+pub(crate) const INITIAL_EQUITY: f64 = 10_000.0;
+
+/// The environment's rules, kept with every model under the key `herdbook` of its file's `data`, so that
+/// whatever runs the model later can build the same environment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EnvSpec {
+    /// Version of this description.
+    pub version: u32,
+    /// Version of the feature set.
+    pub features_version: u32,
+    /// Length of an observation.
+    pub obs_len: usize,
+    /// Meaning of the actions, by number.
+    pub actions: [String; 3],
+    /// Meaning of the reward.
+    pub reward: String,
+    /// Basis points of traded notional charged per side.
+    pub cost_bps: f64,
+    /// Bars of a training episode.
+    pub episode_bars: usize,
+}
+
+impl EnvSpec {
+    /// The rules of this version of herdbook.
+    pub fn new(cost_bps: f64, episode_bars: usize) -> Self {
+        Self {
+            version: 1,
+            features_version: FEATURES_VERSION,
+            obs_len: OBS_LEN,
+            actions: Position::ALL.map(|position| position.as_str().to_owned()),
+            reward: "100*ln(equity/previous equity), after costs".to_owned(),
+            cost_bps,
+            episode_bars,
+        }
+    }
+
+    /// What keeps a model made under other rules from being used under these; costs and episode length may
+    /// differ.
+    pub fn obstacle(&self, ours: &Self) -> Option<String> {
+        let differs = |what: &str, theirs: &dyn std::fmt::Debug, ours: &dyn std::fmt::Debug| {
+            Some(format!("{what} {theirs:?} where it has {ours:?}"))
+        };
+        if self.version != ours.version {
+            return differs("environment version", &self.version, &ours.version);
+        }
+        if self.features_version != ours.features_version {
+            return differs(
+                "features version",
+                &self.features_version,
+                &ours.features_version,
+            );
+        }
+        if self.obs_len != ours.obs_len {
+            return differs("observation length", &self.obs_len, &ours.obs_len);
+        }
+        if self.actions != ours.actions {
+            return differs("actions", &self.actions, &ours.actions);
+        }
+        None
+    }
+}
+
+/// What an episode brought, by the segment of the window it started in.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EpisodeRecord {
+    /// See [`Starts`].
+    pub segment: usize,
+    /// Mean reward per timestep.
+    pub mean_reward: f64,
+}
+
+/// The environment a model is trained in.
+#[derive(Debug)]
+pub struct TradingEnv {
+    market: Arc<MarketData>,
+    costs: CostModel,
+    episode_bars: usize,
+    starts: Starts,
+    account: Account,
+    /// The last closed bar.
+    bar_idx: usize,
+    episode: Range<usize>,
+    segment: usize,
+    reward_sum: f64,
+    finished: Vec<EpisodeRecord>,
+}
+
+impl TradingEnv {
+    /// An environment over the training window.
+    pub fn new(market: Arc<MarketData>, costs: CostModel, episode_bars: usize) -> Self {
+        let window = training_bars(&market);
+        let starts = Starts::uniform(window.clone(), episode_bars);
+        Self {
+            account: Account::new(INITIAL_EQUITY, costs),
+            bar_idx: window.start,
+            episode: window,
+            market,
+            costs,
+            episode_bars,
+            starts,
+            segment: 0,
+            reward_sum: 0.0,
+            finished: Vec::new(),
+        }
+    }
+
+    /// Where episodes start.
+    pub fn starts_mut(&mut self) -> &mut Starts {
+        &mut self.starts
+    }
+
+    /// Sets costs and length of the episodes to come.
+    pub fn set_difficulty(&mut self, costs: CostModel, episode_bars: usize) {
+        self.costs = costs;
+        self.episode_bars = episode_bars;
+    }
+
+    /// The episodes that ended since this was last asked.
+    pub fn take_finished(&mut self) -> Vec<EpisodeRecord> {
+        std::mem::take(&mut self.finished)
+    }
+
+    fn end(&self) -> EpisodeEnd {
+        if self.account.is_ruined() {
+            EpisodeEnd::Terminated
+        } else if self.bar_idx + 1 >= self.episode.end {
+            EpisodeEnd::Truncated
+        } else {
+            EpisodeEnd::Running
+        }
+    }
+}
+
+/// The bars of the training window that have features.
+pub(crate) fn training_bars(market: &MarketData) -> Range<usize> {
+    let window = &market.split.train.bars;
+    window.start.max(market.features.first())..window.end
+}
+
+impl Env for TradingEnv {
+    fn obs_len(&self) -> usize {
+        OBS_LEN
+    }
+
+    fn n_actions(&self) -> usize {
+        Position::ALL.len()
+    }
+
+    fn reset(&mut self, rng: &mut Rng, obs: &mut [f32]) {
+        let (segment, start) = self.starts.draw(rng);
+        let last = training_bars(&self.market).end;
+        self.segment = segment;
+        self.episode = start..(start + self.episode_bars + 1).min(last);
+        self.bar_idx = start;
+        self.account = Account::new(INITIAL_EQUITY, self.costs);
+        self.reward_sum = 0.0;
+        write_observation(&self.market, self.bar_idx, &self.account, obs);
+    }
+
+    fn step(&mut self, action: usize, obs: &mut [f32]) -> Step {
+        let target = Position::from_action(action).expect("the trainer draws one of `n_actions`");
+        let next = &self.market.bars.as_slice()[self.bar_idx + 1];
+        let reward = step_account(&mut self.account, target, next);
+        self.bar_idx += 1;
+        self.reward_sum += reward;
+        write_observation(&self.market, self.bar_idx, &self.account, obs);
+        let end = self.end();
+        if end != EpisodeEnd::Running {
+            let timesteps = (self.bar_idx - self.episode.start) as f64;
+            let mean_reward = self.reward_sum / timesteps;
+            self.finished.push(EpisodeRecord {
+                segment: self.segment,
+                mean_reward,
+            });
+        }
+        Step {
+            reward: reward as f32,
+            end,
+        }
+    }
+}
+
+/// Steps an account and answers the reward: `100·ln(E_t / E_{t−1})`, costs paid.
+fn step_account(account: &mut Account, target: Position, next: &Bar) -> f64 {
+    let before = account.equity();
+    reward(before, account.step(target, next))
+}
+
+/// The reward of one timestep, from the equity before and after it.
+pub(crate) fn reward(before: f64, after: f64) -> f64 {
+    PERCENT * (after / before).max(RUIN_FLOOR).ln()
+}
+
+/// Writes what is known after the close of a bar: its features, then the state of the account.
+pub(crate) fn write_observation(
+    market: &MarketData,
+    bar_idx: usize,
+    account: &Account,
+    obs: &mut [f32],
+) {
+    let (features, inputs) = obs.split_at_mut(N_FEATURES);
+    features.copy_from_slice(market.features.row(bar_idx));
+    let unrealised = (PERCENT * account.unrealised_return()) as f32;
+    inputs[0] = account.position().sign() as f32;
+    inputs[1] = unrealised.clamp(-ACCOUNT_LIMIT, ACCOUNT_LIMIT);
+    inputs[2] = (account.bars_held() as f32).ln_1p().min(ACCOUNT_LIMIT);
+}

@@ -1,0 +1,115 @@
+//! What can go wrong between a request to train and a registered model.
+
+use herdbook_domain::{Honesty, ModelType, RunId, Symbol, Timeframe, VersionKey, Window};
+use herdbook_market::MarketError;
+use herdbook_ppo::PpoError;
+use herdbook_store::StoreError;
+
+/// Why nothing was trained, or what was trained was not registered.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainingError {
+    /// The bars, costs or windows cannot be used.
+    #[error(transparent)]
+    Market(#[from] MarketError),
+    /// The hyperparameters or a model file cannot be used.
+    #[error(transparent)]
+    Ppo(#[from] PpoError),
+    /// The records cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Zero timesteps were asked for.
+    #[error("0 timesteps train nothing: give at least 1")]
+    NoTimesteps,
+    /// No model that could be a parent.
+    #[error("there is no `{model_type}` model{} of {symbol} at {timeframe}{} to enhance", or_base(*model_type), with_metric(metric.as_deref()))]
+    NoParent {
+        /// The type asked for.
+        model_type: ModelType,
+        /// The child's symbol.
+        symbol: Symbol,
+        /// The child's timeframe.
+        timeframe: Timeframe,
+        /// The metric it was to be the best of.
+        metric: Option<String>,
+    },
+    /// The registered model has no champion.
+    #[error("`{model}` has no champion to enhance")]
+    NoChampion {
+        /// The registered model.
+        model: String,
+    },
+    /// The run named as parent registered no model.
+    #[error("run `{run_id}` has no registered model: only registered models can be enhanced")]
+    NotRegistered {
+        /// The run.
+        run_id: RunId,
+    },
+    /// The parent was trained on something else.
+    #[error(
+        "{key} was trained on {what} `{found}`, but this training is on `{expected}`: a child has its parent's {what}"
+    )]
+    ParentMismatch {
+        /// The parent.
+        key: VersionKey,
+        /// Timeframe or symbol.
+        what: &'static str,
+        /// The parent's.
+        found: String,
+        /// The child's.
+        expected: String,
+    },
+    /// The parent's file is not the one that was registered.
+    #[error(
+        "the model file of {key} has the SHA-256 {found}, but {registered} was registered: it was altered"
+    )]
+    AlteredModel {
+        /// The parent.
+        key: VersionKey,
+        /// Hash of the file as it is.
+        found: String,
+        /// Hash of the file as it was.
+        registered: String,
+    },
+    /// The parent sees the market in another way than this version can show it.
+    #[error(
+        "the model of {key} expects an environment that this herdbook does not have ({problem})"
+    )]
+    ForeignEnvironment {
+        /// The parent.
+        key: VersionKey,
+        /// What does not fit.
+        problem: String,
+    },
+    /// The test window holds bars that an ancestor has seen.
+    #[error("the test window ({} to {}) holds bars of {symbol} that this model or an ancestor was trained or validated on: its results would mean nothing (honesty `{}`)", test.start, test.end, Honesty::Contaminated)]
+    Contaminated {
+        /// The symbol.
+        symbol: Symbol,
+        /// The window.
+        test: Window,
+    },
+    /// The user stopped it.
+    #[error(
+        "training was cancelled after {timesteps} timesteps: run `{run_id}` is KILLED, nothing was registered"
+    )]
+    Cancelled {
+        /// The run.
+        run_id: RunId,
+        /// Timesteps trained until then.
+        timesteps: u64,
+    },
+}
+
+fn or_base(model_type: ModelType) -> &'static str {
+    if model_type == ModelType::Base {
+        ""
+    } else {
+        " and no `base` model"
+    }
+}
+
+fn with_metric(metric: Option<&str>) -> String {
+    metric
+        .map(|metric| format!(" with the metric `{metric}`"))
+        .unwrap_or_default()
+}

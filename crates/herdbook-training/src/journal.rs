@@ -1,0 +1,159 @@
+//! The metrics of a training on their way into the records, and the clock beside them.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant, SystemTime};
+
+use herdbook_domain::{RunId, Timestamp};
+use herdbook_market::CostModel;
+use herdbook_ppo::{IterationStats, Policy};
+use herdbook_store::{Metric, Store, StoreError};
+
+use crate::Progress;
+use crate::evaluation::score_episodes;
+use crate::market_data::MarketData;
+use crate::record::{ImprovementReport, training_metrics};
+use crate::report::Baselines;
+
+/// Metrics are written together, once a second at most: curves live in the UI at no cost to speed.
+const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
+/// The policy is evaluated on the validation window about this often during a training.
+const N_EVALUATIONS: u64 = 20;
+
+/// Collects metrics and writes them in batches.
+pub(crate) struct Journal<'a> {
+    store: &'a Store,
+    run_id: &'a RunId,
+    /// Timesteps behind the parent: steps of a child go on from there.
+    previous: u64,
+    began: Instant,
+    flushed: Instant,
+    evaluated: u64,
+    best_mean_reward: Option<f64>,
+    latest_mean_reward: Option<f64>,
+    pending: Vec<Metric>,
+}
+
+impl<'a> Journal<'a> {
+    pub(crate) fn new(store: &'a Store, run_id: &'a RunId, previous: u64) -> Self {
+        let now = Instant::now();
+        Self {
+            store,
+            run_id,
+            previous,
+            began: now,
+            flushed: now,
+            evaluated: 0,
+            best_mean_reward: None,
+            latest_mean_reward: None,
+            pending: Vec::new(),
+        }
+    }
+
+    pub(crate) fn steps_per_second(&self, trained: u64) -> f64 {
+        trained as f64 / self.began.elapsed().as_secs_f64().max(1e-9)
+    }
+
+    pub(crate) fn iteration(
+        &mut self,
+        trained: u64,
+        stats: &IterationStats,
+        coach: &[(&'static str, f64)],
+    ) {
+        let metrics = training_metrics(stats, self.steps_per_second(trained));
+        for (name, value) in metrics.iter().chain(coach) {
+            self.add(name, *value, trained);
+        }
+    }
+
+    /// After each twentieth of the training, and at its end.
+    pub(crate) fn evaluation_is_due(&self, trained: u64, target: u64) -> bool {
+        trained >= target || (trained - self.evaluated) * N_EVALUATIONS >= target
+    }
+
+    pub(crate) fn evaluate(
+        &mut self,
+        trained: u64,
+        market: &MarketData,
+        costs: CostModel,
+        policy: &Policy,
+    ) {
+        let scores = score_episodes(market, &market.split.validation, costs, policy);
+        let best = self
+            .best_mean_reward
+            .unwrap_or(f64::NEG_INFINITY)
+            .max(scores.mean_reward);
+        self.evaluated = trained;
+        self.best_mean_reward = Some(best);
+        self.latest_mean_reward = Some(scores.mean_reward);
+        self.add("evaluation/mean_reward", scores.mean_reward, trained);
+        self.add("evaluation/std_reward", scores.std_reward, trained);
+        self.add("evaluation/best_mean_reward", best, trained);
+    }
+
+    /// Adds what is known at the end. `evaluation/*` was logged by the last evaluation.
+    pub(crate) fn finish(
+        &mut self,
+        trained: u64,
+        metrics: &BTreeMap<String, f64>,
+        improvement: Option<&ImprovementReport>,
+        baselines: &Baselines,
+    ) {
+        for (name, value) in metrics
+            .iter()
+            .filter(|(name, _)| !name.starts_with("evaluation/"))
+        {
+            self.add(name, *value, trained);
+        }
+        for (name, value) in baselines.to_metrics() {
+            self.add(&name, value, trained);
+        }
+        for (name, value) in improvement
+            .map(ImprovementReport::to_metrics)
+            .unwrap_or_default()
+        {
+            self.add(&name, value, trained);
+        }
+        self.add("previous_timesteps", self.previous as f64, trained);
+        self.add("current_run_timesteps", trained as f64, trained);
+        self.add("total_timesteps", (self.previous + trained) as f64, trained);
+    }
+
+    pub(crate) fn flush_if_due(&mut self) -> Result<(), StoreError> {
+        if self.flushed.elapsed() < FLUSH_INTERVAL {
+            return Ok(());
+        }
+        self.flushed = Instant::now();
+        let pending = self.take_pending();
+        self.store.log_metrics(self.run_id, &pending)
+    }
+
+    pub(crate) fn take_pending(&mut self) -> Vec<Metric> {
+        std::mem::take(&mut self.pending)
+    }
+
+    pub(crate) fn progress(&self, trained: u64, target: u64, stats: &IterationStats) -> Progress {
+        Progress {
+            trained,
+            target,
+            steps_per_second: self.steps_per_second(trained),
+            mean_episode_reward: stats.mean_episode_reward(),
+            validation_reward: self.latest_mean_reward,
+        }
+    }
+
+    fn add(&mut self, name: &str, value: f64, trained: u64) {
+        self.pending.push(Metric {
+            key: name.to_owned(),
+            value,
+            at: now(),
+            step: i64::try_from(self.previous + trained).unwrap_or(i64::MAX),
+        });
+    }
+}
+
+fn now() -> Timestamp {
+    let since_epoch = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
+}

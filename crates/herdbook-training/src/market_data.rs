@@ -1,0 +1,114 @@
+//! The bars of a training: read, brought to the timeframe, split into windows, turned into features.
+
+use herdbook_domain::{Symbol, Timeframe, Timestamp, Window, Windows, hex_sha256};
+use herdbook_market::{
+    Bars, Boundaries, FeatureMatrix, RawBars, Sample, Split, features, read_csv, resample, split,
+};
+
+use crate::TrainingError;
+
+/// Where bars come from.
+#[derive(Debug, Clone)]
+pub struct DataSource {
+    /// Name of the file, for errors and the record.
+    pub name: String,
+    /// The instrument.
+    pub symbol: Symbol,
+    /// The file.
+    pub bytes: Vec<u8>,
+}
+
+impl DataSource {
+    /// The sample carried in the program for a timeframe.
+    pub fn sample(timeframe: Timeframe) -> Result<(Self, Sample), TrainingError> {
+        let sample = Sample::for_timeframe(timeframe);
+        let symbol = Symbol::parse(sample.symbol).expect("the samples' symbols are valid");
+        let source = Self {
+            name: sample.file_name.to_owned(),
+            symbol,
+            bytes: sample.csv()?,
+        };
+        Ok((source, sample))
+    }
+}
+
+/// Bars with everything that training and evaluation read from them.
+#[derive(Debug)]
+pub struct MarketData {
+    /// The instrument.
+    pub symbol: Symbol,
+    /// The bars at the timeframe.
+    pub bars: Bars,
+    /// What a model sees of each bar.
+    pub features: FeatureMatrix,
+    /// The three windows.
+    pub split: Split,
+    /// Of the whole file, so that every window is annualised alike; `None` for less than a week.
+    pub bars_per_year: Option<f64>,
+    /// Name of the file.
+    pub source_name: String,
+    /// Hex SHA-256 of the file.
+    pub source_sha256: String,
+    /// What reading the file has to say of it.
+    pub remarks: Vec<String>,
+}
+
+impl MarketData {
+    /// Reads, resamples, splits and computes.
+    pub fn prepare(
+        source: &DataSource,
+        timeframe: Timeframe,
+        boundaries: Boundaries,
+    ) -> Result<Self, TrainingError> {
+        let raw = read_csv(&source.bytes, &source.name)?;
+        let mut remarks = remarks(&raw);
+        if raw.bar_length_ms() != timeframe.millis() {
+            remarks.push(format!(
+                "bars of {} s resampled to {timeframe}",
+                raw.bar_length_ms() / 1_000
+            ));
+        }
+        let bars = resample(raw, timeframe)?;
+        let split = split(&bars, boundaries)?;
+        Ok(Self {
+            symbol: source.symbol.clone(),
+            features: features(&bars),
+            bars_per_year: bars.bars_per_year(),
+            split,
+            bars,
+            source_name: source.name.clone(),
+            source_sha256: hex_sha256(&source.bytes),
+            remarks,
+        })
+    }
+
+    /// The windows as the rulebook knows them.
+    pub fn windows(&self) -> Windows {
+        let window = |window: &herdbook_market::Window| Window {
+            start: Timestamp::from_millis(window.start_ms),
+            end: Timestamp::from_millis(window.end_ms),
+        };
+        Windows {
+            symbol: self.symbol.clone(),
+            timeframe: self.bars.timeframe(),
+            train: window(&self.split.train),
+            validation: window(&self.split.validation),
+            test: window(&self.split.test),
+        }
+    }
+}
+
+fn remarks(raw: &RawBars) -> Vec<String> {
+    let columns: Vec<String> = raw
+        .columns()
+        .iter()
+        .map(|column| format!("{} `{}`", column.meaning, column.name))
+        .collect();
+    let mut remarks = vec![format!("columns: {}", columns.join(", "))];
+    match raw.n_repeated_rows() {
+        0 => {}
+        1 => remarks.push("1 repeated row dropped".to_owned()),
+        n => remarks.push(format!("{n} repeated rows dropped")),
+    }
+    remarks
+}

@@ -1,0 +1,298 @@
+//! The parent of an enhancement: chosen, checked, and its model loaded.
+
+use herdbook_domain::tags::key;
+use herdbook_domain::{
+    Departure, Enhancement, EventKind, Honesty, MetricName, ModelName, ModelType, ParentSelector,
+    RunId, Symbol, Timeframe, VersionKey, Windows, attempts_for_latest, hex_sha256, judge,
+    window_params,
+};
+use herdbook_ppo::Model;
+use herdbook_store::{Contaminated, EventQuery, RunRecord, Store, StoreError, VersionRecord};
+
+use crate::env::EnvSpec;
+use crate::find::{FindQuery, find_best};
+use crate::{Observer, TrainingError};
+
+/// What a training asks of its parent.
+#[derive(Debug, Clone)]
+pub struct EnhanceRequest {
+    /// How the parent is named.
+    pub selector: ParentSelector,
+    /// The type looked for by `latest` and `best`.
+    pub model_type: ModelType,
+    /// The metric of `best`.
+    pub metric: MetricName,
+    /// The way of enhancing.
+    pub enhancement: Enhancement,
+}
+
+/// Key under which the environment's rules stand in a model file's own section.
+pub(crate) const ENVIRONMENT: &str = "environment";
+
+/// A parent, ready to be trained on from.
+#[derive(Debug)]
+pub struct Parent {
+    /// Its registered version.
+    pub version: VersionRecord,
+    /// Its run.
+    pub run: RunRecord,
+    /// Its model.
+    pub model: Model,
+    /// Training steps behind it.
+    pub timesteps: u64,
+}
+
+/// What the child is, as far as its parent has to fit.
+pub(crate) struct Child<'a> {
+    pub(crate) timeframe: Timeframe,
+    pub(crate) symbol: &'a Symbol,
+    pub(crate) model: &'a ModelName,
+    pub(crate) env: &'a EnvSpec,
+}
+
+impl Parent {
+    /// Chooses the parent and loads its model.
+    pub(crate) fn choose(
+        store: &Store,
+        request: &EnhanceRequest,
+        child: &Child<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<Self, TrainingError> {
+        let version = find_version(store, request, child, observer)?;
+        let run_id = version
+            .run_id
+            .clone()
+            .ok_or_else(|| StoreError::BrokenRecord {
+                what: version.key.to_string(),
+                problem: "it has no run".to_owned(),
+            })?;
+        let run = store.run(&run_id)?;
+        check_fit(&version, &run, child)?;
+        let model = load_model(store, &version.key, &run_id, child)?;
+        let timesteps = version
+            .tag(key::TOTAL_TIMESTEPS)
+            .unwrap_or(model.num_timesteps);
+        Ok(Self {
+            version,
+            run,
+            model,
+            timesteps,
+        })
+    }
+}
+
+/// Judges a training by its windows and those of its parent and all ancestors.
+pub(crate) fn judge_child(
+    store: &Store,
+    windows: &Windows,
+    parent: Option<&Parent>,
+) -> Result<Honesty, StoreError> {
+    let Some(parent) = parent else {
+        return Ok(judge(windows, &[]));
+    };
+    let mut seen = vec![parent.run.windows()];
+    for ancestor in store.ancestors(&parent.run.run_id)? {
+        seen.push(ancestor.as_ref().and_then(RunRecord::windows));
+    }
+    Ok(judge(windows, &seen))
+}
+
+fn find_version(
+    store: &Store,
+    request: &EnhanceRequest,
+    child: &Child<'_>,
+    observer: &mut dyn Observer,
+) -> Result<VersionRecord, TrainingError> {
+    match &request.selector {
+        ParentSelector::Latest => latest(store, request, child, observer),
+        ParentSelector::Best => best(store, request, child, observer),
+        ParentSelector::Champion => {
+            store
+                .champion(child.model)?
+                .ok_or_else(|| TrainingError::NoChampion {
+                    model: child.model.to_string(),
+                })
+        }
+        ParentSelector::Run(run_id) => {
+            store.run(run_id)?;
+            store
+                .version_of_run(run_id)?
+                .ok_or_else(|| TrainingError::NotRegistered {
+                    run_id: run_id.clone(),
+                })
+        }
+        ParentSelector::Version(version) => {
+            let key = VersionKey {
+                name: child.model.clone(),
+                version: *version,
+            };
+            Ok(store.version(&key)?)
+        }
+    }
+}
+
+fn latest(
+    store: &Store,
+    request: &EnhanceRequest,
+    child: &Child<'_>,
+    observer: &mut dyn Observer,
+) -> Result<VersionRecord, TrainingError> {
+    let query = query(request, child, Contaminated::Included);
+    for attempt in attempts_for_latest(request.model_type) {
+        let candidates = query.candidates(attempt.model_type, attempt.version_type);
+        if let Some(found) = store.find_latest(&candidates)? {
+            announce(request, attempt.departure, &found, observer);
+            return Ok(found);
+        }
+    }
+    Err(no_parent(request, child, None))
+}
+
+fn best(
+    store: &Store,
+    request: &EnhanceRequest,
+    child: &Child<'_>,
+    observer: &mut dyn Observer,
+) -> Result<VersionRecord, TrainingError> {
+    let query = query(request, child, Contaminated::Skipped);
+    let Some(found) = find_best(store, &query, &request.metric)? else {
+        return Err(no_parent(request, child, Some(&request.metric)));
+    };
+    announce(request, found.departure, &found.version, observer);
+    if !found.differing.is_empty() {
+        observer.notice(&format!(
+            "the candidates differ in {}: their `{}` cannot really be compared",
+            found.differing.join(", "),
+            request.metric
+        ));
+    }
+    Ok(found.version)
+}
+
+fn query(request: &EnhanceRequest, child: &Child<'_>, contaminated: Contaminated) -> FindQuery {
+    FindQuery {
+        timeframe: child.timeframe,
+        model_type: request.model_type,
+        symbol: Some(child.symbol.clone()),
+        min_timesteps: 0,
+        contaminated,
+    }
+}
+
+fn announce(
+    request: &EnhanceRequest,
+    departure: Departure,
+    found: &VersionRecord,
+    observer: &mut dyn Observer,
+) {
+    let asked = request.model_type;
+    match departure {
+        Departure::None => {}
+        Departure::OldVersion => observer.notice(&format!(
+            "no `{asked}` model without children: the newest with children, {}, is the parent",
+            found.key
+        )),
+        Departure::BaseModel => observer.notice(&format!(
+            "no `{asked}` model to enhance: falling back to the base model {}",
+            found.key
+        )),
+    }
+}
+
+fn no_parent(
+    request: &EnhanceRequest,
+    child: &Child<'_>,
+    metric: Option<&MetricName>,
+) -> TrainingError {
+    TrainingError::NoParent {
+        model_type: request.model_type,
+        symbol: child.symbol.clone(),
+        timeframe: child.timeframe,
+        metric: metric.map(ToString::to_string),
+    }
+}
+
+/// A parent that was named must be of the child's timeframe and symbol, as far as that is recorded.
+fn check_fit(
+    version: &VersionRecord,
+    run: &RunRecord,
+    child: &Child<'_>,
+) -> Result<(), TrainingError> {
+    let sides = [
+        (
+            "timeframe",
+            version.tags.get(key::TIMEFRAME),
+            child.timeframe.to_string(),
+        ),
+        (
+            "symbol",
+            run.params.get(window_params::SYMBOL),
+            child.symbol.to_string(),
+        ),
+    ];
+    for (what, found, expected) in sides {
+        if let Some(found) = found.filter(|found| **found != expected) {
+            return Err(TrainingError::ParentMismatch {
+                key: version.key.clone(),
+                what,
+                found: found.clone(),
+                expected,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn load_model(
+    store: &Store,
+    key: &VersionKey,
+    run_id: &RunId,
+    child: &Child<'_>,
+) -> Result<Model, TrainingError> {
+    let artifact = RunId::model_artifact(child.timeframe);
+    let bytes = store.read_artifact(run_id, &artifact)?;
+    if let Some(registered) = registered_sha256(store, key)? {
+        let found = hex_sha256(&bytes);
+        if found != registered {
+            return Err(TrainingError::AlteredModel {
+                key: key.clone(),
+                found,
+                registered,
+            });
+        }
+    }
+    let model = Model::from_zip(&bytes, &run_id.model_path(child.timeframe))?;
+    check_environment(&model, key, child.env)?;
+    Ok(model)
+}
+
+fn check_environment(model: &Model, key: &VersionKey, ours: &EnvSpec) -> Result<(), TrainingError> {
+    let foreign = |problem| TrainingError::ForeignEnvironment {
+        key: key.clone(),
+        problem,
+    };
+    let spec = model.extra.get(ENVIRONMENT).cloned().ok_or_else(|| {
+        foreign("its file does not describe one: it was not trained by herdbook".to_owned())
+    })?;
+    let spec: EnvSpec = serde_json::from_value(spec)
+        .map_err(|error| foreign(format!("its description cannot be read: {error}")))?;
+    spec.obstacle(ours)
+        .map_or(Ok(()), |problem| Err(foreign(problem)))
+}
+
+/// The hash under which a version's model file was registered.
+fn registered_sha256(store: &Store, key: &VersionKey) -> Result<Option<String>, StoreError> {
+    let query = EventQuery {
+        name: Some(key.name.clone()),
+        version: Some(key.version),
+        ..EventQuery::default()
+    };
+    let registered = store
+        .events(&query)?
+        .into_iter()
+        .find(|event| event.what.kind == EventKind::Registered);
+    Ok(registered.and_then(|event| {
+        let details: serde_json::Value = serde_json::from_str(&event.what.details).ok()?;
+        Some(details.get("model_sha256")?.as_str()?.to_owned())
+    }))
+}

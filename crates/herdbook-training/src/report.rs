@@ -1,0 +1,91 @@
+//! What a finished training has to tell.
+
+use std::collections::BTreeMap;
+
+use herdbook_domain::{Honesty, ModelType, RunId, Timeframe, Windows};
+use herdbook_market::metrics::Performance;
+use herdbook_market::{CostModel, Position};
+use herdbook_store::{Registered, VersionRecord};
+
+use crate::evaluation::{hold, judge_ledger};
+use crate::market_data::MarketData;
+use crate::record::ImprovementReport;
+
+/// A finished and registered training.
+#[derive(Debug, Clone)]
+pub struct TrainReport {
+    /// The run.
+    pub run_id: RunId,
+    /// The version, and what became of the parent.
+    pub registered: Registered,
+    /// The model's type.
+    pub model_type: ModelType,
+    /// Length of one bar.
+    pub timeframe: Timeframe,
+    /// The parent as it was before.
+    pub parent: Option<VersionRecord>,
+    /// Training steps behind the parent.
+    pub previous_timesteps: u64,
+    /// Training steps of this run.
+    pub trained_timesteps: u64,
+    /// `evaluation/*`, `final/*` and `portfolio/*`; undefined ones are absent.
+    pub metrics: BTreeMap<String, f64>,
+    /// The test window in one pass.
+    pub performance: Performance,
+    /// The same window without a model.
+    pub baselines: Baselines,
+    /// Beside the parent.
+    pub improvement: Option<ImprovementReport>,
+    /// Whether the test window was free of seen bars.
+    pub honesty: Honesty,
+    /// What was trained, validated and tested on.
+    pub windows: Windows,
+    /// Basis points of traded notional charged per side.
+    pub cost_bps: f64,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Timesteps a second, evaluations included.
+    pub steps_per_second: f64,
+}
+
+impl TrainReport {
+    /// Where the model is found.
+    pub fn model_path(&self) -> String {
+        self.run_id.model_path(self.timeframe)
+    }
+}
+
+/// What the test window brings without a model, costs paid.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Baselines {
+    /// Bought at the first fill and held.
+    pub buy_and_hold: Performance,
+    /// Nothing done.
+    pub flat: Performance,
+}
+
+impl Baselines {
+    pub(crate) fn on_test_window(market: &MarketData, costs: CostModel) -> Self {
+        let of = |position| {
+            let ledger = hold(market, market.split.test.bars.clone(), costs, position);
+            judge_ledger(market, &ledger)
+        };
+        Self {
+            buy_and_hold: of(Position::Long),
+            flat: of(Position::Flat),
+        }
+    }
+
+    /// Buy-and-hold as metrics of the run, `baseline/*`.
+    pub(crate) fn to_metrics(self) -> Vec<(String, f64)> {
+        let held = &self.buy_and_hold;
+        [
+            ("total_return", held.total_return),
+            ("sharpe_ratio", held.sharpe_ratio),
+            ("max_drawdown", held.max_drawdown),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((format!("baseline/buy_and_hold_{name}"), value?)))
+        .collect()
+    }
+}

@@ -1,0 +1,108 @@
+//! Where training episodes start: segments of the training window, each with a weight.
+
+use std::ops::Range;
+
+use herdbook_ppo::Rng;
+
+/// Segments are the levels that enhancements weigh: fine enough to tell regimes apart, coarse enough that each
+/// is visited often.
+const MAX_SEGMENTS: usize = 64;
+
+/// Start bars of episodes, drawn by segment and then evenly within it.
+#[derive(Debug, Clone)]
+pub struct Starts {
+    segments: Vec<Range<usize>>,
+    /// Sums of the weights up to and including each segment, the last one being 1.
+    cumulative: Vec<f64>,
+}
+
+impl Starts {
+    /// Every start from which an episode of the full length fits into the window is equally likely. In a
+    /// window shorter than an episode there is one start, its first bar.
+    pub fn uniform(window: Range<usize>, episode_bars: usize) -> Self {
+        let last = window
+            .end
+            .saturating_sub(episode_bars + 1)
+            .max(window.start);
+        let n_starts = last + 1 - window.start;
+        let n_segments = n_starts.min(MAX_SEGMENTS);
+        let edge = |idx: usize| window.start + n_starts * idx / n_segments;
+        let segments = (0..n_segments)
+            .map(|idx| edge(idx)..edge(idx + 1))
+            .collect();
+        let mut starts = Self {
+            segments,
+            cumulative: Vec::new(),
+        };
+        let weights: Vec<f64> = starts
+            .segments
+            .iter()
+            .map(|segment| segment.len() as f64)
+            .collect();
+        starts.set_weights(&weights);
+        starts
+    }
+
+    /// The segments, in the order of time.
+    pub fn segments(&self) -> &[Range<usize>] {
+        &self.segments
+    }
+
+    /// Sets the weight of each segment; at least one must be above zero.
+    pub fn set_weights(&mut self, weights: &[f64]) {
+        debug_assert_eq!(weights.len(), self.segments.len());
+        let total: f64 = weights.iter().sum();
+        let mut sum = 0.0;
+        self.cumulative = weights
+            .iter()
+            .map(|weight| {
+                sum += weight;
+                sum / total
+            })
+            .collect();
+    }
+
+    /// A segment and a start within it.
+    pub fn draw(&self, rng: &mut Rng) -> (usize, usize) {
+        let point = rng.uniform();
+        let idx = self.cumulative.partition_point(|sum| *sum <= point);
+        let idx = idx.min(self.segments.len() - 1);
+        let segment = &self.segments[idx];
+        (idx, segment.start + rng.below(segment.len()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_start_leaves_room_for_a_whole_episode() {
+        let starts = Starts::uniform(100..1_000, 512);
+        assert_eq!(starts.segments().first().unwrap().start, 100);
+        assert_eq!(starts.segments().last().unwrap().end, 1_000 - 512);
+        let mut rng = Rng::new(1);
+        for _ in 0..1_000 {
+            let (segment, start) = starts.draw(&mut rng);
+            assert!(starts.segments()[segment].contains(&start));
+        }
+    }
+
+    #[test]
+    fn window_shorter_than_an_episode_has_one_start() {
+        let starts = Starts::uniform(100..300, 512);
+        assert_eq!(starts.segments().len(), 1);
+        assert_eq!(starts.segments()[0], 100..101);
+    }
+
+    #[test]
+    fn segment_without_weight_is_never_drawn() {
+        let mut starts = Starts::uniform(0..10_000, 512);
+        let weights: Vec<f64> = (0..starts.segments().len())
+            .map(|idx| f64::from(idx % 2 == 1))
+            .collect();
+        starts.set_weights(&weights);
+        let mut rng = Rng::new(1);
+        assert!((0..1_000).all(|_| starts.draw(&mut rng).0 % 2 == 1));
+    }
+}
