@@ -45,12 +45,22 @@ fn actor(global: &Global) -> Result<Actor, Failure> {
         return Actor::parse(&name)
             .map_err(|error| Failure::usage(&format!("HERDBOOK_ACTOR: {error}")));
     }
-    let user = ["USER", "LOGNAME", "USERNAME"]
-        .iter()
-        .find_map(|name| environment(name));
+    let uid = rustix::process::getuid().as_raw();
+    let user = user_name(uid).or_else(|| environment("USER"));
     Ok(user
         .and_then(|user| Actor::parse(&user).ok())
-        .unwrap_or_else(|| Actor::parse("unknown").expect("a plain word is an actor")))
+        .unwrap_or_else(|| Actor::parse(&format!("uid {uid}")).expect("this is a valid actor")))
+}
+
+/// The name of a user of this system.
+fn user_name(uid: u32) -> Option<String> {
+    let accounts = std::fs::read_to_string("/etc/passwd").ok()?;
+    let uid = uid.to_string();
+    accounts.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == uid).then(|| name.to_owned())
+    })
 }
 
 /// A variable that is set and not empty.

@@ -5,11 +5,12 @@
 
 use std::time::Instant;
 
-use herdbook_ppo::{Env, EpisodeEnd, PpoConfig, PpoError, Rng, Step, Trainer};
+use herdbook_ppo::{Env, EpisodeEnd, Policy, PpoConfig, PpoError, Rng, Step, Trainer};
 
 const OBS_LEN: usize = 35;
 const EPISODE_LEN: u32 = 512;
 const ITERATIONS: u32 = 40;
+const ACTS: usize = 1_000_000;
 
 /// Observations from a rotating block of numbers, a reward for the sign of the first.
 struct StandIn {
@@ -74,6 +75,18 @@ fn main() -> Result<(), PpoError> {
             .last();
         let rate = (trainer.num_timesteps() - before) as f64 / start.elapsed().as_secs_f64();
         println!("{n_envs} environments: {rate:.0} timesteps/s, mean reward {reward:.3?}");
+        act(trainer.policy(), &numbers);
     }
     Ok(())
+}
+
+/// One observation at a time, as a backtest asks.
+fn act(policy: &Policy, numbers: &[f32]) {
+    let (mut scratch, start) = (policy.scratch(), Instant::now());
+    let observations = numbers.windows(OBS_LEN).cycle().take(ACTS);
+    let sum: usize = observations
+        .map(|obs| policy.act_deterministic(obs, &mut scratch))
+        .sum();
+    let each_ns = start.elapsed().as_secs_f64() * 1e9 / ACTS as f64;
+    println!("one action: {each_ns:.0} ns (sum of {ACTS}: {sum})");
 }

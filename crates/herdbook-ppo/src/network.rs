@@ -8,7 +8,6 @@ use crate::math::buffer::Buffer;
 use crate::math::elementwise;
 use crate::math::padded;
 use crate::math::product::{Product, View};
-use crate::math::transpose::transpose;
 use crate::{Model, PpoError};
 
 /// The shape of both networks.
@@ -77,7 +76,7 @@ impl Network {
             let mut layers = Vec::new();
             for (layer_idx, &outputs) in hidden.iter().chain([&head]).enumerate() {
                 let transposed = (layer_idx > 0).then_some(transposed_len);
-                transposed_len += transposed.map_or(0, |_| padded(outputs) * padded(inputs));
+                transposed_len += transposed.map_or(0, |_| outputs * padded(inputs));
                 let layer = Layer {
                     inputs,
                     outputs,
@@ -143,9 +142,18 @@ impl Weights {
                 continue;
             };
             let (height, width) = (padded(layer.inputs), layer.width());
-            let end = start + width * height;
             let weights = &self.flat[layer.weights()];
-            transpose(weights, width, &mut self.transposed[start..end], height);
+            let columns = self.transposed[start..]
+                .chunks_exact_mut(height)
+                .take(layer.outputs);
+            for (output, column) in columns.enumerate() {
+                for (to, from) in column
+                    .iter_mut()
+                    .zip(weights[output..].iter().step_by(width))
+                {
+                    *to = *from;
+                }
+            }
         }
     }
 }

@@ -203,3 +203,101 @@ impl<E: Env> Actors<E> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Activation, NetArch, Step};
+
+    /// Shows the time, counted from 1; episodes of 3 timesteps that end as told.
+    struct Clock {
+        end: EpisodeEnd,
+        time: f32,
+    }
+
+    impl Env for Clock {
+        fn obs_len(&self) -> usize {
+            1
+        }
+
+        fn n_actions(&self) -> usize {
+            2
+        }
+
+        fn reset(&mut self, _rng: &mut Rng, obs: &mut [f32]) {
+            self.time = 1.0;
+            obs[0] = 1.0;
+        }
+
+        fn step(&mut self, _action: usize, obs: &mut [f32]) -> Step {
+            self.time += 1.0;
+            obs[0] = self.time;
+            let end = if self.time > 3.5 {
+                self.end
+            } else {
+                EpisodeEnd::Running
+            };
+            Step {
+                reward: self.time,
+                end,
+            }
+        }
+    }
+
+    fn played(ends: [EpisodeEnd; 2]) -> (Policy, Rollout, Vec<EpisodeSummary>) {
+        let config = PpoConfig {
+            n_envs: 2,
+            n_steps: 4,
+            ..PpoConfig::default()
+        };
+        let mut rng = Rng::new(1);
+        let net_arch = NetArch {
+            pi: vec![],
+            vf: vec![8],
+        };
+        let policy = Policy::new(1, 2, net_arch, Activation::Tanh, &mut rng).unwrap();
+        let envs = ends.map(|end| Clock { end, time: 0.0 }).into();
+        let mut actors = Actors::new(envs, &policy, &mut rng);
+        let (mut rollout, mut ended) = (Rollout::new(&config, 1), vec![]);
+        let discount = Discount {
+            gamma: 0.9,
+            lambda: 0.8,
+        };
+        actors.play(&policy, discount, &mut rng, &mut rollout, &mut ended);
+        (policy, rollout, ended)
+    }
+
+    #[test]
+    fn truncated_episode_is_valued_at_its_last_observation_and_a_terminated_one_is_not() {
+        let (policy, rollout, _) = played([EpisodeEnd::Truncated, EpisodeEnd::Terminated]);
+        let final_value = policy.value(&[4.0], &mut policy.scratch());
+        assert_eq!(rollout.steps[2].end, StepEnd::Truncated { final_value });
+        assert_eq!(rollout.steps[4 + 2].end, StepEnd::Terminated);
+        let want = 4.0 + 0.9 * final_value - rollout.steps[2].value;
+        assert!((rollout.advantages[2] - want).abs() < 1e-6);
+    }
+
+    #[test]
+    fn timesteps_of_an_environment_stand_together_and_start_anew_after_an_end() {
+        let (_, rollout, ended) = played([EpisodeEnd::Truncated, EpisodeEnd::Terminated]);
+        assert_eq!(rollout.obs, [1.0, 2.0, 3.0, 1.0].repeat(2));
+        let summary = |env_idx| EpisodeSummary {
+            reward: 9.0,
+            length: 3,
+            env_idx,
+        };
+        assert_eq!(ended, [summary(0), summary(1)]);
+    }
+
+    #[test]
+    fn recorded_probabilities_are_those_of_the_policy() {
+        let (policy, rollout, _) = played([EpisodeEnd::Running; 2]);
+        let mut scratch = policy.scratch();
+        for row in 0..rollout.len() {
+            let action = rollout.actions[row] as usize;
+            let now = policy.evaluate(rollout.obs(row), action, &mut scratch);
+            assert_eq!(now.log_prob.to_bits(), rollout.log_probs[row].to_bits());
+            assert_eq!(now.value.to_bits(), rollout.steps[row].value.to_bits());
+        }
+    }
+}

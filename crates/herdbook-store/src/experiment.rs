@@ -64,6 +64,12 @@ fn create(act: &Act<'_>, name: &ExperimentName, at: Timestamp) -> Result<Experim
             at.millis()
         ],
     )?;
+    // By this tag MLflow's UI shows the experiment with the pages for training, not those for language models.
+    act.tx.execute(
+        "INSERT INTO experiment_tags (key, value, experiment_id)
+         VALUES ('mlflow.experimentKind', 'custom_model_development', ?1)",
+        [id],
+    )?;
     Ok(Experiment { id, artifacts })
 }
 

@@ -13,8 +13,8 @@ use crate::format::{self, UNDEFINED};
 use crate::output::Output;
 use crate::table::{Align, Columns};
 
-/// Metrics of the training itself say nothing about which model is better.
-const TRAINING: &str = "training/";
+/// Metrics that say nothing about which model is better.
+const LEFT_OUT: [&str; 4] = ["training/", "improvement_", "parent/", "baseline/"];
 
 pub(crate) fn run(args: &CompareArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
     let first = args.first.find(store, &args.family)?;
@@ -30,7 +30,8 @@ pub(crate) fn run(args: &CompareArgs, store: &Store, output: &mut Output) -> Res
         .metrics
         .keys()
         .chain(second.metrics.keys())
-        .filter(|name| !name.starts_with(TRAINING) && !name.starts_with("improvement_"))
+        .filter(|name| !LEFT_OUT.iter().any(|prefix| name.starts_with(prefix)))
+        .filter(|name| !name.ends_with("timesteps"))
         .collect();
     let value = json!({
         "first": list::to_json(&first),

@@ -13,8 +13,8 @@ use flate2 as _;
 
 /// Members of one archive; a network of the most layers has under 300 tensors.
 const MAX_MEMBERS: usize = 1_024;
-/// Bytes that may be unpacked from one archive, all members together.
-const MAX_BYTES: u64 = 512 << 20;
+/// Bytes that may be unpacked from one archive, all members together: enough for the largest model.
+const MAX_BYTES: u64 = 256 << 20;
 
 /// An archive being read.
 pub(super) struct Archive<'a> {

@@ -10,6 +10,9 @@ use super::place::Place;
 use super::{json, numpy};
 use crate::{Activation, NetArch, PpoError};
 
+/// Of `data`: thousands of times what hyperparameters take.
+const MAX_BYTES: usize = 16 << 20;
+
 const SCHEDULES: &str = "stable_baselines3.common.utils";
 const NUMBER_GLOBALS: [(&str, &str); 5] = [
     (SCHEDULES, "FloatSchedule"),
@@ -39,6 +42,9 @@ impl<'a> Attributes<'a> {
             file,
             member: "data",
         };
+        if bytes.len() > MAX_BYTES {
+            return Err(place.error(format!("has more than {MAX_BYTES} bytes")));
+        }
         let text = std::str::from_utf8(bytes).map_err(|_| place.error("is not UTF-8"))?;
         let map = json::parse_object(text).map_err(|problem| place.error(problem))?;
         Ok(Self { map, file })

@@ -225,14 +225,16 @@ mod tests {
 
     /// The largest distance from the double-precision function, in units in the last place.
     fn worst_ulp(values: &[f32], apply: fn(Arch, &mut [f32]), exact: fn(f64) -> f64) -> f64 {
-        let mut got = values.to_vec();
-        apply(Arch::new(), &mut got);
         let mut worst = 0.0_f64;
-        for (x, got) in values.iter().zip(got) {
-            let want = exact(f64::from(*x));
-            let ulp = f64::from((want as f32).next_up() - want as f32).abs();
-            worst =
-                worst.max((f64::from(got) - want).abs() / ulp.max(f64::from(f32::MIN_POSITIVE)));
+        for arch in [Arch::new(), Arch::Scalar] {
+            let mut got = values.to_vec();
+            apply(arch, &mut got);
+            for (x, got) in values.iter().zip(got) {
+                let want = exact(f64::from(*x));
+                let ulp = f64::from((want as f32).abs().next_up()) - f64::from((want as f32).abs());
+                worst = worst
+                    .max((f64::from(got) - want).abs() / ulp.max(f64::from(f32::MIN_POSITIVE)));
+            }
         }
         worst
     }

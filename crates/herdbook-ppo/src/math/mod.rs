@@ -14,7 +14,6 @@ pub(crate) mod buffer;
 pub(crate) mod categorical;
 pub(crate) mod elementwise;
 pub(crate) mod product;
-pub(crate) mod transpose;
 
 /// Floats in a cache line, which is also the widest vector any CPU has.
 pub(crate) const LINE: usize = 16;

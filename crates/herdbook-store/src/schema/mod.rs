@@ -17,7 +17,7 @@ const MLFLOW_TABLES: &str = include_str!("mlflow-3.17.2-sqlite.sql");
 const HERDBOOK_TABLES: &str = include_str!("herdbook.sql");
 
 /// Tables of MLflow that we read or write, with the columns we use.
-const USED_COLUMNS: [(&str, &str); 12] = [
+const USED_COLUMNS: [(&str, &str); 13] = [
     (
         "experiments",
         "experiment_id name artifact_location lifecycle_stage creation_time last_update_time workspace",
@@ -26,6 +26,7 @@ const USED_COLUMNS: [(&str, &str); 12] = [
         "runs",
         "run_uuid name source_type source_name entry_point_name user_id status start_time end_time source_version lifecycle_stage artifact_uri experiment_id",
     ),
+    ("experiment_tags", "key value experiment_id"),
     ("metrics", "key value timestamp run_uuid step is_nan"),
     ("latest_metrics", "key value timestamp step is_nan run_uuid"),
     ("params", "key value run_uuid"),

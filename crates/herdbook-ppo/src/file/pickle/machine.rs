@@ -25,6 +25,10 @@ pub(in crate::file) enum Globals<'a> {
     Any,
 }
 
+/// The longest pickle, which is that of a space with the most limits; each byte may take a hundred
+/// once it is read.
+const MAX_BYTES: usize = 2 << 20;
+
 /// Reads a whole pickle.
 pub(in crate::file) fn parse<'a>(
     bytes: &'a [u8],
@@ -38,6 +42,9 @@ pub(in crate::file) fn parse<'a>(
         marks: vec![],
         memo: BTreeMap::new(),
     };
+    if bytes.len() > MAX_BYTES {
+        return Err(place.error(format!("is a pickle of more than {MAX_BYTES} bytes")));
+    }
     let mut tokens = Tokens::new(bytes, dialect);
     let root = loop {
         let token = tokens.next().map_err(|problem| place.error(problem))?;
@@ -268,6 +275,15 @@ mod tests {
             want
         );
         assert_eq!(message(b"\x80\x04\x8c\x02os\x8c\x06system\x93."), want);
+    }
+
+    #[test]
+    fn endless_pickle_is_refused_before_it_is_read() {
+        let message = message(&vec![b'N'; MAX_BYTES + 1]);
+        assert_eq!(
+            message,
+            "`x.zip`: `m` is a pickle of more than 2097152 bytes"
+        );
     }
 
     #[test]
