@@ -1,0 +1,75 @@
+//! Runs the binary in a temporary folder.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub(crate) struct Folder {
+    folder: TempDir,
+}
+
+pub(crate) struct Ran {
+    pub(crate) status: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ran {
+    /// Status and both outputs, for a snapshot.
+    pub(crate) fn shown(&self) -> String {
+        format!("status {}\n{}{}", self.status, self.stdout, self.stderr)
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| {
+            panic!("{error}: {}{}", self.stdout, self.stderr);
+        })
+    }
+}
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Runs `herdbook` with flags written as in a shell without quotes.
+    pub(crate) fn run(&self, flags: &str) -> Ran {
+        let output = Command::new(env!("CARGO_BIN_EXE_herdbook"))
+            .args(flags.split_whitespace())
+            .current_dir(self.path())
+            .env_remove("MLFLOW_TRACKING_URI")
+            .env("HERDBOOK_ACTOR", "tester")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let text = |bytes: Vec<u8>| {
+            let folder = self.path().display().to_string();
+            String::from_utf8(bytes)
+                .unwrap()
+                .replace(&folder, "[folder]")
+        };
+        Ran {
+            status: output.status.code().unwrap(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+
+    pub(crate) fn done(&self, flags: &str) -> Ran {
+        let ran = self.run(flags);
+        assert_eq!(ran.status, 0, "{flags}: {}", ran.shown());
+        ran
+    }
+
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        std::fs::write(self.path().join(name), content).unwrap();
+    }
+}

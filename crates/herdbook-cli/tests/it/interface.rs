@@ -1,0 +1,569 @@
+//! The interface for scripts: the shape of each command's JSON, and the help.
+
+use std::collections::BTreeSet;
+
+use insta::assert_snapshot;
+use serde_json::Value;
+
+use crate::binary::Folder;
+
+/// Keys and types of a JSON value, one path a line. Keys that are data themselves (metrics, params, tags) and
+/// items of arrays count as one.
+fn shape(value: &Value) -> String {
+    let mut lines = BTreeSet::new();
+    collect(value, "", &mut lines);
+    lines.into_iter().collect::<Vec<_>>().join("\n")
+}
+
+fn collect(value: &Value, path: &str, lines: &mut BTreeSet<String>) {
+    const OPEN: [&str; 4] = ["metrics", "params", "tags", "improvement"];
+    match value {
+        Value::Object(fields) => {
+            let is_open = OPEN
+                .iter()
+                .any(|key| path == *key || path.ends_with(&format!(".{key}")));
+            for (key, field) in fields {
+                let key = if is_open { "*" } else { key };
+                let dot = if path.is_empty() { "" } else { "." };
+                collect(field, &format!("{path}{dot}{key}"), lines);
+            }
+        }
+        Value::Array(items) if !items.is_empty() => {
+            for item in items {
+                collect(item, &format!("{path}[]"), lines);
+            }
+        }
+        _ => {
+            let kind = match value {
+                Value::Null => "null",
+                Value::Bool(_) => "bool",
+                Value::Number(_) => "number",
+                Value::String(_) => "string",
+                Value::Array(_) | Value::Object(_) => "empty",
+            };
+            lines.insert(format!("{path}: {kind}"));
+        }
+    }
+}
+
+fn herd() -> Folder {
+    let folder = Folder::new();
+    folder.done("train --timeframe 1H --timesteps 1");
+    folder.done("train --timeframe 1H --timesteps 1 --enhance best");
+    for (version, stage) in [(1, "beta"), (1, "champion"), (2, "beta")] {
+        folder.done(&format!(
+            "promote -t 1H --model-version {version} --target-stage {stage}"
+        ));
+    }
+    folder
+}
+
+#[test]
+fn json_of_train_and_promote() {
+    let folder = herd();
+    let trained = folder
+        .done("train -t 1H --timesteps 1 --enhance champion --json")
+        .json();
+    assert_snapshot!(shape(&trained), @r"
+    cost_bps: number
+    current_run_timesteps: number
+    honesty: string
+    improvement.*.better: bool
+    improvement.*.child: number
+    improvement.*.parent: number
+    improvement.*.percent: number
+    improvement_basis: string
+    metrics.*: number
+    model_name: string
+    model_path: string
+    model_type: string
+    parent.name: string
+    parent.run_id: string
+    parent.version: number
+    previous_timesteps: number
+    run_id: string
+    seed: number
+    steps_per_second: number
+    total_timesteps: number
+    version: number
+    windows.symbol: string
+    windows.test.end: string
+    windows.test.start: string
+    windows.timeframe: string
+    windows.train.end: string
+    windows.train.start: string
+    windows.validation.end: string
+    windows.validation.start: string
+    ");
+    assert_eq!(trained["parent"]["version"], 1);
+    let promoted = folder
+        .done("promote -t 1H --model-version 2 --target-stage champion --json")
+        .json();
+    assert_snapshot!(shape(&promoted), @r"
+    displaced.version: number
+    dry_run: bool
+    event_id: number
+    from: string
+    name: string
+    to: string
+    undo: string
+    version: number
+    ");
+    assert_eq!(promoted["displaced"]["version"], 1);
+}
+
+#[test]
+fn json_of_list_and_find() {
+    let folder = herd();
+    assert_snapshot!(shape(&folder.done("list --json").json()), @r"
+    [].created_at: string
+    [].honesty: string
+    [].metrics.*: number
+    [].model_type: string
+    [].name: string
+    [].promotion_stage: string
+    [].run_id: string
+    [].timeframe: string
+    [].updated_at: string
+    [].version: number
+    [].version_type: string
+    ");
+    let listed = folder
+        .done("promote -t 1H --list-models --stage champion --json")
+        .json();
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+    assert_snapshot!(shape(&folder.done("find best -t 1H --json").json()), @r"
+    comparable: bool
+    differing: empty
+    fallback: bool
+    honesty: string
+    metric.name: string
+    metric.value: number
+    model_path: string
+    model_type: string
+    name: string
+    run_id: string
+    version: number
+    ");
+    let latest = folder
+        .done("find latest -t 1H --model-type continued --json")
+        .json();
+    assert_eq!(
+        (&latest["version"], &latest["metric"]),
+        (&2.into(), &Value::Null)
+    );
+    let fallback = folder
+        .done("find latest -t 1H --model-type replay --json")
+        .json();
+    assert_eq!(
+        (&fallback["version"], &fallback["fallback"]),
+        (&1.into(), &true.into())
+    );
+}
+
+#[test]
+fn json_of_show_history_lineage_compare_and_status() {
+    let folder = herd();
+    assert_snapshot!(shape(&folder.done("show champion -t 1H --json").json()), @r"
+    created_at: string
+    history[].act_id: string
+    history[].actor: string
+    history[].at: string
+    history[].channel: string
+    history[].details.cause: string
+    history[].details.child_name: string
+    history[].details.child_run_id: string
+    history[].details.child_version: number
+    history[].details.forced: bool
+    history[].details.honesty: string
+    history[].details.model_file: string
+    history[].details.model_sha256: string
+    history[].details.model_type: string
+    history[].details.timeframe: string
+    history[].details.trained_timesteps: number
+    history[].details.v: number
+    history[].from: null
+    history[].from: string
+    history[].hash: string
+    history[].id: number
+    history[].kind: string
+    history[].name: string
+    history[].parent: null
+    history[].reason: null
+    history[].run_id: string
+    history[].to: string
+    history[].version: number
+    honesty: string
+    metrics.*: number
+    mlflow_stage: string
+    model_type: string
+    name: string
+    promotion_stage: string
+    run.ended_at: string
+    run.experiment: string
+    run.name: string
+    run.params.*: string
+    run.started_at: string
+    run.status: string
+    run.tags.*: string
+    run_id: string
+    tags.*: string
+    timeframe: string
+    updated_at: string
+    version: number
+    version_type: string
+    windows.symbol: string
+    windows.test.end: string
+    windows.test.start: string
+    windows.timeframe: string
+    windows.train.end: string
+    windows.train.start: string
+    windows.validation.end: string
+    windows.validation.start: string
+    ");
+    assert_snapshot!(shape(&folder.done("history -t 1H --json").json()), @r"
+    [].act_id: string
+    [].actor: string
+    [].at: string
+    [].channel: string
+    [].details.cause: string
+    [].details.child_name: string
+    [].details.child_run_id: string
+    [].details.child_version: number
+    [].details.forced: bool
+    [].details.honesty: string
+    [].details.model_file: string
+    [].details.model_sha256: string
+    [].details.model_type: string
+    [].details.timeframe: string
+    [].details.trained_timesteps: number
+    [].details.v: number
+    [].from: null
+    [].from: string
+    [].hash: string
+    [].id: number
+    [].kind: string
+    [].name: string
+    [].parent: null
+    [].parent: string
+    [].reason: null
+    [].run_id: string
+    [].to: string
+    [].version: null
+    [].version: number
+    ");
+    assert_snapshot!(shape(&folder.done("lineage -t 1H --json").json()), @r"
+    [].children[].children: empty
+    [].children[].honesty: string
+    [].children[].improvement_percent: number
+    [].children[].model_type: string
+    [].children[].name: string
+    [].children[].parent_run_id: string
+    [].children[].promotion_stage: string
+    [].children[].run_id: string
+    [].children[].total_timesteps: number
+    [].children[].version: number
+    [].children[].version_type: string
+    [].honesty: string
+    [].improvement_percent: null
+    [].model_type: string
+    [].name: string
+    [].parent_run_id: null
+    [].promotion_stage: string
+    [].run_id: string
+    [].total_timesteps: number
+    [].version: number
+    [].version_type: string
+    ");
+    assert_snapshot!(shape(&folder.done("compare 1 2 -t 1H --json").json()), @r"
+    comparable: bool
+    differing: empty
+    first.created_at: string
+    first.honesty: string
+    first.metrics.*: number
+    first.model_type: string
+    first.name: string
+    first.promotion_stage: string
+    first.run_id: string
+    first.timeframe: string
+    first.updated_at: string
+    first.version: number
+    first.version_type: string
+    metrics.*.change_percent: number
+    metrics.*.first: number
+    metrics.*.second: number
+    metrics.*.second_is_better: bool
+    metrics.*.second_is_better: null
+    second.created_at: string
+    second.honesty: string
+    second.metrics.*: number
+    second.model_type: string
+    second.name: string
+    second.promotion_stage: string
+    second.run_id: string
+    second.timeframe: string
+    second.updated_at: string
+    second.version: number
+    second.version_type: string
+    ");
+    assert_snapshot!(shape(&folder.done("status --json").json()), @r"
+    models[].champion.created_at: string
+    models[].champion.honesty: string
+    models[].champion.metrics.*: number
+    models[].champion.model_type: string
+    models[].champion.name: string
+    models[].champion.promotion_stage: string
+    models[].champion.run_id: string
+    models[].champion.timeframe: string
+    models[].champion.updated_at: string
+    models[].champion.version: number
+    models[].champion.version_type: string
+    models[].name: string
+    models[].newest_version: number
+    models[].stages.archived: empty
+    models[].stages.beta[]: number
+    models[].stages.champion[]: number
+    models[].stages.development: empty
+    models[].timeframe: string
+    running: empty
+    store: string
+    ");
+}
+
+#[test]
+fn history_tells_who_what_and_why() {
+    let folder = herd();
+    let history = folder.done("history -t 1H --json").json();
+    let told: Vec<String> = history
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| {
+            format!(
+                "{} {} {} {} {}",
+                event["actor"], event["kind"], event["version"], event["from"], event["to"]
+            )
+            .replace('"', "")
+        })
+        .collect();
+    assert_snapshot!(told.join("\n"), @r"
+    tester run_started null null RUNNING
+    tester registered 1 null development
+    tester run_started null null RUNNING
+    tester registered 2 null development
+    tester superseded 1 latest old
+    tester stage_changed 1 development beta
+    tester stage_changed 1 beta champion
+    tester stage_changed 2 development beta
+    ");
+}
+
+#[test]
+fn help_of_each_command() {
+    let folder = Folder::new();
+    assert_snapshot!(folder.done("--help").stdout, @r"
+    The register of stock-trading models: trains, enhances, promotes and finds them, and knows where
+    each came from. Records are kept the way MLflow keeps them
+
+    Usage: herdbook [OPTIONS] <COMMAND>
+
+    Commands:
+      train        Train a model, or enhance an existing one
+      promote      Change the stage of a model version
+      list         List model versions, newest first
+      find         Find the newest or the best model
+      show         Show everything about one model version
+      lineage      Show who descends from whom, as a tree
+      history      Show what happened: when, who, what, why
+      compare      Compare two model versions
+      status       Show the board: timeframes and stages
+      completions  Print a completion script for a shell
+      help         Print this message or the help of the given subcommand(s)
+
+    Options:
+          --tracking-uri <URI>
+              The store, such as `sqlite:///mlflow.db`
+              
+              [default: the environment variable `MLFLOW_TRACKING_URI`, else mlflow.db in this folder
+              with artifacts in mlruns]
+
+          --json
+              Print data as JSON
+
+      -q, --quiet
+              Print data and errors only
+
+          --actor <NAME>
+              Who acts [default: the environment variable `HERDBOOK_ACTOR`, else the user of this
+              system]
+
+          --lock-timeout <SECONDS>
+              How long to wait for a store that another process has locked
+              
+              [default: 10]
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+      -V, --version
+              Print version
+    ");
+    assert_snapshot!(folder.done("train --help").stdout, @r"
+    Train a model, or enhance an existing one
+
+    Usage: herdbook train [OPTIONS] --timeframe <TIMEFRAME>
+
+    Options:
+      -t, --timeframe <TIMEFRAME>
+              Length of one bar: 1M, 5M, 15M, 30M (minutes), 1H, 4H (hours) or D (day)
+
+          --tracking-uri <URI>
+              The store, such as `sqlite:///mlflow.db`
+              
+              [default: the environment variable `MLFLOW_TRACKING_URI`, else mlflow.db in this folder
+              with artifacts in mlruns]
+
+          --json
+              Print data as JSON
+
+          --model <NAME>
+              Family of registered models: the model is named `{timeframe}_{NAME}`
+              
+              [default: trading_model]
+
+          --data <FILE>
+              Bars as CSV, of the timeframe or finer [default: a sample carried in this program]
+
+      -q, --quiet
+              Print data and errors only
+
+          --actor <NAME>
+              Who acts [default: the environment variable `HERDBOOK_ACTOR`, else the user of this
+              system]
+
+          --symbol <NAME>
+              The instrument [default: the file's name without its ending]
+
+          --lock-timeout <SECONDS>
+              How long to wait for a store that another process has locked
+              
+              [default: 10]
+
+          --timesteps <N>
+              Timesteps to train; rounded up to whole rollouts
+              
+              [default: 100000]
+
+          --n-envs <N>
+              Environments stepped side by side
+              
+              [default: 1]
+
+          --seed <N>
+              Seed of everything random: the same seed and bars give the same model
+              
+              [default: 0]
+
+          --enhance <PARENT>
+              Train on from `latest`, `best`, `champion`, a run id or a version number
+
+          --enhance-model-type <TYPE>
+              Type of model that `--enhance latest` and `best` look for
+              
+              [default: base]
+
+          --enhance-metric <METRIC>
+              Metric of `--enhance best`
+              
+              [default: evaluation/best_mean_reward]
+
+          --enhance-type <TYPE>
+              Way of enhancing: continued, replay, curriculum or adaptive
+              
+              [default: continued]
+
+          --experiment <NAME>
+              The run's experiment is named `{NAME}_{timeframe}`
+              
+              [default: stock_trading_rl]
+
+          --cost-bps <X>
+              Costs in basis points of traded notional per side
+              
+              [default: 1]
+
+          --validation-from <TIME>
+              First moment of the validation window (UTC) [default: after 64 % of the bars]
+
+          --test-from <TIME>
+              First moment of the test window (UTC) [default: after 80 % of the bars]
+
+          --allow-contaminated
+              Train even where the test window holds bars that an ancestor has seen, and mark the model
+
+      -h, --help
+              Print help (see a summary with '-h')
+    ");
+    assert_snapshot!(folder.done("promote --help").stdout, @r"
+    Change the stage of a model version
+
+    Usage: herdbook promote [OPTIONS] --timeframe <TIMEFRAME>
+
+    Options:
+      -t, --timeframe <TIMEFRAME>
+              Length of one bar: 1M, 5M, 15M, 30M (minutes), 1H, 4H (hours) or D (day)
+
+          --tracking-uri <URI>
+              The store, such as `sqlite:///mlflow.db`
+              
+              [default: the environment variable `MLFLOW_TRACKING_URI`, else mlflow.db in this folder
+              with artifacts in mlruns]
+
+          --json
+              Print data as JSON
+
+          --model <NAME>
+              Family of registered models: the model is named `{timeframe}_{NAME}`
+              
+              [default: trading_model]
+
+          --model-version <N>
+              The version to change
+
+      -q, --quiet
+              Print data and errors only
+
+          --actor <NAME>
+              Who acts [default: the environment variable `HERDBOOK_ACTOR`, else the user of this
+              system]
+
+          --target-stage <STAGE>
+              The stage it goes to: development, beta, champion or archived
+
+          --lock-timeout <SECONDS>
+              How long to wait for a store that another process has locked
+              
+              [default: 10]
+
+          --reason <TEXT>
+              Why, in at most 2,000 characters
+
+          --dry-run
+              Say what would change, and change nothing
+
+          --expect-champion <N>
+              Refuse unless this version (or `none`) is champion now
+
+          --force
+              Let a contaminated model rise; needs a reason
+
+          --list-models
+              List the model's versions instead
+
+          --stage <STAGE>
+              With `--list-models`: only those in this stage
+
+      -h, --help
+              Print help (see a summary with '-h')
+    ");
+}

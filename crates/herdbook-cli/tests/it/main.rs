@@ -1,0 +1,7 @@
+//! The `herdbook` binary as a user meets it.
+
+#![expect(clippy::unwrap_used, reason = "a broken test stops where it breaks")]
+
+mod binary;
+mod failures;
+mod interface;
