@@ -159,6 +159,7 @@ fn store_code(error: &StoreError) -> Code {
         StoreError::Busy { .. } => Code::StoreBusy,
         StoreError::ReadOnly { .. }
         | StoreError::DiskFull { .. }
+        | StoreError::InputOutput { .. }
         | StoreError::Artifact { .. }
         | StoreError::BrokenRecord { .. }
         | StoreError::Database { .. }

@@ -77,6 +77,14 @@ pub enum StoreError {
         /// The database file.
         path: PathBuf,
     },
+    /// The system refused to read or write the file.
+    #[error("the store `{}` could not be read or written ({source}): the disk may be full or failing, or a file-size limit set", path.display())]
+    InputOutput {
+        /// The database file.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
     /// No such registered model.
     #[error("there is no registered model `{name}`{}", known(known_models))]
     NoSuchModel {
@@ -196,6 +204,7 @@ impl StoreError {
             }
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Self::ReadOnly { path },
             Some(ErrorCode::DiskFull) => Self::DiskFull { path },
+            Some(ErrorCode::SystemIoFailure) => Self::InputOutput { path, source },
             Some(ErrorCode::NotADatabase) => Self::NotADatabase { path },
             _ => Self::Database { path, source },
         }

@@ -18,8 +18,9 @@ pub const OBS_LEN: usize = N_FEATURES + N_ACCOUNT_INPUTS;
 const ACCOUNT_LIMIT: f32 = 5.0;
 /// The unrealised return is seen in percent, the reward's own unit.
 const PERCENT: f64 = 100.0;
-/// Equity that is lost counts as this share of itself in the reward: the logarithm of nothing is infinite.
-const RUIN_FLOOR: f64 = 0.01;
+/// Growth in one timestep beyond these bounds counts as the bound in the reward: the logarithm of nothing is
+/// infinite, and so is that of an account beyond the largest number.
+const GROWTH_BOUNDS: (f64, f64) = (0.01, 100.0);
 /// Money does not matter, only its growth does: every account starts with this much.
 pub(crate) const INITIAL_EQUITY: f64 = 10_000.0;
 
@@ -209,9 +210,13 @@ fn step_account(account: &mut Account, target: Position, next: &Bar) -> f64 {
     reward(before, account.step(target, next))
 }
 
-/// The reward of one timestep, from the equity before and after it.
+/// The reward of one timestep, from the equity before and after it; 0 where both are beyond the largest number.
 pub(crate) fn reward(before: f64, after: f64) -> f64 {
-    PERCENT * (after / before).max(RUIN_FLOOR).ln()
+    let growth = after / before;
+    if growth.is_nan() {
+        return 0.0;
+    }
+    PERCENT * growth.clamp(GROWTH_BOUNDS.0, GROWTH_BOUNDS.1).ln()
 }
 
 /// Writes what is known after the close of a bar: its features, then the state of the account.

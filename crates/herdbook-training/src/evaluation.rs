@@ -134,5 +134,6 @@ pub(crate) fn measure(
             .into_iter()
             .map(|(name, value)| (format!("portfolio/{name}"), value)),
     );
+    metrics.retain(|_, value| value.is_finite());
     (metrics, performance)
 }

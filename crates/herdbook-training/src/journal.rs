@@ -141,7 +141,11 @@ impl<'a> Journal<'a> {
         }
     }
 
+    /// Undefined is not logged.
     fn add(&mut self, name: &str, value: f64, trained: u64) {
+        if !value.is_finite() {
+            return;
+        }
         self.pending.push(Metric {
             key: name.to_owned(),
             value,

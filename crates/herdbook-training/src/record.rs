@@ -139,7 +139,6 @@ pub(crate) fn training_metrics(
             .into_iter()
             .filter_map(|(name, value)| Some((name, value?))),
     );
-    metrics.retain(|(_, value)| value.is_finite());
     metrics
 }
 

@@ -1,5 +1,7 @@
 //! The interface for scripts: the shape of each command's JSON, and the help.
 
+#![expect(clippy::too_many_lines, reason = "snapshots are long")]
+
 use std::collections::BTreeSet;
 
 use insta::assert_snapshot;
