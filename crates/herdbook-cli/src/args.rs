@@ -55,6 +55,10 @@ pub(crate) enum Command {
     Train(Box<TrainArgs>),
     /// Change the stage of a model version
     Promote(PromoteArgs),
+    /// Bring the last good champion back
+    Rollback(RollbackArgs),
+    /// Show the champion, now or at an earlier moment
+    Champion(ChampionArgs),
     /// List model versions, newest first
     List(ListArgs),
     /// Find the newest or the best model
@@ -69,6 +73,8 @@ pub(crate) enum Command {
     Compare(CompareArgs),
     /// Show the board: timeframes and stages
     Status,
+    /// Check the history's chain of hashes and every registered model file
+    Verify(VerifyArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -184,6 +190,37 @@ pub(crate) struct PromoteArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+pub(crate) struct RollbackArgs {
+    #[command(flatten)]
+    pub(crate) family: Family,
+    /// Why, in at most 2,000 characters
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Reason,
+    /// Say what would change, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ChampionArgs {
+    #[command(flatten)]
+    pub(crate) family: Family,
+    /// The moment (UTC), such as 2025-06-10T14:17Z [default: now]
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
+    pub(crate) at: Option<Timestamp>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct VerifyArgs {
+    /// Check an exported history instead of a store
+    #[arg(long, value_name = "FILE", requires = "head")]
+    pub(crate) log: Option<PathBuf>,
+    /// The hash that the history must end with, as `history --export` printed it
+    #[arg(long, value_name = "HASH")]
+    pub(crate) head: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
 pub(crate) struct ListArgs {
     /// Only this timeframe
     #[arg(long, short, value_name = "TIMEFRAME")]
@@ -277,6 +314,9 @@ pub(crate) struct HistoryArgs {
     /// Only this run
     #[arg(long, value_name = "RUN_ID", value_parser = RunId::parse)]
     pub(crate) run: Option<RunId>,
+    /// Write the whole history to a file, one JSON object a line, and print the hash it ends with
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["timeframe", "model_version", "run"])]
+    pub(crate) export: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

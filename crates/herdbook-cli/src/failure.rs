@@ -174,6 +174,7 @@ fn refusal_code(refusal: &Refusal) -> Code {
         | Refusal::StageDisagrees { .. }
         | Refusal::NotManaged { .. } => Code::Conflict,
         Refusal::Contaminated { .. } => Code::Contaminated,
+        Refusal::NoFormerChampion { .. } => Code::NotFound,
         Refusal::ForceWithoutReason { .. } => Code::InvalidInput,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use herdbook_store::MetricSelection;
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -31,18 +32,26 @@ impl Output {
         self.is_quiet
     }
 
-    /// Prints the data of a command: the value as JSON, or the text made of it.
+    /// Prints the data of a command: the value as JSON, or the text. Only the one that is printed is made.
     pub(crate) fn data<T: Serialize>(
         &mut self,
-        value: &T,
-        text: impl FnOnce(&T) -> String,
+        value: impl FnOnce() -> T,
+        text: impl FnOnce() -> String,
     ) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
         match self.mode {
-            Mode::Json => writeln!(stdout, "{}", to_json(value)),
-            Mode::Text => writeln!(stdout, "{}", text(value).trim_end()),
+            Mode::Json => writeln!(stdout, "{}", to_json(&value())),
+            Mode::Text => writeln!(stdout, "{}", text().trim_end()),
         }?;
         Ok(stdout.flush()?)
+    }
+
+    /// The metrics to read for a table that shows some of them: JSON has them all.
+    pub(crate) fn metrics(&self, shown: &'static [&'static str]) -> MetricSelection {
+        match self.mode {
+            Mode::Json => MetricSelection::All,
+            Mode::Text => MetricSelection::Only(shown),
+        }
     }
 
     /// Prints something that is no data: which store, a fallback.

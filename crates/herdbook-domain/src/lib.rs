@@ -3,6 +3,8 @@
 //! A request and the facts go in, a plan (the exact changes) or a refusal comes out. This crate does no IO and
 //! knows nothing of databases, HTTP or the command line.
 
+mod change;
+mod chronicle;
 mod closed_set;
 mod event;
 mod honesty;
@@ -12,12 +14,16 @@ mod metric;
 mod name;
 mod parent;
 mod promotion;
+mod refusal;
 mod registration;
+mod rollback;
 mod stage;
 pub mod tags;
 mod timeframe;
 mod timestamp;
 
+pub use change::{Cause, StageChange};
+pub use chronicle::{ChainBreak, champion_at, verify_chain};
 pub use closed_set::UnknownWord;
 pub use event::{ActContext, Channel, Event, EventDraft, EventKind, GENESIS_HASH, hex_sha256};
 pub use honesty::{Honesty, Window, Windows, judge, window_params};
@@ -33,12 +39,14 @@ pub use parent::{
     attempts_for_latest, base_model_fallback,
 };
 pub use promotion::{
-    AliasChange, Cause, ExpectedChampion, PromotionFacts, PromotionPlan, PromotionRequest, Refusal,
-    StageChange, VersionFacts, plan_promotion,
+    AliasChange, ExpectedChampion, PromotionFacts, PromotionPlan, PromotionRequest, VersionFacts,
+    plan_promotion,
 };
+pub use refusal::{Obstacle, PassedOver, Refusal};
 pub use registration::{
     EnhancedFrom, Origin, Registration, RegistrationFacts, RegistrationPlan, plan_registration,
 };
+pub use rollback::{FormerChampion, RollbackFacts, RollbackRequest, plan_rollback};
 pub use stage::{Stage, Transition};
 pub use timeframe::Timeframe;
 pub use timestamp::{InvalidTimestamp, Timestamp};

@@ -86,16 +86,11 @@ mod tests {
     }
 
     fn shape(trees: &[LineageTree<Member>]) -> String {
-        trees
-            .iter()
-            .map(|tree| {
-                format!(
-                    "{}({})",
-                    tree.member.0.as_str().trim_start_matches('0'),
-                    shape(&tree.children)
-                )
-            })
-            .collect()
+        let one = |tree: &LineageTree<Member>| {
+            let name = tree.member.0.as_str().trim_start_matches('0');
+            format!("{name}({})", shape(&tree.children))
+        };
+        trees.iter().map(one).collect::<Vec<_>>().concat()
     }
 
     #[test]

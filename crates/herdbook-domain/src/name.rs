@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Timeframe;
 
@@ -91,8 +91,17 @@ fn check(
 macro_rules! checked_text {
     ($(#[$meta:meta])* $name:ident, $what:literal, $max:expr, $rule:literal, $forbidden:expr) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String")]
         pub struct $name(String);
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidName;
+
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                Self::parse(&text)
+            }
+        }
 
         impl $name {
             /// Checks a text.
@@ -178,8 +187,17 @@ impl ExperimentName {
 }
 
 /// Identity of a run: 32 lower-case hexadecimal digits, as MLflow makes them.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct RunId(String);
+
+impl TryFrom<String> for RunId {
+    type Error = InvalidName;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text)
+    }
+}
 
 impl RunId {
     /// Checks a run id.
@@ -220,8 +238,19 @@ impl fmt::Display for RunId {
 }
 
 /// Number of a model version: 1, 2, 3 …
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "i64")]
 pub struct VersionNumber(u32);
+
+impl TryFrom<i64> for VersionNumber {
+    type Error = InvalidName;
+
+    fn try_from(number: i64) -> Result<Self, Self::Error> {
+        Self::new(number).ok_or_else(|| InvalidName::Version {
+            text: number.to_string(),
+        })
+    }
+}
 
 impl VersionNumber {
     /// The first version of a model.

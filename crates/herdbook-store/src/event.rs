@@ -1,8 +1,8 @@
 //! The event log: appended to inside the transaction of the act it tells of, and never changed.
 
 use herdbook_domain::{
-    Event, EventDraft, EventKind, GENESIS_HASH, ModelName, RunId, Stage, Timestamp, VersionKey,
-    VersionNumber,
+    Cause, Event, EventDraft, EventKind, GENESIS_HASH, ModelName, RunId, Stage, Timestamp,
+    VersionKey, VersionNumber,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -188,4 +188,50 @@ pub(crate) fn highest_version(
     Ok(conn
         .prepare_cached("SELECT max(version) FROM herdbook_events WHERE name = ?1")?
         .query_row([name.as_str()], |row| row.get(0))?)
+}
+
+/// The versions that have left the champion's place at least once, the one that did so last first.
+pub(crate) fn former_champions(
+    conn: &Connection,
+    name: &ModelName,
+) -> Result<Vec<VersionNumber>, StoreError> {
+    let mut statement = conn.prepare_cached(
+        "SELECT version FROM herdbook_events
+         WHERE name = ?1 AND kind = ?2 AND from_state = ?3 AND version IS NOT NULL
+         GROUP BY version ORDER BY max(id) DESC",
+    )?;
+    let champion = Stage::Champion.as_str();
+    let rows = statement.query_map(
+        params![name.as_str(), EventKind::StageChanged.as_str(), champion],
+        |row| row.get::<_, i64>(0),
+    )?;
+    let versions = rows.collect::<Result<Vec<_>, _>>()?;
+    Ok(versions
+        .into_iter()
+        .filter_map(VersionNumber::new)
+        .collect())
+}
+
+/// Whether a rollback ever took the champion's place from a version.
+pub(crate) fn was_rolled_back_from(
+    conn: &Connection,
+    key: &VersionKey,
+) -> Result<bool, StoreError> {
+    let mut statement = conn.prepare_cached(
+        "SELECT details FROM herdbook_events
+         WHERE name = ?1 AND version = ?2 AND kind = ?3 AND from_state = ?4",
+    )?;
+    let row = params![
+        key.name.as_str(),
+        key.version.get(),
+        EventKind::StageChanged.as_str(),
+        Stage::Champion.as_str()
+    ];
+    let details: Vec<String> = statement
+        .query_map(row, |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    Ok(details.iter().any(|details| {
+        serde_json::from_str::<serde_json::Value>(details)
+            .is_ok_and(|details| details["cause"] == Cause::RolledBack.as_str())
+    }))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use herdbook_domain::{RunId, Timestamp};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::StoreError;
 
@@ -64,14 +64,46 @@ pub(crate) fn log(conn: &Connection, run_id: &RunId, metrics: &[Metric]) -> Resu
     Ok(())
 }
 
+/// Which metrics to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MetricSelection {
+    /// All of them.
+    #[default]
+    All,
+    /// Those with these names.
+    Only(&'static [&'static str]),
+}
+
 /// The last value of each metric of a run, those that are finite.
 pub(crate) fn latest_of_run(
     conn: &Connection,
     run_id: &str,
+    selection: MetricSelection,
 ) -> Result<BTreeMap<String, f64>, StoreError> {
+    if let MetricSelection::Only(names) = selection {
+        return named_of_run(conn, run_id, names);
+    }
     let mut statement = conn.prepare_cached(&format!(
         "SELECT m.key, m.value FROM latest_metrics m WHERE m.run_uuid = ?1 AND {FINITE}"
     ))?;
     let rows = statement.query_map([run_id], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn named_of_run(
+    conn: &Connection,
+    run_id: &str,
+    names: &[&str],
+) -> Result<BTreeMap<String, f64>, StoreError> {
+    let mut statement = conn.prepare_cached(&format!(
+        "SELECT m.value FROM latest_metrics m WHERE m.key = ?1 AND m.run_uuid = ?2 AND {FINITE}"
+    ))?;
+    let mut metrics = BTreeMap::new();
+    for name in names {
+        let value: Option<f64> = statement
+            .query_row([name, run_id], |row| row.get(0))
+            .optional()?;
+        metrics.extend(value.map(|value| ((*name).to_owned(), value)));
+    }
+    Ok(metrics)
 }

@@ -2,13 +2,14 @@
 
 use herdbook_domain::tags::key;
 use herdbook_domain::{
-    AliasChange, Event, Honesty, ModelName, PromotionFacts, PromotionPlan, PromotionRequest, Stage,
-    StageChange, Timestamp, VersionFacts, VersionKey, VersionNumber, plan_promotion,
+    AliasChange, Event, FormerChampion, Honesty, ModelName, Obstacle, PromotionFacts,
+    PromotionPlan, PromotionRequest, RollbackFacts, RollbackRequest, Stage, StageChange, Timestamp,
+    VersionFacts, VersionKey, VersionNumber, plan_promotion, plan_rollback,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::store::{Act, Effect};
-use crate::{Store, StoreError, event, tag, version};
+use crate::{FileState, Store, StoreError, event, integrity, tag, version};
 
 /// The alias that readers of the champion follow.
 const CHAMPION_ALIAS: &str = "champion";
@@ -36,14 +37,24 @@ impl Store {
         self.write_or_dry(effect, |act| {
             let at = act.time_for(&request.key.name)?;
             let plan = plan_promotion(request, &facts(act.tx, request)?, at)?;
-            for change in &plan.changes {
-                carry_out(act, change, at)?;
-            }
-            move_alias(act.tx, &request.key.name, plan.alias)?;
-            version::touch_model(act.tx, &request.key.name, at)?;
-            let drafts = plan.changes.iter().flat_map(|change| change.events.clone());
-            let events = event::append(act, at, drafts)?;
-            Ok(Promotion { plan, events })
+            carry_out(act, &request.key.name, plan, at)
+        })
+    }
+
+    /// Brings the last good champion back, or changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] where there is none, or the rules stand against it.
+    pub fn rollback(
+        &self,
+        request: &RollbackRequest,
+        effect: Effect,
+    ) -> Result<Promotion, StoreError> {
+        self.write_or_dry(effect, |act| {
+            version::require_model(act.tx, &request.name)?;
+            let at = act.time_for(&request.name)?;
+            let plan = plan_rollback(request, &rollback_facts(act.tx, &request.name)?, at)?;
+            carry_out(act, &request.name, plan, at)
         })
     }
 }
@@ -55,19 +66,58 @@ fn facts(conn: &Connection, request: &PromotionRequest) -> Result<PromotionFacts
             key: request.key.clone(),
         });
     }
-    let champion = match champion_of(conn, &request.key.name)? {
-        Some(version) => {
-            let key = VersionKey {
-                name: request.key.name.clone(),
-                version,
-            };
-            Some(version_facts(conn, &key)?)
-        }
-        None => None,
-    };
+    let champion = champion_facts(conn, &request.key.name)?;
     Ok(PromotionFacts {
         version: facts,
         champion,
+    })
+}
+
+fn champion_facts(conn: &Connection, name: &ModelName) -> Result<Option<VersionFacts>, StoreError> {
+    champion_of(conn, name)?
+        .map(|version| {
+            version_facts(
+                conn,
+                &VersionKey {
+                    name: name.clone(),
+                    version,
+                },
+            )
+        })
+        .transpose()
+}
+
+fn rollback_facts(conn: &Connection, name: &ModelName) -> Result<RollbackFacts, StoreError> {
+    let champion = champion_facts(conn, name)?;
+    let present = champion.as_ref().map(|champion| champion.key.version);
+    let mut former = Vec::new();
+    for version in event::former_champions(conn, name)? {
+        let key = VersionKey {
+            name: name.clone(),
+            version,
+        };
+        // A model that was deleted and made again has lost its old versions altogether.
+        if Some(version) == present || !version::exists(conn, &key)? {
+            continue;
+        }
+        let facts = version_facts(conn, &key)?;
+        let obstacle = obstacle(conn, &facts)?;
+        former.push(FormerChampion { facts, obstacle });
+    }
+    Ok(RollbackFacts { champion, former })
+}
+
+fn obstacle(conn: &Connection, facts: &VersionFacts) -> Result<Option<Obstacle>, StoreError> {
+    if facts.deleted {
+        return Ok(Some(Obstacle::Deleted));
+    }
+    if event::was_rolled_back_from(conn, &facts.key)? {
+        return Ok(Some(Obstacle::RolledBack));
+    }
+    Ok(match integrity::file_state(conn, &facts.key)? {
+        FileState::Intact => None,
+        FileState::Missing { .. } | FileState::Altered { .. } => Some(Obstacle::FileAltered),
+        FileState::Unknown => Some(Obstacle::FileUnknown),
     })
 }
 
@@ -118,7 +168,24 @@ pub(crate) fn champion_of(
     Ok(version.and_then(VersionNumber::new))
 }
 
-fn carry_out(act: &Act<'_>, change: &StageChange, at: Timestamp) -> Result<(), StoreError> {
+/// Carries a plan out in its own order, then the alias, then the log.
+fn carry_out(
+    act: &Act<'_>,
+    name: &ModelName,
+    plan: PromotionPlan,
+    at: Timestamp,
+) -> Result<Promotion, StoreError> {
+    for change in &plan.changes {
+        change_stage(act, change, at)?;
+    }
+    move_alias(act.tx, name, plan.alias)?;
+    version::touch_model(act.tx, name, at)?;
+    let drafts = plan.changes.iter().flat_map(|change| change.events.clone());
+    let events = event::append(act, at, drafts)?;
+    Ok(Promotion { plan, events })
+}
+
+fn change_stage(act: &Act<'_>, change: &StageChange, at: Timestamp) -> Result<(), StoreError> {
     tag::change_on_version(act.tx, &change.key, &change.version_tags)?;
     if let Some(run_id) = &change.run_id {
         tag::change_on_run(act.tx, run_id, &change.run_tags)?;

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use crate::lease::{self, Lease, Liveness};
 use crate::metric::{self, Metric};
 use crate::store::{Act, now};
-use crate::{Store, StoreError, event, experiment, tag};
+use crate::{MetricSelection, Store, StoreError, event, experiment, tag};
 
 /// A training about to begin.
 #[derive(Debug, Clone)]
@@ -291,7 +291,7 @@ pub(crate) fn load(conn: &Connection, run_id: &RunId) -> Result<RunRecord, Store
         })??;
     record.tags = tag::of_run(conn, id)?;
     record.params = tag::params_of_run(conn, id)?;
-    record.metrics = metric::latest_of_run(conn, id)?;
+    record.metrics = metric::latest_of_run(conn, id, MetricSelection::All)?;
     if record.status == RunStatus::Running {
         record.liveness = lease::of_run(conn, run_id)?.map(|lease| lease.liveness(now()));
     }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, ToSql, named_params};
 
 use crate::metric::FINITE;
 use crate::version::{self, VersionRecord};
-use crate::{Store, StoreError, tag};
+use crate::{MetricSelection, Store, StoreError, tag};
 
 /// Which models are candidates.
 #[derive(Debug, Clone)]
@@ -65,6 +65,11 @@ const CONDITIONS: &str = "
         AND t.version = v.version AND CAST(t.value AS INTEGER) >= :min_timesteps))
     AND (:honesty IS NULL OR NOT EXISTS (SELECT 1 FROM tags t WHERE t.run_uuid = r.run_uuid
         AND t.key = 'honesty' AND t.value = :honesty))";
+
+/// Candidates that have a metric. SQLite keeps the order of a CROSS JOIN: metrics come first, so that a walk from the
+/// best value down ends at the first candidate.
+const WITH_METRIC: &str = "latest_metrics m CROSS JOIN model_versions v CROSS JOIN runs r
+    WHERE v.run_id = m.run_uuid AND r.run_uuid = m.run_uuid AND m.key = :metric";
 
 const VERSION: &str =
     "v.name, v.version, v.run_id, v.creation_time, v.last_updated_time, v.current_stage";
@@ -122,7 +127,7 @@ impl Store {
 
 fn completed(conn: &Connection, mut record: VersionRecord) -> Result<VersionRecord, StoreError> {
     record.tags = tag::of_version(conn, &record.key)?;
-    version::add_metrics(conn, &mut record)?;
+    version::add_metrics(conn, &mut record, MetricSelection::All)?;
     Ok(record)
 }
 
@@ -193,9 +198,7 @@ fn best_by_latest_value(
         Direction::Less => "ASC",
     };
     let sql = format!(
-        "SELECT {VERSION}, m.value FROM latest_metrics m
-         JOIN model_versions v ON v.run_id = m.run_uuid JOIN runs r ON r.run_uuid = m.run_uuid
-         WHERE m.key = :metric AND {FINITE} AND {CONDITIONS}
+        "SELECT {VERSION}, m.value FROM {WITH_METRIC} AND {FINITE} AND {CONDITIONS}
          ORDER BY m.value {order}, {NEWEST_FIRST} LIMIT 1"
     );
     let name = metric.as_str();
@@ -216,9 +219,7 @@ fn ended_not_finite(
         "SELECT {VERSION}, (SELECT m.value FROM metrics m
             WHERE m.run_uuid = r.run_uuid AND m.key = :metric AND {FINITE}
             ORDER BY m.step DESC, m.timestamp DESC, m.value DESC LIMIT 1) AS last_finite
-         FROM latest_metrics m
-         JOIN model_versions v ON v.run_id = m.run_uuid JOIN runs r ON r.run_uuid = m.run_uuid
-         WHERE m.key = :metric AND NOT {FINITE} AND {CONDITIONS} AND last_finite IS NOT NULL"
+         FROM {WITH_METRIC} AND NOT {FINITE} AND {CONDITIONS} AND last_finite IS NOT NULL"
     );
     let name = metric.as_str();
     let mut params = bound.params();
@@ -241,9 +242,7 @@ fn differing_data(
     found: Option<&RunId>,
 ) -> Result<Vec<String>, StoreError> {
     let sql = format!(
-        "SELECT EXISTS (SELECT 1 FROM latest_metrics m
-         JOIN model_versions v ON v.run_id = m.run_uuid JOIN runs r ON r.run_uuid = m.run_uuid
-         WHERE m.key = :metric AND {CONDITIONS}
+        "SELECT EXISTS (SELECT 1 FROM {WITH_METRIC} AND {CONDITIONS}
            AND coalesce((SELECT value FROM params WHERE run_uuid = r.run_uuid AND key = :param), '')
             <> coalesce((SELECT value FROM params WHERE run_uuid = :found AND key = :param), ''))"
     );

@@ -6,7 +6,7 @@ use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{ModelName, RunId, Stage, Timeframe, Timestamp, VersionKey, VersionNumber};
 use rusqlite::{Connection, Row, params};
 
-use crate::{Store, StoreError, metric, promotion, tag};
+use crate::{MetricSelection, Store, StoreError, metric, promotion, tag};
 
 /// What the records say of one version.
 #[derive(Debug, Clone)]
@@ -50,6 +50,8 @@ pub struct VersionQuery {
     pub timeframe: Option<Timeframe>,
     /// Those in this stage.
     pub stage: Option<Stage>,
+    /// Which of their metrics to read.
+    pub metrics: MetricSelection,
 }
 
 const COLUMNS: &str = "v.name, v.version, v.run_id, v.creation_time, v.last_updated_time, \
@@ -66,7 +68,7 @@ impl Store {
             if record.deleted {
                 return Err(StoreError::DeletedVersion { key: key.clone() });
             }
-            add_metrics(conn, &mut record)?;
+            add_metrics(conn, &mut record, MetricSelection::All)?;
             Ok(record)
         })
     }
@@ -84,7 +86,7 @@ impl Store {
                     version,
                 },
             )?;
-            add_metrics(conn, &mut record)?;
+            add_metrics(conn, &mut record, MetricSelection::All)?;
             Ok((!record.deleted).then_some(record))
         })
     }
@@ -118,7 +120,7 @@ impl Store {
                 .collect::<Result<_, _>>()?;
             for record in &mut records {
                 record.tags = tag::of_version(conn, &record.key)?;
-                add_metrics(conn, record)?;
+                add_metrics(conn, record, query.metrics)?;
             }
             Ok(records)
         })
@@ -145,6 +147,30 @@ pub(crate) fn load(conn: &Connection, key: &VersionKey) -> Result<VersionRecord,
         .map_or_else(|| Err(missing(conn, key)), Ok)?;
     record.tags = tag::of_version(conn, key)?;
     Ok(record)
+}
+
+/// Whether a version has a row, deleted or not.
+pub(crate) fn exists(conn: &Connection, key: &VersionKey) -> Result<bool, StoreError> {
+    Ok(conn
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM model_versions
+             WHERE workspace = 'default' AND name = ?1 AND version = ?2)",
+        )?
+        .query_row(params![key.name.as_str(), key.version.get()], |row| {
+            row.get(0)
+        })?)
+}
+
+/// Refuses a registered model that is not there.
+pub(crate) fn require_model(conn: &Connection, name: &ModelName) -> Result<(), StoreError> {
+    let known_models = model_names(conn)?;
+    if known_models.iter().any(|known| known == name.as_str()) {
+        return Ok(());
+    }
+    Err(StoreError::NoSuchModel {
+        name: name.clone(),
+        known_models,
+    })
 }
 
 /// The versions registered from a run that were not deleted, oldest first.
@@ -212,9 +238,13 @@ pub(crate) fn from_row(row: &Row<'_>) -> Result<Option<VersionRecord>, StoreErro
     }))
 }
 
-pub(crate) fn add_metrics(conn: &Connection, record: &mut VersionRecord) -> Result<(), StoreError> {
+pub(crate) fn add_metrics(
+    conn: &Connection,
+    record: &mut VersionRecord,
+    metrics: MetricSelection,
+) -> Result<(), StoreError> {
     if let Some(run_id) = &record.run_id {
-        record.metrics = metric::latest_of_run(conn, run_id.as_str())?;
+        record.metrics = metric::latest_of_run(conn, run_id.as_str(), metrics)?;
     }
     Ok(())
 }

@@ -2,12 +2,11 @@
 
 use herdbook_domain::tags::key;
 use herdbook_domain::{
-    Departure, Enhancement, EventKind, Honesty, MetricName, ModelName, ModelType, ParentSelector,
-    RunId, Symbol, Timeframe, VersionKey, Windows, attempts_for_latest, hex_sha256, judge,
-    window_params,
+    Departure, Enhancement, Honesty, MetricName, ModelName, ModelType, ParentSelector, RunId,
+    Symbol, Timeframe, VersionKey, Windows, attempts_for_latest, hex_sha256, judge, window_params,
 };
 use herdbook_ppo::Model;
-use herdbook_store::{Contaminated, EventQuery, RunRecord, Store, StoreError, VersionRecord};
+use herdbook_store::{Contaminated, RunRecord, Store, StoreError, VersionRecord};
 
 use crate::env::EnvSpec;
 use crate::find::{FindQuery, find_best};
@@ -251,7 +250,7 @@ fn load_model(
 ) -> Result<Model, TrainingError> {
     let artifact = RunId::model_artifact(child.timeframe);
     let bytes = store.read_artifact(run_id, &artifact)?;
-    if let Some(registered) = registered_sha256(store, key)? {
+    if let Some(registered) = store.registered_file(key)?.map(|file| file.sha256) {
         let found = hex_sha256(&bytes);
         if found != registered {
             return Err(TrainingError::AlteredModel {
@@ -278,21 +277,4 @@ fn check_environment(model: &Model, key: &VersionKey, ours: &EnvSpec) -> Result<
         .map_err(|error| foreign(format!("its description cannot be read: {error}")))?;
     spec.obstacle(ours)
         .map_or(Ok(()), |problem| Err(foreign(problem)))
-}
-
-/// The hash under which a version's model file was registered.
-fn registered_sha256(store: &Store, key: &VersionKey) -> Result<Option<String>, StoreError> {
-    let query = EventQuery {
-        name: Some(key.name.clone()),
-        version: Some(key.version),
-        ..EventQuery::default()
-    };
-    let registered = store
-        .events(&query)?
-        .into_iter()
-        .find(|event| event.what.kind == EventKind::Registered);
-    Ok(registered.and_then(|event| {
-        let details: serde_json::Value = serde_json::from_str(&event.what.details).ok()?;
-        Some(details.get("model_sha256")?.as_str()?.to_owned())
-    }))
 }

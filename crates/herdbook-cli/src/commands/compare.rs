@@ -33,14 +33,16 @@ pub(crate) fn run(args: &CompareArgs, store: &Store, output: &mut Output) -> Res
         .filter(|name| !LEFT_OUT.iter().any(|prefix| name.starts_with(prefix)))
         .filter(|name| !name.ends_with("timesteps"))
         .collect();
-    let value = json!({
-        "first": list::to_json(&first),
-        "second": list::to_json(&second),
-        "comparable": differing.is_empty(),
-        "differing": differing,
-        "metrics": names.iter().map(|name| ((*name).clone(), beside(name, &first, &second))).collect::<Map<_, _>>(),
-    });
-    output.data(&value, |_| text(&names, &first, &second))
+    let value = || {
+        json!({
+            "first": list::to_json(&first),
+            "second": list::to_json(&second),
+            "comparable": differing.is_empty(),
+            "differing": differing,
+            "metrics": names.iter().map(|name| ((*name).clone(), beside(name, &first, &second))).collect::<Map<_, _>>(),
+        })
+    };
+    output.data(value, || text(&names, &first, &second))
 }
 
 /// The params of their data in which two models differ, costs included.

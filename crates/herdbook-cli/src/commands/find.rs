@@ -75,19 +75,21 @@ fn print(args: &FindArgs, found: &Found, output: &mut Output) -> Result<(), Fail
     let run_id = version.run_id.as_ref().expect("candidates have a run");
     let model_path = run_id.model_path(timeframe);
     let honesty: Honesty = version.tag(key::HONESTY).unwrap_or(Honesty::Unknown);
-    let value = json!({
-        "run_id": run_id,
-        "model_path": model_path,
-        "model_type": found.model_type,
-        "name": version.key.name,
-        "version": version.key.version,
-        "metric": found.value.map(|value| json!({"name": args.metric, "value": value})),
-        "fallback": found.departure == Departure::BaseModel,
-        "comparable": found.differing.is_empty(),
-        "differing": found.differing,
-        "honesty": honesty,
-    });
-    output.data(&value, |_| {
+    let value = || {
+        json!({
+            "run_id": run_id,
+            "model_path": model_path,
+            "model_type": found.model_type,
+            "name": version.key.name,
+            "version": version.key.version,
+            "metric": found.value.map(|value| json!({"name": args.metric, "value": value})),
+            "fallback": found.departure == Departure::BaseModel,
+            "comparable": found.differing.is_empty(),
+            "differing": found.differing,
+            "honesty": honesty,
+        })
+    };
+    output.data(value, || {
         let metric = found
             .value
             .map(|value| {

@@ -1,6 +1,9 @@
 //! `history`: when, who, what, why.
 
-use herdbook_domain::{Event, EventKind, ModelName};
+use std::path::Path;
+
+use anyhow::Context as _;
+use herdbook_domain::{Event, EventKind, GENESIS_HASH, ModelName};
 use herdbook_store::{EventQuery, Store};
 use serde_json::{Value, json};
 
@@ -11,6 +14,9 @@ use crate::output::Output;
 use crate::table::{Align, Columns};
 
 pub(crate) fn run(args: &HistoryArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
+    if let Some(path) = &args.export {
+        return export(path, store, output);
+    }
     let name = match args.timeframe {
         Some(timeframe) => Some(ModelName::of_timeframe(timeframe, &args.model)?),
         None => None,
@@ -33,8 +39,29 @@ pub(crate) fn run(args: &HistoryArgs, store: &Store, output: &mut Output) -> Res
                 .with_hint("`herdbook history` without flags shows all there is"),
         );
     }
-    let value: Vec<Value> = events.iter().map(to_json).collect();
-    output.data(&value, |_| text(&events))
+    output.data(
+        || events.iter().map(to_json).collect::<Vec<_>>(),
+        || text(&events),
+    )
+}
+
+/// Writes the whole log, every field that is under the hash, so that `verify --log` can check it elsewhere.
+fn export(path: &Path, store: &Store, output: &mut Output) -> Result<(), Failure> {
+    let events = store.events(&EventQuery::default())?;
+    let mut lines = String::new();
+    for event in &events {
+        lines += &serde_json::to_string(event).expect("an event is plain data");
+        lines.push('\n');
+    }
+    std::fs::write(path, lines)
+        .with_context(|| format!("cannot write `{}` (flag `--export`)", path.display()))?;
+    let head = events
+        .last()
+        .map_or(GENESIS_HASH, |event| event.hash.as_str());
+    let value = || json!({"events": events.len(), "head": head});
+    output.data(value, || {
+        format!("{} events\nhead {head}", format::count(events.len() as u64))
+    })
 }
 
 /// An event as `--json` shows it.

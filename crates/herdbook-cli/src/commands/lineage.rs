@@ -2,7 +2,7 @@
 
 use herdbook_domain::tags::key;
 use herdbook_domain::{LineageTree, ModelName, Pedigree, RunId, lineage_trees};
-use herdbook_store::{Store, VersionQuery, VersionRecord};
+use herdbook_store::{MetricSelection, Store, VersionQuery, VersionRecord};
 use serde::Serialize;
 
 use crate::args::LineageArgs;
@@ -25,6 +25,7 @@ pub(crate) fn run(args: LineageArgs, store: &Store, output: &mut Output) -> Resu
     };
     let query = VersionQuery {
         timeframe,
+        metrics: MetricSelection::Only(&[SHOWN_IMPROVEMENT]),
         ..VersionQuery::default()
     };
     let mut members: Vec<Member> = store
@@ -43,14 +44,17 @@ pub(crate) fn run(args: LineageArgs, store: &Store, output: &mut Output) -> Resu
                 .with_hint("`herdbook list` shows every version"),
         );
     }
-    output.data(&trees, |trees| {
-        let mut lines = Vec::new();
-        for tree in trees {
-            lines.push(tree.member.line());
-            draw(&tree.children, "", &mut lines);
-        }
-        lines.join("\n")
-    })
+    output.data(
+        || &trees,
+        || {
+            let mut lines = Vec::new();
+            for tree in &trees {
+                lines.push(tree.member.line());
+                draw(&tree.children, "", &mut lines);
+            }
+            lines.join("\n")
+        },
+    )
 }
 
 /// One model in the tree.

@@ -15,6 +15,13 @@ pub(crate) fn run(args: &ListArgs, store: &Store, output: &mut Output) -> Result
     print(store, None, args.timeframe, args.stage, output)
 }
 
+/// The metrics in the table.
+const SHOWN_METRICS: [&str; 3] = [
+    "evaluation/best_mean_reward",
+    "portfolio/total_return",
+    "portfolio/sharpe_ratio",
+];
+
 /// Prints the versions of a model, timeframe and stage, where those are given.
 pub(crate) fn print(
     store: &Store,
@@ -23,13 +30,17 @@ pub(crate) fn print(
     stage: Option<Stage>,
     output: &mut Output,
 ) -> Result<(), Failure> {
+    let metrics = output.metrics(&SHOWN_METRICS);
     let versions = store.versions(&VersionQuery {
         name,
         timeframe,
         stage,
+        metrics,
     })?;
-    let value: Vec<Value> = versions.iter().map(to_json).collect();
-    output.data(&value, |_| text(&versions))
+    output.data(
+        || versions.iter().map(to_json).collect::<Vec<_>>(),
+        || text(&versions),
+    )
 }
 
 /// A version as `list --json` shows it.
@@ -79,9 +90,9 @@ fn text(versions: &[VersionRecord]) -> String {
             tag(key::MODEL_TYPE),
             tag(key::VERSION_TYPE),
             tag(key::PROMOTION_STAGE),
-            metric("evaluation/best_mean_reward"),
-            metric("portfolio/total_return"),
-            format::number(version.metrics.get("portfolio/sharpe_ratio").copied(), 2),
+            metric(SHOWN_METRICS[0]),
+            metric(SHOWN_METRICS[1]),
+            format::number(version.metrics.get(SHOWN_METRICS[2]).copied(), 2),
             tag(key::HONESTY),
             format::moment(version.created_at),
             version

@@ -1,14 +1,17 @@
 //! One module per command: parse, one act or look-up, print.
 
+mod champion;
 mod compare;
 mod find;
 mod history;
 mod lineage;
 mod list;
 mod promote;
+mod rollback;
 mod show;
 mod status;
 mod train;
+mod verify;
 
 use std::io::Write;
 
@@ -28,6 +31,8 @@ pub(crate) fn run(args: Args, output: &mut Output) -> Result<(), Failure> {
     match args.command {
         Command::Train(train) => train::run(*train, global, output),
         Command::Promote(promote) => promote::run(&promote, &store(output)?, output),
+        Command::Rollback(rollback) => rollback::run(&rollback, &store(output)?, output),
+        Command::Champion(champion) => champion::run(&champion, &store(output)?, output),
         Command::List(list) => list::run(&list, &store(output)?, output),
         Command::Find(find) => find::run(&find, &store(output)?, output),
         Command::Show(show) => show::run(show, &store(output)?, output),
@@ -35,6 +40,7 @@ pub(crate) fn run(args: Args, output: &mut Output) -> Result<(), Failure> {
         Command::History(history) => history::run(&history, &store(output)?, output),
         Command::Compare(compare) => compare::run(&compare, &store(output)?, output),
         Command::Status => status::run(&store(output)?, output),
+        Command::Verify(verify) => verify::run(&verify, store, output),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "herdbook", &mut script);

@@ -1,8 +1,6 @@
 //! `promote`: a change of stage, or the list of those that could change.
 
-use herdbook_domain::{
-    Cause, PromotionRequest, Stage, StageChange, Timeframe, VersionKey, VersionNumber,
-};
+use herdbook_domain::{Cause, PromotionRequest, Stage, StageChange, VersionKey, VersionNumber};
 use herdbook_store::{Effect, Promotion, Store};
 use serde_json::json;
 
@@ -54,17 +52,19 @@ fn print(args: &PromoteArgs, promotion: &Promotion, output: &mut Output) -> Resu
     let displaced = promotion.plan.displaced();
     let undo = undo(&args.family, requested, displaced);
     let event_id = promotion.events.last().map(|event| event.id);
-    let value = json!({
-        "name": requested.key.name,
-        "version": requested.key.version,
-        "from": requested.transition.from(),
-        "to": requested.transition.to(),
-        "event_id": event_id.filter(|_| !args.dry_run),
-        "displaced": displaced.map(|change| json!({"version": change.key.version})),
-        "undo": undo,
-        "dry_run": args.dry_run,
-    });
-    output.data(&value, |_| {
+    let value = || {
+        json!({
+            "name": requested.key.name,
+            "version": requested.key.version,
+            "from": requested.transition.from(),
+            "to": requested.transition.to(),
+            "event_id": event_id.filter(|_| !args.dry_run),
+            "displaced": displaced.map(|change| json!({"version": change.key.version})),
+            "undo": undo,
+            "dry_run": args.dry_run,
+        })
+    };
+    output.data(value, || {
         let mut lines: Vec<String> = promotion.plan.changes.iter().rev().map(describe).collect();
         if args.dry_run {
             lines.push("dry run: nothing was changed".to_owned());
@@ -75,10 +75,13 @@ fn print(args: &PromoteArgs, promotion: &Promotion, output: &mut Output) -> Resu
     })
 }
 
-fn describe(change: &StageChange) -> String {
+/// A change in a line, its cause with it.
+pub(crate) fn describe(change: &StageChange) -> String {
     let why = match change.cause {
         Cause::Requested => "",
         Cause::Displaced => "  (makes room)",
+        Cause::RolledBack => "  (rolled back from)",
+        Cause::Returned => "  (returns)",
         Cause::DeletedElsewhere => "  (was deleted through MLflow, makes room)",
     };
     format!(
@@ -87,25 +90,20 @@ fn describe(change: &StageChange) -> String {
     )
 }
 
-/// The commands that bring back what was, champion included.
+/// The command that brings back what was. Where a champion was displaced, only a rollback does.
 fn undo(family: &Family, requested: &StageChange, displaced: Option<&StageChange>) -> String {
-    let (from, to) = (requested.transition.from(), requested.transition.to());
-    let version = requested.key.version;
-    let mut commands = Vec::new();
-    if let Some(displaced) = displaced {
-        // The old champion's return archives the new one, which then goes back to where it was.
-        commands
-            .extend(path(Stage::Archived, Stage::Champion).map(|to| (displaced.key.version, to)));
-        commands.extend(path(Stage::Archived, from).map(|to| (version, to)));
-    } else {
-        commands.extend(path(to, from).map(|to| (version, to)));
+    let (timeframe, model) = (family.timeframe, model_flag(family));
+    if displaced.is_some() {
+        return format!("herdbook rollback --timeframe {timeframe}{model} --reason \"…\"");
     }
-    let command = |(version, to)| promote_command(family.timeframe, &family.model, version, to);
-    commands
-        .into_iter()
-        .map(command)
-        .collect::<Vec<_>>()
-        .join(" && ")
+    let version = requested.key.version;
+    let command = |to| {
+        format!(
+            "herdbook promote --timeframe {timeframe}{model} --model-version {version} --target-stage {to}"
+        )
+    };
+    let (from, to) = (requested.transition.from(), requested.transition.to());
+    path(to, from).map(command).collect::<Vec<_>>().join(" && ")
 }
 
 /// The stages to go through from one to another; two steps are always enough.
@@ -121,15 +119,13 @@ fn path(from: Stage, to: Stage) -> impl Iterator<Item = Stage> {
     between.into_iter().chain([to])
 }
 
-fn promote_command(timeframe: Timeframe, model: &str, version: VersionNumber, to: Stage) -> String {
-    let model = if model == DEFAULT_FAMILY {
+/// The flag that names the family, where it is not the default one.
+pub(crate) fn model_flag(family: &Family) -> String {
+    if family.model == DEFAULT_FAMILY {
         String::new()
     } else {
-        format!(" --model {model}")
-    };
-    format!(
-        "herdbook promote --timeframe {timeframe}{model} --model-version {version} --target-stage {to}"
-    )
+        format!(" --model {}", family.model)
+    }
 }
 
 #[cfg(test)]

@@ -25,14 +25,16 @@ pub(crate) fn run(args: ReferenceArgs, store: &Store, output: &mut Output) -> Re
         version: Some(version.key.version),
         ..EventQuery::default()
     })?;
-    let value = to_json(&version, run.as_ref(), &events);
-    output.data(&value, |_| {
-        format!(
-            "{}\nhistory (UTC)\n{}",
-            text(&version, run.as_ref()),
-            history::text(&events)
-        )
-    })
+    output.data(
+        || to_json(&version, run.as_ref(), &events),
+        || {
+            format!(
+                "{}\nhistory (UTC)\n{}",
+                text(&version, run.as_ref()),
+                history::text(&events)
+            )
+        },
+    )
 }
 
 fn to_json(

@@ -14,16 +14,29 @@ use crate::format::{self, UNDEFINED};
 use crate::output::Output;
 use crate::table::{Align, Columns};
 
+/// The metrics on the board.
+const SHOWN_METRICS: [&str; 3] = [
+    "portfolio/total_return",
+    "portfolio/sharpe_ratio",
+    "portfolio/max_drawdown",
+];
+
 pub(crate) fn run(store: &Store, output: &mut Output) -> Result<(), Failure> {
-    let versions = store.versions(&VersionQuery::default())?;
+    let metrics = output.metrics(&SHOWN_METRICS);
+    let versions = store.versions(&VersionQuery {
+        metrics,
+        ..VersionQuery::default()
+    })?;
     let running = store.running()?;
     let boards = boards(&versions);
-    let value = json!({
-        "store": store.location().uri(),
-        "models": boards.iter().map(Board::to_json).collect::<Vec<_>>(),
-        "running": running.iter().map(running_to_json).collect::<Vec<_>>(),
-    });
-    output.data(&value, |_| text(&boards, &running))
+    let value = || {
+        json!({
+            "store": store.location().uri(),
+            "models": boards.iter().map(Board::to_json).collect::<Vec<_>>(),
+            "running": running.iter().map(running_to_json).collect::<Vec<_>>(),
+        })
+    };
+    output.data(value, || text(&boards, &running))
 }
 
 /// One registered model on the board.
@@ -131,11 +144,9 @@ fn text(boards: &[Board<'_>], running: &[RunRecord]) -> String {
             board.name.to_string(),
             champion(&|version| format!("version {}", version.key.version)),
             champion(&|version| format::age(now - version.updated_at.millis())),
-            metric("portfolio/total_return"),
-            champion(&|version| {
-                format::number(version.metrics.get("portfolio/sharpe_ratio").copied(), 2)
-            }),
-            metric("portfolio/max_drawdown"),
+            metric(SHOWN_METRICS[0]),
+            champion(&|version| format::number(version.metrics.get(SHOWN_METRICS[1]).copied(), 2)),
+            metric(SHOWN_METRICS[2]),
             board.count(Stage::Beta).to_string(),
             board.count(Stage::Development).to_string(),
             board.count(Stage::Archived).to_string(),

@@ -13,7 +13,7 @@ use herdbook_training::{
 };
 use serde_json::{Value, json};
 
-use crate::args::{DEFAULT_FAMILY, Global, TrainArgs};
+use crate::args::{Global, TrainArgs};
 use crate::context::open_store;
 use crate::failure::Failure;
 use crate::format::{self, count, number, percent, signed_percent};
@@ -45,7 +45,7 @@ pub(crate) fn run(args: TrainArgs, global: &Global, output: &mut Output) -> Resu
     let outcome = train(&store, &prepared, &mut bar, &cancelled);
     bar.finish();
     let report = outcome?;
-    output.data(&to_json(&report), |_| summary(&report, &family))
+    output.data(|| to_json(&report), || summary(&report, &family))
 }
 
 fn request(args: TrainArgs, output: &mut Output) -> Result<TrainRequest, Failure> {
@@ -300,13 +300,10 @@ fn better(better: Option<bool>) -> &'static str {
 }
 
 fn next_command(report: &TrainReport, family: &crate::args::Family) -> String {
-    let model = if family.model == DEFAULT_FAMILY {
-        String::new()
-    } else {
-        format!(" --model {}", family.model)
-    };
     format!(
-        "herdbook promote --timeframe {}{model} --model-version {} --target-stage beta --reason \"…\"",
-        family.timeframe, report.registered.key.version
+        "herdbook promote --timeframe {}{} --model-version {} --target-stage beta --reason \"…\"",
+        family.timeframe,
+        crate::commands::promote::model_flag(family),
+        report.registered.key.version
     )
 }

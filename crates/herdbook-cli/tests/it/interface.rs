@@ -333,6 +333,49 @@ fn json_of_show_history_lineage_compare_and_status() {
 }
 
 #[test]
+fn exported_history_is_verified_elsewhere() {
+    let folder = herd();
+    let exported = folder.done("history --export log.jsonl --json").json();
+    let head = exported["head"].as_str().unwrap();
+    assert_eq!(folder.done("verify --json").json()["head"], head);
+    let log = std::fs::read_to_string(folder.path().join("log.jsonl")).unwrap();
+    let elsewhere = Folder::new();
+    elsewhere.write("log.jsonl", &log);
+    elsewhere.done(&format!("verify --log log.jsonl --head {head}"));
+    let cut: String = log.split_inclusive('\n').take(3).collect();
+    elsewhere.write("cut.jsonl", cut);
+    let ran = elsewhere.run(&format!("verify --log cut.jsonl --head {head}"));
+    assert_eq!(ran.status, 1);
+    assert!(
+        ran.stderr.contains("its end was cut off or rewritten"),
+        "{}",
+        ran.stderr
+    );
+    elsewhere.write("altered.jsonl", log.replace("beta", "delta"));
+    let ran = elsewhere.run(&format!("verify --log altered.jsonl --head {head}"));
+    assert!(ran.stderr.contains("was altered"), "{}", ran.stderr);
+}
+
+#[test]
+fn champion_answers_from_the_history_and_rollback_brings_one_back() {
+    let folder = herd();
+    folder.done("promote -t 1H --model-version 2 --target-stage champion");
+    let champion = folder.done("champion -t 1H --json").json();
+    assert_eq!(
+        (&champion["version"], &champion["actor"]),
+        (&2.into(), &"tester".into())
+    );
+    assert_eq!(folder.run("champion -t 1H --at 2020-01-01").status, 1);
+    let rolled_back = folder.done("rollback -t 1H --reason losses --json").json();
+    assert_eq!(rolled_back["displaced"]["version"], 2);
+    assert_eq!(folder.done("champion -t 1H --json").json()["version"], 1);
+    assert_snapshot!(folder.run("rollback -q -t 1H --reason losses").shown(), @r"
+    status 1
+    error: `1H_trading_model` has no champion to go back to: version 2 was rolled back from
+    ");
+}
+
+#[test]
 fn history_tells_who_what_and_why() {
     let folder = herd();
     let history = folder.done("history -t 1H --json").json();
@@ -372,6 +415,8 @@ fn help_of_each_command() {
     Commands:
       train        Train a model, or enhance an existing one
       promote      Change the stage of a model version
+      rollback     Bring the last good champion back
+      champion     Show the champion, now or at an earlier moment
       list         List model versions, newest first
       find         Find the newest or the best model
       show         Show everything about one model version
@@ -379,6 +424,7 @@ fn help_of_each_command() {
       history      Show what happened: when, who, what, why
       compare      Compare two model versions
       status       Show the board: timeframes and stages
+      verify       Check the history's chain of hashes and every registered model file
       completions  Print a completion script for a shell
       help         Print this message or the help of the given subcommand(s)
 

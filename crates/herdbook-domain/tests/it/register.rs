@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
-    AliasChange, EventDraft, EventKind, Honesty, ModelName, Origin, PromotionFacts,
-    PromotionRequest, Refusal, Registration, RegistrationFacts, RunId, Stage, Timestamp,
-    VersionFacts, VersionKey, VersionNumber, plan_promotion, plan_registration,
+    AliasChange, EventDraft, EventKind, FormerChampion, Honesty, ModelName, Obstacle, Origin,
+    PromotionFacts, PromotionPlan, PromotionRequest, Refusal, Registration, RegistrationFacts,
+    RollbackFacts, RollbackRequest, RunId, Stage, Timestamp, VersionFacts, VersionKey,
+    VersionNumber, plan_promotion, plan_registration, plan_rollback,
 };
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -86,15 +87,64 @@ impl Register {
         request: &PromotionRequest,
         at: Timestamp,
     ) -> Result<(), Refusal> {
-        let champion = self
-            .versions
-            .iter()
-            .find(|(_, version)| version.tags[key::PROMOTION_STAGE] == Stage::Champion.as_str());
         let facts = PromotionFacts {
             version: self.facts(request.key.version),
-            champion: champion.map(|(number, _)| self.facts(*number)),
+            champion: self.champion().map(|version| self.facts(version)),
         };
-        let plan = plan_promotion(request, &facts, at)?;
+        self.carry_out(plan_promotion(request, &facts, at)?);
+        Ok(())
+    }
+
+    pub(crate) fn rollback(
+        &mut self,
+        request: &RollbackRequest,
+        at: Timestamp,
+    ) -> Result<(), Refusal> {
+        let champion = self.champion();
+        let left = |version: VersionNumber| {
+            self.events.iter().rposition(|event| {
+                event.version == Some(version) && event.from.as_deref() == Some("champion")
+            })
+        };
+        let mut former: Vec<VersionNumber> = self
+            .versions
+            .keys()
+            .copied()
+            .filter(|version| left(*version).is_some())
+            .collect();
+        former.sort_by_key(|version| std::cmp::Reverse(left(*version)));
+        let facts = RollbackFacts {
+            champion: champion.map(|version| self.facts(version)),
+            former: former
+                .into_iter()
+                .filter(|version| Some(*version) != champion)
+                .map(|version| FormerChampion {
+                    facts: self.facts(version),
+                    obstacle: self
+                        .was_rolled_back(version)
+                        .then_some(Obstacle::RolledBack),
+                })
+                .collect(),
+        };
+        self.carry_out(plan_rollback(request, &facts, at)?);
+        Ok(())
+    }
+
+    pub(crate) fn champion(&self) -> Option<VersionNumber> {
+        let mut champions = self
+            .versions
+            .iter()
+            .filter(|(_, version)| version.tags[key::PROMOTION_STAGE] == "champion");
+        champions.next().map(|(number, _)| *number)
+    }
+
+    fn was_rolled_back(&self, version: VersionNumber) -> bool {
+        self.events.iter().any(|event| {
+            event.version == Some(version) && event.details.contains("\"rolled_back\"")
+        })
+    }
+
+    fn carry_out(&mut self, plan: PromotionPlan) {
         for change in plan.changes {
             let version = self.versions.get_mut(&change.key.version).unwrap();
             change.version_tags.apply(&mut version.tags);
@@ -108,7 +158,6 @@ impl Register {
             AliasChange::PointTo(version) => self.alias = Some(version),
             AliasChange::Remove => self.alias = None,
         }
-        Ok(())
     }
 
     pub(crate) fn history_end(&self, version: VersionNumber) -> Option<Stage> {

@@ -3,7 +3,7 @@
 use herdbook_domain::tags::key;
 use herdbook_domain::{
     EnhancedFrom, Enhancement, EventKind, ExpectedChampion, Honesty, Origin, PromotionRequest,
-    Reason, Refusal, Stage, Timeframe, Timestamp, VersionKey, VersionNumber,
+    Reason, Refusal, RollbackRequest, Stage, Timeframe, Timestamp, VersionKey, VersionNumber,
 };
 use proptest::prelude::*;
 
@@ -24,6 +24,7 @@ enum Act {
         reason: Option<&'static str>,
         force: bool,
     },
+    Rollback,
     PromoteExpecting {
         version: usize,
         target: Stage,
@@ -37,6 +38,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => any::<bool>().prop_map(|contaminated| Act::Train { contaminated }),
         1 => (any::<usize>(), prop::sample::select(Enhancement::ALL))
             .prop_map(|(parent, enhancement)| Act::Enhance { parent, enhancement }),
+        1 => Just(Act::Rollback),
         6 => (any::<usize>(), stage(), prop::option::of(Just("because")), any::<bool>()).prop_map(
             |(version, target, reason, force)| Act::Promote { version, target, reason, force }
         ),
@@ -61,6 +63,13 @@ fn promotion(version: VersionNumber, target: Stage) -> PromotionRequest {
         reason: None,
         expected_champion: None,
         force: false,
+    }
+}
+
+fn rollback() -> RollbackRequest {
+    RollbackRequest {
+        name: model(),
+        reason: Reason::parse("it lost money").unwrap(),
     }
 }
 
@@ -121,6 +130,7 @@ fn perform(register: &mut Register, act: &Act, at: Timestamp) -> Result<(), Refu
             };
             register.promote(&request, at)
         }
+        Act::Rollback => register.rollback(&rollback(), at),
         Act::PromoteExpecting {
             version,
             target,
@@ -299,4 +309,49 @@ fn demotion_keeps_its_reason_until_the_next_promotion() {
     assert!(!tags.contains_key(key::DEMOTION_REASON));
     assert!(!tags.contains_key(key::PROMOTION_REASON));
     assert!(tags.contains_key("promotion_20250610_1517_2"));
+}
+
+#[test]
+fn rollback_brings_the_last_good_champion_back_twice_in_a_row() {
+    let mut register = champion_and_beta();
+    let at = Timestamp::from_millis(1_749_568_625_000);
+    let second = VersionNumber::new(2).unwrap();
+    let third = VersionNumber::new(3).unwrap();
+    register.register(
+        Origin {
+            timeframe: Timeframe::Hour1,
+            enhanced: None,
+        },
+        Honesty::Clean,
+        at,
+    );
+    for (version, stage) in [
+        (second, Stage::Champion),
+        (third, Stage::Beta),
+        (third, Stage::Champion),
+    ] {
+        register.promote(&promotion(version, stage), at).unwrap();
+    }
+    register.rollback(&rollback(), at).unwrap();
+    assert_eq!(register.champion(), Some(second));
+    let third_tags = &register.versions[&third].tags;
+    assert_eq!(
+        third_tags[key::DEMOTION_REASON],
+        "Rolled back: it lost money"
+    );
+    let second_tags = &register.versions[&second].tags;
+    assert_eq!(second_tags["promotion_20250610_1517_3"], "archived -> beta");
+    assert_eq!(second_tags["promotion_20250610_1517_4"], "beta -> champion");
+    assert_eq!(second_tags[key::PROMOTION_REASON], "it lost money");
+
+    register.rollback(&rollback(), at).unwrap();
+    assert_eq!(register.champion(), Some(VersionNumber::FIRST));
+    assert_invariants(&register);
+    let refusal = register.rollback(&rollback(), at).unwrap_err();
+    assert_eq!(
+        refusal.to_string(),
+        "`1H_trading_model` has no champion to go back to: version 2 was rolled back from, \
+         version 3 was rolled back from"
+    );
+    assert_invariants(&register);
 }

@@ -1,10 +1,10 @@
 //! The life of a model: trained, enhanced, promoted, displaced.
 
 use herdbook_domain::tags::key;
-use herdbook_domain::{EventKind, Refusal, RunStatus, Stage};
-use herdbook_store::{Effect, EventQuery, StoreError, UnfinishedEnd};
+use herdbook_domain::{EventKind, Reason, Refusal, RollbackRequest, RunStatus, Stage, champion_at};
+use herdbook_store::{Effect, EventQuery, FileState, StoreError, UnfinishedEnd};
 
-use crate::herd::{Herd, finish, model, number, promotion};
+use crate::herd::{Herd, MODEL_FILE, finish, model, number, promotion, version};
 
 #[test]
 fn finished_training_is_registered_in_development() {
@@ -169,4 +169,121 @@ fn racing_trainings_number_their_versions_without_gap_or_duplicate() {
         assert!(herd.tag(version, key::VERSION_TYPE).is_some());
     }
     herd.assert_invariants();
+}
+
+/// Versions 1 to 3, each champion once, 3 now; each with its model file.
+fn dynasty() -> Herd {
+    let herd = Herd::new();
+    for version in 1..=3 {
+        let run_id = herd.train(None, 1.0);
+        herd.store
+            .store_artifact(&run_id, "models/1H/model.zip", MODEL_FILE)
+            .unwrap();
+        herd.promote(version, Stage::Beta).unwrap();
+        herd.promote(version, Stage::Champion).unwrap();
+    }
+    herd
+}
+
+fn rollback() -> RollbackRequest {
+    RollbackRequest {
+        name: model(),
+        reason: Reason::parse("it lost money").unwrap(),
+    }
+}
+
+#[test]
+fn rollback_brings_the_last_good_champion_back() {
+    let herd = dynasty();
+    let dry = herd.store.rollback(&rollback(), Effect::DryRun).unwrap();
+    assert_eq!(dry.plan.requested().unwrap().key.version, number(2));
+    assert_eq!(
+        herd.store.champion(&model()).unwrap().unwrap().key.version,
+        number(3)
+    );
+    for expected in [2, 1] {
+        let promotion = herd.store.rollback(&rollback(), Effect::Commit).unwrap();
+        assert_eq!(
+            herd.store.champion(&model()).unwrap().unwrap().key.version,
+            number(expected)
+        );
+        assert!(
+            promotion
+                .events
+                .iter()
+                .all(|event| event.act_id == promotion.events[0].act_id)
+        );
+        herd.assert_invariants();
+    }
+    assert!(herd.store.rollback(&rollback(), Effect::Commit).is_err());
+}
+
+#[test]
+fn rollback_passes_over_an_altered_model_file() {
+    let herd = dynasty();
+    let second = herd.store.version(&version(2)).unwrap().run_id.unwrap();
+    herd.store
+        .store_artifact(&second, "models/1H/model.zip", b"something else")
+        .unwrap();
+    herd.store.rollback(&rollback(), Effect::Commit).unwrap();
+    assert_eq!(
+        herd.store.champion(&model()).unwrap().unwrap().key.version,
+        number(1)
+    );
+    herd.assert_invariants();
+}
+
+#[test]
+fn history_knows_the_champion_of_every_moment() {
+    let herd = dynasty();
+    herd.store.rollback(&rollback(), Effect::Commit).unwrap();
+    let events = herd.store.events(&EventQuery::default()).unwrap();
+    let end_of_time = herdbook_domain::Timestamp::from_millis(i64::MAX);
+    let mut reigns = Vec::new();
+    for end in 0..=events.len() {
+        let champion = champion_at(&events[..end], end_of_time);
+        reigns.extend(
+            champion
+                .and_then(|event| event.what.version)
+                .map(herdbook_domain::VersionNumber::get),
+        );
+    }
+    reigns.dedup();
+    assert_eq!(reigns, [1, 2, 3, 2]);
+}
+
+#[test]
+fn verification_names_the_first_break() {
+    let herd = dynasty();
+    let whole = herd.store.verify().unwrap();
+    assert_eq!(whole.files.len(), 3);
+    assert!(
+        whole
+            .files
+            .iter()
+            .all(|(_, state)| *state == FileState::Intact)
+    );
+    assert!(whole.chain.is_ok());
+
+    let first = herd.store.version(&version(1)).unwrap().run_id.unwrap();
+    let path = herd
+        .store
+        .artifact_path(&first, "models/1H/model.zip")
+        .unwrap();
+    std::fs::remove_file(path).unwrap();
+    let rewritten = "UPDATE herdbook_events SET reason = 'rewritten' WHERE id = 5";
+    herd.foreign().execute_batch(rewritten).unwrap();
+    let broken = herd.store.verify().unwrap();
+    assert!(matches!(broken.files[0].1, FileState::Missing { .. }));
+    assert_eq!(
+        broken.chain.unwrap_err().to_string(),
+        "event 5 was altered: its content does not have its hash"
+    );
+    herd.foreign()
+        .execute_batch("DELETE FROM herdbook_events WHERE id = 3")
+        .unwrap();
+    assert_eq!(
+        herd.store.verify().unwrap().chain.unwrap_err().to_string(),
+        "event 3 is missing: event 4 stands in its place"
+    );
 }

@@ -1,0 +1,58 @@
+//! `champion`: who is champion, or was at a moment, by the history.
+
+use herdbook_domain::champion_at;
+use herdbook_store::{EventQuery, Store};
+use serde_json::json;
+
+use crate::args::ChampionArgs;
+use crate::failure::{Code, Failure};
+use crate::format;
+use crate::output::Output;
+
+pub(crate) fn run(args: &ChampionArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
+    let name = args.family.name()?;
+    let query = EventQuery {
+        name: Some(name.clone()),
+        ..EventQuery::default()
+    };
+    let events = store.events(&query)?;
+    let last = events.last().map(|event| event.at);
+    // Without a moment it is the end of the history.
+    let found = args.at.or(last).and_then(|at| champion_at(&events, at));
+    let Some((event, version)) = found.and_then(|event| Some((event, event.what.version?))) else {
+        let when = args.at.map(|at| format!(" at {at}")).unwrap_or_default();
+        return Err(
+            Failure::new(Code::NotFound, format!("`{name}` had no champion{when}")).with_hint(
+                format!(
+                    "`herdbook history --timeframe {}` tells its story",
+                    args.family.timeframe
+                ),
+            ),
+        );
+    };
+    let value = || {
+        json!({
+            "name": name,
+            "version": version,
+            "run_id": event.what.run_id,
+            "model_path": event.what.run_id.as_ref().map(|run| run.model_path(args.family.timeframe)),
+            "since": event.at,
+            "actor": event.actor,
+            "reason": event.what.reason,
+            "event_id": event.id,
+        })
+    };
+    output.data(value, || {
+        let reason = event
+            .what
+            .reason
+            .as_ref()
+            .map(|why| format!(": {why}"))
+            .unwrap_or_default();
+        format!(
+            "{name} version {version}, champion since {} UTC by {}{reason}",
+            format::moment(event.at),
+            event.actor
+        )
+    })
+}

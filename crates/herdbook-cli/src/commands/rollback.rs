@@ -1,0 +1,45 @@
+//! `rollback`: the last good champion returns.
+
+use herdbook_domain::RollbackRequest;
+use herdbook_store::{Effect, Store};
+use serde_json::json;
+
+use crate::args::RollbackArgs;
+use crate::commands::promote::describe;
+use crate::failure::Failure;
+use crate::output::Output;
+
+pub(crate) fn run(args: &RollbackArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
+    let request = RollbackRequest {
+        name: args.family.name()?,
+        reason: args.reason.clone(),
+    };
+    let effect = if args.dry_run {
+        Effect::DryRun
+    } else {
+        Effect::Commit
+    };
+    let promotion = store.rollback(&request, effect)?;
+    let returned = promotion
+        .plan
+        .requested()
+        .expect("a rollback brings a version back");
+    let displaced = promotion.plan.displaced();
+    let event_id = promotion.events.last().map(|event| event.id);
+    let value = || {
+        json!({
+            "name": returned.key.name,
+            "version": returned.key.version,
+            "event_id": event_id.filter(|_| !args.dry_run),
+            "displaced": displaced.map(|change| json!({"version": change.key.version})),
+            "dry_run": args.dry_run,
+        })
+    };
+    output.data(value, || {
+        let mut lines: Vec<String> = promotion.plan.changes.iter().map(describe).collect();
+        if args.dry_run {
+            lines.push("dry run: nothing was changed".to_owned());
+        }
+        lines.join("\n")
+    })
+}

@@ -1,0 +1,122 @@
+//! `verify`: whether the records are what was written.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use herdbook_domain::{ChainBreak, Event, VersionKey, verify_chain};
+use herdbook_store::{FileState, Store, Verification};
+use serde_json::json;
+
+use crate::args::VerifyArgs;
+use crate::failure::{Code, Failure};
+use crate::format::count;
+use crate::output::Output;
+
+pub(crate) fn run(
+    args: &VerifyArgs,
+    store: impl FnOnce(&mut Output) -> Result<Store, Failure>,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    match &args.log {
+        Some(log) => verify_log(log, args.head.as_deref(), output),
+        None => verify_store(&store(output)?.verify()?, args.head.as_deref(), output),
+    }
+}
+
+fn verify_log(log: &Path, head: Option<&str>, output: &mut Output) -> Result<(), Failure> {
+    let text = std::fs::read_to_string(log)
+        .with_context(|| format!("cannot read `{}` (flag `--log`)", log.display()))?;
+    let events = (1..)
+        .zip(text.lines())
+        .map(|(line, json)| {
+            serde_json::from_str(json)
+                .with_context(|| format!("`{}` line {line} is no event", log.display()))
+        })
+        .collect::<Result<Vec<Event>, _>>()?;
+    let found = expect_head(verify_chain(&events), head).map_err(|chain| broken(&chain))?;
+    let value = || json!({"events": events.len(), "head": found});
+    output.data(value, || whole(events.len(), &found))
+}
+
+fn verify_store(
+    found: &Verification,
+    head: Option<&str>,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let chain = expect_head(found.chain.clone(), head).map_err(|chain| broken(&chain))?;
+    if let Some((key, state)) = found
+        .files
+        .iter()
+        .find(|(_, state)| problem(state).is_some())
+    {
+        return Err(broken_file(key, state));
+    }
+    let intact = found
+        .files
+        .iter()
+        .filter(|(_, state)| *state == FileState::Intact)
+        .count();
+    let unknown = found.files.len() - intact;
+    let value = || {
+        json!({
+            "events": found.n_events,
+            "head": chain,
+            "files_intact": intact,
+            "files_without_recorded_hash": unknown,
+        })
+    };
+    output.data(value, || {
+        let mut text = whole(found.n_events, &chain);
+        text += &format!(
+            "\n{} model files are what was registered",
+            count(intact as u64)
+        );
+        if unknown > 0 {
+            text += &format!(
+                "\n{} versions were registered outside herdbook: nobody recorded their files",
+                count(unknown as u64)
+            );
+        }
+        text
+    })
+}
+
+fn whole(n_events: usize, head: &str) -> String {
+    format!("{} events, unbroken\nhead {head}", count(n_events as u64))
+}
+
+/// A head that was noted elsewhere must be the head found.
+fn expect_head(
+    chain: Result<String, ChainBreak>,
+    expected: Option<&str>,
+) -> Result<String, ChainBreak> {
+    let found = chain?;
+    match expected {
+        Some(expected) if expected != found => Err(ChainBreak::Head {
+            expected: expected.to_owned(),
+            found,
+        }),
+        _ => Ok(found),
+    }
+}
+
+fn broken(chain: &ChainBreak) -> Failure {
+    Failure::new(Code::Conflict, format!("the history is broken: {chain}"))
+}
+
+fn problem(state: &FileState) -> Option<String> {
+    match state {
+        FileState::Intact | FileState::Unknown => None,
+        FileState::Missing { path } => Some(format!("is missing at `{}`", path.display())),
+        FileState::Altered { path, found } => Some(format!(
+            "at `{}` was altered: its SHA-256 is {found}",
+            path.display()
+        )),
+    }
+}
+
+fn broken_file(key: &VersionKey, state: &FileState) -> Failure {
+    let problem = problem(state).unwrap_or_default();
+    Failure::new(Code::Conflict, format!("the model file of {key} {problem}"))
+        .with_hint("restore it from a backup; the history has the hash that was registered")
+}

@@ -1,0 +1,128 @@
+//! Whether the records are what was written: the chain of events, and the registered model files.
+
+use std::path::PathBuf;
+
+use herdbook_domain::{ChainBreak, EventKind, RunId, VersionKey, hex_sha256, verify_chain};
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::Serialize;
+
+use crate::experiment::local_folder;
+use crate::{EventQuery, Store, StoreError, VersionQuery, run};
+
+/// The model file of a version, as it was registered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RegisteredFile {
+    /// The run among whose artifacts it lies.
+    pub run_id: RunId,
+    /// Its path there.
+    pub artifact: String,
+    /// Lower-case hex SHA-256 of its content.
+    pub sha256: String,
+}
+
+/// What a model file is now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum FileState {
+    /// What was registered.
+    Intact,
+    /// It is not there, or cannot be read.
+    Missing {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// Something else.
+    Altered {
+        /// Where it is.
+        path: PathBuf,
+        /// Its hash.
+        found: String,
+    },
+    /// Nobody recorded what it was: the version was registered outside herdbook.
+    Unknown,
+}
+
+/// What a check of the whole store found.
+#[derive(Debug, Clone)]
+pub struct Verification {
+    /// Number of events.
+    pub n_events: usize,
+    /// The hash of the last event, or the first break.
+    pub chain: Result<String, ChainBreak>,
+    /// Each registered version that was not deleted, with the state of its model file.
+    pub files: Vec<(VersionKey, FileState)>,
+}
+
+impl Store {
+    /// Recomputes the chain of events and the hash of every registered model file.
+    pub fn verify(&self) -> Result<Verification, StoreError> {
+        let events = self.events(&EventQuery::default())?;
+        let mut files = Vec::new();
+        for version in self.versions(&VersionQuery::default())?.into_iter().rev() {
+            let state = self.read(|conn| file_state(conn, &version.key))?;
+            files.push((version.key, state));
+        }
+        Ok(Verification {
+            n_events: events.len(),
+            chain: verify_chain(&events),
+            files,
+        })
+    }
+
+    /// The model file that was registered for a version, if that was recorded.
+    pub fn registered_file(&self, key: &VersionKey) -> Result<Option<RegisteredFile>, StoreError> {
+        self.read(|conn| registered_file(conn, key))
+    }
+}
+
+fn registered_file(
+    conn: &Connection,
+    key: &VersionKey,
+) -> Result<Option<RegisteredFile>, StoreError> {
+    let found: Option<(String, String)> = conn
+        .prepare_cached(
+            "SELECT run_id, details FROM herdbook_events
+             WHERE name = ?1 AND version = ?2 AND kind = ?3 ORDER BY id DESC LIMIT 1",
+        )?
+        .query_row(
+            params![
+                key.name.as_str(),
+                key.version.get(),
+                EventKind::Registered.as_str()
+            ],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()?;
+    Ok(found.and_then(|(run_id, details)| {
+        let details: serde_json::Value = serde_json::from_str(&details).ok()?;
+        let text = |field: &str| Some(details.get(field)?.as_str()?.to_owned());
+        Some(RegisteredFile {
+            run_id: RunId::parse(&run_id).ok()?,
+            artifact: text("model_file")?,
+            sha256: text("model_sha256")?,
+        })
+    }))
+}
+
+/// Reads a version's model file and compares it with what was registered.
+pub(crate) fn file_state(conn: &Connection, key: &VersionKey) -> Result<FileState, StoreError> {
+    let Some(file) = registered_file(conn, key)? else {
+        return Ok(FileState::Unknown);
+    };
+    let folder = match run::artifact_uri(conn, &file.run_id) {
+        Ok(uri) => local_folder(&uri).unwrap_or_else(|| PathBuf::from(uri)),
+        // The run was deleted for good, and its files with it.
+        Err(StoreError::NoSuchRun { .. }) => PathBuf::from(file.run_id.as_str()),
+        Err(error) => return Err(error),
+    };
+    let path = folder.join(&file.artifact);
+    let Ok(bytes) = std::fs::read(&path) else {
+        return Ok(FileState::Missing { path });
+    };
+    let found = hex_sha256(&bytes);
+    if found == file.sha256 {
+        Ok(FileState::Intact)
+    } else {
+        Ok(FileState::Altered { path, found })
+    }
+}
