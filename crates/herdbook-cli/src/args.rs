@@ -13,12 +13,7 @@ use crate::reference::Reference;
 /// The register of stock-trading models: trains, enhances, promotes and finds them, and knows where each came
 /// from. Records are kept the way MLflow keeps them.
 #[derive(Debug, Parser)]
-#[command(
-    name = "herdbook",
-    version,
-    max_term_width = 100,
-    arg_required_else_help = true
-)]
+#[command(name = "herdbook", version, max_term_width = 100, arg_required_else_help = true)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -119,12 +114,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "PARENT")]
     pub(crate) enhance: Option<ParentSelector>,
     /// Type of model that `--enhance latest` and `best` look for
-    #[arg(
-        long,
-        value_name = "TYPE",
-        default_value = "base",
-        requires = "enhance"
-    )]
+    #[arg(long, value_name = "TYPE", default_value = "base", requires = "enhance")]
     pub(crate) enhance_model_type: ModelType,
     /// Metric of `--enhance best`
     #[arg(
@@ -135,12 +125,7 @@ pub(crate) struct TrainArgs {
     )]
     pub(crate) enhance_metric: MetricName,
     /// Way of enhancing: continued, replay, curriculum or adaptive
-    #[arg(
-        long,
-        value_name = "TYPE",
-        default_value = "continued",
-        requires = "enhance"
-    )]
+    #[arg(long, value_name = "TYPE", default_value = "continued", requires = "enhance")]
     pub(crate) enhance_type: Enhancement,
     /// The run's experiment is named `{NAME}_{timeframe}`
     #[arg(long, value_name = "NAME", default_value = "stock_trading_rl")]
@@ -244,11 +229,7 @@ pub(crate) struct FindArgs {
     #[arg(long, value_name = "TYPE", default_value = "latest")]
     pub(crate) version_type: VersionType,
     /// With `best`: the metric
-    #[arg(
-        long,
-        value_name = "METRIC",
-        default_value = "evaluation/best_mean_reward"
-    )]
+    #[arg(long, value_name = "METRIC", default_value = "evaluation/best_mean_reward")]
     pub(crate) metric: MetricName,
     /// The fewest training steps behind the model
     #[arg(long, value_name = "N", default_value_t = 0)]

@@ -60,12 +60,7 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            hint: None,
-            is_closed_pipe: false,
-        }
+        Self { code, message: message.into(), hint: None, is_closed_pipe: false }
     }
 
     pub(crate) fn usage(message: &str) -> Self {
@@ -218,9 +213,9 @@ fn training_code(error: &TrainingError) -> Code {
 
 fn training_hint(error: &TrainingError) -> Option<String> {
     match error {
-        TrainingError::NoParent { timeframe, .. } => Some(format!(
-            "`herdbook train --timeframe {timeframe}` trains a base model"
-        )),
+        TrainingError::NoParent { timeframe, .. } => {
+            Some(format!("`herdbook train --timeframe {timeframe}` trains a base model"))
+        }
         TrainingError::NoChampion { .. } => {
             Some("`herdbook promote … --target-stage champion` makes one".into())
         }

@@ -22,46 +22,28 @@ pub(crate) fn count(n: u64) -> String {
 
 /// A fraction with sign, in percent: `+1.20 %`.
 pub(crate) fn signed_percent(value: Option<f64>) -> String {
-    value.map_or_else(
-        || UNDEFINED.to_owned(),
-        |value| format!("{:+.2} %", 100.0 * value),
-    )
+    value.map_or_else(|| UNDEFINED.to_owned(), |value| format!("{:+.2} %", 100.0 * value))
 }
 
 /// A fraction in percent: `12.30 %`.
 pub(crate) fn percent(value: Option<f64>) -> String {
-    value.map_or_else(
-        || UNDEFINED.to_owned(),
-        |value| format!("{:.2} %", 100.0 * value),
-    )
+    value.map_or_else(|| UNDEFINED.to_owned(), |value| format!("{:.2} %", 100.0 * value))
 }
 
 /// A plain number with so many decimals.
 pub(crate) fn number(value: Option<f64>, decimals: usize) -> String {
-    value.map_or_else(
-        || UNDEFINED.to_owned(),
-        |value| format!("{value:.decimals$}"),
-    )
+    value.map_or_else(|| UNDEFINED.to_owned(), |value| format!("{value:.decimals$}"))
 }
 
 /// A metric by what its name says of its unit.
 pub(crate) fn metric(name: &str, value: f64) -> String {
     let last = name.rsplit('/').next().unwrap_or(name);
-    let is_signed_fraction = [
-        "total_return",
-        "mean_return",
-        "annualised_return",
-        "buy_and_hold_total_return",
-    ]
-    .contains(&last);
-    let is_fraction = [
-        "max_drawdown",
-        "win_rate",
-        "exposure_time",
-        "volatility",
-        "buy_and_hold_max_drawdown",
-    ]
-    .contains(&last);
+    let is_signed_fraction =
+        ["total_return", "mean_return", "annualised_return", "buy_and_hold_total_return"]
+            .contains(&last);
+    let is_fraction =
+        ["max_drawdown", "win_rate", "exposure_time", "volatility", "buy_and_hold_max_drawdown"]
+            .contains(&last);
     let is_count = last.ends_with("timesteps") || ["total_trades", "n_returns"].contains(&last);
     if name.starts_with("improvement_") {
         format!("{value:+.2}%")
@@ -78,9 +60,7 @@ pub(crate) fn metric(name: &str, value: f64) -> String {
 
 /// A metric of a version, or a dash.
 pub(crate) fn metric_of(metrics: &BTreeMap<String, f64>, name: &str) -> String {
-    metrics
-        .get(name)
-        .map_or_else(|| UNDEFINED.to_owned(), |value| metric(name, *value))
+    metrics.get(name).map_or_else(|| UNDEFINED.to_owned(), |value| metric(name, *value))
 }
 
 /// `2026-11-23 18:33`, UTC.
@@ -116,10 +96,7 @@ mod tests {
         assert_eq!(metric("portfolio/total_return", 0.0123), "+1.23 %");
         assert_eq!(metric("portfolio/max_drawdown", 0.0123), "1.23 %");
         assert_eq!(metric("portfolio/total_trades", 12.0), "12");
-        assert_eq!(
-            metric("improvement_portfolio/sharpe_ratio", 15.717),
-            "+15.72%"
-        );
+        assert_eq!(metric("improvement_portfolio/sharpe_ratio", 15.717), "+15.72%");
         assert_eq!(percent(None), "–");
     }
 

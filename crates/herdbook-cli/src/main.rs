@@ -23,11 +23,7 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => return usage(&error),
     };
-    let mode = if args.global.json {
-        Mode::Json
-    } else {
-        Mode::Text
-    };
+    let mode = if args.global.json { Mode::Json } else { Mode::Text };
     let mut output = Output::new(mode, args.global.quiet);
     match commands::run(args, &mut output) {
         Ok(()) => ExitCode::SUCCESS,
@@ -48,11 +44,7 @@ fn usage(error: &clap::Error) -> ExitCode {
     }
     // A closed pipe is all that can go wrong here.
     let _ = error.print();
-    if error.use_stderr() {
-        ExitCode::from(2)
-    } else {
-        ExitCode::SUCCESS
-    }
+    if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS }
 }
 
 fn report(failure: &Failure, output: &mut Output) -> ExitCode {

@@ -13,11 +13,8 @@ pub(crate) struct Bar {
 
 impl Bar {
     pub(crate) fn new(timesteps: u64, is_quiet: bool) -> Self {
-        let target = if is_quiet {
-            ProgressDrawTarget::hidden()
-        } else {
-            ProgressDrawTarget::stderr()
-        };
+        let target =
+            if is_quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let style = ProgressStyle::with_template(TEMPLATE).expect("the template is well formed");
         let bar = ProgressBar::with_draw_target(Some(timesteps), target).with_style(style);
         Self { bar, is_quiet }
@@ -43,9 +40,7 @@ impl Observer for Bar {
 
     fn progress(&mut self, progress: &Progress) {
         let reward = |name, value: Option<f64>| {
-            value
-                .map(|value| format!(" · {name} {value:+.2}"))
-                .unwrap_or_default()
+            value.map(|value| format!(" · {name} {value:+.2}")).unwrap_or_default()
         };
         self.bar.set_position(progress.trained.min(progress.target));
         self.bar.set_message(format!(

@@ -65,20 +65,12 @@ impl Reference {
             Self::Run(run_id) => {
                 store.run(run_id)?;
                 store.version_of_run(run_id)?.ok_or_else(|| {
-                    Failure::new(
-                        Code::NotFound,
-                        format!("run `{run_id}` has no registered model"),
-                    )
-                    .with_hint(format!(
-                        "`herdbook history --run {run_id}` shows what happened"
-                    ))
+                    Failure::new(Code::NotFound, format!("run `{run_id}` has no registered model"))
+                        .with_hint(format!("`herdbook history --run {run_id}` shows what happened"))
                 })
             }
             Self::Version(version) => {
-                let key = VersionKey {
-                    name: family.name()?,
-                    version: *version,
-                };
+                let key = VersionKey { name: family.name()?, version: *version };
                 Ok(store.version(&key)?)
             }
             Self::Champion => {
@@ -89,10 +81,7 @@ impl Reference {
             }
             Self::Latest => {
                 let name = family.name()?;
-                let query = VersionQuery {
-                    name: Some(name.clone()),
-                    ..VersionQuery::default()
-                };
+                let query = VersionQuery { name: Some(name.clone()), ..VersionQuery::default() };
                 store.versions(&query)?.into_iter().next().ok_or_else(|| {
                     Failure::new(Code::NotFound, format!("`{name}` has no version"))
                         .with_hint("`herdbook list` shows every version")

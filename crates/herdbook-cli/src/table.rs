@@ -43,8 +43,6 @@ impl Columns {
 
 impl std::fmt::Display for Columns {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.table
-            .lines()
-            .try_for_each(|line| writeln!(f, "{}", line.trim_end()))
+        self.table.lines().try_for_each(|line| writeln!(f, "{}", line.trim_end()))
     }
 }

@@ -62,21 +62,12 @@ pub(crate) struct Standing {
 impl VersionFacts {
     pub(crate) fn standing(&self) -> Result<Standing, Refusal> {
         let tag = self.stage_tag.as_deref();
-        match (
-            tag.and_then(|tag| tag.parse::<Stage>().ok()),
-            self.history_end,
-        ) {
-            (Some(stage), Some(history)) if stage == history => Ok(Standing {
-                stage,
-                adopted: false,
-            }),
-            (Some(stage), None) => Ok(Standing {
-                stage,
-                adopted: true,
-            }),
-            (None, None) => Err(Refusal::NotManaged {
-                key: self.key.clone(),
-            }),
+        match (tag.and_then(|tag| tag.parse::<Stage>().ok()), self.history_end) {
+            (Some(stage), Some(history)) if stage == history => {
+                Ok(Standing { stage, adopted: false })
+            }
+            (Some(stage), None) => Ok(Standing { stage, adopted: true }),
+            (None, None) => Err(Refusal::NotManaged { key: self.key.clone() }),
             (_, Some(history)) => Err(Refusal::StageDisagrees {
                 key: self.key.clone(),
                 tag: tag.unwrap_or("").to_owned(),
@@ -89,10 +80,7 @@ impl VersionFacts {
 impl Standing {
     /// The version after a change that has been planned: its history has begun.
     pub(crate) const fn after(transition: Transition) -> Self {
-        Self {
-            stage: transition.to(),
-            adopted: false,
-        }
+        Self { stage: transition.to(), adopted: false }
     }
 }
 

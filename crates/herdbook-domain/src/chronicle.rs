@@ -40,10 +40,7 @@ pub fn verify_chain(events: &[Event]) -> Result<String, ChainBreak> {
     let mut head = GENESIS_HASH.to_owned();
     for (expected, event) in (1..).zip(events) {
         if event.id != expected {
-            return Err(ChainBreak::Gap {
-                expected,
-                found: event.id,
-            });
+            return Err(ChainBreak::Gap { expected, found: event.id });
         }
         if event.previous_hash != head {
             return Err(ChainBreak::Link { id: event.id });
@@ -61,10 +58,7 @@ pub fn verify_chain(events: &[Event]) -> Result<String, ChainBreak> {
 pub fn champion_at(events: &[Event], at: Timestamp) -> Option<&Event> {
     let mut champion: Option<&Event> = None;
     for event in events.iter().take_while(|event| event.at <= at) {
-        if !matches!(
-            event.what.kind,
-            EventKind::StageChanged | EventKind::Adopted
-        ) {
+        if !matches!(event.what.kind, EventKind::StageChanged | EventKind::Adopted) {
             continue;
         }
         if event.what.to.as_deref() == Some(Stage::Champion.as_str()) {

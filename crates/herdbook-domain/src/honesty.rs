@@ -34,10 +34,7 @@ impl Window {
     }
 
     fn extended(self, millis: i64) -> Self {
-        Self {
-            start: self.start,
-            end: Timestamp::from_millis(self.end.millis() + millis),
-        }
+        Self { start: self.start, end: Timestamp::from_millis(self.end.millis() + millis) }
     }
 }
 
@@ -68,33 +65,17 @@ impl Windows {
             self.test.end,
         ];
         let mut params = vec![(window_params::SYMBOL, self.symbol.to_string())];
-        params.extend(
-            window_params::EDGES
-                .into_iter()
-                .zip(edges.map(|edge| edge.to_string())),
-        );
+        params.extend(window_params::EDGES.into_iter().zip(edges.map(|edge| edge.to_string())));
         params
     }
 
     /// The windows that a run of a timeframe recorded, if it recorded them all.
     pub fn from_params(timeframe: Timeframe, params: &BTreeMap<String, String>) -> Option<Self> {
         let symbol = Symbol::parse(params.get(window_params::SYMBOL)?).ok()?;
-        let mut edges = window_params::EDGES
-            .iter()
-            .map(|key| Timestamp::parse(params.get(*key)?).ok());
-        let mut window = || {
-            Some(Window {
-                start: edges.next()??,
-                end: edges.next()??,
-            })
-        };
-        Some(Self {
-            symbol,
-            timeframe,
-            train: window()?,
-            validation: window()?,
-            test: window()?,
-        })
+        let mut edges =
+            window_params::EDGES.iter().map(|key| Timestamp::parse(params.get(*key)?).ok());
+        let mut window = || Some(Window { start: edges.next()??, end: edges.next()?? });
+        Some(Self { symbol, timeframe, train: window()?, validation: window()?, test: window()? })
     }
 
     /// What was seen: the training and validation windows, each with one bar more.
@@ -141,10 +122,7 @@ mod tests {
 
     fn window(start: i64, end: i64) -> Window {
         let at = |bar: i64| Timestamp::from_millis(bar * Timeframe::Hour1.millis());
-        Window {
-            start: at(start),
-            end: at(end),
-        }
+        Window { start: at(start), end: at(end) }
     }
 
     /// Windows in bars: train, one purged bar, validation, one purged bar, test.
@@ -161,15 +139,9 @@ mod tests {
     #[test]
     fn windows_read_back_from_their_params() {
         let windows = split("EURUSD", 0, 64, 80, 100);
-        let mut params: BTreeMap<String, String> = windows
-            .to_params()
-            .into_iter()
-            .map(|(key, value)| (key.to_owned(), value))
-            .collect();
-        assert_eq!(
-            Windows::from_params(Timeframe::Hour1, &params),
-            Some(windows)
-        );
+        let mut params: BTreeMap<String, String> =
+            windows.to_params().into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        assert_eq!(Windows::from_params(Timeframe::Hour1, &params), Some(windows));
         params.remove("data.test_end");
         assert_eq!(Windows::from_params(Timeframe::Hour1, &params), None);
     }
@@ -205,10 +177,7 @@ mod tests {
     #[test]
     fn grandparent_without_records_leaves_the_state_unknown() {
         let parent = split("EURUSD", 0, 64, 80, 100);
-        assert_eq!(
-            judge(&parent.clone(), &[Some(parent), None]),
-            Honesty::Unknown
-        );
+        assert_eq!(judge(&parent.clone(), &[Some(parent), None]), Honesty::Unknown);
     }
 
     #[test]

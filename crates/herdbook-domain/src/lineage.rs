@@ -51,10 +51,7 @@ fn grow<'a, T: Pedigree + Clone>(
     children: &BTreeMap<&'a RunId, Vec<&'a T>>,
     placed: &mut BTreeSet<&'a RunId>,
 ) -> LineageTree<T> {
-    let mut tree = LineageTree {
-        member: member.clone(),
-        children: Vec::new(),
-    };
+    let mut tree = LineageTree { member: member.clone(), children: Vec::new() };
     for child in children.get(member.run_id()).into_iter().flatten() {
         if placed.insert(child.run_id()) {
             tree.children.push(grow(child, children, placed));
@@ -95,12 +92,7 @@ mod tests {
 
     #[test]
     fn children_hang_below_their_parent() {
-        let members = [
-            member(3, Some(2)),
-            member(2, Some(1)),
-            member(1, None),
-            member(4, Some(1)),
-        ];
+        let members = [member(3, Some(2)), member(2, Some(1)), member(1, None), member(4, Some(1))];
         assert_eq!(shape(&lineage_trees(&members)), "1(2(3())4())");
     }
 

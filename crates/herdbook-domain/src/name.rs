@@ -77,12 +77,7 @@ fn check(
         return Err(InvalidName::TooLong { what, length, max });
     }
     match text.chars().find(|c| forbidden(*c)) {
-        Some(found) => Err(InvalidName::Character {
-            what,
-            text: text.to_owned(),
-            found,
-            rule,
-        }),
+        Some(found) => Err(InvalidName::Character { what, text: text.to_owned(), found, rule }),
         None => Ok(text.to_owned()),
     }
 }
@@ -179,9 +174,7 @@ impl ModelName {
 impl ExperimentName {
     /// The experiment of a timeframe: `{experiment}_{timeframe}`.
     pub fn of_timeframe(experiment: &str, timeframe: Timeframe) -> Result<Self, InvalidName> {
-        check("experiment name", experiment, MAX_NAME_LENGTH, "", |_| {
-            false
-        })?;
+        check("experiment name", experiment, MAX_NAME_LENGTH, "", |_| false)?;
         Self::parse(&format!("{experiment}_{timeframe}"))
     }
 }
@@ -203,15 +196,11 @@ impl RunId {
     /// Checks a run id.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
         let is_id = text.len() == 32
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+            && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
         if is_id {
             Ok(Self(text.to_owned()))
         } else {
-            Err(InvalidName::RunId {
-                text: text.to_owned(),
-            })
+            Err(InvalidName::RunId { text: text.to_owned() })
         }
     }
 
@@ -246,9 +235,7 @@ impl TryFrom<i64> for VersionNumber {
     type Error = InvalidName;
 
     fn try_from(number: i64) -> Result<Self, Self::Error> {
-        Self::new(number).ok_or_else(|| InvalidName::Version {
-            text: number.to_string(),
-        })
+        Self::new(number).ok_or_else(|| InvalidName::Version { text: number.to_string() })
     }
 }
 
@@ -287,9 +274,7 @@ impl std::str::FromStr for VersionNumber {
         text.parse()
             .ok()
             .and_then(Self::new)
-            .ok_or_else(|| InvalidName::Version {
-                text: text.to_owned(),
-            })
+            .ok_or_else(|| InvalidName::Version { text: text.to_owned() })
     }
 }
 
@@ -319,10 +304,7 @@ mod tests {
             "the model name `a/b` holds the character '/': \
              control characters, `/` and `:` are not allowed, as in MLflow"
         );
-        assert_eq!(
-            ModelName::parse(" ").unwrap_err().to_string(),
-            "the model name is empty"
-        );
+        assert_eq!(ModelName::parse(" ").unwrap_err().to_string(), "the model name is empty");
         assert!(ModelName::of_timeframe(Timeframe::Hour1, "").is_err());
     }
 
@@ -347,11 +329,8 @@ mod tests {
     #[test]
     fn run_id_has_32_lowercase_hex_digits() {
         assert!(RunId::parse("0123456789abcdef0123456789abcdef").is_ok());
-        for text in [
-            "0123456789ABCDEF0123456789abcdef",
-            "12",
-            "../../../../etc/passwd/aaaaaaaaaa",
-        ] {
+        for text in ["0123456789ABCDEF0123456789abcdef", "12", "../../../../etc/passwd/aaaaaaaaaa"]
+        {
             assert!(RunId::parse(text).is_err(), "{text}");
         }
     }

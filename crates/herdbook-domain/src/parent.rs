@@ -28,9 +28,7 @@ impl std::str::FromStr for ParentSelector {
             _ => RunId::parse(text)
                 .map(Self::Run)
                 .or_else(|_| text.parse().map(Self::Version))
-                .map_err(|_: InvalidName| InvalidParentSelector {
-                    text: text.to_owned(),
-                }),
+                .map_err(|_: InvalidName| InvalidParentSelector { text: text.to_owned() }),
         }
     }
 }
@@ -83,11 +81,7 @@ pub fn attempts_for_latest(model_type: ModelType) -> Vec<Attempt> {
 
 /// The searches for the best model of a type, first to last.
 pub fn attempts_for_best(model_type: ModelType) -> Vec<Attempt> {
-    let mut attempts = vec![Attempt {
-        model_type,
-        version_type: None,
-        departure: Departure::None,
-    }];
+    let mut attempts = vec![Attempt { model_type, version_type: None, departure: Departure::None }];
     attempts.extend(base_model_fallback(model_type));
     attempts
 }
@@ -129,14 +123,8 @@ mod tests {
     #[test]
     fn parent_is_named_by_word_run_or_version() {
         assert_eq!("best".parse(), Ok(ParentSelector::Best));
-        assert_eq!(
-            "3".parse(),
-            Ok(ParentSelector::Version(VersionNumber::new(3).unwrap()))
-        );
-        assert!(matches!(
-            "0123456789abcdef0123456789abcdef".parse(),
-            Ok(ParentSelector::Run(_))
-        ));
+        assert_eq!("3".parse(), Ok(ParentSelector::Version(VersionNumber::new(3).unwrap())));
+        assert!(matches!("0123456789abcdef0123456789abcdef".parse(), Ok(ParentSelector::Run(_))));
         assert!("newest".parse::<ParentSelector>().is_err());
     }
 }

@@ -130,14 +130,11 @@ pub fn plan_promotion(
     let standing = facts.version.standing()?;
     check_expectation(request, facts)?;
     let transition =
-        standing
-            .stage
-            .change_to(request.target)
-            .ok_or_else(|| Refusal::ForbiddenTransition {
-                key: request.key.clone(),
-                from: standing.stage,
-                to: request.target,
-            })?;
+        standing.stage.change_to(request.target).ok_or_else(|| Refusal::ForbiddenTransition {
+            key: request.key.clone(),
+            from: standing.stage,
+            to: request.target,
+        })?;
     check_honesty(request, facts)?;
 
     let mut changes = Vec::new();
@@ -181,11 +178,7 @@ fn check_expectation(request: &PromotionRequest, facts: &PromotionFacts) -> Resu
     if found == wanted {
         return Ok(());
     }
-    Err(Refusal::ChampionChanged {
-        name: request.key.name.clone(),
-        expected,
-        found,
-    })
+    Err(Refusal::ChampionChanged { name: request.key.name.clone(), expected, found })
 }
 
 fn check_honesty(request: &PromotionRequest, facts: &PromotionFacts) -> Result<(), Refusal> {
@@ -195,10 +188,7 @@ fn check_honesty(request: &PromotionRequest, facts: &PromotionFacts) -> Result<(
     }
     let key = request.key.clone();
     match (request.force, &request.reason) {
-        (false, _) => Err(Refusal::Contaminated {
-            key,
-            to: request.target,
-        }),
+        (false, _) => Err(Refusal::Contaminated { key, to: request.target }),
         (true, None) => Err(Refusal::ForceWithoutReason { key }),
         (true, Some(_)) => Ok(()),
     }

@@ -73,28 +73,19 @@ pub enum Refusal {
 }
 
 fn list(stages: &[Stage]) -> String {
-    stages
-        .iter()
-        .map(|stage| format!("`{stage}`"))
-        .collect::<Vec<_>>()
-        .join(" or ")
+    stages.iter().map(|stage| format!("`{stage}`")).collect::<Vec<_>>().join(" or ")
 }
 
 fn champion(version: Option<VersionNumber>) -> String {
-    version.map_or_else(
-        || "nobody".to_owned(),
-        |version| format!("version {version}"),
-    )
+    version.map_or_else(|| "nobody".to_owned(), |version| format!("version {version}"))
 }
 
 fn passed_over(passed: &[PassedOver]) -> String {
     if passed.is_empty() {
         return ": no other version was ever champion".to_owned();
     }
-    let each: Vec<String> = passed
-        .iter()
-        .map(|passed| format!("version {} {}", passed.version, passed.why))
-        .collect();
+    let each: Vec<String> =
+        passed.iter().map(|passed| format!("version {} {}", passed.version, passed.why)).collect();
     format!(": {}", each.join(", "))
 }
 

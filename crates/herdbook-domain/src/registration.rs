@@ -29,9 +29,7 @@ pub struct EnhancedFrom {
 impl Origin {
     /// The model's type.
     pub fn model_type(&self) -> ModelType {
-        self.enhanced.as_ref().map_or(ModelType::Base, |enhanced| {
-            enhanced.enhancement.model_type()
-        })
+        self.enhanced.as_ref().map_or(ModelType::Base, |enhanced| enhanced.enhancement.model_type())
     }
 
     /// The tags a run carries from its start.
@@ -41,10 +39,7 @@ impl Origin {
             (key::MODEL_TYPE.to_owned(), self.model_type().to_string()),
         ]);
         if let Some(enhanced) = &self.enhanced {
-            tags.insert(
-                key::ENHANCEMENT_TYPE.to_owned(),
-                enhanced.enhancement.to_string(),
-            );
+            tags.insert(key::ENHANCEMENT_TYPE.to_owned(), enhanced.enhancement.to_string());
             tags.extend(parent_tags(&enhanced.parent, self.timeframe));
         }
         tags
@@ -102,9 +97,7 @@ pub fn plan_registration(
 ) -> RegistrationPlan {
     let key = VersionKey {
         name: request.name.clone(),
-        version: facts
-            .last_version
-            .map_or(VersionNumber::FIRST, VersionNumber::next),
+        version: facts.last_version.map_or(VersionNumber::FIRST, VersionNumber::next),
     };
     let superseded: Vec<VersionKey> = facts
         .parent_versions
@@ -117,11 +110,7 @@ pub fn plan_registration(
         parent_tags.set(key::VERSION_TYPE, VersionType::Old.as_str());
     }
     let mut events = vec![registered_event(request, &key)];
-    events.extend(
-        superseded
-            .iter()
-            .map(|parent| superseded_event(request, &key, parent)),
-    );
+    events.extend(superseded.iter().map(|parent| superseded_event(request, &key, parent)));
     RegistrationPlan {
         run_tags: finish_tags(request),
         version_tags: version_tags(request, at),
@@ -134,14 +123,8 @@ pub fn plan_registration(
 
 fn finish_tags(request: &Registration) -> Tags {
     Tags::from([
-        (
-            key::VERSION_TYPE.to_owned(),
-            VersionType::Latest.to_string(),
-        ),
-        (
-            key::PROMOTION_STAGE.to_owned(),
-            Stage::Development.to_string(),
-        ),
+        (key::VERSION_TYPE.to_owned(), VersionType::Latest.to_string()),
+        (key::PROMOTION_STAGE.to_owned(), Stage::Development.to_string()),
         (key::HONESTY.to_owned(), request.honesty.to_string()),
     ])
 }
@@ -153,10 +136,7 @@ fn version_tags(request: &Registration, at: Timestamp) -> Tags {
     if let Some(enhanced) = &request.origin.enhanced {
         total += enhanced.previous_timesteps;
         tags.insert(key::ENHANCEMENT_TIMESTAMP.to_owned(), at.tag());
-        tags.insert(
-            key::PREVIOUS_TIMESTEPS.to_owned(),
-            enhanced.previous_timesteps.to_string(),
-        );
+        tags.insert(key::PREVIOUS_TIMESTEPS.to_owned(), enhanced.previous_timesteps.to_string());
     }
     tags.insert(key::TOTAL_TIMESTEPS.to_owned(), total.to_string());
     tags
@@ -177,11 +157,7 @@ fn registered_event(request: &Registration, key: &VersionKey) -> EventDraft {
         version: Some(key.version),
         run_id: Some(request.run_id.clone()),
         to: Some(Stage::Development.to_string()),
-        parent: request
-            .origin
-            .enhanced
-            .as_ref()
-            .map(|enhanced| enhanced.parent.clone()),
+        parent: request.origin.enhanced.as_ref().map(|enhanced| enhanced.parent.clone()),
         ..EventDraft::new(EventKind::Registered, &details)
     }
 }
@@ -196,11 +172,7 @@ fn superseded_event(request: &Registration, child: &VersionKey, parent: &Version
     EventDraft {
         name: Some(parent.name.clone()),
         version: Some(parent.version),
-        run_id: request
-            .origin
-            .enhanced
-            .as_ref()
-            .map(|enhanced| enhanced.parent.clone()),
+        run_id: request.origin.enhanced.as_ref().map(|enhanced| enhanced.parent.clone()),
         from: Some(VersionType::Latest.to_string()),
         to: Some(VersionType::Old.to_string()),
         ..EventDraft::new(EventKind::Superseded, &details)

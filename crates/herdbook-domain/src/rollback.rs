@@ -61,16 +61,10 @@ fn no_former_champion(request: &RollbackRequest, facts: &RollbackFacts) -> Refus
         .former
         .iter()
         .filter_map(|former| {
-            Some(PassedOver {
-                version: former.facts.key.version,
-                why: former.obstacle?,
-            })
+            Some(PassedOver { version: former.facts.key.version, why: former.obstacle? })
         })
         .collect();
-    Refusal::NoFormerChampion {
-        name: request.name.clone(),
-        passed,
-    }
+    Refusal::NoFormerChampion { name: request.name.clone(), passed }
 }
 
 fn roll_back_from(
@@ -100,20 +94,10 @@ fn return_to_champion(
     let mut facts = former.clone();
     let mut changes = Vec::new();
     while standing.stage != Stage::Champion {
-        let next = if standing.stage == Stage::Beta {
-            Stage::Champion
-        } else {
-            Stage::Beta
-        };
-        let transition =
-            standing
-                .stage
-                .change_to(next)
-                .ok_or_else(|| Refusal::ForbiddenTransition {
-                    key: facts.key.clone(),
-                    from: standing.stage,
-                    to: next,
-                })?;
+        let next = if standing.stage == Stage::Beta { Stage::Champion } else { Stage::Beta };
+        let transition = standing.stage.change_to(next).ok_or_else(|| {
+            Refusal::ForbiddenTransition { key: facts.key.clone(), from: standing.stage, to: next }
+        })?;
         let reason = Some(request.reason.to_string());
         let change = Change {
             facts: &facts,
@@ -127,9 +111,7 @@ fn return_to_champion(
         .at(at);
         standing = Standing::after(transition);
         let written = change.version_tags.set.keys();
-        facts
-            .promotion_keys
-            .extend(written.filter(|key| key.starts_with("promotion_")).cloned());
+        facts.promotion_keys.extend(written.filter(|key| key.starts_with("promotion_")).cloned());
         changes.push(change);
     }
     Ok(changes)

@@ -30,9 +30,7 @@ impl Stage {
 
     /// The permitted change from this stage to `to`, if there is one.
     pub fn change_to(self, to: Self) -> Option<Transition> {
-        self.targets()
-            .contains(&to)
-            .then_some(Transition { from: self, to })
+        self.targets().contains(&to).then_some(Transition { from: self, to })
     }
 
     /// MLflow's own, deprecated, stage of a version in this one (`model_versions.current_stage`).
@@ -54,10 +52,7 @@ pub struct Transition {
 
 impl Transition {
     /// A champion makes room for another one.
-    pub(crate) const DISPLACEMENT: Self = Self {
-        from: Stage::Champion,
-        to: Stage::Archived,
-    };
+    pub(crate) const DISPLACEMENT: Self = Self { from: Stage::Champion, to: Stage::Archived };
 
     /// The stage left.
     pub const fn from(self) -> Stage {
@@ -104,9 +99,6 @@ mod tests {
 
     #[test]
     fn displacement_is_a_permitted_change() {
-        assert_eq!(
-            Stage::Champion.change_to(Stage::Archived),
-            Some(Transition::DISPLACEMENT)
-        );
+        assert_eq!(Stage::Champion.change_to(Stage::Archived), Some(Transition::DISPLACEMENT));
     }
 }

@@ -100,10 +100,7 @@ pub(crate) fn stage_tags(
 ) -> TagChanges {
     let mut tags = TagChanges::default();
     tags.set(key::PROMOTION_STAGE, transition.to().as_str());
-    tags.set(
-        &promotion_key(at, taken.iter().map(String::as_str)),
-        transition.to_string(),
-    );
+    tags.set(&promotion_key(at, taken.iter().map(String::as_str)), transition.to_string());
     tags.set(key::LAST_PROMOTED_AT, at.tag());
     match promotion_reason {
         PromotionReason::Kept => {}
@@ -134,10 +131,7 @@ pub(crate) fn run_stage_tags(stage: Stage) -> TagChanges {
 /// The tags by which a run names its parent.
 pub(crate) fn parent_tags(parent: &RunId, timeframe: crate::Timeframe) -> [(String, String); 2] {
     [
-        (
-            key::BASE_MODEL_PATH.to_owned(),
-            parent.model_path(timeframe),
-        ),
+        (key::BASE_MODEL_PATH.to_owned(), parent.model_path(timeframe)),
         (key::BASE_MODEL_RUN_ID.to_owned(), parent.to_string()),
     ]
 }
@@ -160,11 +154,7 @@ mod tests {
 
     #[test]
     fn numbers_of_changes_order_as_numbers() {
-        let taken = [
-            "promotion_20250610_1417_9",
-            "promotion_20250610_1417_10",
-            "promotion_reason",
-        ];
+        let taken = ["promotion_20250610_1417_9", "promotion_20250610_1417_10", "promotion_reason"];
         assert_eq!(promotion_key(AT, taken), "promotion_20250610_1417_11");
     }
 }

@@ -43,21 +43,12 @@ impl Timestamp {
 
     /// Reads ISO 8601 text; without a zone it is UTC, a date alone is its midnight.
     pub fn parse(text: &str) -> Result<Self, InvalidTimestamp> {
-        let with_zone = |text: &str| {
-            DateTime::parse_from_rfc3339(text)
-                .ok()
-                .map(|at| at.to_utc())
-        };
+        let with_zone = |text: &str| DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc());
         let without_zone = |text: &str| {
-            [
-                "%Y-%m-%dT%H:%M:%S%.f",
-                "%Y-%m-%d %H:%M:%S%.f",
-                "%Y-%m-%dT%H:%M",
-                "%Y-%m-%d %H:%M",
-            ]
-            .iter()
-            .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
-            .map(|at| at.and_utc())
+            ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]
+                .iter()
+                .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
+                .map(|at| at.and_utc())
         };
         let date = |text: &str| {
             let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
@@ -67,9 +58,7 @@ impl Timestamp {
             .or_else(|| without_zone(text.strip_suffix('Z').unwrap_or(text)))
             .or_else(|| date(text))
             .map(|at| Self(at.timestamp_millis()))
-            .ok_or_else(|| InvalidTimestamp {
-                text: text.to_owned(),
-            })
+            .ok_or_else(|| InvalidTimestamp { text: text.to_owned() })
     }
 
     fn utc(self) -> DateTime<Utc> {

@@ -31,10 +31,7 @@ impl Bar {
     /// What is wrong with the bar, if anything is.
     pub(crate) fn problem(&self) -> Option<&'static str> {
         let prices = [self.open, self.high, self.low, self.close];
-        if prices
-            .iter()
-            .any(|price| !price.is_finite() || *price <= 0.0)
-        {
+        if prices.iter().any(|price| !price.is_finite() || *price <= 0.0) {
             return Some("has a price that is not above zero");
         }
         if !self.volume.is_finite() || self.volume < 0.0 {
@@ -65,11 +62,7 @@ impl Bars {
         let mut previous_ms = None;
         for (bar_idx, bar) in bars.iter().enumerate() {
             let late = previous_ms.is_none_or(|previous| previous < bar.open_time_ms);
-            let problem = if late {
-                bar.problem()
-            } else {
-                Some("does not open after the last")
-            };
+            let problem = if late { bar.problem() } else { Some("does not open after the last") };
             if let Some(problem) = problem {
                 return Err(MarketError::InvalidBar { bar_idx, problem });
             }
@@ -95,10 +88,7 @@ impl Bars {
     }
 
     /// Number of bars; never 0.
-    #[expect(
-        clippy::len_without_is_empty,
-        reason = "there is always at least one bar"
-    )]
+    #[expect(clippy::len_without_is_empty, reason = "there is always at least one bar")]
     pub fn len(&self) -> usize {
         self.bars.len()
     }
@@ -144,12 +134,10 @@ impl Bars {
 
 /// Bytes as lower-case hex digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[cfg(test)]
@@ -157,14 +145,7 @@ mod tests {
     use super::*;
 
     fn bar(open_time_ms: i64) -> Bar {
-        Bar {
-            open_time_ms,
-            open: 1.5,
-            high: 2.0,
-            low: 1.0,
-            close: 1.75,
-            volume: 3.0,
-        }
+        Bar { open_time_ms, open: 1.5, high: 2.0, low: 1.0, close: 1.75, volume: 3.0 }
     }
 
     #[test]
@@ -174,38 +155,20 @@ mod tests {
             error.unwrap_err().to_string(),
             "bar 2 does not open after the last: bars must be ascending, finite and positive"
         );
-        assert_eq!(
-            Bars::new(Timeframe::Minute1, vec![]),
-            Err(MarketError::NoBars)
-        );
+        assert_eq!(Bars::new(Timeframe::Minute1, vec![]), Err(MarketError::NoBars));
     }
 
     #[test]
     fn bars_must_be_consistent() {
         for broken in [
-            Bar {
-                high: 1.6,
-                ..bar(0)
-            },
+            Bar { high: 1.6, ..bar(0) },
             Bar { low: 1.6, ..bar(0) },
-            Bar {
-                open: f64::NAN,
-                ..bar(0)
-            },
+            Bar { open: f64::NAN, ..bar(0) },
             Bar { low: 0.0, ..bar(0) },
-            Bar {
-                volume: -1.0,
-                ..bar(0)
-            },
-            Bar {
-                volume: f64::INFINITY,
-                ..bar(0)
-            },
+            Bar { volume: -1.0, ..bar(0) },
+            Bar { volume: f64::INFINITY, ..bar(0) },
         ] {
-            assert!(
-                Bars::new(Timeframe::Minute1, vec![broken]).is_err(),
-                "{broken:?}"
-            );
+            assert!(Bars::new(Timeframe::Minute1, vec![broken]).is_err(), "{broken:?}");
         }
     }
 
@@ -223,10 +186,7 @@ mod tests {
     #[test]
     fn less_than_a_week_has_no_bars_per_year() {
         let bars = (0..3).map(|idx| bar(idx * 60_000)).collect();
-        assert_eq!(
-            Bars::new(Timeframe::Minute1, bars).unwrap().bars_per_year(),
-            None
-        );
+        assert_eq!(Bars::new(Timeframe::Minute1, bars).unwrap().bars_per_year(), None);
     }
 
     #[test]

@@ -17,20 +17,13 @@ pub struct Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "`{}` line {}, column `{}`",
-            self.file, self.line, self.column
-        )
+        write!(f, "`{}` line {}, column `{}`", self.file, self.line, self.column)
     }
 }
 
 /// Why bars, costs or windows cannot be used.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[expect(
-    missing_docs,
-    reason = "the message of a variant says what its fields are"
-)]
+#[expect(missing_docs, reason = "the message of a variant says what its fields are")]
 pub enum MarketError {
     /// No bytes, or blank lines only.
     #[error("`{file}` is empty: give a csv file with a header and one bar per row")]
@@ -51,35 +44,20 @@ pub enum MarketError {
         "`{file}` begins with `{found}`, which names no column for {missing}: \
          the first line must be a header; known names are {known}"
     )]
-    MissingColumns {
-        file: String,
-        found: String,
-        missing: String,
-        known: &'static str,
-    },
+    MissingColumns { file: String, found: String, missing: String, known: &'static str },
 
     /// Two columns claim one meaning.
     #[error(
         "`{file}` has two columns for {meaning}, `{first}` and `{second}`: rename or remove one"
     )]
-    RepeatedColumn {
-        file: String,
-        meaning: &'static str,
-        first: String,
-        second: String,
-    },
+    RepeatedColumn { file: String, meaning: &'static str, first: String, second: String },
 
     /// A row with more or fewer fields than the header.
     #[error(
         "`{file}` line {line} has {found} columns where the header has {expected}: \
          complete or remove the row"
     )]
-    ColumnCount {
-        file: String,
-        line: u64,
-        found: usize,
-        expected: usize,
-    },
+    ColumnCount { file: String, line: u64, found: usize, expected: usize },
 
     /// A field that is no finite number.
     #[error("{place}: `{value}` is not a finite number: correct it or remove the row")]
@@ -95,19 +73,11 @@ pub enum MarketError {
 
     /// A high below the open, low or close.
     #[error("{place}: high `{value}` is below the bar's {other}: correct it or remove the row")]
-    HighTooLow {
-        place: Place,
-        value: String,
-        other: &'static str,
-    },
+    HighTooLow { place: Place, value: String, other: &'static str },
 
     /// A low above the open or close.
     #[error("{place}: low `{value}` is above the bar's {other}: correct it or remove the row")]
-    LowTooHigh {
-        place: Place,
-        value: String,
-        other: &'static str,
-    },
+    LowTooHigh { place: Place, value: String, other: &'static str },
 
     /// A date that could be read with the day or the month first.
     #[error(
@@ -125,22 +95,14 @@ pub enum MarketError {
 
     /// A time written in another way than the file's first one.
     #[error("{place}: `{value}` is not written like the first time, {first}: use one way")]
-    MixedTimes {
-        place: Place,
-        value: String,
-        first: &'static str,
-    },
+    MixedTimes { place: Place, value: String, first: &'static str },
 
     /// A bar that opens before the one above it.
     #[error(
         "{place}: `{value}` is before the row above, which is {previous}: \
          sort the rows by time, oldest first"
     )]
-    Unsorted {
-        place: Place,
-        value: String,
-        previous: Utc,
-    },
+    Unsorted { place: Place, value: String, previous: Utc },
 
     /// Two bars of one time that say different things.
     #[error("{place}: `{value}` has a row already, with other values: keep one row for each time")]
@@ -155,41 +117,25 @@ pub enum MarketError {
         "`{file}` has no one bar length: most often {common} lies between two bars, \
          but {n_shorter} times less (first before {at}): give bars of one length"
     )]
-    IrregularBars {
-        file: String,
-        common: String,
-        n_shorter: usize,
-        at: Utc,
-    },
+    IrregularBars { file: String, common: String, n_shorter: usize, at: Utc },
 
     /// Bars longer than the timeframe asked for.
     #[error(
         "`{file}` has bars of {found}, longer than the {asked} asked for: \
          give finer bars or ask for a longer timeframe"
     )]
-    CoarserBars {
-        file: String,
-        found: String,
-        asked: String,
-    },
+    CoarserBars { file: String, found: String, asked: String },
 
     /// Bars whose length does not divide the timeframe asked for.
     #[error(
         "`{file}` has bars of {found}, which do not fill {asked} evenly: \
          give bars whose length divides it"
     )]
-    UnevenBars {
-        file: String,
-        found: String,
-        asked: String,
-    },
+    UnevenBars { file: String, found: String, asked: String },
 
     /// Bars made in code that are no valid series.
     #[error("bar {bar_idx} {problem}: bars must be ascending, finite and positive")]
-    InvalidBar {
-        bar_idx: usize,
-        problem: &'static str,
-    },
+    InvalidBar { bar_idx: usize, problem: &'static str },
 
     /// A series without a bar.
     #[error("there are no bars: give at least one")]
@@ -204,42 +150,25 @@ pub enum MarketError {
         "{n_bars} bars are too few: training, validation and test need {n_needed} together \
          ({warm_up} to warm up the features, {per_window} in each window); give more bars"
     )]
-    TooFewBars {
-        n_bars: usize,
-        n_needed: usize,
-        warm_up: usize,
-        per_window: usize,
-    },
+    TooFewBars { n_bars: usize, n_needed: usize, warm_up: usize, per_window: usize },
 
     /// A window that is too short with the boundaries given.
     #[error(
         "the {window} window has {n_bars} bars and needs {n_needed}: \
          move `--validation-from` or `--test-from`, or give more bars"
     )]
-    WindowTooShort {
-        window: &'static str,
-        n_bars: usize,
-        n_needed: usize,
-    },
+    WindowTooShort { window: &'static str, n_bars: usize, n_needed: usize },
 
     /// Boundaries the wrong way round.
     #[error(
         "validation would start at {validation_from} and test at {test_from}: \
          the test window must come later"
     )]
-    BoundaryOrder {
-        validation_from: Utc,
-        test_from: Utc,
-    },
+    BoundaryOrder { validation_from: Utc, test_from: Utc },
 
     /// A boundary outside the bars.
     #[error("{boundary} {at} is not inside the bars, which go from {first} to {last}")]
-    BoundaryOutside {
-        boundary: &'static str,
-        at: Utc,
-        first: Utc,
-        last: Utc,
-    },
+    BoundaryOutside { boundary: &'static str, at: Utc, first: Utc, last: Utc },
 
     /// A carried sample whose bytes are not what they were.
     #[error("the carried sample `{file}` is damaged ({problem}): build or install again")]

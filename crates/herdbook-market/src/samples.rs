@@ -71,10 +71,7 @@ impl Sample {
 
     /// The uncompressed file, checked against its hash.
     pub fn csv(&self) -> Result<Vec<u8>, MarketError> {
-        let damaged = |problem| MarketError::DamagedSample {
-            file: self.file_name,
-            problem,
-        };
+        let damaged = |problem| MarketError::DamagedSample { file: self.file_name, problem };
         let mut csv = Vec::new();
         GzDecoder::new(self.gzip)
             .read_to_end(&mut csv)
@@ -94,32 +91,15 @@ mod tests {
     #[test]
     fn every_sample_unpacks_to_its_hash() {
         for sample in Sample::ALL {
-            assert!(
-                sample
-                    .csv()
-                    .unwrap()
-                    .starts_with(b"timestamp,open,high,low,close,volume\n")
-            );
+            assert!(sample.csv().unwrap().starts_with(b"timestamp,open,high,low,close,volume\n"));
         }
     }
 
     #[test]
     fn damaged_sample_is_refused() {
-        let wrong_hash = Sample {
-            sha256: "00",
-            ..IBM
-        };
-        assert!(
-            wrong_hash
-                .csv()
-                .unwrap_err()
-                .to_string()
-                .contains("is damaged (sha256 3752920b")
-        );
-        let cut = Sample {
-            gzip: &IBM.gzip[..1_000],
-            ..IBM
-        };
+        let wrong_hash = Sample { sha256: "00", ..IBM };
+        assert!(wrong_hash.csv().unwrap_err().to_string().contains("is damaged (sha256 3752920b"));
+        let cut = Sample { gzip: &IBM.gzip[..1_000], ..IBM };
         assert!(cut.csv().is_err());
     }
 }

@@ -66,15 +66,9 @@ pub struct Boundaries {
 impl Window {
     fn new(bars: &Bars, range: Range<usize>) -> Self {
         let times = &bars.as_slice()[range.clone()];
-        let start_ms = times
-            .first()
-            .map_or(bars.first_ms(), |bar| bar.open_time_ms);
+        let start_ms = times.first().map_or(bars.first_ms(), |bar| bar.open_time_ms);
         let last_ms = times.last().map_or(start_ms, |bar| bar.open_time_ms);
-        Self {
-            bars: range,
-            start_ms,
-            end_ms: last_ms + bars.timeframe().millis(),
-        }
+        Self { bars: range, start_ms, end_ms: last_ms + bars.timeframe().millis() }
     }
 
     /// Number of timesteps in one pass.
@@ -117,11 +111,7 @@ pub fn split(bars: &Bars, boundaries: Boundaries) -> Result<Split, MarketError> 
     ];
     for (window, range, n_needed) in needed {
         if range.len() < n_needed {
-            return Err(MarketError::WindowTooShort {
-                window,
-                n_bars: range.len(),
-                n_needed,
-            });
+            return Err(MarketError::WindowTooShort { window, n_bars: range.len(), n_needed });
         }
     }
     Ok(Split {
@@ -138,10 +128,8 @@ fn starts(bars: &Bars, boundaries: Boundaries) -> Result<(usize, usize), MarketE
         .validation_from_ms
         .map(|at| bar_from(bars, at, "`--validation-from`"))
         .transpose()?;
-    let test_from = boundaries
-        .test_from_ms
-        .map(|at| bar_from(bars, at, "`--test-from`"))
-        .transpose()?;
+    let test_from =
+        boundaries.test_from_ms.map(|at| bar_from(bars, at, "`--test-from`")).transpose()?;
     let (validation_from, test_from) = match (validation_from, test_from) {
         (Some(validation), Some(test)) => (validation, test),
         // What is left is shared as by default: 16 to 20 after, or 64 to 16 before.
@@ -160,26 +148,16 @@ fn starts(bars: &Bars, boundaries: Boundaries) -> Result<(usize, usize), MarketE
 }
 
 fn default_starts(n_bars: usize) -> (usize, usize) {
-    (
-        n_bars * TRAIN_PERCENT / 100,
-        n_bars * BEFORE_TEST_PERCENT / 100,
-    )
+    (n_bars * TRAIN_PERCENT / 100, n_bars * BEFORE_TEST_PERCENT / 100)
 }
 
 /// Index of the first bar at or after a moment, which must lie inside the bars.
 fn bar_from(bars: &Bars, at_ms: i64, boundary: &'static str) -> Result<usize, MarketError> {
     if at_ms <= bars.first_ms() || at_ms > bars.last_ms() {
         let (first, last) = (Utc(bars.first_ms()), Utc(bars.last_ms()));
-        return Err(MarketError::BoundaryOutside {
-            boundary,
-            at: Utc(at_ms),
-            first,
-            last,
-        });
+        return Err(MarketError::BoundaryOutside { boundary, at: Utc(at_ms), first, last });
     }
-    Ok(bars
-        .as_slice()
-        .partition_point(|bar| bar.open_time_ms < at_ms))
+    Ok(bars.as_slice().partition_point(|bar| bar.open_time_ms < at_ms))
 }
 
 #[cfg(test)]
@@ -205,10 +183,7 @@ mod tests {
 
     fn from_ms(validation: Option<i64>, test: Option<i64>) -> Boundaries {
         let hours = |at: i64| at * HOUR_MS;
-        Boundaries {
-            validation_from_ms: validation.map(hours),
-            test_from_ms: test.map(hours),
-        }
+        Boundaries { validation_from_ms: validation.map(hours), test_from_ms: test.map(hours) }
     }
 
     #[test]
@@ -217,10 +192,7 @@ mod tests {
         assert_eq!(split.train.bars, 0..639);
         assert_eq!(split.validation.bars, 640..799);
         assert_eq!(split.test.bars, 800..1_000);
-        assert_eq!(
-            (split.train.start_ms, split.train.end_ms),
-            (0, 639 * HOUR_MS)
-        );
+        assert_eq!((split.train.start_ms, split.train.end_ms), (0, 639 * HOUR_MS));
         assert_eq!(split.validation.start_ms, 640 * HOUR_MS);
         assert_eq!(split.test.end_ms, 1_000 * HOUR_MS);
     }
@@ -232,10 +204,7 @@ mod tests {
         assert_eq!((both.train.bars, both.validation.bars), (0..499, 500..699));
         assert_eq!(both.test.bars, 700..1_000);
         let test_only = split_at(None, Some(900)).unwrap();
-        assert_eq!(
-            (test_only.validation.bars, test_only.test.bars),
-            (720..899, 900..1_000)
-        );
+        assert_eq!((test_only.validation.bars, test_only.test.bars), (720..899, 900..1_000));
         let validation_only = split_at(Some(640), None).unwrap();
         assert_eq!(validation_only, split_at(None, None).unwrap());
     }
@@ -243,18 +212,13 @@ mod tests {
     #[test]
     fn too_few_bars_says_how_many_are_needed() {
         assert_eq!(
-            split(&bars(100), Boundaries::default())
-                .unwrap_err()
-                .to_string(),
+            split(&bars(100), Boundaries::default()).unwrap_err().to_string(),
             "100 bars are too few: training, validation and test need 323 together \
              (100 to warm up the features, 51 in each window); give more bars"
         );
         assert!(split(&bars(322), Boundaries::default()).is_err());
         for n_bars in 323..1_000 {
-            assert!(
-                split(&bars(n_bars), Boundaries::default()).is_ok(),
-                "{n_bars}"
-            );
+            assert!(split(&bars(n_bars), Boundaries::default()).is_ok(), "{n_bars}");
         }
         // One bar less would not always do.
         assert_eq!(default_starts(322), (206, 257));
@@ -263,17 +227,9 @@ mod tests {
     #[test]
     fn window_too_short_by_its_boundaries_is_named() {
         let error = split(&bars(1_000), from_ms(Some(120), None)).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .starts_with("the training window has 119 bars and needs 151")
-        );
+        assert!(error.to_string().starts_with("the training window has 119 bars and needs 151"));
         let error = split(&bars(1_000), from_ms(None, Some(960))).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .starts_with("the test window has 40 bars and needs 51")
-        );
+        assert!(error.to_string().starts_with("the test window has 40 bars and needs 51"));
     }
 
     #[test]

@@ -18,12 +18,8 @@ impl fmt::Display for Utc {
 
 /// A length of time in the largest unit that fits evenly, such as `4 h`.
 pub(crate) fn length_text(length_ms: i64) -> String {
-    const UNITS: [(i64, &str); 4] = [
-        (86_400_000, "d"),
-        (3_600_000, "h"),
-        (60_000, "min"),
-        (1_000, "s"),
-    ];
+    const UNITS: [(i64, &str); 4] =
+        [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s")];
     for (unit_ms, name) in UNITS {
         if length_ms % unit_ms == 0 {
             return format!("{} {name}", length_ms / unit_ms);
@@ -39,10 +35,7 @@ mod tests {
     #[test]
     fn moments_are_printed_in_utc_and_with_milliseconds_only_when_they_have_some() {
         assert_eq!(Utc(1_483_308_000_000).to_string(), "2017-01-01T22:00:00Z");
-        assert_eq!(
-            Utc(1_483_308_000_250).to_string(),
-            "2017-01-01T22:00:00.250Z"
-        );
+        assert_eq!(Utc(1_483_308_000_250).to_string(), "2017-01-01T22:00:00.250Z");
         assert_eq!(Utc(i64::MAX).to_string(), "9223372036854775807 ms");
     }
 

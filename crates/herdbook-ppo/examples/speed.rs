@@ -43,11 +43,7 @@ impl Env for StandIn {
         let reward = (action as f32 - 1.0) * obs[0];
         self.t += 1;
         self.observe(obs);
-        let end = if self.t == EPISODE_LEN {
-            EpisodeEnd::Truncated
-        } else {
-            EpisodeEnd::Running
-        };
+        let end = if self.t == EPISODE_LEN { EpisodeEnd::Truncated } else { EpisodeEnd::Running };
         Step { reward, end }
     }
 }
@@ -56,23 +52,12 @@ fn main() -> Result<(), PpoError> {
     let mut rng = Rng::new(1);
     let numbers: Vec<f32> = (0..4_096).map(|_| rng.normal() as f32).collect();
     for n_envs in [1, 8] {
-        let config = PpoConfig {
-            n_envs,
-            n_steps: 2_048 / n_envs,
-            ..PpoConfig::default()
-        };
-        let envs = (0..n_envs)
-            .map(|_| StandIn {
-                numbers: numbers.clone(),
-                t: 0,
-            })
-            .collect();
+        let config = PpoConfig { n_envs, n_steps: 2_048 / n_envs, ..PpoConfig::default() };
+        let envs = (0..n_envs).map(|_| StandIn { numbers: numbers.clone(), t: 0 }).collect();
         let mut trainer = Trainer::new(config, envs, 7)?;
         trainer.iterate();
         let (before, start) = (trainer.num_timesteps(), Instant::now());
-        let reward = (0..ITERATIONS)
-            .map(|_| trainer.iterate().mean_step_reward)
-            .last();
+        let reward = (0..ITERATIONS).map(|_| trainer.iterate().mean_step_reward).last();
         let rate = (trainer.num_timesteps() - before) as f64 / start.elapsed().as_secs_f64();
         println!("{n_envs} environments: {rate:.0} timesteps/s, mean reward {reward:.3?}");
         act(trainer.policy(), &numbers);
@@ -84,9 +69,7 @@ fn main() -> Result<(), PpoError> {
 fn act(policy: &Policy, numbers: &[f32]) {
     let (mut scratch, start) = (policy.scratch(), Instant::now());
     let observations = numbers.windows(OBS_LEN).cycle().take(ACTS);
-    let sum: usize = observations
-        .map(|obs| policy.act_deterministic(obs, &mut scratch))
-        .sum();
+    let sum: usize = observations.map(|obs| policy.act_deterministic(obs, &mut scratch)).sum();
     let each_ns = start.elapsed().as_secs_f64() * 1e9 / ACTS as f64;
     println!("one action: {each_ns:.0} ns (sum of {ACTS}: {sum})");
 }

@@ -28,13 +28,7 @@ impl Adam {
 
     pub(crate) fn new(len: usize) -> Self {
         let (exp_avg, exp_avg_sq) = (Buffer::zeroed(len), Buffer::zeroed(len));
-        Self {
-            step: 0,
-            exp_avg,
-            exp_avg_sq,
-            betas: Self::BETAS,
-            eps: Self::EPS,
-        }
+        Self { step: 0, exp_avg, exp_avg_sq, betas: Self::BETAS, eps: Self::EPS }
     }
 
     /// Minibatch updates so far.
@@ -75,10 +69,7 @@ pub(crate) fn clip_norm(arch: Arch, gradient: &mut [f32], max_norm: f64) {
     let norm = f64::from(arch.dispatch(SquareSum { values: gradient })).sqrt();
     let scale = max_norm / (norm + 1e-6);
     if scale < 1.0 {
-        arch.dispatch(Scale {
-            values: gradient,
-            factor: scale as f32,
-        });
+        arch.dispatch(Scale { values: gradient, factor: scale as f32 });
     }
 }
 
@@ -101,16 +92,11 @@ impl WithSimd for Update<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let splat = |x| simd.splat_f32s(x);
-        let (weights, gradient) = (
-            S::as_mut_simd_f32s(self.weights).0,
-            S::as_simd_f32s(self.gradient).0,
-        );
+        let (weights, gradient) =
+            (S::as_mut_simd_f32s(self.weights).0, S::as_simd_f32s(self.gradient).0);
         let exp_avg = S::as_mut_simd_f32s(self.exp_avg).0;
         let exp_avg_sq = S::as_mut_simd_f32s(self.exp_avg_sq).0;
-        let vectors = weights
-            .iter_mut()
-            .zip(gradient)
-            .zip(exp_avg.iter_mut().zip(exp_avg_sq));
+        let vectors = weights.iter_mut().zip(gradient).zip(exp_avg.iter_mut().zip(exp_avg_sq));
         for ((weight, &gradient), (m, v)) in vectors {
             *m = simd.mul_add_e_f32s(splat(self.one_minus_beta1), simd.sub_f32s(gradient, *m), *m);
             let square = simd.mul_f32s(gradient, gradient);

@@ -95,10 +95,7 @@ impl Default for PpoConfig {
 
 impl Default for NetArch {
     fn default() -> Self {
-        Self {
-            pi: vec![64, 64],
-            vf: vec![64, 64],
-        }
+        Self { pi: vec![64, 64], vf: vec![64, 64] }
     }
 }
 
@@ -140,54 +137,17 @@ impl PpoConfig {
         let fraction = |x: f64| (0.0..=1.0).contains(&x);
         let positive = |x: f64| x > 0.0 && x.is_finite();
         let not_negative = |x: f64| x >= 0.0 && x.is_finite();
-        check(
-            "learning_rate",
-            self.learning_rate,
-            not_negative(self.learning_rate),
-            NOT_NEGATIVE,
-        )?;
+        check("learning_rate", self.learning_rate, not_negative(self.learning_rate), NOT_NEGATIVE)?;
         check("gamma", self.gamma, fraction(self.gamma), FRACTION)?;
-        check(
-            "gae_lambda",
-            self.gae_lambda,
-            fraction(self.gae_lambda),
-            FRACTION,
-        )?;
-        check(
-            "clip_range",
-            self.clip_range,
-            positive(self.clip_range),
-            POSITIVE,
-        )?;
-        check(
-            "ent_coef",
-            self.ent_coef,
-            self.ent_coef.is_finite(),
-            "a finite number",
-        )?;
-        check(
-            "vf_coef",
-            self.vf_coef,
-            not_negative(self.vf_coef),
-            NOT_NEGATIVE,
-        )?;
-        check(
-            "max_grad_norm",
-            self.max_grad_norm,
-            positive(self.max_grad_norm),
-            POSITIVE,
-        )?;
-        for (field, limit) in [
-            ("clip_range_vf", self.clip_range_vf),
-            ("target_kl", self.target_kl),
-        ] {
+        check("gae_lambda", self.gae_lambda, fraction(self.gae_lambda), FRACTION)?;
+        check("clip_range", self.clip_range, positive(self.clip_range), POSITIVE)?;
+        check("ent_coef", self.ent_coef, self.ent_coef.is_finite(), "a finite number")?;
+        check("vf_coef", self.vf_coef, not_negative(self.vf_coef), NOT_NEGATIVE)?;
+        check("max_grad_norm", self.max_grad_norm, positive(self.max_grad_norm), POSITIVE)?;
+        for (field, limit) in [("clip_range_vf", self.clip_range_vf), ("target_kl", self.target_kl)]
+        {
             let value = limit.unwrap_or(1.0);
-            check(
-                field,
-                value,
-                positive(value),
-                "absent, or a finite number above 0",
-            )?;
+            check(field, value, positive(value), "absent, or a finite number above 0")?;
         }
         Ok(())
     }
@@ -213,12 +173,7 @@ impl NetArch {
         for (field, widths) in [("net_arch.pi", &self.pi), ("net_arch.vf", &self.vf)] {
             let sound =
                 widths.len() <= MAX_LAYERS && widths.iter().all(|w| (1..=MAX_WIDTH).contains(w));
-            check(
-                field,
-                format!("{widths:?}"),
-                sound,
-                "at most 16 widths from 1 to 8192",
-            )?;
+            check(field, format!("{widths:?}"), sound, "at most 16 widths from 1 to 8192")?;
         }
         Ok(())
     }
@@ -234,11 +189,7 @@ pub(crate) fn check(
     if sound {
         return Ok(());
     }
-    Err(PpoError::Config {
-        field,
-        value: value.to_string(),
-        expected,
-    })
+    Err(PpoError::Config { field, value: value.to_string(), expected })
 }
 
 #[cfg(test)]
@@ -286,11 +237,7 @@ mod tests {
     #[test]
     fn one_timestep_cannot_be_normalized() {
         message(|c| c.n_steps = 1);
-        let single = PpoConfig {
-            n_steps: 1,
-            normalize_advantage: false,
-            ..PpoConfig::default()
-        };
+        let single = PpoConfig { n_steps: 1, normalize_advantage: false, ..PpoConfig::default() };
         single.validate().unwrap();
     }
 }

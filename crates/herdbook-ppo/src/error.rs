@@ -2,19 +2,12 @@
 //! files that cannot be read. Learning itself cannot fail.
 
 /// An error of this crate. `file` is the name the caller gave to the bytes it handed over.
-#[expect(
-    missing_docs,
-    reason = "the fields are the words of the messages beside them"
-)]
+#[expect(missing_docs, reason = "the fields are the words of the messages beside them")]
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PpoError {
     /// A hyperparameter lies outside the range in which it means something.
     #[error("`{field}` is `{value}`, but must be {expected}")]
-    Config {
-        field: &'static str,
-        value: String,
-        expected: &'static str,
-    },
+    Config { field: &'static str, value: String, expected: &'static str },
 
     /// The number of environments is not the configured one.
     #[error("{found} environments were given, but `n_envs` is {expected}: make the two equal")]
@@ -24,12 +17,7 @@ pub enum PpoError {
     #[error(
         "{what} is {found}, but {expected_by} has {expected}: train a new model, or make them equal"
     )]
-    Mismatch {
-        what: &'static str,
-        found: String,
-        expected_by: &'static str,
-        expected: String,
-    },
+    Mismatch { what: &'static str, found: String, expected_by: &'static str, expected: String },
 
     /// Bytes that are not the zip of a model, or one made to be harmful.
     #[error("`{file}` is not a readable model file: {problem}")]
@@ -37,11 +25,7 @@ pub enum PpoError {
 
     /// One member of the zip, or one key of its `data`, is not what it has to be.
     #[error("`{file}`: `{member}` {problem}")]
-    Member {
-        file: String,
-        member: String,
-        problem: String,
-    },
+    Member { file: String, member: String, problem: String },
 
     /// A sound model of a kind that herdbook does not train.
     #[error(

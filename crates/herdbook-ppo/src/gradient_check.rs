@@ -23,10 +23,7 @@ struct Case {
 
 impl Case {
     fn new(change: impl FnOnce(&mut PpoConfig)) -> Self {
-        let net_arch = NetArch {
-            pi: vec![5, 17],
-            vf: vec![6],
-        };
+        let net_arch = NetArch { pi: vec![5, 17], vf: vec![6] };
         let mut config = PpoConfig {
             n_steps: ROWS,
             batch_size: ROWS,
@@ -36,14 +33,9 @@ impl Case {
         };
         change(&mut config);
         let mut rng = Rng::new(11);
-        let policy = Policy::new(
-            OBS_LEN,
-            N_ACTIONS,
-            config.net_arch.clone(),
-            config.activation,
-            &mut rng,
-        )
-        .unwrap();
+        let policy =
+            Policy::new(OBS_LEN, N_ACTIONS, config.net_arch.clone(), config.activation, &mut rng)
+                .unwrap();
         // Far from the first weights, where all actions are alike and all biases zero.
         let mut tensors = policy.tensors();
         for value in tensors.iter_mut().flat_map(|tensor| &mut tensor.values) {
@@ -58,11 +50,7 @@ impl Case {
         )
         .unwrap();
         let rollout = rollout(&config, &policy, &mut rng);
-        Self {
-            config,
-            policy,
-            rollout,
-        }
+        Self { config, policy, rollout }
     }
 
     fn check(&self) {
@@ -112,9 +100,9 @@ impl Case {
             let range = config.clip_range;
             let clipped = ratio.clamp(1.0 - range, 1.0 + range);
             let old_value = f64::from(self.rollout.steps[row].value);
-            let value = config.clip_range_vf.map_or(value, |range| {
-                old_value + (value - old_value).clamp(-range, range)
-            });
+            let value = config
+                .clip_range_vf
+                .map_or(value, |range| old_value + (value - old_value).clamp(-range, range));
             sum -= (ratio * advantage).min(clipped * advantage);
             sum -= config.ent_coef * entropy;
             sum += config.vf_coef * (value - f64::from(self.rollout.returns[row])).powi(2);
@@ -162,11 +150,7 @@ fn rollout(config: &PpoConfig, policy: &Policy, rng: &mut Rng) -> Rollout {
         rollout.actions[row] = action as u32;
         rollout.log_probs[row] = now.log_prob + noise(0.3);
         let value = now.value + noise(0.3);
-        rollout.steps[row] = Timestep {
-            reward: 0.0,
-            value,
-            end: StepEnd::Running,
-        };
+        rollout.steps[row] = Timestep { reward: 0.0, value, end: StepEnd::Running };
         rollout.advantages[row] = noise(1.0);
         rollout.returns[row] = value + noise(1.0);
     }
@@ -208,11 +192,5 @@ fn gradient_is_right_where_almost_everything_is_clipped() {
 
 #[test]
 fn gradient_is_right_without_hidden_layers() {
-    Case::new(|config| {
-        config.net_arch = NetArch {
-            pi: vec![],
-            vf: vec![],
-        }
-    })
-    .check();
+    Case::new(|config| config.net_arch = NetArch { pi: vec![], vf: vec![] }).check();
 }

@@ -22,11 +22,7 @@ pub(crate) fn orthogonal(network: &Network, rng: &mut Rng) -> Weights {
 fn fill(mlp: &Mlp, head_gain: f64, rng: &mut Rng, weights: &mut Weights) {
     let head = mlp.layers.len() - 1;
     for (layer_idx, layer) in mlp.layers.iter().enumerate() {
-        let gain = if layer_idx == head {
-            head_gain
-        } else {
-            HIDDEN_GAIN
-        };
+        let gain = if layer_idx == head { head_gain } else { HIDDEN_GAIN };
         fill_layer(layer, gain, rng, &mut weights.flat[layer.weights()]);
     }
 }
@@ -37,11 +33,7 @@ fn fill_layer(layer: &Layer, gain: f64, rng: &mut Rng, weights: &mut [f32]) {
     let vectors = orthonormal(inputs.min(outputs), inputs.max(outputs), rng);
     for (short, vector) in vectors.iter().enumerate() {
         for (long, component) in vector.iter().enumerate() {
-            let (input, output) = if inputs <= outputs {
-                (short, long)
-            } else {
-                (long, short)
-            };
+            let (input, output) = if inputs <= outputs { (short, long) } else { (long, short) };
             weights[input * width + output] = (gain * component) as f32;
         }
     }
@@ -55,10 +47,7 @@ fn orthonormal(n: usize, len: usize, rng: &mut Rng) -> Vec<Vec<f64>> {
         let mut vector: Vec<f64> = (0..len).map(|_| rng.normal()).collect();
         for other in vectors.iter().chain(&vectors) {
             let overlap = dot(&vector, other);
-            vector
-                .iter_mut()
-                .zip(other)
-                .for_each(|(x, y)| *x -= overlap * y);
+            vector.iter_mut().zip(other).for_each(|(x, y)| *x -= overlap * y);
         }
         let length = dot(&vector, &vector).sqrt();
         for component in &mut vector {
@@ -83,9 +72,7 @@ mod tests {
         let flat = &weights.flat[layer.weights()];
         let column =
             |output| (0..layer.inputs).map(move |i| f64::from(flat[i * layer.width() + output]));
-        (0..layer.outputs)
-            .map(|output| column(output).collect())
-            .collect()
+        (0..layer.outputs).map(|output| column(output).collect()).collect()
     }
 
     #[test]

@@ -46,11 +46,7 @@ pub(crate) struct LossScratch {
 impl LossScratch {
     pub(crate) fn new(rows: usize, n_actions: usize) -> Self {
         let probabilities = Buffer::zeroed(rows * padded(n_actions));
-        Self {
-            n_actions,
-            probabilities,
-            ratios: Buffer::zeroed(padded(rows)),
-        }
+        Self { n_actions, probabilities, ratios: Buffer::zeroed(padded(rows)) }
     }
 }
 
@@ -93,21 +89,13 @@ impl Objective {
             samples.iter().zip(&*ratios).zip(rows)
         {
             let (log_probs, padding) = logits.split_at_mut(n_actions);
-            let policy = self.policy_gradient(
-                sample,
-                ratio,
-                weight,
-                log_probs,
-                &probabilities[..n_actions],
-            );
+            let policy =
+                self.policy_gradient(sample, ratio, weight, log_probs, &probabilities[..n_actions]);
             let (value_loss, slope) = self.value_loss(sample, values[0]);
             padding.fill(0.0);
             values.fill(0.0);
             values[0] = weight * self.vf_coef * slope;
-            losses += Losses {
-                value: value_loss.into(),
-                ..policy
-            };
+            losses += Losses { value: value_loss.into(), ..policy };
         }
         losses.scaled(f64::from(weight))
     }
@@ -143,11 +131,7 @@ impl Objective {
         let clipped = ratio.clamp(1.0 - self.clip_range, 1.0 + self.clip_range);
         let (free, held) = (ratio * advantage, clipped * advantage);
         // Inside the range both are equal; outside, the held one is constant.
-        if free <= held {
-            (free, free)
-        } else {
-            (held, 0.0)
-        }
+        if free <= held { (free, free) } else { (held, 0.0) }
     }
 
     /// The squared distance of the value from the return, and its derivative. With `clip_range_vf`
@@ -159,11 +143,7 @@ impl Objective {
         };
         let change = value - sample.value;
         let difference = sample.value + change.clamp(-range, range) - sample.target;
-        let slope = if change.abs() <= range {
-            2.0 * difference
-        } else {
-            0.0
-        };
+        let slope = if change.abs() <= range { 2.0 * difference } else { 0.0 };
         (difference * difference, slope)
     }
 

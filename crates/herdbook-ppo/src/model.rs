@@ -43,16 +43,7 @@ impl Model {
 
     pub(crate) fn new(policy: Policy, adam: Adam, config: PpoConfig) -> Self {
         let (extra, bounds) = (Map::new(), None);
-        Self {
-            policy,
-            adam,
-            num_timesteps: 0,
-            n_updates: 0,
-            config,
-            extra,
-            bounds,
-            notes: vec![],
-        }
+        Self { policy, adam, num_timesteps: 0, n_updates: 0, config, extra, bounds, notes: vec![] }
     }
 
     /// Adam's running mean of the gradient, tensor by tensor.

@@ -77,12 +77,7 @@ impl Network {
             for (layer_idx, &outputs) in hidden.iter().chain([&head]).enumerate() {
                 let transposed = (layer_idx > 0).then_some(transposed_len);
                 transposed_len += transposed.map_or(0, |_| outputs * padded(inputs));
-                let layer = Layer {
-                    inputs,
-                    outputs,
-                    start: len,
-                    transposed,
-                };
+                let layer = Layer { inputs, outputs, start: len, transposed };
                 len = layer.bias().end;
                 layers.push(layer);
                 inputs = outputs;
@@ -90,12 +85,7 @@ impl Network {
             Mlp { layers, activation }
         };
         let (pi, vf) = (mlp(&arch.pi, n_actions), mlp(&arch.vf, 1));
-        Self {
-            pi,
-            vf,
-            len,
-            transposed_len,
-        }
+        Self { pi, vf, len, transposed_len }
     }
 }
 
@@ -103,12 +93,7 @@ impl Network {
     /// Refuses networks that are a mistake, or made to exhaust memory.
     pub(crate) fn check_size(&self) -> Result<(), PpoError> {
         let sound = self.len <= Model::MAX_PARAMETERS;
-        check(
-            "net_arch",
-            self.len,
-            sound,
-            "of at most 16777216 weights, padding included",
-        )
+        check("net_arch", self.len, sound, "of at most 16777216 weights, padding included")
     }
 }
 
@@ -143,14 +128,9 @@ impl Weights {
             };
             let (height, width) = (padded(layer.inputs), layer.width());
             let weights = &self.flat[layer.weights()];
-            let columns = self.transposed[start..]
-                .chunks_exact_mut(height)
-                .take(layer.outputs);
+            let columns = self.transposed[start..].chunks_exact_mut(height).take(layer.outputs);
             for (output, column) in columns.enumerate() {
-                for (to, from) in column
-                    .iter_mut()
-                    .zip(weights[output..].iter().step_by(width))
-                {
+                for (to, from) in column.iter_mut().zip(weights[output..].iter().step_by(width)) {
                     *to = *from;
                 }
             }
@@ -171,21 +151,14 @@ impl Outputs {
     /// to be replaced by the gradient of the loss with respect to them.
     pub(crate) fn last(&mut self, rows: usize) -> &mut [f32] {
         let width = self.width;
-        self.layers
-            .last_mut()
-            .map_or(&mut [], |buffer| &mut buffer[..rows * width])
+        self.layers.last_mut().map_or(&mut [], |buffer| &mut buffer[..rows * width])
     }
 }
 
 impl Mlp {
     /// Sends the observations through all layers.
     pub(crate) fn forward(&self, pass: Pass<'_>, outputs: &mut Outputs) {
-        let Pass {
-            arch,
-            weights,
-            obs,
-            rows,
-        } = pass;
+        let Pass { arch, weights, obs, rows } = pass;
         let (mut left, mut stride) = (obs, self.layers[0].inputs);
         let last = self.layers.len() - 1;
         for ((layer_idx, layer), out) in self.layers.iter().enumerate().zip(&mut outputs.layers) {
@@ -216,12 +189,7 @@ impl Mlp {
         scratch: &mut [f32],
         gradient: &mut [f32],
     ) {
-        let Pass {
-            arch,
-            weights,
-            obs,
-            rows,
-        } = pass;
+        let Pass { arch, weights, obs, rows } = pass;
         for (layer_idx, layer) in self.layers.iter().enumerate().rev() {
             let width = layer.width();
             let (before, after) = outputs.layers.split_at_mut(layer_idx);

@@ -78,15 +78,7 @@ impl Policy {
         network.check_size()?;
         let weights = init::orthogonal(&network, rng);
         let arch = Arch::new();
-        Ok(Self {
-            obs_len,
-            n_actions,
-            net_arch,
-            activation,
-            network,
-            weights,
-            arch,
-        })
+        Ok(Self { obs_len, n_actions, net_arch, activation, network, weights, arch })
     }
 
     /// The policy with these tensors, which must be those that [`Policy::tensors`] gives, in the
@@ -103,15 +95,7 @@ impl Policy {
         let mut weights = Weights::zeroed(&network);
         import(&network, tensors, &mut weights.flat)?;
         weights.transpose(&network);
-        Ok(Self {
-            obs_len,
-            n_actions,
-            net_arch,
-            activation,
-            network,
-            weights,
-            arch: Arch::new(),
-        })
+        Ok(Self { obs_len, n_actions, net_arch, activation, network, weights, arch: Arch::new() })
     }
 
     /// Length of an observation.
@@ -176,11 +160,7 @@ impl Policy {
         self.distributions(obs, 1, scratch);
         let log_probs = &scratch.pi.last(1)[..self.n_actions];
         let entropy = categorical::entropy(log_probs, &scratch.probabilities[..self.n_actions]);
-        Evaluation {
-            log_prob: log_probs[action],
-            value,
-            entropy,
-        }
+        Evaluation { log_prob: log_probs[action], value, entropy }
     }
 
     /// All weights and biases: hidden layers of the policy, of the value, then the two heads.
@@ -190,26 +170,17 @@ impl Policy {
 
     /// A batch of observations on its way through this policy's networks.
     pub(crate) fn pass<'a>(&'a self, obs: &'a [f32], rows: usize) -> Pass<'a> {
-        Pass {
-            arch: self.arch,
-            weights: &self.weights,
-            obs,
-            rows,
-        }
+        Pass { arch: self.arch, weights: &self.weights, obs, rows }
     }
 
     /// Computes logits of `rows` observations.
     pub(crate) fn forward_pi(&self, obs: &[f32], rows: usize, scratch: &mut Scratch) {
-        self.network
-            .pi
-            .forward(self.pass(obs, rows), &mut scratch.pi);
+        self.network.pi.forward(self.pass(obs, rows), &mut scratch.pi);
     }
 
     /// Computes values of `rows` observations.
     pub(crate) fn forward_vf(&self, obs: &[f32], rows: usize, scratch: &mut Scratch) {
-        self.network
-            .vf
-            .forward(self.pass(obs, rows), &mut scratch.vf);
+        self.network.vf.forward(self.pass(obs, rows), &mut scratch.vf);
     }
 
     /// Computes log-probabilities, in place of the logits, and probabilities of `rows` observations.
@@ -229,18 +200,10 @@ pub(crate) fn export(network: &Network, flat: &[f32]) -> Vec<NamedTensor> {
         let column = |output: usize| weights[output..].iter().step_by(width).copied();
         let values = (0..layer.outputs).flat_map(column).collect();
         let shape = vec![layer.outputs, layer.inputs];
-        tensors.push(NamedTensor {
-            name: format!("{name}.weight"),
-            shape,
-            values,
-        });
+        tensors.push(NamedTensor { name: format!("{name}.weight"), shape, values });
         let values = flat[layer.bias()][..layer.outputs].to_vec();
         let shape = vec![layer.outputs];
-        tensors.push(NamedTensor {
-            name: format!("{name}.bias"),
-            shape,
-            values,
-        });
+        tensors.push(NamedTensor { name: format!("{name}.bias"), shape, values });
     }
     tensors
 }
@@ -257,11 +220,7 @@ pub(crate) fn import(
         return Err(mismatch("the number of tensors", tensors.len(), n_expected));
     }
     for ((name, layer), pair) in layers.iter().zip(tensors.chunks_exact(2)) {
-        check_tensor(
-            &pair[0],
-            format!("{name}.weight"),
-            &[layer.outputs, layer.inputs],
-        )?;
+        check_tensor(&pair[0], format!("{name}.weight"), &[layer.outputs, layer.inputs])?;
         check_tensor(&pair[1], format!("{name}.bias"), &[layer.outputs])?;
         let (weights, width) = (&mut flat[layer.weights()], layer.width());
         for (output, row) in pair[0].values.chunks_exact(layer.inputs).enumerate() {
@@ -277,9 +236,7 @@ pub(crate) fn import(
 fn named_layers(network: &Network) -> Vec<(String, &Layer)> {
     let hidden = |net: &str, mlp: &'_ Mlp| -> Vec<String> {
         // Odd places are the activations.
-        (0..mlp.layers.len() - 1)
-            .map(|i| format!("mlp_extractor.{net}.{}", 2 * i))
-            .collect()
+        (0..mlp.layers.len() - 1).map(|i| format!("mlp_extractor.{net}.{}", 2 * i)).collect()
     };
     let (pi, vf) = (&network.pi, &network.vf);
     let mut named: Vec<(String, &Layer)> = Vec::new();
@@ -292,19 +249,11 @@ fn named_layers(network: &Network) -> Vec<(String, &Layer)> {
 
 fn check_tensor(tensor: &NamedTensor, name: String, shape: &[usize]) -> Result<(), PpoError> {
     if tensor.name != name {
-        return Err(mismatch(
-            "a tensor",
-            format!("`{}`", tensor.name),
-            format!("`{name}`"),
-        ));
+        return Err(mismatch("a tensor", format!("`{}`", tensor.name), format!("`{name}`")));
     }
     if tensor.shape != shape || tensor.values.len() != shape.iter().product::<usize>() {
         let found = format!("{:?} with {} values", tensor.shape, tensor.values.len());
-        return Err(mismatch(
-            "the shape of a tensor",
-            found,
-            format!("`{name}` {shape:?}"),
-        ));
+        return Err(mismatch("the shape of a tensor", found, format!("`{name}` {shape:?}")));
     }
     if tensor.values.iter().any(|value| !value.is_finite()) {
         return Err(PpoError::NotFinite { tensor: name });

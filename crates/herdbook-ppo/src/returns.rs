@@ -51,9 +51,8 @@ pub(crate) fn explained_variance(
     values: impl Iterator<Item = f32> + Clone,
     returns: &[f32],
 ) -> Option<f64> {
-    let residuals = values
-        .zip(returns)
-        .map(|(value, target)| f64::from(*target) - f64::from(value));
+    let residuals =
+        values.zip(returns).map(|(value, target)| f64::from(*target) - f64::from(value));
     let spread = variance(returns.iter().map(|x| f64::from(*x)));
     (spread > 0.0).then(|| 1.0 - variance(residuals) / spread)
 }
@@ -129,40 +128,24 @@ mod tests {
         }
     }
 
-    const ONE_STEP: Timestep = Timestep {
-        reward: 1.0,
-        value: 3.0,
-        end: StepEnd::Running,
-    };
-    const DISCOUNT: Discount = Discount {
-        gamma: 0.5,
-        lambda: 0.9,
-    };
+    const ONE_STEP: Timestep = Timestep { reward: 1.0, value: 3.0, end: StepEnd::Running };
+    const DISCOUNT: Discount = Discount { gamma: 0.5, lambda: 0.9 };
 
     #[test]
     fn truncated_episode_bootstraps_from_final_value() {
-        let step = Timestep {
-            end: StepEnd::Truncated { final_value: 10.0 },
-            ..ONE_STEP
-        };
+        let step = Timestep { end: StepEnd::Truncated { final_value: 10.0 }, ..ONE_STEP };
         assert_eq!(computed(&[step], 99.0, DISCOUNT), [1.0 + 0.5 * 10.0 - 3.0]);
     }
 
     #[test]
     fn terminated_episode_does_not_bootstrap() {
-        let step = Timestep {
-            end: StepEnd::Terminated,
-            ..ONE_STEP
-        };
+        let step = Timestep { end: StepEnd::Terminated, ..ONE_STEP };
         assert_eq!(computed(&[step], 99.0, DISCOUNT), [1.0 - 3.0]);
     }
 
     #[test]
     fn unfinished_episode_bootstraps_from_the_value_after_the_rollout() {
-        assert_eq!(
-            computed(&[ONE_STEP], 8.0, DISCOUNT),
-            [1.0 + 0.5 * 8.0 - 3.0]
-        );
+        assert_eq!(computed(&[ONE_STEP], 8.0, DISCOUNT), [1.0 + 0.5 * 8.0 - 3.0]);
     }
 
     #[test]

@@ -13,9 +13,7 @@ impl Rng {
     /// The generator of this seed.
     pub fn new(seed: u64) -> Self {
         let mut mixer = seed;
-        Self {
-            state: std::array::from_fn(|_| split_mix(&mut mixer)),
-        }
+        Self { state: std::array::from_fn(|_| split_mix(&mut mixer)) }
     }
 
     /// A generator whose numbers do not overlap with those this one gives afterwards: it takes over
@@ -91,15 +89,9 @@ impl Rng {
             0x39ab_dc45_29b1_661c,
         ];
         let mut jumped = [0; 4];
-        for bit in JUMP
-            .iter()
-            .flat_map(|word| (0..64).map(move |i| word >> i & 1))
-        {
+        for bit in JUMP.iter().flat_map(|word| (0..64).map(move |i| word >> i & 1)) {
             if bit == 1 {
-                jumped
-                    .iter_mut()
-                    .zip(self.state)
-                    .for_each(|(word, state)| *word ^= state);
+                jumped.iter_mut().zip(self.state).for_each(|(word, state)| *word ^= state);
             }
             self.next_u64();
         }
@@ -130,9 +122,7 @@ mod tests {
 
     #[test]
     fn output_is_that_of_the_reference_implementation() {
-        let mut rng = Rng {
-            state: [1, 2, 3, 4],
-        };
+        let mut rng = Rng { state: [1, 2, 3, 4] };
         assert_eq!(std::array::from_fn(|_| rng.next_u64()), REFERENCE);
     }
 
@@ -167,10 +157,7 @@ mod tests {
         for _ in 0..70_000 {
             counts[rng.below(7)] += 1;
         }
-        assert!(
-            counts.iter().all(|count| (count - 10_000).abs() < 400),
-            "{counts:?}"
-        );
+        assert!(counts.iter().all(|count| (count - 10_000).abs() < 400), "{counts:?}");
         assert_eq!(rng.below(0), 0);
         assert_eq!(rng.below(1), 0);
     }

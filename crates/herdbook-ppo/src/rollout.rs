@@ -46,14 +46,7 @@ impl Rollout {
             obs: vec![0.0; len * obs_len],
             actions: vec![0; len],
             log_probs: vec![0.0; len],
-            steps: vec![
-                Timestep {
-                    reward: 0.0,
-                    value: 0.0,
-                    end: StepEnd::Running
-                };
-                len
-            ],
+            steps: vec![Timestep { reward: 0.0, value: 0.0, end: StepEnd::Running }; len],
             advantages: vec![0.0; len],
             returns: vec![0.0; len],
             n_steps: config.n_steps,
@@ -75,28 +68,18 @@ impl Rollout {
 
     pub(crate) fn mean_reward(&self) -> f64 {
         // A truncated timestep's reward stays apart from its bootstrap, so this is what was earned.
-        self.steps
-            .iter()
-            .map(|step| f64::from(step.reward))
-            .sum::<f64>()
-            / self.len() as f64
+        self.steps.iter().map(|step| f64::from(step.reward)).sum::<f64>() / self.len() as f64
     }
 
     /// Fills in advantages, and returns as their sum with the values, given the value after the
     /// last timestep of each environment.
     fn finish(&mut self, last_values: impl Iterator<Item = f32>, discount: Discount) {
-        let chunks = self
-            .steps
-            .chunks(self.n_steps)
-            .zip(self.advantages.chunks_mut(self.n_steps));
+        let chunks = self.steps.chunks(self.n_steps).zip(self.advantages.chunks_mut(self.n_steps));
         for ((steps, advantages), last_value) in chunks.zip(last_values) {
             returns::advantages(steps, last_value, discount, advantages);
         }
-        for ((target, advantage), step) in self
-            .returns
-            .iter_mut()
-            .zip(&self.advantages)
-            .zip(&self.steps)
+        for ((target, advantage), step) in
+            self.returns.iter_mut().zip(&self.advantages).zip(&self.steps)
         {
             *target = advantage + step.value;
         }
@@ -188,17 +171,13 @@ impl<E: Env> Actors<E> {
         rollout.steps[row].end = match step.end {
             EpisodeEnd::Running => StepEnd::Running,
             EpisodeEnd::Terminated => StepEnd::Terminated,
-            EpisodeEnd::Truncated => StepEnd::Truncated {
-                final_value: policy.value(obs, &mut self.scratch),
-            },
+            EpisodeEnd::Truncated => {
+                StepEnd::Truncated { final_value: policy.value(obs, &mut self.scratch) }
+            }
         };
         if step.end != EpisodeEnd::Running {
             let EpisodeSoFar { reward, length } = std::mem::take(episode);
-            ended.push(EpisodeSummary {
-                reward: reward as f32,
-                length,
-                env_idx,
-            });
+            ended.push(EpisodeSummary { reward: reward as f32, length, env_idx });
             self.envs[env_idx].reset(&mut self.rngs[env_idx], obs);
         }
     }
@@ -232,37 +211,20 @@ mod tests {
         fn step(&mut self, _action: usize, obs: &mut [f32]) -> Step {
             self.time += 1.0;
             obs[0] = self.time;
-            let end = if self.time > 3.5 {
-                self.end
-            } else {
-                EpisodeEnd::Running
-            };
-            Step {
-                reward: self.time,
-                end,
-            }
+            let end = if self.time > 3.5 { self.end } else { EpisodeEnd::Running };
+            Step { reward: self.time, end }
         }
     }
 
     fn played(ends: [EpisodeEnd; 2]) -> (Policy, Rollout, Vec<EpisodeSummary>) {
-        let config = PpoConfig {
-            n_envs: 2,
-            n_steps: 4,
-            ..PpoConfig::default()
-        };
+        let config = PpoConfig { n_envs: 2, n_steps: 4, ..PpoConfig::default() };
         let mut rng = Rng::new(1);
-        let net_arch = NetArch {
-            pi: vec![],
-            vf: vec![8],
-        };
+        let net_arch = NetArch { pi: vec![], vf: vec![8] };
         let policy = Policy::new(1, 2, net_arch, Activation::Tanh, &mut rng).unwrap();
         let envs = ends.map(|end| Clock { end, time: 0.0 }).into();
         let mut actors = Actors::new(envs, &policy, &mut rng);
         let (mut rollout, mut ended) = (Rollout::new(&config, 1), vec![]);
-        let discount = Discount {
-            gamma: 0.9,
-            lambda: 0.8,
-        };
+        let discount = Discount { gamma: 0.9, lambda: 0.8 };
         actors.play(&policy, discount, &mut rng, &mut rollout, &mut ended);
         (policy, rollout, ended)
     }
@@ -281,11 +243,7 @@ mod tests {
     fn timesteps_of_an_environment_stand_together_and_start_anew_after_an_end() {
         let (_, rollout, ended) = played([EpisodeEnd::Truncated, EpisodeEnd::Terminated]);
         assert_eq!(rollout.obs, [1.0, 2.0, 3.0, 1.0].repeat(2));
-        let summary = |env_idx| EpisodeSummary {
-            reward: 9.0,
-            length: 3,
-            env_idx,
-        };
+        let summary = |env_idx| EpisodeSummary { reward: 9.0, length: 3, env_idx };
         assert_eq!(ended, [summary(0), summary(1)]);
     }
 

@@ -67,11 +67,7 @@ mod tests {
 
     #[test]
     fn means_are_absent_without_an_ended_episode() {
-        let episode = |reward, length| EpisodeSummary {
-            reward,
-            length,
-            env_idx: 0,
-        };
+        let episode = |reward, length| EpisodeSummary { reward, length, env_idx: 0 };
         let mut stats = IterationStats {
             num_timesteps: 0,
             n_updates: 0,

@@ -52,49 +52,25 @@ impl<E: Env> Trainer<E> {
         let (obs_len, n_actions) = check_envs(&config, &envs)?;
         let policy = &model.policy;
         let of_model = "the model";
-        same(
-            "the observation length",
-            &obs_len,
-            of_model,
-            &policy.obs_len(),
-        )?;
-        same(
-            "the number of actions",
-            &n_actions,
-            of_model,
-            &policy.n_actions(),
-        )?;
+        same("the observation length", &obs_len, of_model, &policy.obs_len())?;
+        same("the number of actions", &n_actions, of_model, &policy.n_actions())?;
         let (net_arch, activation) = (policy.net_arch(), &policy.activation());
         same("`net_arch`", &config.net_arch, of_model, net_arch)?;
         same("`activation`", &config.activation, of_model, activation)?;
-        Ok(Self::assemble(
-            Model { config, ..model },
-            envs,
-            Rng::new(seed),
-        ))
+        Ok(Self::assemble(Model { config, ..model }, envs, Rng::new(seed)))
     }
 
     /// Plays one whole rollout and fits the policy to it.
     pub fn iterate(&mut self) -> IterationStats {
-        let discount = Discount {
-            gamma: self.config.gamma as f32,
-            lambda: self.config.gae_lambda as f32,
-        };
+        let discount =
+            Discount { gamma: self.config.gamma as f32, lambda: self.config.gae_lambda as f32 };
         let mut episodes = Vec::new();
-        self.actors.play(
-            &self.policy,
-            discount,
-            &mut self.rng,
-            &mut self.rollout,
-            &mut episodes,
-        );
+        self.actors.play(&self.policy, discount, &mut self.rng, &mut self.rollout, &mut episodes);
         self.trained_timesteps += self.rollout.len() as u64;
         let explained_variance = self.rollout.explained_variance();
         let mean_step_reward = self.rollout.mean_reward();
         let (policy, adam) = (&mut self.policy, &mut self.adam);
-        let update = self
-            .updater
-            .update(policy, adam, &self.rollout, &self.config, &mut self.rng);
+        let update = self.updater.update(policy, adam, &self.rollout, &self.config, &mut self.rng);
         self.n_updates += u64::from(update.n_epochs);
         IterationStats {
             num_timesteps: self.num_timesteps(),
@@ -177,16 +153,8 @@ impl<E: Env> Trainer<E> {
     }
 
     fn assemble(model: Model, envs: Vec<E>, mut rng: Rng) -> Self {
-        let Model {
-            policy,
-            adam,
-            num_timesteps,
-            n_updates,
-            config,
-            extra,
-            bounds,
-            notes: _,
-        } = model;
+        let Model { policy, adam, num_timesteps, n_updates, config, extra, bounds, notes: _ } =
+            model;
         Self {
             actors: Actors::new(envs, &policy, &mut rng),
             rollout: Rollout::new(&config, policy.obs_len()),
@@ -209,10 +177,7 @@ impl<E: Env> Trainer<E> {
 fn check_envs<E: Env>(config: &PpoConfig, envs: &[E]) -> Result<(usize, usize), PpoError> {
     config.validate()?;
     let Some(first) = envs.first().filter(|_| envs.len() == config.n_envs) else {
-        return Err(PpoError::EnvironmentCount {
-            expected: config.n_envs,
-            found: envs.len(),
-        });
+        return Err(PpoError::EnvironmentCount { expected: config.n_envs, found: envs.len() });
     };
     let (obs_len, n_actions) = (first.obs_len(), first.n_actions());
     for (field, value) in [("obs_len", obs_len), ("n_actions", n_actions)] {
@@ -222,18 +187,8 @@ fn check_envs<E: Env>(config: &PpoConfig, envs: &[E]) -> Result<(usize, usize), 
     let sound = config.rollout_len() <= MAX_ROLLOUT_FLOATS / obs_len;
     config::check("n_steps", config.n_steps, sound, ROLLOUT_RANGE)?;
     for env in envs {
-        same(
-            "the observation length",
-            &env.obs_len(),
-            "the first environment",
-            &obs_len,
-        )?;
-        same(
-            "the number of actions",
-            &env.n_actions(),
-            "the first environment",
-            &n_actions,
-        )?;
+        same("the observation length", &env.obs_len(), "the first environment", &obs_len)?;
+        same("the number of actions", &env.n_actions(), "the first environment", &n_actions)?;
     }
     Ok((obs_len, n_actions))
 }

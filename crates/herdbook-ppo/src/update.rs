@@ -122,14 +122,10 @@ impl Updater {
         objective: &Objective,
     ) -> Losses {
         let weight = 1.0 / minibatch.len() as f32;
-        let shards = minibatch
-            .chunks(SHARD_ROWS)
-            .zip(self.samples.chunks(SHARD_ROWS));
+        let shards = minibatch.chunks(SHARD_ROWS).zip(self.samples.chunks(SHARD_ROWS));
         let mut total = Losses::default();
         for (shard_idx, (rows, samples)) in shards.enumerate() {
-            total += self
-                .shard
-                .differentiate(policy, rollout, rows, samples, weight, objective);
+            total += self.shard.differentiate(policy, rollout, rows, samples, weight, objective);
             if shard_idx == 0 {
                 std::mem::swap(&mut self.gradient, &mut self.shard.gradient);
             } else {
@@ -193,14 +189,8 @@ fn normalize_advantages(samples: &mut [Sample]) {
         return;
     }
     let n = samples.len() as f64;
-    let mean = samples
-        .iter()
-        .map(|sample| f64::from(sample.advantage))
-        .sum::<f64>()
-        / n;
-    let squares = samples
-        .iter()
-        .map(|sample| (f64::from(sample.advantage) - mean).powi(2));
+    let mean = samples.iter().map(|sample| f64::from(sample.advantage)).sum::<f64>() / n;
+    let squares = samples.iter().map(|sample| (f64::from(sample.advantage) - mean).powi(2));
     let deviation = (squares.sum::<f64>() / (n - 1.0)).sqrt();
     let (mean, scale) = (mean as f32, (1.0 / (deviation + 1e-8)) as f32);
     for sample in samples {
@@ -242,10 +232,6 @@ impl Means {
             approx_kl: self.epoch_kl / f64::from(self.epoch_minibatches),
             clip_fraction: mean(self.sum.clip_fraction),
         };
-        UpdateStats {
-            losses,
-            loss: self.loss,
-            n_epochs: self.n_epochs,
-        }
+        UpdateStats { losses, loss: self.loss, n_epochs: self.n_epochs }
     }
 }

@@ -26,11 +26,7 @@ impl Store {
     /// Reads a file among a run's artifacts.
     pub fn read_artifact(&self, run_id: &RunId, artifact: &str) -> Result<Vec<u8>, StoreError> {
         let path = self.artifact_path(run_id, artifact)?;
-        fs::read(&path).map_err(|source| StoreError::Artifact {
-            verb: "read",
-            path,
-            source,
-        })
+        fs::read(&path).map_err(|source| StoreError::Artifact { verb: "read", path, source })
     }
 
     /// Where a file among a run's artifacts lies.

@@ -176,11 +176,7 @@ pub enum StoreError {
 }
 
 fn numbers(versions: &[i64]) -> String {
-    versions
-        .iter()
-        .map(|version| format!("version {version}"))
-        .collect::<Vec<_>>()
-        .join(", ")
+    versions.iter().map(|version| format!("version {version}")).collect::<Vec<_>>().join(", ")
 }
 
 fn known(models: &[String]) -> String {

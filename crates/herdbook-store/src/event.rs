@@ -55,11 +55,9 @@ pub(crate) fn append(
 ) -> Result<Vec<Event>, StoreError> {
     let (mut id, mut hash) = act
         .tx
-        .query_row(
-            "SELECT id, hash FROM herdbook_events ORDER BY id DESC LIMIT 1",
-            [],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )
+        .query_row("SELECT id, hash FROM herdbook_events ORDER BY id DESC LIMIT 1", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
         .optional()?
         .unwrap_or((0_i64, GENESIS_HASH.to_owned()));
     let mut events = Vec::new();
@@ -103,9 +101,7 @@ fn insert(conn: &Connection, event: &Event) -> Result<(), StoreError> {
 fn from_row(row: &Row<'_>) -> Result<Event, StoreError> {
     let what = || format!("event {}", row.get::<_, i64>(0).unwrap_or_default());
     let number = |column| -> Result<Option<VersionNumber>, StoreError> {
-        Ok(row
-            .get::<_, Option<i64>>(column)?
-            .and_then(VersionNumber::new))
+        Ok(row.get::<_, Option<i64>>(column)?.and_then(VersionNumber::new))
     };
     Ok(Event {
         id: row.get(0)?,
@@ -173,9 +169,7 @@ pub(crate) fn registered_run(
             "SELECT run_id FROM herdbook_events
              WHERE name = ?1 AND version = ?2 AND run_id IS NOT NULL ORDER BY id DESC LIMIT 1",
         )?
-        .query_row(params![key.name.as_str(), key.version.get()], |row| {
-            row.get(0)
-        })
+        .query_row(params![key.name.as_str(), key.version.get()], |row| row.get(0))
         .optional()?;
     Ok(run_id.and_then(|run_id| RunId::parse(&run_id).ok()))
 }
@@ -201,15 +195,12 @@ pub(crate) fn former_champions(
          GROUP BY version ORDER BY max(id) DESC",
     )?;
     let champion = Stage::Champion.as_str();
-    let rows = statement.query_map(
-        params![name.as_str(), EventKind::StageChanged.as_str(), champion],
-        |row| row.get::<_, i64>(0),
-    )?;
+    let rows = statement
+        .query_map(params![name.as_str(), EventKind::StageChanged.as_str(), champion], |row| {
+            row.get::<_, i64>(0)
+        })?;
     let versions = rows.collect::<Result<Vec<_>, _>>()?;
-    Ok(versions
-        .into_iter()
-        .filter_map(VersionNumber::new)
-        .collect())
+    Ok(versions.into_iter().filter_map(VersionNumber::new).collect())
 }
 
 /// Whether a rollback ever took the champion's place from a version.
@@ -227,9 +218,8 @@ pub(crate) fn was_rolled_back_from(
         EventKind::StageChanged.as_str(),
         Stage::Champion.as_str()
     ];
-    let details: Vec<String> = statement
-        .query_map(row, |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
+    let details: Vec<String> =
+        statement.query_map(row, |row| row.get(0))?.collect::<Result<_, _>>()?;
     Ok(details.iter().any(|details| {
         serde_json::from_str::<serde_json::Value>(details)
             .is_ok_and(|details| details["cause"] == Cause::RolledBack.as_str())

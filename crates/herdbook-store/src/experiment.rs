@@ -33,10 +33,7 @@ pub(crate) fn find_or_create(
         return create(act, name, at);
     };
     if lifecycle == "deleted" {
-        return Err(StoreError::DeletedExperiment {
-            name: name.to_string(),
-            id,
-        });
+        return Err(StoreError::DeletedExperiment { name: name.to_string(), id });
     }
     let location = location.unwrap_or_default();
     let artifacts = local_folder(&location).ok_or_else(|| StoreError::ForeignArtifacts {
@@ -57,12 +54,7 @@ fn create(act: &Act<'_>, name: &ExperimentName, at: Timestamp) -> Result<Experim
         "INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage,
             creation_time, last_update_time, workspace)
          VALUES (?1, ?2, ?3, 'active', ?4, ?4, 'default')",
-        params![
-            id,
-            name.as_str(),
-            artifacts.display().to_string(),
-            at.millis()
-        ],
+        params![id, name.as_str(), artifacts.display().to_string(), at.millis()],
     )?;
     // By this tag MLflow's UI shows the experiment with the pages for training, not those for language models.
     act.tx.execute(

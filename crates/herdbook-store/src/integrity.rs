@@ -62,11 +62,7 @@ impl Store {
             let state = self.read(|conn| file_state(conn, &version.key))?;
             files.push((version.key, state));
         }
-        Ok(Verification {
-            n_events: events.len(),
-            chain: verify_chain(&events),
-            files,
-        })
+        Ok(Verification { n_events: events.len(), chain: verify_chain(&events), files })
     }
 
     /// The model file that was registered for a version, if that was recorded.
@@ -85,11 +81,7 @@ fn registered_file(
              WHERE name = ?1 AND version = ?2 AND kind = ?3 ORDER BY id DESC LIMIT 1",
         )?
         .query_row(
-            params![
-                key.name.as_str(),
-                key.version.get(),
-                EventKind::Registered.as_str()
-            ],
+            params![key.name.as_str(), key.version.get(), EventKind::Registered.as_str()],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
         .optional()?;

@@ -52,11 +52,7 @@ impl Lease {
         let gone = self.host == host()
             && self.process_started != 0
             && process_started(self.pid) != Some(self.process_started);
-        if silent || gone {
-            Liveness::Dead
-        } else {
-            Liveness::Alive
-        }
+        if silent || gone { Liveness::Dead } else { Liveness::Alive }
     }
 }
 
@@ -92,10 +88,7 @@ pub(crate) fn write(conn: &Connection, run_id: &RunId, lease: &Lease) -> Result<
 }
 
 pub(crate) fn remove(conn: &Connection, run_id: &RunId) -> Result<(), StoreError> {
-    conn.execute(
-        "DELETE FROM herdbook_leases WHERE run_uuid = ?1",
-        [run_id.as_str()],
-    )?;
+    conn.execute("DELETE FROM herdbook_leases WHERE run_uuid = ?1", [run_id.as_str()])?;
     Ok(())
 }
 
@@ -118,21 +111,13 @@ pub(crate) fn of_run(conn: &Connection, run_id: &RunId) -> Result<Option<Lease>,
 }
 
 fn host() -> String {
-    rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned()
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// Field 22 of `/proc/<pid>/stat`, counted behind the command name, which may hold spaces and brackets.
 fn process_started(pid: i64) -> Option<i64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(')')?
-        .1
-        .split_whitespace()
-        .nth(19)?
-        .parse()
-        .ok()
+    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -153,10 +138,7 @@ mod tests {
 
     #[test]
     fn silent_process_of_another_machine_is_dead_after_two_minutes() {
-        let lease = Lease {
-            host: "elsewhere".to_owned(),
-            ..Lease::of_this_process()
-        };
+        let lease = Lease { host: "elsewhere".to_owned(), ..Lease::of_this_process() };
         let later = |millis| Timestamp::from_millis(lease.refreshed_at.millis() + millis);
         assert_eq!(lease.liveness(later(LEASE_EXPIRY_MS)), Liveness::Alive);
         assert_eq!(lease.liveness(later(LEASE_EXPIRY_MS + 1)), Liveness::Dead);

@@ -31,10 +31,7 @@ impl Location {
             refuse_file_store(&artifact_root)?;
             directory.join("mlflow.db")
         };
-        Ok(Self {
-            database,
-            artifact_root,
-        })
+        Ok(Self { database, artifact_root })
     }
 
     /// The URI that names this store from anywhere.
@@ -47,10 +44,7 @@ fn sqlite_path(uri: &str) -> Result<&Path, StoreError> {
     uri.strip_prefix("sqlite:///")
         .filter(|path| !path.is_empty() && !path.contains('?') && *path != ":memory:")
         .map(Path::new)
-        .ok_or_else(|| StoreError::UnsupportedUri {
-            uri: uri.to_owned(),
-            rule: SUPPORTED,
-        })
+        .ok_or_else(|| StoreError::UnsupportedUri { uri: uri.to_owned(), rule: SUPPORTED })
 }
 
 /// MLflow takes `./mlruns` as a file store when it holds `<digits>/meta.yaml`.
@@ -84,24 +78,16 @@ mod tests {
 
     #[test]
     fn sqlite_uris_are_relative_with_three_slashes_and_absolute_with_four() {
-        let database = |uri| {
-            Location::resolve(Some(uri), Path::new("/here"))
-                .unwrap()
-                .database
-        };
+        let database = |uri| Location::resolve(Some(uri), Path::new("/here")).unwrap().database;
         assert_eq!(database("sqlite:///a/b.db"), Path::new("/here/a/b.db"));
         assert_eq!(database("sqlite:////a/b.db"), Path::new("/a/b.db"));
     }
 
     #[test]
     fn other_uris_are_refused_by_name() {
-        for uri in [
-            "postgresql://host/db",
-            "http://localhost:5000",
-            "sqlite://",
-            "sqlite:///",
-            "mlruns",
-        ] {
+        for uri in
+            ["postgresql://host/db", "http://localhost:5000", "sqlite://", "sqlite:///", "mlruns"]
+        {
             let error = Location::resolve(Some(uri), Path::new("/here")).unwrap_err();
             assert!(error.to_string().contains(uri), "{error}");
         }

@@ -23,11 +23,7 @@ pub struct Metric {
 /// Value and NaN flag in the database: NaN is 0 with the flag, infinities are the largest doubles
 /// (MLflow 3.17.2, `store/tracking/sqlalchemy_store.py`).
 fn stored(value: f64) -> (f64, bool) {
-    if value.is_nan() {
-        (0.0, true)
-    } else {
-        (value.clamp(f64::MIN, f64::MAX), false)
-    }
+    if value.is_nan() { (0.0, true) } else { (value.clamp(f64::MIN, f64::MAX), false) }
 }
 
 /// Whether a stored value was a finite number when it was logged.
@@ -50,14 +46,8 @@ pub(crate) fn log(conn: &Connection, run_id: &RunId, metrics: &[Metric]) -> Resu
     )?;
     for metric in metrics {
         let (value, is_nan) = stored(metric.value);
-        let row = params![
-            metric.key,
-            value,
-            metric.at.millis(),
-            run_id.as_str(),
-            metric.step,
-            is_nan
-        ];
+        let row =
+            params![metric.key, value, metric.at.millis(), run_id.as_str(), metric.step, is_nan];
         insert.execute(row)?;
         update.execute(row)?;
     }
@@ -100,9 +90,8 @@ fn named_of_run(
     ))?;
     let mut metrics = BTreeMap::new();
     for name in names {
-        let value: Option<f64> = statement
-            .query_row([name, run_id], |row| row.get(0))
-            .optional()?;
+        let value: Option<f64> =
+            statement.query_row([name, run_id], |row| row.get(0)).optional()?;
         metrics.extend(value.map(|value| ((*name).to_owned(), value)));
     }
     Ok(metrics)

@@ -62,28 +62,15 @@ impl Store {
 fn facts(conn: &Connection, request: &PromotionRequest) -> Result<PromotionFacts, StoreError> {
     let facts = version_facts(conn, &request.key)?;
     if facts.deleted {
-        return Err(StoreError::DeletedVersion {
-            key: request.key.clone(),
-        });
+        return Err(StoreError::DeletedVersion { key: request.key.clone() });
     }
     let champion = champion_facts(conn, &request.key.name)?;
-    Ok(PromotionFacts {
-        version: facts,
-        champion,
-    })
+    Ok(PromotionFacts { version: facts, champion })
 }
 
 fn champion_facts(conn: &Connection, name: &ModelName) -> Result<Option<VersionFacts>, StoreError> {
     champion_of(conn, name)?
-        .map(|version| {
-            version_facts(
-                conn,
-                &VersionKey {
-                    name: name.clone(),
-                    version,
-                },
-            )
-        })
+        .map(|version| version_facts(conn, &VersionKey { name: name.clone(), version }))
         .transpose()
 }
 
@@ -92,10 +79,7 @@ fn rollback_facts(conn: &Connection, name: &ModelName) -> Result<RollbackFacts, 
     let present = champion.as_ref().map(|champion| champion.key.version);
     let mut former = Vec::new();
     for version in event::former_champions(conn, name)? {
-        let key = VersionKey {
-            name: name.clone(),
-            version,
-        };
+        let key = VersionKey { name: name.clone(), version };
         // A model that was deleted and made again has lost its old versions altogether.
         if Some(version) == present || !version::exists(conn, &key)? {
             continue;
@@ -156,14 +140,9 @@ pub(crate) fn champion_of(
             "SELECT version FROM model_version_tags
              WHERE workspace = 'default' AND name = ?1 AND key = ?2 AND value = ?3",
         )?
-        .query_row(
-            params![
-                name.as_str(),
-                key::PROMOTION_STAGE,
-                Stage::Champion.as_str()
-            ],
-            |row| row.get(0),
-        )
+        .query_row(params![name.as_str(), key::PROMOTION_STAGE, Stage::Champion.as_str()], |row| {
+            row.get(0)
+        })
         .optional()?;
     Ok(version.and_then(VersionNumber::new))
 }

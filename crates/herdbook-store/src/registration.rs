@@ -48,21 +48,13 @@ impl Store {
             tag::set_on_run(act.tx, &request.run_id, &finish.run_tags)?;
             carry_out(act, request, &plan, at)?;
             let events = event::append(act, at, plan.events)?;
-            Ok(Registered {
-                key: plan.key,
-                superseded: plan.superseded,
-                events,
-            })
+            Ok(Registered { key: plan.key, superseded: plan.superseded, events })
         })
     }
 }
 
 fn facts(conn: &Connection, request: &Registration) -> Result<RegistrationFacts, StoreError> {
-    let parent = request
-        .origin
-        .enhanced
-        .as_ref()
-        .map(|enhanced| &enhanced.parent);
+    let parent = request.origin.enhanced.as_ref().map(|enhanced| &enhanced.parent);
     Ok(RegistrationFacts {
         last_version: last_version(conn, &request.name)?,
         parent_versions: match parent {
@@ -91,9 +83,7 @@ fn versions_of_run(
     keys.into_iter()
         .map(|key| {
             let tags = tag::of_version(conn, &key)?;
-            let version_type = tags
-                .get(key::VERSION_TYPE)
-                .and_then(|text| text.parse().ok());
+            let version_type = tags.get(key::VERSION_TYPE).and_then(|text| text.parse().ok());
             Ok((key, version_type))
         })
         .collect()

@@ -12,12 +12,10 @@ pub(crate) fn checked<T: FromStr<Err: std::error::Error>>(
     column: usize,
     what: impl Fn() -> String,
 ) -> Result<T, StoreError> {
-    row.get::<_, String>(column)?
-        .parse()
-        .map_err(|error: T::Err| StoreError::BrokenRecord {
-            what: what(),
-            problem: error.to_string(),
-        })
+    row.get::<_, String>(column)?.parse().map_err(|error: T::Err| StoreError::BrokenRecord {
+        what: what(),
+        problem: error.to_string(),
+    })
 }
 
 /// A text column that may be empty.

@@ -84,12 +84,8 @@ impl Store {
                 what: "a new run id".to_owned(),
                 problem: error.to_string(),
             })?;
-            let name = format!(
-                "{}-{}-{}",
-                start.origin.timeframe,
-                start.origin.model_type(),
-                &id[..8]
-            );
+            let name =
+                format!("{}-{}-{}", start.origin.timeframe, start.origin.model_type(), &id[..8]);
             let artifacts = experiment.artifacts.join(&id).join("artifacts");
             act.tx.execute(
                 "INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name,
@@ -138,19 +134,14 @@ impl Store {
             }
             let at = act.time_for(model)?;
             close(act.tx, run_id, end.status(), at)?;
-            let printable: String = reason
-                .chars()
-                .filter(|c| !c.is_control())
-                .take(1_000)
-                .collect();
+            let printable: String =
+                reason.chars().filter(|c| !c.is_control()).take(1_000).collect();
             let draft = EventDraft {
                 name: Some(model.clone()),
                 run_id: Some(run_id.clone()),
                 from: Some(RunStatus::Running.to_string()),
                 to: Some(end.status().to_string()),
-                reason: Reason::parse(&printable)
-                    .ok()
-                    .map(|reason| reason.to_string()),
+                reason: Reason::parse(&printable).ok().map(|reason| reason.to_string()),
                 ..EventDraft::new(EventKind::RunEnded, &serde_json::json!({"v": 1}))
             };
             event::append(act, at, [draft])?;
@@ -174,10 +165,7 @@ impl Store {
                 )?
                 .query_map([], |row| row.get(0))?
                 .collect::<Result<_, _>>()?;
-            ids.iter()
-                .filter_map(|id| RunId::parse(id).ok())
-                .map(|id| load(conn, &id))
-                .collect()
+            ids.iter().filter_map(|id| RunId::parse(id).ok()).map(|id| load(conn, &id)).collect()
         })
     }
 }
@@ -201,11 +189,7 @@ fn started_event(start: &RunStart, run_id: &RunId) -> EventDraft {
         name: Some(start.model.clone()),
         run_id: Some(run_id.clone()),
         to: Some(RunStatus::Running.to_string()),
-        parent: start
-            .origin
-            .enhanced
-            .as_ref()
-            .map(|enhanced| enhanced.parent.clone()),
+        parent: start.origin.enhanced.as_ref().map(|enhanced| enhanced.parent.clone()),
         ..EventDraft::new(EventKind::RunStarted, &details)
     }
 }
@@ -228,9 +212,7 @@ fn status(conn: &Connection, run_id: &RunId) -> Result<(String, String), StoreEr
     conn.prepare_cached("SELECT status, lifecycle_stage FROM runs WHERE run_uuid = ?1")?
         .query_row([run_id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?
-        .ok_or_else(|| StoreError::NoSuchRun {
-            run_id: run_id.clone(),
-        })
+        .ok_or_else(|| StoreError::NoSuchRun { run_id: run_id.clone() })
 }
 
 /// Refuses to change a run that was ended or deleted meanwhile.
@@ -239,15 +221,8 @@ pub(crate) fn require_running(conn: &Connection, run_id: &RunId) -> Result<(), S
     if status == RunStatus::Running.as_str() && lifecycle == "active" {
         return Ok(());
     }
-    let status = if lifecycle == "active" {
-        status
-    } else {
-        lifecycle
-    };
-    Err(StoreError::RunNotRunning {
-        run_id: run_id.clone(),
-        status,
-    })
+    let status = if lifecycle == "active" { status } else { lifecycle };
+    Err(StoreError::RunNotRunning { run_id: run_id.clone(), status })
 }
 
 /// Ends a run: its status, its time, its lease.
@@ -265,15 +240,11 @@ pub(crate) fn close(
 }
 
 pub(crate) fn artifact_uri(conn: &Connection, run_id: &RunId) -> Result<String, StoreError> {
-    conn.query_row(
-        "SELECT artifact_uri FROM runs WHERE run_uuid = ?1",
-        [run_id.as_str()],
-        |row| row.get(0),
-    )
-    .optional()?
-    .ok_or_else(|| StoreError::NoSuchRun {
-        run_id: run_id.clone(),
+    conn.query_row("SELECT artifact_uri FROM runs WHERE run_uuid = ?1", [run_id.as_str()], |row| {
+        row.get(0)
     })
+    .optional()?
+    .ok_or_else(|| StoreError::NoSuchRun { run_id: run_id.clone() })
 }
 
 pub(crate) fn load(conn: &Connection, run_id: &RunId) -> Result<RunRecord, StoreError> {
@@ -286,9 +257,7 @@ pub(crate) fn load(conn: &Connection, run_id: &RunId) -> Result<RunRecord, Store
         )?
         .query_and_then([id], |row| from_row(row, run_id))?
         .next()
-        .ok_or_else(|| StoreError::NoSuchRun {
-            run_id: run_id.clone(),
-        })??;
+        .ok_or_else(|| StoreError::NoSuchRun { run_id: run_id.clone() })??;
     record.tags = tag::of_run(conn, id)?;
     record.params = tag::params_of_run(conn, id)?;
     record.metrics = metric::latest_of_run(conn, id, MetricSelection::All)?;

@@ -116,11 +116,7 @@ impl Store {
                 return Ok(None);
             };
             let differing = differing_data(conn, &bound, metric, record.run_id.as_ref())?;
-            Ok(Some(Best {
-                version: completed(conn, record)?,
-                value,
-                differing,
-            }))
+            Ok(Some(Best { version: completed(conn, record)?, value, differing }))
         })
     }
 }
@@ -182,9 +178,7 @@ impl Scored {
             Direction::More | Direction::Neither => (self.value, other.value),
             Direction::Less => (other.value, self.value),
         };
-        this.total_cmp(&that)
-            .then(newness(self).cmp(&newness(other)))
-            .is_gt()
+        this.total_cmp(&that).then(newness(self).cmp(&newness(other))).is_gt()
     }
 }
 
@@ -249,19 +243,13 @@ fn differing_data(
     let (name, found) = (metric.as_str(), found.map(RunId::as_str));
     let mut statement = conn.prepare_cached(&sql)?;
     let mut differing = Vec::new();
-    for param in [window_params::SYMBOL, window_params::BARS_SHA256]
-        .iter()
-        .chain(&window_params::EDGES)
+    for param in
+        [window_params::SYMBOL, window_params::BARS_SHA256].iter().chain(&window_params::EDGES)
     {
         let mut params = bound.params();
-        params.extend([
-            (":metric", &name as &dyn ToSql),
-            (":param", param),
-            (":found", &found),
-        ]);
-        let differs: Option<bool> = statement
-            .query_row(params.as_slice(), |row| row.get(0))
-            .optional()?;
+        params.extend([(":metric", &name as &dyn ToSql), (":param", param), (":found", &found)]);
+        let differs: Option<bool> =
+            statement.query_row(params.as_slice(), |row| row.get(0)).optional()?;
         if differs == Some(true) {
             differing.push((*param).to_owned());
         }

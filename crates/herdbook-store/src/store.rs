@@ -64,12 +64,7 @@ impl Store {
         let waited_s = options.busy_timeout.as_secs();
         let opened = connect(&location, &options).map_err(|error| error.at(&path, waited_s));
         let (conn, opened) = opened?;
-        Ok(Self {
-            conn: Mutex::new(conn),
-            location,
-            options,
-            opened,
-        })
+        Ok(Self { conn: Mutex::new(conn), location, options, opened })
     }
 
     /// Where the records are.
@@ -104,11 +99,8 @@ impl Store {
                 actor: self.options.actor.clone(),
                 channel: self.options.channel,
             };
-            let outcome = act(&Act {
-                tx: &tx,
-                context,
-                artifact_root: &self.location.artifact_root,
-            })?;
+            let outcome =
+                act(&Act { tx: &tx, context, artifact_root: &self.location.artifact_root })?;
             match effect {
                 Effect::Commit => tx.commit()?,
                 Effect::DryRun => tx.rollback()?,
@@ -168,9 +160,8 @@ impl Act<'_> {
 
 /// The wall clock.
 pub(crate) fn now() -> Timestamp {
-    let since_epoch = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
+    let since_epoch =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
 }
 
@@ -231,12 +222,8 @@ fn read_only(
     if options.missing == Missing::Create || pending {
         return Err(StoreError::ReadOnly { path: path.clone() });
     }
-    let escaped = path
-        .display()
-        .to_string()
-        .replace('%', "%25")
-        .replace('?', "%3f")
-        .replace('#', "%23");
+    let escaped =
+        path.display().to_string().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
     let conn = Connection::open_with_flags(
         format!("file:{escaped}?immutable=1"),
         OpenFlags::SQLITE_OPEN_READ_ONLY

@@ -7,11 +7,7 @@ use rusqlite::{Connection, params};
 use crate::StoreError;
 
 pub(crate) fn of_run(conn: &Connection, run_id: &str) -> Result<Tags, StoreError> {
-    collect(
-        conn,
-        "SELECT key, coalesce(value, '') FROM tags WHERE run_uuid = ?1",
-        params![run_id],
-    )
+    collect(conn, "SELECT key, coalesce(value, '') FROM tags WHERE run_uuid = ?1", params![run_id])
 }
 
 pub(crate) fn of_version(conn: &Connection, key: &VersionKey) -> Result<Tags, StoreError> {
@@ -24,11 +20,7 @@ pub(crate) fn of_version(conn: &Connection, key: &VersionKey) -> Result<Tags, St
 }
 
 pub(crate) fn params_of_run(conn: &Connection, run_id: &str) -> Result<Tags, StoreError> {
-    collect(
-        conn,
-        "SELECT key, value FROM params WHERE run_uuid = ?1",
-        params![run_id],
-    )
+    collect(conn, "SELECT key, value FROM params WHERE run_uuid = ?1", params![run_id])
 }
 
 fn collect(

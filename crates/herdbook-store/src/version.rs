@@ -79,13 +79,7 @@ impl Store {
             let Some(version) = promotion::champion_of(conn, name)? else {
                 return Ok(None);
             };
-            let mut record = load(
-                conn,
-                &VersionKey {
-                    name: name.clone(),
-                    version,
-                },
-            )?;
+            let mut record = load(conn, &VersionKey { name: name.clone(), version })?;
             add_metrics(conn, &mut record, MetricSelection::All)?;
             Ok((!record.deleted).then_some(record))
         })
@@ -115,9 +109,8 @@ impl Store {
                 from_row,
             )?;
             // Names that herdbook could not have given are not models of this system.
-            let mut records: Vec<VersionRecord> = rows
-                .filter_map(Result::transpose)
-                .collect::<Result<_, _>>()?;
+            let mut records: Vec<VersionRecord> =
+                rows.filter_map(Result::transpose).collect::<Result<_, _>>()?;
             for record in &mut records {
                 record.tags = tag::of_version(conn, &record.key)?;
                 add_metrics(conn, record, query.metrics)?;
@@ -156,9 +149,7 @@ pub(crate) fn exists(conn: &Connection, key: &VersionKey) -> Result<bool, StoreE
             "SELECT EXISTS (SELECT 1 FROM model_versions
              WHERE workspace = 'default' AND name = ?1 AND version = ?2)",
         )?
-        .query_row(params![key.name.as_str(), key.version.get()], |row| {
-            row.get(0)
-        })?)
+        .query_row(params![key.name.as_str(), key.version.get()], |row| row.get(0))?)
 }
 
 /// Refuses a registered model that is not there.
@@ -167,10 +158,7 @@ pub(crate) fn require_model(conn: &Connection, name: &ModelName) -> Result<(), S
     if known_models.iter().any(|known| known == name.as_str()) {
         return Ok(());
     }
-    Err(StoreError::NoSuchModel {
-        name: name.clone(),
-        known_models,
-    })
+    Err(StoreError::NoSuchModel { name: name.clone(), known_models })
 }
 
 /// The versions registered from a run that were not deleted, oldest first.
@@ -184,9 +172,7 @@ pub(crate) fn keys_of_run(
          ORDER BY v.creation_time, v.version"
     ))?;
     let rows = statement.query_and_then([run_id.as_str()], from_row)?;
-    rows.filter_map(Result::transpose)
-        .map(|record| record.map(|record| record.key))
-        .collect()
+    rows.filter_map(Result::transpose).map(|record| record.map(|record| record.key)).collect()
 }
 
 /// Notes that a version changed.
@@ -221,9 +207,7 @@ pub(crate) fn from_row(row: &Row<'_>) -> Result<Option<VersionRecord>, StoreErro
     };
     let run_id: Option<String> = row.get(2)?;
     let time = |column| -> Result<Timestamp, StoreError> {
-        Ok(Timestamp::from_millis(
-            row.get::<_, Option<i64>>(column)?.unwrap_or(0),
-        ))
+        Ok(Timestamp::from_millis(row.get::<_, Option<i64>>(column)?.unwrap_or(0)))
     };
     let mlflow_stage: String = row.get::<_, Option<String>>(5)?.unwrap_or_default();
     Ok(Some(VersionRecord {
@@ -259,16 +243,10 @@ fn missing(conn: &Connection, key: &VersionKey) -> StoreError {
     match newest {
         Err(error) => error.into(),
         Ok(newest) => match newest.and_then(VersionNumber::new) {
-            Some(newest) => StoreError::NoSuchVersion {
-                key: key.clone(),
-                newest,
-            },
+            Some(newest) => StoreError::NoSuchVersion { key: key.clone(), newest },
             None => model_names(conn).map_or_else(
                 |error| error,
-                |known_models| StoreError::NoSuchModel {
-                    name: key.name.clone(),
-                    known_models,
-                },
+                |known_models| StoreError::NoSuchModel { name: key.name.clone(), known_models },
             ),
         },
     }

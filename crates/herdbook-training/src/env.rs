@@ -68,11 +68,7 @@ impl EnvSpec {
             return differs("environment version", &self.version, &ours.version);
         }
         if self.features_version != ours.features_version {
-            return differs(
-                "features version",
-                &self.features_version,
-                &ours.features_version,
-            );
+            return differs("features version", &self.features_version, &ours.features_version);
         }
         if self.obs_len != ours.obs_len {
             return differs("observation length", &self.obs_len, &ours.obs_len);
@@ -192,15 +188,9 @@ impl Env for TradingEnv {
         if end != EpisodeEnd::Running {
             let timesteps = (self.bar_idx - self.episode.start) as f64;
             let mean_reward = self.reward_sum / timesteps;
-            self.finished.push(EpisodeRecord {
-                segment: self.segment,
-                mean_reward,
-            });
+            self.finished.push(EpisodeRecord { segment: self.segment, mean_reward });
         }
-        Step {
-            reward: reward as f32,
-            end,
-        }
+        Step { reward: reward as f32, end }
     }
 }
 

@@ -101,15 +101,9 @@ pub enum TrainingError {
 }
 
 fn or_base(model_type: ModelType) -> &'static str {
-    if model_type == ModelType::Base {
-        ""
-    } else {
-        " and no `base` model"
-    }
+    if model_type == ModelType::Base { "" } else { " and no `base` model" }
 }
 
 fn with_metric(metric: Option<&str>) -> String {
-    metric
-        .map(|metric| format!(" with the metric `{metric}`"))
-        .unwrap_or_default()
+    metric.map(|metric| format!(" with the metric `{metric}`")).unwrap_or_default()
 }

@@ -34,26 +34,12 @@ pub(crate) fn score_episodes(
     let (mut rewards, mut total_return) = (Vec::with_capacity(episodes.len()), 0.0);
     for bars in episodes {
         let ledger = pass(market, bars, costs, policy);
-        rewards.push(
-            ledger
-                .equity()
-                .windows(2)
-                .map(|pair| reward(pair[0], pair[1]))
-                .sum::<f64>(),
-        );
+        rewards.push(ledger.equity().windows(2).map(|pair| reward(pair[0], pair[1])).sum::<f64>());
         total_return += ledger.account().equity() / INITIAL_EQUITY - 1.0;
     }
     let mean_reward = rewards.iter().sum::<f64>() / n;
-    let variance = rewards
-        .iter()
-        .map(|reward| (reward - mean_reward).powi(2))
-        .sum::<f64>()
-        / n;
-    EpisodeScores {
-        mean_reward,
-        std_reward: variance.sqrt(),
-        mean_return: total_return / n,
-    }
+    let variance = rewards.iter().map(|reward| (reward - mean_reward).powi(2)).sum::<f64>() / n;
+    EpisodeScores { mean_reward, std_reward: variance.sqrt(), mean_return: total_return / n }
 }
 
 /// Runs the deterministic policy over bars without a break, until the end or the total loss of the account.
@@ -102,12 +88,7 @@ fn run(
 
 /// The performance of what a ledger tells.
 pub(crate) fn judge_ledger(market: &MarketData, ledger: &Ledger) -> Performance {
-    performance(
-        ledger.equity(),
-        ledger.trades(),
-        ledger.account().into(),
-        market.bars_per_year,
-    )
+    performance(ledger.equity(), ledger.trades(), ledger.account().into(), market.bars_per_year)
 }
 
 /// Everything that is measured of a finished policy, by the names of spec §7: `evaluation/*` on the validation
@@ -129,10 +110,7 @@ pub(crate) fn measure(
         ("final/mean_return".to_owned(), test.mean_return),
     ]);
     metrics.extend(
-        performance
-            .defined()
-            .into_iter()
-            .map(|(name, value)| (format!("portfolio/{name}"), value)),
+        performance.defined().into_iter().map(|(name, value)| (format!("portfolio/{name}"), value)),
     );
     metrics.retain(|_, value| value.is_finite());
     (metrics, performance)

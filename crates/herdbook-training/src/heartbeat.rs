@@ -30,9 +30,8 @@ fn beat(store: &Store, run_id: &RunId, (finished, changed): &(Mutex<bool>, Condv
     let interval = Duration::from_millis(LEASE_REFRESH_MS.unsigned_abs());
     let mut guard = finished.lock().unwrap_or_else(PoisonError::into_inner);
     while !*guard {
-        let (next, waited) = changed
-            .wait_timeout(guard, interval)
-            .unwrap_or_else(PoisonError::into_inner);
+        let (next, waited) =
+            changed.wait_timeout(guard, interval).unwrap_or_else(PoisonError::into_inner);
         guard = next;
         if waited.timed_out() && !*guard {
             // A store that is busy now is asked again in 15 seconds; the lease outlives eight misses.

@@ -78,10 +78,7 @@ impl<'a> Journal<'a> {
         policy: &Policy,
     ) {
         let scores = score_episodes(market, &market.split.validation, costs, policy);
-        let best = self
-            .best_mean_reward
-            .unwrap_or(f64::NEG_INFINITY)
-            .max(scores.mean_reward);
+        let best = self.best_mean_reward.unwrap_or(f64::NEG_INFINITY).max(scores.mean_reward);
         self.evaluated = trained;
         self.best_mean_reward = Some(best);
         self.latest_mean_reward = Some(scores.mean_reward);
@@ -98,19 +95,13 @@ impl<'a> Journal<'a> {
         improvement: Option<&ImprovementReport>,
         baselines: &Baselines,
     ) {
-        for (name, value) in metrics
-            .iter()
-            .filter(|(name, _)| !name.starts_with("evaluation/"))
-        {
+        for (name, value) in metrics.iter().filter(|(name, _)| !name.starts_with("evaluation/")) {
             self.add(name, *value, trained);
         }
         for (name, value) in baselines.to_metrics() {
             self.add(&name, value, trained);
         }
-        for (name, value) in improvement
-            .map(ImprovementReport::to_metrics)
-            .unwrap_or_default()
-        {
+        for (name, value) in improvement.map(ImprovementReport::to_metrics).unwrap_or_default() {
             self.add(&name, value, trained);
         }
         self.add("previous_timesteps", self.previous as f64, trained);
@@ -156,8 +147,6 @@ impl<'a> Journal<'a> {
 }
 
 fn now() -> Timestamp {
-    let since_epoch = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
 }

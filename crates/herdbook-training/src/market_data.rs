@@ -23,11 +23,7 @@ impl DataSource {
     pub fn sample(timeframe: Timeframe) -> Result<(Self, Sample), TrainingError> {
         let sample = Sample::for_timeframe(timeframe);
         let symbol = Symbol::parse(sample.symbol).expect("the samples' symbols are valid");
-        let source = Self {
-            name: sample.file_name.to_owned(),
-            symbol,
-            bytes: sample.csv()?,
-        };
+        let source = Self { name: sample.file_name.to_owned(), symbol, bytes: sample.csv()? };
         Ok((source, sample))
     }
 }

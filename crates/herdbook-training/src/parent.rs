@@ -58,25 +58,15 @@ impl Parent {
         observer: &mut dyn Observer,
     ) -> Result<Self, TrainingError> {
         let version = find_version(store, request, child, observer)?;
-        let run_id = version
-            .run_id
-            .clone()
-            .ok_or_else(|| StoreError::BrokenRecord {
-                what: version.key.to_string(),
-                problem: "it has no run".to_owned(),
-            })?;
+        let run_id = version.run_id.clone().ok_or_else(|| StoreError::BrokenRecord {
+            what: version.key.to_string(),
+            problem: "it has no run".to_owned(),
+        })?;
         let run = store.run(&run_id)?;
         check_fit(&version, &run, child)?;
         let model = load_model(store, &version.key, &run_id, child)?;
-        let timesteps = version
-            .tag(key::TOTAL_TIMESTEPS)
-            .unwrap_or(model.num_timesteps);
-        Ok(Self {
-            version,
-            run,
-            model,
-            timesteps,
-        })
+        let timesteps = version.tag(key::TOTAL_TIMESTEPS).unwrap_or(model.num_timesteps);
+        Ok(Self { version, run, model, timesteps })
     }
 }
 
@@ -105,26 +95,17 @@ fn find_version(
     match &request.selector {
         ParentSelector::Latest => latest(store, request, child, observer),
         ParentSelector::Best => best(store, request, child, observer),
-        ParentSelector::Champion => {
-            store
-                .champion(child.model)?
-                .ok_or_else(|| TrainingError::NoChampion {
-                    model: child.model.to_string(),
-                })
-        }
+        ParentSelector::Champion => store
+            .champion(child.model)?
+            .ok_or_else(|| TrainingError::NoChampion { model: child.model.to_string() }),
         ParentSelector::Run(run_id) => {
             store.run(run_id)?;
             store
                 .version_of_run(run_id)?
-                .ok_or_else(|| TrainingError::NotRegistered {
-                    run_id: run_id.clone(),
-                })
+                .ok_or_else(|| TrainingError::NotRegistered { run_id: run_id.clone() })
         }
         ParentSelector::Version(version) => {
-            let key = VersionKey {
-                name: child.model.clone(),
-                version: *version,
-            };
+            let key = VersionKey { name: child.model.clone(), version: *version };
             Ok(store.version(&key)?)
         }
     }
@@ -218,16 +199,8 @@ fn check_fit(
     child: &Child<'_>,
 ) -> Result<(), TrainingError> {
     let sides = [
-        (
-            "timeframe",
-            version.tags.get(key::TIMEFRAME),
-            child.timeframe.to_string(),
-        ),
-        (
-            "symbol",
-            run.params.get(window_params::SYMBOL),
-            child.symbol.to_string(),
-        ),
+        ("timeframe", version.tags.get(key::TIMEFRAME), child.timeframe.to_string()),
+        ("symbol", run.params.get(window_params::SYMBOL), child.symbol.to_string()),
     ];
     for (what, found, expected) in sides {
         if let Some(found) = found.filter(|found| **found != expected) {
@@ -253,11 +226,7 @@ fn load_model(
     if let Some(registered) = store.registered_file(key)?.map(|file| file.sha256) {
         let found = hex_sha256(&bytes);
         if found != registered {
-            return Err(TrainingError::AlteredModel {
-                key: key.clone(),
-                found,
-                registered,
-            });
+            return Err(TrainingError::AlteredModel { key: key.clone(), found, registered });
         }
     }
     let model = Model::from_zip(&bytes, &run_id.model_path(child.timeframe))?;
@@ -266,15 +235,11 @@ fn load_model(
 }
 
 fn check_environment(model: &Model, key: &VersionKey, ours: &EnvSpec) -> Result<(), TrainingError> {
-    let foreign = |problem| TrainingError::ForeignEnvironment {
-        key: key.clone(),
-        problem,
-    };
+    let foreign = |problem| TrainingError::ForeignEnvironment { key: key.clone(), problem };
     let spec = model.extra.get(ENVIRONMENT).cloned().ok_or_else(|| {
         foreign("its file does not describe one: it was not trained by herdbook".to_owned())
     })?;
     let spec: EnvSpec = serde_json::from_value(spec)
         .map_err(|error| foreign(format!("its description cannot be read: {error}")))?;
-    spec.obstacle(ours)
-        .map_or(Ok(()), |problem| Err(foreign(problem)))
+    spec.obstacle(ours).map_or(Ok(()), |problem| Err(foreign(problem)))
 }

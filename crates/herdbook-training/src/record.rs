@@ -37,11 +37,7 @@ impl ImprovementBasis {
             .iter()
             .chain(&window_params::EDGES)
             .all(|key| parent.contains_key(*key) && parent.get(*key) == child.get(*key));
-        if same {
-            Self::SameWindows
-        } else {
-            Self::Reevaluated
-        }
+        if same { Self::SameWindows } else { Self::Reevaluated }
     }
 }
 
@@ -53,11 +49,8 @@ pub(crate) fn params(
     env: &EnvSpec,
 ) -> BTreeMap<String, String> {
     let windows = market.windows();
-    let mut params: BTreeMap<String, String> = windows
-        .to_params()
-        .into_iter()
-        .map(|(key, value)| (key.to_owned(), value))
-        .collect();
+    let mut params: BTreeMap<String, String> =
+        windows.to_params().into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
     let mut add = |key: &str, value: String| {
         params.insert(key.to_owned(), value);
     };
@@ -100,15 +93,9 @@ fn hyperparameters(config: &PpoConfig) -> Vec<(&'static str, String)> {
         ("ent_coef", config.ent_coef.to_string()),
         ("vf_coef", config.vf_coef.to_string()),
         ("max_grad_norm", config.max_grad_norm.to_string()),
-        (
-            "normalize_advantage",
-            config.normalize_advantage.to_string(),
-        ),
+        ("normalize_advantage", config.normalize_advantage.to_string()),
         ("target_kl", optional(config.target_kl)),
-        (
-            "net_arch",
-            format!("pi={:?} vf={:?}", config.net_arch.pi, config.net_arch.vf),
-        ),
+        ("net_arch", format!("pi={:?} vf={:?}", config.net_arch.pi, config.net_arch.vf)),
         ("activation", activation.to_owned()),
     ]
 }
@@ -134,11 +121,7 @@ pub(crate) fn training_metrics(
         ("training/mean_episode_reward", stats.mean_episode_reward()),
         ("training/mean_episode_length", stats.mean_episode_length()),
     ];
-    metrics.extend(
-        optional
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, value?))),
-    );
+    metrics.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
     metrics
 }
 
@@ -157,10 +140,7 @@ impl ImprovementReport {
         parent: &BTreeMap<String, f64>,
         child: &BTreeMap<String, f64>,
     ) -> Self {
-        Self {
-            basis,
-            metrics: improvements(parent, child),
-        }
+        Self { basis, metrics: improvements(parent, child) }
     }
 
     /// `improvement_<metric>` in percent, and, where the parent was run again, its values as `parent/<metric>`.
@@ -168,9 +148,7 @@ impl ImprovementReport {
         let mut metrics = Vec::new();
         for (name, improvement) in &self.metrics {
             metrics.extend(
-                improvement
-                    .percent
-                    .map(|percent| (format!("improvement_{name}"), percent)),
+                improvement.percent.map(|percent| (format!("improvement_{name}"), percent)),
             );
             if self.basis == ImprovementBasis::Reevaluated {
                 metrics.push((format!("parent/{name}"), improvement.parent));

@@ -70,10 +70,7 @@ impl Baselines {
             let ledger = hold(market, market.split.test.bars.clone(), costs, position);
             judge_ledger(market, &ledger)
         };
-        Self {
-            buy_and_hold: of(Position::Long),
-            flat: of(Position::Flat),
-        }
+        Self { buy_and_hold: of(Position::Long), flat: of(Position::Flat) }
     }
 
     /// Buy-and-hold as metrics of the run, `baseline/*`.

@@ -20,25 +20,14 @@ impl Starts {
     /// Every start from which an episode of the full length fits into the window is equally likely. In a
     /// window shorter than an episode there is one start, its first bar.
     pub fn uniform(window: Range<usize>, episode_bars: usize) -> Self {
-        let last = window
-            .end
-            .saturating_sub(episode_bars + 1)
-            .max(window.start);
+        let last = window.end.saturating_sub(episode_bars + 1).max(window.start);
         let n_starts = last + 1 - window.start;
         let n_segments = n_starts.min(MAX_SEGMENTS);
         let edge = |idx: usize| window.start + n_starts * idx / n_segments;
-        let segments = (0..n_segments)
-            .map(|idx| edge(idx)..edge(idx + 1))
-            .collect();
-        let mut starts = Self {
-            segments,
-            cumulative: Vec::new(),
-        };
-        let weights: Vec<f64> = starts
-            .segments
-            .iter()
-            .map(|segment| segment.len() as f64)
-            .collect();
+        let segments = (0..n_segments).map(|idx| edge(idx)..edge(idx + 1)).collect();
+        let mut starts = Self { segments, cumulative: Vec::new() };
+        let weights: Vec<f64> =
+            starts.segments.iter().map(|segment| segment.len() as f64).collect();
         starts.set_weights(&weights);
         starts
     }
@@ -98,9 +87,8 @@ mod tests {
     #[test]
     fn segment_without_weight_is_never_drawn() {
         let mut starts = Starts::uniform(0..10_000, 512);
-        let weights: Vec<f64> = (0..starts.segments().len())
-            .map(|idx| f64::from(idx % 2 == 1))
-            .collect();
+        let weights: Vec<f64> =
+            (0..starts.segments().len()).map(|idx| f64::from(idx % 2 == 1)).collect();
         starts.set_weights(&weights);
         let mut rng = Rng::new(1);
         assert!((0..1_000).all(|_| starts.draw(&mut rng).0 % 2 == 1));

@@ -74,11 +74,7 @@ impl TrainRequest {
         self.config.validate()?;
         Ok(PreparedTraining {
             costs: CostModel::from_bps(self.cost_bps)?,
-            market: Arc::new(MarketData::prepare(
-                &self.data,
-                self.timeframe,
-                self.boundaries,
-            )?),
+            market: Arc::new(MarketData::prepare(&self.data, self.timeframe, self.boundaries)?),
             request: self,
         })
     }
@@ -111,9 +107,7 @@ pub fn train(
 ) -> Result<TrainReport, TrainingError> {
     let training = Training::plan(store, prepared, observer)?;
     let run_id = store.start_run(&training.run_start())?;
-    let outcome = heartbeat::during(store, &run_id, || {
-        training.run(&run_id, observer, cancelled)
-    });
+    let outcome = heartbeat::during(store, &run_id, || training.run(&run_id, observer, cancelled));
     outcome.inspect_err(|error| {
         let end = match error {
             TrainingError::Cancelled { .. } => UnfinishedEnd::Killed,
@@ -121,9 +115,7 @@ pub fn train(
         };
         let model = &prepared.request.model;
         if let Err(second) = store.end_run(&run_id, model, end, &error.to_string()) {
-            observer.notice(&format!(
-                "run `{run_id}` could not be marked as ended: {second}"
-            ));
+            observer.notice(&format!("run `{run_id}` could not be marked as ended: {second}"));
         }
     })
 }
@@ -148,11 +140,7 @@ impl<'a> Training<'a> {
         prepared: &'a PreparedTraining,
         observer: &mut dyn Observer,
     ) -> Result<Self, TrainingError> {
-        let PreparedTraining {
-            request,
-            market,
-            costs,
-        } = prepared;
+        let PreparedTraining { request, market, costs } = prepared;
         let env = EnvSpec::new(request.cost_bps, EPISODE_BARS);
         let child = Child {
             timeframe: request.timeframe,
@@ -167,10 +155,7 @@ impl<'a> Training<'a> {
         let windows = market.windows();
         let honesty = judge_child(store, &windows, parent.as_ref())?;
         if honesty == Honesty::Contaminated && request.contaminated == ContaminatedTest::Refused {
-            return Err(TrainingError::Contaminated {
-                symbol: windows.symbol,
-                test: windows.test,
-            });
+            return Err(TrainingError::Contaminated { symbol: windows.symbol, test: windows.test });
         }
         let config = config_of_child(&request.config, parent.as_ref());
         Ok(Self {
@@ -316,14 +301,8 @@ impl<'a> Training<'a> {
         let environment =
             serde_json::to_value(&self.env).expect("plain numbers and texts are JSON");
         model.extra.insert("version".to_owned(), 1.into());
-        model.extra.insert(
-            "timeframe".to_owned(),
-            self.request.timeframe.as_str().into(),
-        );
-        model.extra.insert(
-            "symbol".to_owned(),
-            self.request.data.symbol.as_str().into(),
-        );
+        model.extra.insert("timeframe".to_owned(), self.request.timeframe.as_str().into());
+        model.extra.insert("symbol".to_owned(), self.request.data.symbol.as_str().into());
         model.extra.insert(ENVIRONMENT.to_owned(), environment);
     }
 
@@ -343,24 +322,14 @@ fn config_of_child(config: &PpoConfig, parent: Option<&Parent>) -> PpoConfig {
 }
 
 fn origin(request: &TrainRequest, parent: Option<&Parent>) -> Origin {
-    let enhanced = request
-        .enhance
-        .as_ref()
-        .zip(parent)
-        .map(|(enhance, parent)| EnhancedFrom {
-            enhancement: enhance.enhancement,
-            parent: parent.run.run_id.clone(),
-            previous_timesteps: parent.timesteps,
-        });
-    Origin {
-        timeframe: request.timeframe,
-        enhanced,
-    }
+    let enhanced = request.enhance.as_ref().zip(parent).map(|(enhance, parent)| EnhancedFrom {
+        enhancement: enhance.enhancement,
+        parent: parent.run.run_id.clone(),
+        previous_timesteps: parent.timesteps,
+    });
+    Origin { timeframe: request.timeframe, enhanced }
 }
 
 fn basis_tag(improvement: &ImprovementReport) -> Tags {
-    Tags::from([(
-        key::IMPROVEMENT_BASIS.to_owned(),
-        improvement.basis.as_str().to_owned(),
-    )])
+    Tags::from([(key::IMPROVEMENT_BASIS.to_owned(), improvement.basis.as_str().to_owned())])
 }

@@ -11,24 +11,18 @@ use crate::output::Output;
 
 pub(crate) fn run(args: &ChampionArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
     let name = args.family.name()?;
-    let query = EventQuery {
-        name: Some(name.clone()),
-        ..EventQuery::default()
-    };
+    let query = EventQuery { name: Some(name.clone()), ..EventQuery::default() };
     let events = store.events(&query)?;
     let last = events.last().map(|event| event.at);
     // Without a moment it is the end of the history.
     let found = args.at.or(last).and_then(|at| champion_at(&events, at));
     let Some((event, version)) = found.and_then(|event| Some((event, event.what.version?))) else {
         let when = args.at.map(|at| format!(" at {at}")).unwrap_or_default();
-        return Err(
-            Failure::new(Code::NotFound, format!("`{name}` had no champion{when}")).with_hint(
-                format!(
-                    "`herdbook history --timeframe {}` tells its story",
-                    args.family.timeframe
-                ),
-            ),
-        );
+        return Err(Failure::new(Code::NotFound, format!("`{name}` had no champion{when}"))
+            .with_hint(format!(
+                "`herdbook history --timeframe {}` tells its story",
+                args.family.timeframe
+            )));
     };
     let value = || {
         json!({
@@ -43,12 +37,7 @@ pub(crate) fn run(args: &ChampionArgs, store: &Store, output: &mut Output) -> Re
         })
     };
     output.data(value, || {
-        let reason = event
-            .what
-            .reason
-            .as_ref()
-            .map(|why| format!(": {why}"))
-            .unwrap_or_default();
+        let reason = event.what.reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
         format!(
             "{name} version {version}, champion since {} UTC by {}{reason}",
             format::moment(event.at),

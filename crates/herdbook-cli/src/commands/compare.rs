@@ -52,21 +52,13 @@ fn differing_data(
     second: &VersionRecord,
 ) -> Result<Vec<&'static str>, Failure> {
     let run = |version: &VersionRecord| -> Result<Option<RunRecord>, Failure> {
-        Ok(version
-            .run_id
-            .as_ref()
-            .map(|run_id| store.run(run_id))
-            .transpose()?)
+        Ok(version.run_id.as_ref().map(|run_id| store.run(run_id)).transpose()?)
     };
     let (first, second) = (run(first)?, run(second)?);
     let param = |run: &Option<RunRecord>, key: &str| {
         run.as_ref().and_then(|run| run.params.get(key).cloned())
     };
-    let keys = [
-        window_params::SYMBOL,
-        window_params::BARS_SHA256,
-        "env.cost_bps",
-    ];
+    let keys = [window_params::SYMBOL, window_params::BARS_SHA256, "env.cost_bps"];
     Ok(keys
         .into_iter()
         .chain(window_params::EDGES)
@@ -76,9 +68,7 @@ fn differing_data(
 
 fn beside(name: &str, first: &VersionRecord, second: &VersionRecord) -> Value {
     let (first, second) = (first.metrics.get(name), second.metrics.get(name));
-    let change = first
-        .zip(second)
-        .map(|(first, second)| Improvement::of(name, *first, *second));
+    let change = first.zip(second).map(|(first, second)| Improvement::of(name, *first, *second));
     json!({
         "first": first,
         "second": second,
@@ -97,27 +87,11 @@ fn text(names: &BTreeSet<&String>, first: &VersionRecord, second: &VersionRecord
         ("change", Align::Right),
         ("", Align::Left),
     ]);
-    for key in [
-        "model_type",
-        "version_type",
-        "promotion_stage",
-        "honesty",
-        "total_timesteps",
-    ] {
+    for key in ["model_type", "version_type", "promotion_stage", "honesty", "total_timesteps"] {
         let tag = |version: &VersionRecord| {
-            version
-                .tags
-                .get(key)
-                .cloned()
-                .unwrap_or_else(|| UNDEFINED.to_owned())
+            version.tags.get(key).cloned().unwrap_or_else(|| UNDEFINED.to_owned())
         };
-        table.row([
-            key.to_owned(),
-            tag(first),
-            tag(second),
-            String::new(),
-            String::new(),
-        ]);
+        table.row([key.to_owned(), tag(first), tag(second), String::new(), String::new()]);
     }
     for name in names {
         let change = first
@@ -134,9 +108,7 @@ fn text(names: &BTreeSet<&String>, first: &VersionRecord, second: &VersionRecord
             (*name).clone(),
             format::metric_of(&first.metrics, name),
             format::metric_of(&second.metrics, name),
-            change
-                .map(|change| change.percent_text())
-                .unwrap_or_default(),
+            change.map(|change| change.percent_text()).unwrap_or_default(),
             verdict.to_owned(),
         ]);
     }

@@ -41,32 +41,18 @@ pub(crate) fn run(args: &FindArgs, store: &Store, output: &mut Output) -> Result
 
 fn not_found(args: &FindArgs) -> Failure {
     let what = match args.which {
-        Which::Latest => format!(
-            "`{}` model with version type `{}`",
-            args.model_type, args.version_type
-        ),
-        Which::Best => format!(
-            "`{}` model with the metric `{}`",
-            args.model_type, args.metric
-        ),
+        Which::Latest => {
+            format!("`{}` model with version type `{}`", args.model_type, args.version_type)
+        }
+        Which::Best => format!("`{}` model with the metric `{}`", args.model_type, args.metric),
     };
-    let symbol = args
-        .symbol
-        .as_ref()
-        .map(|symbol| format!(" of {symbol}"))
-        .unwrap_or_default();
+    let symbol = args.symbol.as_ref().map(|symbol| format!(" of {symbol}")).unwrap_or_default();
     let steps = match args.min_timesteps {
         0 => String::new(),
         n => format!(" and at least {} timesteps", format::count(n)),
     };
-    Failure::new(
-        Code::NotFound,
-        format!("there is no {what}{symbol}{steps} at {}", args.timeframe),
-    )
-    .with_hint(format!(
-        "`herdbook list --timeframe {}` shows what there is",
-        args.timeframe
-    ))
+    Failure::new(Code::NotFound, format!("there is no {what}{symbol}{steps} at {}", args.timeframe))
+        .with_hint(format!("`herdbook list --timeframe {}` shows what there is", args.timeframe))
 }
 
 fn print(args: &FindArgs, found: &Found, output: &mut Output) -> Result<(), Failure> {
@@ -93,11 +79,7 @@ fn print(args: &FindArgs, found: &Found, output: &mut Output) -> Result<(), Fail
         let metric = found
             .value
             .map(|value| {
-                format!(
-                    "\n{} = {}",
-                    args.metric,
-                    format::metric(args.metric.as_str(), value)
-                )
+                format!("\n{} = {}", args.metric, format::metric(args.metric.as_str(), value))
             })
             .unwrap_or_default();
         format!(

@@ -21,11 +21,8 @@ pub(crate) fn run(args: &HistoryArgs, store: &Store, output: &mut Output) -> Res
         Some(timeframe) => Some(ModelName::of_timeframe(timeframe, &args.model)?),
         None => None,
     };
-    let query = EventQuery {
-        name: name.clone(),
-        version: args.model_version,
-        run_id: args.run.clone(),
-    };
+    let query =
+        EventQuery { name: name.clone(), version: args.model_version, run_id: args.run.clone() };
     let events = store.events(&query)?;
     if events.is_empty() {
         let whose = match (name, args.model_version, &args.run) {
@@ -34,15 +31,10 @@ pub(crate) fn run(args: &HistoryArgs, store: &Store, output: &mut Output) -> Res
             (None, _, Some(run)) => format!(" of run `{run}`"),
             (None, _, None) => String::new(),
         };
-        return Err(
-            Failure::new(Code::NotFound, format!("there is no history{whose}"))
-                .with_hint("`herdbook history` without flags shows all there is"),
-        );
+        return Err(Failure::new(Code::NotFound, format!("there is no history{whose}"))
+            .with_hint("`herdbook history` without flags shows all there is"));
     }
-    output.data(
-        || events.iter().map(to_json).collect::<Vec<_>>(),
-        || text(&events),
-    )
+    output.data(|| events.iter().map(to_json).collect::<Vec<_>>(), || text(&events))
 }
 
 /// Writes the whole log, every field that is under the hash, so that `verify --log` can check it elsewhere.
@@ -55,13 +47,9 @@ fn export(path: &Path, store: &Store, output: &mut Output) -> Result<(), Failure
     }
     std::fs::write(path, lines)
         .with_context(|| format!("cannot write `{}` (flag `--export`)", path.display()))?;
-    let head = events
-        .last()
-        .map_or(GENESIS_HASH, |event| event.hash.as_str());
+    let head = events.last().map_or(GENESIS_HASH, |event| event.hash.as_str());
     let value = || json!({"events": events.len(), "head": head});
-    output.data(value, || {
-        format!("{} events\nhead {head}", format::count(events.len() as u64))
-    })
+    output.data(value, || format!("{} events\nhead {head}", format::count(events.len() as u64)))
 }
 
 /// An event as `--json` shows it.
@@ -107,12 +95,7 @@ pub(crate) fn text(events: &[Event]) -> String {
 }
 
 fn model(event: &Event) -> String {
-    let name = event
-        .what
-        .name
-        .as_ref()
-        .map(ToString::to_string)
-        .unwrap_or_default();
+    let name = event.what.name.as_ref().map(ToString::to_string).unwrap_or_default();
     match event.what.version {
         Some(version) => format!("{name} {version}"),
         None => name,
@@ -121,20 +104,13 @@ fn model(event: &Event) -> String {
 
 fn what(event: &Event) -> String {
     let what = &event.what;
-    let run = what
-        .run_id
-        .as_ref()
-        .map(format::short_run)
-        .unwrap_or_default();
+    let run = what.run_id.as_ref().map(format::short_run).unwrap_or_default();
     let to = what.to.as_deref().unwrap_or("?");
     let from = what.from.as_deref().unwrap_or("?");
     match (what.kind, &what.parent) {
         (EventKind::RunStarted, None) => format!("training began, run {run}"),
         (EventKind::RunStarted, Some(parent)) => {
-            format!(
-                "training began, run {run}, parent {}",
-                format::short_run(parent)
-            )
+            format!("training began, run {run}, parent {}", format::short_run(parent))
         }
         (EventKind::RunEnded, _) => format!("training ended {to}, run {run}"),
         (EventKind::Registered, _) => format!("registered in {to}, run {run}"),

@@ -28,21 +28,15 @@ pub(crate) fn run(args: LineageArgs, store: &Store, output: &mut Output) -> Resu
         metrics: MetricSelection::Only(&[SHOWN_IMPROVEMENT]),
         ..VersionQuery::default()
     };
-    let mut members: Vec<Member> = store
-        .versions(&query)?
-        .iter()
-        .filter_map(Member::of)
-        .collect();
+    let mut members: Vec<Member> = store.versions(&query)?.iter().filter_map(Member::of).collect();
     members.reverse();
     let mut trees = lineage_trees(&members);
     if let Some(run_id) = wanted {
         trees.retain(|tree| holds(tree, &run_id));
     }
     if trees.is_empty() {
-        return Err(
-            Failure::new(Code::NotFound, "there are no registered models there")
-                .with_hint("`herdbook list` shows every version"),
-        );
+        return Err(Failure::new(Code::NotFound, "there are no registered models there")
+            .with_hint("`herdbook list` shows every version"));
     }
     output.data(
         || &trees,
@@ -92,12 +86,8 @@ impl Member {
     /// Type, steps, improvement, stage.
     fn line(&self) -> String {
         let word = |text: &Option<String>| text.clone().unwrap_or_else(|| "?".to_owned());
-        let mut line = format!(
-            "{} version {} · {}",
-            self.name,
-            self.version,
-            word(&self.model_type)
-        );
+        let mut line =
+            format!("{} version {} · {}", self.name, self.version, word(&self.model_type));
         if let Some(timesteps) = self.total_timesteps {
             line += &format!(" · {} steps", format::count(timesteps));
         }
@@ -129,11 +119,7 @@ fn holds(tree: &LineageTree<Member>, run_id: &RunId) -> bool {
 fn draw(children: &[LineageTree<Member>], indent: &str, lines: &mut Vec<String>) {
     for (idx, child) in children.iter().enumerate() {
         let is_last = idx + 1 == children.len();
-        let (branch, below) = if is_last {
-            ("└─ ", "   ")
-        } else {
-            ("├─ ", "│  ")
-        };
+        let (branch, below) = if is_last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
         lines.push(format!("{indent}{branch}{}", child.member.line()));
         draw(&child.children, &format!("{indent}{below}"), lines);
     }

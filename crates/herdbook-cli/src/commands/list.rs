@@ -16,11 +16,8 @@ pub(crate) fn run(args: &ListArgs, store: &Store, output: &mut Output) -> Result
 }
 
 /// The metrics in the table.
-const SHOWN_METRICS: [&str; 3] = [
-    "evaluation/best_mean_reward",
-    "portfolio/total_return",
-    "portfolio/sharpe_ratio",
-];
+const SHOWN_METRICS: [&str; 3] =
+    ["evaluation/best_mean_reward", "portfolio/total_return", "portfolio/sharpe_ratio"];
 
 /// Prints the versions of a model, timeframe and stage, where those are given.
 pub(crate) fn print(
@@ -31,16 +28,8 @@ pub(crate) fn print(
     output: &mut Output,
 ) -> Result<(), Failure> {
     let metrics = output.metrics(&SHOWN_METRICS);
-    let versions = store.versions(&VersionQuery {
-        name,
-        timeframe,
-        stage,
-        metrics,
-    })?;
-    output.data(
-        || versions.iter().map(to_json).collect::<Vec<_>>(),
-        || text(&versions),
-    )
+    let versions = store.versions(&VersionQuery { name, timeframe, stage, metrics })?;
+    output.data(|| versions.iter().map(to_json).collect::<Vec<_>>(), || text(&versions))
 }
 
 /// A version as `list --json` shows it.
@@ -76,13 +65,8 @@ fn text(versions: &[VersionRecord]) -> String {
         ("run", Align::Left),
     ]);
     for version in versions {
-        let tag = |key: &str| {
-            version
-                .tags
-                .get(key)
-                .cloned()
-                .unwrap_or_else(|| UNDEFINED.to_owned())
-        };
+        let tag =
+            |key: &str| version.tags.get(key).cloned().unwrap_or_else(|| UNDEFINED.to_owned());
         let metric = |name: &str| format::metric_of(&version.metrics, name);
         table.row([
             version.key.name.to_string(),
@@ -95,16 +79,8 @@ fn text(versions: &[VersionRecord]) -> String {
             format::number(version.metrics.get(SHOWN_METRICS[2]).copied(), 2),
             tag(key::HONESTY),
             format::moment(version.created_at),
-            version
-                .run_id
-                .as_ref()
-                .map_or(UNDEFINED, format::short_run)
-                .to_owned(),
+            version.run_id.as_ref().map_or(UNDEFINED, format::short_run).to_owned(),
         ]);
     }
-    if table.is_empty() {
-        "no model versions".to_owned()
-    } else {
-        table.to_string()
-    }
+    if table.is_empty() { "no model versions".to_owned() } else { table.to_string() }
 }

@@ -15,9 +15,7 @@ pub(crate) fn run(args: &PromoteArgs, store: &Store, output: &mut Output) -> Res
         return list::print(store, Some(name), None, args.stage, output);
     }
     let (Some(version), Some(target)) = (args.model_version, args.target_stage) else {
-        return Err(Failure::usage(
-            "give `--model-version` and `--target-stage`",
-        ));
+        return Err(Failure::usage("give `--model-version` and `--target-stage`"));
     };
     let request = PromotionRequest {
         key: VersionKey { name, version },
@@ -26,11 +24,7 @@ pub(crate) fn run(args: &PromoteArgs, store: &Store, output: &mut Output) -> Res
         expected_champion: args.expect_champion,
         force: args.force,
     };
-    let effect = if args.dry_run {
-        Effect::DryRun
-    } else {
-        Effect::Commit
-    };
+    let effect = if args.dry_run { Effect::DryRun } else { Effect::Commit };
     let promotion = store
         .promote(&request, effect)
         .map_err(|error| Failure::from(error).or_hint(|_| Some(hint(args, version))))?;
@@ -45,10 +39,7 @@ fn hint(args: &PromoteArgs, version: VersionNumber) -> String {
 }
 
 fn print(args: &PromoteArgs, promotion: &Promotion, output: &mut Output) -> Result<(), Failure> {
-    let requested = promotion
-        .plan
-        .requested()
-        .expect("a plan changes what was asked for");
+    let requested = promotion.plan.requested().expect("a plan changes what was asked for");
     let displaced = promotion.plan.displaced();
     let undo = undo(&args.family, requested, displaced);
     let event_id = promotion.events.last().map(|event| event.id);
@@ -84,10 +75,7 @@ pub(crate) fn describe(change: &StageChange) -> String {
         Cause::Returned => "  (returns)",
         Cause::DeletedElsewhere => "  (was deleted through MLflow, makes room)",
     };
-    format!(
-        "{} version {}: {}{why}",
-        change.key.name, change.key.version, change.transition
-    )
+    format!("{} version {}: {}{why}", change.key.name, change.key.version, change.transition)
 }
 
 /// The command that brings back what was. Where a champion was displaced, only a rollback does.
@@ -111,10 +99,7 @@ fn path(from: Stage, to: Stage) -> impl Iterator<Item = Stage> {
     let between = if from.change_to(to).is_some() {
         None
     } else {
-        from.targets()
-            .iter()
-            .copied()
-            .find(|between| between.change_to(to).is_some())
+        from.targets().iter().copied().find(|between| between.change_to(to).is_some())
     };
     between.into_iter().chain([to])
 }

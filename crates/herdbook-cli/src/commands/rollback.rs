@@ -10,20 +10,10 @@ use crate::failure::Failure;
 use crate::output::Output;
 
 pub(crate) fn run(args: &RollbackArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
-    let request = RollbackRequest {
-        name: args.family.name()?,
-        reason: args.reason.clone(),
-    };
-    let effect = if args.dry_run {
-        Effect::DryRun
-    } else {
-        Effect::Commit
-    };
+    let request = RollbackRequest { name: args.family.name()?, reason: args.reason.clone() };
+    let effect = if args.dry_run { Effect::DryRun } else { Effect::Commit };
     let promotion = store.rollback(&request, effect)?;
-    let returned = promotion
-        .plan
-        .requested()
-        .expect("a rollback brings a version back");
+    let returned = promotion.plan.requested().expect("a rollback brings a version back");
     let displaced = promotion.plan.displaced();
     let event_id = promotion.events.last().map(|event| event.id);
     let value = || {

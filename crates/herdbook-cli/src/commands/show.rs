@@ -15,11 +15,7 @@ use crate::table::{Align, Columns};
 pub(crate) fn run(args: ReferenceArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
     let reference = Reference::of(args.reference, args.model_version).unwrap_or(Reference::Latest);
     let version = reference.find(store, &args.family)?;
-    let run = version
-        .run_id
-        .as_ref()
-        .map(|run_id| store.run(run_id))
-        .transpose()?;
+    let run = version.run_id.as_ref().map(|run_id| store.run(run_id)).transpose()?;
     let events = store.events(&EventQuery {
         name: Some(version.key.name.clone()),
         version: Some(version.key.version),
@@ -27,13 +23,7 @@ pub(crate) fn run(args: ReferenceArgs, store: &Store, output: &mut Output) -> Re
     })?;
     output.data(
         || to_json(&version, run.as_ref(), &events),
-        || {
-            format!(
-                "{}\nhistory (UTC)\n{}",
-                text(&version, run.as_ref()),
-                history::text(&events)
-            )
-        },
+        || format!("{}\nhistory (UTC)\n{}", text(&version, run.as_ref()), history::text(&events)),
     )
 }
 
@@ -68,26 +58,16 @@ fn text(version: &VersionRecord, run: Option<&RunRecord>) -> String {
     let mut facts = Columns::new(&[("", Align::Left), ("", Align::Left)]);
     let mut fact = |name: &str, value: String| facts.row([name.to_owned(), value]);
     if let Some(run) = run {
-        fact(
-            "run",
-            format!("{} ({}, {})", run.run_id, run.name, run.status),
-        );
+        fact("run", format!("{} ({}, {})", run.run_id, run.name, run.status));
         fact("experiment", run.experiment.clone());
         fact("started (UTC)", format::moment(run.started_at));
     }
     fact("registered (UTC)", format::moment(version.created_at));
-    for (key, value) in version
-        .tags
-        .iter()
-        .filter(|(key, _)| !is_told_elsewhere(key))
-    {
+    for (key, value) in version.tags.iter().filter(|(key, _)| !is_told_elsewhere(key)) {
         fact(key, value.clone());
     }
     if let Some(run) = run {
-        let windows = run
-            .params
-            .iter()
-            .filter(|(key, _)| key.starts_with("data."));
+        let windows = run.params.iter().filter(|(key, _)| key.starts_with("data."));
         for (key, value) in windows {
             fact(key, value.clone());
         }
@@ -98,17 +78,10 @@ fn text(version: &VersionRecord, run: Option<&RunRecord>) -> String {
         }
     }
     let mut metrics = Columns::new(&[("", Align::Left), ("", Align::Right)]);
-    for (name, value) in version
-        .metrics
-        .iter()
-        .filter(|(name, _)| !name.starts_with("training/"))
-    {
+    for (name, value) in version.metrics.iter().filter(|(name, _)| !name.starts_with("training/")) {
         metrics.row([name.clone(), format::metric(name, *value)]);
     }
-    let stage = version
-        .tags
-        .get(key::PROMOTION_STAGE)
-        .map_or("no stage", String::as_str);
+    let stage = version.tags.get(key::PROMOTION_STAGE).map_or("no stage", String::as_str);
     format!(
         "{} version {} · {stage}\n{facts}\nmetrics (final/* and portfolio/*: test window, after costs)\n{metrics}",
         version.key.name, version.key.version

@@ -15,18 +15,12 @@ use crate::output::Output;
 use crate::table::{Align, Columns};
 
 /// The metrics on the board.
-const SHOWN_METRICS: [&str; 3] = [
-    "portfolio/total_return",
-    "portfolio/sharpe_ratio",
-    "portfolio/max_drawdown",
-];
+const SHOWN_METRICS: [&str; 3] =
+    ["portfolio/total_return", "portfolio/sharpe_ratio", "portfolio/max_drawdown"];
 
 pub(crate) fn run(store: &Store, output: &mut Output) -> Result<(), Failure> {
     let metrics = output.metrics(&SHOWN_METRICS);
-    let versions = store.versions(&VersionQuery {
-        metrics,
-        ..VersionQuery::default()
-    })?;
+    let versions = store.versions(&VersionQuery { metrics, ..VersionQuery::default() })?;
     let running = store.running()?;
     let boards = boards(&versions);
     let value = || {
@@ -119,10 +113,7 @@ fn running_to_json(run: &RunRecord) -> Value {
 }
 
 fn text(boards: &[Board<'_>], running: &[RunRecord]) -> String {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_millis() as i64;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64;
     let mut table = Columns::new(&[
         ("model", Align::Left),
         ("champion", Align::Right),
@@ -175,10 +166,5 @@ fn running_line(run: &RunRecord, now: i64) -> String {
         Some(Liveness::Alive) => format!("training since {age}"),
         _ => format!("abandoned: its process is gone, it began {age} ago"),
     };
-    format!(
-        "run {} · {} {} · {state}",
-        run.run_id,
-        tag(key::TIMEFRAME),
-        tag(key::MODEL_TYPE)
-    )
+    format!("run {} · {} {} · {state}", run.run_id, tag(key::TIMEFRAME), tag(key::MODEL_TYPE))
 }

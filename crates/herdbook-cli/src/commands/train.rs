@@ -33,11 +33,7 @@ pub(crate) fn run(args: TrainArgs, global: &Global, output: &mut Output) -> Resu
         output.note(&format!("bars: {remark}"))?;
     }
     // A child needs a store that has its parent.
-    let missing = if is_base {
-        Missing::Create
-    } else {
-        Missing::Refuse
-    };
+    let missing = if is_base { Missing::Create } else { Missing::Refuse };
     let store = open_store(global, missing, output)?;
 
     let cancelled = cancel_on_signal()?;
@@ -70,10 +66,7 @@ fn request(args: TrainArgs, output: &mut Output) -> Result<TrainRequest, Failure
         timesteps: args.timesteps,
         seed: args.seed,
         cost_bps: args.cost_bps,
-        config: PpoConfig {
-            n_envs: args.n_envs,
-            ..PpoConfig::default()
-        },
+        config: PpoConfig { n_envs: args.n_envs, ..PpoConfig::default() },
         model: args.family.name()?,
         experiment: ExperimentName::of_timeframe(&args.experiment, timeframe)?,
         enhance,
@@ -88,21 +81,13 @@ fn request(args: TrainArgs, output: &mut Output) -> Result<TrainRequest, Failure
 fn read(path: &Path, symbol: Option<Symbol>) -> Result<DataSource, Failure> {
     let bytes = std::fs::read(path)
         .with_context(|| format!("cannot read `{}` (flag `--data`)", path.display()))?;
-    let name = path
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let symbol = match symbol {
         Some(symbol) => symbol,
         None => Symbol::parse(&path.file_stem().unwrap_or_default().to_string_lossy())
             .map_err(|error| Failure::from(error).with_hint("name it with `--symbol`"))?,
     };
-    Ok(DataSource {
-        name,
-        symbol,
-        bytes,
-    })
+    Ok(DataSource { name, symbol, bytes })
 }
 
 fn sample(
@@ -218,11 +203,7 @@ fn window_line(report: &TrainReport) -> String {
 }
 
 fn results(report: &TrainReport) -> Columns {
-    let sides = [
-        &report.performance,
-        &report.baselines.buy_and_hold,
-        &report.baselines.flat,
-    ];
+    let sides = [&report.performance, &report.baselines.buy_and_hold, &report.baselines.flat];
     let mut table = Columns::new(&[
         ("", Align::Left),
         ("model", Align::Right),

@@ -44,18 +44,10 @@ fn verify_store(
     output: &mut Output,
 ) -> Result<(), Failure> {
     let chain = expect_head(found.chain.clone(), head).map_err(|chain| broken(&chain))?;
-    if let Some((key, state)) = found
-        .files
-        .iter()
-        .find(|(_, state)| problem(state).is_some())
-    {
+    if let Some((key, state)) = found.files.iter().find(|(_, state)| problem(state).is_some()) {
         return Err(broken_file(key, state));
     }
-    let intact = found
-        .files
-        .iter()
-        .filter(|(_, state)| *state == FileState::Intact)
-        .count();
+    let intact = found.files.iter().filter(|(_, state)| *state == FileState::Intact).count();
     let unknown = found.files.len() - intact;
     let value = || {
         json!({
@@ -67,10 +59,7 @@ fn verify_store(
     };
     output.data(value, || {
         let mut text = whole(found.n_events, &chain);
-        text += &format!(
-            "\n{} model files are what was registered",
-            count(intact as u64)
-        );
+        text += &format!("\n{} model files are what was registered", count(intact as u64));
         if unknown > 0 {
             text += &format!(
                 "\n{} versions were registered outside herdbook: nobody recorded their files",
@@ -92,10 +81,9 @@ fn expect_head(
 ) -> Result<String, ChainBreak> {
     let found = chain?;
     match expected {
-        Some(expected) if expected != found => Err(ChainBreak::Head {
-            expected: expected.to_owned(),
-            found,
-        }),
+        Some(expected) if expected != found => {
+            Err(ChainBreak::Head { expected: expected.to_owned(), found })
+        }
         _ => Ok(found),
     }
 }
@@ -108,10 +96,9 @@ fn problem(state: &FileState) -> Option<String> {
     match state {
         FileState::Intact | FileState::Unknown => None,
         FileState::Missing { path } => Some(format!("is missing at `{}`", path.display())),
-        FileState::Altered { path, found } => Some(format!(
-            "at `{}` was altered: its SHA-256 is {found}",
-            path.display()
-        )),
+        FileState::Altered { path, found } => {
+            Some(format!("at `{}` was altered: its SHA-256 is {found}", path.display()))
+        }
     }
 }
 

@@ -31,9 +31,7 @@ impl Ran {
 
 impl Folder {
     pub(crate) fn new() -> Self {
-        Self {
-            folder: tempfile::tempdir().unwrap(),
-        }
+        Self { folder: tempfile::tempdir().unwrap() }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -52,9 +50,7 @@ impl Folder {
             .unwrap();
         let text = |bytes: Vec<u8>| {
             let folder = self.path().display().to_string();
-            String::from_utf8(bytes)
-                .unwrap()
-                .replace(&folder, "[folder]")
+            String::from_utf8(bytes).unwrap().replace(&folder, "[folder]")
         };
         Ran {
             status: output.status.code().unwrap(),

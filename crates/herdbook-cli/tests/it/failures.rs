@@ -7,11 +7,7 @@ use crate::binary::Folder;
 fn refused(flags: &str) -> String {
     let folder = Folder::new();
     let ran = folder.run(flags);
-    assert_eq!(
-        std::fs::read_dir(folder.path()).unwrap().count(),
-        0,
-        "something was written"
-    );
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "something was written");
     ran.shown()
 }
 
@@ -113,19 +109,12 @@ fn broken_bars_are_named_by_line_and_value() {
         ("2016-12-31T23:00:00Z,1,2,1,1.5,10", "line 3"),
         ("2017-01-01T00:00:00Z,1,2,1,1.7,10", "line 3"),
     ] {
-        folder.write(
-            "bars.csv",
-            format!("timestamp,open,high,low,close,volume\n{good}\n{row}\n"),
-        );
+        folder.write("bars.csv", format!("timestamp,open,high,low,close,volume\n{good}\n{row}\n"));
         let ran = folder.run("train --timeframe 1H --data bars.csv");
         assert_eq!(ran.status, 2, "{}", ran.shown());
         assert!(ran.stderr.contains(expected), "{}", ran.stderr);
     }
-    assert_eq!(
-        std::fs::read_dir(folder.path()).unwrap().count(),
-        1,
-        "something was written"
-    );
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "something was written");
 }
 
 #[test]
@@ -134,14 +123,8 @@ fn too_few_empty_and_binary_bars_are_named() {
     for (content, expected) in [
         (&b""[..], "is empty"),
         (b"\x00\x01\x02", "is not text"),
-        (
-            b"timestamp,open,high,low,close\n",
-            "has a header but no bars",
-        ),
-        (
-            b"timestamp,open,high,low,close\n2017-01-01,1,1,1,1\n2017-01-02,1,1,1,1\n",
-            "323",
-        ),
+        (b"timestamp,open,high,low,close\n", "has a header but no bars"),
+        (b"timestamp,open,high,low,close\n2017-01-01,1,1,1,1\n2017-01-02,1,1,1,1\n", "323"),
     ] {
         folder.write("bars.csv", content);
         let ran = folder.run("train --timeframe D --data bars.csv");

@@ -21,9 +21,7 @@ fn collect(value: &Value, path: &str, lines: &mut BTreeSet<String>) {
     const OPEN: [&str; 4] = ["metrics", "params", "tags", "improvement"];
     match value {
         Value::Object(fields) => {
-            let is_open = OPEN
-                .iter()
-                .any(|key| path == *key || path.ends_with(&format!(".{key}")));
+            let is_open = OPEN.iter().any(|key| path == *key || path.ends_with(&format!(".{key}")));
             for (key, field) in fields {
                 let key = if is_open { "*" } else { key };
                 let dot = if path.is_empty() { "" } else { "." };
@@ -53,9 +51,7 @@ fn herd() -> Folder {
     folder.done("train --timeframe 1H --timesteps 1");
     folder.done("train --timeframe 1H --timesteps 1 --enhance best");
     for (version, stage) in [(1, "beta"), (1, "champion"), (2, "beta")] {
-        folder.done(&format!(
-            "promote -t 1H --model-version {version} --target-stage {stage}"
-        ));
+        folder.done(&format!("promote -t 1H --model-version {version} --target-stage {stage}"));
     }
     folder
 }
@@ -63,9 +59,7 @@ fn herd() -> Folder {
 #[test]
 fn json_of_train_and_promote() {
     let folder = herd();
-    let trained = folder
-        .done("train -t 1H --timesteps 1 --enhance champion --json")
-        .json();
+    let trained = folder.done("train -t 1H --timesteps 1 --enhance champion --json").json();
     assert_snapshot!(shape(&trained), @r"
     cost_bps: number
     current_run_timesteps: number
@@ -98,9 +92,8 @@ fn json_of_train_and_promote() {
     windows.validation.start: string
     ");
     assert_eq!(trained["parent"]["version"], 1);
-    let promoted = folder
-        .done("promote -t 1H --model-version 2 --target-stage champion --json")
-        .json();
+    let promoted =
+        folder.done("promote -t 1H --model-version 2 --target-stage champion --json").json();
     assert_snapshot!(shape(&promoted), @r"
     displaced.version: number
     dry_run: bool
@@ -130,9 +123,7 @@ fn json_of_list_and_find() {
     [].version: number
     [].version_type: string
     ");
-    let listed = folder
-        .done("promote -t 1H --list-models --stage champion --json")
-        .json();
+    let listed = folder.done("promote -t 1H --list-models --stage champion --json").json();
     assert_eq!(listed.as_array().unwrap().len(), 1);
     assert_snapshot!(shape(&folder.done("find best -t 1H --json").json()), @r"
     comparable: bool
@@ -147,20 +138,10 @@ fn json_of_list_and_find() {
     run_id: string
     version: number
     ");
-    let latest = folder
-        .done("find latest -t 1H --model-type continued --json")
-        .json();
-    assert_eq!(
-        (&latest["version"], &latest["metric"]),
-        (&2.into(), &Value::Null)
-    );
-    let fallback = folder
-        .done("find latest -t 1H --model-type replay --json")
-        .json();
-    assert_eq!(
-        (&fallback["version"], &fallback["fallback"]),
-        (&1.into(), &true.into())
-    );
+    let latest = folder.done("find latest -t 1H --model-type continued --json").json();
+    assert_eq!((&latest["version"], &latest["metric"]), (&2.into(), &Value::Null));
+    let fallback = folder.done("find latest -t 1H --model-type replay --json").json();
+    assert_eq!((&fallback["version"], &fallback["fallback"]), (&1.into(), &true.into()));
 }
 
 #[test]
@@ -346,11 +327,7 @@ fn exported_history_is_verified_elsewhere() {
     elsewhere.write("cut.jsonl", cut);
     let ran = elsewhere.run(&format!("verify --log cut.jsonl --head {head}"));
     assert_eq!(ran.status, 1);
-    assert!(
-        ran.stderr.contains("its end was cut off or rewritten"),
-        "{}",
-        ran.stderr
-    );
+    assert!(ran.stderr.contains("its end was cut off or rewritten"), "{}", ran.stderr);
     elsewhere.write("altered.jsonl", log.replace("beta", "delta"));
     let ran = elsewhere.run(&format!("verify --log altered.jsonl --head {head}"));
     assert!(ran.stderr.contains("was altered"), "{}", ran.stderr);
@@ -361,10 +338,7 @@ fn champion_answers_from_the_history_and_rollback_brings_one_back() {
     let folder = herd();
     folder.done("promote -t 1H --model-version 2 --target-stage champion");
     let champion = folder.done("champion -t 1H --json").json();
-    assert_eq!(
-        (&champion["version"], &champion["actor"]),
-        (&2.into(), &"tester".into())
-    );
+    assert_eq!((&champion["version"], &champion["actor"]), (&2.into(), &"tester".into()));
     assert_eq!(folder.run("champion -t 1H --at 2020-01-01").status, 1);
     let rolled_back = folder.done("rollback -t 1H --reason losses --json").json();
     assert_eq!(rolled_back["displaced"]["version"], 2);

@@ -31,10 +31,7 @@ pub(crate) fn model() -> ModelName {
 impl Register {
     pub(crate) fn register(&mut self, origin: Origin, honesty: Honesty, at: Timestamp) {
         let run_id = RunId::parse(&format!("{:032x}", self.runs.len() + 1)).unwrap();
-        let parent = origin
-            .enhanced
-            .as_ref()
-            .map(|enhanced| enhanced.parent.clone());
+        let parent = origin.enhanced.as_ref().map(|enhanced| enhanced.parent.clone());
         let facts = RegistrationFacts {
             last_version: self.versions.keys().last().copied(),
             parent_versions: self
@@ -43,13 +40,7 @@ impl Register {
                 .filter(|(_, version)| Some(&version.run_id) == parent.as_ref())
                 .map(|(number, version)| {
                     let version_type = version.tags[key::VERSION_TYPE].parse().ok();
-                    (
-                        VersionKey {
-                            name: model(),
-                            version: *number,
-                        },
-                        version_type,
-                    )
+                    (VersionKey { name: model(), version: *number }, version_type)
                 })
                 .collect(),
         };
@@ -72,13 +63,7 @@ impl Register {
         if let Some(parent) = parent {
             plan.parent_tags.apply(self.runs.get_mut(&parent).unwrap());
         }
-        self.versions.insert(
-            plan.key.version,
-            Version {
-                run_id,
-                tags: plan.version_tags,
-            },
-        );
+        self.versions.insert(plan.key.version, Version { run_id, tags: plan.version_tags });
         self.events.extend(plan.events);
     }
 
@@ -106,12 +91,8 @@ impl Register {
                 event.version == Some(version) && event.from.as_deref() == Some("champion")
             })
         };
-        let mut former: Vec<VersionNumber> = self
-            .versions
-            .keys()
-            .copied()
-            .filter(|version| left(*version).is_some())
-            .collect();
+        let mut former: Vec<VersionNumber> =
+            self.versions.keys().copied().filter(|version| left(*version).is_some()).collect();
         former.sort_by_key(|version| std::cmp::Reverse(left(*version)));
         let facts = RollbackFacts {
             champion: champion.map(|version| self.facts(version)),
@@ -120,9 +101,7 @@ impl Register {
                 .filter(|version| Some(*version) != champion)
                 .map(|version| FormerChampion {
                     facts: self.facts(version),
-                    obstacle: self
-                        .was_rolled_back(version)
-                        .then_some(Obstacle::RolledBack),
+                    obstacle: self.was_rolled_back(version).then_some(Obstacle::RolledBack),
                 })
                 .collect(),
         };
@@ -148,9 +127,7 @@ impl Register {
         for change in plan.changes {
             let version = self.versions.get_mut(&change.key.version).unwrap();
             change.version_tags.apply(&mut version.tags);
-            change
-                .run_tags
-                .apply(self.runs.get_mut(&version.run_id).unwrap());
+            change.run_tags.apply(self.runs.get_mut(&version.run_id).unwrap());
             self.events.extend(change.events);
         }
         match plan.alias {
@@ -172,10 +149,7 @@ impl Register {
     fn facts(&self, number: VersionNumber) -> VersionFacts {
         let version = &self.versions[&number];
         VersionFacts {
-            key: VersionKey {
-                name: model(),
-                version: number,
-            },
+            key: VersionKey { name: model(), version: number },
             run_id: Some(version.run_id.clone()),
             stage_tag: version.tags.get(key::PROMOTION_STAGE).cloned(),
             history_end: self.history_end(number),

@@ -11,25 +11,11 @@ use crate::register::{Register, model};
 
 #[derive(Debug, Clone)]
 enum Act {
-    Train {
-        contaminated: bool,
-    },
-    Enhance {
-        parent: usize,
-        enhancement: Enhancement,
-    },
-    Promote {
-        version: usize,
-        target: Stage,
-        reason: Option<&'static str>,
-        force: bool,
-    },
+    Train { contaminated: bool },
+    Enhance { parent: usize, enhancement: Enhancement },
+    Promote { version: usize, target: Stage, reason: Option<&'static str>, force: bool },
     Rollback,
-    PromoteExpecting {
-        version: usize,
-        target: Stage,
-        champion: u32,
-    },
+    PromoteExpecting { version: usize, target: Stage, champion: u32 },
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -55,10 +41,7 @@ fn pick(register: &Register, index: usize) -> Option<VersionNumber> {
 
 fn promotion(version: VersionNumber, target: Stage) -> PromotionRequest {
     PromotionRequest {
-        key: VersionKey {
-            name: model(),
-            version,
-        },
+        key: VersionKey { name: model(), version },
         target,
         reason: None,
         expected_champion: None,
@@ -67,35 +50,18 @@ fn promotion(version: VersionNumber, target: Stage) -> PromotionRequest {
 }
 
 fn rollback() -> RollbackRequest {
-    RollbackRequest {
-        name: model(),
-        reason: Reason::parse("it lost money").unwrap(),
-    }
+    RollbackRequest { name: model(), reason: Reason::parse("it lost money").unwrap() }
 }
 
 /// Carries one act out and says whether it was refused.
 fn perform(register: &mut Register, act: &Act, at: Timestamp) -> Result<(), Refusal> {
     match act {
         Act::Train { contaminated } => {
-            let honesty = if *contaminated {
-                Honesty::Contaminated
-            } else {
-                Honesty::Clean
-            };
-            register.register(
-                Origin {
-                    timeframe: Timeframe::Hour1,
-                    enhanced: None,
-                },
-                honesty,
-                at,
-            );
+            let honesty = if *contaminated { Honesty::Contaminated } else { Honesty::Clean };
+            register.register(Origin { timeframe: Timeframe::Hour1, enhanced: None }, honesty, at);
             Ok(())
         }
-        Act::Enhance {
-            parent,
-            enhancement,
-        } => {
+        Act::Enhance { parent, enhancement } => {
             let Some(parent) = pick(register, *parent) else {
                 return Ok(());
             };
@@ -105,21 +71,13 @@ fn perform(register: &mut Register, act: &Act, at: Timestamp) -> Result<(), Refu
                 previous_timesteps: 2048,
             };
             register.register(
-                Origin {
-                    timeframe: Timeframe::Hour1,
-                    enhanced: Some(enhanced),
-                },
+                Origin { timeframe: Timeframe::Hour1, enhanced: Some(enhanced) },
                 Honesty::Clean,
                 at,
             );
             Ok(())
         }
-        Act::Promote {
-            version,
-            target,
-            reason,
-            force,
-        } => {
+        Act::Promote { version, target, reason, force } => {
             let Some(version) = pick(register, *version) else {
                 return Ok(());
             };
@@ -131,11 +89,7 @@ fn perform(register: &mut Register, act: &Act, at: Timestamp) -> Result<(), Refu
             register.promote(&request, at)
         }
         Act::Rollback => register.rollback(&rollback(), at),
-        Act::PromoteExpecting {
-            version,
-            target,
-            champion,
-        } => {
+        Act::PromoteExpecting { version, target, champion } => {
             let Some(version) = pick(register, *version) else {
                 return Ok(());
             };
@@ -162,10 +116,7 @@ fn assert_invariants(register: &Register) {
     assert_eq!(register.alias, champions.first().copied());
     for (number, version) in &register.versions {
         let stage = tag(version, key::PROMOTION_STAGE);
-        assert_eq!(
-            stage,
-            register.history_end(*number).map(|stage| stage.to_string())
-        );
+        assert_eq!(stage, register.history_end(*number).map(|stage| stage.to_string()));
         let run = &register.runs[&version.run_id];
         for key in [
             key::TIMEFRAME,
@@ -176,11 +127,7 @@ fn assert_invariants(register: &Register) {
             key::BASE_MODEL_PATH,
             key::BASE_MODEL_RUN_ID,
         ] {
-            assert_eq!(
-                run.get(key),
-                version.tags.get(key),
-                "{key} of version {number}"
-            );
+            assert_eq!(run.get(key), version.tags.get(key), "{key} of version {number}");
         }
         let has_child = register.versions.values().any(|child| {
             child.tags.get(key::BASE_MODEL_RUN_ID) == Some(&version.run_id.to_string())
@@ -194,11 +141,7 @@ fn assert_invariants(register: &Register) {
             key.strip_prefix("promotion_")
                 .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
         });
-        assert_eq!(
-            changes.count(),
-            kept.count(),
-            "every change has its own tag"
-        );
+        assert_eq!(changes.count(), kept.count(), "every change has its own tag");
     }
 }
 
@@ -227,10 +170,7 @@ fn champion_and_beta() -> Register {
     let at = Timestamp::from_millis(1_749_565_025_000);
     for _ in 0..2 {
         register.register(
-            Origin {
-                timeframe: Timeframe::Hour1,
-                enhanced: None,
-            },
+            Origin { timeframe: Timeframe::Hour1, enhanced: None },
             Honesty::Clean,
             at,
         );
@@ -247,9 +187,7 @@ fn promoting_to_champion_archives_the_old_one() {
     let mut register = champion_and_beta();
     let at = Timestamp::from_millis(1_749_568_625_000);
     let second = VersionNumber::new(2).unwrap();
-    register
-        .promote(&promotion(second, Stage::Champion), at)
-        .unwrap();
+    register.promote(&promotion(second, Stage::Champion), at).unwrap();
     let first = &register.versions[&VersionNumber::FIRST].tags;
     assert_eq!(first[key::PROMOTION_STAGE], "archived");
     assert_eq!(first[key::DEMOTION_REASON], "New champion promoted");
@@ -261,9 +199,8 @@ fn promoting_to_champion_archives_the_old_one() {
 fn refusal_names_the_version_its_stage_and_the_legal_stages() {
     let mut register = champion_and_beta();
     let at = Timestamp::from_millis(1_749_568_625_000);
-    let refusal = register
-        .promote(&promotion(VersionNumber::FIRST, Stage::Development), at)
-        .unwrap_err();
+    let refusal =
+        register.promote(&promotion(VersionNumber::FIRST, Stage::Development), at).unwrap_err();
     assert_eq!(
         refusal.to_string(),
         "`1H_trading_model` version 1 is in `champion` and may go to `beta` or `archived`, \
@@ -279,9 +216,7 @@ fn expectation_of_another_champion_loses() {
         expected_champion: Some(ExpectedChampion::Nobody),
         ..promotion(second, Stage::Champion)
     };
-    let refusal = register
-        .promote(&request, Timestamp::from_millis(0))
-        .unwrap_err();
+    let refusal = register.promote(&request, Timestamp::from_millis(0)).unwrap_err();
     assert_eq!(
         refusal.to_string(),
         "the champion of `1H_trading_model` is version 1, not no champion as expected: \
@@ -302,9 +237,7 @@ fn demotion_keeps_its_reason_until_the_next_promotion() {
     assert_eq!(tags[key::DEMOTION_REASON], "drawdown too deep");
     assert_eq!(tags[key::DEMOTION_TIMESTAMP], "20250610_1517");
 
-    register
-        .promote(&promotion(VersionNumber::FIRST, Stage::Champion), at)
-        .unwrap();
+    register.promote(&promotion(VersionNumber::FIRST, Stage::Champion), at).unwrap();
     let tags = &register.versions[&VersionNumber::FIRST].tags;
     assert!(!tags.contains_key(key::DEMOTION_REASON));
     assert!(!tags.contains_key(key::PROMOTION_REASON));
@@ -317,28 +250,16 @@ fn rollback_brings_the_last_good_champion_back_twice_in_a_row() {
     let at = Timestamp::from_millis(1_749_568_625_000);
     let second = VersionNumber::new(2).unwrap();
     let third = VersionNumber::new(3).unwrap();
-    register.register(
-        Origin {
-            timeframe: Timeframe::Hour1,
-            enhanced: None,
-        },
-        Honesty::Clean,
-        at,
-    );
-    for (version, stage) in [
-        (second, Stage::Champion),
-        (third, Stage::Beta),
-        (third, Stage::Champion),
-    ] {
+    register.register(Origin { timeframe: Timeframe::Hour1, enhanced: None }, Honesty::Clean, at);
+    for (version, stage) in
+        [(second, Stage::Champion), (third, Stage::Beta), (third, Stage::Champion)]
+    {
         register.promote(&promotion(version, stage), at).unwrap();
     }
     register.rollback(&rollback(), at).unwrap();
     assert_eq!(register.champion(), Some(second));
     let third_tags = &register.versions[&third].tags;
-    assert_eq!(
-        third_tags[key::DEMOTION_REASON],
-        "Rolled back: it lost money"
-    );
+    assert_eq!(third_tags[key::DEMOTION_REASON], "Rolled back: it lost money");
     let second_tags = &register.versions[&second].tags;
     assert_eq!(second_tags["promotion_20250610_1517_3"], "archived -> beta");
     assert_eq!(second_tags["promotion_20250610_1517_4"], "beta -> champion");

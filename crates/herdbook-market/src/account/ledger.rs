@@ -102,14 +102,7 @@ mod tests {
 
     fn bar(open: f64, close: f64) -> Bar {
         let (high, low) = (open.max(close), open.min(close));
-        Bar {
-            open_time_ms: 0,
-            open,
-            high,
-            low,
-            close,
-            volume: 0.0,
-        }
+        Bar { open_time_ms: 0, open, high, low, close, volume: 0.0 }
     }
 
     fn ledger(bps: f64) -> Ledger {
@@ -119,32 +112,14 @@ mod tests {
     #[test]
     fn closed_trades_add_up_to_the_change_of_a_flat_account() {
         let mut ledger = ledger(10.0);
-        let targets = [
-            Position::Long,
-            Position::Short,
-            Position::Short,
-            Position::Flat,
-        ];
-        let bars = [
-            bar(100.0, 104.0),
-            bar(105.0, 103.0),
-            bar(103.0, 90.0),
-            bar(91.0, 95.0),
-        ];
+        let targets = [Position::Long, Position::Short, Position::Short, Position::Flat];
+        let bars = [bar(100.0, 104.0), bar(105.0, 103.0), bar(103.0, 90.0), bar(91.0, 95.0)];
         for (target, bar) in targets.into_iter().zip(&bars) {
             ledger.step(target, bar);
         }
-        let [long, short] = ledger.trades() else {
-            panic!("{:?}", ledger.trades())
-        };
-        assert_eq!(
-            (long.side, long.entry_bar_idx, long.exit_bar_idx),
-            (Position::Long, 7, 8)
-        );
-        assert_eq!(
-            (short.side, short.entry_bar_idx, short.exit_bar_idx),
-            (Position::Short, 8, 10)
-        );
+        let [long, short] = ledger.trades() else { panic!("{:?}", ledger.trades()) };
+        assert_eq!((long.side, long.entry_bar_idx, long.exit_bar_idx), (Position::Long, 7, 8));
+        assert_eq!((short.side, short.entry_bar_idx, short.exit_bar_idx), (Position::Short, 8, 10));
         assert_eq!((short.entry_price, short.exit_price), (105.0, 91.0));
         // Ten units: 1.00 to enter, 1.05 to leave.
         assert!((long.result - (50.0 - 2.05)).abs() < 1e-9);
@@ -167,13 +142,8 @@ mod tests {
         ledger.step(Position::Long, &bar(100.0, 110.0));
         ledger.step(Position::Short, &bar(110.0, 300.0));
         ledger.step(Position::Long, &bar(300.0, 400.0));
-        let [_, lost] = ledger.trades() else {
-            panic!("{:?}", ledger.trades())
-        };
-        assert_eq!(
-            (lost.entry_bar_idx, lost.exit_bar_idx, lost.exit_price),
-            (8, 8, 300.0)
-        );
+        let [_, lost] = ledger.trades() else { panic!("{:?}", ledger.trades()) };
+        assert_eq!((lost.entry_bar_idx, lost.exit_bar_idx, lost.exit_price), (8, 8, 300.0));
         assert!((lost.result + 1_100.0).abs() < 1e-9);
         assert_eq!(ledger.equity()[2..], [0.0, 0.0]);
     }

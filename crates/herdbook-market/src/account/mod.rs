@@ -157,14 +157,7 @@ mod tests {
 
     fn bar(open: f64, close: f64) -> Bar {
         let (high, low) = (open.max(close), open.min(close));
-        Bar {
-            open_time_ms: 0,
-            open,
-            high,
-            low,
-            close,
-            volume: 0.0,
-        }
+        Bar { open_time_ms: 0, open, high, low, close, volume: 0.0 }
     }
 
     fn account(bps: f64) -> Account {
@@ -178,14 +171,8 @@ mod tests {
     #[test]
     fn target_is_filled_at_the_next_open_and_marked_at_its_close() {
         let mut account = account(0.0);
-        assert!(close_to(
-            account.step(Position::Long, &bar(50.0, 55.0)),
-            1_100.0
-        ));
-        assert!(close_to(
-            account.step(Position::Long, &bar(60.0, 45.0)),
-            900.0
-        ));
+        assert!(close_to(account.step(Position::Long, &bar(50.0, 55.0)), 1_100.0));
+        assert!(close_to(account.step(Position::Long, &bar(60.0, 45.0)), 900.0));
         assert!(close_to(account.unrealised_return(), -0.1));
         assert_eq!(account.bars_held(), 2);
     }
@@ -196,24 +183,15 @@ mod tests {
         account.step(Position::Short, &bar(100.0, 90.0));
         assert!(close_to(account.equity(), 1_100.0));
         // Ten units short at 100, whatever they are worth now.
-        assert!(close_to(
-            account.step(Position::Short, &bar(90.0, 120.0)),
-            800.0
-        ));
+        assert!(close_to(account.step(Position::Short, &bar(90.0, 120.0)), 800.0));
     }
 
     #[test]
     fn each_side_costs_its_notional() {
         let mut account = account(10.0);
-        assert!(close_to(
-            account.step(Position::Long, &bar(100.0, 110.0)),
-            1_099.0
-        ));
+        assert!(close_to(account.step(Position::Long, &bar(100.0, 110.0)), 1_099.0));
         // Ten units leave at 110: 1.10 of costs.
-        assert!(close_to(
-            account.step(Position::Flat, &bar(110.0, 90.0)),
-            1_097.9
-        ));
+        assert!(close_to(account.step(Position::Flat, &bar(110.0, 90.0)), 1_097.9));
         assert!(close_to(account.traded(), 1.0 + 1_100.0 / 1_099.0));
         assert_eq!(account.exposed_bars(), 1);
     }
@@ -227,23 +205,14 @@ mod tests {
         account.step(Position::Short, &bar(100.0, 100.0));
         assert!(close_to(account.equity(), after_leaving * 0.999));
         assert!(close_to(account.unrealised_return(), -0.001));
-        assert_eq!(
-            (account.position(), account.bars_held()),
-            (Position::Short, 1)
-        );
+        assert_eq!((account.position(), account.bars_held()), (Position::Short, 1));
     }
 
     #[test]
     fn flat_account_does_not_change() {
         let mut account = account(10.0);
-        assert_eq!(
-            account.step(Position::Flat, &bar(1.0, 2.0)).to_bits(),
-            1_000_f64.to_bits()
-        );
-        assert_eq!(
-            (account.unrealised_return(), account.exposed_bars()),
-            (0.0, 0)
-        );
+        assert_eq!(account.step(Position::Flat, &bar(1.0, 2.0)).to_bits(), 1_000_f64.to_bits());
+        assert_eq!((account.unrealised_return(), account.exposed_bars()), (0.0, 0));
     }
 
     #[test]
@@ -253,10 +222,7 @@ mod tests {
         assert_eq!(account.step(Position::Short, &bar(150.0, 210.0)), 0.0);
         assert!(account.is_ruined());
         assert_eq!(account.step(Position::Long, &bar(100.0, 200.0)), 0.0);
-        assert_eq!(
-            (account.position(), account.exposed_bars()),
-            (Position::Flat, 2)
-        );
+        assert_eq!((account.position(), account.exposed_bars()), (Position::Flat, 2));
     }
 
     #[test]

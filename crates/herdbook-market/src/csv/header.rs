@@ -74,14 +74,8 @@ enum Meaning {
 
 impl Meaning {
     fn of(name: &str) -> Option<Self> {
-        let name = name
-            .trim_matches(['<', '>'])
-            .to_ascii_lowercase()
-            .replace('_', " ");
-        TABLE
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, meaning)| *meaning)
+        let name = name.trim_matches(['<', '>']).to_ascii_lowercase().replace('_', " ");
+        TABLE.iter().find(|(known, _)| *known == name).map(|(_, meaning)| *meaning)
     }
 
     const fn as_str(self) -> &'static str {
@@ -100,17 +94,10 @@ impl Meaning {
 impl Header {
     /// Reads the first line that is not blank.
     pub(super) fn parse(text: &str, file: &str) -> Result<Self, MarketError> {
-        let line = text
-            .lines()
-            .find(|line| !line.is_empty())
-            .unwrap_or_default();
+        let line = text.lines().find(|line| !line.is_empty()).unwrap_or_default();
         let delimiter = delimiter_of(line);
         let names = names(line, delimiter);
-        let found = Found {
-            file,
-            line,
-            names: &names,
-        };
+        let found = Found { file, line, names: &names };
         let prices = [Meaning::Open, Meaning::High, Meaning::Low, Meaning::Close];
         let [open, high, low, close] = prices.map(|meaning| found.one(meaning));
         let (time, open, high, low, close) = (found.time()?, open?, high?, low?, close?);
@@ -121,17 +108,7 @@ impl Header {
         };
         let volume = found.one(Meaning::Volume)?;
         let columns = found.columns();
-        Ok(Self {
-            delimiter,
-            names,
-            columns,
-            time,
-            open,
-            high,
-            low,
-            close,
-            volume,
-        })
+        Ok(Self { delimiter, names, columns, time, open, high, low, close, volume })
     }
 }
 
@@ -195,10 +172,7 @@ impl Found<'_> {
 
     fn columns(&self) -> Vec<Column> {
         let column = |name: &String| {
-            Meaning::of(name).map(|it| Column {
-                meaning: it.as_str(),
-                name: name.clone(),
-            })
+            Meaning::of(name).map(|it| Column { meaning: it.as_str(), name: name.clone() })
         };
         self.names.iter().filter_map(column).collect()
     }
@@ -208,22 +182,13 @@ impl Found<'_> {
 fn delimiter_of(line: &str) -> u8 {
     let count = |delimiter: &u8| line.bytes().filter(|byte| byte == delimiter).count();
     // The last of equals wins, so the comma stands last.
-    [b'\t', b';', b',']
-        .into_iter()
-        .max_by_key(count)
-        .unwrap_or(b',')
+    [b'\t', b';', b','].into_iter().max_by_key(count).unwrap_or(b',')
 }
 
 fn names(line: &str, delimiter: u8) -> Vec<String> {
-    let mut reader = ReaderBuilder::new()
-        .delimiter(delimiter)
-        .has_headers(false)
-        .from_reader(line.as_bytes());
-    let record = reader
-        .records()
-        .next()
-        .and_then(Result::ok)
-        .unwrap_or_default();
+    let mut reader =
+        ReaderBuilder::new().delimiter(delimiter).has_headers(false).from_reader(line.as_bytes());
+    let record = reader.records().next().and_then(Result::ok).unwrap_or_default();
     record.iter().map(|name| name.trim().to_owned()).collect()
 }
 
@@ -247,20 +212,11 @@ mod tests {
     #[test]
     fn columns_are_known_in_any_order_and_case() {
         let header = parse("Volume,CLOSE,foo,low,High,\"Open\",TimeStamp").unwrap();
-        assert_eq!(
-            (header.open, header.high, header.low, header.close),
-            (5, 4, 3, 1)
-        );
+        assert_eq!((header.open, header.high, header.low, header.close), (5, 4, 3, 1));
         assert_eq!(header.volume, Some(0));
         assert!(matches!(header.time, TimeColumns::One(6)));
         assert_eq!(header.columns.len(), 6);
-        assert_eq!(
-            header.columns[0],
-            Column {
-                meaning: "volume",
-                name: "Volume".to_owned()
-            }
-        );
+        assert_eq!(header.columns[0], Column { meaning: "volume", name: "Volume".to_owned() });
     }
 
     #[test]
@@ -273,10 +229,7 @@ mod tests {
     #[test]
     fn date_and_time_columns_make_the_time_together() {
         let header = parse("<DATE>\t<TIME>\t<OPEN>\t<HIGH>\t<LOW>\t<CLOSE>\t<VOL>").unwrap();
-        assert!(matches!(
-            header.time,
-            TimeColumns::DateAndClock { date: 0, clock: 1 }
-        ));
+        assert!(matches!(header.time, TimeColumns::DateAndClock { date: 0, clock: 1 }));
     }
 
     #[test]

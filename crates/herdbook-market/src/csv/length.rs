@@ -20,30 +20,17 @@ pub(super) fn infer(bars: &[Bar], file: &str) -> Result<i64, MarketError> {
     let common = counts.iter().rev().max_by_key(|(_, (count, _))| *count);
     let Some((&length_ms, _)) = common else {
         return Err(match bars {
-            [] => MarketError::OnlyHeader {
-                file: file.to_owned(),
-            },
-            _ => MarketError::SingleBar {
-                file: file.to_owned(),
-            },
+            [] => MarketError::OnlyHeader { file: file.to_owned() },
+            _ => MarketError::SingleBar { file: file.to_owned() },
         });
     };
     let n_shorter: usize = counts.range(..length_ms).map(|(_, (count, _))| count).sum();
     if n_shorter * MAX_SHORTER <= bars.len() {
         return Ok(length_ms);
     }
-    let at = counts
-        .range(..length_ms)
-        .map(|(_, (_, at))| *at)
-        .min()
-        .unwrap_or_default();
+    let at = counts.range(..length_ms).map(|(_, (_, at))| *at).min().unwrap_or_default();
     let common = length_text(length_ms);
-    Err(MarketError::IrregularBars {
-        file: file.to_owned(),
-        common,
-        n_shorter,
-        at: Utc(at),
-    })
+    Err(MarketError::IrregularBars { file: file.to_owned(), common, n_shorter, at: Utc(at) })
 }
 
 /// When each bar after the first opens, and how long after the one before.

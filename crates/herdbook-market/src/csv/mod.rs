@@ -71,10 +71,7 @@ pub fn read_csv(bytes: &[u8], file: &str) -> Result<RawBars, MarketError> {
     let mut record = StringRecord::new();
     let mut bars: Vec<Bar> = Vec::with_capacity(text::count_lines(text));
     let mut n_repeated_rows = 0;
-    while reader
-        .read_record(&mut record)
-        .map_err(|error| text::unreadable(&error, text, file))?
-    {
+    while reader.read_record(&mut record).map_err(|error| text::unreadable(&error, text, file))? {
         let bar = rows.bar(&record)?;
         if rows.is_repeated(bars.last(), &bar, &record)? {
             n_repeated_rows += 1;

@@ -17,12 +17,7 @@ pub(super) struct RowReader<'a> {
 
 impl<'a> RowReader<'a> {
     pub(super) fn new(header: &'a Header, file: &'a str, text: &'a str) -> Self {
-        Self {
-            header,
-            file,
-            text,
-            style: None,
-        }
+        Self { header, file, text, style: None }
     }
 
     /// The bar of a row.
@@ -62,18 +57,11 @@ impl<'a> RowReader<'a> {
         if last == bar {
             return Ok(true);
         }
-        let (place, value) = (
-            self.place(record, self.time_column()),
-            self.time_text(record),
-        );
+        let (place, value) = (self.place(record, self.time_column()), self.time_text(record));
         if last.open_time_ms == bar.open_time_ms {
             return Err(MarketError::ConflictingRows { place, value });
         }
-        Err(MarketError::Unsorted {
-            place,
-            value,
-            previous: Utc(last.open_time_ms),
-        })
+        Err(MarketError::Unsorted { place, value, previous: Utc(last.open_time_ms) })
     }
 
     fn open_time_ms(&mut self, record: &StringRecord) -> Result<i64, MarketError> {
@@ -84,18 +72,13 @@ impl<'a> RowReader<'a> {
             }
         };
         parsed.map_err(|problem| {
-            let (place, value) = (
-                self.place(record, self.time_column()),
-                self.time_text(record),
-            );
+            let (place, value) = (self.place(record, self.time_column()), self.time_text(record));
             match problem {
                 TimeProblem::Ambiguous => MarketError::AmbiguousTime { place, value },
                 TimeProblem::Unknown => MarketError::UnknownTime { place, value },
-                TimeProblem::Mixed(first) => MarketError::MixedTimes {
-                    place,
-                    value,
-                    first: first.as_str(),
-                },
+                TimeProblem::Mixed(first) => {
+                    MarketError::MixedTimes { place, value, first: first.as_str() }
+                }
             }
         })
     }
@@ -137,19 +120,11 @@ impl<'a> RowReader<'a> {
         for (other, price) in others {
             if bar.high < price {
                 let (place, value) = self.at(record, self.header.high);
-                return Err(MarketError::HighTooLow {
-                    place,
-                    value,
-                    other,
-                });
+                return Err(MarketError::HighTooLow { place, value, other });
             }
             if bar.low > price {
                 let (place, value) = self.at(record, self.header.low);
-                return Err(MarketError::LowTooHigh {
-                    place,
-                    value,
-                    other,
-                });
+                return Err(MarketError::LowTooHigh { place, value, other });
             }
         }
         Ok(())

@@ -14,9 +14,7 @@ pub(super) fn checked<'a>(bytes: &'a [u8], file: &str) -> Result<&'a str, Market
         return Err(not_text(position));
     }
     if text.trim().is_empty() {
-        return Err(MarketError::EmptyFile {
-            file: file.to_owned(),
-        });
+        return Err(MarketError::EmptyFile { file: file.to_owned() });
     }
     Ok(text)
 }
@@ -24,10 +22,7 @@ pub(super) fn checked<'a>(bytes: &'a [u8], file: &str) -> Result<&'a str, Market
 /// The error for a record the csv reader refuses, which text in memory never makes it do.
 pub(super) fn unreadable(error: &::csv::Error, text: &str, file: &str) -> MarketError {
     let start = error.position().map_or(0, ::csv::Position::byte);
-    MarketError::NotText {
-        file: file.to_owned(),
-        line: line_of_record(text, start as usize),
-    }
+    MarketError::NotText { file: file.to_owned(), line: line_of_record(text, start as usize) }
 }
 
 /// Number of line ends, an upper bound of the number of bars below a header.
@@ -35,10 +30,7 @@ pub(super) fn count_lines(text: &str) -> usize {
     count_newlines(text.as_bytes())
 }
 
-#[expect(
-    clippy::naive_bytecount,
-    reason = "one pass over the file, far below its parsing"
-)]
+#[expect(clippy::naive_bytecount, reason = "one pass over the file, far below its parsing")]
 fn count_newlines(bytes: &[u8]) -> usize {
     bytes.iter().filter(|byte| **byte == b'\n').count()
 }

@@ -69,9 +69,7 @@ pub(super) fn parse(text: &str, style: &mut Option<TimeStyle>) -> Result<i64, Ti
 /// Reads a time whose date and clock stand in columns of their own.
 pub(super) fn parse_parts(date: &str, clock: &str) -> Result<i64, TimeProblem> {
     let day = parse_date(date).ok_or_else(|| problem_of(date))?;
-    parse_clock(clock)
-        .map(|within| day + within)
-        .ok_or(TimeProblem::Unknown)
+    parse_clock(clock).map(|within| day + within).ok_or(TimeProblem::Unknown)
 }
 
 fn parse_epoch(text: &str, unit_ms: f64) -> Result<i64, TimeProblem> {
@@ -96,11 +94,7 @@ fn parse_date(text: &str) -> Option<i64> {
     if bytes.len() != 10 || !b"-/.".contains(&separator) || bytes[7] != separator {
         return None;
     }
-    let (year, month, day) = (
-        digits(&bytes[..4])?,
-        digits(&bytes[5..7])?,
-        digits(&bytes[8..])?,
-    );
+    let (year, month, day) = (digits(&bytes[..4])?, digits(&bytes[5..7])?, digits(&bytes[8..])?);
     let date = NaiveDate::from_ymd_opt(year as i32, month, day)?;
     Some(i64::from(date.to_epoch_days()) * DAY_MS)
 }
@@ -131,11 +125,8 @@ fn parse_seconds(text: &str) -> Option<i64> {
     if fraction.is_empty() || !fraction.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let fraction_ms: i64 = fraction
-        .iter()
-        .zip(unit_ms)
-        .map(|(digit, unit)| i64::from(digit - b'0') * unit)
-        .sum();
+    let fraction_ms: i64 =
+        fraction.iter().zip(unit_ms).map(|(digit, unit)| i64::from(digit - b'0') * unit).sum();
     Some(two_digits(whole, 59)? * 1_000 + fraction_ms)
 }
 
@@ -166,19 +157,12 @@ fn digits(bytes: &[u8]) -> Option<u32> {
     if bytes.is_empty() || bytes.len() > 9 || !bytes.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    Some(
-        bytes
-            .iter()
-            .fold(0, |number, byte| number * 10 + u32::from(byte - b'0')),
-    )
+    Some(bytes.iter().fold(0, |number, byte| number * 10 + u32::from(byte - b'0')))
 }
 
 fn is_number(text: &str) -> bool {
     let n_dots = text.bytes().filter(|byte| *byte == b'.').count();
-    n_dots <= 1
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || byte == b'.')
+    n_dots <= 1 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
 /// A date that starts with one or two digits could have the day or the month first.
@@ -248,12 +232,7 @@ mod tests {
 
     #[test]
     fn dates_with_the_day_or_month_first_are_ambiguous() {
-        for text in [
-            "01/02/2017",
-            "1/2/17",
-            "13.01.2017 22:00:00.000",
-            "02-01-2017",
-        ] {
+        for text in ["01/02/2017", "1/2/17", "13.01.2017 22:00:00.000", "02-01-2017"] {
             assert_eq!(one(text), Err(TimeProblem::Ambiguous), "{text}");
         }
     }

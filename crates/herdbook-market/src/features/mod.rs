@@ -59,8 +59,5 @@ pub fn features(bars: &Bars) -> FeatureMatrix {
             rows.extend_from_slice(&row);
         }
     }
-    FeatureMatrix {
-        first: WARM_UP_BARS,
-        rows,
-    }
+    FeatureMatrix { first: WARM_UP_BARS, rows }
 }

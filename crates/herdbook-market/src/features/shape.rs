@@ -33,11 +33,7 @@ pub(super) struct Shape {
 
 impl Shape {
     pub(super) fn new() -> Self {
-        Self {
-            atr: Atr::new(14),
-            highs: Window::new(100),
-            lows: Window::new(100),
-        }
+        Self { atr: Atr::new(14), highs: Window::new(100), lows: Window::new(100) }
     }
 
     pub(super) fn push(&mut self, bar: &Bar, previous: Option<&Bar>) -> Option<ShapeValues> {
@@ -63,20 +59,8 @@ impl Shape {
 
     /// -1 at the lowest low of the last `n` bars, 1 at their highest high, 0 without a range.
     fn range_position(&self, n: usize, close: f64) -> Option<f64> {
-        let high = self
-            .highs
-            .last(n)?
-            .iter()
-            .fold(f64::MIN, |high, value| high.max(*value));
-        let low = self
-            .lows
-            .last(n)?
-            .iter()
-            .fold(f64::MAX, |low, value| low.min(*value));
-        Some(if high > low {
-            2.0 * (close - low) / (high - low) - 1.0
-        } else {
-            0.0
-        })
+        let high = self.highs.last(n)?.iter().fold(f64::MIN, |high, value| high.max(*value));
+        let low = self.lows.last(n)?.iter().fold(f64::MAX, |low, value| low.min(*value));
+        Some(if high > low { 2.0 * (close - low) / (high - low) - 1.0 } else { 0.0 })
     }
 }

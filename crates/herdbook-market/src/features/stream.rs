@@ -107,20 +107,12 @@ const FLAT: f64 = 1e-12;
 
 /// A change in units of a volatility, both as shares of the price; 0 where nothing moves.
 pub(super) fn share(change: f64, volatility: f64) -> f64 {
-    if volatility > FLAT {
-        change / volatility
-    } else {
-        0.0
-    }
+    if volatility > FLAT { change / volatility } else { 0.0 }
 }
 
 /// Logarithm of the ratio of two volatilities; 0 where either does not move.
 pub(super) fn log_share(left: f64, right: f64) -> f64 {
-    if left > FLAT && right > FLAT {
-        (left / right).ln()
-    } else {
-        0.0
-    }
+    if left > FLAT && right > FLAT { (left / right).ln() } else { 0.0 }
 }
 
 /// A moment as a point on a circle.

@@ -24,12 +24,7 @@ pub struct Feature {
 }
 
 const fn feature(name: &'static str, range: (f32, f32), meaning: &'static str) -> Feature {
-    Feature {
-        name,
-        low: range.0,
-        high: range.1,
-        meaning,
-    }
+    Feature { name, low: range.0, high: range.1, meaning }
 }
 
 const WIDE: (f32, f32) = (-5.0, 5.0);
@@ -81,11 +76,7 @@ impl Feature {
     /// The value within the range; 0 for a value that is no number.
     pub(super) fn clip(&self, value: f64) -> f32 {
         let value = value as f32;
-        if value.is_nan() {
-            0.0
-        } else {
-            value.clamp(self.low, self.high)
-        }
+        if value.is_nan() { 0.0 } else { value.clamp(self.low, self.high) }
     }
 }
 

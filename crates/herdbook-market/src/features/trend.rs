@@ -55,11 +55,7 @@ impl Trend {
         let macd = self.macd.push(bar.close);
         let percent_b = self.percent_b.push(bar.close);
         self.returns.push(self.log_return.push(bar.close)?);
-        let sigma = |n| {
-            self.returns
-                .last(n)
-                .map(|returns| mean_square(returns).sqrt())
-        };
+        let sigma = |n| self.returns.last(n).map(|returns| mean_square(returns).sqrt());
         let (sigma_5, sigma_20, sigma_100) = (sigma(5)?, sigma(20)?, sigma(100)?);
         let recent = self.returns.last(21)?;
         let over = |n: usize, sigma: f64| {
@@ -101,8 +97,5 @@ fn autocorrelation(returns: &[f64]) -> f64 {
     let products: f64 = returns.windows(2).map(|pair| pair[0] * pair[1]).sum();
     let squares: f64 = returns[1..].iter().map(|change| change * change).sum();
     // The root of the squares is a volatility and the quotient of the products one.
-    share(
-        products / squares.sqrt().max(f64::MIN_POSITIVE),
-        squares.sqrt(),
-    )
+    share(products / squares.sqrt().max(f64::MIN_POSITIVE), squares.sqrt())
 }

@@ -14,10 +14,7 @@ pub struct Atr {
 impl Atr {
     /// A range of the usual period 14, or another.
     pub fn new(period: usize) -> Self {
-        Self {
-            previous_close: None,
-            average: WilderAverage::new(period),
-        }
+        Self { previous_close: None, average: WilderAverage::new(period) }
     }
 
     /// Takes the newest bar.

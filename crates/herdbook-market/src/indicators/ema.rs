@@ -13,12 +13,7 @@ impl Ema {
     /// An average of period `n`; its first value comes with the n-th input.
     pub fn new(period: usize) -> Self {
         let alpha = 2.0 / (period as f64 + 1.0);
-        Self {
-            period,
-            alpha,
-            n_inputs: 0,
-            sum_or_average: 0.0,
-        }
+        Self { period, alpha, n_inputs: 0, sum_or_average: 0.0 }
     }
 
     /// Takes the newest input.

@@ -14,8 +14,6 @@ impl LogReturn {
 
     /// Takes the newest close.
     pub fn push(&mut self, close: f64) -> Option<f64> {
-        self.previous
-            .replace(close)
-            .map(|previous| (close / previous).ln())
+        self.previous.replace(close).map(|previous| (close / previous).ln())
     }
 }

@@ -31,20 +31,13 @@ pub struct Macd {
 impl Macd {
     /// Averages of the usual periods 12, 26, 9, or others.
     pub fn new(fast: usize, slow: usize, signal: usize) -> Self {
-        Self {
-            fast: Ema::new(fast),
-            slow: Ema::new(slow),
-            signal: Ema::new(signal),
-        }
+        Self { fast: Ema::new(fast), slow: Ema::new(slow), signal: Ema::new(signal) }
     }
 
     /// Takes the newest close.
     pub fn push(&mut self, close: f64) -> Option<MacdValue> {
         let (fast, slow) = (self.fast.push(close), self.slow.push(close));
         let line = fast? - slow?;
-        Some(MacdValue {
-            line,
-            signal: self.signal.push(line),
-        })
+        Some(MacdValue { line, signal: self.signal.push(line) })
     }
 }

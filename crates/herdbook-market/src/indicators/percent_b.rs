@@ -13,10 +13,7 @@ pub struct PercentB {
 impl PercentB {
     /// A band over the usual 20 bars and 2 deviations, or others.
     pub fn new(n_bars: usize, n_deviations: f64) -> Self {
-        Self {
-            closes: Window::new(n_bars),
-            n_deviations,
-        }
+        Self { closes: Window::new(n_bars), n_deviations }
     }
 
     /// Takes the newest close.

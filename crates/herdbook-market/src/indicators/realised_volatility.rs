@@ -15,11 +15,7 @@ impl RealisedVolatility {
     /// A volatility over the usual 20 returns, or others; `bars_per_year` is the data set's.
     pub fn new(n_returns: usize, bars_per_year: f64) -> Self {
         let returns = Window::new(n_returns);
-        Self {
-            bars_per_year,
-            log_return: LogReturn::new(),
-            returns,
-        }
+        Self { bars_per_year, log_return: LogReturn::new(), returns }
     }
 
     /// Takes the newest close.

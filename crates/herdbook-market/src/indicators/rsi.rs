@@ -15,11 +15,7 @@ impl Rsi {
     /// An index of the usual period 14, or another.
     pub fn new(period: usize) -> Self {
         let average = WilderAverage::new(period);
-        Self {
-            previous: None,
-            rises: average.clone(),
-            falls: average,
-        }
+        Self { previous: None, rises: average.clone(), falls: average }
     }
 
     /// Takes the newest close.
@@ -29,11 +25,7 @@ impl Rsi {
         let falls = self.falls.push((-change).max(0.0));
         let (rises, falls) = (rises?, falls?);
         let movement = rises + falls;
-        Some(if movement > 0.0 {
-            100.0 * rises / movement
-        } else {
-            50.0
-        })
+        Some(if movement > 0.0 { 100.0 * rises / movement } else { 50.0 })
     }
 }
 
@@ -45,9 +37,8 @@ mod tests {
     fn rises_only_are_100_falls_only_0_and_no_change_is_50() {
         for (step, expected) in [(1.0, 100.0), (-1.0, 0.0), (0.0, 50.0)] {
             let mut rsi = Rsi::new(14);
-            let values: Vec<_> = (0..16)
-                .map(|idx| rsi.push(100.0 + step * f64::from(idx)))
-                .collect();
+            let values: Vec<_> =
+                (0..16).map(|idx| rsi.push(100.0 + step * f64::from(idx))).collect();
             assert!(values[..14].iter().all(Option::is_none));
             assert_eq!(values[14..], [Some(expected); 2]);
         }

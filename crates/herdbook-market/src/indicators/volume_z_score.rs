@@ -12,9 +12,7 @@ pub struct VolumeZScore {
 impl VolumeZScore {
     /// A score over the usual 20 bars, or others.
     pub fn new(n_bars: usize) -> Self {
-        Self {
-            volumes: Window::new(n_bars),
-        }
+        Self { volumes: Window::new(n_bars) }
     }
 
     /// Takes the newest volume.

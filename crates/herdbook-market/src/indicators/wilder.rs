@@ -12,12 +12,7 @@ pub struct WilderAverage {
 impl WilderAverage {
     /// An average of period `n`; its first value comes with the n-th input.
     pub fn new(period: usize) -> Self {
-        Self {
-            period: period as f64,
-            n_inputs: 0,
-            first: period,
-            sum_or_average: 0.0,
-        }
+        Self { period: period as f64, n_inputs: 0, first: period, sum_or_average: 0.0 }
     }
 
     /// Takes the newest input.

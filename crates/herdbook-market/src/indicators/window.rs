@@ -16,12 +16,7 @@ impl Window {
     /// An empty window of at least one value.
     pub fn new(capacity: usize) -> Self {
         let capacity = capacity.max(1);
-        Self {
-            values: vec![0.0; 2 * capacity],
-            capacity,
-            next: 0,
-            len: 0,
-        }
+        Self { values: vec![0.0; 2 * capacity], capacity, next: 0, len: 0 }
     }
 
     /// Adds the newest value; the oldest leaves a full window.
@@ -77,10 +72,7 @@ mod tests {
         for value in 1..=2 {
             window.push(f64::from(value));
         }
-        assert_eq!(
-            (window.full(), window.last(2)),
-            (None, Some(&[1.0, 2.0][..]))
-        );
+        assert_eq!((window.full(), window.last(2)), (None, Some(&[1.0, 2.0][..])));
         for value in 3..=7 {
             window.push(f64::from(value));
             let value = f64::from(value);

@@ -9,9 +9,5 @@ use super::{finite, total_return};
 pub fn annualised_return(equity: &[f64], bars_per_year: f64) -> Option<f64> {
     let growth = 1.0 + total_return(equity)?;
     let n_returns = (equity.len() - 1) as f64;
-    if growth < 0.0 {
-        None
-    } else {
-        finite(growth.powf(bars_per_year / n_returns) - 1.0)
-    }
+    if growth < 0.0 { None } else { finite(growth.powf(bars_per_year / n_returns) - 1.0) }
 }

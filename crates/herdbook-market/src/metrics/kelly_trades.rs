@@ -6,14 +6,8 @@ use super::{finite, payoff_ratio};
 /// R = mean win / mean |loss|. `None` without a win or without a loss.
 pub fn kelly_trades(returns_on_equity: &[f64]) -> Option<f64> {
     let payoff = payoff_ratio(returns_on_equity)?;
-    let n_won = returns_on_equity
-        .iter()
-        .filter(|result| **result > 0.0)
-        .count() as f64;
-    let n_lost = returns_on_equity
-        .iter()
-        .filter(|result| **result < 0.0)
-        .count() as f64;
+    let n_won = returns_on_equity.iter().filter(|result| **result > 0.0).count() as f64;
+    let n_lost = returns_on_equity.iter().filter(|result| **result < 0.0).count() as f64;
     let won = n_won / (n_won + n_lost);
     finite(won - (1.0 - won) / payoff)
 }

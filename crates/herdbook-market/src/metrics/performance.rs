@@ -19,19 +19,13 @@ pub struct Activity {
 
 impl From<&Account> for Activity {
     fn from(account: &Account) -> Self {
-        Self {
-            exposed_bars: account.exposed_bars(),
-            traded: account.traded(),
-        }
+        Self { exposed_bars: account.exposed_bars(), traded: account.traded() }
     }
 }
 
 /// The metrics of an account, each `None` where it is undefined.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-#[expect(
-    missing_docs,
-    reason = "each field is documented at the function of its name"
-)]
+#[expect(missing_docs, reason = "each field is documented at the function of its name")]
 pub struct Performance {
     pub n_returns: usize,
     pub total_trades: usize,
@@ -74,10 +68,8 @@ pub fn performance(
     let r = returns.as_deref().unwrap_or_default();
     let n_returns = equity.len().saturating_sub(1);
     let results: Vec<f64> = trades.iter().map(|trade| trade.result).collect();
-    let on_equity: Vec<f64> = trades
-        .iter()
-        .map(|trade| trade.result / trade.equity_at_entry)
-        .collect();
+    let on_equity: Vec<f64> =
+        trades.iter().map(|trade| trade.result / trade.equity_at_entry).collect();
     Performance {
         n_returns,
         total_trades: trades.len(),
@@ -122,10 +114,7 @@ impl Performance {
             ("downside_deviation", self.downside_deviation),
             ("sortino_ratio", self.sortino_ratio),
             ("max_drawdown", self.max_drawdown),
-            (
-                "max_drawdown_duration",
-                self.max_drawdown_duration.map(|n_bars| n_bars as f64),
-            ),
+            ("max_drawdown_duration", self.max_drawdown_duration.map(|n_bars| n_bars as f64)),
             ("calmar_ratio", self.calmar_ratio),
             ("value_at_risk", self.value_at_risk),
             ("conditional_value_at_risk", self.conditional_value_at_risk),
@@ -141,9 +130,6 @@ impl Performance {
             ("sqn", self.sqn),
             ("kelly_trades", self.kelly_trades),
         ];
-        metrics
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, value?)))
-            .collect()
+        metrics.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
 }

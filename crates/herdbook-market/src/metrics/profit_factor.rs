@@ -6,9 +6,5 @@ use super::{all_finite, finite};
 pub fn profit_factor(results: &[f64]) -> Option<f64> {
     let won: f64 = results.iter().filter(|result| **result > 0.0).sum();
     let lost: f64 = -results.iter().filter(|result| **result < 0.0).sum::<f64>();
-    if !all_finite(results) || lost <= 0.0 {
-        None
-    } else {
-        finite(won / lost)
-    }
+    if !all_finite(results) || lost <= 0.0 { None } else { finite(won / lost) }
 }

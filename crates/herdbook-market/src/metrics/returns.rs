@@ -9,10 +9,7 @@ pub fn returns(equity: &[f64]) -> Option<Vec<f64>> {
     if !all_finite(equity) {
         return None;
     }
-    let returns: Vec<f64> = equity
-        .windows(2)
-        .map(|pair| pair[1] / pair[0] - 1.0)
-        .collect();
+    let returns: Vec<f64> = equity.windows(2).map(|pair| pair[1] / pair[0] - 1.0).collect();
     all_finite(&returns).then_some(returns)
 }
 

@@ -7,11 +7,7 @@ use super::{NO_SPREAD, finite, mean, sample_deviation};
 /// `None` for fewer than two returns or returns that do not vary: undefined, not large.
 pub fn sharpe_per_bar(returns: &[f64]) -> Option<f64> {
     let deviation = sample_deviation(returns)?;
-    if deviation <= NO_SPREAD {
-        None
-    } else {
-        finite(mean(returns)? / deviation)
-    }
+    if deviation <= NO_SPREAD { None } else { finite(mean(returns)? / deviation) }
 }
 
 /// `mean / sample standard deviation · √B`, per year. `None` where [`sharpe_per_bar`] is.

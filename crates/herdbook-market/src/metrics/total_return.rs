@@ -7,9 +7,5 @@ pub fn total_return(equity: &[f64]) -> Option<f64> {
     let ([first, .., last], true) = (equity, all_finite(equity)) else {
         return None;
     };
-    if *first <= 0.0 {
-        None
-    } else {
-        finite(last / first - 1.0)
-    }
+    if *first <= 0.0 { None } else { finite(last / first - 1.0) }
 }

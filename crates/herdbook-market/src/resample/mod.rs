@@ -58,10 +58,7 @@ fn merge(bars: &[Bar], mut label: impl FnMut(&Bar) -> i64) -> Vec<Bar> {
                 last.close = bar.close;
                 last.volume += bar.volume;
             }
-            _ => merged.push(Bar {
-                open_time_ms,
-                ..*bar
-            }),
+            _ => merged.push(Bar { open_time_ms, ..*bar }),
         }
     }
     merged

@@ -29,11 +29,7 @@ pub(super) struct Sessions {
 
 impl Sessions {
     pub(super) fn new(bar_ms: i64) -> Self {
-        Self {
-            bar_ms,
-            opened_at: 0,
-            ends_at: None,
-        }
+        Self { bar_ms, opened_at: 0, ends_at: None }
     }
 
     /// Start of the UTC date on which the bar's session opened.
@@ -43,9 +39,7 @@ impl Sessions {
     }
 
     fn advance(&mut self, bar: &Bar) {
-        let goes_on = self
-            .ends_at
-            .is_some_and(|end| bar.open_time_ms - end < MIN_GAP_MS);
+        let goes_on = self.ends_at.is_some_and(|end| bar.open_time_ms - end < MIN_GAP_MS);
         if !goes_on {
             self.opened_at = bar.open_time_ms;
         }

@@ -30,10 +30,7 @@ impl Statement {
 }
 
 fn targets(n_bars: usize) -> impl Strategy<Value = Vec<Position>> {
-    prop::collection::vec(
-        (0..3_usize).prop_map(|action| Position::ALL[action]),
-        n_bars,
-    )
+    prop::collection::vec((0..3_usize).prop_map(|action| Position::ALL[action]), n_bars)
 }
 
 proptest! {

@@ -11,20 +11,8 @@ use crate::data;
 fn printed(bars: &[Bar]) -> String {
     let mut text = String::from("time,open,high,low,close,volume\n");
     for bar in bars {
-        let Bar {
-            open_time_ms,
-            open,
-            high,
-            low,
-            close,
-            volume,
-        } = bar;
-        writeln!(
-            text,
-            "{},{open},{high},{low},{close},{volume}",
-            Utc(*open_time_ms)
-        )
-        .unwrap();
+        let Bar { open_time_ms, open, high, low, close, volume } = bar;
+        writeln!(text, "{},{open},{high},{low},{close},{volume}", Utc(*open_time_ms)).unwrap();
     }
     text
 }

@@ -24,11 +24,7 @@ fn features_of(bars: &[Bar]) -> FeatureMatrix {
 }
 
 fn config() -> ProptestConfig {
-    ProptestConfig {
-        cases: 24,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
+    ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() }
 }
 
 proptest! {
@@ -106,10 +102,7 @@ fn market_that_never_moves_has_features_of_zero() {
 fn first_features_need_exactly_the_warm_up() {
     let bars = data::sample_at(Timeframe::Hour4);
     let matrix = features_of(&bars.as_slice()[..=WARM_UP_BARS]);
-    assert_eq!(
-        (matrix.first(), matrix.n_rows(), matrix.width()),
-        (100, 1, N_FEATURES)
-    );
+    assert_eq!((matrix.first(), matrix.n_rows(), matrix.width()), (100, 1, N_FEATURES));
     assert_eq!(features_of(&bars.as_slice()[..WARM_UP_BARS]).n_rows(), 0);
 }
 
@@ -119,12 +112,9 @@ fn features_of_every_sample_are_neither_dead_nor_stuck_at_their_ends() {
         let bars = data::sample_at(timeframe);
         let matrix = features(&bars);
         for (idx, feature) in Feature::ALL.iter().enumerate() {
-            let values: Vec<f32> = (matrix.first()..bars.len())
-                .map(|bar_idx| matrix.row(bar_idx)[idx])
-                .collect();
-            let n_inside = values
-                .iter()
-                .filter(|it| **it > feature.low && **it < feature.high);
+            let values: Vec<f32> =
+                (matrix.first()..bars.len()).map(|bar_idx| matrix.row(bar_idx)[idx]).collect();
+            let n_inside = values.iter().filter(|it| **it > feature.low && **it < feature.high);
             let is_clock = feature.name.starts_with("day_") || feature.name.starts_with("week_");
             let is_one_sided = feature.low == 0.0;
             assert!(

@@ -63,58 +63,19 @@ fn identical_repeated_rows_are_dropped_and_counted() {
 #[test]
 fn bad_values_are_refused_with_their_place() {
     for (row, expected) in [
-        (
-            "08:00:00Z,x,2,1,1.75,10",
-            "column `open`: `x` is not a finite number",
-        ),
-        (
-            "08:00:00Z,1.5,NaN,1,1.75,10",
-            "column `high`: `NaN` is not a finite number",
-        ),
-        (
-            "08:00:00Z,1.5,2,-inf,1.75,10",
-            "column `low`: `-inf` is not a finite number",
-        ),
-        (
-            "08:00:00Z,1.5,2,1,,10",
-            "column `close`: `` is not a finite number",
-        ),
-        (
-            "08:00:00Z,1.5,2,1,\"1,75\",10",
-            "column `close`: `1,75` is not a finite number",
-        ),
-        (
-            "08:00:00Z,1.5,2,0,1.75,10",
-            "column `low`: price `0` is not above zero",
-        ),
-        (
-            "08:00:00Z,-1.5,2,1,1.75,10",
-            "column `open`: price `-1.5` is not above zero",
-        ),
-        (
-            "08:00:00Z,1.5,2,1,1.75,-10",
-            "column `volume`: volume `-10` is below zero",
-        ),
-        (
-            "08:00:00Z,1.5,0.5,1,1.75,1",
-            "column `high`: high `0.5` is below the bar's low",
-        ),
-        (
-            "08:00:00Z,1.5,1.6,1,1.75,1",
-            "column `high`: high `1.6` is below the bar's close",
-        ),
-        (
-            "08:00:00Z,1.5,2,1.6,1.75,1",
-            "column `low`: low `1.6` is above the bar's open",
-        ),
-        (
-            "08:00:00,x",
-            "has 2 columns where the header has 6: complete or remove the row",
-        ),
-        (
-            "25:00:00Z,1.5,2,1,1.75,1",
-            "column `timestamp`: `2017-01-02T25:00:00Z` is not a time",
-        ),
+        ("08:00:00Z,x,2,1,1.75,10", "column `open`: `x` is not a finite number"),
+        ("08:00:00Z,1.5,NaN,1,1.75,10", "column `high`: `NaN` is not a finite number"),
+        ("08:00:00Z,1.5,2,-inf,1.75,10", "column `low`: `-inf` is not a finite number"),
+        ("08:00:00Z,1.5,2,1,,10", "column `close`: `` is not a finite number"),
+        ("08:00:00Z,1.5,2,1,\"1,75\",10", "column `close`: `1,75` is not a finite number"),
+        ("08:00:00Z,1.5,2,0,1.75,10", "column `low`: price `0` is not above zero"),
+        ("08:00:00Z,-1.5,2,1,1.75,10", "column `open`: price `-1.5` is not above zero"),
+        ("08:00:00Z,1.5,2,1,1.75,-10", "column `volume`: volume `-10` is below zero"),
+        ("08:00:00Z,1.5,0.5,1,1.75,1", "column `high`: high `0.5` is below the bar's low"),
+        ("08:00:00Z,1.5,1.6,1,1.75,1", "column `high`: high `1.6` is below the bar's close"),
+        ("08:00:00Z,1.5,2,1.6,1.75,1", "column `low`: low `1.6` is above the bar's open"),
+        ("08:00:00,x", "has 2 columns where the header has 6: complete or remove the row"),
+        ("25:00:00Z,1.5,2,1,1.75,1", "column `timestamp`: `2017-01-02T25:00:00Z` is not a time"),
         (
             "06:00:00Z,1.5,2,1,1.75,1",
             "column `timestamp`: `2017-01-02T06:00:00Z` is before the row above, which is \
@@ -136,10 +97,7 @@ fn line_numbers_count_blank_lines_and_both_line_ends() {
     for end in ["\n", "\r\n"] {
         let text = format!("{HEADER}\n{FIRST}\n\n2017-01-02T08:00:00Z,0,2,1,1.75,1\n");
         let error = refusal(text.replace('\n', end).as_bytes());
-        assert!(
-            error.starts_with("`a.csv` line 6, column `open`"),
-            "{error}"
-        );
+        assert!(error.starts_with("`a.csv` line 6, column `open`"), "{error}");
     }
 }
 
@@ -162,17 +120,10 @@ fn times_that_can_be_misread_are_refused() {
 #[test]
 fn files_without_bars_are_refused() {
     for empty in ["", "\n\n", "\u{feff}"] {
-        assert!(
-            refusal(empty.as_bytes()).starts_with("`a.csv` is empty:"),
-            "{empty:?}"
-        );
+        assert!(refusal(empty.as_bytes()).starts_with("`a.csv` is empty:"), "{empty:?}");
     }
     assert!(refusal(HEADER.as_bytes()).starts_with("`a.csv` has a header but no bars"));
-    assert!(
-        read(FIRST)
-            .unwrap_err()
-            .starts_with("`a.csv` has one bar, which does not tell")
-    );
+    assert!(read(FIRST).unwrap_err().starts_with("`a.csv` has one bar, which does not tell"));
     let gzip = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 3];
     assert!(refusal(&gzip).starts_with("`a.csv` line 1 is not text"));
     assert!(refusal(b"time,open\n\0").starts_with("`a.csv` line 2 is not text"));
@@ -187,20 +138,12 @@ fn at_minutes(minutes: impl IntoIterator<Item = i64>) -> RawBars {
 
 fn times(raw: RawBars, timeframe: Timeframe) -> Vec<i64> {
     let minute = |bar: &Bar| (bar.open_time_ms - 1_483_315_200_000) / 60_000;
-    resample(raw, timeframe)
-        .unwrap()
-        .as_slice()
-        .iter()
-        .map(minute)
-        .collect()
+    resample(raw, timeframe).unwrap().as_slice().iter().map(minute).collect()
 }
 
 #[test]
 fn bar_length_is_the_most_frequent_step() {
-    assert_eq!(
-        at_minutes([0, 30, 60, 600, 630, 2_000]).bar_length_ms(),
-        30 * 60_000
-    );
+    assert_eq!(at_minutes([0, 30, 60, 600, 630, 2_000]).bar_length_ms(), 30 * 60_000);
     // A tie goes to the shorter step.
     assert_eq!(at_minutes([0, 60, 1_440]).bar_length_ms(), 60 * 60_000);
     // A clock change makes one short step among many.
@@ -224,9 +167,7 @@ fn merged_bars_have_first_highest_lowest_last_and_sum() {
     let rows = "1483340400,5,7,4,6,1\n1483340460,6,9,5,8,2\n1483340520,8,8,2,3,4\n\
                 1483341000,3,4,3,4,8\n";
     let bars = resample(read(rows).unwrap(), Timeframe::Minute5).unwrap();
-    let [first, second] = bars.as_slice() else {
-        panic!("{bars:?}")
-    };
+    let [first, second] = bars.as_slice() else { panic!("{bars:?}") };
     let expected = Bar {
         open_time_ms: 1_483_340_400_000,
         open: 5.0,
@@ -242,19 +183,13 @@ fn merged_bars_have_first_highest_lowest_last_and_sum() {
 
 #[test]
 fn bars_of_the_asked_length_keep_their_times() {
-    assert_eq!(
-        times(at_minutes([30, 90, 150, 1_500]), Timeframe::Hour1),
-        [30, 90, 150, 1_500]
-    );
+    assert_eq!(times(at_minutes([30, 90, 150, 1_500]), Timeframe::Hour1), [30, 90, 150, 1_500]);
 }
 
 #[test]
 fn bars_that_cannot_be_merged_are_refused_with_both_lengths() {
-    let refusal = |timeframe| {
-        resample(at_minutes([0, 90, 180]), timeframe)
-            .unwrap_err()
-            .to_string()
-    };
+    let refusal =
+        |timeframe| resample(at_minutes([0, 90, 180]), timeframe).unwrap_err().to_string();
     assert_eq!(
         refusal(Timeframe::Hour1),
         "`a.csv` has bars of 90 min, longer than the 1 h asked for: give finer bars or ask for a \
@@ -287,8 +222,5 @@ fn two_sessions_that_open_on_one_date_are_one_day() {
 fn trading_around_the_clock_has_utc_days() {
     // From 22:00 for 30 hours, then a weekend, then three hours more.
     let hours = (22..52).chain(100..103).map(|hour| hour * 60);
-    assert_eq!(
-        times(at_minutes(hours), Timeframe::Day1),
-        [0, 1_440, 2_880, 4 * 1_440]
-    );
+    assert_eq!(times(at_minutes(hours), Timeframe::Day1), [0, 1_440, 2_880, 4 * 1_440]);
 }

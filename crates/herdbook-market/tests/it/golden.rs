@@ -17,24 +17,14 @@ const TOLERANCE: f64 = 1e-9;
 pub(crate) fn cases(group: &str) -> Vec<Value> {
     let golden = data::golden();
     let of_group = |case: &&Value| case["group"] == group;
-    let cases: Vec<Value> = golden["cases"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(of_group)
-        .cloned()
-        .collect();
+    let cases: Vec<Value> =
+        golden["cases"].as_array().unwrap().iter().filter(of_group).cloned().collect();
     assert!(!cases.is_empty(), "{group}");
     cases
 }
 
 pub(crate) fn numbers(value: &Value) -> Vec<f64> {
-    value
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|number| number.as_f64().unwrap())
-        .collect()
+    value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
 }
 
 /// Compares a value, defined or not, with the expected one.
@@ -42,10 +32,7 @@ pub(crate) fn assert_close(found: Option<f64>, expected: &Value, scale: f64, wha
     match (found, expected.as_f64()) {
         (Some(found), Some(expected)) => {
             let allowed = TOLERANCE * scale.max(expected.abs());
-            assert!(
-                (found - expected).abs() <= allowed,
-                "{what}: {found} for {expected}"
-            );
+            assert!((found - expected).abs() <= allowed, "{what}: {found} for {expected}");
         }
         (None, None) => {}
         (found, expected) => panic!("{what}: {found:?} for {expected:?}"),
@@ -55,18 +42,12 @@ pub(crate) fn assert_close(found: Option<f64>, expected: &Value, scale: f64, wha
 /// The bars of a case's slice.
 fn slice(case: &Value) -> Vec<Bar> {
     let input = &case["input"];
-    let bars = data::raw_bars(input["file"].as_str().unwrap())
-        .as_slice()
-        .to_vec();
+    let bars = data::raw_bars(input["file"].as_str().unwrap()).as_slice().to_vec();
     let Some(skip) = input["skip_rows"].as_u64() else {
         return bars;
     };
     let take = input["take_rows"].as_u64().unwrap();
-    let slice: Vec<Bar> = bars
-        .into_iter()
-        .skip(skip as usize)
-        .take(take as usize)
-        .collect();
+    let slice: Vec<Bar> = bars.into_iter().skip(skip as usize).take(take as usize).collect();
     let sum: f64 = slice.iter().map(|bar| bar.close).sum();
     assert_close(Some(sum), &input["sum_of_closes"], 0.0, "sum of closes");
     slice
@@ -80,17 +61,10 @@ fn id(case: &Value) -> &str {
 fn bars_per_year_are_counted_over_whole_weeks() {
     for case in cases("bars_per_year") {
         let seconds = case["params"]["bar_seconds"].as_u64().unwrap();
-        let timeframe = Timeframe::ALL
-            .iter()
-            .find(|it| u64::from(it.seconds()) == seconds)
-            .unwrap();
+        let timeframe =
+            Timeframe::ALL.iter().find(|it| u64::from(it.seconds()) == seconds).unwrap();
         let bars = Bars::new(*timeframe, slice(&case)).unwrap();
-        assert_close(
-            bars.bars_per_year(),
-            &case["expected"]["bars_per_year"],
-            0.0,
-            id(&case),
-        );
+        assert_close(bars.bars_per_year(), &case["expected"]["bars_per_year"], 0.0, id(&case));
     }
 }
 
@@ -120,11 +94,7 @@ fn trade_metrics_agree_with_other_sources() {
 
 /// A trade of a result and its share of the equity at entry.
 fn trade((result, on_equity): (&f64, &f64)) -> Trade {
-    let equity_at_entry = if *on_equity == 0.0 {
-        1.0
-    } else {
-        result / on_equity
-    };
+    let equity_at_entry = if *on_equity == 0.0 { 1.0 } else { result / on_equity };
     Trade {
         entry_bar_idx: 0,
         exit_bar_idx: 1,
@@ -143,10 +113,7 @@ fn assert_metrics(found: &Performance, case: &Value, later: &[&str]) {
             continue;
         }
         let name = if name == "skewness" { "skew" } else { name };
-        let value = defined
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, value)| *value);
+        let value = defined.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
         assert_close(value, expected, 0.0, &format!("{} {name}", id(case)));
     }
 }
@@ -161,9 +128,7 @@ fn activity_counts_bars_held_and_both_sides_of_a_trade() {
         assert_close(exposure, &expected["exposure_time"], 0.0, "exposure_time");
         let [units, price, equity] =
             ["units_traded", "fill_price", "equity_before_fill"].map(|name| numbers(&input[name]));
-        let traded = (0..held.len())
-            .map(|idx| units[idx].abs() * price[idx] / equity[idx])
-            .sum();
+        let traded = (0..held.len()).map(|idx| units[idx].abs() * price[idx] / equity[idx]).sum();
         let bars_per_year = case["params"]["bars_per_year"].as_f64().unwrap();
         let found = turnover(traded, held.len(), bars_per_year);
         assert_close(found, &expected["turnover"], 0.0, "turnover");
@@ -209,10 +174,7 @@ fn assert_series(found: &[Option<f64>], case: &Value) {
     let first = expected["first_defined"].as_u64().unwrap() as usize;
     assert!(found[..first].iter().all(Option::is_none), "{}", id(case));
     assert!(found[first..].iter().all(Option::is_some), "{}", id(case));
-    let largest = found
-        .iter()
-        .flatten()
-        .fold(0.0_f64, |largest, value| largest.max(value.abs()));
+    let largest = found.iter().flatten().fold(0.0_f64, |largest, value| largest.max(value.abs()));
     for (idx, value) in expected["at"].as_object().unwrap() {
         let idx: usize = idx.parse().unwrap();
         assert_close(found[idx], value, largest, &format!("{} {idx}", id(case)));

@@ -20,10 +20,7 @@ const ELSEWHERE: [&str; 5] = [
 fn undefined_is_none_and_zero_only_where_it_is_true() {
     let case = cases("edge_cases").remove(0);
     let mut n_checked = 0;
-    for edge in ["undefined", "defined"]
-        .iter()
-        .flat_map(|key| case[*key].as_array().unwrap())
-    {
+    for edge in ["undefined", "defined"].iter().flat_map(|key| case[*key].as_array().unwrap()) {
         let metric = edge["metric"].as_str().unwrap();
         if ELSEWHERE.contains(&metric) {
             continue;
@@ -42,17 +39,8 @@ fn value(metric: &str, edge: &Value) -> Option<f64> {
     if metric == "bars_per_year" {
         return bars_per_year(edge);
     }
-    let found = performance(
-        &equity(edge),
-        &trades(edge),
-        Activity::default(),
-        Some(252.0),
-    );
-    found
-        .defined()
-        .iter()
-        .find(|(name, _)| *name == metric)
-        .map(|(_, value)| *value)
+    let found = performance(&equity(edge), &trades(edge), Activity::default(), Some(252.0));
+    found.defined().iter().find(|(name, _)| *name == metric).map(|(_, value)| *value)
 }
 
 fn equity(edge: &Value) -> Vec<f64> {
@@ -69,11 +57,7 @@ fn equity(edge: &Value) -> Vec<f64> {
 }
 
 fn trades(edge: &Value) -> Vec<Trade> {
-    let results = if edge["pnl"].is_array() {
-        numbers(&edge["pnl"])
-    } else {
-        vec![]
-    };
+    let results = if edge["pnl"].is_array() { numbers(&edge["pnl"]) } else { vec![] };
     let trade = |result| Trade {
         entry_bar_idx: 0,
         exit_bar_idx: 1,
@@ -87,11 +71,7 @@ fn trades(edge: &Value) -> Vec<Trade> {
 }
 
 fn indicator_value(name: &str, edge: &Value) -> Option<f64> {
-    let column = if name == "volume_z" {
-        "volume"
-    } else {
-        "close"
-    };
+    let column = if name == "volume_z" { "volume" } else { "close" };
     let bar = |value: f64| Bar {
         open_time_ms: 0,
         open: value,
@@ -101,11 +81,7 @@ fn indicator_value(name: &str, edge: &Value) -> Option<f64> {
         volume: value,
     };
     let bars: Vec<Bar> = numbers(&edge[column]).into_iter().map(bar).collect();
-    let name = if name == "volume_z" {
-        "volume_z_score"
-    } else {
-        name
-    };
+    let name = if name == "volume_z" { "volume_z_score" } else { name };
     series(name, &bars, 252.0).last().copied().flatten()
 }
 
@@ -125,17 +101,9 @@ fn bars_per_year(edge: &Value) -> Option<f64> {
 #[test]
 fn inputs_that_are_not_finite_leave_every_metric_undefined() {
     for broken in [f64::NAN, f64::INFINITY] {
-        let found = performance(
-            &[100.0, broken, 101.0],
-            &[],
-            Activity::default(),
-            Some(252.0),
-        );
+        let found = performance(&[100.0, broken, 101.0], &[], Activity::default(), Some(252.0));
         let names: Vec<&str> = found.defined().iter().map(|(name, _)| *name).collect();
-        assert_eq!(
-            names,
-            ["n_returns", "total_trades", "exposure_time", "turnover"]
-        );
+        assert_eq!(names, ["n_returns", "total_trades", "exposure_time", "turnover"]);
         assert_eq!(win_rate(&[1.0, broken]), None);
         assert_eq!(metrics::profit_factor(&[1.0, -1.0, broken]), None);
     }

@@ -1,10 +1,7 @@
 //! The crate from outside: its figures against others', its data from file to features.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
-#![expect(
-    clippy::float_cmp,
-    reason = "where values are compared exactly they must be exact"
-)]
+#![expect(clippy::float_cmp, reason = "where values are compared exactly they must be exact")]
 
 mod account;
 mod any_file;

@@ -7,19 +7,12 @@ use crate::data;
 
 #[test]
 fn samples_are_read_whole() {
-    let expected = [
-        ("EURUSD", 6_225, 3_600_000),
-        ("IBM", 3_270, 86_400_000),
-        ("SPY", 97_668, 60_000),
-    ];
+    let expected =
+        [("EURUSD", 6_225, 3_600_000), ("IBM", 3_270, 86_400_000), ("SPY", 97_668, 60_000)];
     for (sample, (symbol, n_bars, bar_length_ms)) in Sample::ALL.iter().zip(expected) {
         let raw = data::raw_bars(sample.file_name);
         assert_eq!((sample.symbol, raw.as_slice().len()), (symbol, n_bars));
-        assert_eq!(
-            (raw.bar_length_ms(), raw.n_repeated_rows()),
-            (bar_length_ms, 0),
-            "{symbol}"
-        );
+        assert_eq!((raw.bar_length_ms(), raw.n_repeated_rows()), (bar_length_ms, 0), "{symbol}");
         let meanings: Vec<&str> = raw.columns().iter().map(|column| column.meaning).collect();
         assert_eq!(meanings, ["time", "open", "high", "low", "close", "volume"]);
     }
@@ -38,18 +31,10 @@ fn samples_have_the_expected_number_of_bars_at_each_timeframe() {
         (Day1, 252),
     ];
     for (timeframe, n_bars) in spy {
-        assert_eq!(
-            at("spy_1m_2019.csv", timeframe).len(),
-            n_bars,
-            "{timeframe}"
-        );
+        assert_eq!(at("spy_1m_2019.csv", timeframe).len(), n_bars, "{timeframe}");
     }
     for (timeframe, n_bars) in [(Hour1, 6_225), (Hour4, 1_609), (Day1, 312)] {
-        assert_eq!(
-            at("eurusd_1h_2017.csv", timeframe).len(),
-            n_bars,
-            "{timeframe}"
-        );
+        assert_eq!(at("eurusd_1h_2017.csv", timeframe).len(), n_bars, "{timeframe}");
     }
     assert_eq!(at("ibm_1d_2000_2013.csv", Day1).len(), 3_270);
 }
@@ -95,8 +80,5 @@ fn day_of_a_stock_has_its_session_and_keeps_its_volume() {
         (1_546_387_200_000, first[0].open.to_bits())
     );
     assert_eq!(day.close.to_bits(), first[389].close.to_bits());
-    assert_eq!(
-        day.volume.to_bits(),
-        first.iter().map(|bar| bar.volume).sum::<f64>().to_bits()
-    );
+    assert_eq!(day.volume.to_bits(), first.iter().map(|bar| bar.volume).sum::<f64>().to_bits());
 }

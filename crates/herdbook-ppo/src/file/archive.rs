@@ -32,17 +32,9 @@ impl<'a> Archive<'a> {
             let problem = format!("it has {} members, more than {MAX_MEMBERS}", zip.len());
             return Err(failure(file, problem));
         }
-        let names = zip
-            .file_names()
-            .map(|name| name.map(Into::into))
-            .collect::<Result<_, _>>();
+        let names = zip.file_names().map(|name| name.map(Into::into)).collect::<Result<_, _>>();
         let names = names.map_err(|error| failure(file, error))?;
-        Ok(Self {
-            file,
-            zip,
-            names,
-            budget: MAX_BYTES,
-        })
+        Ok(Self { file, zip, names, budget: MAX_BYTES })
     }
 
     /// The names of all members.
@@ -62,10 +54,7 @@ impl<'a> Archive<'a> {
         };
         let size = member.size();
         if size > self.budget {
-            return Err(failure(
-                file,
-                format!("it unpacks to more than {MAX_BYTES} bytes"),
-            ));
+            return Err(failure(file, format!("it unpacks to more than {MAX_BYTES} bytes")));
         }
         self.budget -= size;
         let mut content = Vec::new();
@@ -100,10 +89,7 @@ pub(super) fn write(members: &[(String, Vec<u8>)]) -> Result<Vec<u8>, PpoError> 
 }
 
 fn failure(file: &str, problem: impl std::fmt::Display) -> PpoError {
-    PpoError::Archive {
-        file: file.to_owned(),
-        problem: problem.to_string(),
-    }
+    PpoError::Archive { file: file.to_owned(), problem: problem.to_string() }
 }
 
 #[cfg(test)]
@@ -135,10 +121,7 @@ mod tests {
     fn deflated_member_is_read_too() {
         let content = b"again and again and again and again".repeat(10);
         let bytes = deflated(&content);
-        assert_eq!(
-            Archive::open(&bytes, "x.zip").unwrap().read("a").unwrap(),
-            content
-        );
+        assert_eq!(Archive::open(&bytes, "x.zip").unwrap().read("a").unwrap(), content);
     }
 
     #[test]
@@ -152,13 +135,8 @@ mod tests {
 
     #[test]
     fn too_many_members_are_refused() {
-        let members: Vec<_> = (0..=MAX_MEMBERS)
-            .map(|i| member(&i.to_string(), b""))
-            .collect();
-        let message = Archive::open(&write(&members).unwrap(), "x.zip")
-            .err()
-            .unwrap()
-            .to_string();
+        let members: Vec<_> = (0..=MAX_MEMBERS).map(|i| member(&i.to_string(), b"")).collect();
+        let message = Archive::open(&write(&members).unwrap(), "x.zip").err().unwrap().to_string();
         assert_eq!(
             message,
             "`x.zip` is not a readable model file: it has 1025 members, more than 1024"
@@ -168,30 +146,16 @@ mod tests {
     #[test]
     fn changed_byte_is_noticed_by_the_checksum() {
         let mut bytes = write(&[member("a", b"one")]).unwrap();
-        let at = bytes
-            .windows(3)
-            .position(|window| window == b"one")
-            .unwrap();
+        let at = bytes.windows(3).position(|window| window == b"one").unwrap();
         bytes[at] = b'x';
-        let message = Archive::open(&bytes, "x.zip")
-            .unwrap()
-            .read("a")
-            .unwrap_err()
-            .to_string();
+        let message = Archive::open(&bytes, "x.zip").unwrap().read("a").unwrap_err().to_string();
         assert!(message.contains("checksum"), "{message}");
     }
 
     #[test]
     fn missing_member_is_named() {
         let bytes = write(&[member("a", b"one")]).unwrap();
-        let message = Archive::open(&bytes, "x.zip")
-            .unwrap()
-            .read("b")
-            .unwrap_err()
-            .to_string();
-        assert_eq!(
-            message,
-            "`x.zip` is not a readable model file: it has no member `b`"
-        );
+        let message = Archive::open(&bytes, "x.zip").unwrap().read("b").unwrap_err().to_string();
+        assert_eq!(message, "`x.zip` is not a readable model file: it has no member `b`");
     }
 }

@@ -22,10 +22,7 @@ const NUMBER_GLOBALS: [(&str, &str); 5] = [
     ("numpy.core.multiarray", "scalar"),
 ];
 /// What stable-baselines3 up to 2.6 made of a constant: a function in a function.
-const OLD_CONSTANT: [&str; 2] = [
-    "get_schedule_fn.<locals>.<lambda>",
-    "constant_fn.<locals>.func",
-];
+const OLD_CONSTANT: [&str; 2] = ["get_schedule_fn.<locals>.<lambda>", "constant_fn.<locals>.func"];
 
 /// Settings of a policy that change nothing once its weights exist.
 const FIRST_WEIGHTS_ONLY: [&str; 2] = ["ortho_init", "log_std_init"];
@@ -38,10 +35,7 @@ pub(super) struct Attributes<'a> {
 
 impl<'a> Attributes<'a> {
     pub(super) fn parse(bytes: &[u8], file: &'a str) -> Result<Self, PpoError> {
-        let place = Place {
-            file,
-            member: "data",
-        };
+        let place = Place { file, member: "data" };
         if bytes.len() > MAX_BYTES {
             return Err(place.error(format!("has more than {MAX_BYTES} bytes")));
         }
@@ -51,10 +45,7 @@ impl<'a> Attributes<'a> {
     }
 
     pub(super) fn place<'k>(&'k self, key: &'k str) -> Place<'k> {
-        Place {
-            file: self.file,
-            member: key,
-        }
+        Place { file: self.file, member: key }
     }
 
     /// A plain value; what is null counts as absent.
@@ -85,23 +76,15 @@ impl<'a> Attributes<'a> {
             return Ok(None);
         };
         if plain.get(SERIALIZED).is_none() {
-            let number = plain
-                .as_f64()
-                .ok_or_else(|| self.place(key).error("is not a finite number"));
+            let number =
+                plain.as_f64().ok_or_else(|| self.place(key).error("is not a finite number"));
             return number.map(Some);
         }
         let bytes = self.pickle_bytes(key)?;
-        match parse(
-            &bytes,
-            Dialect::Data,
-            Globals::Only(&NUMBER_GLOBALS),
-            self.place(key),
-        ) {
+        match parse(&bytes, Dialect::Data, Globals::Only(&NUMBER_GLOBALS), self.place(key)) {
             Ok(pickle) => constant(pickle.root()).map(Some),
             Err(error) => match parse(&bytes, Dialect::Data, Globals::Any, self.place(key)) {
-                Ok(program) => old_constant(&program)
-                    .map(Some)
-                    .ok_or_else(|| self.schedule(key)),
+                Ok(program) => old_constant(&program).map(Some).ok_or_else(|| self.schedule(key)),
                 Err(_) => Err(error),
             },
         }
@@ -119,17 +102,12 @@ impl<'a> Attributes<'a> {
         let value = self.plain(key).ok_or_else(|| place.error("is missing"))?;
         let text = value.get(SERIALIZED).and_then(Json::as_str);
         let text = text.ok_or_else(|| place.error("is not a pickled object"))?;
-        STANDARD
-            .decode(text)
-            .map_err(|error| place.error(format!("is not base64: {error}")))
+        STANDARD.decode(text).map_err(|error| place.error(format!("is not base64: {error}")))
     }
 
     /// Checks that the policy is the plain actor-critic.
     pub(super) fn check_policy_class(&self) -> Result<(), PpoError> {
-        let (bytes, place) = (
-            self.pickle_bytes("policy_class")?,
-            self.place("policy_class"),
-        );
+        let (bytes, place) = (self.pickle_bytes("policy_class")?, self.place("policy_class"));
         let pickle = parse(&bytes, Dialect::Data, Globals::Only(&[POLICY_CLASS]), place)?;
         if pickle.root().is_global(POLICY_CLASS.0, POLICY_CLASS.1) {
             return Ok(());
@@ -146,15 +124,11 @@ impl<'a> Attributes<'a> {
                 let classes =
                     [Activation::Tanh, Activation::Relu].map(|a| (ACTIVATION_MODULE, a.class()));
                 let bytes = self.pickle_bytes("policy_kwargs")?;
-                parse(&bytes, Dialect::Data, Globals::Only(&classes), place)?
-                    .root()
-                    .to_json()?
+                parse(&bytes, Dialect::Data, Globals::Only(&classes), place)?.root().to_json()?
             }
             Some(plain) => plain.clone(),
         };
-        let kwargs = kwargs
-            .as_object()
-            .ok_or_else(|| place.error("is not an object"))?;
+        let kwargs = kwargs.as_object().ok_or_else(|| place.error("is not an object"))?;
         let (mut net_arch, mut activation) = (NetArch::default(), Activation::Tanh);
         for (key, value) in kwargs {
             let unread = || place.error(format!("has a `{key}` that is not read"));
@@ -183,10 +157,7 @@ fn constant(value: Value<'_, '_>) -> Result<f64, PpoError> {
 fn old_constant(program: &Pickle<'_>) -> Option<f64> {
     let mut floats = program.floats();
     let only = floats.next().filter(|_| floats.next().is_none())?;
-    OLD_CONSTANT
-        .iter()
-        .all(|name| program.texts().any(|text| text == *name))
-        .then_some(only)
+    OLD_CONSTANT.iter().all(|name| program.texts().any(|text| text == *name)).then_some(only)
 }
 
 /// `{"pi": […], "vf": […]}`, or a list that means both. Before stable-baselines3 1.8 the object could
@@ -196,37 +167,23 @@ fn read_net_arch(value: &Json) -> Option<NetArch> {
         let Some(list) = value else {
             return Some(vec![]);
         };
-        list.as_array()?
-            .iter()
-            .map(|width| width.as_u64().map(|width| width as usize))
-            .collect()
+        list.as_array()?.iter().map(|width| width.as_u64().map(|width| width as usize)).collect()
     };
     match value {
         Json::Array(list) => match &list[..] {
             [networks @ Json::Object(_)] => read_net_arch(networks),
-            _ => widths(Some(value)).map(|both| NetArch {
-                pi: both.clone(),
-                vf: both,
-            }),
+            _ => widths(Some(value)).map(|both| NetArch { pi: both.clone(), vf: both }),
         },
         Json::Object(networks) if networks.keys().all(|key| key == "pi" || key == "vf") => {
-            Some(NetArch {
-                pi: widths(networks.get("pi"))?,
-                vf: widths(networks.get("vf"))?,
-            })
+            Some(NetArch { pi: widths(networks.get("pi"))?, vf: widths(networks.get("vf"))? })
         }
         _ => None,
     }
 }
 
 fn read_activation(value: &Json) -> Option<Activation> {
-    let class = value
-        .as_str()?
-        .strip_prefix(ACTIVATION_MODULE)?
-        .strip_prefix('.')?;
-    [Activation::Tanh, Activation::Relu]
-        .into_iter()
-        .find(|activation| activation.class() == class)
+    let class = value.as_str()?.strip_prefix(ACTIVATION_MODULE)?.strip_prefix('.')?;
+    [Activation::Tanh, Activation::Relu].into_iter().find(|activation| activation.class() == class)
 }
 
 #[cfg(test)]
@@ -241,27 +198,13 @@ mod tests {
 
     #[test]
     fn net_arch_is_read_in_every_form() {
-        let both = |pi: &[usize], vf: &[usize]| NetArch {
-            pi: pi.to_vec(),
-            vf: vf.to_vec(),
-        };
-        assert_eq!(
-            read_net_arch(&json!({"pi": [1], "vf": [2, 3]})),
-            Some(both(&[1], &[2, 3]))
-        );
+        let both = |pi: &[usize], vf: &[usize]| NetArch { pi: pi.to_vec(), vf: vf.to_vec() };
+        assert_eq!(read_net_arch(&json!({"pi": [1], "vf": [2, 3]})), Some(both(&[1], &[2, 3])));
         assert_eq!(read_net_arch(&json!({"pi": [1]})), Some(both(&[1], &[])));
         assert_eq!(read_net_arch(&json!([4, 5])), Some(both(&[4, 5], &[4, 5])));
         assert_eq!(read_net_arch(&json!([])), Some(both(&[], &[])));
-        assert_eq!(
-            read_net_arch(&json!([{"pi": [1], "vf": [2]}])),
-            Some(both(&[1], &[2]))
-        );
-        for other in [
-            json!([7, {"pi": [1]}]),
-            json!({"shared": [1]}),
-            json!([-1]),
-            json!("64"),
-        ] {
+        assert_eq!(read_net_arch(&json!([{"pi": [1], "vf": [2]}])), Some(both(&[1], &[2])));
+        for other in [json!([7, {"pi": [1]}]), json!({"shared": [1]}), json!([-1]), json!("64")] {
             assert_eq!(read_net_arch(&other), None, "{other}");
         }
     }
@@ -277,10 +220,8 @@ mod tests {
         program.push(b'G');
         program.extend(0.2_f64.to_be_bytes());
         program.extend(b"\x87R0N.");
-        let text = format!(
-            r#"{{"clip_range": {{":serialized:": "{}"}}}}"#,
-            STANDARD.encode(&program)
-        );
+        let text =
+            format!(r#"{{"clip_range": {{":serialized:": "{}"}}}}"#, STANDARD.encode(&program));
         assert_eq!(attributes(&text).number("clip_range").unwrap(), Some(0.2));
     }
 
@@ -290,10 +231,7 @@ mod tests {
             r#"{{"clip_range": {{":serialized:": "{}"}}}}"#,
             STANDARD.encode(b"cmine\nlinear\n.")
         );
-        let message = attributes(&text)
-            .number("clip_range")
-            .unwrap_err()
-            .to_string();
+        let message = attributes(&text).number("clip_range").unwrap_err().to_string();
         assert_eq!(
             message,
             "`x.zip`: `clip_range` holds a Python function, which is never run: save the model with a \
@@ -314,16 +252,7 @@ mod tests {
     #[test]
     fn numbers_that_are_not_finite_are_refused() {
         assert!(attributes(r#"{"gamma": NaN}"#).number("gamma").is_err());
-        assert!(
-            attributes(r#"{"n_steps": 1.5}"#)
-                .count("n_steps", 1)
-                .is_err()
-        );
-        assert_eq!(
-            attributes(r#"{"n_steps": null}"#)
-                .count("n_steps", 1)
-                .unwrap(),
-            1
-        );
+        assert!(attributes(r#"{"n_steps": 1.5}"#).count("n_steps", 1).is_err());
+        assert_eq!(attributes(r#"{"n_steps": null}"#).count("n_steps", 1).unwrap(), 1);
     }
 }

@@ -19,9 +19,7 @@ fn quoted(text: &str) -> Cow<'_, str> {
     let (mut result, mut rest) = (String::with_capacity(text.len() + 64), text);
     let (mut inside, mut escaped) = (false, false);
     while let Some(next) = rest.chars().next() {
-        let word = NOT_FINITE
-            .into_iter()
-            .find(|word| !inside && rest.starts_with(word));
+        let word = NOT_FINITE.into_iter().find(|word| !inside && rest.starts_with(word));
         if let Some(word) = word {
             result.extend(["\"", word, "\""]);
             rest = &rest[word.len()..];
@@ -55,11 +53,7 @@ mod tests {
     #[test]
     fn what_is_no_object_is_refused() {
         for text in ["", "[1]", "{", "{\"a\": Nan}", "nul"] {
-            assert!(
-                parse_object(text)
-                    .unwrap_err()
-                    .starts_with("is not a JSON object")
-            );
+            assert!(parse_object(text).unwrap_err().starts_with("is not a JSON object"));
         }
     }
 }

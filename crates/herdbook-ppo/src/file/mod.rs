@@ -35,10 +35,7 @@ pub(crate) fn write(model: &Model) -> Result<Vec<u8>, PpoError> {
     nothing.dict(|_| {});
     let members = [
         ("data", data::write(model)?),
-        (
-            "pytorch_variables.pth",
-            Storages::default().finish(nothing)?,
-        ),
+        ("pytorch_variables.pth", Storages::default().finish(nothing)?),
         (weights::POLICY, weights::write_policy(model)?),
         (weights::OPTIMIZER, weights::write_optimizer(model)?),
         ("_stable_baselines3_version", VERSION.into()),
@@ -52,18 +49,13 @@ pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Model, PpoError> {
     let attributes = Attributes::parse(&archive.read("data")?, file)?;
     attributes.check_policy_class()?;
     if attributes.flag("use_sde", false)? {
-        return Err(attributes
-            .place("use_sde")
-            .unsupported("state-dependent exploration is"));
+        return Err(attributes.place("use_sde").unsupported("state-dependent exploration is"));
     }
     // The action first: it is what tells a user most plainly that a model is of another kind.
     let n_actions = read_space(&attributes, "action_space", spaces::read_action)?;
     let (obs_len, bounds) = read_space(&attributes, "observation_space", spaces::read_observation)?;
     let config = read_config(&attributes)?;
-    let place = Place {
-        file,
-        member: weights::POLICY,
-    };
+    let place = Place { file, member: weights::POLICY };
     let tensors = weights::read_policy(&archive.read(weights::POLICY)?, place)?;
     let policy = build_policy(obs_len, n_actions, &config, &tensors, place)?;
     let place = place.at(weights::OPTIMIZER);
@@ -74,9 +66,9 @@ pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Model, PpoError> {
     } else {
         let rate = stored.learning_rate;
         model.config.learning_rate = rate;
-        model.notes.push(format!(
-            "the schedule of `learning_rate` was not read: it stays at {rate}"
-        ));
+        model
+            .notes
+            .push(format!("the schedule of `learning_rate` was not read: it stays at {rate}"));
     }
     check_config(&model.config, place)?;
     model.num_timesteps = attributes.count("num_timesteps", 0)?;
@@ -93,32 +85,20 @@ fn read_space<T>(
     key: &str,
     read: impl FnOnce(pickle::Value<'_, '_>) -> Result<T, PpoError>,
 ) -> Result<T, PpoError> {
-    let (bytes, globals) = (
-        attributes.pickle_bytes(key)?,
-        Globals::Only(&spaces::GLOBALS),
-    );
+    let (bytes, globals) = (attributes.pickle_bytes(key)?, Globals::Only(&spaces::GLOBALS));
     read(parse(&bytes, Dialect::Data, globals, attributes.place(key))?.root())
 }
 
 fn check_config(config: &PpoConfig, place: Place<'_>) -> Result<(), PpoError> {
-    config
-        .validate()
-        .map_err(|error| place.at("data").error(format!("is not sound: {error}")))
+    config.validate().map_err(|error| place.at("data").error(format!("is not sound: {error}")))
 }
 
 /// All hyperparameters but the learning rate.
 fn read_config(attributes: &Attributes<'_>) -> Result<PpoConfig, PpoError> {
     let default = PpoConfig::default();
-    let number = |key, default| {
-        attributes
-            .number(key)
-            .map(|number| number.unwrap_or(default))
-    };
-    let count = |key, default: usize| {
-        attributes
-            .count(key, default as u64)
-            .map(|count| count as usize)
-    };
+    let number = |key, default| attributes.number(key).map(|number| number.unwrap_or(default));
+    let count =
+        |key, default: usize| attributes.count(key, default as u64).map(|count| count as usize);
     let (net_arch, activation) = attributes.policy_kwargs()?;
     Ok(PpoConfig {
         n_envs: count("n_envs", default.n_envs)?,

@@ -103,7 +103,5 @@ fn buffer<'a>(value: Value<'_, 'a>) -> Result<&'a [u8], PpoError> {
 /// The arguments of a call of `numpy._core.<path>`, under the old name too.
 fn core_call<'p, 'a>(value: Value<'p, 'a>, path: &str) -> Option<Vec<Value<'p, 'a>>> {
     let (module, name) = path.split_once('.')?;
-    CORES
-        .into_iter()
-        .find_map(|core| value.calls(&format!("{core}.{module}"), name))
+    CORES.into_iter().find_map(|core| value.calls(&format!("{core}.{module}"), name))
 }

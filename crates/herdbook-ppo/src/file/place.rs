@@ -18,18 +18,11 @@ impl<'a> Place<'a> {
     /// The error that this member `problem`, a phrase that goes on from its name.
     pub(super) fn error(self, problem: impl Into<String>) -> PpoError {
         let (file, member) = (self.file.to_owned(), self.member.to_owned());
-        PpoError::Member {
-            file,
-            member,
-            problem: problem.into(),
-        }
+        PpoError::Member { file, member, problem: problem.into() }
     }
 
     /// The error that the model, though sound, is not one of ours; `what` ends in "is" or "are".
     pub(super) fn unsupported(self, what: impl Into<String>) -> PpoError {
-        PpoError::Unsupported {
-            file: self.file.to_owned(),
-            what: what.into(),
-        }
+        PpoError::Unsupported { file: self.file.to_owned(), what: what.into() }
     }
 }

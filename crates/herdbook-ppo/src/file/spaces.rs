@@ -44,12 +44,10 @@ pub(super) const DISCRETE_TYPE: &str = "<class 'gymnasium.spaces.discrete.Discre
 pub(super) fn write_observation(w: &mut PickleWriter, obs_len: usize, bounds: Option<&Bounds>) {
     w.call(BOX.0, BOX.1, |w| {
         match bounds {
-            Some(bounds) => [&bounds.low, &bounds.high]
-                .into_iter()
-                .for_each(|bound| write_bound(w, bound)),
-            None => [f64::NEG_INFINITY, f64::INFINITY]
-                .into_iter()
-                .for_each(|bound| w.float(bound)),
+            Some(bounds) => {
+                [&bounds.low, &bounds.high].into_iter().for_each(|bound| write_bound(w, bound))
+            }
+            None => [f64::NEG_INFINITY, f64::INFINITY].into_iter().for_each(|bound| w.float(bound)),
         }
         w.tuple(|w| w.int(obs_len as u32));
         w.text("float32");
@@ -63,45 +61,25 @@ pub(super) fn write_action(w: &mut PickleWriter, n_actions: usize) {
 /// The length of an observation, and its limits if it has any.
 pub(super) fn read_observation(value: Value<'_, '_>) -> Result<(usize, Option<Bounds>), PpoError> {
     let arguments = value.calls(BOX.0, BOX.1);
-    let arguments = arguments.ok_or_else(|| {
-        value
-            .place()
-            .unsupported("observations other than a `Box` are")
-    })?;
+    let arguments = arguments
+        .ok_or_else(|| value.place().unsupported("observations other than a `Box` are"))?;
     let (low, high, shape, dtype) = match arguments[..] {
         [low, high, shape, dtype] => (low, high, shape, dtype),
         [] => {
             let state = value.state()?;
-            (
-                state.get("low")?,
-                state.get("high")?,
-                state.get("_shape")?,
-                state.get("dtype")?,
-            )
+            (state.get("low")?, state.get("high")?, state.get("_shape")?, state.get("dtype")?)
         }
         _ => return Err(value.unexpected("a `Box` of four arguments")),
     };
     let [obs_len @ 1..=Model::MAX_SPACE] = shape.indices()?[..] else {
         let shape = shape.indices()?;
-        return Err(value
-            .place()
-            .unsupported(format!("observations of shape {shape:?} are")));
+        return Err(value.place().unsupported(format!("observations of shape {shape:?} are")));
     };
     if dtype.text().ok() != Some("float32") && numpy::dtype(dtype)? != numpy::Kind::Float32 {
-        return Err(value
-            .place()
-            .unsupported("observations other than 32-bit floats are"));
+        return Err(value.place().unsupported("observations other than 32-bit floats are"));
     }
-    let bounds = Bounds {
-        low: read_bound(low, obs_len)?,
-        high: read_bound(high, obs_len)?,
-    };
-    if bounds
-        .low
-        .iter()
-        .chain(&bounds.high)
-        .any(|bound| bound.is_nan())
-    {
+    let bounds = Bounds { low: read_bound(low, obs_len)?, high: read_bound(high, obs_len)? };
+    if bounds.low.iter().chain(&bounds.high).any(|bound| bound.is_nan()) {
         return Err(value.place().error("has a limit that is not a number"));
     }
     let free = bounds.low.iter().all(|low| *low == f32::NEG_INFINITY)
@@ -114,9 +92,8 @@ pub(super) fn read_action(value: Value<'_, '_>) -> Result<usize, PpoError> {
     if value.calls(BOX.0, BOX.1).is_some() {
         return Err(value.place().unsupported("continuous actions (`Box`) are"));
     }
-    if let Some((_, name)) = OTHERS
-        .into_iter()
-        .find(|(module, name)| value.calls(module, name).is_some())
+    if let Some((_, name)) =
+        OTHERS.into_iter().find(|(module, name)| value.calls(module, name).is_some())
     {
         return Err(value.place().unsupported(format!("`{name}` actions are")));
     }

@@ -34,20 +34,13 @@ impl<'a> TorchReader<'a> {
             other => other,
         };
         let mut archive = Archive::open(bytes, place.file).map_err(within)?;
-        let folder = archive
-            .names()
-            .find_map(|name| name.strip_suffix("/data.pkl"))
-            .map(str::to_owned);
+        let folder =
+            archive.names().find_map(|name| name.strip_suffix("/data.pkl")).map(str::to_owned);
         let folder = folder.ok_or_else(|| place.error("has no `data.pkl`"))?;
         let byte_order = format!("{folder}/byteorder");
         let marked = archive.names().any(|name| name == byte_order);
         let big_endian = marked && archive.read(&byte_order).map_err(within)? == b"big";
-        Ok(Self {
-            archive,
-            folder,
-            place,
-            big_endian,
-        })
+        Ok(Self { archive, folder, place, big_endian })
     }
 
     /// The bytes of the pickle, for [`parse_torch`].
@@ -61,24 +54,16 @@ impl<'a> TorchReader<'a> {
         name: &str,
         value: Value<'_, '_>,
     ) -> Result<NamedTensor, PpoError> {
-        let arguments = value
-            .calls("torch._utils", "_rebuild_tensor_v2")
-            .unwrap_or_default();
+        let arguments = value.calls("torch._utils", "_rebuild_tensor_v2").unwrap_or_default();
         let [storage, offset, shape, stride, ..] = arguments[..] else {
             return Err(value.unexpected("a tensor"));
         };
         let numbers = self.storage(storage)?;
         let (shape, stride) = (shape.indices()?, stride.indices()?);
         let values = strided(&numbers, offset.index()?, &shape, &stride).ok_or_else(|| {
-            value
-                .place()
-                .error(format!("has a tensor `{name}` that leaves its storage"))
+            value.place().error(format!("has a tensor `{name}` that leaves its storage"))
         })?;
-        Ok(NamedTensor {
-            name: name.to_owned(),
-            shape,
-            values,
-        })
+        Ok(NamedTensor { name: name.to_owned(), shape, values })
     }
 
     fn storage(&mut self, value: Value<'_, '_>) -> Result<Vec<f32>, PpoError> {
@@ -94,11 +79,7 @@ impl<'a> TorchReader<'a> {
         if !rest.is_empty() {
             return Err(self.place.error("has a storage of broken length"));
         }
-        let number = if self.big_endian {
-            f32::from_be_bytes
-        } else {
-            f32::from_le_bytes
-        };
+        let number = if self.big_endian { f32::from_be_bytes } else { f32::from_le_bytes };
         Ok(quads.iter().map(|quad| number(*quad)).collect())
     }
 
@@ -114,9 +95,7 @@ pub(super) fn parse_torch<'a>(bytes: &'a [u8], place: Place<'a>) -> Result<Pickl
 
 /// The elements of a tensor in row-major order, or none if it reaches beyond its storage.
 fn strided(storage: &[f32], offset: usize, shape: &[usize], stride: &[usize]) -> Option<Vec<f32>> {
-    let len = shape
-        .iter()
-        .try_fold(1_usize, |len, n| len.checked_mul(*n))?;
+    let len = shape.iter().try_fold(1_usize, |len, n| len.checked_mul(*n))?;
     if shape.len() != stride.len() || len > Model::MAX_PARAMETERS {
         return None;
     }
@@ -142,12 +121,7 @@ impl Storages {
     /// Writes a tensor where the pickle stands, and keeps its numbers.
     pub(super) fn tensor(&mut self, pickle: &mut PickleWriter, shape: &[usize], values: &[f32]) {
         let key = self.contents.len().to_string();
-        self.contents.push(
-            values
-                .iter()
-                .flat_map(|value| value.to_le_bytes())
-                .collect(),
-        );
+        self.contents.push(values.iter().flat_map(|value| value.to_le_bytes()).collect());
         pickle.call("torch._utils", "_rebuild_tensor_v2", |w| {
             w.persistent(|w| {
                 w.text("storage");
@@ -188,10 +162,7 @@ fn strides(shape: &[usize]) -> impl Iterator<Item = usize> {
 mod tests {
     use super::*;
 
-    const PLACE: Place<'static> = Place {
-        file: "x.zip",
-        member: "policy.pth",
-    };
+    const PLACE: Place<'static> = Place { file: "x.zip", member: "policy.pth" };
 
     fn round_trip(shape: &[usize], values: &[f32]) -> NamedTensor {
         let (mut storages, mut pickle) = (Storages::default(), PickleWriter::new());
@@ -206,14 +177,8 @@ mod tests {
     #[test]
     fn tensors_of_every_rank_come_back() {
         for shape in [&[][..], &[6], &[2, 3], &[1, 2, 3]] {
-            let values: Vec<f32> = (0..shape.iter().product())
-                .map(|i: usize| i as f32)
-                .collect();
-            let want = NamedTensor {
-                name: "t".to_owned(),
-                shape: shape.to_vec(),
-                values,
-            };
+            let values: Vec<f32> = (0..shape.iter().product()).map(|i: usize| i as f32).collect();
+            let want = NamedTensor { name: "t".to_owned(), shape: shape.to_vec(), values };
             assert_eq!(round_trip(shape, &want.values), want);
         }
     }

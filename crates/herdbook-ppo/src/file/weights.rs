@@ -47,11 +47,7 @@ pub(super) fn write_optimizer(model: &Model) -> Result<Vec<u8>, PpoError> {
     pickle.dict(|w| {
         w.text("state");
         w.dict(|w| {
-            let moments = if model.adam.step == 0 {
-                &[]
-            } else {
-                &exp_avg[..]
-            };
+            let moments = if model.adam.step == 0 { &[] } else { &exp_avg[..] };
             for (idx, (first, second)) in (0..).zip(moments.iter().zip(&exp_avg_sq)) {
                 w.int(idx);
                 w.dict(|w| {
@@ -107,10 +103,7 @@ pub(super) fn read_policy(bytes: &[u8], place: Place<'_>) -> Result<Vec<NamedTen
     let pickle = parse_torch(&pickle, place)?;
     let entries = pickle.root().entries()?;
     check_count(entries.len(), place)?;
-    entries
-        .into_iter()
-        .map(|(name, value)| file.tensor(name.text()?, value))
-        .collect()
+    entries.into_iter().map(|(name, value)| file.tensor(name.text()?, value)).collect()
 }
 
 /// Reads Adam's state for the parameters of `policy`, which come in the same order but unnamed.
@@ -122,20 +115,13 @@ pub(super) fn read_optimizer(
     let mut file = TorchReader::open(bytes, place)?;
     let pickle = file.pickle()?;
     let pickle = parse_torch(&pickle, place)?;
-    let names: Vec<String> = policy
-        .tensors()
-        .into_iter()
-        .map(|tensor| tensor.name)
-        .collect();
+    let names: Vec<String> = policy.tensors().into_iter().map(|tensor| tensor.name).collect();
     let (mut adam, learning_rate) =
         read_group(pickle.root().get("param_groups")?, policy, names.len())?;
     let state = pickle.root().get("state")?;
     let entries = state.entries()?;
     if entries.is_empty() {
-        return Ok(StoredAdam {
-            adam,
-            learning_rate,
-        });
+        return Ok(StoredAdam { adam, learning_rate });
     }
     check_count(entries.len(), place)?;
     let (mut exp_avg, mut exp_avg_sq) = (vec![], vec![]);
@@ -151,11 +137,7 @@ pub(super) fn read_optimizer(
         exp_avg.push(file.tensor(name, entry.get("exp_avg")?)?);
         exp_avg_sq.push(file.tensor(name, entry.get("exp_avg_sq")?)?);
     }
-    if exp_avg_sq
-        .iter()
-        .flat_map(|tensor| &tensor.values)
-        .any(|square| *square < 0.0)
-    {
+    if exp_avg_sq.iter().flat_map(|tensor| &tensor.values).any(|square| *square < 0.0) {
         return Err(place.error("has a negative mean of squares"));
     }
     let import = |tensors: &[NamedTensor], flat: &mut [f32]| {
@@ -164,10 +146,7 @@ pub(super) fn read_optimizer(
     };
     import(&exp_avg, &mut adam.exp_avg)?;
     import(&exp_avg_sq, &mut adam.exp_avg_sq)?;
-    Ok(StoredAdam {
-        adam,
-        learning_rate,
-    })
+    Ok(StoredAdam { adam, learning_rate })
 }
 
 /// Reads the one parameter group: fresh moments with its constants, and its step size.
@@ -187,15 +166,11 @@ fn read_group(
         if let Some(switch) = group.find(name)?
             && switch.boolean()?
         {
-            return Err(group
-                .place()
-                .unsupported(format!("an optimizer with `{name}` is")));
+            return Err(group.place().unsupported(format!("an optimizer with `{name}` is")));
         }
     }
     if group.get("weight_decay")?.float()? != 0.0 {
-        return Err(group
-            .place()
-            .unsupported("an optimizer with `weight_decay` is"));
+        return Err(group.place().unsupported("an optimizer with `weight_decay` is"));
     }
     let betas = group.get("betas")?;
     let &[beta1, beta2] = &betas.items()?[..] else {
@@ -232,13 +207,8 @@ fn check_count(n_tensors: usize, place: Place<'_>) -> Result<(), PpoError> {
 }
 
 fn check_finite(tensors: &[NamedTensor]) -> Result<(), PpoError> {
-    match tensors
-        .iter()
-        .find(|tensor| tensor.values.iter().any(|value| !value.is_finite()))
-    {
-        Some(tensor) => Err(PpoError::NotFinite {
-            tensor: tensor.name.clone(),
-        }),
+    match tensors.iter().find(|tensor| tensor.values.iter().any(|value| !value.is_finite())) {
+        Some(tensor) => Err(PpoError::NotFinite { tensor: tensor.name.clone() }),
         None => Ok(()),
     }
 }

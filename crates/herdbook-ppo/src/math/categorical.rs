@@ -17,10 +17,7 @@ pub(crate) fn log_softmax(arch: Arch, n: usize, logits: &mut [f32], probabilitie
     }
     probabilities.copy_from_slice(logits);
     elementwise::exp(arch, probabilities);
-    for (row, exps) in logits
-        .chunks_exact_mut(width)
-        .zip(probabilities.chunks_exact_mut(width))
-    {
+    for (row, exps) in logits.chunks_exact_mut(width).zip(probabilities.chunks_exact_mut(width)) {
         let sum: f32 = exps[..n].iter().sum();
         let (scale, log_sum) = (1.0 / sum, libm::logf(sum));
         for (logit, p) in row.iter_mut().zip(exps) {
@@ -32,11 +29,7 @@ pub(crate) fn log_softmax(arch: Arch, n: usize, logits: &mut [f32], probabilitie
 
 /// `-Σ p·ln p`, in nats.
 pub(crate) fn entropy(log_probs: &[f32], probabilities: &[f32]) -> f32 {
-    -log_probs
-        .iter()
-        .zip(probabilities)
-        .map(|(log_p, p)| log_p * p)
-        .sum::<f32>()
+    -log_probs.iter().zip(probabilities).map(|(log_p, p)| log_p * p).sum::<f32>()
 }
 
 /// An index drawn with these probabilities.
@@ -108,10 +101,7 @@ mod tests {
         for _ in 0..100_000 {
             counts[sample(&[0.2, 0.0, 0.8], &mut rng)] += 1;
         }
-        assert!(
-            (counts[0] - 20_000).abs() < 500 && counts[1] == 0,
-            "{counts:?}"
-        );
+        assert!((counts[0] - 20_000).abs() < 500 && counts[1] == 0, "{counts:?}");
     }
 
     #[test]

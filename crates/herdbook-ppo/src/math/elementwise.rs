@@ -4,53 +4,32 @@ use pulp::{Arch, Simd, WithSimd};
 
 /// Applies the hyperbolic tangent. It is exactly odd, and 0 at 0.
 pub(crate) fn tanh(arch: Arch, values: &mut [f32]) {
-    arch.dispatch(Map {
-        values,
-        function: Tanh,
-    });
+    arch.dispatch(Map { values, function: Tanh });
 }
 
 /// Applies `exp`, for arguments up to 88; those below -87 give `exp(-87)`.
 pub(crate) fn exp(arch: Arch, values: &mut [f32]) {
-    arch.dispatch(Map {
-        values,
-        function: Exp,
-    });
+    arch.dispatch(Map { values, function: Exp });
 }
 
 /// Applies `max(x, 0)`.
 pub(crate) fn relu(arch: Arch, values: &mut [f32]) {
-    arch.dispatch(Map {
-        values,
-        function: Relu,
-    });
+    arch.dispatch(Map { values, function: Relu });
 }
 
 /// Turns the outputs of `tanh` into the gradient of its inputs, given that of its outputs.
 pub(crate) fn tanh_gradient(arch: Arch, outputs: &mut [f32], gradient: &[f32]) {
-    arch.dispatch(Zip {
-        values: outputs,
-        others: gradient,
-        function: TanhGradient,
-    });
+    arch.dispatch(Zip { values: outputs, others: gradient, function: TanhGradient });
 }
 
 /// Turns the outputs of `relu` into the gradient of its inputs, given that of its outputs.
 pub(crate) fn relu_gradient(arch: Arch, outputs: &mut [f32], gradient: &[f32]) {
-    arch.dispatch(Zip {
-        values: outputs,
-        others: gradient,
-        function: ReluGradient,
-    });
+    arch.dispatch(Zip { values: outputs, others: gradient, function: ReluGradient });
 }
 
 /// Adds `others` to `values`.
 pub(crate) fn add(arch: Arch, values: &mut [f32], others: &[f32]) {
-    arch.dispatch(Zip {
-        values,
-        others,
-        function: Add,
-    });
+    arch.dispatch(Zip { values, others, function: Add });
 }
 
 trait Function: Copy {
@@ -118,10 +97,7 @@ impl Function for Tanh {
             4.893_524_6e-3,
         ];
         const EVEN: [f32; 3] = [1.185_347_1e-4, 2.268_434_7e-3, 4.893_525e-3];
-        let x = simd.max_f32s(
-            simd.min_f32s(x, simd.splat_f32s(LIMIT)),
-            simd.splat_f32s(-LIMIT),
-        );
+        let x = simd.max_f32s(simd.min_f32s(x, simd.splat_f32s(LIMIT)), simd.splat_f32s(-LIMIT));
         let square = simd.mul_f32s(x, x);
         let odd = horner(simd, square, -2.760_768_4e-16, &ODD);
         let even = horner(simd, square, 1.198_258_4e-6, &EVEN);
@@ -141,17 +117,8 @@ impl Function for Exp {
         const ROUND: f32 = 12_582_912.0;
         const LN2_HIGH: f32 = 0.693_359_4;
         const LN2_LOW: f32 = -2.121_944_4e-4;
-        const TERMS: [f32; 5] = [
-            1.398_199_9e-3,
-            8.333_452e-3,
-            4.166_579_6e-2,
-            0.166_666_66,
-            0.5,
-        ];
-        let x = simd.max_f32s(
-            simd.min_f32s(x, simd.splat_f32s(88.0)),
-            simd.splat_f32s(-87.0),
-        );
+        const TERMS: [f32; 5] = [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_66, 0.5];
+        let x = simd.max_f32s(simd.min_f32s(x, simd.splat_f32s(88.0)), simd.splat_f32s(-87.0));
         let rounded = simd.mul_add_e_f32s(
             x,
             simd.splat_f32s(std::f32::consts::LOG2_E),
@@ -240,9 +207,7 @@ mod tests {
     }
 
     fn grid(from: f32, to: f32) -> Vec<f32> {
-        (0..1 << 20)
-            .map(|i| from + (to - from) * (i as f32 / (1 << 20) as f32))
-            .collect()
+        (0..1 << 20).map(|i| from + (to - from) * (i as f32 / (1 << 20) as f32)).collect()
     }
 
     #[test]

@@ -49,16 +49,7 @@ impl WithSimd for Product<'_> {
         let bias = self.bias.map(|bias| S::as_simd_f32s(bias).0);
         let width = self.width / S::F32_LANES;
         let (rows, depth) = (self.rows, self.depth);
-        let mut grid = Grid {
-            simd,
-            left: self.left,
-            right,
-            bias,
-            out,
-            rows,
-            depth,
-            width,
-        };
+        let mut grid = Grid { simd, left: self.left, right, bias, out, rows, depth, width };
         let mut column = 0;
         // Sixteen accumulators fill half the registers of AVX-512, and hide the latency of a sum.
         while S::F32_LANES != 8 && column + 4 <= width {
@@ -152,8 +143,7 @@ impl<S: Simd> Grid<'_, S> {
     #[inline(always)]
     fn initial<const C: usize>(&self, column: usize) -> [S::f32s; C] {
         let zero = self.simd.splat_f32s(0.0);
-        self.bias
-            .map_or([zero; C], |bias| std::array::from_fn(|c| bias[column + c]))
+        self.bias.map_or([zero; C], |bias| std::array::from_fn(|c| bias[column + c]))
     }
 }
 
@@ -178,35 +168,26 @@ mod tests {
             let terms = (0..depth).map(|k| f64::from(left(r, k)) * f64::from(right[k * width + c]));
             f64::from(bias[c]) + terms.sum::<f64>()
         };
-        (0..rows * width)
-            .map(|i| element(i / width, i % width))
-            .collect()
+        (0..rows * width).map(|i| element(i / width, i % width)).collect()
     }
 
     fn assert_close(got: &[f32], want: &[f64]) {
         for (got, want) in got.iter().zip(want) {
-            assert!(
-                (f64::from(*got) - want).abs() < 1e-5,
-                "{got} instead of {want}"
-            );
+            assert!((f64::from(*got) - want).abs() < 1e-5, "{got} instead of {want}");
         }
     }
 
     #[test]
     fn every_shape_equals_the_definition() {
-        [Arch::new(), Arch::Scalar]
-            .into_iter()
-            .for_each(check_shapes);
+        [Arch::new(), Arch::Scalar].into_iter().for_each(check_shapes);
     }
 
     fn check_shapes(arch: Arch) {
         let mut rng = Rng::new(1);
         for rows in [1, 2, 3, 4, 5, 7, 8, 15, 64] {
             for (depth, width) in [(0, 16), (1, 16), (35, 32), (35, 64), (3, 112), (64, 48)] {
-                let (left, right) = (
-                    random(&mut rng, rows * depth),
-                    random(&mut rng, depth * width),
-                );
+                let (left, right) =
+                    (random(&mut rng, rows * depth), random(&mut rng, depth * width));
                 let (bias, mut out) = (random(&mut rng, width), vec![9.0; rows * width]);
                 let shape = (rows, depth, width);
 
@@ -221,10 +202,7 @@ mod tests {
                     width,
                 }
                 .compute(arch);
-                assert_close(
-                    &out,
-                    &naive(|r, k| left[r * depth + k], shape, &right, &bias),
-                );
+                assert_close(&out, &naive(|r, k| left[r * depth + k], shape, &right, &bias));
 
                 let view = View::Columns(&left, rows);
                 Product {
@@ -249,22 +227,11 @@ mod tests {
     fn a_row_has_the_same_bits_alone_and_among_others() {
         let mut rng = Rng::new(2);
         let (rows, depth, width) = (7, 35, 80);
-        let (left, right) = (
-            random(&mut rng, rows * depth),
-            random(&mut rng, depth * width),
-        );
+        let (left, right) = (random(&mut rng, rows * depth), random(&mut rng, depth * width));
         let (mut all, mut alone) = (vec![0.0; rows * width], vec![0.0; width]);
         let view = View::Rows(&left, depth);
-        Product {
-            left: view,
-            right: &right,
-            bias: None,
-            out: &mut all,
-            rows,
-            depth,
-            width,
-        }
-        .compute(Arch::new());
+        Product { left: view, right: &right, bias: None, out: &mut all, rows, depth, width }
+            .compute(Arch::new());
         for row in 0..rows {
             let view = View::Rows(&left[row * depth..], depth);
             Product {

@@ -22,9 +22,7 @@ pub(crate) struct CartPole {
 
 impl CartPole {
     fn observe(&self, obs: &mut [f32]) {
-        obs.iter_mut()
-            .zip(self.state)
-            .for_each(|(obs, x)| *obs = x as f32);
+        obs.iter_mut().zip(self.state).for_each(|(obs, x)| *obs = x as f32);
     }
 }
 

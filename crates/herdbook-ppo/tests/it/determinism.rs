@@ -7,12 +7,7 @@ use crate::cart_pole::CartPole;
 use crate::learning::envs;
 
 fn config() -> PpoConfig {
-    PpoConfig {
-        n_envs: 2,
-        n_steps: 100,
-        n_epochs: 2,
-        ..PpoConfig::default()
-    }
+    PpoConfig { n_envs: 2, n_steps: 100, n_epochs: 2, ..PpoConfig::default() }
 }
 
 fn trained(seed: u64, iterations: u32) -> Trainer<CartPole> {
@@ -42,13 +37,8 @@ fn statistics_repeat_too() {
 fn stored_model_comes_back_bit_for_bit() {
     let mut model = trained(1, 2).model();
     model.extra.insert("schema".to_owned(), json!(1));
-    model
-        .extra
-        .insert("windows".to_owned(), json!({"train": [0, 10]}));
-    model.bounds = Some(Bounds {
-        low: vec![-1.5; 4],
-        high: vec![f32::INFINITY, 0.1, 2.0, 3.0],
-    });
+    model.extra.insert("windows".to_owned(), json!({"train": [0, 10]}));
+    model.bounds = Some(Bounds { low: vec![-1.5; 4], high: vec![f32::INFINITY, 0.1, 2.0, 3.0] });
     let bytes = model.to_zip().unwrap();
     let read = Model::from_zip(&bytes, "model.zip").unwrap();
     assert_eq!(read.policy.tensors(), model.policy.tensors());
@@ -61,23 +51,12 @@ fn stored_model_comes_back_bit_for_bit() {
 
 #[test]
 fn every_shape_of_network_comes_back() {
-    for (pi, vf) in [
-        (vec![], vec![]),
-        (vec![3], vec![]),
-        (vec![], vec![70]),
-        (vec![8, 9, 10], vec![1]),
-    ] {
+    for (pi, vf) in
+        [(vec![], vec![]), (vec![3], vec![]), (vec![], vec![70]), (vec![8, 9, 10], vec![1])]
+    {
         for activation in [Activation::Tanh, Activation::Relu] {
-            let net_arch = NetArch {
-                pi: pi.clone(),
-                vf: vf.clone(),
-            };
-            let config = PpoConfig {
-                n_steps: 64,
-                net_arch,
-                activation,
-                ..PpoConfig::default()
-            };
+            let net_arch = NetArch { pi: pi.clone(), vf: vf.clone() };
+            let config = PpoConfig { n_steps: 64, net_arch, activation, ..PpoConfig::default() };
             let mut trainer = Trainer::new(config, envs::<CartPole>(1), 1).unwrap();
             for _ in 0..2 {
                 let bytes = zip(&trainer);

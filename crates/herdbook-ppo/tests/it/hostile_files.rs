@@ -20,23 +20,13 @@ fn message(bytes: &[u8]) -> String {
 
 fn unpack(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut archive = ZipArchive::new(Cursor::new(bytes)).unwrap();
-    let names: Vec<String> = archive
-        .file_names()
-        .map(|name| name.unwrap().into())
-        .collect();
+    let names: Vec<String> = archive.file_names().map(|name| name.unwrap().into()).collect();
     let mut content = |name: &String| {
         let mut bytes = vec![];
-        archive
-            .by_name(name)
-            .unwrap()
-            .read_to_end(&mut bytes)
-            .unwrap();
+        archive.by_name(name).unwrap().read_to_end(&mut bytes).unwrap();
         bytes
     };
-    names
-        .iter()
-        .map(|name| (name.clone(), content(name)))
-        .collect()
+    names.iter().map(|name| (name.clone(), content(name))).collect()
 }
 
 fn pack(members: &[(String, Vec<u8>)]) -> Vec<u8> {
@@ -53,13 +43,7 @@ fn pack(members: &[(String, Vec<u8>)]) -> Vec<u8> {
 /// The sample with one member changed, and every checksum right.
 fn changed(member: &str, change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut members = unpack(RELU);
-    change(
-        &mut members
-            .iter_mut()
-            .find(|(name, _)| name == member)
-            .unwrap()
-            .1,
-    );
+    change(&mut members.iter_mut().find(|(name, _)| name == member).unwrap().1);
     pack(&members)
 }
 
@@ -68,22 +52,13 @@ fn changed_inside(torch: &str, member: &str, change: impl FnOnce(&mut Vec<u8>)) 
     changed(torch, |bytes| {
         let mut members = unpack(bytes);
         let wanted = format!("archive/{member}");
-        change(
-            &mut members
-                .iter_mut()
-                .find(|(name, _)| *name == wanted)
-                .unwrap()
-                .1,
-        );
+        change(&mut members.iter_mut().find(|(name, _)| *name == wanted).unwrap().1);
         *bytes = pack(&members);
     })
 }
 
 fn replace(bytes: &mut Vec<u8>, from: &str, to: &str) {
-    let at = bytes
-        .windows(from.len())
-        .position(|window| window == from.as_bytes())
-        .unwrap();
+    let at = bytes.windows(from.len()).position(|window| window == from.as_bytes()).unwrap();
     bytes.splice(at..at + from.len(), to.bytes());
 }
 
@@ -131,29 +106,21 @@ fn wrong_shape_is_named() {
 
 #[test]
 fn weights_that_are_not_finite_are_refused() {
-    for (torch, what) in [
-        ("policy.pth", "does not fit `data`"),
-        ("policy.optimizer.pth", "does not fit"),
-    ] {
+    for (torch, what) in
+        [("policy.pth", "does not fit `data`"), ("policy.optimizer.pth", "does not fit")]
+    {
         let bytes = changed_inside(torch, "data/1", |numbers| {
             numbers[..4].copy_from_slice(&f32::NAN.to_le_bytes());
         });
         let message = message(&bytes);
-        assert!(
-            message.contains(what) && message.contains("not finite"),
-            "{message}"
-        );
+        assert!(message.contains(what) && message.contains("not finite"), "{message}");
     }
 }
 
 #[test]
 fn storage_shorter_than_its_tensor_is_refused() {
     let bytes = changed_inside("policy.pth", "data/0", |numbers| numbers.truncate(400));
-    assert!(
-        message(&bytes).contains("leaves its storage"),
-        "{}",
-        message(&bytes)
-    );
+    assert!(message(&bytes).contains("leaves its storage"), "{}", message(&bytes));
 }
 
 #[test]
@@ -185,15 +152,11 @@ fn big_endian_numbers_are_read_as_such() {
 
 #[test]
 fn tensor_that_is_not_finite_makes_no_policy() {
-    let model = Trainer::new(PpoConfig::default(), envs::<CartPole>(1), 1)
-        .unwrap()
-        .model();
+    let model = Trainer::new(PpoConfig::default(), envs::<CartPole>(1), 1).unwrap().model();
     let mut tensors = model.policy.tensors();
     tensors[0].values[3] = f32::NAN;
     let (net_arch, activation) = (model.policy.net_arch().clone(), model.policy.activation());
-    let error = Policy::from_tensors(4, 2, net_arch, activation, &tensors)
-        .err()
-        .unwrap();
+    let error = Policy::from_tensors(4, 2, net_arch, activation, &tensors).err().unwrap();
     assert_eq!(
         error.to_string(),
         "`mlp_extractor.policy_net.0.weight` holds a value that is not finite: lower \

@@ -42,11 +42,7 @@ impl Env for Identity {
         let reward = if action == self.shown { 1.0 } else { 0.0 };
         self.length += 1;
         self.show(obs);
-        let end = if self.length == 100 {
-            EpisodeEnd::Truncated
-        } else {
-            EpisodeEnd::Running
-        };
+        let end = if self.length == 100 { EpisodeEnd::Truncated } else { EpisodeEnd::Running };
         Step { reward, end }
     }
 }
@@ -106,11 +102,7 @@ fn cart_pole_is_balanced_with_the_defaults() {
 
 #[test]
 fn identity_is_learned() {
-    let config = PpoConfig {
-        n_envs: 2,
-        n_steps: 256,
-        ..PpoConfig::default()
-    };
+    let config = PpoConfig { n_envs: 2, n_steps: 256, ..PpoConfig::default() };
     let mut trainer = Trainer::new(config, envs::<Identity>(2), 1).unwrap();
     let first = trainer.iterate();
     assert!(first.entropy > 1.3, "{first:?}");
@@ -122,35 +114,21 @@ fn identity_is_learned() {
 
 #[test]
 fn statistics_describe_the_rollout() {
-    let config = PpoConfig {
-        n_envs: 2,
-        n_steps: 250,
-        ..PpoConfig::default()
-    };
+    let config = PpoConfig { n_envs: 2, n_steps: 250, ..PpoConfig::default() };
     let mut trainer = Trainer::new(config, envs::<Identity>(2), 1).unwrap();
     let stats = trainer.iterate();
-    assert_eq!(
-        (stats.num_timesteps, stats.n_updates, stats.n_epochs),
-        (500, 10, 10)
-    );
+    assert_eq!((stats.num_timesteps, stats.n_updates, stats.n_epochs), (500, 10, 10));
     assert_eq!(stats.episodes.len(), 4);
     assert!(stats.episodes.iter().all(|episode| episode.length == 100));
     assert_eq!(stats.mean_episode_length(), Some(100.0));
     let mean = stats.mean_episode_reward().unwrap();
-    assert!(
-        (10.0..50.0).contains(&mean),
-        "about one in four is right at first: {mean}"
-    );
+    assert!((10.0..50.0).contains(&mean), "about one in four is right at first: {mean}");
     assert!(stats.approx_kl >= 0.0 && (0.0..=1.0).contains(&stats.clip_fraction));
 }
 
 #[test]
 fn small_target_kl_ends_the_epochs_early() {
-    let config = PpoConfig {
-        n_steps: 512,
-        target_kl: Some(1e-4),
-        ..PpoConfig::default()
-    };
+    let config = PpoConfig { n_steps: 512, target_kl: Some(1e-4), ..PpoConfig::default() };
     let mut trainer = Trainer::new(config, envs::<Identity>(1), 1).unwrap();
     let stats = trainer.iterate();
     assert!(stats.n_epochs < 10, "{stats:?}");
@@ -160,11 +138,7 @@ fn small_target_kl_ends_the_epochs_early() {
 
 #[test]
 fn last_minibatch_of_an_epoch_may_be_shorter() {
-    let config = PpoConfig {
-        n_steps: 100,
-        n_epochs: 3,
-        ..PpoConfig::default()
-    };
+    let config = PpoConfig { n_steps: 100, n_epochs: 3, ..PpoConfig::default() };
     let mut trainer = Trainer::new(config, envs::<Identity>(1), 1).unwrap();
     trainer.iterate();
     assert_eq!(trainer.model().adam.step_count(), 3 * 2);
@@ -172,36 +146,24 @@ fn last_minibatch_of_an_epoch_may_be_shorter() {
 
 #[test]
 fn zero_learning_rate_changes_no_weight() {
-    let config = PpoConfig {
-        n_steps: 128,
-        ..PpoConfig::default()
-    };
+    let config = PpoConfig { n_steps: 128, ..PpoConfig::default() };
     let mut trainer = Trainer::new(config, envs::<Identity>(1), 1).unwrap();
     let before = trainer.policy().tensors();
     trainer.set_learning_rate(0.0).unwrap();
     let stats = trainer.iterate();
     assert_eq!(trainer.policy().tensors(), before);
-    assert!(
-        stats.approx_kl.abs() < 1e-12,
-        "the probabilities have not changed: {stats:?}"
-    );
+    assert!(stats.approx_kl.abs() < 1e-12, "the probabilities have not changed: {stats:?}");
 }
 
 #[test]
 fn environments_must_fit_the_configuration() {
-    let error = Trainer::new(PpoConfig::default(), envs::<Identity>(2), 1)
-        .err()
-        .unwrap();
+    let error = Trainer::new(PpoConfig::default(), envs::<Identity>(2), 1).err().unwrap();
     assert_eq!(
         error.to_string(),
         "2 environments were given, but `n_envs` is 1: make the two equal"
     );
-    let model = Trainer::new(PpoConfig::default(), envs::<CartPole>(1), 1)
-        .unwrap()
-        .model();
-    let error = Trainer::resume(model, PpoConfig::default(), envs::<Identity>(1), 1)
-        .err()
-        .unwrap();
+    let model = Trainer::new(PpoConfig::default(), envs::<CartPole>(1), 1).unwrap().model();
+    let error = Trainer::resume(model, PpoConfig::default(), envs::<Identity>(1), 1).err().unwrap();
     assert_eq!(
         error.to_string(),
         "the number of actions is 4, but the model has 2: train a new model, or make them equal"
@@ -210,18 +172,7 @@ fn environments_must_fit_the_configuration() {
 
 #[test]
 fn rollout_that_would_fill_the_memory_is_refused() {
-    let config = PpoConfig {
-        n_steps: 1 << 24,
-        n_envs: 1 << 10,
-        ..PpoConfig::default()
-    };
-    let error = Trainer::new(config, envs::<Identity>(1 << 10), 1)
-        .err()
-        .unwrap();
-    assert!(
-        error
-            .to_string()
-            .starts_with("`n_steps` is `16777216`, but must be"),
-        "{error}"
-    );
+    let config = PpoConfig { n_steps: 1 << 24, n_envs: 1 << 10, ..PpoConfig::default() };
+    let error = Trainer::new(config, envs::<Identity>(1 << 10), 1).err().unwrap();
+    assert!(error.to_string().starts_with("`n_steps` is `16777216`, but must be"), "{error}");
 }

@@ -14,17 +14,12 @@ const BOX: &[u8] = include_bytes!("../data/box_untrained.zip");
 
 fn assert_close(what: &str, got: f64, want: &Value, tolerance: f64) {
     let want = want.as_f64().unwrap();
-    assert!(
-        (got - want).abs() <= tolerance,
-        "{what}: {got} instead of {want}"
-    );
+    assert!((got - want).abs() <= tolerance, "{what}: {got} instead of {want}");
 }
 
 /// The number, or the text that stands for one that is not finite.
 fn float(value: &Value) -> f32 {
-    value
-        .as_f64()
-        .map_or_else(|| value.as_str().unwrap().parse().unwrap(), |x| x as f32)
+    value.as_f64().map_or_else(|| value.as_str().unwrap().parse().unwrap(), |x| x as f32)
 }
 
 fn floats(value: &Value) -> Vec<f32> {
@@ -61,23 +56,13 @@ fn check_tensors(model: &Model, expected: &Value) {
         assert_close(&tensor.name, sum, &want["sum"], 1e-6 * sum.abs().max(1.0));
         assert_eq!(tensor.values[0], float(&want["first"]));
         assert_eq!(*tensor.values.last().unwrap(), float(&want["last"]));
-        assert_eq!(
-            model.adam.step_count() as f64,
-            want["adam"]["step"].as_f64().unwrap()
-        );
+        assert_eq!(model.adam.step_count() as f64, want["adam"]["step"].as_f64().unwrap());
     }
-    for (moment, key) in [
-        (model.exp_avg(), "exp_avg_sum"),
-        (model.exp_avg_sq(), "exp_avg_sq_sum"),
-    ] {
+    for (moment, key) in [(model.exp_avg(), "exp_avg_sum"), (model.exp_avg_sq(), "exp_avg_sq_sum")]
+    {
         for (tensor, want) in moment.iter().zip(expected.as_array().unwrap()) {
             let sum: f64 = tensor.values.iter().map(|x| f64::from(*x)).sum();
-            assert_close(
-                &tensor.name,
-                sum,
-                &want["adam"][key],
-                1e-9 + 1e-6 * sum.abs(),
-            );
+            assert_close(&tensor.name, sum, &want["adam"][key], 1e-9 + 1e-6 * sum.abs());
         }
     }
 }
@@ -115,10 +100,7 @@ fn relu_model_with_bounds_gives_the_outputs_of_stable_baselines3() {
     let expected: Value = serde_json::from_str(RELU_EXPECTED).unwrap();
     let space = &expected["observation_space"]["box"];
     let bounds = model.bounds.unwrap();
-    assert_eq!(
-        (bounds.low, bounds.high),
-        (floats(&space["low"]), floats(&space["high"]))
-    );
+    assert_eq!((bounds.low, bounds.high), (floats(&space["low"]), floats(&space["high"])));
 }
 
 #[test]
@@ -146,10 +128,7 @@ fn foreign_model_keeps_everything_when_written_again() {
 fn foreign_model_does_not_train_in_an_environment_of_another_shape() {
     let model = Model::from_zip(TANH, "sample.zip").unwrap();
     let config = model.config.clone();
-    let message = Trainer::resume(model, config, envs::<CartPole>(1), 1)
-        .err()
-        .unwrap()
-        .to_string();
+    let message = Trainer::resume(model, config, envs::<CartPole>(1), 1).err().unwrap().to_string();
     assert_eq!(
         message,
         "the observation length is 4, but the model has 35: train a new model, or make them equal"

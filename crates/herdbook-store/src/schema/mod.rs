@@ -31,10 +31,7 @@ const USED_COLUMNS: [(&str, &str); 13] = [
     ("latest_metrics", "key value timestamp step is_nan run_uuid"),
     ("params", "key value run_uuid"),
     ("tags", "key value run_uuid"),
-    (
-        "registered_models",
-        "name creation_time last_updated_time description workspace",
-    ),
+    ("registered_models", "name creation_time last_updated_time description workspace"),
     ("registered_model_aliases", "alias version name workspace"),
     (
         "model_versions",
@@ -64,10 +61,7 @@ pub(crate) fn inspect(conn: &Connection, path: &Path) -> Result<Found, StoreErro
     let objects: BTreeMap<String, String> = conn
         .prepare("SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'")?
         .query_map([], |row| {
-            Ok((
-                row.get(0)?,
-                row.get::<_, Option<String>>(1)?.unwrap_or_default(),
-            ))
+            Ok((row.get(0)?, row.get::<_, Option<String>>(1)?.unwrap_or_default()))
         })?
         .collect::<Result<_, _>>()?;
     if objects.is_empty() {
@@ -78,15 +72,9 @@ pub(crate) fn inspect(conn: &Connection, path: &Path) -> Result<Found, StoreErro
         check_ours(conn, path)?;
     }
     let missing = our_objects().any(|(name, sql)| {
-        objects
-            .get(name)
-            .is_none_or(|found| normalized(found) != normalized(sql))
+        objects.get(name).is_none_or(|found| normalized(found) != normalized(sql))
     });
-    Ok(if missing {
-        Found::WithoutOurs
-    } else {
-        Found::Complete
-    })
+    Ok(if missing { Found::WithoutOurs } else { Found::Complete })
 }
 
 /// Makes what is missing. Runs inside the caller's transaction.
@@ -123,10 +111,7 @@ fn check_mlflow(
     path: &Path,
     objects: &BTreeMap<String, String>,
 ) -> Result<(), StoreError> {
-    let schema_error = |problem| StoreError::Schema {
-        path: path.to_owned(),
-        problem,
-    };
+    let schema_error = |problem| StoreError::Schema { path: path.to_owned(), problem };
     if !objects.contains_key("alembic_version") {
         return Err(schema_error(
             "it is not a database of MLflow (no table `alembic_version`); name another file"
@@ -134,9 +119,7 @@ fn check_mlflow(
         ));
     }
     let revision: Option<String> = conn
-        .query_row("SELECT version_num FROM alembic_version", [], |row| {
-            row.get(0)
-        })
+        .query_row("SELECT version_num FROM alembic_version", [], |row| row.get(0))
         .optional()?;
     if revision.as_deref() == Some(MLFLOW_HEAD) {
         return Ok(());
@@ -155,11 +138,7 @@ fn check_mlflow(
                 "revision `{}` lacks {} in table `{table}`; \
                  take a backup, then run `mlflow db upgrade sqlite:///{}` with MLflow 3.17",
                 revision.as_deref().unwrap_or("none"),
-                missing
-                    .iter()
-                    .map(|column| format!("`{column}`"))
-                    .collect::<Vec<_>>()
-                    .join(", "),
+                missing.iter().map(|column| format!("`{column}`")).collect::<Vec<_>>().join(", "),
                 path.display(),
             )));
         }
@@ -169,9 +148,7 @@ fn check_mlflow(
 
 fn check_ours(conn: &Connection, path: &Path) -> Result<(), StoreError> {
     let version: Option<i64> =
-        conn.query_row("SELECT max(version) FROM herdbook_schema", [], |row| {
-            row.get(0)
-        })?;
+        conn.query_row("SELECT max(version) FROM herdbook_schema", [], |row| row.get(0))?;
     match version {
         Some(version) if version > HERDBOOK_SCHEMA => Err(StoreError::Schema {
             path: path.to_owned(),
@@ -188,21 +165,14 @@ fn check_ours(conn: &Connection, path: &Path) -> Result<(), StoreError> {
 fn our_objects() -> impl Iterator<Item = (&'static str, &'static str)> {
     HERDBOOK_TABLES.split(';').filter_map(|statement| {
         let sql = statement.find("CREATE ").map(|start| &statement[start..])?;
-        let name = sql
-            .split(" IF NOT EXISTS ")
-            .nth(1)?
-            .split_whitespace()
-            .next()?;
+        let name = sql.split(" IF NOT EXISTS ").nth(1)?.split_whitespace().next()?;
         Some((name, sql))
     })
 }
 
 /// The statement as SQLite would keep it, white space and `IF NOT EXISTS` aside.
 fn normalized(sql: &str) -> String {
-    sql.replace(" IF NOT EXISTS ", " ")
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
+    sql.replace(" IF NOT EXISTS ", " ").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A migration that rebuilt a table may have put one of our indexes back in another form (DESC is lost).
@@ -252,13 +222,7 @@ mod tests {
     #[test]
     fn every_object_of_ours_is_recognised_after_it_was_made() {
         let conn = Connection::open_in_memory().unwrap();
-        complete(
-            &conn,
-            Found::Empty,
-            Path::new("/mlruns"),
-            Timestamp::from_millis(0),
-        )
-        .unwrap();
+        complete(&conn, Found::Empty, Path::new("/mlruns"), Timestamp::from_millis(0)).unwrap();
         assert_eq!(inspect(&conn, Path::new("x.db")).unwrap(), Found::Complete);
         assert_eq!(our_objects().count(), 11);
     }
@@ -266,29 +230,15 @@ mod tests {
     #[test]
     fn altered_index_is_put_back() {
         let conn = Connection::open_in_memory().unwrap();
-        complete(
-            &conn,
-            Found::Empty,
-            Path::new("/mlruns"),
-            Timestamp::from_millis(0),
-        )
-        .unwrap();
+        complete(&conn, Found::Empty, Path::new("/mlruns"), Timestamp::from_millis(0)).unwrap();
         conn.execute_batch(
             "DROP INDEX herdbook_best_metrics;
              CREATE INDEX herdbook_best_metrics ON latest_metrics (key, is_nan, value, run_uuid);",
         )
         .unwrap();
-        assert_eq!(
-            inspect(&conn, Path::new("x.db")).unwrap(),
-            Found::WithoutOurs
-        );
-        complete(
-            &conn,
-            Found::WithoutOurs,
-            Path::new("/mlruns"),
-            Timestamp::from_millis(0),
-        )
-        .unwrap();
+        assert_eq!(inspect(&conn, Path::new("x.db")).unwrap(), Found::WithoutOurs);
+        complete(&conn, Found::WithoutOurs, Path::new("/mlruns"), Timestamp::from_millis(0))
+            .unwrap();
         assert_eq!(inspect(&conn, Path::new("x.db")).unwrap(), Found::Complete);
     }
 }

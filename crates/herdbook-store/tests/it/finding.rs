@@ -18,10 +18,7 @@ fn candidates(model_type: ModelType, version_type: Option<VersionType>) -> Candi
 
 fn best(herd: &Herd, metric: &str) -> Option<(i64, f64)> {
     let metric = MetricName::parse(metric).unwrap();
-    let found = herd
-        .store
-        .find_best(&candidates(ModelType::Base, None), &metric)
-        .unwrap();
+    let found = herd.store.find_best(&candidates(ModelType::Base, None), &metric).unwrap();
     found.map(|best| (i64::from(best.version.key.version.get()), best.value))
 }
 
@@ -30,24 +27,11 @@ fn latest_is_the_last_registered_of_its_type_and_version_type() {
     let herd = Herd::new();
     let base = herd.train(None, 1.0);
     herd.train(Some(&base), 2.0);
-    let latest = |candidates| {
-        herd.store
-            .find_latest(&candidates)
-            .unwrap()
-            .map(|record| record.key.version)
-    };
-    assert_eq!(
-        latest(candidates(ModelType::Base, Some(VersionType::Latest))),
-        None
-    );
-    assert_eq!(
-        latest(candidates(ModelType::Base, Some(VersionType::Old))),
-        Some(number(1))
-    );
-    assert_eq!(
-        latest(candidates(ModelType::Continued, None)),
-        Some(number(2))
-    );
+    let latest =
+        |candidates| herd.store.find_latest(&candidates).unwrap().map(|record| record.key.version);
+    assert_eq!(latest(candidates(ModelType::Base, Some(VersionType::Latest))), None);
+    assert_eq!(latest(candidates(ModelType::Base, Some(VersionType::Old))), Some(number(1)));
+    assert_eq!(latest(candidates(ModelType::Continued, None)), Some(number(2)));
     assert_eq!(latest(candidates(ModelType::Replay, None)), None);
 }
 
@@ -64,17 +48,13 @@ fn best_has_the_highest_last_value_and_ties_go_to_the_newer() {
 #[test]
 fn last_finite_value_counts_where_the_last_one_is_not_finite() {
     let herd = Herd::new();
-    for (values, infinite) in [
-        ([9.0, 1.0], f64::NAN),
-        ([1.0, 5.0], f64::NAN),
-        ([4.0, 4.0], f64::INFINITY),
-    ] {
+    for (values, infinite) in
+        [([9.0, 1.0], f64::NAN), ([1.0, 5.0], f64::NAN), ([4.0, 4.0], f64::INFINITY)]
+    {
         let (run_id, origin) = herd.start(None);
         let logged = [values[0], values[1], infinite];
-        let metrics: Vec<_> = (1..)
-            .zip(logged)
-            .map(|(step, value)| metric("final/score", value, step))
-            .collect();
+        let metrics: Vec<_> =
+            (1..).zip(logged).map(|(step, value)| metric("final/score", value, step)).collect();
         herd.store.log_metrics(&run_id, &metrics).unwrap();
         herd.finish(&run_id, origin, 0.0);
     }
@@ -97,14 +77,10 @@ fn less_is_better_for_a_drawdown() {
 fn runs_that_are_unfinished_or_deleted_are_never_found() {
     let herd = Herd::new();
     let (run_id, _) = herd.start(None);
-    herd.store
-        .log_metrics(&run_id, &[metric("final/score", 9.0, 1)])
-        .unwrap();
+    herd.store.log_metrics(&run_id, &[metric("final/score", 9.0, 1)]).unwrap();
     assert_eq!(best(&herd, "final/score"), None);
     herd.train(None, 1.0);
-    herd.foreign()
-        .execute_batch("UPDATE runs SET lifecycle_stage = 'deleted'")
-        .unwrap();
+    herd.foreign().execute_batch("UPDATE runs SET lifecycle_stage = 'deleted'").unwrap();
     assert_eq!(best(&herd, "evaluation/best_mean_reward"), None);
 }
 
@@ -115,18 +91,13 @@ fn candidates_of_other_data_make_the_best_incomparable() {
     herd.train(None, 2.0);
     let differing = || {
         let metric = MetricName::parse("evaluation/best_mean_reward").unwrap();
-        let found = herd
-            .store
-            .find_best(&candidates(ModelType::Base, None), &metric)
-            .unwrap();
+        let found = herd.store.find_best(&candidates(ModelType::Base, None), &metric).unwrap();
         found.unwrap().differing
     };
     assert!(differing().is_empty());
     let first = "(SELECT run_id FROM model_versions WHERE version = 1)";
     herd.foreign()
-        .execute_batch(&format!(
-            "UPDATE params SET value = 'IBM' WHERE run_uuid = {first}"
-        ))
+        .execute_batch(&format!("UPDATE params SET value = 'IBM' WHERE run_uuid = {first}"))
         .unwrap();
     assert_eq!(differing(), ["data.symbol"]);
 }

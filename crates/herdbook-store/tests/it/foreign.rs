@@ -32,10 +32,7 @@ fn database_refuses_a_second_champion_whoever_writes() {
     herd.promote(1, Stage::Beta).unwrap();
     herd.promote(1, Stage::Champion).unwrap();
     let error = set_stage_tag(&herd, 2, "champion").unwrap_err();
-    assert!(
-        error.to_string().contains("UNIQUE constraint failed"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("UNIQUE constraint failed"), "{error}");
 }
 
 #[test]
@@ -51,10 +48,7 @@ fn champion_deleted_through_mlflow_does_not_block_the_next() {
     let promoted = herd.promote(2, Stage::Champion).unwrap();
     assert!(promoted.plan.displaced().is_none());
     assert_eq!(promoted.events.len(), 2);
-    assert_eq!(
-        herd.store.champion(&model()).unwrap().unwrap().key.version,
-        number(2)
-    );
+    assert_eq!(herd.store.champion(&model()).unwrap().unwrap().key.version, number(2));
     let run = herd.store.run(&first).unwrap();
     assert_eq!(run.tags[key::PROMOTION_STAGE], "archived");
     herd.assert_invariants();
@@ -82,10 +76,7 @@ fn stage_tag_changed_by_others_is_named_not_trusted() {
     herd.train(None, 1.0);
     set_stage_tag(&herd, 1, "beta").unwrap();
     let error = herd.promote(1, Stage::Champion).unwrap_err();
-    assert!(
-        matches!(error, StoreError::Refused(Refusal::StageDisagrees { .. })),
-        "{error}"
-    );
+    assert!(matches!(error, StoreError::Refused(Refusal::StageDisagrees { .. })), "{error}");
 }
 
 #[test]
@@ -100,10 +91,7 @@ fn version_registered_by_others_with_a_stage_tag_enters_the_history() {
         )
         .unwrap();
     let error = herd.promote(2, Stage::Champion).unwrap_err();
-    assert!(
-        matches!(error, StoreError::Refused(Refusal::NotManaged { .. })),
-        "{error}"
-    );
+    assert!(matches!(error, StoreError::Refused(Refusal::NotManaged { .. })), "{error}");
     herd.foreign()
         .execute_batch(
             "INSERT INTO model_version_tags (key, value, name, version, workspace)

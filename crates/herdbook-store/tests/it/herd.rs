@@ -41,10 +41,7 @@ pub(crate) fn number(version: i64) -> VersionNumber {
 }
 
 pub(crate) fn version(version: i64) -> VersionKey {
-    VersionKey {
-        name: model(),
-        version: number(version),
-    }
+    VersionKey { name: model(), version: number(version) }
 }
 
 pub(crate) fn promotion(of: i64, target: Stage) -> PromotionRequest {
@@ -82,10 +79,7 @@ impl Herd {
             parent: parent.clone(),
             previous_timesteps: 2048,
         });
-        let origin = Origin {
-            timeframe: Timeframe::Hour1,
-            enhanced,
-        };
+        let origin = Origin { timeframe: Timeframe::Hour1, enhanced };
         let run_id = self
             .store
             .start_run(&RunStart {
@@ -115,12 +109,7 @@ impl Herd {
     }
 
     pub(crate) fn tag(&self, of: i64, key: &str) -> Option<String> {
-        self.store
-            .version(&version(of))
-            .unwrap()
-            .tags
-            .get(key)
-            .cloned()
+        self.store.version(&version(of)).unwrap().tags.get(key).cloned()
     }
 
     /// Every invariant of spec §4 that the database can show.
@@ -128,18 +117,8 @@ impl Herd {
         let mut champions = 0;
         for record in self.store.versions(&VersionQuery::default()).unwrap() {
             let run = self.store.run(record.run_id.as_ref().unwrap()).unwrap();
-            for key in [
-                key::PROMOTION_STAGE,
-                key::VERSION_TYPE,
-                key::MODEL_TYPE,
-                key::TIMEFRAME,
-            ] {
-                assert_eq!(
-                    run.tags.get(key),
-                    record.tags.get(key),
-                    "{key} of {}",
-                    record.key
-                );
+            for key in [key::PROMOTION_STAGE, key::VERSION_TYPE, key::MODEL_TYPE, key::TIMEFRAME] {
+                assert_eq!(run.tags.get(key), record.tags.get(key), "{key} of {}", record.key);
             }
             let query = EventQuery {
                 name: Some(record.key.name.clone()),
@@ -152,12 +131,7 @@ impl Herd {
                 .rev()
                 .find(|event| event.what.kind != herdbook_domain::EventKind::Superseded)
                 .and_then(|event| event.what.to.clone());
-            assert_eq!(
-                record.tags.get(key::PROMOTION_STAGE),
-                end.as_ref(),
-                "{}",
-                record.key
-            );
+            assert_eq!(record.tags.get(key::PROMOTION_STAGE), end.as_ref(), "{}", record.key);
             let stage = record.stage().unwrap();
             assert_eq!(record.mlflow_stage, stage.mlflow_stage());
             champions += usize::from(stage == Stage::Champion);
@@ -172,21 +146,13 @@ impl Herd {
             )
             .ok();
         let champion = self.store.champion(&model()).unwrap();
-        assert_eq!(
-            alias,
-            champion.map(|record| i64::from(record.key.version.get()))
-        );
+        assert_eq!(alias, champion.map(|record| i64::from(record.key.version.get())));
         self.assert_chain();
     }
 
     fn assert_chain(&self) {
         let mut previous = herdbook_domain::GENESIS_HASH.to_owned();
-        for (index, event) in self
-            .store
-            .events(&EventQuery::default())
-            .unwrap()
-            .iter()
-            .enumerate()
+        for (index, event) in self.store.events(&EventQuery::default()).unwrap().iter().enumerate()
         {
             assert_eq!(event.id, i64::try_from(index).unwrap() + 1);
             assert_eq!(event.previous_hash, previous);
@@ -206,19 +172,11 @@ pub(crate) fn finish(run_id: &RunId, origin: Origin, metrics: &[(&str, f64)]) ->
             honesty: Honesty::Clean,
             model_sha256: herdbook_domain::hex_sha256(MODEL_FILE),
         },
-        metrics: metrics
-            .iter()
-            .map(|(key, value)| metric(key, *value, 1))
-            .collect(),
+        metrics: metrics.iter().map(|(key, value)| metric(key, *value, 1)).collect(),
         run_tags: Tags::new(),
     }
 }
 
 pub(crate) fn metric(key: &str, value: f64, step: i64) -> Metric {
-    Metric {
-        key: key.to_owned(),
-        value,
-        at: Timestamp::from_millis(step),
-        step,
-    }
+    Metric { key: key.to_owned(), value, at: Timestamp::from_millis(step), step }
 }

@@ -26,10 +26,7 @@ fn enhancement_turns_the_parent_old_in_the_act_that_registers_the_child() {
     assert_eq!(herd.tag(1, key::VERSION_TYPE).unwrap(), "latest");
     herd.finish(&child, origin, 2.0);
     assert_eq!(herd.tag(1, key::VERSION_TYPE).unwrap(), "old");
-    assert_eq!(
-        herd.tag(2, key::BASE_MODEL_RUN_ID).unwrap(),
-        parent.to_string()
-    );
+    assert_eq!(herd.tag(2, key::BASE_MODEL_RUN_ID).unwrap(), parent.to_string());
     assert_eq!(herd.tag(2, key::PREVIOUS_TIMESTEPS).unwrap(), "2048");
     assert_eq!(herd.tag(2, key::TOTAL_TIMESTEPS).unwrap(), "4096");
     herd.train(Some(&parent), 3.0);
@@ -48,9 +45,7 @@ fn failed_training_registers_nothing_and_leaves_the_parent_latest() {
     let herd = Herd::new();
     let parent = herd.train(None, 1.0);
     let (child, origin) = herd.start(Some(&parent));
-    herd.store
-        .end_run(&child, &model(), UnfinishedEnd::Failed, "out of\nmemory")
-        .unwrap();
+    herd.store.end_run(&child, &model(), UnfinishedEnd::Failed, "out of\nmemory").unwrap();
     assert_eq!(herd.store.run(&child).unwrap().status, RunStatus::Failed);
     assert!(herd.store.version_of_run(&child).unwrap().is_none());
     assert_eq!(herd.tag(1, key::VERSION_TYPE).unwrap(), "latest");
@@ -74,10 +69,7 @@ fn second_champion_displaces_the_first_in_one_act() {
     assert_eq!(promoted.events[0].act_id, promoted.events[1].act_id);
     assert_eq!(herd.tag(1, key::PROMOTION_STAGE).unwrap(), "archived");
     assert_eq!(herd.tag(1, key::PROMOTION_REASON).unwrap(), "tested");
-    assert_eq!(
-        herd.tag(1, key::DEMOTION_REASON).unwrap(),
-        "New champion promoted"
-    );
+    assert_eq!(herd.tag(1, key::DEMOTION_REASON).unwrap(), "New champion promoted");
     herd.assert_invariants();
 }
 
@@ -93,14 +85,8 @@ fn refused_promotion_and_dry_run_write_nothing() {
         "`1H_trading_model` version 1 is in `development` and may go to `beta` or `archived`, \
          not to `champion`"
     );
-    let planned = herd
-        .store
-        .promote(&promotion(1, Stage::Beta), Effect::DryRun)
-        .unwrap();
-    assert_eq!(
-        planned.plan.requested().unwrap().transition.to(),
-        Stage::Beta
-    );
+    let planned = herd.store.promote(&promotion(1, Stage::Beta), Effect::DryRun).unwrap();
+    assert_eq!(planned.plan.requested().unwrap().transition.to(), Stage::Beta);
     assert_eq!(herd.tag(1, key::PROMOTION_STAGE).unwrap(), "development");
     assert_eq!(events(), before);
 }
@@ -132,16 +118,10 @@ fn racing_promoters_leave_one_champion_and_a_whole_history() {
                 })
             })
             .collect();
-        promoters
-            .into_iter()
-            .flat_map(|promoter| promoter.join().unwrap())
-            .collect()
+        promoters.into_iter().flat_map(|promoter| promoter.join().unwrap()).collect()
     });
     for refused in outcomes.iter().filter_map(|outcome| outcome.as_ref().err()) {
-        let forbidden = matches!(
-            refused,
-            StoreError::Refused(Refusal::ForbiddenTransition { .. })
-        );
+        let forbidden = matches!(refused, StoreError::Refused(Refusal::ForbiddenTransition { .. }));
         assert!(forbidden, "{refused}");
     }
     assert!(outcomes.iter().any(Result::is_ok));
@@ -158,9 +138,7 @@ fn racing_trainings_number_their_versions_without_gap_or_duplicate() {
                 let store = herd.another_store();
                 for _ in 0..5 {
                     let (child, origin) = herd.start(Some(&parent));
-                    store
-                        .finish_and_register(&finish(&child, origin, &[]))
-                        .unwrap();
+                    store.finish_and_register(&finish(&child, origin, &[])).unwrap();
                 }
             });
         }
@@ -176,9 +154,7 @@ fn dynasty() -> Herd {
     let herd = Herd::new();
     for version in 1..=3 {
         let run_id = herd.train(None, 1.0);
-        herd.store
-            .store_artifact(&run_id, "models/1H/model.zip", MODEL_FILE)
-            .unwrap();
+        herd.store.store_artifact(&run_id, "models/1H/model.zip", MODEL_FILE).unwrap();
         herd.promote(version, Stage::Beta).unwrap();
         herd.promote(version, Stage::Champion).unwrap();
     }
@@ -186,10 +162,7 @@ fn dynasty() -> Herd {
 }
 
 fn rollback() -> RollbackRequest {
-    RollbackRequest {
-        name: model(),
-        reason: Reason::parse("it lost money").unwrap(),
-    }
+    RollbackRequest { name: model(), reason: Reason::parse("it lost money").unwrap() }
 }
 
 #[test]
@@ -197,22 +170,11 @@ fn rollback_brings_the_last_good_champion_back() {
     let herd = dynasty();
     let dry = herd.store.rollback(&rollback(), Effect::DryRun).unwrap();
     assert_eq!(dry.plan.requested().unwrap().key.version, number(2));
-    assert_eq!(
-        herd.store.champion(&model()).unwrap().unwrap().key.version,
-        number(3)
-    );
+    assert_eq!(herd.store.champion(&model()).unwrap().unwrap().key.version, number(3));
     for expected in [2, 1] {
         let promotion = herd.store.rollback(&rollback(), Effect::Commit).unwrap();
-        assert_eq!(
-            herd.store.champion(&model()).unwrap().unwrap().key.version,
-            number(expected)
-        );
-        assert!(
-            promotion
-                .events
-                .iter()
-                .all(|event| event.act_id == promotion.events[0].act_id)
-        );
+        assert_eq!(herd.store.champion(&model()).unwrap().unwrap().key.version, number(expected));
+        assert!(promotion.events.iter().all(|event| event.act_id == promotion.events[0].act_id));
         herd.assert_invariants();
     }
     assert!(herd.store.rollback(&rollback(), Effect::Commit).is_err());
@@ -222,14 +184,9 @@ fn rollback_brings_the_last_good_champion_back() {
 fn rollback_passes_over_an_altered_model_file() {
     let herd = dynasty();
     let second = herd.store.version(&version(2)).unwrap().run_id.unwrap();
-    herd.store
-        .store_artifact(&second, "models/1H/model.zip", b"something else")
-        .unwrap();
+    herd.store.store_artifact(&second, "models/1H/model.zip", b"something else").unwrap();
     herd.store.rollback(&rollback(), Effect::Commit).unwrap();
-    assert_eq!(
-        herd.store.champion(&model()).unwrap().unwrap().key.version,
-        number(1)
-    );
+    assert_eq!(herd.store.champion(&model()).unwrap().unwrap().key.version, number(1));
     herd.assert_invariants();
 }
 
@@ -243,9 +200,7 @@ fn history_knows_the_champion_of_every_moment() {
     for end in 0..=events.len() {
         let champion = champion_at(&events[..end], end_of_time);
         reigns.extend(
-            champion
-                .and_then(|event| event.what.version)
-                .map(herdbook_domain::VersionNumber::get),
+            champion.and_then(|event| event.what.version).map(herdbook_domain::VersionNumber::get),
         );
     }
     reigns.dedup();
@@ -257,19 +212,11 @@ fn verification_names_the_first_break() {
     let herd = dynasty();
     let whole = herd.store.verify().unwrap();
     assert_eq!(whole.files.len(), 3);
-    assert!(
-        whole
-            .files
-            .iter()
-            .all(|(_, state)| *state == FileState::Intact)
-    );
+    assert!(whole.files.iter().all(|(_, state)| *state == FileState::Intact));
     assert!(whole.chain.is_ok());
 
     let first = herd.store.version(&version(1)).unwrap().run_id.unwrap();
-    let path = herd
-        .store
-        .artifact_path(&first, "models/1H/model.zip")
-        .unwrap();
+    let path = herd.store.artifact_path(&first, "models/1H/model.zip").unwrap();
     std::fs::remove_file(path).unwrap();
     let rewritten = "UPDATE herdbook_events SET reason = 'rewritten' WHERE id = 5";
     herd.foreign().execute_batch(rewritten).unwrap();
@@ -279,9 +226,7 @@ fn verification_names_the_first_break() {
         broken.chain.unwrap_err().to_string(),
         "event 5 was altered: its content does not have its hash"
     );
-    herd.foreign()
-        .execute_batch("DELETE FROM herdbook_events WHERE id = 3")
-        .unwrap();
+    herd.foreign().execute_batch("DELETE FROM herdbook_events WHERE id = 3").unwrap();
     assert_eq!(
         herd.store.verify().unwrap().chain.unwrap_err().to_string(),
         "event 3 is missing: event 4 stands in its place"

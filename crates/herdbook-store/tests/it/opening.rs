@@ -16,14 +16,8 @@ fn store_is_made_only_where_that_was_asked_for() {
     let error = open(folder.path(), Missing::Refuse).unwrap_err();
     assert!(matches!(error, StoreError::NoStore { .. }), "{error}");
     assert!(!folder.path().join("mlflow.db").exists());
-    assert_eq!(
-        open(folder.path(), Missing::Create).unwrap().opened(),
-        Opened::Created
-    );
-    assert_eq!(
-        open(folder.path(), Missing::Create).unwrap().opened(),
-        Opened::AsItWas
-    );
+    assert_eq!(open(folder.path(), Missing::Create).unwrap().opened(), Opened::Created);
+    assert_eq!(open(folder.path(), Missing::Create).unwrap().opened(), Opened::AsItWas);
 }
 
 #[test]
@@ -33,20 +27,13 @@ fn file_that_is_no_database_is_refused_and_left_alone() {
     std::fs::write(&path, "this is a text, and a long one, not a database").unwrap();
     let error = open(folder.path(), Missing::Create).unwrap_err();
     assert!(matches!(error, StoreError::NotADatabase { .. }), "{error}");
-    assert!(
-        std::fs::read_to_string(&path)
-            .unwrap()
-            .starts_with("this is a text")
-    );
+    assert!(std::fs::read_to_string(&path).unwrap().starts_with("this is a text"));
 }
 
 #[test]
 fn unknown_schemas_are_refused_with_the_way_out() {
     for (sql, hint) in [
-        (
-            "CREATE TABLE orders (id INTEGER)",
-            "not a database of MLflow",
-        ),
+        ("CREATE TABLE orders (id INTEGER)", "not a database of MLflow"),
         (
             "CREATE TABLE alembic_version (version_num VARCHAR(32));
              INSERT INTO alembic_version VALUES ('0584bdc529eb');
@@ -65,14 +52,9 @@ fn unknown_schemas_are_refused_with_the_way_out() {
 #[test]
 fn own_tables_of_a_newer_herdbook_are_refused() {
     let herd = Herd::new();
-    herd.foreign()
-        .execute_batch("INSERT INTO herdbook_schema VALUES (2)")
-        .unwrap();
+    herd.foreign().execute_batch("INSERT INTO herdbook_schema VALUES (2)").unwrap();
     let error = open(herd.folder.path(), Missing::Refuse).unwrap_err();
-    assert!(
-        error.to_string().contains("use the newer herdbook"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("use the newer herdbook"), "{error}");
 }
 
 #[test]
@@ -81,26 +63,15 @@ fn newer_mlflow_revision_is_used_as_long_as_the_columns_fit() {
     herd.foreign()
         .execute_batch("UPDATE alembic_version SET version_num = 'f4a9b2c7d1e6'")
         .unwrap();
-    assert_eq!(
-        open(herd.folder.path(), Missing::Refuse).unwrap().opened(),
-        Opened::AsItWas
-    );
+    assert_eq!(open(herd.folder.path(), Missing::Refuse).unwrap().opened(), Opened::AsItWas);
 }
 
 #[test]
 fn dropped_index_is_put_back() {
     let herd = Herd::new();
-    herd.foreign()
-        .execute_batch("DROP INDEX herdbook_one_champion")
-        .unwrap();
-    assert_eq!(
-        open(herd.folder.path(), Missing::Refuse).unwrap().opened(),
-        Opened::Completed
-    );
-    assert_eq!(
-        open(herd.folder.path(), Missing::Refuse).unwrap().opened(),
-        Opened::AsItWas
-    );
+    herd.foreign().execute_batch("DROP INDEX herdbook_one_champion").unwrap();
+    assert_eq!(open(herd.folder.path(), Missing::Refuse).unwrap().opened(), Opened::Completed);
+    assert_eq!(open(herd.folder.path(), Missing::Refuse).unwrap().opened(), Opened::AsItWas);
 }
 
 #[test]
@@ -115,10 +86,7 @@ fn two_champions_written_by_others_are_named() {
         )
         .unwrap();
     let error = open(herd.folder.path(), Missing::Refuse).unwrap_err();
-    assert!(
-        error.to_string().contains("(version 1, version 2)"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("(version 1, version 2)"), "{error}");
 }
 
 #[test]
@@ -126,15 +94,10 @@ fn locked_store_is_waited_for_and_then_named() {
     let herd = Herd::new();
     let foreign = herd.foreign();
     foreign.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let impatient = OpenOptions {
-        busy_timeout: Duration::from_millis(20),
-        ..options(Missing::Refuse)
-    };
+    let impatient =
+        OpenOptions { busy_timeout: Duration::from_millis(20), ..options(Missing::Refuse) };
     let store = Store::open(herd.store.location().clone(), impatient).unwrap();
-    assert!(
-        store.champion(&model()).unwrap().is_none(),
-        "readers do not wait"
-    );
+    assert!(store.champion(&model()).unwrap().is_none(), "readers do not wait");
     let run_id = herdbook_domain::RunId::parse("0123456789abcdef0123456789abcdef").unwrap();
     let error = store.refresh_lease(&run_id).unwrap_err();
     assert!(matches!(error, StoreError::Busy { .. }), "{error}");

@@ -34,10 +34,7 @@ impl Adaptive {
             let n_segments = env.starts_mut().segments().len();
             env.starts_mut().set_weights(&recency_weights(n_segments));
         }
-        Self {
-            ent_coef: *ENT_COEF_RANGE.start(),
-            learning_rate: None,
-        }
+        Self { ent_coef: *ENT_COEF_RANGE.start(), learning_rate: None }
     }
 
     pub(super) fn after_iteration(
@@ -69,10 +66,7 @@ impl Adaptive {
 
     pub(super) fn metrics(&self) -> Vec<(&'static str, f64)> {
         let mut metrics = vec![("training/ent_coef", self.ent_coef)];
-        metrics.extend(
-            self.learning_rate
-                .map(|rate| ("training/next_learning_rate", rate)),
-        );
+        metrics.extend(self.learning_rate.map(|rate| ("training/next_learning_rate", rate)));
         metrics
     }
 }
@@ -114,9 +108,8 @@ mod tests {
 
     #[test]
     fn steered_value_stays_in_its_range() {
-        let raised = (0..100).fold(3e-4, |rate, _| {
-            steer(rate, true, false, 1.5, &LEARNING_RATE_RANGE)
-        });
+        let raised =
+            (0..100).fold(3e-4, |rate, _| steer(rate, true, false, 1.5, &LEARNING_RATE_RANGE));
         assert!((raised - LEARNING_RATE_RANGE.end()).abs() < 1e-12);
         assert!((steer(3e-4, false, false, 1.5, &LEARNING_RATE_RANGE) - 3e-4).abs() < 1e-12);
     }

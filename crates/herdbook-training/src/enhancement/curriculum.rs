@@ -22,26 +22,10 @@ struct Stage {
 }
 
 const STAGES: [Stage; 4] = [
-    Stage {
-        costs: 0.0,
-        episode: 0.25,
-        calmest: 0.5,
-    },
-    Stage {
-        costs: 0.33,
-        episode: 0.5,
-        calmest: 0.75,
-    },
-    Stage {
-        costs: 0.67,
-        episode: 1.0,
-        calmest: 1.0,
-    },
-    Stage {
-        costs: 1.0,
-        episode: 1.0,
-        calmest: 1.0,
-    },
+    Stage { costs: 0.0, episode: 0.25, calmest: 0.5 },
+    Stage { costs: 0.33, episode: 0.5, calmest: 0.75 },
+    Stage { costs: 0.67, episode: 1.0, calmest: 1.0 },
+    Stage { costs: 1.0, episode: 1.0, calmest: 1.0 },
 ];
 
 /// A stage is mastered when this many episodes in a row earned something on average.
@@ -132,18 +116,14 @@ impl Curriculum {
 
 /// The segments by the mean absolute log return of their episodes' bars, calmest first.
 fn calm_order(market: &MarketData, envs: &mut [TradingEnv]) -> Vec<usize> {
-    let segments = envs
-        .first_mut()
-        .map(|env| env.starts_mut().segments().to_vec());
+    let segments = envs.first_mut().map(|env| env.starts_mut().segments().to_vec());
     let segments = segments.unwrap_or_default();
     let bars = market.bars.as_slice();
     let restlessness: Vec<f64> = segments
         .iter()
         .map(|segment| {
             let moves = bars[segment.start..=segment.end].windows(2);
-            let sum: f64 = moves
-                .map(|pair| (pair[1].close / pair[0].close).ln().abs())
-                .sum();
+            let sum: f64 = moves.map(|pair| (pair[1].close / pair[0].close).ln().abs()).sum();
             sum / segment.len() as f64
         })
         .collect();

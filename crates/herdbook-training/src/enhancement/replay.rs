@@ -28,9 +28,7 @@ pub(crate) struct Replay {
 
 impl Replay {
     pub(super) fn new(lesson: &Lesson<'_>, envs: &mut [TradingEnv]) -> Self {
-        let segments = envs
-            .first_mut()
-            .map(|env| env.starts_mut().segments().to_vec());
+        let segments = envs.first_mut().map(|env| env.starts_mut().segments().to_vec());
         let last = crate::env::training_bars(lesson.market).end;
         let scores: Vec<f64> = segments
             .unwrap_or_default()
@@ -44,10 +42,7 @@ impl Replay {
                 -rewards / (equity.len() - 1) as f64
             })
             .collect();
-        let replay = Self {
-            stale: vec![0.0; scores.len()],
-            scores,
-        };
+        let replay = Self { stale: vec![0.0; scores.len()], scores };
         replay.apply(envs);
         replay
     }
@@ -65,11 +60,7 @@ impl Replay {
     }
 
     pub(super) fn metrics(&self) -> Vec<(&'static str, f64)> {
-        let worst = self
-            .scores
-            .iter()
-            .copied()
-            .fold(f64::NEG_INFINITY, f64::max);
+        let worst = self.scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         vec![("training/replay_worst_score", worst)]
     }
 
@@ -104,10 +95,7 @@ mod tests {
 
     #[test]
     fn worst_segment_weighs_most_and_none_is_forgotten() {
-        let replay = Replay {
-            scores: vec![0.1, 0.9, -0.5],
-            stale: vec![0.0, 0.0, 4.0],
-        };
+        let replay = Replay { scores: vec![0.1, 0.9, -0.5], stale: vec![0.0, 0.0, 4.0] };
         let weights = replay.weights();
         assert!(weights[1] > weights[0] && weights[1] > weights[2]);
         assert!(weights[2] >= STALENESS);

@@ -45,22 +45,15 @@ pub(crate) fn walk(n_bars: usize, seed: u64, volatility: f64) -> Vec<u8> {
         let open: f64 = price;
         let close = open * (volatility * rng.normal()).exp();
         let (high, low) = (open.max(close), open.min(close));
-        csv += &format!(
-            "{},{open},{high},{low},{close},{}\n",
-            1_500_000_000 + idx * 3_600,
-            idx % 7
-        );
+        csv +=
+            &format!("{},{open},{high},{low},{close},{}\n", 1_500_000_000 + idx * 3_600, idx % 7);
         price = close;
     }
     csv.into_bytes()
 }
 
 pub(crate) fn market(bytes: Vec<u8>) -> DataSource {
-    DataSource {
-        name: "walk.csv".to_owned(),
-        symbol: Symbol::parse("WALK").unwrap(),
-        bytes,
-    }
+    DataSource { name: "walk.csv".to_owned(), symbol: Symbol::parse("WALK").unwrap(), bytes }
 }
 
 pub(crate) fn request() -> TrainRequest {
@@ -71,11 +64,7 @@ pub(crate) fn request() -> TrainRequest {
         timesteps: 600,
         seed: 7,
         cost_bps: 1.0,
-        config: PpoConfig {
-            n_steps: 256,
-            n_epochs: 3,
-            ..PpoConfig::default()
-        },
+        config: PpoConfig { n_steps: 256, n_epochs: 3, ..PpoConfig::default() },
         model: model(),
         experiment: ExperimentName::parse("stock_trading_rl_1H").unwrap(),
         enhance: None,
@@ -90,10 +79,7 @@ pub(crate) fn child(selector: ParentSelector, enhancement: Enhancement) -> Train
         metric: MetricName::parse("evaluation/best_mean_reward").unwrap(),
         enhancement,
     };
-    TrainRequest {
-        enhance: Some(enhance),
-        ..request()
-    }
+    TrainRequest { enhance: Some(enhance), ..request() }
 }
 
 pub(crate) fn model() -> ModelName {
@@ -123,27 +109,15 @@ impl Barn {
         request: TrainRequest,
         listener: &mut Listener,
     ) -> Result<TrainReport, TrainingError> {
-        train(
-            &self.store,
-            &request.prepare()?,
-            listener,
-            &AtomicBool::new(false),
-        )
+        train(&self.store, &request.prepare()?, listener, &AtomicBool::new(false))
     }
 
     pub(crate) fn version(&self, number: i64) -> VersionRecord {
         let version = VersionNumber::new(number).unwrap();
-        self.store
-            .version(&VersionKey {
-                name: model(),
-                version,
-            })
-            .unwrap()
+        self.store.version(&VersionKey { name: model(), version }).unwrap()
     }
 
     pub(crate) fn model_file(&self, report: &TrainReport) -> Vec<u8> {
-        self.store
-            .read_artifact(&report.run_id, "models/1H/model.zip")
-            .unwrap()
+        self.store.read_artifact(&report.run_id, "models/1H/model.zip").unwrap()
     }
 }

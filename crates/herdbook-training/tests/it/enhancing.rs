@@ -31,18 +31,12 @@ fn child_goes_on_from_its_parent_and_turns_it_old() {
 fn parent_is_run_again_where_the_costs_differ() {
     let barn = Barn::new();
     barn.train(request()).unwrap();
-    let costly = TrainRequest {
-        cost_bps: 5.0,
-        ..child(ParentSelector::Best, CONTINUED)
-    };
+    let costly = TrainRequest { cost_bps: 5.0, ..child(ParentSelector::Best, CONTINUED) };
     let report = barn.train(costly).unwrap();
     let run = barn.store.run(&report.run_id).unwrap();
     assert_eq!(run.tags[key::IMPROVEMENT_BASIS], "reevaluated");
     let reevaluated = run.metrics["parent/final/mean_reward"];
-    assert!(
-        reevaluated < barn.version(1).metrics["final/mean_reward"],
-        "costs were not charged"
-    );
+    assert!(reevaluated < barn.version(1).metrics["final/mean_reward"], "costs were not charged");
 }
 
 #[test]
@@ -60,11 +54,7 @@ fn the_four_ways_differ() {
         files.push(barn.model_file(&report));
     }
     for (idx, file) in files.iter().enumerate() {
-        assert!(
-            !files[..idx].contains(file),
-            "{} equals another",
-            Enhancement::ALL[idx]
-        );
+        assert!(!files[..idx].contains(file), "{} equals another", Enhancement::ALL[idx]);
     }
     let metrics = |version: i64| barn.version(version).metrics;
     assert!(metrics(4).contains_key("training/curriculum_stage"));
@@ -75,8 +65,7 @@ fn the_four_ways_differ() {
 fn missing_type_falls_back_to_a_base_model_even_an_old_one_and_says_so() {
     let barn = Barn::new();
     barn.train(request()).unwrap();
-    barn.train(child(ParentSelector::Latest, CONTINUED))
-        .unwrap();
+    barn.train(child(ParentSelector::Latest, CONTINUED)).unwrap();
     for selector in [ParentSelector::Latest, ParentSelector::Best] {
         let mut request = child(selector, CONTINUED);
         request.enhance.as_mut().unwrap().model_type = ModelType::Replay;
@@ -95,19 +84,10 @@ fn missing_type_falls_back_to_a_base_model_even_an_old_one_and_says_so() {
 #[test]
 fn nothing_to_fall_back_to_is_an_error_and_trains_nothing() {
     let barn = Barn::new();
-    for selector in [
-        ParentSelector::Latest,
-        ParentSelector::Best,
-        ParentSelector::Champion,
-    ] {
+    for selector in [ParentSelector::Latest, ParentSelector::Best, ParentSelector::Champion] {
         assert!(barn.train(child(selector, CONTINUED)).is_err());
     }
-    assert!(
-        barn.store
-            .events(&EventQuery::default())
-            .unwrap()
-            .is_empty()
-    );
+    assert!(barn.store.events(&EventQuery::default()).unwrap().is_empty());
 }
 
 #[test]
@@ -128,18 +108,10 @@ fn parent_of_another_symbol_is_an_error() {
 fn altered_parent_file_is_refused() {
     let barn = Barn::new();
     let parent = barn.train(request()).unwrap();
-    let path = barn
-        .store
-        .artifact_path(&parent.run_id, "models/1H/model.zip")
-        .unwrap();
+    let path = barn.store.artifact_path(&parent.run_id, "models/1H/model.zip").unwrap();
     let mut bytes = std::fs::read(&path).unwrap();
     bytes.push(0);
     std::fs::write(&path, bytes).unwrap();
-    let error = barn
-        .train(child(ParentSelector::Latest, CONTINUED))
-        .unwrap_err();
-    assert!(
-        matches!(error, TrainingError::AlteredModel { .. }),
-        "{error}"
-    );
+    let error = barn.train(child(ParentSelector::Latest, CONTINUED)).unwrap_err();
+    assert!(matches!(error, TrainingError::AlteredModel { .. }), "{error}");
 }

@@ -39,11 +39,7 @@ fn episode_has_the_length_asked_for() {
 #[test]
 fn observations_are_finite_and_bounded() {
     for (obs, reward) in episode(walk(1_500, 2, 0.05), 3) {
-        assert!(
-            obs.iter()
-                .all(|value| value.is_finite() && value.abs() <= 5.0),
-            "{obs:?}"
-        );
+        assert!(obs.iter().all(|value| value.is_finite() && value.abs() <= 5.0), "{obs:?}");
         assert!(reward.is_finite());
     }
 }

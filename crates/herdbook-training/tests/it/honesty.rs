@@ -14,15 +14,9 @@ use crate::barn::{Barn, child, model, request};
 fn overlapping(contaminated: ContaminatedTest) -> TrainRequest {
     let early = Timestamp::parse("2017-08-01").unwrap();
     TrainRequest {
-        boundaries: Boundaries {
-            test_from_ms: Some(early.millis()),
-            ..Boundaries::default()
-        },
+        boundaries: Boundaries { test_from_ms: Some(early.millis()), ..Boundaries::default() },
         contaminated,
-        ..child(
-            ParentSelector::Version(VersionNumber::FIRST),
-            Enhancement::Continued,
-        )
+        ..child(ParentSelector::Version(VersionNumber::FIRST), Enhancement::Continued)
     }
 }
 
@@ -31,9 +25,7 @@ fn default_workflow_is_clean_over_generations() {
     let barn = Barn::new();
     assert_eq!(barn.train(request()).unwrap().honesty, Honesty::Clean);
     for _ in 0..2 {
-        let report = barn
-            .train(child(ParentSelector::Latest, Enhancement::Continued))
-            .unwrap();
+        let report = barn.train(child(ParentSelector::Latest, Enhancement::Continued)).unwrap();
         assert_eq!(report.honesty, Honesty::Clean);
     }
 }
@@ -43,17 +35,9 @@ fn contaminated_request_is_refused_before_training_starts() {
     let barn = Barn::new();
     barn.train(request()).unwrap();
     let before = barn.store.events(&EventQuery::default()).unwrap().len();
-    let error = barn
-        .train(overlapping(ContaminatedTest::Refused))
-        .unwrap_err();
-    assert!(
-        matches!(error, TrainingError::Contaminated { .. }),
-        "{error}"
-    );
-    assert_eq!(
-        barn.store.events(&EventQuery::default()).unwrap().len(),
-        before
-    );
+    let error = barn.train(overlapping(ContaminatedTest::Refused)).unwrap_err();
+    assert!(matches!(error, TrainingError::Contaminated { .. }), "{error}");
+    assert_eq!(barn.store.events(&EventQuery::default()).unwrap().len(), before);
 }
 
 #[test]
@@ -67,17 +51,10 @@ fn allowed_contamination_is_marked_skipped_as_a_parent_and_kept_from_rising() {
     let mut best = child(ParentSelector::Best, Enhancement::Continued);
     best.enhance.as_mut().unwrap().model_type = herdbook_domain::ModelType::Continued;
     let parent = barn.train(best).unwrap().parent.unwrap();
-    assert_eq!(
-        parent.key.version,
-        VersionNumber::FIRST,
-        "the contaminated one is skipped"
-    );
+    assert_eq!(parent.key.version, VersionNumber::FIRST, "the contaminated one is skipped");
 
     let mut promotion = PromotionRequest {
-        key: VersionKey {
-            name: model(),
-            version: VersionNumber::new(2).unwrap(),
-        },
+        key: VersionKey { name: model(), version: VersionNumber::new(2).unwrap() },
         target: Stage::Beta,
         reason: Some(Reason::parse("to look at it").unwrap()),
         expected_champion: None,
@@ -94,25 +71,13 @@ fn grandchild_is_judged_by_its_grandparent_too() {
     let barn = Barn::new();
     barn.train(request()).unwrap();
     let late = Timestamp::parse("2017-09-10").unwrap();
-    let boundaries = Boundaries {
-        test_from_ms: Some(late.millis()),
-        ..Boundaries::default()
-    };
+    let boundaries = Boundaries { test_from_ms: Some(late.millis()), ..Boundaries::default() };
     let request = child(ParentSelector::Latest, Enhancement::Continued);
-    barn.train(TrainRequest {
-        boundaries,
-        ..request
-    })
-    .unwrap();
+    barn.train(TrainRequest { boundaries, ..request }).unwrap();
     // The default split was clean for the grandparent, but its child validated on later bars.
-    let mut grandchild = child(
-        ParentSelector::Version(VersionNumber::new(2).unwrap()),
-        Enhancement::Continued,
-    );
+    let mut grandchild =
+        child(ParentSelector::Version(VersionNumber::new(2).unwrap()), Enhancement::Continued);
     grandchild.boundaries = Boundaries::default();
     let error = barn.train(grandchild).unwrap_err();
-    assert!(
-        matches!(error, TrainingError::Contaminated { .. }),
-        "{error}"
-    );
+    assert!(matches!(error, TrainingError::Contaminated { .. }), "{error}");
 }

@@ -28,32 +28,14 @@ fn training_records_its_data_seed_costs_and_steps() {
         assert_eq!(run.params[param], value, "{param}");
     }
     assert_eq!(run.params["data.sha256"].len(), 64);
-    assert_eq!(
-        run.params["data.source_sha256"],
-        hex_sha256(&walk(1_500, 1, 0.003))
-    );
+    assert_eq!(run.params["data.source_sha256"], hex_sha256(&walk(1_500, 1, 0.003)));
     let record = barn.version(1);
-    assert_eq!(
-        record.tags[key::TOTAL_TIMESTEPS],
-        "768",
-        "600 rounded up to whole rollouts"
-    );
-    assert_eq!(
-        run.metrics["current_run_timesteps"].to_bits(),
-        768_f64.to_bits()
-    );
-    for metric in [
-        "evaluation/best_mean_reward",
-        "final/mean_reward",
-        "portfolio/total_return",
-    ] {
+    assert_eq!(record.tags[key::TOTAL_TIMESTEPS], "768", "600 rounded up to whole rollouts");
+    assert_eq!(run.metrics["current_run_timesteps"].to_bits(), 768_f64.to_bits());
+    for metric in ["evaluation/best_mean_reward", "final/mean_reward", "portfolio/total_return"] {
         assert!(run.metrics[metric].is_finite(), "{metric}");
     }
-    assert!(
-        !run.metrics
-            .keys()
-            .any(|name| name.starts_with("improvement_"))
-    );
+    assert!(!run.metrics.keys().any(|name| name.starts_with("improvement_")));
 }
 
 #[test]
@@ -84,10 +66,7 @@ fn model_file_says_what_environment_it_belongs_to_and_nothing_of_its_making() {
     let bytes = barn.model_file(&report);
     let model = Model::from_zip(&bytes, "model.zip").unwrap();
     let environment = &model.extra["environment"];
-    assert_eq!(
-        environment["actions"],
-        serde_json::json!(["short", "flat", "long"])
-    );
+    assert_eq!(environment["actions"], serde_json::json!(["short", "flat", "long"]));
     assert_eq!(environment["cost_bps"], 1.0);
     let text = String::from_utf8_lossy(&bytes);
     assert!(!text.contains(report.run_id.as_str()));
@@ -98,15 +77,8 @@ fn model_file_says_what_environment_it_belongs_to_and_nothing_of_its_making() {
 fn cancelled_training_is_killed_and_registers_nothing() {
     let barn = Barn::new();
     let prepared = request().prepare().unwrap();
-    let outcome = train(
-        &barn.store,
-        &prepared,
-        &mut Listener::default(),
-        &AtomicBool::new(true),
-    );
-    let Err(TrainingError::Cancelled { run_id, .. }) = outcome else {
-        panic!("not cancelled")
-    };
+    let outcome = train(&barn.store, &prepared, &mut Listener::default(), &AtomicBool::new(true));
+    let Err(TrainingError::Cancelled { run_id, .. }) = outcome else { panic!("not cancelled") };
     assert_eq!(barn.store.run(&run_id).unwrap().status, RunStatus::Killed);
     assert!(barn.store.version_of_run(&run_id).unwrap().is_none());
 }
@@ -116,52 +88,26 @@ fn unsound_input_is_refused_before_anything_is_written() {
     let barn = Barn::new();
     let data = market(walk(200, 1, 0.003));
     for (request, message) in [
-        (
-            TrainRequest {
-                timesteps: 0,
-                ..request()
-            },
-            "0 timesteps train nothing",
-        ),
-        (
-            TrainRequest {
-                cost_bps: -1.0,
-                ..request()
-            },
-            "basis points",
-        ),
+        (TrainRequest { timesteps: 0, ..request() }, "0 timesteps train nothing"),
+        (TrainRequest { cost_bps: -1.0, ..request() }, "basis points"),
         (TrainRequest { data, ..request() }, "200 bars"),
     ] {
         let error = barn.train(request).unwrap_err().to_string();
         assert!(error.contains(message), "{error}");
     }
-    assert!(
-        barn.store
-            .events(&EventQuery::default())
-            .unwrap()
-            .is_empty()
-    );
+    assert!(barn.store.events(&EventQuery::default()).unwrap().is_empty());
 }
 
 #[test]
 fn flat_market_leaves_undefined_metrics_out() {
     let barn = Barn::new();
     let data = market(walk(1_500, 1, 0.0));
-    let report = barn
-        .train(TrainRequest {
-            data,
-            cost_bps: 0.0,
-            ..request()
-        })
-        .unwrap();
+    let report = barn.train(TrainRequest { data, cost_bps: 0.0, ..request() }).unwrap();
     let run = barn.store.run(&report.run_id).unwrap();
     assert!(run.metrics.values().all(|value| value.is_finite()));
     assert!(!run.metrics.contains_key("portfolio/sharpe_ratio"));
     assert!(!run.metrics.contains_key("portfolio/profit_factor"));
-    assert_eq!(
-        run.metrics["portfolio/max_drawdown"].to_bits(),
-        0_f64.to_bits()
-    );
+    assert_eq!(run.metrics["portfolio/max_drawdown"].to_bits(), 0_f64.to_bits());
 }
 
 #[test]
@@ -169,11 +115,7 @@ fn progress_is_told_after_each_rollout() {
     let barn = Barn::new();
     let mut listener = Listener::default();
     barn.train_listening(request(), &mut listener).unwrap();
-    let trained: Vec<u64> = listener
-        .progress
-        .iter()
-        .map(|progress| progress.trained)
-        .collect();
+    let trained: Vec<u64> = listener.progress.iter().map(|progress| progress.trained).collect();
     assert_eq!(trained, [256, 512, 768]);
     assert!(listener.progress[2].validation_reward.is_some());
     assert!(barn.store.champion(&model()).unwrap().is_none());

@@ -36,12 +36,8 @@ pub(in crate::file) fn parse<'a>(
     globals: Globals<'_>,
     place: Place<'a>,
 ) -> Result<Pickle<'a>, PpoError> {
-    let mut machine = Machine {
-        nodes: vec![],
-        stack: vec![],
-        marks: vec![],
-        memo: BTreeMap::new(),
-    };
+    let mut machine =
+        Machine { nodes: vec![], stack: vec![], marks: vec![], memo: BTreeMap::new() };
     if bytes.len() > MAX_BYTES {
         return Err(place.error(format!("is a pickle of more than {MAX_BYTES} bytes")));
     }
@@ -51,16 +47,10 @@ pub(in crate::file) fn parse<'a>(
         if token == Token::Stop {
             break machine.pop();
         }
-        machine
-            .run(token, globals)
-            .map_err(|problem| place.error(problem))?;
+        machine.run(token, globals).map_err(|problem| place.error(problem))?;
     };
     match root {
-        Ok(root) if tokens.is_empty() => Ok(Pickle {
-            nodes: machine.nodes,
-            root,
-            place,
-        }),
+        Ok(root) if tokens.is_empty() => Ok(Pickle { nodes: machine.nodes, root, place }),
         Ok(_) => Err(place.error("goes on after the end of its pickle")),
         Err(problem) => Err(place.error(problem)),
     }
@@ -117,10 +107,7 @@ impl<'a> Machine<'a> {
                 self.extend_dict(&items)
             }
             Token::Get(key) => {
-                let id = *self
-                    .memo
-                    .get(&key)
-                    .ok_or("refers to what it never stored")?;
+                let id = *self.memo.get(&key).ok_or("refers to what it never stored")?;
                 self.stack.push(id);
                 Ok(())
             }
@@ -138,12 +125,9 @@ impl<'a> Machine<'a> {
                 _ => Err(underflow()),
             },
             Token::Reduce | Token::NewObject => match self.last(2)?[..] {
-                [function, arguments] => self.push(Node::Call {
-                    function,
-                    arguments,
-                    state: None,
-                    items: vec![],
-                }),
+                [function, arguments] => {
+                    self.push(Node::Call { function, arguments, state: None, items: vec![] })
+                }
                 _ => Err(underflow()),
             },
             Token::Build => self.build(),
@@ -154,10 +138,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    #[expect(
-        clippy::unnecessary_wraps,
-        reason = "every instruction of `run` may fail"
-    )]
+    #[expect(clippy::unnecessary_wraps, reason = "every instruction of `run` may fail")]
     fn push(&mut self, node: Node<'a>) -> Result<(), String> {
         self.stack.push(self.nodes.len());
         self.nodes.push(node);
@@ -171,9 +152,9 @@ impl<'a> Machine<'a> {
         globals: Globals<'_>,
     ) -> Result<(), String> {
         match globals {
-            Globals::Only(allowed) if !allowed.contains(&(module, name)) => Err(format!(
-                "names the Python object `{module}.{name}`, which is not read"
-            )),
+            Globals::Only(allowed) if !allowed.contains(&(module, name)) => {
+                Err(format!("names the Python object `{module}.{name}`, which is not read"))
+            }
             _ => self.push(Node::Global { module, name }),
         }
     }
@@ -190,11 +171,7 @@ impl<'a> Machine<'a> {
 
     fn pop(&mut self) -> Result<Id, String> {
         // What lies below a mark belongs to whoever set it.
-        if self
-            .marks
-            .last()
-            .is_some_and(|mark| self.stack.len() <= *mark)
-        {
+        if self.marks.last().is_some_and(|mark| self.stack.len() <= *mark) {
             return Err(underflow());
         }
         self.stack.pop().ok_or_else(underflow)
@@ -236,10 +213,7 @@ impl<'a> Machine<'a> {
         let new = self.pop()?;
         let id = self.top()?;
         match &mut self.nodes[id] {
-            Node::Call {
-                state: state @ None,
-                ..
-            } => *state = Some(new),
+            Node::Call { state: state @ None, .. } => *state = Some(new),
             _ => return Err("sets the state of what has none to set".to_owned()),
         }
         Ok(())
@@ -254,36 +228,24 @@ fn underflow() -> String {
 mod tests {
     use super::*;
 
-    const PLACE: Place<'static> = Place {
-        file: "x.zip",
-        member: "m",
-    };
+    const PLACE: Place<'static> = Place { file: "x.zip", member: "m" };
 
     fn message(bytes: &[u8]) -> String {
         let globals = Globals::Only(&[("good", "thing")]);
-        parse(bytes, Dialect::Data, globals, PLACE)
-            .err()
-            .unwrap()
-            .to_string()
+        parse(bytes, Dialect::Data, globals, PLACE).err().unwrap().to_string()
     }
 
     #[test]
     fn global_outside_the_list_is_refused_by_name() {
         let want = "`x.zip`: `m` names the Python object `os.system`, which is not read";
-        assert_eq!(
-            message(b"\x80\x02cos\nsystem\n(X\x02\x00\x00\x00lstR."),
-            want
-        );
+        assert_eq!(message(b"\x80\x02cos\nsystem\n(X\x02\x00\x00\x00lstR."), want);
         assert_eq!(message(b"\x80\x04\x8c\x02os\x8c\x06system\x93."), want);
     }
 
     #[test]
     fn endless_pickle_is_refused_before_it_is_read() {
         let message = message(&vec![b'N'; MAX_BYTES + 1]);
-        assert_eq!(
-            message,
-            "`x.zip`: `m` is a pickle of more than 2097152 bytes"
-        );
+        assert_eq!(message, "`x.zip`: `m` is a pickle of more than 2097152 bytes");
     }
 
     #[test]

@@ -48,10 +48,7 @@ pub(super) struct Tokens<'a> {
 
 impl<'a> Tokens<'a> {
     pub(super) fn new(bytes: &'a [u8], dialect: Dialect) -> Self {
-        Self {
-            rest: bytes,
-            dialect,
-        }
+        Self { rest: bytes, dialect }
     }
 
     /// Whether everything has been read.
@@ -167,11 +164,7 @@ impl<'a> Tokens<'a> {
     }
 
     fn line(&mut self) -> Result<&'a str, String> {
-        let len = self
-            .rest
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .ok_or_else(cut_off)?;
+        let len = self.rest.iter().position(|byte| *byte == b'\n').ok_or_else(cut_off)?;
         let line = self.text(len as u64)?;
         self.byte()?;
         Ok(line)
@@ -224,11 +217,9 @@ mod tests {
 
     #[test]
     fn length_beyond_the_end_is_refused() {
-        for bytes in [
-            &b"X\xff\xff\xff\x7fab"[..],
-            b"\x96\xff\xff\xff\xff\xff\xff\xff\xffa",
-            b"cmodule",
-        ] {
+        for bytes in
+            [&b"X\xff\xff\xff\x7fab"[..], b"\x96\xff\xff\xff\xff\xff\xff\xff\xffa", b"cmodule"]
+        {
             assert_eq!(Tokens::new(bytes, Dialect::Data).next(), Err(cut_off()));
         }
     }
@@ -236,11 +227,9 @@ mod tests {
     #[test]
     fn opcode_outside_the_list_is_refused_by_number() {
         // INST would call without a GLOBAL; BINPUT belongs into torch files only.
-        for (opcode, dialect) in [
-            (b'i', Dialect::Torch),
-            (b'q', Dialect::Data),
-            (0x94, Dialect::Torch),
-        ] {
+        for (opcode, dialect) in
+            [(b'i', Dialect::Torch), (b'q', Dialect::Data), (0x94, Dialect::Torch)]
+        {
             let message = Tokens::new(&[opcode, 0], dialect).next().unwrap_err();
             assert!(message.contains(&format!("0x{opcode:02x}")), "{message}");
         }

@@ -60,10 +60,7 @@ const MAX_DEPTH: usize = 8;
 
 impl<'a> Pickle<'a> {
     pub(in crate::file) fn root(&self) -> Value<'_, 'a> {
-        Value {
-            pickle: self,
-            id: self.root,
-        }
+        Value { pickle: self, id: self.root }
     }
 
     /// Every text in it, wherever it stands.
@@ -90,8 +87,7 @@ impl<'p, 'a> Value<'p, 'a> {
 
     /// The error that something else stands here.
     pub(in crate::file) fn unexpected(self, expected: &str) -> PpoError {
-        self.place()
-            .error(format!("has something else where {expected} belongs"))
+        self.place().error(format!("has something else where {expected} belongs"))
     }
 
     pub(in crate::file) fn int(self) -> Result<i64, PpoError> {
@@ -156,26 +152,18 @@ impl<'p, 'a> Value<'p, 'a> {
             Node::Call { items, .. } if self.calls("collections", "OrderedDict").is_some() => items,
             _ => return Err(self.unexpected("a dictionary")),
         };
-        Ok(entries
-            .iter()
-            .map(|(key, value)| (self.other(*key), self.other(*value)))
-            .collect())
+        Ok(entries.iter().map(|(key, value)| (self.other(*key), self.other(*value))).collect())
     }
 
     /// The value under a text key; the last one set counts.
     pub(in crate::file) fn get(self, key: &str) -> Result<Self, PpoError> {
-        self.find(key)?
-            .ok_or_else(|| self.place().error(format!("lacks the entry `{key}`")))
+        self.find(key)?.ok_or_else(|| self.place().error(format!("lacks the entry `{key}`")))
     }
 
     /// The value under a text key, if there is one.
     pub(in crate::file) fn find(self, key: &str) -> Result<Option<Self>, PpoError> {
         let is_key = |other: &Self| matches!(*other.node(), Node::Text(text) if text == key);
-        Ok(self
-            .entries()?
-            .into_iter()
-            .rfind(|(other, _)| is_key(other))
-            .map(|(_, value)| value))
+        Ok(self.entries()?.into_iter().rfind(|(other, _)| is_key(other)).map(|(_, value)| value))
     }
 
     /// Whether this is the Python object of that name.
@@ -186,11 +174,11 @@ impl<'p, 'a> Value<'p, 'a> {
     /// The arguments, if this is a call of that function.
     pub(in crate::file) fn calls(self, module: &str, name: &str) -> Option<Vec<Self>> {
         match *self.node() {
-            Node::Call {
-                function,
-                arguments,
-                ..
-            } if self.other(function).is_global(module, name) => self.other(arguments).items().ok(),
+            Node::Call { function, arguments, .. }
+                if self.other(function).is_global(module, name) =>
+            {
+                self.other(arguments).items().ok()
+            }
             _ => None,
         }
     }
@@ -198,9 +186,7 @@ impl<'p, 'a> Value<'p, 'a> {
     /// The state given to a called object.
     pub(in crate::file) fn state(self) -> Result<Self, PpoError> {
         match *self.node() {
-            Node::Call {
-                state: Some(state), ..
-            } => Ok(self.other(state)),
+            Node::Call { state: Some(state), .. } => Ok(self.other(state)),
             _ => Err(self.unexpected("an object with a state")),
         }
     }
@@ -232,9 +218,7 @@ impl<'p, 'a> Value<'p, 'a> {
             Node::Global { module, name } => format!("{module}.{name}").into(),
             Node::Tuple(_) | Node::List(_) => {
                 let items = self.items()?.into_iter();
-                items
-                    .map(|item| item.to_json_within(below, budget))
-                    .collect::<Result<_, _>>()?
+                items.map(|item| item.to_json_within(below, budget)).collect::<Result<_, _>>()?
             }
             Node::Dict(_) => {
                 let mut map = Map::new();

@@ -8,9 +8,7 @@ pub(in crate::file) struct PickleWriter {
 
 impl PickleWriter {
     pub(in crate::file) fn new() -> Self {
-        Self {
-            bytes: b"\x80\x02".to_vec(),
-        }
+        Self { bytes: b"\x80\x02".to_vec() }
     }
 
     pub(in crate::file) fn finish(mut self) -> Vec<u8> {
@@ -123,10 +121,7 @@ mod tests {
             });
         });
         let bytes = writer.finish();
-        let place = Place {
-            file: "f",
-            member: "m",
-        };
+        let place = Place { file: "f", member: "m" };
         let pickle = parse(&bytes, Dialect::Torch, Globals::Only(&[]), place).unwrap();
         let want =
             serde_json::json!({"numbers": [0, 255, 256, 1_u64 << 31], "rest": [null, true, -0.5]});
