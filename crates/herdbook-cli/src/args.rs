@@ -264,9 +264,9 @@ pub(crate) struct OptionalFamily {
     /// Length of one bar; not needed beside a run id
     #[arg(long, short, value_name = "TIMEFRAME")]
     pub(crate) timeframe: Option<Timeframe>,
-    /// Family of registered models
-    #[arg(long, value_name = "NAME", default_value = DEFAULT_FAMILY)]
-    pub(crate) model: String,
+    /// Family of registered models [default: `trading_model`]
+    #[arg(long, value_name = "NAME", requires = "timeframe")]
+    pub(crate) model: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -283,17 +283,13 @@ pub(crate) struct LineageArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct HistoryArgs {
-    /// Only this timeframe's model
-    #[arg(long, short, value_name = "TIMEFRAME")]
-    pub(crate) timeframe: Option<Timeframe>,
-    /// Family of registered models
-    #[arg(long, value_name = "NAME", default_value = DEFAULT_FAMILY)]
-    pub(crate) model: String,
+    #[command(flatten)]
+    pub(crate) family: OptionalFamily,
     /// Only this version
     #[arg(long, value_name = "N", requires = "timeframe")]
     pub(crate) model_version: Option<VersionNumber>,
     /// Only this run
-    #[arg(long, value_name = "RUN_ID", value_parser = RunId::parse)]
+    #[arg(long, value_name = "RUN_ID", value_parser = RunId::parse, conflicts_with = "timeframe")]
     pub(crate) run: Option<RunId>,
     /// Write the whole history to a file, one JSON object a line, and print the hash it ends with
     #[arg(long, value_name = "FILE", conflicts_with_all = ["timeframe", "model_version", "run"])]

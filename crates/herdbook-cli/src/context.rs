@@ -33,7 +33,7 @@ pub(crate) fn open_store(
         Opened::Completed => "store (tables and indexes of herdbook added)",
         Opened::ReadOnly => "store (read-only)",
     };
-    output.note(&format!("{what}: {}", store.location().uri()))?;
+    output.note(&format!("{what}: {}", store.location().uri()));
     Ok(store)
 }
 

@@ -152,7 +152,8 @@ fn store_code(error: &StoreError) -> Code {
         | StoreError::ForeignArtifacts { .. } => Code::InvalidInput,
         StoreError::NotADatabase { .. } | StoreError::Schema { .. } => Code::StoreSchema,
         StoreError::Busy { .. } => Code::StoreBusy,
-        StoreError::ReadOnly { .. }
+        StoreError::CannotOpen { .. }
+        | StoreError::ReadOnly { .. }
         | StoreError::DiskFull { .. }
         | StoreError::InputOutput { .. }
         | StoreError::Artifact { .. }
@@ -177,7 +178,7 @@ fn refusal_code(refusal: &Refusal) -> Code {
 fn store_hint(error: &StoreError) -> Option<String> {
     match error {
         StoreError::NoStore { .. } => {
-            Some("`herdbook train --timeframe 1H` makes one; `--tracking-uri` names another".into())
+            Some("`herdbook train --timeframe …` makes one; `--tracking-uri` names another".into())
         }
         StoreError::Busy { .. } => Some("try again, or wait longer with `--lock-timeout`".into()),
         StoreError::NoSuchModel { .. } | StoreError::NoSuchVersion { .. } => {
@@ -213,9 +214,6 @@ fn training_code(error: &TrainingError) -> Code {
 
 fn training_hint(error: &TrainingError) -> Option<String> {
     match error {
-        TrainingError::NoParent { timeframe, .. } => {
-            Some(format!("`herdbook train --timeframe {timeframe}` trains a base model"))
-        }
         TrainingError::NoChampion { .. } => {
             Some("`herdbook promote … --target-stage champion` makes one".into())
         }

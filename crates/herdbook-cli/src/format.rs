@@ -69,14 +69,14 @@ pub(crate) fn moment(at: Timestamp) -> String {
     format!("{} {}", &text[..10], &text[11..16])
 }
 
-/// How long ago: `3 min`, `5 h`, `2 d`.
+/// How long ago: `3 min ago`, `5 h ago`, `2 d ago`.
 pub(crate) fn age(millis: i64) -> String {
     let minutes = millis.max(0) / 60_000;
     match minutes {
-        0 => "now".to_owned(),
-        1..60 => format!("{minutes} min"),
-        60..2_880 => format!("{} h", minutes / 60),
-        _ => format!("{} d", minutes / 1_440),
+        0 => "just now".to_owned(),
+        1..60 => format!("{minutes} min ago"),
+        60..2_880 => format!("{} h ago", minutes / 60),
+        _ => format!("{} d ago", minutes / 1_440),
     }
 }
 
@@ -102,9 +102,9 @@ mod tests {
 
     #[test]
     fn ages_are_shown_in_their_largest_unit() {
-        assert_eq!(age(0), "now");
-        assert_eq!(age(3 * 60_000), "3 min");
-        assert_eq!(age(5 * 3_600_000), "5 h");
-        assert_eq!(age(72 * 3_600_000), "3 d");
+        assert_eq!(age(0), "just now");
+        assert_eq!(age(3 * 60_000), "3 min ago");
+        assert_eq!(age(5 * 3_600_000), "5 h ago");
+        assert_eq!(age(72 * 3_600_000), "3 d ago");
     }
 }

@@ -55,11 +55,12 @@ impl Output {
     }
 
     /// Prints something that is no data: which store, a fallback.
-    pub(crate) fn note(&mut self, text: &str) -> Result<(), Failure> {
+    ///
+    /// A closed stderr loses the note and nothing else: the command goes on.
+    pub(crate) fn note(&mut self, text: &str) {
         if !self.is_quiet {
-            writeln!(io::stderr(), "{text}")?;
+            let _ = writeln!(io::stderr(), "{text}");
         }
-        Ok(())
     }
 
     /// Prints why a command did not do what it should.

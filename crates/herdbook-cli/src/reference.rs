@@ -1,9 +1,9 @@
 //! How a command names one model version: by number, as champion, as the newest, or by its run.
 
 use herdbook_domain::{ModelName, RunId, VersionKey, VersionNumber};
-use herdbook_store::{Store, VersionQuery, VersionRecord};
+use herdbook_store::{RunRecord, Store, StoreError, VersionQuery, VersionRecord};
 
-use crate::args::{Family, OptionalFamily};
+use crate::args::{DEFAULT_FAMILY, Family, OptionalFamily};
 use crate::failure::{Code, Failure};
 
 /// One model version, as named on the command line.
@@ -41,11 +41,26 @@ impl Family {
 }
 
 impl OptionalFamily {
+    /// The registered model, where a timeframe was given.
+    pub(crate) fn given_name(&self) -> Result<Option<ModelName>, Failure> {
+        let model = self.model.as_deref().unwrap_or(DEFAULT_FAMILY);
+        let name = self.timeframe.map(|timeframe| ModelName::of_timeframe(timeframe, model));
+        Ok(name.transpose()?)
+    }
+
     fn name(&self) -> Result<ModelName, Failure> {
-        let Some(timeframe) = self.timeframe else {
-            return Err(Failure::usage("which registered model? give `--timeframe`"));
-        };
-        Ok(ModelName::of_timeframe(timeframe, &self.model)?)
+        self.given_name()?
+            .ok_or_else(|| Failure::usage("which registered model? give `--timeframe`"))
+    }
+}
+
+/// A run that may be gone for good, as `mlflow gc` leaves it.
+pub(crate) fn run_of(store: &Store, version: &VersionRecord) -> Result<Option<RunRecord>, Failure> {
+    let Some(run_id) = &version.run_id else { return Ok(None) };
+    match store.run(run_id) {
+        Ok(run) => Ok(Some(run)),
+        Err(StoreError::NoSuchRun { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use crate::tags::{PromotionReason, TagChanges, run_stage_tags, stage_tags};
 use crate::{
-    EventDraft, EventKind, Refusal, RunId, Stage, Timestamp, Transition, VersionFacts, VersionKey,
+    EventDraft, EventKind, Honesty, Refusal, RunId, Stage, Timestamp, Transition, VersionFacts,
+    VersionKey,
 };
 
 /// One version's change of stage.
@@ -16,6 +17,8 @@ pub struct StageChange {
     pub transition: Transition,
     /// Why it happens.
     pub cause: Cause,
+    /// The version's honesty state.
+    pub honesty: Honesty,
     /// Changes to the version's tags.
     pub version_tags: TagChanges,
     /// Changes to the run's tags.
@@ -77,6 +80,17 @@ impl VersionFacts {
     }
 }
 
+impl VersionFacts {
+    /// The standing of a version that holds the champion's place. Nobody can set the tag of a deleted version
+    /// right any more, so there it counts for what it blocks, whatever its history says.
+    pub(crate) fn standing_in_the_way(&self) -> Result<Standing, Refusal> {
+        if self.deleted {
+            return Ok(Standing { stage: Stage::Champion, adopted: self.history_end.is_none() });
+        }
+        self.standing()
+    }
+}
+
 impl Standing {
     /// The version after a change that has been planned: its history has begun.
     pub(crate) const fn after(transition: Transition) -> Self {
@@ -104,6 +118,7 @@ impl Change<'_> {
             run_id: self.facts.run_id.clone(),
             transition: self.transition,
             cause: self.cause,
+            honesty: self.facts.honesty,
             events: self.events(),
             version_tags: stage_tags(
                 self.transition,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::closed_set::closed_set;
-use crate::{Symbol, Timeframe, Timestamp};
+use crate::{ModelType, Symbol, Timeframe, Timestamp, hex_sha256};
 
 closed_set! {
     /// Whether a model's test window is free of bars that it or an ancestor has seen.
@@ -47,7 +47,7 @@ pub struct Windows {
     pub timeframe: Timeframe,
     /// Bars learned from.
     pub train: Window,
-    /// Bars by which the best checkpoint is chosen.
+    /// Bars by which the training is watched, and models are chosen.
     pub validation: Window,
     /// Bars the result is reported on.
     pub test: Window,
@@ -84,13 +84,13 @@ impl Windows {
     }
 }
 
-/// Keys of the params by which a run records what it was trained, validated and tested on.
+/// Keys by which a run records what it was trained, validated and tested on.
 pub mod window_params {
-    /// The instrument.
+    /// Param: the instrument.
     pub const SYMBOL: &str = "data.symbol";
-    /// Hex SHA-256 over the bars as used.
+    /// Param: hex SHA-256 over the bars as used.
     pub const BARS_SHA256: &str = "data.sha256";
-    /// Start and end of the training, validation and test windows, ISO 8601, half-open.
+    /// Params: start and end of the training, validation and test windows, ISO 8601, half-open.
     pub const EDGES: [&str; 6] = [
         "data.train_start",
         "data.train_end",
@@ -99,6 +99,33 @@ pub mod window_params {
         "data.test_start",
         "data.test_end",
     ];
+    /// Param: basis points of traded notional charged per side.
+    pub const COST_BPS: &str = "env.cost_bps";
+    /// Tag: timeframe, model type and a hash over all of the above but the costs, so that runs on other data are
+    /// found without reading the params of all.
+    pub const FINGERPRINT: &str = "data.fingerprint";
+
+    /// The params in which two runs must agree for their figures to be compared; costs aside.
+    pub fn of_data() -> impl Iterator<Item = &'static str> {
+        [SYMBOL, BARS_SHA256].into_iter().chain(EDGES)
+    }
+
+    /// The same, and the costs.
+    pub fn of_result() -> impl Iterator<Item = &'static str> {
+        of_data().chain([COST_BPS])
+    }
+}
+
+/// The value of the tag [`window_params::FINGERPRINT`], from a run's params.
+pub fn data_fingerprint(
+    timeframe: Timeframe,
+    model_type: ModelType,
+    params: &BTreeMap<String, String>,
+) -> String {
+    let values: Vec<&str> =
+        window_params::of_data().map(|key| params.get(key).map_or("", String::as_str)).collect();
+    let hash = hex_sha256(values.join("\n").as_bytes());
+    format!("{timeframe}/{model_type}/{}", &hash[..16])
 }
 
 /// Judges a model by its own windows and those of its ancestors, where `None` stands for one without records.

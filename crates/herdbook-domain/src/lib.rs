@@ -26,10 +26,10 @@ pub use change::{Cause, StageChange};
 pub use chronicle::{ChainBreak, champion_at, verify_chain};
 pub use closed_set::UnknownWord;
 pub use event::{ActContext, Channel, Event, EventDraft, EventKind, GENESIS_HASH, hex_sha256};
-pub use honesty::{Honesty, Window, Windows, judge, window_params};
+pub use honesty::{Honesty, Window, Windows, data_fingerprint, judge, window_params};
 pub use kind::{Enhancement, ModelType, RunStatus, VersionType};
 pub use lineage::{LineageTree, Pedigree, lineage_trees};
-pub use metric::{Direction, IMPROVEMENT_METRICS, Improvement, improvements};
+pub use metric::{Direction, HEADLINE_METRICS, Improvement, improvements};
 pub use name::{
     Actor, ExperimentName, InvalidName, MetricName, ModelName, Reason, RunId, Symbol, VersionKey,
     VersionNumber,

@@ -70,8 +70,11 @@ impl Direction {
     }
 }
 
-/// Metrics whose improvement is always computed when child and parent have them.
-pub const IMPROVEMENT_METRICS: [&str; 10] = [
+/// What is compared: results, not how the training went.
+const COMPARED: [&str; 3] = ["evaluation/", "final/", "portfolio/"];
+
+/// The metrics whose improvement a summary shows.
+pub const HEADLINE_METRICS: [&str; 10] = [
     "final/mean_reward",
     "final/mean_return",
     "final/std_reward",
@@ -114,6 +117,15 @@ impl Improvement {
         }
     }
 
+    /// `better`, `worse`, or nothing.
+    pub fn verdict(&self) -> &'static str {
+        match self.better {
+            Some(true) => "better",
+            Some(false) => "worse",
+            None => "",
+        }
+    }
+
     /// `+15.72%`, or `from 0` where no percentage exists.
     pub fn percent_text(&self) -> String {
         match self.percent {
@@ -128,12 +140,13 @@ pub fn improvements(
     parent: &BTreeMap<String, f64>,
     child: &BTreeMap<String, f64>,
 ) -> BTreeMap<String, Improvement> {
-    IMPROVEMENT_METRICS
+    child
         .iter()
-        .filter_map(|metric| {
-            let (parent, child) = (*parent.get(*metric)?, *child.get(*metric)?);
+        .filter(|(metric, _)| COMPARED.iter().any(|prefix| metric.starts_with(prefix)))
+        .filter_map(|(metric, child)| {
+            let parent = parent.get(metric)?;
             (parent.is_finite() && child.is_finite())
-                .then(|| ((*metric).to_owned(), Improvement::of(metric, parent, child)))
+                .then(|| (metric.clone(), Improvement::of(metric, *parent, *child)))
         })
         .collect()
 }

@@ -196,7 +196,7 @@ fn check_honesty(request: &PromotionRequest, facts: &PromotionFacts) -> Result<(
 
 /// A champion makes room, or is moved out of the way where MLflow deleted it.
 fn displacement(champion: &VersionFacts, at: Timestamp) -> Result<StageChange, Refusal> {
-    let standing = champion.standing()?;
+    let standing = champion.standing_in_the_way()?;
     let (cause, reason) = if champion.deleted {
         (Cause::DeletedElsewhere, DELETED_ELSEWHERE)
     } else {

@@ -134,7 +134,7 @@ fn version_tags(request: &Registration, at: Timestamp) -> Tags {
     tags.extend(finish_tags(request));
     let mut total = request.trained_timesteps;
     if let Some(enhanced) = &request.origin.enhanced {
-        total += enhanced.previous_timesteps;
+        total = total.saturating_add(enhanced.previous_timesteps);
         tags.insert(key::ENHANCEMENT_TIMESTAMP.to_owned(), at.tag());
         tags.insert(key::PREVIOUS_TIMESTEPS.to_owned(), enhanced.previous_timesteps.to_string());
     }

@@ -74,7 +74,7 @@ fn roll_back_from(
 ) -> Result<StageChange, Refusal> {
     let change = Change {
         facts: champion,
-        standing: champion.standing()?,
+        standing: champion.standing_in_the_way()?,
         transition: Transition::DISPLACEMENT,
         cause: Cause::RolledBack,
         promotion_reason: PromotionReason::Kept,

@@ -43,7 +43,7 @@ impl Stage {
     }
 }
 
-/// A permitted change of stage. Only [`Stage::change_to`] makes one.
+/// A permitted change of stage. Nothing outside this file makes one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Transition {
     from: Stage,

@@ -41,6 +41,12 @@ impl Timestamp {
         self.utc().format("%Y%m%d_%H%M").to_string()
     }
 
+    /// Reads the form in tags; `None` for anything else.
+    pub fn from_tag(text: &str) -> Option<Self> {
+        let at = NaiveDateTime::parse_from_str(text, "%Y%m%d_%H%M").ok()?;
+        Some(Self(at.and_utc().timestamp_millis()))
+    }
+
     /// Reads ISO 8601 text; without a zone it is UTC, a date alone is its midnight.
     pub fn parse(text: &str) -> Result<Self, InvalidTimestamp> {
         let with_zone = |text: &str| DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc());
@@ -94,6 +100,11 @@ mod tests {
         let at = Timestamp::from_millis(1_749_565_025_000);
         assert_eq!(at.to_string(), "2025-06-10T14:17:05Z");
         assert_eq!(at.tag(), "20250610_1417");
+        assert_eq!(
+            Timestamp::from_tag("20250610_1417"),
+            Timestamp::parse("2025-06-10T14:17Z").ok()
+        );
+        assert_eq!(Timestamp::from_tag("2025-06-10"), None);
         assert_eq!(
             Timestamp::from_millis(1_749_565_025_120).to_string(),
             "2025-06-10T14:17:05.120Z"

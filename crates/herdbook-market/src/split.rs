@@ -48,7 +48,7 @@ pub struct Window {
 pub struct Split {
     /// What the model learns from; it begins with the warm-up.
     pub train: Window,
-    /// What the best checkpoint is chosen by.
+    /// What the training is watched by, and models are chosen by.
     pub validation: Window,
     /// What the model is judged by.
     pub test: Window,
@@ -101,8 +101,8 @@ pub fn split(bars: &Bars, boundaries: Boundaries) -> Result<Split, MarketError> 
         });
     }
     let (validation_from, test_from) = starts(bars, boundaries)?;
-    let train = 0..validation_from.saturating_sub(N_PURGED_BARS);
-    let validation = validation_from..test_from.saturating_sub(N_PURGED_BARS);
+    let train = 0..end_before(bars, validation_from);
+    let validation = validation_from..end_before(bars, test_from);
     let test = test_from..bars.len();
     let needed = [
         ("training", &train, WARM_UP_BARS + MIN_WINDOW_BARS),
@@ -119,6 +119,19 @@ pub fn split(bars: &Bars, boundaries: Boundaries) -> Result<Split, MarketError> 
         validation: Window::new(bars, validation),
         test: Window::new(bars, test),
     })
+}
+
+/// Where a window must end so that a whole bar lies between it and the next, in number and in time: days of 23
+/// hours, or a bar that comes early, purge one bar more.
+fn end_before(bars: &Bars, next: usize) -> usize {
+    let slice = bars.as_slice();
+    let purge_ms = bars.timeframe().millis();
+    let next_ms = slice[next].open_time_ms;
+    let mut end = next.saturating_sub(N_PURGED_BARS);
+    while end > 0 && slice[end - 1].open_time_ms + 2 * purge_ms > next_ms {
+        end -= 1;
+    }
+    end
 }
 
 /// Indices of the first bar of validation and of test.

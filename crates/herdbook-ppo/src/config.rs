@@ -70,6 +70,10 @@ const NOT_NEGATIVE: &str = "a finite number, 0 or above";
 const MAX_LAYERS: usize = 16;
 const MAX_WIDTH: usize = 8_192;
 
+/// Memory for the observations of one rollout: 1 GiB.
+const MAX_ROLLOUT_FLOATS: usize = 1 << 28;
+const ROLLOUT_RANGE: &str = "at most 268435456 divided by `n_envs` and the observation length";
+
 impl Default for PpoConfig {
     fn default() -> Self {
         Self {
@@ -126,6 +130,12 @@ impl PpoConfig {
         )?;
         self.validate_coefficients()?;
         self.net_arch.validate()
+    }
+
+    /// Checks that a rollout of observations of this length is not too large to be held.
+    pub fn check_rollout(&self, obs_len: usize) -> Result<(), PpoError> {
+        let sound = self.rollout_len() <= MAX_ROLLOUT_FLOATS / obs_len.max(1);
+        check("n_steps", self.n_steps, sound, ROLLOUT_RANGE)
     }
 
     /// Timesteps of one rollout over all environments.

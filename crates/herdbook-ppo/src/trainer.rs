@@ -6,10 +6,6 @@ use crate::rollout::{Actors, Rollout};
 use crate::update::Updater;
 use crate::{Adam, Bounds, Env, IterationStats, Model, Policy, PpoConfig, PpoError, Rng};
 
-/// Memory for the observations of one rollout: 1 GiB.
-const MAX_ROLLOUT_FLOATS: usize = 1 << 28;
-const ROLLOUT_RANGE: &str = "at most 268435456 divided by `n_envs` and the observation length";
-
 /// One model in training.
 ///
 /// Everything it does follows from the model it started with, its configuration, its environments
@@ -139,11 +135,6 @@ impl<E: Env> Trainer<E> {
         self.reconfigure(|config| config.ent_coef = ent_coef)
     }
 
-    /// Sets the clip range of the coming iterations.
-    pub fn set_clip_range(&mut self, clip_range: f64) -> Result<(), PpoError> {
-        self.reconfigure(|config| config.clip_range = clip_range)
-    }
-
     fn reconfigure(&mut self, change: impl FnOnce(&mut PpoConfig)) -> Result<(), PpoError> {
         let mut config = self.config.clone();
         change(&mut config);
@@ -184,8 +175,7 @@ fn check_envs<E: Env>(config: &PpoConfig, envs: &[E]) -> Result<(usize, usize), 
         let sound = (1..=Model::MAX_SPACE).contains(&value);
         config::check(field, value, sound, "a whole number from 1 to 65536")?;
     }
-    let sound = config.rollout_len() <= MAX_ROLLOUT_FLOATS / obs_len;
-    config::check("n_steps", config.n_steps, sound, ROLLOUT_RANGE)?;
+    config.check_rollout(obs_len)?;
     for env in envs {
         same("the observation length", &env.obs_len(), "the first environment", &obs_len)?;
         same("the number of actions", &env.n_actions(), "the first environment", &n_actions)?;

@@ -23,6 +23,18 @@ impl Store {
         Ok(hex_sha256(bytes))
     }
 
+    /// Makes the folder of an artifact to come, and shows that it can be written to.
+    pub fn prepare_artifact(&self, run_id: &RunId, artifact: &str) -> Result<(), StoreError> {
+        let path = self.artifact_path(run_id, artifact)?;
+        let probe = path.with_extension("probe");
+        write_durably(&probe, b"")?;
+        fs::remove_file(&probe).map_err(|source| StoreError::Artifact {
+            verb: "remove",
+            path: probe,
+            source,
+        })
+    }
+
     /// Reads a file among a run's artifacts.
     pub fn read_artifact(&self, run_id: &RunId, artifact: &str) -> Result<Vec<u8>, StoreError> {
         let path = self.artifact_path(run_id, artifact)?;

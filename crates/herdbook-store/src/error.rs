@@ -65,6 +65,12 @@ pub enum StoreError {
         /// How long was waited.
         waited_s: u64,
     },
+    /// The file cannot be opened or made.
+    #[error("the store `{}` cannot be opened or made: its folder must exist and be writable", path.display())]
+    CannotOpen {
+        /// The database file.
+        path: PathBuf,
+    },
     /// The store may be read but not written.
     #[error("the store `{}` is read-only: make the file and its folder writable", path.display())]
     ReadOnly {
@@ -200,6 +206,7 @@ impl StoreError {
             }
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Self::ReadOnly { path },
             Some(ErrorCode::DiskFull) => Self::DiskFull { path },
+            Some(ErrorCode::CannotOpen) => Self::CannotOpen { path },
             Some(ErrorCode::SystemIoFailure) => Self::InputOutput { path, source },
             Some(ErrorCode::NotADatabase) => Self::NotADatabase { path },
             _ => Self::Database { path, source },

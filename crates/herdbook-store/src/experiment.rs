@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use herdbook_domain::{ExperimentName, Timestamp};
+use percent_encoding::percent_decode_str;
 use rusqlite::{OptionalExtension, params};
 
 use crate::StoreError;
@@ -67,7 +68,13 @@ fn create(act: &Act<'_>, name: &ExperimentName, at: Timestamp) -> Result<Experim
 
 /// The folder that an artifact location or URI names, if it is one of this machine.
 pub(crate) fn local_folder(location: &str) -> Option<PathBuf> {
-    let path = location.strip_prefix("file://").unwrap_or(location);
+    let path = match location.strip_prefix("file://") {
+        Some(encoded) => {
+            let path = encoded.strip_prefix("localhost").unwrap_or(encoded);
+            percent_decode_str(path).decode_utf8().ok()?.into_owned()
+        }
+        None => location.to_owned(),
+    };
     path.starts_with('/').then(|| PathBuf::from(path))
 }
 
@@ -78,7 +85,8 @@ mod tests {
     #[test]
     fn only_absolute_paths_and_file_uris_are_local() {
         assert_eq!(local_folder("/a/b"), Some(PathBuf::from("/a/b")));
-        assert_eq!(local_folder("file:///a/b"), Some(PathBuf::from("/a/b")));
+        assert_eq!(local_folder("file:///a/b%20c"), Some(PathBuf::from("/a/b c")));
+        assert_eq!(local_folder("/a/b%20c"), Some(PathBuf::from("/a/b%20c")));
         assert_eq!(local_folder("mlflow-artifacts:/1"), None);
         assert_eq!(local_folder("s3://bucket/a"), None);
     }

@@ -5,6 +5,7 @@
 //! `herdbook-domain` for a plan, and carries it out.
 
 mod artifact;
+mod comparable;
 mod error;
 mod event;
 mod experiment;
@@ -33,5 +34,5 @@ pub use promotion::Promotion;
 pub use registration::{Finish, Registered};
 pub use run::{RunRecord, RunStart, UnfinishedEnd};
 pub use search::{Best, Candidates, Contaminated};
-pub use store::{Effect, Missing, OpenOptions, Opened, Store};
+pub use store::{Effect, Missing, OpenOptions, Opened, Store, now};
 pub use version::{VersionQuery, VersionRecord};

@@ -35,7 +35,7 @@ impl Store {
         effect: Effect,
     ) -> Result<Promotion, StoreError> {
         self.write_or_dry(effect, |act| {
-            let at = act.time_for(&request.key.name)?;
+            let at = act.time_for([&request.key.name])?;
             let plan = plan_promotion(request, &facts(act.tx, request)?, at)?;
             carry_out(act, &request.key.name, plan, at)
         })
@@ -52,7 +52,7 @@ impl Store {
     ) -> Result<Promotion, StoreError> {
         self.write_or_dry(effect, |act| {
             version::require_model(act.tx, &request.name)?;
-            let at = act.time_for(&request.name)?;
+            let at = act.time_for([&request.name])?;
             let plan = plan_rollback(request, &rollback_facts(act.tx, &request.name)?, at)?;
             carry_out(act, &request.name, plan, at)
         })

@@ -42,8 +42,10 @@ impl Store {
         self.write(|act| {
             let request = &finish.registration;
             run::require_running(act.tx, &request.run_id)?;
-            let at = act.time_for(&request.name)?;
-            let plan = plan_registration(request, &facts(act.tx, request)?, at);
+            let facts = facts(act.tx, request)?;
+            let parents = facts.parent_versions.iter().map(|(key, _)| &key.name);
+            let at = act.time_for(parents.chain([&request.name]))?;
+            let plan = plan_registration(request, &facts, at);
             metric::log(act.tx, &request.run_id, &finish.metrics)?;
             tag::set_on_run(act.tx, &request.run_id, &finish.run_tags)?;
             carry_out(act, request, &plan, at)?;

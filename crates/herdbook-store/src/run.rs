@@ -77,7 +77,7 @@ impl Store {
     /// Begins a run: RUNNING, with a lease of this process.
     pub fn start_run(&self, start: &RunStart) -> Result<RunId, StoreError> {
         self.write(|act| {
-            let at = act.time_for(&start.model)?;
+            let at = act.time_for([&start.model])?;
             let experiment = experiment::find_or_create(act, &start.experiment, at)?;
             let id = uuid::Uuid::new_v4().simple().to_string();
             let run_id = RunId::parse(&id).map_err(|error| StoreError::BrokenRecord {
@@ -132,7 +132,7 @@ impl Store {
             if status(act.tx, run_id)?.0 != RunStatus::Running.as_str() {
                 return Ok(());
             }
-            let at = act.time_for(model)?;
+            let at = act.time_for([model])?;
             close(act.tx, run_id, end.status(), at)?;
             let printable: String =
                 reason.chars().filter(|c| !c.is_control()).take(1_000).collect();

@@ -2,14 +2,12 @@
 //!
 //! Candidates are registered, not deleted, and their run is finished and not deleted.
 
-use herdbook_domain::{
-    Direction, Honesty, MetricName, ModelType, RunId, Symbol, Timeframe, VersionType, window_params,
-};
-use rusqlite::{Connection, OptionalExtension, ToSql, named_params};
+use herdbook_domain::{Direction, Honesty, MetricName, ModelType, Symbol, Timeframe, VersionType};
+use rusqlite::{Connection, ToSql, named_params};
 
 use crate::metric::FINITE;
-use crate::version::{self, VersionRecord};
-use crate::{MetricSelection, Store, StoreError, tag};
+use crate::version::{self, COLUMNS, VersionRecord};
+use crate::{MetricSelection, Store, StoreError, comparable, tag};
 
 /// Which models are candidates.
 #[derive(Debug, Clone)]
@@ -49,7 +47,7 @@ pub struct Best {
 }
 
 /// Runs `r` and versions `v` of the candidates, as the end of a WHERE clause.
-const CONDITIONS: &str = "
+pub(crate) const CONDITIONS: &str = "
     v.workspace = 'default' AND v.current_stage <> 'Deleted_Internal'
     AND r.lifecycle_stage = 'active' AND r.status = 'FINISHED'
     AND EXISTS (SELECT 1 FROM tags t WHERE t.run_uuid = r.run_uuid
@@ -68,11 +66,10 @@ const CONDITIONS: &str = "
 
 /// Candidates that have a metric. SQLite keeps the order of a CROSS JOIN: metrics come first, so that a walk from the
 /// best value down ends at the first candidate.
-const WITH_METRIC: &str = "latest_metrics m CROSS JOIN model_versions v CROSS JOIN runs r
+pub(crate) const WITH_METRIC: &str =
+    "latest_metrics m CROSS JOIN model_versions v CROSS JOIN runs r
     WHERE v.run_id = m.run_uuid AND r.run_uuid = m.run_uuid AND m.key = :metric";
 
-const VERSION: &str =
-    "v.name, v.version, v.run_id, v.creation_time, v.last_updated_time, v.current_stage";
 const NEWEST_FIRST: &str = "v.creation_time DESC, v.version DESC, v.name";
 
 impl Store {
@@ -83,7 +80,7 @@ impl Store {
     ) -> Result<Option<VersionRecord>, StoreError> {
         self.read(|conn| {
             let sql = format!(
-                "SELECT {VERSION} FROM model_versions v JOIN runs r ON r.run_uuid = v.run_id
+                "SELECT {COLUMNS} FROM model_versions v JOIN runs r ON r.run_uuid = v.run_id
                  WHERE {CONDITIONS} ORDER BY {NEWEST_FIRST} LIMIT 1"
             );
             let bound = Bound::new(candidates);
@@ -115,7 +112,8 @@ impl Store {
             let Some(Scored { record, value }) = found else {
                 return Ok(None);
             };
-            let differing = differing_data(conn, &bound, metric, record.run_id.as_ref())?;
+            let differing =
+                comparable::differing_data(conn, &bound, metric, record.run_id.as_ref())?;
             Ok(Some(Best { version: completed(conn, record)?, value, differing }))
         })
     }
@@ -128,7 +126,7 @@ fn completed(conn: &Connection, mut record: VersionRecord) -> Result<VersionReco
 }
 
 /// The candidates as values for [`CONDITIONS`].
-struct Bound {
+pub(crate) struct Bound {
     timeframe: &'static str,
     model_type: &'static str,
     version_type: Option<&'static str>,
@@ -152,7 +150,7 @@ impl Bound {
         }
     }
 
-    fn params(&self) -> Vec<(&'static str, &dyn ToSql)> {
+    pub(crate) fn params(&self) -> Vec<(&'static str, &dyn ToSql)> {
         named_params! {
             ":timeframe": self.timeframe,
             ":model_type": self.model_type,
@@ -192,7 +190,7 @@ fn best_by_latest_value(
         Direction::Less => "ASC",
     };
     let sql = format!(
-        "SELECT {VERSION}, m.value FROM {WITH_METRIC} AND {FINITE} AND {CONDITIONS}
+        "SELECT {COLUMNS}, m.value FROM {WITH_METRIC} AND {FINITE} AND {CONDITIONS}
          ORDER BY m.value {order}, {NEWEST_FIRST} LIMIT 1"
     );
     let name = metric.as_str();
@@ -210,10 +208,11 @@ fn ended_not_finite(
     metric: &MetricName,
 ) -> Result<Vec<Scored>, StoreError> {
     let sql = format!(
-        "SELECT {VERSION}, (SELECT m.value FROM metrics m
+        "SELECT * FROM (SELECT {COLUMNS}, (SELECT m.value FROM metrics m
             WHERE m.run_uuid = r.run_uuid AND m.key = :metric AND {FINITE}
             ORDER BY m.step DESC, m.timestamp DESC, m.value DESC LIMIT 1) AS last_finite
-         FROM {WITH_METRIC} AND NOT {FINITE} AND {CONDITIONS} AND last_finite IS NOT NULL"
+         FROM {WITH_METRIC} AND NOT {FINITE} AND {CONDITIONS}) found
+         WHERE last_finite IS NOT NULL"
     );
     let name = metric.as_str();
     let mut params = bound.params();
@@ -226,33 +225,4 @@ fn ended_not_finite(
 fn scored(row: &rusqlite::Row<'_>) -> Result<Option<Scored>, StoreError> {
     let value = row.get(6)?;
     Ok(version::from_row(row)?.map(|record| Scored { record, value }))
-}
-
-/// The params of the data in which a candidate that has the metric differs from the one found.
-fn differing_data(
-    conn: &Connection,
-    bound: &Bound,
-    metric: &MetricName,
-    found: Option<&RunId>,
-) -> Result<Vec<String>, StoreError> {
-    let sql = format!(
-        "SELECT EXISTS (SELECT 1 FROM {WITH_METRIC} AND {CONDITIONS}
-           AND coalesce((SELECT value FROM params WHERE run_uuid = r.run_uuid AND key = :param), '')
-            <> coalesce((SELECT value FROM params WHERE run_uuid = :found AND key = :param), ''))"
-    );
-    let (name, found) = (metric.as_str(), found.map(RunId::as_str));
-    let mut statement = conn.prepare_cached(&sql)?;
-    let mut differing = Vec::new();
-    for param in
-        [window_params::SYMBOL, window_params::BARS_SHA256].iter().chain(&window_params::EDGES)
-    {
-        let mut params = bound.params();
-        params.extend([(":metric", &name as &dyn ToSql), (":param", param), (":found", &found)]);
-        let differs: Option<bool> =
-            statement.query_row(params.as_slice(), |row| row.get(0)).optional()?;
-        if differs == Some(true) {
-            differing.push((*param).to_owned());
-        }
-    }
-    Ok(differing)
 }

@@ -152,14 +152,17 @@ pub(crate) struct Act<'a> {
 }
 
 impl Act<'_> {
-    /// Now, but never before the last event of the model: its history goes forward even where clocks do not.
-    pub(crate) fn time_for(&self, name: &ModelName) -> Result<Timestamp, StoreError> {
-        Ok(now().max(event::last_time(self.tx, name)?))
+    /// Now, but never before the last event of these models: a history goes forward even where clocks do not.
+    pub(crate) fn time_for<'n>(
+        &self,
+        names: impl IntoIterator<Item = &'n ModelName>,
+    ) -> Result<Timestamp, StoreError> {
+        names.into_iter().try_fold(now(), |at, name| Ok(at.max(event::last_time(self.tx, name)?)))
     }
 }
 
 /// The wall clock.
-pub(crate) fn now() -> Timestamp {
+pub fn now() -> Timestamp {
     let since_epoch =
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
@@ -210,26 +213,33 @@ fn complete_schema(
     Ok((conn, opened))
 }
 
-/// A store on a read-only disk. Without a journal to replay, the file as it stands is the whole truth.
+/// A store that may only be read. Where SQLite cannot even make its shared memory (a read-only folder) and there is
+/// no journal to replay, the file as it stands is the whole truth.
 fn read_only(
     location: &Location,
     options: &OpenOptions,
 ) -> Result<(Connection, Opened), StoreError> {
     let path = &location.database;
-    let mut journal = path.clone().into_os_string();
-    journal.push("-wal");
-    let pending = std::fs::metadata(&journal).is_ok_and(|file| file.len() > 0);
-    if options.missing == Missing::Create || pending {
+    if options.missing == Missing::Create {
         return Err(StoreError::ReadOnly { path: path.clone() });
     }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_URI
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let escaped =
         path.display().to_string().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
-    let conn = Connection::open_with_flags(
-        format!("file:{escaped}?immutable=1"),
-        OpenFlags::SQLITE_OPEN_READ_ONLY
-            | OpenFlags::SQLITE_OPEN_URI
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )?;
-    schema::inspect(&conn, path)?;
+    let open = |query: &str| -> Result<Connection, StoreError> {
+        let conn = Connection::open_with_flags(format!("file:{escaped}{query}"), flags)?;
+        conn.busy_timeout(options.busy_timeout)?;
+        schema::inspect(&conn, path)?;
+        Ok(conn)
+    };
+    let mut journal = path.clone().into_os_string();
+    journal.push("-wal");
+    let is_at_rest = !std::fs::metadata(&journal).is_ok_and(|file| file.len() > 0);
+    let conn = match open("") {
+        Err(StoreError::Sqlite(_)) if is_at_rest => open("?immutable=1")?,
+        outcome => outcome?,
+    };
     Ok((conn, Opened::ReadOnly))
 }

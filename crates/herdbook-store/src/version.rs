@@ -54,7 +54,7 @@ pub struct VersionQuery {
     pub metrics: MetricSelection,
 }
 
-const COLUMNS: &str = "v.name, v.version, v.run_id, v.creation_time, v.last_updated_time, \
+pub(crate) const COLUMNS: &str = "v.name, v.version, v.run_id, v.creation_time, v.last_updated_time, \
                        v.current_stage";
 
 impl Store {
@@ -121,8 +121,12 @@ impl Store {
 
     /// The version that was registered from a run; the newest, should there be more.
     pub fn version_of_run(&self, run_id: &RunId) -> Result<Option<VersionRecord>, StoreError> {
-        let key = self.read(|conn| Ok(keys_of_run(conn, run_id)?.pop()))?;
-        key.map(|key| self.version(&key)).transpose()
+        self.read(|conn| {
+            let Some(key) = keys_of_run(conn, run_id)?.pop() else { return Ok(None) };
+            let mut record = load(conn, &key)?;
+            add_metrics(conn, &mut record, MetricSelection::All)?;
+            Ok(Some(record))
+        })
     }
 }
 

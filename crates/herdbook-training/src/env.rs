@@ -124,8 +124,13 @@ impl TradingEnv {
         }
     }
 
+    /// Index of the last closed bar: all that is known.
+    pub fn bar_idx(&self) -> usize {
+        self.bar_idx
+    }
+
     /// Where episodes start.
-    pub fn starts_mut(&mut self) -> &mut Starts {
+    pub(crate) fn starts_mut(&mut self) -> &mut Starts {
         &mut self.starts
     }
 

@@ -21,7 +21,7 @@ pub enum TrainingError {
     #[error("0 timesteps train nothing: give at least 1")]
     NoTimesteps,
     /// No model that could be a parent.
-    #[error("there is no `{model_type}` model{} of {symbol} at {timeframe}{} to enhance", or_base(*model_type), with_metric(metric.as_deref()))]
+    #[error("there is no `{model_type}` model{} of {symbol} at {timeframe}{} to enhance{}", or_base(*model_type), with_metric(metric.as_deref()), passed_text(*passed))]
     NoParent {
         /// The type asked for.
         model_type: ModelType,
@@ -31,6 +31,8 @@ pub enum TrainingError {
         timeframe: Timeframe,
         /// The metric it was to be the best of.
         metric: Option<String>,
+        /// What there was but may not be a parent.
+        passed: Passed,
     },
     /// The registered model has no champion.
     #[error("`{model}` has no champion to enhance")]
@@ -106,4 +108,22 @@ fn or_base(model_type: ModelType) -> &'static str {
 
 fn with_metric(metric: Option<&str>) -> String {
     metric.map(|metric| format!(" with the metric `{metric}`")).unwrap_or_default()
+}
+
+fn passed_text(passed: Passed) -> &'static str {
+    match passed {
+        Passed::None => "",
+        Passed::Contaminated => {
+            ": those there are contaminated, and only a version number names one"
+        }
+    }
+}
+
+/// Models that were found but may not be parents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passed {
+    /// There were none.
+    None,
+    /// All there were are contaminated.
+    Contaminated,
 }

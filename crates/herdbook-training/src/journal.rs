@@ -1,12 +1,12 @@
 //! The metrics of a training on their way into the records, and the clock beside them.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use herdbook_domain::{RunId, Timestamp};
+use herdbook_domain::RunId;
 use herdbook_market::CostModel;
 use herdbook_ppo::{IterationStats, Policy};
-use herdbook_store::{Metric, Store, StoreError};
+use herdbook_store::{Metric, Store, StoreError, now};
 
 use crate::Progress;
 use crate::evaluation::score_episodes;
@@ -109,13 +109,23 @@ impl<'a> Journal<'a> {
         self.add("total_timesteps", (self.previous + trained) as f64, trained);
     }
 
+    /// The best mean reward on the validation window so far. The model that is stored is the last one, not this.
+    pub(crate) fn best(&self) -> Option<(String, f64)> {
+        Some(("evaluation/best_mean_reward".to_owned(), self.best_mean_reward?))
+    }
+
     pub(crate) fn flush_if_due(&mut self) -> Result<(), StoreError> {
         if self.flushed.elapsed() < FLUSH_INTERVAL {
             return Ok(());
         }
         self.flushed = Instant::now();
-        let pending = self.take_pending();
-        self.store.log_metrics(self.run_id, &pending)
+        match self.store.log_metrics(self.run_id, &self.pending) {
+            Ok(()) => self.pending.clear(),
+            // Kept for the next time: a store that is busy now does not end a training.
+            Err(StoreError::Busy { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
     }
 
     pub(crate) fn take_pending(&mut self) -> Vec<Metric> {
@@ -144,9 +154,4 @@ impl<'a> Journal<'a> {
             step: i64::try_from(self.previous + trained).unwrap_or(i64::MAX),
         });
     }
-}
-
-fn now() -> Timestamp {
-    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
 }

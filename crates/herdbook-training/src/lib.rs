@@ -9,13 +9,14 @@ mod heartbeat;
 mod journal;
 mod market_data;
 mod parent;
+mod patience;
 mod record;
 mod report;
 mod starts;
 mod train;
 
 pub use env::{EnvSpec, OBS_LEN, TradingEnv};
-pub use error::TrainingError;
+pub use error::{Passed, TrainingError};
 pub use find::{FindQuery, Found, find_best, find_latest};
 pub use herdbook_market::metrics::Performance;
 pub use herdbook_market::{Boundaries, MarketError, Sample};

@@ -9,6 +9,7 @@ use herdbook_ppo::Model;
 use herdbook_store::{Contaminated, RunRecord, Store, StoreError, VersionRecord};
 
 use crate::env::EnvSpec;
+use crate::error::Passed;
 use crate::find::{FindQuery, find_best};
 use crate::{Observer, TrainingError};
 
@@ -35,10 +36,10 @@ pub struct Parent {
     pub version: VersionRecord,
     /// Its run.
     pub run: RunRecord,
-    /// Its model.
+    /// Its model, which knows the training steps behind it.
     pub model: Model,
-    /// Training steps behind it.
-    pub timesteps: u64,
+    /// How far it departs from what was asked.
+    pub departure: Departure,
 }
 
 /// What the child is, as far as its parent has to fit.
@@ -57,7 +58,8 @@ impl Parent {
         child: &Child<'_>,
         observer: &mut dyn Observer,
     ) -> Result<Self, TrainingError> {
-        let version = find_version(store, request, child, observer)?;
+        let (version, departure) = find_version(store, request, child, observer)?;
+        announce(request, departure, &version, observer);
         let run_id = version.run_id.clone().ok_or_else(|| StoreError::BrokenRecord {
             what: version.key.to_string(),
             problem: "it has no run".to_owned(),
@@ -65,8 +67,10 @@ impl Parent {
         let run = store.run(&run_id)?;
         check_fit(&version, &run, child)?;
         let model = load_model(store, &version.key, &run_id, child)?;
-        let timesteps = version.tag(key::TOTAL_TIMESTEPS).unwrap_or(model.num_timesteps);
-        Ok(Self { version, run, model, timesteps })
+        for note in &model.notes {
+            observer.notice(note);
+        }
+        Ok(Self { version, run, model, departure })
     }
 }
 
@@ -86,46 +90,45 @@ pub(crate) fn judge_child(
     Ok(judge(windows, &seen))
 }
 
+/// The version, and how far it departs from what was asked.
 fn find_version(
     store: &Store,
     request: &EnhanceRequest,
     child: &Child<'_>,
     observer: &mut dyn Observer,
-) -> Result<VersionRecord, TrainingError> {
-    match &request.selector {
-        ParentSelector::Latest => latest(store, request, child, observer),
-        ParentSelector::Best => best(store, request, child, observer),
+) -> Result<(VersionRecord, Departure), TrainingError> {
+    let named = match &request.selector {
+        ParentSelector::Latest => return latest(store, request, child),
+        ParentSelector::Best => return best(store, request, child, observer),
         ParentSelector::Champion => store
             .champion(child.model)?
-            .ok_or_else(|| TrainingError::NoChampion { model: child.model.to_string() }),
+            .ok_or_else(|| TrainingError::NoChampion { model: child.model.to_string() })?,
         ParentSelector::Run(run_id) => {
             store.run(run_id)?;
             store
                 .version_of_run(run_id)?
-                .ok_or_else(|| TrainingError::NotRegistered { run_id: run_id.clone() })
+                .ok_or_else(|| TrainingError::NotRegistered { run_id: run_id.clone() })?
         }
         ParentSelector::Version(version) => {
-            let key = VersionKey { name: child.model.clone(), version: *version };
-            Ok(store.version(&key)?)
+            store.version(&VersionKey { name: child.model.clone(), version: *version })?
         }
-    }
+    };
+    Ok((named, Departure::None))
 }
 
 fn latest(
     store: &Store,
     request: &EnhanceRequest,
     child: &Child<'_>,
-    observer: &mut dyn Observer,
-) -> Result<VersionRecord, TrainingError> {
+) -> Result<(VersionRecord, Departure), TrainingError> {
     let query = query(request, child, Contaminated::Included);
     for attempt in attempts_for_latest(request.model_type) {
         let candidates = query.candidates(attempt.model_type, attempt.version_type);
         if let Some(found) = store.find_latest(&candidates)? {
-            announce(request, attempt.departure, &found, observer);
-            return Ok(found);
+            return Ok((found, attempt.departure));
         }
     }
-    Err(no_parent(request, child, None))
+    Err(no_parent(request, child, None, Passed::None))
 }
 
 fn best(
@@ -133,20 +136,21 @@ fn best(
     request: &EnhanceRequest,
     child: &Child<'_>,
     observer: &mut dyn Observer,
-) -> Result<VersionRecord, TrainingError> {
-    let query = query(request, child, Contaminated::Skipped);
-    let Some(found) = find_best(store, &query, &request.metric)? else {
-        return Err(no_parent(request, child, Some(&request.metric)));
+) -> Result<(VersionRecord, Departure), TrainingError> {
+    let metric = &request.metric;
+    let found = find_best(store, &query(request, child, Contaminated::Skipped), metric)?;
+    let Some(found) = found else {
+        let any = find_best(store, &query(request, child, Contaminated::Included), metric)?;
+        let passed = if any.is_some() { Passed::Contaminated } else { Passed::None };
+        return Err(no_parent(request, child, Some(metric), passed));
     };
-    announce(request, found.departure, &found.version, observer);
     if !found.differing.is_empty() {
         observer.notice(&format!(
-            "the candidates differ in {}: their `{}` cannot really be compared",
-            found.differing.join(", "),
-            request.metric
+            "the candidates differ in {}: their `{metric}` cannot really be compared",
+            found.differing.join(", ")
         ));
     }
-    Ok(found.version)
+    Ok((found.version, found.departure))
 }
 
 fn query(request: &EnhanceRequest, child: &Child<'_>, contaminated: Contaminated) -> FindQuery {
@@ -183,8 +187,10 @@ fn no_parent(
     request: &EnhanceRequest,
     child: &Child<'_>,
     metric: Option<&MetricName>,
+    passed: Passed,
 ) -> TrainingError {
     TrainingError::NoParent {
+        passed,
         model_type: request.model_type,
         symbol: child.symbol.clone(),
         timeframe: child.timeframe,

@@ -9,9 +9,6 @@ use crate::TrainRequest;
 use crate::env::{EnvSpec, OBS_LEN};
 use crate::market_data::MarketData;
 
-/// Param: basis points of traded notional charged per side.
-pub(crate) const COST_BPS: &str = "env.cost_bps";
-
 /// How a child's improvement over its parent was computed (spec §7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -33,10 +30,8 @@ impl ImprovementBasis {
 
     /// Whether a parent's logged values can stand beside the child's.
     pub(crate) fn of(parent: &BTreeMap<String, String>, child: &BTreeMap<String, String>) -> Self {
-        let same = [window_params::SYMBOL, window_params::BARS_SHA256, COST_BPS]
-            .iter()
-            .chain(&window_params::EDGES)
-            .all(|key| parent.contains_key(*key) && parent.get(*key) == child.get(*key));
+        let same = window_params::of_result()
+            .all(|key| parent.contains_key(key) && parent.get(key) == child.get(key));
         if same { Self::SameWindows } else { Self::Reevaluated }
     }
 }
@@ -61,7 +56,7 @@ pub(crate) fn params(
     if let Some(bars_per_year) = market.bars_per_year {
         add("data.bars_per_year", bars_per_year.to_string());
     }
-    add(COST_BPS, env.cost_bps.to_string());
+    add(window_params::COST_BPS, env.cost_bps.to_string());
     add("env.episode_bars", env.episode_bars.to_string());
     add("env.features_version", env.features_version.to_string());
     add("env.obs_len", OBS_LEN.to_string());

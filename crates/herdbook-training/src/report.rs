@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use herdbook_domain::{Honesty, ModelType, RunId, Timeframe, Windows};
+use herdbook_domain::{Departure, Honesty, ModelType, RunId, Timeframe, Windows};
 use herdbook_market::metrics::Performance;
 use herdbook_market::{CostModel, Position};
 use herdbook_store::{Registered, VersionRecord};
@@ -24,6 +24,8 @@ pub struct TrainReport {
     pub timeframe: Timeframe,
     /// The parent as it was before.
     pub parent: Option<VersionRecord>,
+    /// How far the parent departs from what was asked.
+    pub departure: Departure,
     /// Training steps behind the parent.
     pub previous_timesteps: u64,
     /// Training steps of this run.

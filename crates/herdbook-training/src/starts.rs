@@ -10,7 +10,7 @@ const MAX_SEGMENTS: usize = 64;
 
 /// Start bars of episodes, drawn by segment and then evenly within it.
 #[derive(Debug, Clone)]
-pub struct Starts {
+pub(crate) struct Starts {
     segments: Vec<Range<usize>>,
     /// Sums of the weights up to and including each segment, the last one being 1.
     cumulative: Vec<f64>,
@@ -19,7 +19,7 @@ pub struct Starts {
 impl Starts {
     /// Every start from which an episode of the full length fits into the window is equally likely. In a
     /// window shorter than an episode there is one start, its first bar.
-    pub fn uniform(window: Range<usize>, episode_bars: usize) -> Self {
+    pub(crate) fn uniform(window: Range<usize>, episode_bars: usize) -> Self {
         let last = window.end.saturating_sub(episode_bars + 1).max(window.start);
         let n_starts = last + 1 - window.start;
         let n_segments = n_starts.min(MAX_SEGMENTS);
@@ -33,12 +33,12 @@ impl Starts {
     }
 
     /// The segments, in the order of time.
-    pub fn segments(&self) -> &[Range<usize>] {
+    pub(crate) fn segments(&self) -> &[Range<usize>] {
         &self.segments
     }
 
     /// Sets the weight of each segment; at least one must be above zero.
-    pub fn set_weights(&mut self, weights: &[f64]) {
+    pub(crate) fn set_weights(&mut self, weights: &[f64]) {
         debug_assert_eq!(weights.len(), self.segments.len());
         let total: f64 = weights.iter().sum();
         let mut sum = 0.0;
@@ -52,7 +52,7 @@ impl Starts {
     }
 
     /// A segment and a start within it.
-    pub fn draw(&self, rng: &mut Rng) -> (usize, usize) {
+    pub(crate) fn draw(&self, rng: &mut Rng) -> (usize, usize) {
         let point = rng.uniform();
         let idx = self.cumulative.partition_point(|sum| *sum <= point);
         let idx = idx.min(self.segments.len() - 1);

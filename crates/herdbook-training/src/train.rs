@@ -10,18 +10,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
-    EnhancedFrom, ExperimentName, Honesty, ModelName, Origin, Registration, RunId, Timeframe,
+    Departure, EnhancedFrom, ExperimentName, Honesty, ModelName, Origin, Registration, RunId,
+    Timeframe, data_fingerprint, window_params,
 };
 use herdbook_market::{Boundaries, CostModel};
 use herdbook_ppo::{Model, PpoConfig, Trainer};
 use herdbook_store::{Finish, RunStart, Store, UnfinishedEnd};
 
 use crate::enhancement::{Coach, Lesson};
-use crate::env::{EnvSpec, TradingEnv};
+use crate::env::{EnvSpec, OBS_LEN, TradingEnv};
 use crate::evaluation::measure;
 use crate::journal::Journal;
 use crate::market_data::{DataSource, MarketData};
 use crate::parent::{Child, ENVIRONMENT, EnhanceRequest, Parent, judge_child};
+use crate::patience::patiently;
 use crate::record::{self, ImprovementBasis, ImprovementReport};
 use crate::report::TrainReport;
 use crate::{Observer, TrainingError, heartbeat};
@@ -72,6 +74,7 @@ impl TrainRequest {
             return Err(TrainingError::NoTimesteps);
         }
         self.config.validate()?;
+        self.config.check_rollout(OBS_LEN)?;
         Ok(PreparedTraining {
             costs: CostModel::from_bps(self.cost_bps)?,
             market: Arc::new(MarketData::prepare(&self.data, self.timeframe, self.boundaries)?),
@@ -114,7 +117,12 @@ pub fn train(
             _ => UnfinishedEnd::Failed,
         };
         let model = &prepared.request.model;
-        if let Err(second) = store.end_run(&run_id, model, end, &error.to_string()) {
+        let reason = error.to_string();
+        // A second Ctrl-C ends the process: the lease then says that the run is dead.
+        let ended = patiently(observer, &AtomicBool::new(false), || {
+            store.end_run(&run_id, model, end, &reason)
+        });
+        if let Err(second) = ended {
             observer.notice(&format!("run `{run_id}` could not be marked as ended: {second}"));
         }
     })
@@ -178,7 +186,10 @@ impl<'a> Training<'a> {
             model: self.request.model.clone(),
             origin: self.origin.clone(),
             params: self.params.clone(),
-            tags: Tags::from([(key::HONESTY.to_owned(), self.honesty.to_string())]),
+            tags: Tags::from([
+                (key::HONESTY.to_owned(), self.honesty.to_string()),
+                (window_params::FINGERPRINT.to_owned(), self.fingerprint()),
+            ]),
         }
     }
 
@@ -188,10 +199,14 @@ impl<'a> Training<'a> {
         observer: &mut dyn Observer,
         cancelled: &AtomicBool,
     ) -> Result<TrainReport, TrainingError> {
-        let previous = self.parent.as_ref().map_or(0, |parent| parent.timesteps);
+        let previous = self.parent.as_ref().map_or(0, |parent| parent.model.num_timesteps);
+        let artifact = RunId::model_artifact(self.request.timeframe);
+        // Before hours of training, not after them: can the model be stored at all?
+        self.store.prepare_artifact(run_id, &artifact)?;
         let mut journal = Journal::new(self.store, run_id, previous);
         let trainer = self.learn(run_id, &mut journal, observer, cancelled)?;
-        let (metrics, performance) = measure(self.market, self.costs, trainer.policy());
+        let (mut metrics, performance) = measure(self.market, self.costs, trainer.policy());
+        metrics.extend(journal.best());
         let improvement = self.improvement(&metrics);
 
         let trained = trainer.trained_timesteps();
@@ -199,9 +214,8 @@ impl<'a> Training<'a> {
         let mut model = trainer.model();
         self.describe(&mut model);
         let bytes = model.to_zip()?;
-        let artifact = RunId::model_artifact(self.request.timeframe);
         let model_sha256 = self.store.store_artifact(run_id, &artifact, &bytes)?;
-        let registered = self.store.finish_and_register(&Finish {
+        let finish = Finish {
             registration: Registration {
                 run_id: run_id.clone(),
                 name: self.request.model.clone(),
@@ -212,13 +226,16 @@ impl<'a> Training<'a> {
             },
             metrics: journal.take_pending(),
             run_tags: improvement.as_ref().map(basis_tag).unwrap_or_default(),
-        })?;
+        };
+        let registered =
+            patiently(observer, cancelled, || self.store.finish_and_register(&finish))?;
         Ok(TrainReport {
             run_id: run_id.clone(),
             registered,
             model_type: self.origin.model_type(),
             timeframe: self.request.timeframe,
             parent: self.parent.as_ref().map(|parent| parent.version.clone()),
+            departure: self.parent.as_ref().map_or(Departure::None, |parent| parent.departure),
             previous_timesteps: previous,
             trained_timesteps: trained,
             metrics,
@@ -278,6 +295,7 @@ impl<'a> Training<'a> {
             market: self.market,
             costs: self.costs,
             episode_bars: EPISODE_BARS,
+            rollout_len: self.config.rollout_len() as u64,
             timesteps: self.request.timesteps,
             parent: &parent.model.policy,
         };
@@ -306,6 +324,10 @@ impl<'a> Training<'a> {
         model.extra.insert(ENVIRONMENT.to_owned(), environment);
     }
 
+    fn fingerprint(&self) -> String {
+        data_fingerprint(self.request.timeframe, self.origin.model_type(), &self.params)
+    }
+
     fn baselines(&self) -> crate::report::Baselines {
         crate::report::Baselines::on_test_window(self.market, self.costs)
     }
@@ -325,7 +347,7 @@ fn origin(request: &TrainRequest, parent: Option<&Parent>) -> Origin {
     let enhanced = request.enhance.as_ref().zip(parent).map(|(enhance, parent)| EnhancedFrom {
         enhancement: enhance.enhancement,
         parent: parent.run.run_id.clone(),
-        previous_timesteps: parent.timesteps,
+        previous_timesteps: parent.model.num_timesteps,
     });
     Origin { timeframe: request.timeframe, enhanced }
 }

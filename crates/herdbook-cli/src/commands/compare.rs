@@ -11,6 +11,7 @@ use crate::commands::list;
 use crate::failure::Failure;
 use crate::format::{self, UNDEFINED};
 use crate::output::Output;
+use crate::reference::run_of;
 use crate::table::{Align, Columns};
 
 /// Metrics that say nothing about which model is better.
@@ -24,7 +25,7 @@ pub(crate) fn run(args: &CompareArgs, store: &Store, output: &mut Output) -> Res
         output.note(&format!(
             "note: the two differ in {}: their values cannot really be compared",
             differing.join(", ")
-        ))?;
+        ));
     }
     let names: BTreeSet<&String> = first
         .metrics
@@ -51,19 +52,11 @@ fn differing_data(
     first: &VersionRecord,
     second: &VersionRecord,
 ) -> Result<Vec<&'static str>, Failure> {
-    let run = |version: &VersionRecord| -> Result<Option<RunRecord>, Failure> {
-        Ok(version.run_id.as_ref().map(|run_id| store.run(run_id)).transpose()?)
-    };
-    let (first, second) = (run(first)?, run(second)?);
+    let (first, second) = (run_of(store, first)?, run_of(store, second)?);
     let param = |run: &Option<RunRecord>, key: &str| {
         run.as_ref().and_then(|run| run.params.get(key).cloned())
     };
-    let keys = [window_params::SYMBOL, window_params::BARS_SHA256, "env.cost_bps"];
-    Ok(keys
-        .into_iter()
-        .chain(window_params::EDGES)
-        .filter(|key| param(&first, key) != param(&second, key))
-        .collect())
+    Ok(window_params::of_result().filter(|key| param(&first, key) != param(&second, key)).collect())
 }
 
 fn beside(name: &str, first: &VersionRecord, second: &VersionRecord) -> Value {
@@ -99,17 +92,12 @@ fn text(names: &BTreeSet<&String>, first: &VersionRecord, second: &VersionRecord
             .get(*name)
             .zip(second.metrics.get(*name))
             .map(|(first, second)| Improvement::of(name, *first, *second));
-        let verdict = match change.and_then(|change| change.better) {
-            Some(true) => "better",
-            Some(false) => "worse",
-            None => "",
-        };
         table.row([
             (*name).clone(),
             format::metric_of(&first.metrics, name),
             format::metric_of(&second.metrics, name),
             change.map(|change| change.percent_text()).unwrap_or_default(),
-            verdict.to_owned(),
+            change.map(|change| change.verdict()).unwrap_or_default().to_owned(),
         ]);
     }
     table.to_string()

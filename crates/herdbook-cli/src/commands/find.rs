@@ -28,13 +28,13 @@ pub(crate) fn run(args: &FindArgs, store: &Store, output: &mut Output) -> Result
         output.note(&format!(
             "note: no `{}` model of {}: this is a base model",
             args.model_type, args.timeframe
-        ))?;
+        ));
     }
     if !found.differing.is_empty() {
         output.note(&format!(
             "note: the candidates differ in {}: their values cannot really be compared",
             found.differing.join(", ")
-        ))?;
+        ));
     }
     print(args, &found, output)
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use herdbook_domain::{Event, EventKind, GENESIS_HASH, ModelName};
+use herdbook_domain::{Event, EventKind, GENESIS_HASH};
 use herdbook_store::{EventQuery, Store};
 use serde_json::{Value, json};
 
@@ -17,10 +17,7 @@ pub(crate) fn run(args: &HistoryArgs, store: &Store, output: &mut Output) -> Res
     if let Some(path) = &args.export {
         return export(path, store, output);
     }
-    let name = match args.timeframe {
-        Some(timeframe) => Some(ModelName::of_timeframe(timeframe, &args.model)?),
-        None => None,
-    };
+    let name = args.family.given_name()?;
     let query =
         EventQuery { name: name.clone(), version: args.model_version, run_id: args.run.clone() };
     let events = store.events(&query)?;

@@ -32,7 +32,11 @@ pub(crate) fn run(args: LineageArgs, store: &Store, output: &mut Output) -> Resu
     members.reverse();
     let mut trees = lineage_trees(&members);
     if let Some(run_id) = wanted {
-        trees.retain(|tree| holds(tree, &run_id));
+        trees.retain(|tree| holds(tree, &|member| member.run_id == run_id));
+    } else if args.family.model.is_some() {
+        // A tree may hold models of several families: those with one of the family asked for are shown whole.
+        let name = args.family.given_name()?;
+        trees.retain(|tree| holds(tree, &|member| Some(&member.name) == name.as_ref()));
     }
     if trees.is_empty() {
         return Err(Failure::new(Code::NotFound, "there are no registered models there")
@@ -112,8 +116,8 @@ impl Pedigree for Member {
     }
 }
 
-fn holds(tree: &LineageTree<Member>, run_id: &RunId) -> bool {
-    tree.member.run_id == *run_id || tree.children.iter().any(|child| holds(child, run_id))
+fn holds(tree: &LineageTree<Member>, wanted: &dyn Fn(&Member) -> bool) -> bool {
+    wanted(&tree.member) || tree.children.iter().any(|child| holds(child, wanted))
 }
 
 fn draw(children: &[LineageTree<Member>], indent: &str, lines: &mut Vec<String>) {

@@ -1,12 +1,14 @@
 //! `promote`: a change of stage, or the list of those that could change.
 
-use herdbook_domain::{Cause, PromotionRequest, Stage, StageChange, VersionKey, VersionNumber};
+use herdbook_domain::{
+    Cause, Honesty, PromotionRequest, Stage, StageChange, VersionKey, VersionNumber,
+};
 use herdbook_store::{Effect, Promotion, Store};
 use serde_json::json;
 
 use crate::args::{DEFAULT_FAMILY, Family, PromoteArgs};
 use crate::commands::list;
-use crate::failure::Failure;
+use crate::failure::{Code, Failure};
 use crate::output::Output;
 
 pub(crate) fn run(args: &PromoteArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
@@ -25,9 +27,10 @@ pub(crate) fn run(args: &PromoteArgs, store: &Store, output: &mut Output) -> Res
         force: args.force,
     };
     let effect = if args.dry_run { Effect::DryRun } else { Effect::Commit };
-    let promotion = store
-        .promote(&request, effect)
-        .map_err(|error| Failure::from(error).or_hint(|_| Some(hint(args, version))))?;
+    let promotion = store.promote(&request, effect).map_err(|error| {
+        Failure::from(error)
+            .or_hint(|code| (code == Code::ForbiddenTransition).then(|| hint(args, version)))
+    })?;
     print(args, &promotion, output)
 }
 
@@ -85,9 +88,14 @@ fn undo(family: &Family, requested: &StageChange, displaced: Option<&StageChange
         return format!("herdbook rollback --timeframe {timeframe}{model} --reason \"…\"");
     }
     let version = requested.key.version;
-    let command = |to| {
+    let command = |to: Stage| {
+        let is_kept_down = requested.honesty == Honesty::Contaminated;
+        let force = match to {
+            Stage::Beta | Stage::Champion if is_kept_down => " --force --reason \"…\"",
+            _ => "",
+        };
         format!(
-            "herdbook promote --timeframe {timeframe}{model} --model-version {version} --target-stage {to}"
+            "herdbook promote --timeframe {timeframe}{model} --model-version {version} --target-stage {to}{force}"
         )
     };
     let (from, to) = (requested.transition.from(), requested.transition.to());
@@ -109,13 +117,26 @@ pub(crate) fn model_flag(family: &Family) -> String {
     if family.model == DEFAULT_FAMILY {
         String::new()
     } else {
-        format!(" --model {}", family.model)
+        format!(" --model {}", quoted(&family.model))
     }
+}
+
+/// A text as a shell takes it for one word.
+pub(crate) fn quoted(text: &str) -> String {
+    let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "_-./".contains(c));
+    if is_plain { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_with_spaces_and_quotes_are_one_word_to_a_shell() {
+        assert_eq!(quoted("my_model-2.1"), "my_model-2.1");
+        assert_eq!(quoted("my model"), "'my model'");
+        assert_eq!(quoted("ada's"), r"'ada'\''s'");
+    }
 
     #[test]
     fn every_permitted_change_can_be_undone_in_two_steps() {

@@ -1,6 +1,7 @@
 //! `show`: everything about one version.
 
 use herdbook_domain::tags::key;
+use herdbook_domain::window_params;
 use herdbook_store::{EventQuery, RunRecord, Store, VersionRecord};
 use serde_json::{Value, json};
 
@@ -9,13 +10,13 @@ use crate::commands::{history, list};
 use crate::failure::Failure;
 use crate::format;
 use crate::output::Output;
-use crate::reference::Reference;
+use crate::reference::{Reference, run_of};
 use crate::table::{Align, Columns};
 
 pub(crate) fn run(args: ReferenceArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
     let reference = Reference::of(args.reference, args.model_version).unwrap_or(Reference::Latest);
     let version = reference.find(store, &args.family)?;
-    let run = version.run_id.as_ref().map(|run_id| store.run(run_id)).transpose()?;
+    let run = run_of(store, &version)?;
     let events = store.events(&EventQuery {
         name: Some(version.key.name.clone()),
         version: Some(version.key.version),
@@ -71,7 +72,7 @@ fn text(version: &VersionRecord, run: Option<&RunRecord>) -> String {
         for (key, value) in windows {
             fact(key, value.clone());
         }
-        for key in ["env.cost_bps", "seed", "timesteps"] {
+        for key in [window_params::COST_BPS, "seed", "timesteps"] {
             if let Some(value) = run.params.get(key) {
                 fact(key, value.clone());
             }

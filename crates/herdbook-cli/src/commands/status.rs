@@ -1,10 +1,9 @@
 //! `status`: the board of timeframes and stages.
 
 use std::collections::BTreeMap;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use herdbook_domain::tags::key;
-use herdbook_domain::{ModelName, Stage, Timeframe};
+use herdbook_domain::{ModelName, Stage, Timeframe, Timestamp};
 use herdbook_store::{Liveness, RunRecord, Store, VersionQuery, VersionRecord};
 use serde_json::{Value, json};
 
@@ -31,6 +30,15 @@ pub(crate) fn run(store: &Store, output: &mut Output) -> Result<(), Failure> {
         })
     };
     output.data(value, || text(&boards, &running))
+}
+
+/// How long ago a version's stage last changed.
+fn since(version: &VersionRecord, now: Timestamp) -> String {
+    let promoted = version.tags.get(key::LAST_PROMOTED_AT);
+    match promoted.and_then(|at| Timestamp::from_tag(at)) {
+        Some(at) => format::age(now.millis() - at.millis()),
+        None => UNDEFINED.to_owned(),
+    }
 }
 
 /// One registered model on the board.
@@ -113,7 +121,7 @@ fn running_to_json(run: &RunRecord) -> Value {
 }
 
 fn text(boards: &[Board<'_>], running: &[RunRecord]) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64;
+    let now = herdbook_store::now();
     let mut table = Columns::new(&[
         ("model", Align::Left),
         ("champion", Align::Right),
@@ -134,7 +142,7 @@ fn text(boards: &[Board<'_>], running: &[RunRecord]) -> String {
         table.row([
             board.name.to_string(),
             champion(&|version| format!("version {}", version.key.version)),
-            champion(&|version| format::age(now - version.updated_at.millis())),
+            champion(&|version| since(version, now)),
             metric(SHOWN_METRICS[0]),
             champion(&|version| format::number(version.metrics.get(SHOWN_METRICS[1]).copied(), 2)),
             metric(SHOWN_METRICS[2]),
@@ -144,7 +152,7 @@ fn text(boards: &[Board<'_>], running: &[RunRecord]) -> String {
             format!(
                 "version {}, {}",
                 board.newest.key.version,
-                format::age(now - board.newest.created_at.millis())
+                format::age(now.millis() - board.newest.created_at.millis())
             ),
         ]);
     }
@@ -159,12 +167,12 @@ fn text(boards: &[Board<'_>], running: &[RunRecord]) -> String {
     text
 }
 
-fn running_line(run: &RunRecord, now: i64) -> String {
+fn running_line(run: &RunRecord, now: Timestamp) -> String {
     let tag = |key: &str| run.tags.get(key).map_or("?", String::as_str);
-    let age = format::age(now - run.started_at.millis());
+    let age = format::age(now.millis() - run.started_at.millis());
     let state = match run.liveness {
-        Some(Liveness::Alive) => format!("training since {age}"),
-        _ => format!("abandoned: its process is gone, it began {age} ago"),
+        Some(Liveness::Alive) => format!("training, began {age}"),
+        _ => format!("abandoned: its process is gone; began {age}"),
     };
     format!("run {} · {} {} · {state}", run.run_id, tag(key::TIMEFRAME), tag(key::MODEL_TYPE))
 }

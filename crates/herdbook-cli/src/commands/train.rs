@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
-use herdbook_domain::{ExperimentName, Honesty, Symbol, Timestamp};
+use herdbook_domain::{Departure, ExperimentName, HEADLINE_METRICS, Honesty, Symbol, Timestamp};
 use herdbook_store::Missing;
 use herdbook_training::{
     Boundaries, ContaminatedTest, DataSource, EnhanceRequest, PpoConfig, TrainReport, TrainRequest,
-    train,
+    TrainingError, train,
 };
 use serde_json::{Value, json};
 
 use crate::args::{Global, TrainArgs};
+use crate::commands::promote::{model_flag, quoted};
 use crate::context::open_store;
 use crate::failure::Failure;
 use crate::format::{self, count, number, percent, signed_percent};
@@ -25,12 +26,13 @@ pub(crate) fn run(args: TrainArgs, global: &Global, output: &mut Output) -> Resu
     let family = args.family.clone();
     let is_sample = args.data.is_none();
     let is_base = args.enhance.is_none();
+    let base_command = base_command(&args);
     let request = request(args, output)?;
     let timesteps = request.timesteps;
     let prepared = request.prepare().map_err(Failure::from)?;
     // What the samples' columns are called is no news.
     for remark in prepared.market().remarks.iter().filter(|_| !is_sample) {
-        output.note(&format!("bars: {remark}"))?;
+        output.note(&format!("bars: {remark}"));
     }
     // A child needs a store that has its parent.
     let missing = if is_base { Missing::Create } else { Missing::Refuse };
@@ -40,8 +42,25 @@ pub(crate) fn run(args: TrainArgs, global: &Global, output: &mut Output) -> Resu
     let mut bar = Bar::new(timesteps, output.is_quiet());
     let outcome = train(&store, &prepared, &mut bar, &cancelled);
     bar.finish();
-    let report = outcome?;
+    let report = outcome.map_err(|error| {
+        let no_parent = matches!(error, TrainingError::NoParent { .. });
+        Failure::from(error)
+            .or_hint(|_| no_parent.then(|| format!("`{base_command}` trains a base model")))
+    })?;
     output.data(|| to_json(&report), || summary(&report, &family))
+}
+
+/// The command that trains a base model where this one found no parent.
+fn base_command(args: &TrainArgs) -> String {
+    let mut command = format!("herdbook train --timeframe {}", args.family.timeframe);
+    command += &model_flag(&args.family);
+    if let Some(data) = &args.data {
+        command += &format!(" --data {}", quoted(&data.display().to_string()));
+    }
+    if let Some(symbol) = &args.symbol {
+        command += &format!(" --symbol {}", quoted(symbol.as_str()));
+    }
+    command
 }
 
 fn request(args: TrainArgs, output: &mut Output) -> Result<TrainRequest, Failure> {
@@ -105,7 +124,7 @@ fn sample(
     output.note(&format!(
         "bars: sample {} ({}; {})",
         sample.file_name, sample.source, sample.licence
-    ))?;
+    ));
     Ok(source)
 }
 
@@ -140,6 +159,7 @@ fn to_json(report: &TrainReport) -> Value {
             "version": parent.key.version,
             "run_id": parent.run_id,
         })),
+        "fallback": report.departure == Departure::BaseModel,
         "previous_timesteps": report.previous_timesteps,
         "current_run_timesteps": report.trained_timesteps,
         "total_timesteps": report.previous_timesteps + report.trained_timesteps,
@@ -254,13 +274,14 @@ fn improvements(report: &herdbook_training::ImprovementReport) -> String {
         ("improvement", Align::Right),
         ("", Align::Left),
     ]);
-    for (name, improvement) in &report.metrics {
+    let shown = HEADLINE_METRICS.iter().filter_map(|name| report.metrics.get_key_value(*name));
+    for (name, improvement) in shown {
         table.row([
             name.clone(),
             format::metric(name, improvement.parent),
             format::metric(name, improvement.child),
             improvement.percent_text(),
-            better(improvement.better).to_owned(),
+            improvement.verdict().to_owned(),
         ]);
     }
     let basis = match report.basis {
@@ -272,19 +293,11 @@ fn improvements(report: &herdbook_training::ImprovementReport) -> String {
     format!("improvement over the parent ({basis})\n{table}")
 }
 
-fn better(better: Option<bool>) -> &'static str {
-    match better {
-        Some(true) => "better",
-        Some(false) => "worse",
-        None => "",
-    }
-}
-
 fn next_command(report: &TrainReport, family: &crate::args::Family) -> String {
     format!(
         "herdbook promote --timeframe {}{} --model-version {} --target-stage beta --reason \"…\"",
         family.timeframe,
-        crate::commands::promote::model_flag(family),
+        model_flag(family),
         report.registered.key.version
     )
 }

@@ -39,13 +39,13 @@ fn missing_store_names_the_command_that_makes_one() {
     assert_snapshot!(refused("list"), @r"
     status 1
     error: there is no store at `[folder]/mlflow.db`
-    hint: `herdbook train --timeframe 1H` makes one; `--tracking-uri` names another
+    hint: `herdbook train --timeframe …` makes one; `--tracking-uri` names another
     ");
     assert_snapshot!(refused("train --timeframe 1H --enhance best"), @r"
     status 1
     bars: sample eurusd_1h_2017.csv (PyPI gym-anytrading 2.0.0, FOREX_EURUSD_1H_ASK.csv; MIT)
     error: there is no store at `[folder]/mlflow.db`
-    hint: `herdbook train --timeframe 1H` makes one; `--tracking-uri` names another
+    hint: `herdbook train --timeframe …` makes one; `--tracking-uri` names another
     ");
 }
 
@@ -56,7 +56,7 @@ fn failure_is_json_where_json_was_asked_for() {
     {
       "error": {
         "code": "not_found",
-        "hint": "`herdbook train --timeframe 1H` makes one; `--tracking-uri` names another",
+        "hint": "`herdbook train --timeframe …` makes one; `--tracking-uri` names another",
         "message": "there is no store at `[folder]/mlflow.db`"
       }
     }

@@ -63,8 +63,10 @@ fn json_of_train_and_promote() {
     assert_snapshot!(shape(&trained), @r"
     cost_bps: number
     current_run_timesteps: number
+    fallback: bool
     honesty: string
     improvement.*.better: bool
+    improvement.*.better: null
     improvement.*.child: number
     improvement.*.parent: number
     improvement.*.percent: number

@@ -45,7 +45,8 @@ pub(super) fn write_observation(w: &mut PickleWriter, obs_len: usize, bounds: Op
     w.call(BOX.0, BOX.1, |w| {
         match bounds {
             Some(bounds) => {
-                [&bounds.low, &bounds.high].into_iter().for_each(|bound| write_bound(w, bound))
+                write_bound(w, &bounds.low);
+                write_bound(w, &bounds.high);
             }
             None => [f64::NEG_INFINITY, f64::INFINITY].into_iter().for_each(|bound| w.float(bound)),
         }

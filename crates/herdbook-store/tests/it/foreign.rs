@@ -55,6 +55,18 @@ fn champion_deleted_through_mlflow_does_not_block_the_next() {
 }
 
 #[test]
+fn deleted_version_that_others_had_tagged_champion_does_not_block_either() {
+    let herd = Herd::new();
+    herd.train(None, 1.0);
+    herd.train(None, 2.0);
+    set_stage_tag(&herd, 1, "champion").unwrap();
+    delete_as_mlflow(&herd, 1);
+    herd.promote(2, Stage::Beta).unwrap();
+    herd.promote(2, Stage::Champion).unwrap();
+    assert_eq!(herd.store.champion(&model()).unwrap().unwrap().key.version, number(2));
+}
+
+#[test]
 fn number_of_a_deleted_model_is_never_given_again() {
     let herd = Herd::new();
     herd.train(None, 1.0);

@@ -23,6 +23,8 @@ pub(crate) struct Lesson<'a> {
     pub costs: CostModel,
     /// Full length of an episode, in bars.
     pub episode_bars: usize,
+    /// Timesteps of one rollout.
+    pub(crate) rollout_len: u64,
     /// Timesteps to be trained.
     pub timesteps: u64,
     /// The parent as it is before training.

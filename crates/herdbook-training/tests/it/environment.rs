@@ -12,49 +12,63 @@ use crate::barn::{market, walk};
 
 const EPISODE_BARS: usize = 64;
 
-/// Observations and rewards of one episode under drawn actions.
-fn episode(csv: Vec<u8>, seed: u64) -> Vec<(Vec<f32>, f32)> {
-    let data = MarketData::prepare(&market(csv), Timeframe::Hour1, Boundaries::default()).unwrap();
+/// One timestep: the last closed bar, what is seen then, and the reward that led there.
+type Seen = (usize, Vec<f32>, f32);
+
+/// One episode under drawn actions.
+fn episode(csv: &[u8], seed: u64) -> Vec<Seen> {
+    let data = market(csv.to_vec());
+    let data = MarketData::prepare(&data, Timeframe::Hour1, Boundaries::default()).unwrap();
     let costs = CostModel::from_bps(2.0).unwrap();
     let mut env = TradingEnv::new(Arc::new(data), costs, EPISODE_BARS);
     let mut rng = Rng::new(seed);
     let mut obs = vec![0.0; OBS_LEN];
     env.reset(&mut rng, &mut obs);
-    let mut steps = vec![(obs.clone(), 0.0)];
+    let mut steps = vec![(env.bar_idx(), obs.clone(), 0.0)];
     loop {
         let step = env.step(rng.below(3), &mut obs);
-        steps.push((obs.clone(), step.reward));
+        steps.push((env.bar_idx(), obs.clone(), step.reward));
         if step.end != EpisodeEnd::Running {
-            assert_eq!(step.end, EpisodeEnd::Truncated);
             return steps;
         }
     }
 }
 
+/// The bars up to and including `last`, then those of another market.
+fn changed_after(csv: &[u8], other: &[u8], last: usize) -> Vec<u8> {
+    let lines = |csv: &[u8]| -> Vec<Vec<u8>> {
+        csv.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()
+    };
+    // The first line is the header.
+    let known = last + 2;
+    [&lines(csv)[..known], &lines(other)[known..]].concat().concat()
+}
+
 #[test]
 fn episode_has_the_length_asked_for() {
-    assert_eq!(episode(walk(1_500, 1, 0.003), 1).len(), EPISODE_BARS + 1);
+    assert_eq!(episode(&walk(1_500, 1, 0.003), 1).len(), EPISODE_BARS + 1);
 }
 
 #[test]
 fn observations_are_finite_and_bounded() {
-    for (obs, reward) in episode(walk(1_500, 2, 0.05), 3) {
+    for (_, obs, reward) in episode(&walk(1_500, 2, 0.05), 3) {
         assert!(obs.iter().all(|value| value.is_finite() && value.abs() <= 5.0), "{obs:?}");
         assert!(reward.is_finite());
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(16))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// All bars after the first `known` are replaced; as long as the episode lives before them, nothing changes.
+    /// The market becomes another one in the middle of an episode: nothing seen or earned until then changes, and
+    /// something does right after.
     #[test]
-    fn prop_changed_future_changes_nothing_before_it(seed in 0..1_000_u64, known in 1_100..1_400_usize) {
+    fn prop_future_changes_nothing_before_it(seed in 0..1_000_u64, step in 0..EPISODE_BARS) {
         let csv = walk(1_500, 1, 0.003);
-        let lines: Vec<&[u8]> = csv.split_inclusive(|byte| *byte == b'\n').collect();
-        let other = walk(1_500, 2, 0.02);
-        let other: Vec<&[u8]> = other.split_inclusive(|byte| *byte == b'\n').collect();
-        let changed: Vec<u8> = lines[..known].iter().chain(&other[known..]).flat_map(|line| line.to_vec()).collect();
-        prop_assert_eq!(episode(csv, seed), episode(changed, seed));
+        let before = episode(&csv, seed);
+        let last_known = before[step].0;
+        let after = episode(&changed_after(&csv, &walk(1_500, 2, 0.02), last_known), seed);
+        prop_assert_eq!(&before[..=step], &after[..=step]);
+        prop_assert_ne!(&before[step + 1].1, &after[step + 1].1);
     }
 }

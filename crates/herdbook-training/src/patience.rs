@@ -1,0 +1,33 @@
+//! Waiting for a store that someone else holds: hours of training are not thrown away for a minute's lock.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use herdbook_store::StoreError;
+
+use crate::Observer;
+
+/// How long an act at the end of a training waits for the store, beyond the store's own lock timeout.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Tries an act again while the store is busy, until patience ends or the user cancels.
+pub(crate) fn patiently<T>(
+    observer: &mut dyn Observer,
+    cancelled: &AtomicBool,
+    mut act: impl FnMut() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let began = Instant::now();
+    loop {
+        match act() {
+            Err(StoreError::Busy { path, waited_s })
+                if began.elapsed() < PATIENCE && !cancelled.load(Ordering::Relaxed) =>
+            {
+                observer.notice(&format!(
+                    "the store `{}` is locked by another process (waited {waited_s} s): trying again",
+                    path.display()
+                ));
+            }
+            outcome => return outcome,
+        }
+    }
+}
