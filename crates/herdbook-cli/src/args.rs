@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use herdbook_domain::{
-    Actor, Enhancement, ExpectedChampion, MetricName, ModelType, ParentSelector, Reason, RunId,
-    Stage, Symbol, Timeframe, Timestamp, VersionNumber, VersionType,
+    Actor, Enhancement, ExpectedChampion, MetricName, ModelType, ParentSelector, RunId, Stage,
+    Symbol, Timeframe, Timestamp, VersionNumber, VersionType,
 };
 
 use crate::reference::Reference;
@@ -156,7 +156,7 @@ pub(crate) struct PromoteArgs {
     pub(crate) target_stage: Option<Stage>,
     /// Why, in at most 2,000 characters
     #[arg(long, value_name = "TEXT")]
-    pub(crate) reason: Option<Reason>,
+    pub(crate) reason: Option<String>,
     /// Say what would change, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -180,7 +180,7 @@ pub(crate) struct RollbackArgs {
     pub(crate) family: Family,
     /// Why, in at most 2,000 characters
     #[arg(long, value_name = "TEXT")]
-    pub(crate) reason: Reason,
+    pub(crate) reason: String,
     /// Say what would change, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

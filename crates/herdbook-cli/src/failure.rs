@@ -147,12 +147,14 @@ fn store_code(error: &StoreError) -> Code {
         | StoreError::NoSuchRun { .. } => Code::NotFound,
         StoreError::RunNotRunning { .. } | StoreError::TwoChampions { .. } => Code::Conflict,
         StoreError::UnsupportedUri { .. }
+        | StoreError::NotUtf8 { .. }
         | StoreError::FileStore { .. }
         | StoreError::DeletedExperiment { .. }
         | StoreError::ForeignArtifacts { .. } => Code::InvalidInput,
         StoreError::NotADatabase { .. } | StoreError::Schema { .. } => Code::StoreSchema,
         StoreError::Busy { .. } => Code::StoreBusy,
         StoreError::CannotOpen { .. }
+        | StoreError::Replaced { .. }
         | StoreError::ReadOnly { .. }
         | StoreError::DiskFull { .. }
         | StoreError::InputOutput { .. }
@@ -168,6 +170,7 @@ fn refusal_code(refusal: &Refusal) -> Code {
         Refusal::ForbiddenTransition { .. } => Code::ForbiddenTransition,
         Refusal::ChampionChanged { .. }
         | Refusal::StageDisagrees { .. }
+        | Refusal::UnsoundFile { .. }
         | Refusal::NotManaged { .. } => Code::Conflict,
         Refusal::Contaminated { .. } => Code::Contaminated,
         Refusal::NoFormerChampion { .. } => Code::NotFound,
@@ -199,7 +202,8 @@ fn training_code(error: &TrainingError) -> Code {
         TrainingError::Store(error) => store_code(error),
         TrainingError::NoParent { .. }
         | TrainingError::NoChampion { .. }
-        | TrainingError::NotRegistered { .. } => Code::NotFound,
+        | TrainingError::NotRegistered { .. }
+        | TrainingError::NoRun { .. } => Code::NotFound,
         TrainingError::AlteredModel { .. } | TrainingError::ForeignEnvironment { .. } => {
             Code::Conflict
         }

@@ -8,9 +8,12 @@ mod format;
 mod output;
 mod progress;
 mod reference;
+mod shell;
 mod table;
 
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use clap::Parser;
 
@@ -23,8 +26,11 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => return usage(&error),
     };
+    if let Err(error) = ignore_file_size_signal() {
+        return report(&error.into(), &mut Output::new(Mode::Text, true, None));
+    }
     let mode = if args.global.json { Mode::Json } else { Mode::Text };
-    let mut output = Output::new(mode, args.global.quiet);
+    let mut output = Output::new(mode, args.global.quiet, args.global.tracking_uri.clone());
     match commands::run(args, &mut output) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read our output has read enough.
@@ -40,15 +46,24 @@ fn usage(error: &clap::Error) -> ExitCode {
         let text = error.to_string();
         let message = text.trim_start_matches("error: ").trim_end();
         let failure = Failure::usage(message);
-        return report(&failure, &mut Output::new(Mode::Json, true));
+        return report(&failure, &mut Output::new(Mode::Json, true, None));
     }
     // A closed pipe is all that can go wrong here.
     let _ = error.print();
     if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS }
 }
 
+/// A write beyond a file-size limit shall be an error that is told, not the end of the process.
+fn ignore_file_size_signal() -> std::io::Result<()> {
+    #[cfg(unix)]
+    signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
+    Ok(())
+}
+
 fn report(failure: &Failure, output: &mut Output) -> ExitCode {
-    // Nothing is left to report a failure of reporting to.
-    let _ = output.failure(failure);
+    if output.failure(failure).is_err() {
+        // Stdout is closed or full: stderr may still be read.
+        let _ = Output::new(Mode::Text, true, None).failure(failure);
+    }
     ExitCode::from(failure.exit_status())
 }

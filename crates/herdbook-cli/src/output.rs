@@ -6,6 +6,7 @@ use herdbook_store::MetricSelection;
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::shell::quoted;
 
 /// Form of the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,11 +22,21 @@ pub(crate) enum Mode {
 pub(crate) struct Output {
     mode: Mode,
     is_quiet: bool,
+    /// As given by flag; commands that are printed carry it on.
+    tracking_uri: Option<String>,
 }
 
 impl Output {
-    pub(crate) fn new(mode: Mode, is_quiet: bool) -> Self {
-        Self { mode, is_quiet }
+    pub(crate) fn new(mode: Mode, is_quiet: bool, tracking_uri: Option<String>) -> Self {
+        Self { mode, is_quiet, tracking_uri }
+    }
+
+    /// A command as the user can type it to reach the same store.
+    pub(crate) fn command(&self, command: &str) -> String {
+        match &self.tracking_uri {
+            Some(uri) => format!("{command} --tracking-uri {}", quoted(uri)),
+            None => command.to_owned(),
+        }
     }
 
     pub(crate) fn is_quiet(&self) -> bool {

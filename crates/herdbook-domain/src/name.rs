@@ -76,10 +76,15 @@ fn check(
     if length > max {
         return Err(InvalidName::TooLong { what, length, max });
     }
-    match text.chars().find(|c| forbidden(*c)) {
+    match text.chars().find(|c| forbidden(*c) || is_invisible(*c)) {
         Some(found) => Err(InvalidName::Character { what, text: text.to_owned(), found, rule }),
         None => Ok(text.to_owned()),
     }
+}
+
+/// Characters that change how a text looks without being seen: zero width, and direction overrides.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
 }
 
 /// Declares a checked text: private field, `parse`, `as_str`, printing and serde.
@@ -316,6 +321,7 @@ mod tests {
             "the reason has 2001 characters: at most 2000 are allowed"
         );
         assert!(Reason::parse("a\nb").is_err());
+        assert!(Reason::parse("a\u{202E}b").is_err());
     }
 
     #[test]

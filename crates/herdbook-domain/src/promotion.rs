@@ -3,7 +3,8 @@
 use crate::change::{Cause, Change, StageChange};
 use crate::tags::PromotionReason;
 use crate::{
-    Honesty, Reason, Refusal, RunId, Stage, Timestamp, Transition, VersionKey, VersionNumber,
+    Honesty, Obstacle, Reason, Refusal, RunId, Stage, Timestamp, Transition, VersionKey,
+    VersionNumber,
 };
 
 /// `demotion_reason` of a champion that made room for another.
@@ -70,6 +71,8 @@ pub struct VersionFacts {
     pub honesty: Honesty,
     /// Keys of its tags that begin with `promotion_`.
     pub promotion_keys: Vec<String>,
+    /// What keeps its model file from being what was registered, if anything does.
+    pub file: Option<Obstacle>,
     /// Whether it was deleted through MLflow.
     pub deleted: bool,
 }
@@ -136,6 +139,7 @@ pub fn plan_promotion(
             to: request.target,
         })?;
     check_honesty(request, facts)?;
+    check_file(request, facts)?;
 
     let mut changes = Vec::new();
     if request.target == Stage::Champion
@@ -151,7 +155,7 @@ pub fn plan_promotion(
         cause: Cause::Requested,
         promotion_reason: PromotionReason::Replaced(reason.clone()),
         reason,
-        forced: request.force,
+        forced: request.force && facts.version.honesty == Honesty::Contaminated,
     };
     changes.push(requested.at(at));
     let alias = match (transition.from(), transition.to()) {
@@ -182,15 +186,24 @@ fn check_expectation(request: &PromotionRequest, facts: &PromotionFacts) -> Resu
 }
 
 fn check_honesty(request: &PromotionRequest, facts: &PromotionFacts) -> Result<(), Refusal> {
-    let rises = matches!(request.target, Stage::Beta | Stage::Champion);
-    if !rises || facts.version.honesty != Honesty::Contaminated {
-        return Ok(());
-    }
     let key = request.key.clone();
-    match (request.force, &request.reason) {
-        (false, _) => Err(Refusal::Contaminated { key, to: request.target }),
-        (true, None) => Err(Refusal::ForceWithoutReason { key }),
-        (true, Some(_)) => Ok(()),
+    if request.force && request.reason.is_none() {
+        return Err(Refusal::ForceWithoutReason { key });
+    }
+    let rises = matches!(request.target, Stage::Beta | Stage::Champion);
+    if rises && facts.version.honesty == Honesty::Contaminated && !request.force {
+        return Err(Refusal::Contaminated { key, to: request.target });
+    }
+    Ok(())
+}
+
+/// Readers of `@champion` load its file: it must be there, and be what was registered.
+fn check_file(request: &PromotionRequest, facts: &PromotionFacts) -> Result<(), Refusal> {
+    match facts.version.file {
+        Some(why @ Obstacle::FileAltered) if request.target == Stage::Champion => {
+            Err(Refusal::UnsoundFile { key: request.key.clone(), why })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -35,6 +35,14 @@ pub enum Refusal {
         /// The stage asked for.
         to: Stage,
     },
+    /// What readers of `@champion` would load is not what was registered.
+    #[error("{key} {why} and may not become champion")]
+    UnsoundFile {
+        /// Which version.
+        key: VersionKey,
+        /// What is wrong with it.
+        why: Obstacle,
+    },
     /// Forcing needs to be explained.
     #[error("a forced change of {key} needs a reason: give `--reason`")]
     ForceWithoutReason {

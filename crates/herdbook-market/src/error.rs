@@ -119,6 +119,25 @@ pub enum MarketError {
     )]
     IrregularBars { file: String, common: String, n_shorter: usize, at: Utc },
 
+    /// A stretch of bars of another length.
+    #[error(
+        "`{file}` mixes bars of {common} with bars of {found} (from {at}): give bars of one length"
+    )]
+    MixedLengths { file: String, common: String, found: String, at: Utc },
+
+    /// Rows of more than one instrument.
+    #[error(
+        "{place}: `{value}` where the rows above have `{first}`: give the bars of one instrument"
+    )]
+    SecondInstrument { place: Place, value: String, first: String },
+
+    /// Bars that cannot be merged on UTC boundaries.
+    #[error(
+        "`{file}` has bars of {found} that begin off the UTC boundaries of that length (such as \
+         {at}), so that they cannot be merged into {asked}: give finer bars"
+    )]
+    OffBoundary { file: String, found: String, asked: String, at: Utc },
+
     /// Bars longer than the timeframe asked for.
     #[error(
         "`{file}` has bars of {found}, longer than the {asked} asked for: \

@@ -18,6 +18,12 @@ pub enum StoreError {
         /// What is supported.
         rule: &'static str,
     },
+    /// MLflow keeps paths as text.
+    #[error("the path `{}` is not UTF-8, so the records cannot name it: work in another folder", path.display())]
+    NotUtf8 {
+        /// The path.
+        path: PathBuf,
+    },
     /// There is no store where one was named.
     #[error("there is no store at `{}`", path.display())]
     NoStore {
@@ -68,6 +74,12 @@ pub enum StoreError {
     /// The file cannot be opened or made.
     #[error("the store `{}` cannot be opened or made: its folder must exist and be writable", path.display())]
     CannotOpen {
+        /// The database file.
+        path: PathBuf,
+    },
+    /// The file was removed or replaced while it was open.
+    #[error("the store `{}` was removed or replaced while it was in use: what was to be written is lost", path.display())]
+    Replaced {
         /// The database file.
         path: PathBuf,
     },

@@ -1,6 +1,6 @@
 //! Experiments: found by name, or made.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use herdbook_domain::{ExperimentName, Timestamp};
 use percent_encoding::percent_decode_str;
@@ -51,11 +51,12 @@ fn create(act: &Act<'_>, name: &ExperimentName, at: Timestamp) -> Result<Experim
         |row| row.get(0),
     )?;
     let artifacts = act.artifact_root.join(id.to_string());
+    let location = location_of(&artifacts);
     act.tx.execute(
         "INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage,
             creation_time, last_update_time, workspace)
          VALUES (?1, ?2, ?3, 'active', ?4, ?4, 'default')",
-        params![id, name.as_str(), artifacts.display().to_string(), at.millis()],
+        params![id, name.as_str(), location, at.millis()],
     )?;
     // By this tag MLflow's UI shows the experiment with the pages for training, not those for language models.
     act.tx.execute(
@@ -64,6 +65,17 @@ fn create(act: &Act<'_>, name: &ExperimentName, at: Timestamp) -> Result<Experim
         [id],
     )?;
     Ok(Experiment { id, artifacts })
+}
+
+/// A folder as MLflow reads it: as it is, or as a `file://` URI where a character in it would be taken for more.
+pub(crate) fn location_of(folder: &Path) -> String {
+    let path = folder.display().to_string();
+    if path.contains(['%', '#', '?']) {
+        let escaped = path.replace('%', "%25").replace('#', "%23").replace('?', "%3F");
+        format!("file://{escaped}")
+    } else {
+        path
+    }
 }
 
 /// The folder that an artifact location or URI names, if it is one of this machine.
@@ -81,6 +93,13 @@ pub(crate) fn local_folder(location: &str) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn location_of_a_folder_reads_back() {
+        for folder in ["/a/b", "/a b/%20", "/a#b?"] {
+            assert_eq!(local_folder(&location_of(Path::new(folder))), Some(PathBuf::from(folder)));
+        }
+    }
 
     #[test]
     fn only_absolute_paths_and_file_uris_are_local() {

@@ -21,10 +21,13 @@ impl Location {
     /// itself; artifacts in `mlruns` there, as MLflow does.
     ///
     /// # Errors
-    /// [`StoreError::UnsupportedUri`]; [`StoreError::FileStore`] where no URI is given and MLflow would fall
+    /// [`StoreError::NotUtf8`]; [`StoreError::UnsupportedUri`]; [`StoreError::FileStore`] where no URI is given and MLflow would fall
     /// back to the file store in `mlruns`.
     pub fn resolve(uri: Option<&str>, directory: &Path) -> Result<Self, StoreError> {
         let artifact_root = directory.join("mlruns");
+        if artifact_root.to_str().is_none() {
+            return Err(StoreError::NotUtf8 { path: artifact_root });
+        }
         let database = if let Some(uri) = uri {
             directory.join(sqlite_path(uri)?)
         } else {

@@ -98,11 +98,7 @@ fn obstacle(conn: &Connection, facts: &VersionFacts) -> Result<Option<Obstacle>,
     if event::was_rolled_back_from(conn, &facts.key)? {
         return Ok(Some(Obstacle::RolledBack));
     }
-    Ok(match integrity::file_state(conn, &facts.key)? {
-        FileState::Intact => None,
-        FileState::Missing { .. } | FileState::Altered { .. } => Some(Obstacle::FileAltered),
-        FileState::Unknown => Some(Obstacle::FileUnknown),
-    })
+    Ok(facts.file)
 }
 
 fn version_facts(conn: &Connection, key: &VersionKey) -> Result<VersionFacts, StoreError> {
@@ -126,6 +122,11 @@ fn version_facts(conn: &Connection, key: &VersionKey) -> Result<VersionFacts, St
             .into_keys()
             .filter(|tag| tag.starts_with("promotion_"))
             .collect(),
+        file: match integrity::file_state(conn, key)? {
+            FileState::Intact => None,
+            FileState::Missing { .. } | FileState::Altered { .. } => Some(Obstacle::FileAltered),
+            FileState::Unknown => Some(Obstacle::FileUnknown),
+        },
         deleted: record.deleted,
     })
 }

@@ -97,7 +97,7 @@ impl Store {
                     name,
                     act.context.actor.as_str(),
                     at.millis(),
-                    artifacts.display().to_string(),
+                    experiment::location_of(&artifacts),
                     experiment.id
                 ],
             )?;

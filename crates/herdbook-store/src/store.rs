@@ -52,6 +52,8 @@ pub struct Store {
     location: Location,
     options: OpenOptions,
     opened: Opened,
+    /// Which file was opened: the path may come to name another one.
+    file: Option<FileIdentity>,
 }
 
 impl Store {
@@ -64,7 +66,8 @@ impl Store {
         let waited_s = options.busy_timeout.as_secs();
         let opened = connect(&location, &options).map_err(|error| error.at(&path, waited_s));
         let (conn, opened) = opened?;
-        Ok(Self { conn: Mutex::new(conn), location, options, opened })
+        let file = file_identity(&path);
+        Ok(Self { conn: Mutex::new(conn), location, options, opened, file })
     }
 
     /// Where the records are.
@@ -102,6 +105,9 @@ impl Store {
             let outcome =
                 act(&Act { tx: &tx, context, artifact_root: &self.location.artifact_root })?;
             match effect {
+                Effect::Commit if file_identity(&self.location.database) != self.file => {
+                    return Err(StoreError::Replaced { path: self.location.database.clone() });
+                }
                 Effect::Commit => tx.commit()?,
                 Effect::DryRun => tx.rollback()?,
             }
@@ -159,6 +165,21 @@ impl Act<'_> {
     ) -> Result<Timestamp, StoreError> {
         names.into_iter().try_fold(now(), |at, name| Ok(at.max(event::last_time(self.tx, name)?)))
     }
+}
+
+/// Device and number of a file.
+type FileIdentity = (u64, u64);
+
+#[cfg(unix)]
+fn file_identity(path: &Path) -> Option<FileIdentity> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
+}
+
+/// Elsewhere a file that is open cannot be removed or replaced.
+#[cfg(not(unix))]
+fn file_identity(_path: &Path) -> Option<FileIdentity> {
+    None
 }
 
 /// The wall clock.

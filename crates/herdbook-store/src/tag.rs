@@ -1,7 +1,9 @@
 //! Tags of runs and model versions.
 
+use std::collections::BTreeMap;
+
 use herdbook_domain::tags::{TagChanges, Tags};
-use herdbook_domain::{RunId, VersionKey};
+use herdbook_domain::{ModelName, RunId, VersionKey, VersionNumber};
 use rusqlite::{Connection, params};
 
 use crate::StoreError;
@@ -17,6 +19,24 @@ pub(crate) fn of_version(conn: &Connection, key: &VersionKey) -> Result<Tags, St
          WHERE workspace = 'default' AND name = ?1 AND version = ?2",
         params![key.name.as_str(), key.version.get()],
     )
+}
+
+/// The tags of every version at once, for lists of all: a walk over the table instead of one look-up a version.
+pub(crate) fn of_all_versions(conn: &Connection) -> Result<BTreeMap<VersionKey, Tags>, StoreError> {
+    let mut statement = conn.prepare_cached(
+        "SELECT name, version, key, coalesce(value, '') FROM model_version_tags
+         WHERE workspace = 'default'",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut versions: BTreeMap<VersionKey, Tags> = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let name = ModelName::parse(row.get_ref(0)?.as_str().unwrap_or_default());
+        if let (Ok(name), Some(version)) = (name, VersionNumber::new(row.get(1)?)) {
+            let tags = versions.entry(VersionKey { name, version }).or_default();
+            tags.insert(row.get(2)?, row.get(3)?);
+        }
+    }
+    Ok(versions)
 }
 
 pub(crate) fn params_of_run(conn: &Connection, run_id: &str) -> Result<Tags, StoreError> {

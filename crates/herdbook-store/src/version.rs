@@ -111,8 +111,14 @@ impl Store {
             // Names that herdbook could not have given are not models of this system.
             let mut records: Vec<VersionRecord> =
                 rows.filter_map(Result::transpose).collect::<Result<_, _>>()?;
+            let is_whole = query.timeframe.is_none() && query.stage.is_none();
+            let mut tags = if is_whole { tag::of_all_versions(conn)? } else { BTreeMap::new() };
             for record in &mut records {
-                record.tags = tag::of_version(conn, &record.key)?;
+                record.tags = if is_whole {
+                    tags.remove(&record.key).unwrap_or_default()
+                } else {
+                    tag::of_version(conn, &record.key)?
+                };
                 add_metrics(conn, record, query.metrics)?;
             }
             Ok(records)

@@ -46,6 +46,14 @@ pub enum TrainingError {
         /// The run.
         run_id: RunId,
     },
+    /// The run behind the version was deleted, or never was.
+    #[error("{key} {problem}: it cannot be enhanced")]
+    NoRun {
+        /// The version.
+        key: VersionKey,
+        /// What became of its run.
+        problem: &'static str,
+    },
     /// The parent was trained on something else.
     #[error(
         "{key} was trained on {what} `{found}`, but this training is on `{expected}`: a child has its parent's {what}"

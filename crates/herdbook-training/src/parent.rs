@@ -60,11 +60,13 @@ impl Parent {
     ) -> Result<Self, TrainingError> {
         let (version, departure) = find_version(store, request, child, observer)?;
         announce(request, departure, &version, observer);
-        let run_id = version.run_id.clone().ok_or_else(|| StoreError::BrokenRecord {
-            what: version.key.to_string(),
-            problem: "it has no run".to_owned(),
-        })?;
+        let no_run = |problem| TrainingError::NoRun { key: version.key.clone(), problem };
+        let run_id = version.run_id.clone();
+        let run_id = run_id.ok_or_else(|| no_run("was registered without a run"))?;
         let run = store.run(&run_id)?;
+        if run.deleted {
+            return Err(no_run("comes from a run that was deleted"));
+        }
         check_fit(&version, &run, child)?;
         let model = load_model(store, &version.key, &run_id, child)?;
         for note in &model.notes {

@@ -8,6 +8,7 @@ use crate::args::ChampionArgs;
 use crate::failure::{Code, Failure};
 use crate::format;
 use crate::output::Output;
+use crate::shell::model_flag;
 
 pub(crate) fn run(args: &ChampionArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
     let name = args.family.name()?;
@@ -17,12 +18,14 @@ pub(crate) fn run(args: &ChampionArgs, store: &Store, output: &mut Output) -> Re
     // Without a moment it is the end of the history.
     let found = args.at.or(last).and_then(|at| champion_at(&events, at));
     let Some((event, version)) = found.and_then(|event| Some((event, event.what.version?))) else {
+        let history = format!(
+            "herdbook history --timeframe {}{}",
+            args.family.timeframe,
+            model_flag(&args.family)
+        );
         let when = args.at.map(|at| format!(" at {at}")).unwrap_or_default();
         return Err(Failure::new(Code::NotFound, format!("`{name}` had no champion{when}"))
-            .with_hint(format!(
-                "`herdbook history --timeframe {}` tells its story",
-                args.family.timeframe
-            )));
+            .with_hint(format!("`{}` tells its story", output.command(&history))));
     };
     let value = || {
         json!({

@@ -21,12 +21,7 @@ pub(crate) fn run(args: &CompareArgs, store: &Store, output: &mut Output) -> Res
     let first = args.first.find(store, &args.family)?;
     let second = args.second.find(store, &args.family)?;
     let differing = differing_data(store, &first, &second)?;
-    if !differing.is_empty() {
-        output.note(&format!(
-            "note: the two differ in {}: their values cannot really be compared",
-            differing.join(", ")
-        ));
-    }
+    let comparable = differing.is_empty();
     let names: BTreeSet<&String> = first
         .metrics
         .keys()
@@ -40,10 +35,10 @@ pub(crate) fn run(args: &CompareArgs, store: &Store, output: &mut Output) -> Res
             "second": list::to_json(&second),
             "comparable": differing.is_empty(),
             "differing": differing,
-            "metrics": names.iter().map(|name| ((*name).clone(), beside(name, &first, &second))).collect::<Map<_, _>>(),
+            "metrics": names.iter().map(|name| ((*name).clone(), beside(name, &first, &second, comparable))).collect::<Map<_, _>>(),
         })
     };
-    output.data(value, || text(&names, &first, &second))
+    output.data(value, || text(&names, &first, &second, &differing))
 }
 
 /// The params of their data in which two models differ, costs included.
@@ -59,18 +54,24 @@ fn differing_data(
     Ok(window_params::of_result().filter(|key| param(&first, key) != param(&second, key)).collect())
 }
 
-fn beside(name: &str, first: &VersionRecord, second: &VersionRecord) -> Value {
+/// A metric of both; which is better is said only where the two can be compared.
+fn beside(name: &str, first: &VersionRecord, second: &VersionRecord, comparable: bool) -> Value {
     let (first, second) = (first.metrics.get(name), second.metrics.get(name));
     let change = first.zip(second).map(|(first, second)| Improvement::of(name, *first, *second));
     json!({
         "first": first,
         "second": second,
         "change_percent": change.and_then(|change| change.percent),
-        "second_is_better": change.and_then(|change| change.better),
+        "second_is_better": change.and_then(|change| change.better).filter(|_| comparable),
     })
 }
 
-fn text(names: &BTreeSet<&String>, first: &VersionRecord, second: &VersionRecord) -> String {
+fn text(
+    names: &BTreeSet<&String>,
+    first: &VersionRecord,
+    second: &VersionRecord,
+    differing: &[&str],
+) -> String {
     let label = |version: &VersionRecord| format!("{} {}", version.key.name, version.key.version);
     let (first_label, second_label) = (label(first), label(second));
     let mut table = Columns::new(&[
@@ -97,8 +98,17 @@ fn text(names: &BTreeSet<&String>, first: &VersionRecord, second: &VersionRecord
             format::metric_of(&first.metrics, name),
             format::metric_of(&second.metrics, name),
             change.map(|change| change.percent_text()).unwrap_or_default(),
-            change.map(|change| change.verdict()).unwrap_or_default().to_owned(),
+            change
+                .filter(|_| differing.is_empty())
+                .map_or("", |change| change.verdict())
+                .to_owned(),
         ]);
     }
-    table.to_string()
+    if differing.is_empty() {
+        return table.to_string();
+    }
+    format!(
+        "{table}\nthe two differ in {}: their values cannot really be compared",
+        differing.join(", ")
+    )
 }

@@ -99,8 +99,10 @@ impl Member {
             line += &format!(" · test reward {percent:+.2}%");
         }
         line += &format!(" · {}", word(&self.promotion_stage));
-        if self.honesty.as_deref() == Some("contaminated") {
-            line += " · CONTAMINATED";
+        match self.honesty.as_deref() {
+            Some("clean") => {}
+            Some("contaminated") => line += " · CONTAMINATED",
+            _ => line += " · honesty unknown",
         }
         line
     }

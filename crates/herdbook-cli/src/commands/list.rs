@@ -16,8 +16,12 @@ pub(crate) fn run(args: &ListArgs, store: &Store, output: &mut Output) -> Result
 }
 
 /// The metrics in the table.
-const SHOWN_METRICS: [&str; 3] =
-    ["evaluation/best_mean_reward", "portfolio/total_return", "portfolio/sharpe_ratio"];
+const SHOWN_METRICS: [&str; 4] = [
+    "evaluation/mean_reward",
+    "evaluation/best_mean_reward",
+    "portfolio/total_return",
+    "portfolio/sharpe_ratio",
+];
 
 /// Prints the versions of a model, timeframe and stage, where those are given.
 pub(crate) fn print(
@@ -58,6 +62,7 @@ fn text(versions: &[VersionRecord]) -> String {
         ("", Align::Left),
         ("stage", Align::Left),
         ("validation reward", Align::Right),
+        ("best in training", Align::Right),
         ("test return", Align::Right),
         ("Sharpe", Align::Right),
         ("honesty", Align::Left),
@@ -76,7 +81,8 @@ fn text(versions: &[VersionRecord]) -> String {
             tag(key::PROMOTION_STAGE),
             metric(SHOWN_METRICS[0]),
             metric(SHOWN_METRICS[1]),
-            format::number(version.metrics.get(SHOWN_METRICS[2]).copied(), 2),
+            metric(SHOWN_METRICS[2]),
+            format::number(version.metrics.get(SHOWN_METRICS[3]).copied(), 2),
             tag(key::HONESTY),
             format::moment(version.created_at),
             version.run_id.as_ref().map_or(UNDEFINED, format::short_run).to_owned(),

@@ -1,15 +1,16 @@
 //! `promote`: a change of stage, or the list of those that could change.
 
 use herdbook_domain::{
-    Cause, Honesty, PromotionRequest, Stage, StageChange, VersionKey, VersionNumber,
+    Cause, Honesty, PromotionRequest, Reason, Stage, StageChange, VersionKey, VersionNumber,
 };
 use herdbook_store::{Effect, Promotion, Store};
 use serde_json::json;
 
-use crate::args::{DEFAULT_FAMILY, Family, PromoteArgs};
+use crate::args::{Family, PromoteArgs};
 use crate::commands::list;
 use crate::failure::{Code, Failure};
 use crate::output::Output;
+use crate::shell::model_flag;
 
 pub(crate) fn run(args: &PromoteArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
     let name = args.family.name()?;
@@ -22,29 +23,32 @@ pub(crate) fn run(args: &PromoteArgs, store: &Store, output: &mut Output) -> Res
     let request = PromotionRequest {
         key: VersionKey { name, version },
         target,
-        reason: args.reason.clone(),
+        reason: args.reason.as_deref().map(Reason::parse).transpose()?,
         expected_champion: args.expect_champion,
         force: args.force,
     };
     let effect = if args.dry_run { Effect::DryRun } else { Effect::Commit };
     let promotion = store.promote(&request, effect).map_err(|error| {
-        Failure::from(error)
-            .or_hint(|code| (code == Code::ForbiddenTransition).then(|| hint(args, version)))
+        Failure::from(error).or_hint(|code| {
+            (code == Code::ForbiddenTransition).then(|| hint(args, version, output))
+        })
     })?;
     print(args, &promotion, output)
 }
 
-fn hint(args: &PromoteArgs, version: VersionNumber) -> String {
-    format!(
-        "`herdbook history --timeframe {} --model-version {version}` shows how it came there",
-        args.family.timeframe
-    )
+fn hint(args: &PromoteArgs, version: VersionNumber, output: &Output) -> String {
+    let history = format!(
+        "herdbook history --timeframe {}{} --model-version {version}",
+        args.family.timeframe,
+        model_flag(&args.family)
+    );
+    format!("`{}` shows how it came there", output.command(&history))
 }
 
 fn print(args: &PromoteArgs, promotion: &Promotion, output: &mut Output) -> Result<(), Failure> {
     let requested = promotion.plan.requested().expect("a plan changes what was asked for");
     let displaced = promotion.plan.displaced();
-    let undo = undo(&args.family, requested, displaced);
+    let undo = undo(&args.family, requested, displaced, output);
     let event_id = promotion.events.last().map(|event| event.id);
     let value = || {
         json!({
@@ -82,10 +86,16 @@ pub(crate) fn describe(change: &StageChange) -> String {
 }
 
 /// The command that brings back what was. Where a champion was displaced, only a rollback does.
-fn undo(family: &Family, requested: &StageChange, displaced: Option<&StageChange>) -> String {
+fn undo(
+    family: &Family,
+    requested: &StageChange,
+    displaced: Option<&StageChange>,
+    output: &Output,
+) -> String {
     let (timeframe, model) = (family.timeframe, model_flag(family));
     if displaced.is_some() {
-        return format!("herdbook rollback --timeframe {timeframe}{model} --reason \"…\"");
+        let rollback = format!("herdbook rollback --timeframe {timeframe}{model} --reason \"…\"");
+        return output.command(&rollback);
     }
     let version = requested.key.version;
     let command = |to: Stage| {
@@ -94,9 +104,9 @@ fn undo(family: &Family, requested: &StageChange, displaced: Option<&StageChange
             Stage::Beta | Stage::Champion if is_kept_down => " --force --reason \"…\"",
             _ => "",
         };
-        format!(
+        output.command(&format!(
             "herdbook promote --timeframe {timeframe}{model} --model-version {version} --target-stage {to}{force}"
-        )
+        ))
     };
     let (from, to) = (requested.transition.from(), requested.transition.to());
     path(to, from).map(command).collect::<Vec<_>>().join(" && ")
@@ -112,31 +122,9 @@ fn path(from: Stage, to: Stage) -> impl Iterator<Item = Stage> {
     between.into_iter().chain([to])
 }
 
-/// The flag that names the family, where it is not the default one.
-pub(crate) fn model_flag(family: &Family) -> String {
-    if family.model == DEFAULT_FAMILY {
-        String::new()
-    } else {
-        format!(" --model {}", quoted(&family.model))
-    }
-}
-
-/// A text as a shell takes it for one word.
-pub(crate) fn quoted(text: &str) -> String {
-    let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "_-./".contains(c));
-    if is_plain { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_with_spaces_and_quotes_are_one_word_to_a_shell() {
-        assert_eq!(quoted("my_model-2.1"), "my_model-2.1");
-        assert_eq!(quoted("my model"), "'my model'");
-        assert_eq!(quoted("ada's"), r"'ada'\''s'");
-    }
 
     #[test]
     fn every_permitted_change_can_be_undone_in_two_steps() {

@@ -1,6 +1,6 @@
 //! `rollback`: the last good champion returns.
 
-use herdbook_domain::RollbackRequest;
+use herdbook_domain::{Reason, RollbackRequest};
 use herdbook_store::{Effect, Store};
 use serde_json::json;
 
@@ -10,7 +10,8 @@ use crate::failure::Failure;
 use crate::output::Output;
 
 pub(crate) fn run(args: &RollbackArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
-    let request = RollbackRequest { name: args.family.name()?, reason: args.reason.clone() };
+    let request =
+        RollbackRequest { name: args.family.name()?, reason: Reason::parse(&args.reason)? };
     let effect = if args.dry_run { Effect::DryRun } else { Effect::Commit };
     let promotion = store.rollback(&request, effect)?;
     let returned = promotion.plan.requested().expect("a rollback brings a version back");

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
 use herdbook_domain::{Departure, ExperimentName, HEADLINE_METRICS, Honesty, Symbol, Timestamp};
@@ -12,27 +12,37 @@ use herdbook_training::{
     TrainingError, train,
 };
 use serde_json::{Value, json};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
 
 use crate::args::{Global, TrainArgs};
-use crate::commands::promote::{model_flag, quoted};
 use crate::context::open_store;
 use crate::failure::Failure;
 use crate::format::{self, count, number, percent, signed_percent};
 use crate::output::Output;
 use crate::progress::Bar;
+use crate::shell::{model_flag, quoted};
 use crate::table::{Align, Columns};
 
 pub(crate) fn run(args: TrainArgs, global: &Global, output: &mut Output) -> Result<(), Failure> {
     let family = args.family.clone();
     let is_sample = args.data.is_none();
     let is_base = args.enhance.is_none();
-    let base_command = base_command(&args);
+    let base_command = output.command(&base_command(&args));
     let request = request(args, output)?;
     let timesteps = request.timesteps;
+    let rollout_len = request.config.rollout_len() as u64;
     let prepared = request.prepare().map_err(Failure::from)?;
     // What the samples' columns are called is no news.
     for remark in prepared.market().remarks.iter().filter(|_| !is_sample) {
         output.note(&format!("bars: {remark}"));
+    }
+    if timesteps * 2 < rollout_len {
+        output.note(&format!(
+            "note: one rollout has {} timesteps: that many are trained, not {}",
+            count(rollout_len),
+            count(timesteps)
+        ));
     }
     // A child needs a store that has its parent.
     let missing = if is_base { Missing::Create } else { Missing::Refuse };
@@ -47,7 +57,8 @@ pub(crate) fn run(args: TrainArgs, global: &Global, output: &mut Output) -> Resu
         Failure::from(error)
             .or_hint(|_| no_parent.then(|| format!("`{base_command}` trains a base model")))
     })?;
-    output.data(|| to_json(&report), || summary(&report, &family))
+    let next = output.command(&next_command(&report, &family));
+    output.data(|| to_json(&report), || summary(&report, &next))
 }
 
 /// The command that trains a base model where this one found no parent.
@@ -128,16 +139,15 @@ fn sample(
     Ok(source)
 }
 
-/// Ctrl-C and SIGTERM end the training at its next iteration; a second one ends the process.
+/// Ctrl-C, SIGTERM and SIGHUP end the training at its next iteration; a second one ends the process.
 fn cancel_on_signal() -> Result<Arc<AtomicBool>, Failure> {
     let cancelled = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&cancelled);
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(1);
-        }
-    })
-    .context("cannot catch Ctrl-C")?;
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        // In this order: the first signal finds the flag down, raises it and goes on.
+        flag::register_conditional_shutdown(signal, 1, Arc::clone(&cancelled))
+            .and_then(|_| flag::register(signal, Arc::clone(&cancelled)))
+            .context("cannot catch signals")?;
+    }
     Ok(cancelled)
 }
 
@@ -174,7 +184,7 @@ fn to_json(report: &TrainReport) -> Value {
     })
 }
 
-fn summary(report: &TrainReport, family: &crate::args::Family) -> String {
+fn summary(report: &TrainReport, next: &str) -> String {
     let key = &report.registered.key;
     let mut text = format!(
         "{} version {} ({}) is registered in development\nrun {} · seed {} · {} timesteps · {} steps/s\n",
@@ -188,7 +198,8 @@ fn summary(report: &TrainReport, family: &crate::args::Family) -> String {
     );
     if let Some(parent) = &report.parent {
         text += &format!(
-            "parent {} version {} · {} + {} = {} timesteps\n",
+            "parent {}{} version {} · {} + {} = {} timesteps\n",
+            if report.departure == Departure::BaseModel { "(fallback) " } else { "" },
             parent.key.name,
             parent.key.version,
             count(report.previous_timesteps),
@@ -201,7 +212,7 @@ fn summary(report: &TrainReport, family: &crate::args::Family) -> String {
     if let Some(improvement) = &report.improvement {
         text += &format!("\n{}", improvements(improvement));
     }
-    text + &format!("\nnext: {}", next_command(report, family))
+    text + &format!("\nnext: {next}")
 }
 
 fn window_line(report: &TrainReport) -> String {
@@ -247,6 +258,9 @@ fn results(report: &TrainReport) -> Columns {
     table
 }
 
+/// Returns this close are the same.
+const SAME_RETURN: f64 = 1e-6;
+
 /// In plain words, whether the model earned anything.
 fn verdict(report: &TrainReport) -> &'static str {
     let model = report.performance.total_return;
@@ -257,6 +271,12 @@ fn verdict(report: &TrainReport) -> &'static str {
         }
         (Some(model), _) if model <= 0.0 => {
             "after costs the model earned no more than doing nothing"
+        }
+        _ if report.honesty == Honesty::Unknown => {
+            "no verdict: nobody recorded whether an ancestor saw the test window"
+        }
+        (Some(model), Some(held)) if (model - held).abs() < SAME_RETURN => {
+            "after costs the model earned what buy and hold did"
         }
         (Some(model), Some(held)) if model <= held => {
             "after costs the model earned something, but less than buy and hold"

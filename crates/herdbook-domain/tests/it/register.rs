@@ -160,6 +160,7 @@ impl Register {
                 .filter(|key| key.starts_with("promotion_"))
                 .cloned()
                 .collect(),
+            file: None,
             deleted: false,
         }
     }

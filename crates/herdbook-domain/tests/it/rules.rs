@@ -209,6 +209,15 @@ fn refusal_names_the_version_its_stage_and_the_legal_stages() {
 }
 
 #[test]
+fn force_needs_a_reason_whether_it_is_needed_or_not() {
+    let mut register = champion_and_beta();
+    let second = VersionNumber::new(2).unwrap();
+    let request = PromotionRequest { force: true, ..promotion(second, Stage::Champion) };
+    let refusal = register.promote(&request, Timestamp::from_millis(0)).unwrap_err();
+    assert!(matches!(refusal, Refusal::ForceWithoutReason { .. }), "{refusal}");
+}
+
+#[test]
 fn expectation_of_another_champion_loses() {
     let mut register = champion_and_beta();
     let second = VersionNumber::new(2).unwrap();

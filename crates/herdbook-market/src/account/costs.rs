@@ -32,6 +32,11 @@ impl CostModel {
         self.bps
     }
 
+    /// The largest notional that an equity pays for, its costs with it: nothing is borrowed.
+    pub(super) fn affordable(self, equity: f64) -> f64 {
+        equity / (1.0 + self.bps * BASIS_POINT)
+    }
+
     /// Costs of trading a notional, in its currency.
     pub(super) fn of(self, notional: f64) -> f64 {
         notional * (self.bps * BASIS_POINT)

@@ -121,9 +121,10 @@ mod tests {
         assert_eq!((long.side, long.entry_bar_idx, long.exit_bar_idx), (Position::Long, 7, 8));
         assert_eq!((short.side, short.entry_bar_idx, short.exit_bar_idx), (Position::Short, 8, 10));
         assert_eq!((short.entry_price, short.exit_price), (105.0, 91.0));
-        // Ten units: 1.00 to enter, 1.05 to leave.
-        assert!((long.result - (50.0 - 2.05)).abs() < 1e-9);
-        assert!((short.equity_at_entry - 1_047.95).abs() < 1e-9);
+        // All equity pays for the units and a thousandth of them; a thousandth of what they become goes too.
+        let after_long = 1_000.0 / 1.001 * 1.05 * 0.999;
+        assert!((long.result - (after_long - 1_000.0)).abs() < 1e-9);
+        assert!((short.equity_at_entry - after_long).abs() < 1e-9);
         let change = ledger.account().equity() - 1_000.0;
         assert!((long.result + short.result - change).abs() < 1e-9);
         assert_eq!(ledger.equity().len(), 5);

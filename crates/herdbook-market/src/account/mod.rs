@@ -114,7 +114,7 @@ impl Account {
         let before = self.equity;
         let left = self.units.abs() * price;
         self.entry_equity = before - self.costs.of(left);
-        let entered = self.entry_equity.max(0.0) * target.sign().abs();
+        let entered = self.costs.affordable(self.entry_equity.max(0.0)) * target.sign().abs();
         self.base = self.entry_equity - self.costs.of(entered);
         self.units = target.sign() * entered / price;
         self.traded += (left + entered) / before;
@@ -189,10 +189,12 @@ mod tests {
     #[test]
     fn each_side_costs_its_notional() {
         let mut account = account(10.0);
-        assert!(close_to(account.step(Position::Long, &bar(100.0, 110.0)), 1_099.0));
-        // Ten units leave at 110: 1.10 of costs.
-        assert!(close_to(account.step(Position::Flat, &bar(110.0, 90.0)), 1_097.9));
-        assert!(close_to(account.traded(), 1.0 + 1_100.0 / 1_099.0));
+        // 1,000 pay for 999.00 of the instrument and 1.00 of costs.
+        let entered = 1_000.0 / 1.001;
+        assert!(close_to(account.step(Position::Long, &bar(100.0, 110.0)), entered * 1.1));
+        // What it has become leaves at 110, for a thousandth of itself.
+        assert!(close_to(account.step(Position::Flat, &bar(110.0, 90.0)), entered * 1.1 * 0.999));
+        assert!(close_to(account.traded(), 1.0 / 1.001 + 1.0));
         assert_eq!(account.exposed_bars(), 1);
     }
 
@@ -200,11 +202,12 @@ mod tests {
     fn flip_is_charged_for_leaving_and_entering() {
         let mut account = account(10.0);
         account.step(Position::Long, &bar(100.0, 100.0));
-        assert!(close_to(account.equity(), 999.0));
-        let after_leaving = 999.0 - 1.0;
+        let entered = 1_000.0 / 1.001;
+        assert!(close_to(account.equity(), entered));
+        let after_leaving = entered * 0.999;
         account.step(Position::Short, &bar(100.0, 100.0));
-        assert!(close_to(account.equity(), after_leaving * 0.999));
-        assert!(close_to(account.unrealised_return(), -0.001));
+        assert!(close_to(account.equity(), after_leaving / 1.001));
+        assert!(close_to(account.unrealised_return(), 1.0 / 1.001 - 1.0));
         assert_eq!((account.position(), account.bars_held()), (Position::Short, 1));
     }
 

@@ -30,6 +30,9 @@ const TABLE: [(&str, Meaning); 18] = [
     ("v", Meaning::Volume),
 ];
 
+/// Names of a column that must say the same on every row.
+const INSTRUMENT_NAMES: [&str; 5] = ["symbol", "ticker", "instrument", "pair", "asset"];
+
 /// A column that was recognised.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
@@ -58,6 +61,8 @@ pub(super) struct Header {
     pub(super) low: usize,
     pub(super) close: usize,
     pub(super) volume: Option<usize>,
+    /// The column that names the instrument, if there is one.
+    pub(super) instrument: Option<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,7 +113,10 @@ impl Header {
         };
         let volume = found.one(Meaning::Volume)?;
         let columns = found.columns();
-        Ok(Self { delimiter, names, columns, time, open, high, low, close, volume })
+        let instrument = names
+            .iter()
+            .position(|name| INSTRUMENT_NAMES.contains(&name.to_ascii_lowercase().as_str()));
+        Ok(Self { delimiter, names, columns, time, open, high, low, close, volume, instrument })
     }
 }
 

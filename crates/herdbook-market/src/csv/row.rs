@@ -13,11 +13,13 @@ pub(super) struct RowReader<'a> {
     file: &'a str,
     text: &'a str,
     style: Option<TimeStyle>,
+    /// What the first row says of the instrument.
+    instrument: Option<String>,
 }
 
 impl<'a> RowReader<'a> {
     pub(super) fn new(header: &'a Header, file: &'a str, text: &'a str) -> Self {
-        Self { header, file, text, style: None }
+        Self { header, file, text, style: None, instrument: None }
     }
 
     /// The bar of a row.
@@ -30,6 +32,7 @@ impl<'a> RowReader<'a> {
                 expected: self.header.names.len(),
             });
         }
+        self.check_instrument(record)?;
         let header = self.header;
         let bar = Bar {
             open_time_ms: self.open_time_ms(record)?,
@@ -62,6 +65,19 @@ impl<'a> RowReader<'a> {
             return Err(MarketError::ConflictingRows { place, value });
         }
         Err(MarketError::Unsorted { place, value, previous: Utc(last.open_time_ms) })
+    }
+
+    fn check_instrument(&mut self, record: &StringRecord) -> Result<(), MarketError> {
+        let Some(idx) = self.header.instrument else { return Ok(()) };
+        match &self.instrument {
+            None => self.instrument = Some(record[idx].trim().to_owned()),
+            Some(first) if *first != record[idx].trim() => {
+                let (place, value) = self.at(record, idx);
+                return Err(MarketError::SecondInstrument { place, value, first: first.clone() });
+            }
+            Some(_) => {}
+        }
+        Ok(())
     }
 
     fn open_time_ms(&mut self, record: &StringRecord) -> Result<i64, MarketError> {

@@ -8,15 +8,15 @@ mod sessions;
 use herdbook_domain::Timeframe;
 
 use crate::time::length_text;
-use crate::{Bar, Bars, MarketError, RawBars};
+use crate::{Bar, Bars, MarketError, RawBars, Utc};
 use sessions::Sessions;
 
 /// Merges bars into bars of `timeframe`.
 ///
 /// Days follow the market's sessions, runs of bars with no gap of four hours or more: where all are
 /// shorter than a day (a stock market), each is one day with the UTC date it opens on; otherwise
-/// (forex, crypto) days are UTC days. Bars longer than the timeframe, or of a length that does not
-/// divide it, are refused.
+/// (forex, crypto) days are UTC days. Bars longer than the timeframe, of a length that does not
+/// divide it, or that begin off the boundaries of their own length, are refused.
 pub fn resample(raw: RawBars, timeframe: Timeframe) -> Result<Bars, MarketError> {
     let (target_ms, length_ms) = (timeframe.millis(), raw.bar_length_ms);
     if length_ms == target_ms {
@@ -28,6 +28,14 @@ pub fn resample(raw: RawBars, timeframe: Timeframe) -> Result<Bars, MarketError>
             MarketError::CoarserBars { file, found, asked }
         } else {
             MarketError::UnevenBars { file, found, asked }
+        });
+    }
+    if let Some(off) = raw.bars.iter().find(|bar| bar.open_time_ms.rem_euclid(length_ms) != 0) {
+        return Err(MarketError::OffBoundary {
+            file: raw.file,
+            found: length_text(length_ms),
+            asked: length_text(target_ms),
+            at: Utc(off.open_time_ms),
         });
     }
     let on_boundary = |bar: &Bar| start_of(bar.open_time_ms, target_ms);

@@ -22,7 +22,9 @@ impl Statement {
     fn step(&mut self, target: Position, bar: &Bar) -> f64 {
         if target != self.position {
             self.trade(-self.units, bar.open);
-            self.trade(target.sign() * self.cash / bar.open, bar.open);
+            // All cash pays for the units and their costs.
+            let affordable = self.cash / (1.0 + self.cost_rate);
+            self.trade(target.sign() * affordable / bar.open, bar.open);
             self.position = target;
         }
         self.cash + self.units * bar.close

@@ -224,3 +224,56 @@ fn trading_around_the_clock_has_utc_days() {
     let hours = (22..52).chain(100..103).map(|hour| hour * 60);
     assert_eq!(times(at_minutes(hours), Timeframe::Day1), [0, 1_440, 2_880, 4 * 1_440]);
 }
+
+/// Rows of flat bars that open at these hours of 2017.
+fn hours(hours: impl IntoIterator<Item = i64>) -> String {
+    let first_s = 1_483_228_800;
+    let rows = hours.into_iter().map(|hour| format!("{},1,1,1,1,0\n", first_s + hour * 3_600));
+    rows.collect::<Vec<_>>().concat()
+}
+
+#[test]
+fn stretch_of_coarser_bars_is_refused_and_nights_are_not() {
+    let mixed = hours((0..500).chain((500..2_000).step_by(4)));
+    assert_eq!(
+        read(&mixed).unwrap_err(),
+        "`a.csv` mixes bars of 1 h with bars of 4 h (from 2017-01-22T00:00:00Z): give bars of one length"
+    );
+    // Six hours a day, then night.
+    assert!(read(&hours((0..3_000).filter(|hour| hour % 24 < 6))).is_ok());
+}
+
+#[test]
+fn single_shorter_step_is_refused_unless_clocks_changed() {
+    let with_half_hour = "1483228800,1,1,1,1,0\n1483232400,1,1,1,1,0\n1483234200,1,1,1,1,0\n\
+                          1483236000,1,1,1,1,0\n1483239600,1,1,1,1,0\n1483243200,1,1,1,1,0\n";
+    assert!(read(with_half_hour).unwrap_err().contains("has no one bar length"));
+    let clocks_changed = hours([0, 24, 48, 71, 95, 119]);
+    assert_eq!(read(&clocks_changed).unwrap().bar_length_ms(), 86_400_000);
+}
+
+#[test]
+fn rows_of_a_second_instrument_are_refused() {
+    let csv = b"timestamp,symbol,open,high,low,close\n\
+                2017-01-02T07:00:00Z,EURUSD,1,1,1,1\n2017-01-02T08:00:00Z,GBPUSD,1,1,1,1\n";
+    assert_eq!(
+        refusal(csv),
+        "`a.csv` line 3, column `symbol`: `GBPUSD` where the rows above have `EURUSD`: \
+         give the bars of one instrument"
+    );
+}
+
+#[test]
+fn bars_off_the_boundaries_cannot_be_merged() {
+    // Half past each hour.
+    let rows = hours(0..9);
+    let rows: Vec<String> = rows
+        .lines()
+        .map(|row| row.split_once(',').unwrap())
+        .map(|(time, rest)| format!("{},{rest}\n", time.parse::<i64>().unwrap() + 1_800))
+        .collect();
+    let rows = rows.concat();
+    let refusal = resample(read(&rows).unwrap(), Timeframe::Hour4).unwrap_err().to_string();
+    assert!(refusal.contains("off the UTC boundaries"), "{refusal}");
+    assert!(resample(read(&rows).unwrap(), Timeframe::Hour1).is_ok());
+}

@@ -121,8 +121,15 @@ fn check_mlflow(
     let revision: Option<String> = conn
         .query_row("SELECT version_num FROM alembic_version", [], |row| row.get(0))
         .optional()?;
-    if revision.as_deref() == Some(MLFLOW_HEAD) {
-        return Ok(());
+    match revision.as_deref() {
+        Some(MLFLOW_HEAD) => return Ok(()),
+        None => {
+            return Err(schema_error(
+                "its table `alembic_version` is empty, so MLflow would not open it either"
+                    .to_owned(),
+            ));
+        }
+        Some(_) => {}
     }
     for (table, columns) in USED_COLUMNS {
         let present: Vec<String> = conn

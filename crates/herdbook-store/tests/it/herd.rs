@@ -94,6 +94,7 @@ impl Herd {
     }
 
     pub(crate) fn finish(&self, run_id: &RunId, origin: Origin, reward: f64) -> VersionKey {
+        self.store.store_artifact(run_id, "models/1H/model.zip", MODEL_FILE).unwrap();
         let finish = finish(run_id, origin, &[("evaluation/best_mean_reward", reward)]);
         self.store.finish_and_register(&finish).unwrap().key
     }

@@ -4,7 +4,7 @@ use herdbook_domain::tags::key;
 use herdbook_domain::{EventKind, Reason, Refusal, RollbackRequest, RunStatus, Stage, champion_at};
 use herdbook_store::{Effect, EventQuery, FileState, StoreError, UnfinishedEnd};
 
-use crate::herd::{Herd, MODEL_FILE, finish, model, number, promotion, version};
+use crate::herd::{Herd, finish, model, number, promotion, version};
 
 #[test]
 fn finished_training_is_registered_in_development() {
@@ -103,6 +103,21 @@ fn champion_that_leaves_takes_the_alias_with_it() {
 }
 
 #[test]
+fn version_without_the_file_that_was_registered_cannot_become_champion() {
+    let herd = Herd::new();
+    let run_id = herd.train(None, 1.0);
+    herd.promote(1, Stage::Beta).unwrap();
+    herd.store.store_artifact(&run_id, "models/1H/model.zip", b"something else").unwrap();
+    let refused = herd.promote(1, Stage::Champion).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "`1H_trading_model` version 1 has a missing or altered model file and may not become champion"
+    );
+    herd.store.store_artifact(&run_id, "models/1H/model.zip", b"a model").unwrap();
+    herd.promote(1, Stage::Champion).unwrap();
+}
+
+#[test]
 fn racing_promoters_leave_one_champion_and_a_whole_history() {
     let herd = Herd::new();
     for reward in 0..4 {
@@ -149,12 +164,11 @@ fn racing_trainings_number_their_versions_without_gap_or_duplicate() {
     herd.assert_invariants();
 }
 
-/// Versions 1 to 3, each champion once, 3 now; each with its model file.
+/// Versions 1 to 3, each champion once, 3 now.
 fn dynasty() -> Herd {
     let herd = Herd::new();
     for version in 1..=3 {
-        let run_id = herd.train(None, 1.0);
-        herd.store.store_artifact(&run_id, "models/1H/model.zip", MODEL_FILE).unwrap();
+        herd.train(None, 1.0);
         herd.promote(version, Stage::Beta).unwrap();
         herd.promote(version, Stage::Champion).unwrap();
     }

@@ -50,6 +50,15 @@ fn unknown_schemas_are_refused_with_the_way_out() {
 }
 
 #[test]
+fn store_that_is_removed_while_it_is_open_takes_no_more_acts() {
+    let herd = Herd::new();
+    let (run_id, _) = herd.start(None);
+    std::fs::remove_file(herd.folder.path().join("mlflow.db")).unwrap();
+    let error = herd.store.log_metrics(&run_id, &[]).unwrap_err();
+    assert!(matches!(error, StoreError::Replaced { .. }), "{error}");
+}
+
+#[test]
 fn own_tables_of_a_newer_herdbook_are_refused() {
     let herd = Herd::new();
     herd.foreign().execute_batch("INSERT INTO herdbook_schema VALUES (2)").unwrap();
