@@ -1,0 +1,118 @@
+"""`kill -9` at random moments, many times: whatever a process was about, the records are whole afterwards."""
+
+import signal
+import subprocess
+import time
+
+import pytest
+
+import invariants
+from herd import TIMESTEPS, Herd, promotion, training, wait_until
+
+KILLS = 120
+
+
+def duration_s(herd, command):
+    """How long a command takes that nobody kills; the shortest of three."""
+    times = []
+    for _ in range(3):
+        begun = time.monotonic()
+        assert herd.run(*command).status == 0
+        times.append(time.monotonic() - begun)
+    return min(times)
+
+
+def kill_within(herd, rng, command, latest_s):
+    """Starts a command and kills it at a random moment; answers 1 if it was still at work, else 0."""
+    process = herd.start(*command)
+    try:
+        process.wait(timeout=rng.uniform(0, latest_s))
+    except subprocess.TimeoutExpired:
+        process.kill()
+    process.communicate()
+    return int(process.returncode == -signal.SIGKILL)
+
+
+def check_after_kill(herd):
+    """Any other command finds the records whole."""
+    answer = herd.run("list", "--json")
+    assert answer.status == 0, answer
+    invariants.assert_hold(herd)
+
+
+@pytest.fixture
+def parent(herd):
+    herd.train()
+    return herd
+
+
+def test_killed_training_leaves_no_version_or_a_whole_one(parent, rng):
+    command = training("--enhance", "best", "--enhance-type", "continued")
+    latest_s = 1.1 * duration_s(parent, command)
+    killed = 0
+    while killed < KILLS:
+        killed += kill_within(parent, rng, command, latest_s)
+        check_after_kill(parent)
+    # The store is as good as before.
+    assert parent.train("--enhance", "best")["parent"] is not None
+    invariants.assert_hold(parent)
+
+
+def test_training_killed_in_an_empty_folder_leaves_a_store_that_works(tmp_path, rng):
+    latest_s = duration_s(Herd(tmp_path), training())
+    for round_no in range(KILLS // 3):
+        folder = tmp_path / str(round_no)
+        folder.mkdir()
+        herd = Herd(folder)
+        kill_within(herd, rng, training(), latest_s)
+        herd.train()
+        invariants.assert_hold(herd)
+
+
+def test_killed_promotion_happened_or_did_not(parent, rng):
+    parent.train()
+    parent.crown(1)
+    parent.promote(2, "beta")
+    latest_s = 1.2 * duration_s(parent, ("status",))
+    killed, outcomes = 0, set()
+    while killed < KILLS:
+        killed += kill_within(parent, rng, promotion(2, "champion"), latest_s)
+        check_after_kill(parent)
+        stages = {v: entry["promotion_stage"] for v, entry in parent.versions().items()}
+        outcomes.add((stages[1], stages[2]))
+        if stages[2] == "champion":
+            parent.promote(1, "beta")
+            parent.promote(1, "champion")
+            parent.promote(2, "beta")
+    assert outcomes <= {("champion", "beta"), ("archived", "champion")}, outcomes
+    invariants.assert_hold(parent)
+
+
+def test_killed_rollback_happened_or_did_not(parent, rng):
+    """Two steps of one version and one of another: all of them or none."""
+    parent.train()
+    parent.crown(1)
+    parent.crown(2)
+    latest_s = 1.2 * duration_s(parent, ("status",))
+    outcomes, newest = set(), 2
+    for _ in range(KILLS // 3):
+        kill_within(parent, rng, ("rollback", "--timeframe", "1H", "--reason", "tested"), latest_s)
+        check_after_kill(parent)
+        stages = {v: entry["promotion_stage"] for v, entry in parent.versions().items()}
+        outcomes.add((stages[1], stages[newest]))
+        if stages[1] == "champion":
+            newest = parent.train()["version"]
+            parent.crown(newest)
+    assert outcomes <= {("archived", "champion"), ("champion", "archived")}, outcomes
+    assert outcomes
+
+
+def test_lease_of_a_killed_training_names_a_process_that_is_gone(parent, rng):
+    """A run left RUNNING is told apart from one that is at work: its lease names a process that ended."""
+    process = parent.start("train", "--timeframe", "1H", "--timesteps", 1000 * TIMESTEPS)
+    running = "SELECT pid FROM herdbook_leases l JOIN runs r USING (run_uuid) WHERE status = 'RUNNING'"
+    wait_until(lambda: parent.rows(running), "the run to begin")
+    process.kill()
+    process.communicate()
+    assert parent.rows(running) == [(process.pid,)]
+    check_after_kill(parent)

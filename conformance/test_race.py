@@ -1,0 +1,126 @@
+"""Real processes in one store at once: both finish or one is refused, and a reader never sees the middle."""
+
+import pytest
+
+import invariants
+from herd import ended, promotion, training
+
+ROUNDS = 25
+
+
+@pytest.fixture
+def rivals(herd):
+    """Versions 1 and 2, both in beta."""
+    herd.train()
+    herd.train()
+    herd.promote(1, "beta")
+    herd.promote(2, "beta")
+    return herd
+
+
+def race(herd, *commands):
+    """Starts commands together and watches the records until all have ended."""
+    processes = [herd.start(*command, "--json") for command in commands]
+    while any(process.poll() is None for process in processes):
+        invariants.assert_hold(herd)
+    return [ended(process) for process in processes]
+
+
+def champions(herd):
+    return [v for v, entry in herd.versions().items() if entry["promotion_stage"] == "champion"]
+
+
+def back_to_beta(herd):
+    for version, entry in herd.versions().items():
+        if entry["promotion_stage"] != "beta":
+            herd.promote(version, "beta")
+
+
+def test_two_that_promote_leave_one_champion(rivals):
+    for _ in range(ROUNDS):
+        answers = race(rivals, promotion(1, "champion"), promotion(2, "champion"))
+        assert [answer.status for answer in answers] == [0, 0], answers
+        assert len(champions(rivals)) == 1
+        back_to_beta(rivals)
+    invariants.assert_hold(rivals)
+
+
+def test_of_two_that_expect_no_champion_one_is_refused(rivals):
+    for _ in range(ROUNDS):
+        expecting = ("--expect-champion", "none")
+        answers = race(
+            rivals,
+            (*promotion(1, "champion"), *expecting),
+            (*promotion(2, "champion"), *expecting),
+        )
+        assert sorted(answer.status for answer in answers) == [0, 1], answers
+        (loser,) = [answer for answer in answers if answer.status == 1]
+        assert loser.error["code"] == "conflict"
+        assert len(champions(rivals)) == 1
+        back_to_beta(rivals)
+
+
+def test_of_two_that_ask_for_the_same_change_one_is_refused(rivals):
+    for _ in range(ROUNDS):
+        answers = race(rivals, promotion(1, "archived"), promotion(1, "archived"))
+        assert sorted(answer.status for answer in answers) == [0, 1], answers
+        (loser,) = [answer for answer in answers if answer.status == 1]
+        assert loser.error["code"] == "forbidden_transition"
+        back_to_beta(rivals)
+
+
+def test_rollback_and_promotion_at_once_both_happen_one_after_the_other(herd):
+    for version in (1, 2):
+        herd.train()
+        herd.crown(version)
+    for challenger in range(3, 11):
+        herd.train()
+        herd.promote(challenger, "beta")
+        rollback = ("rollback", "--timeframe", "1H", "--reason", "tested")
+        answers = race(herd, rollback, promotion(challenger, "champion"))
+        assert [answer.status for answer in answers] == [0, 0], answers
+        assert len(champions(herd)) == 1
+    invariants.assert_hold(herd)
+
+
+def test_two_children_of_one_parent_both_get_a_version(herd):
+    herd.train()
+    for _ in range(5):
+        child = training("--enhance", "1", "--enhance-type", "continued")
+        answers = race(herd, child, child)
+        assert [answer.status for answer in answers] == [0, 0], answers
+    versions = herd.versions()
+    assert sorted(versions) == list(range(1, 12))
+    superseded = "SELECT count(*) FROM herdbook_events WHERE kind = 'superseded'"
+    assert herd.rows(superseded) == [(1,)]
+    invariants.assert_hold(herd)
+
+
+def test_training_and_promoting_at_once_disturb_nothing(rivals):
+    for _ in range(5):
+        answers = race(
+            rivals,
+            training("--enhance", "champion", "--enhance-type", "adaptive")
+            if champions(rivals)
+            else training("--enhance", "best", "--enhance-type", "replay"),
+            promotion(1, "champion"),
+            promotion(2, "champion"),
+            training("--seed", "7"),
+        )
+        assert [answer.status for answer in answers] == [0, 0, 0, 0], answers
+        back_to_beta_of(rivals, (1, 2))
+    invariants.assert_hold(rivals)
+
+
+def back_to_beta_of(herd, numbers):
+    stages = {v: entry["promotion_stage"] for v, entry in herd.versions().items()}
+    for version in numbers:
+        if stages[version] != "beta":
+            herd.promote(version, "beta")
+
+
+def test_first_commands_in_an_empty_folder_share_one_store(herd):
+    answers = [ended(p) for p in [herd.start(*training(), "--json") for _ in range(3)]]
+    assert [answer.status for answer in answers] == [0, 0, 0], answers
+    assert sorted(herd.versions()) == [1, 2, 3]
+    invariants.assert_hold(herd)

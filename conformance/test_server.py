@@ -1,0 +1,175 @@
+"""Stock `mlflow ui`, started in the folder with nothing but a host and a port, shows what herdbook wrote."""
+
+import hashlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import requests
+
+import invariants
+from herd import MODEL, Herd, environment, wait_until
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+class Server:
+    def __init__(self, herd, port):
+        self.herd = herd
+        self.url = f"http://127.0.0.1:{port}"
+
+    def answers(self):
+        try:
+            return requests.get(f"{self.url}/health", timeout=5).ok
+        except requests.ConnectionError:
+            return False
+
+    def get(self, endpoint, **query):
+        answer = requests.get(f"{self.url}/api/2.0/mlflow/{endpoint}", params=query, timeout=30)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def post(self, endpoint, **body):
+        answer = requests.post(f"{self.url}/api/2.0/mlflow/{endpoint}", json=body, timeout=30)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def experiment(self):
+        name = "stock_trading_rl_1H"
+        return self.get("experiments/get-by-name", experiment_name=name)["experiment"]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A server over a herd with a champion and its child in beta."""
+    herd = Herd(tmp_path_factory.mktemp("served"))
+    herd.train()
+    herd.train("--enhance", "latest")
+    herd.crown(1)
+    herd.promote(2, "beta")
+    port = free_port()
+    # Its own process group, so that its workers end with it.
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mlflow", "ui", "--host", "127.0.0.1", "--port", str(port)],
+        cwd=herd.folder,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=(herd.folder / "server.log").open("w"),
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        server = Server(herd, port)
+        wait_until(lambda: server.answers() or process.poll() is not None, "the server")
+        assert process.poll() is None, (herd.folder / "server.log").read_text()
+        yield server
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def run_ids(server):
+    return {version: entry["run_id"] for version, entry in server.herd.versions().items()}
+
+
+def as_dict(entries):
+    return {entry["key"]: entry["value"] for entry in entries}
+
+
+def test_page_is_served(server):
+    page = requests.get(server.url, timeout=30)
+    assert page.status_code == 200 and "MLflow" in page.text
+
+
+def test_experiment_and_its_runs_are_listed(server):
+    experiments = server.post("experiments/search", max_results=10)["experiments"]
+    assert {e["name"] for e in experiments} == {"Default", "stock_trading_rl_1H"}
+    found = server.post("runs/search", experiment_ids=[server.experiment()["experiment_id"]])
+    runs = {run["info"]["run_id"]: run for run in found["runs"]}
+    assert set(runs) == set(run_ids(server).values())
+    for version, run_id in run_ids(server).items():
+        told = server.herd.ask("show", "--timeframe", "1H", "--model-version", version)
+        assert as_dict(runs[run_id]["data"]["params"]) == told["run"]["params"]
+        assert as_dict(runs[run_id]["data"]["metrics"]) == told["metrics"]
+        assert runs[run_id]["info"]["status"] == "FINISHED"
+
+
+def test_metric_history_is_there_for_charts(server):
+    query = {"run_id": run_ids(server)[1], "metric_key": "training/policy_loss"}
+    points = server.get("metrics/get-history", **query)["metrics"]
+    assert [point["step"] for point in points] == [2048, 4096]
+
+
+def test_registered_model_is_listed_with_its_versions_and_its_champion(server):
+    (model,) = server.get("registered-models/search")["registered_models"]
+    assert model["name"] == MODEL
+    versions = server.get("model-versions/search", filter=f"name = '{MODEL}'")["model_versions"]
+    assert {v["version"]: v["run_id"] for v in versions} == {
+        str(version): run_id for version, run_id in run_ids(server).items()
+    }
+    alias = server.get("registered-models/alias", name=MODEL, alias="champion")
+    assert alias["model_version"]["version"] == "1"
+    assert as_dict(alias["model_version"]["tags"])["promotion_stage"] == "champion"
+
+
+def test_model_file_is_listed_and_served(server):
+    run_id = run_ids(server)[1]
+    listed = server.get("artifacts/list", run_id=run_id, path="models/1H")
+    (file,) = listed["files"]
+    assert file["path"] == "models/1H/model.zip"
+    query = {"run_uuid": run_id, "path": file["path"]}
+    served = requests.get(f"{server.url}/get-artifact", params=query, timeout=30)
+    assert served.status_code == 200
+    on_disk = Path(listed["root_uri"].removeprefix("file://")) / file["path"]
+    assert hashlib.sha256(served.content).digest() == hashlib.sha256(on_disk.read_bytes()).digest()
+
+
+def test_client_over_http_reads_what_the_client_on_the_database_reads(server):
+    import mlflow
+
+    run_id = run_ids(server)[2]
+    over_http = mlflow.MlflowClient(server.url, server.url)
+    on_database = server.herd.client()
+    assert over_http.get_run(run_id).data.to_dictionary() == on_database.get_run(run_id).data.to_dictionary()
+    ours, theirs = (c.get_model_version(MODEL, "2") for c in (on_database, over_http))
+    assert (ours.tags, ours.current_stage) == (theirs.tags, theirs.current_stage)
+
+
+def test_server_goes_on_reading_and_writing_while_herdbook_promotes(server):
+    """One thread moves version 2 up and down; meanwhile every answer of the server is one champion or none."""
+    failures = []
+
+    def promote_in_turns():
+        try:
+            for _ in range(10):
+                server.herd.promote(2, "champion")
+                server.herd.promote(2, "beta")
+        except Exception as failure:
+            failures.append(failure)
+
+    promoter = threading.Thread(target=promote_in_turns)
+    promoter.start()
+    run_id = run_ids(server)[2]
+    reads = 0
+    while promoter.is_alive() or reads == 0:
+        versions = server.get("model-versions/search", filter=f"name = '{MODEL}'")["model_versions"]
+        stages = [as_dict(version["tags"])["promotion_stage"] for version in versions]
+        assert stages.count("champion") <= 1
+        server.post("runs/set-tag", run_id=run_id, key="read", value=str(reads))
+        reads += 1
+    promoter.join()
+    assert not failures, failures
+    invariants.assert_hold(server.herd)

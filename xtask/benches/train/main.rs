@@ -1,0 +1,27 @@
+//! `cargo xtask bench train`: figures of the trainer and the command line beside the limits set for them.
+//!
+//! It prints and never fails for being slow: figures depend on the machine, and are read by people.
+
+#![expect(clippy::print_stdout, reason = "figures are for the terminal")]
+
+mod clean_build;
+mod figure;
+mod processes;
+mod records;
+mod steps;
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+fn main() -> anyhow::Result<()> {
+    let binary = std::env::var_os("HERDBOOK_BIN")
+        .map(PathBuf::from)
+        .context("start it as `cargo xtask bench train`, which builds `herdbook` and names it")?;
+    steps::measure()?;
+    processes::measure(&binary)?;
+    if std::env::args().any(|argument| argument == "--build") {
+        clean_build::measure()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,178 @@
+//! Every check of this repository: what can fail fast comes first.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+
+use crate::python::Python;
+use crate::tools::{DENY, MACHETE, NEXTEST, Tool};
+use crate::workspace::Workspace;
+use crate::{program, session, snapshots};
+
+/// Which checks to run.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Run this check only; may be repeated
+    #[arg(long, value_name = "CHECK")]
+    only: Vec<String>,
+    /// List the checks, run none
+    #[arg(long)]
+    list: bool,
+}
+
+struct Check {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&Workspace) -> anyhow::Result<()>,
+}
+
+const CHECKS: [Check; 10] = [
+    Check {
+        name: "fmt",
+        about: "the code is formatted",
+        run: |workspace| program::to_end(&mut workspace.cargo("fmt --all --check")),
+    },
+    Check {
+        name: "snapshots",
+        about: "no snapshot waits to be looked at",
+        run: snapshots::check_none_left,
+    },
+    Check {
+        name: "unused",
+        about: "every dependency is used (cargo-machete)",
+        run: |workspace| with_tool(&MACHETE, &["crates", "xtask"], workspace),
+    },
+    Check {
+        name: "clippy",
+        about: "no lint speaks up, in tests and benches neither",
+        run: |workspace| {
+            let arguments = "clippy --workspace --all-targets --locked -- -D warnings";
+            program::to_end(&mut workspace.cargo(arguments))
+        },
+    },
+    Check {
+        name: "doc",
+        about: "the documentation builds without a warning",
+        run: |workspace| {
+            let mut command = workspace.cargo("doc --workspace --no-deps --locked");
+            program::to_end(command.env("RUSTDOCFLAGS", "-Dwarnings"))
+        },
+    },
+    Check {
+        name: "test",
+        about: "unit and integration tests (cargo-nextest), and examples in the documentation",
+        run: |workspace| {
+            let arguments = ["nextest", "run", "--workspace", "--locked"];
+            with_tool(&NEXTEST, &arguments, workspace)?;
+            program::to_end(&mut workspace.cargo("test --doc --workspace --locked --quiet"))?;
+            snapshots::check_none_left(workspace)
+        },
+    },
+    Check {
+        name: "deny",
+        about: "licenses, sources and repeated versions of dependencies (cargo-deny)",
+        run: |workspace| {
+            let arguments = ["--locked", "check", "bans", "licenses", "sources"];
+            with_tool(&DENY, &arguments, workspace)
+        },
+    },
+    Check {
+        name: "build",
+        about: "the command line builds as it is shipped",
+        run: |workspace| workspace.release_binary().map(drop),
+    },
+    Check {
+        name: "readme",
+        about: "the README's session works as shown",
+        run: session::check_readme,
+    },
+    Check {
+        name: "conformance",
+        about: "the real MLflow, real processes, real signals (pytest)",
+        run: conformance,
+    },
+];
+
+/// Runs the checks asked for, in order, and stops at the first that fails.
+pub(crate) fn run(args: &Args, workspace: &Workspace) -> anyhow::Result<()> {
+    let chosen = chosen(&args.only)?;
+    if args.list {
+        for check in chosen {
+            println!("{:<12} {}", check.name, check.about);
+        }
+        return Ok(());
+    }
+    let mut times: Vec<(&str, Duration)> = Vec::new();
+    for check in chosen {
+        println!("== {}: {}", check.name, check.about);
+        let begun = Instant::now();
+        (check.run)(workspace).with_context(|| {
+            format!(
+                "the check `{name}` failed; `cargo xtask test --only {name}` runs it alone",
+                name = check.name
+            )
+        })?;
+        println!("== {}: ok in {:.1} s", check.name, begun.elapsed().as_secs_f64());
+        times.push((check.name, begun.elapsed()));
+    }
+    println!("\nall checks passed");
+    for (name, time) in &times {
+        println!("{name:<12} {:>8.1} s", time.as_secs_f64());
+    }
+    let total: Duration = times.iter().map(|(_, time)| *time).sum();
+    println!("{:<12} {:>8.1} s", "total", total.as_secs_f64());
+    Ok(())
+}
+
+fn chosen(only: &[String]) -> anyhow::Result<Vec<&'static Check>> {
+    if let Some(unknown) = only.iter().find(|name| !CHECKS.iter().any(|check| check.name == *name))
+    {
+        let names: Vec<&str> = CHECKS.iter().map(|check| check.name).collect();
+        bail!("there is no check `{unknown}`: there are {}", names.join(", "));
+    }
+    Ok(CHECKS
+        .iter()
+        .filter(|check| only.is_empty() || only.iter().any(|name| name == check.name))
+        .collect())
+}
+
+fn with_tool(tool: &Tool, arguments: &[&str], workspace: &Workspace) -> anyhow::Result<()> {
+    let program = tool.program(workspace)?;
+    program::to_end(workspace.command(program).args(arguments))
+}
+
+fn conformance(workspace: &Workspace) -> anyhow::Result<()> {
+    let binary = workspace.release_binary()?;
+    let python = Python::ready(workspace)?.programs().join("python");
+    let mut pytest = workspace.command(python);
+    pytest
+        .args(["-m", "pytest", "conformance"])
+        .env("HERDBOOK_BIN", binary)
+        // Nothing is left behind in the source tree.
+        .args(["-p", "no:cacheprovider"])
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    program::to_end(&mut pytest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_choice_every_check_runs() {
+        assert_eq!(chosen(&[]).unwrap().len(), CHECKS.len());
+    }
+
+    #[test]
+    fn chosen_checks_keep_the_order_of_all() {
+        let only = ["doc".to_owned(), "fmt".to_owned()];
+        let names: Vec<&str> = chosen(&only).unwrap().iter().map(|c| c.name).collect();
+        assert_eq!(names, ["fmt", "doc"]);
+    }
+
+    #[test]
+    fn unknown_check_is_refused_with_those_there_are() {
+        let error = chosen(&["tests".to_owned()]).err().unwrap().to_string();
+        assert!(error.starts_with("there is no check `tests`: there are fmt,"), "{error}");
+    }
+}
