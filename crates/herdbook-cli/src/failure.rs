@@ -84,6 +84,10 @@ impl Failure {
         self.is_closed_pipe
     }
 
+    pub(crate) fn code(&self) -> Code {
+        self.code
+    }
+
     pub(crate) fn exit_status(&self) -> u8 {
         self.code.exit_status()
     }

@@ -17,7 +17,7 @@ use signal_hook::flag;
 
 use crate::args::{Global, TrainArgs};
 use crate::context::open_store;
-use crate::failure::Failure;
+use crate::failure::{Code, Failure};
 use crate::format::{self, count, number, percent, signed_percent};
 use crate::output::Output;
 use crate::progress::Bar;
@@ -46,16 +46,19 @@ pub(crate) fn run(args: TrainArgs, global: &Global, output: &mut Output) -> Resu
     }
     // A child needs a store that has its parent.
     let missing = if is_base { Missing::Create } else { Missing::Refuse };
-    let store = open_store(global, missing, output)?;
+    let trains_a_base = || format!("`{base_command}` trains a base model");
+    let store = open_store(global, missing, output).map_err(|failure| match failure.code() {
+        Code::NotFound => failure.with_hint(trains_a_base()),
+        _ => failure,
+    })?;
 
     let cancelled = cancel_on_signal()?;
     let mut bar = Bar::new(timesteps, output.is_quiet());
     let outcome = train(&store, &prepared, &mut bar, &cancelled);
     bar.finish();
-    let report = outcome.map_err(|error| {
-        let no_parent = matches!(error, TrainingError::NoParent { .. });
-        Failure::from(error)
-            .or_hint(|_| no_parent.then(|| format!("`{base_command}` trains a base model")))
+    let report = outcome.map_err(|error| match error {
+        TrainingError::NoParent { .. } => Failure::from(error).with_hint(trains_a_base()),
+        _ => error.into(),
     })?;
     let next = output.command(&next_command(&report, &family));
     output.data(|| to_json(&report), || summary(&report, &next))

@@ -45,7 +45,7 @@ fn missing_store_names_the_command_that_makes_one() {
     status 1
     bars: sample eurusd_1h_2017.csv (PyPI gym-anytrading 2.0.0, FOREX_EURUSD_1H_ASK.csv; MIT)
     error: there is no store at `[folder]/mlflow.db`
-    hint: `herdbook train --timeframe …` makes one; `--tracking-uri` names another
+    hint: `herdbook train --timeframe 1H` trains a base model
     ");
 }
 
