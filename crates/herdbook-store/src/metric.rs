@@ -80,6 +80,24 @@ pub(crate) fn latest_of_run(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// The last value of some metrics of every run at once, for lists of all: a walk along the index of each metric.
+pub(crate) fn of_all_runs(
+    conn: &Connection,
+    names: &[&str],
+) -> Result<BTreeMap<String, BTreeMap<String, f64>>, StoreError> {
+    let mut statement = conn.prepare_cached(&format!(
+        "SELECT m.run_uuid, m.value FROM latest_metrics m WHERE m.key = ?1 AND {FINITE}"
+    ))?;
+    let mut runs: BTreeMap<String, BTreeMap<String, f64>> = BTreeMap::new();
+    for name in names {
+        let mut rows = statement.query([name])?;
+        while let Some(row) = rows.next()? {
+            runs.entry(row.get(0)?).or_default().insert((*name).to_owned(), row.get(1)?);
+        }
+    }
+    Ok(runs)
+}
+
 fn named_of_run(
     conn: &Connection,
     run_id: &str,

@@ -113,13 +113,22 @@ impl Store {
                 rows.filter_map(Result::transpose).collect::<Result<_, _>>()?;
             let is_whole = query.timeframe.is_none() && query.stage.is_none();
             let mut tags = if is_whole { tag::of_all_versions(conn)? } else { BTreeMap::new() };
+            let metrics = match query.metrics {
+                MetricSelection::Only(names) if is_whole => Some(metric::of_all_runs(conn, names)?),
+                _ => None,
+            };
             for record in &mut records {
                 record.tags = if is_whole {
                     tags.remove(&record.key).unwrap_or_default()
                 } else {
                     tag::of_version(conn, &record.key)?
                 };
-                add_metrics(conn, record, query.metrics)?;
+                match (&metrics, &record.run_id) {
+                    (Some(metrics), Some(run_id)) => {
+                        record.metrics = metrics.get(run_id.as_str()).cloned().unwrap_or_default();
+                    }
+                    _ => add_metrics(conn, record, query.metrics)?,
+                }
             }
             Ok(records)
         })

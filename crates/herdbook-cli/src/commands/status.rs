@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use herdbook_domain::tags::key;
 use herdbook_domain::{ModelName, Stage, Timeframe, Timestamp};
-use herdbook_store::{Liveness, RunRecord, Store, VersionQuery, VersionRecord};
+use herdbook_store::{Liveness, MetricSelection, RunRecord, Store, VersionQuery, VersionRecord};
 use serde_json::{Value, json};
 
 use crate::commands::list;
@@ -13,15 +13,12 @@ use crate::format::{self, UNDEFINED};
 use crate::output::Output;
 use crate::table::{Align, Columns};
 
-/// The metrics on the board.
-const SHOWN_METRICS: [&str; 3] =
-    ["portfolio/total_return", "portfolio/sharpe_ratio", "portfolio/max_drawdown"];
-
 pub(crate) fn run(store: &Store, output: &mut Output) -> Result<(), Failure> {
-    let metrics = output.metrics(&SHOWN_METRICS);
+    // Only the champions' figures are shown.
+    let metrics = MetricSelection::Only(&[]);
     let versions = store.versions(&VersionQuery { metrics, ..VersionQuery::default() })?;
     let running = store.running()?;
-    let boards = boards(&versions);
+    let boards = boards(store, &versions)?;
     let value = || {
         json!({
             "store": store.location().uri(),
@@ -45,40 +42,35 @@ fn since(version: &VersionRecord, now: Timestamp) -> String {
 struct Board<'a> {
     name: &'a ModelName,
     timeframe: Option<Timeframe>,
-    champion: Option<&'a VersionRecord>,
+    champion: Option<VersionRecord>,
     newest: &'a VersionRecord,
     by_stage: BTreeMap<Stage, Vec<&'a VersionRecord>>,
 }
 
 /// The models by timeframe, then name. Versions come newest first.
-fn boards(versions: &[VersionRecord]) -> Vec<Board<'_>> {
+fn boards<'a>(store: &Store, versions: &'a [VersionRecord]) -> Result<Vec<Board<'a>>, Failure> {
     let mut by_name: BTreeMap<&ModelName, Vec<&VersionRecord>> = BTreeMap::new();
     for version in versions {
         by_name.entry(&version.key.name).or_default().push(version);
     }
-    let mut boards: Vec<Board<'_>> = by_name
-        .into_iter()
-        .map(|(name, versions)| {
-            let mut by_stage: BTreeMap<Stage, Vec<&VersionRecord>> = BTreeMap::new();
-            for version in &versions {
-                if let Some(stage) = version.stage() {
-                    by_stage.entry(stage).or_default().push(version);
-                }
+    let mut boards = Vec::with_capacity(by_name.len());
+    for (name, versions) in by_name {
+        let mut by_stage: BTreeMap<Stage, Vec<&VersionRecord>> = BTreeMap::new();
+        for version in &versions {
+            if let Some(stage) = version.stage() {
+                by_stage.entry(stage).or_default().push(version);
             }
-            Board {
-                name,
-                timeframe: versions[0].tag(key::TIMEFRAME),
-                champion: by_stage
-                    .get(&Stage::Champion)
-                    .and_then(|champions| champions.first())
-                    .copied(),
-                newest: versions[0],
-                by_stage,
-            }
-        })
-        .collect();
+        }
+        boards.push(Board {
+            name,
+            timeframe: versions[0].tag(key::TIMEFRAME),
+            champion: store.champion(name)?,
+            newest: versions[0],
+            by_stage,
+        });
+    }
     boards.sort_by_key(|board| (board.timeframe.is_none(), board.timeframe, board.name));
-    boards
+    Ok(boards)
 }
 
 impl Board<'_> {
@@ -103,7 +95,7 @@ impl Board<'_> {
         json!({
             "name": self.name,
             "timeframe": self.timeframe,
-            "champion": self.champion.map(list::to_json),
+            "champion": self.champion.as_ref().map(list::to_json),
             "newest_version": self.newest.key.version,
             "stages": stages,
         })
@@ -136,16 +128,18 @@ fn text(boards: &[Board<'_>], running: &[RunRecord]) -> String {
     ]);
     for board in boards {
         let champion = |show: &dyn Fn(&VersionRecord) -> String| {
-            board.champion.map_or_else(|| UNDEFINED.to_owned(), show)
+            board.champion.as_ref().map_or_else(|| UNDEFINED.to_owned(), show)
         };
         let metric = |name: &str| champion(&|version| format::metric_of(&version.metrics, name));
         table.row([
             board.name.to_string(),
             champion(&|version| format!("version {}", version.key.version)),
             champion(&|version| since(version, now)),
-            metric(SHOWN_METRICS[0]),
-            champion(&|version| format::number(version.metrics.get(SHOWN_METRICS[1]).copied(), 2)),
-            metric(SHOWN_METRICS[2]),
+            metric("portfolio/total_return"),
+            champion(&|version| {
+                format::number(version.metrics.get("portfolio/sharpe_ratio").copied(), 2)
+            }),
+            metric("portfolio/max_drawdown"),
             board.count(Stage::Beta).to_string(),
             board.count(Stage::Development).to_string(),
             board.count(Stage::Archived).to_string(),
