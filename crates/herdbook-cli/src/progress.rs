@@ -3,7 +3,7 @@
 use herdbook_training::{Observer, Progress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-const TEMPLATE: &str = "{bar:32} {percent:>3} % · {msg} · {eta} left";
+const TEMPLATE: &str = "{bar:20} {percent:>3} % · {msg} · {eta} left";
 
 /// Shows a training on stderr, where that is a terminal.
 pub(crate) struct Bar {
