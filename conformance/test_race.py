@@ -3,7 +3,7 @@
 import pytest
 
 import invariants
-from herd import ended, promotion, training
+from herd import Herd, ended, promotion, training
 
 ROUNDS = 25
 
@@ -119,8 +119,12 @@ def back_to_beta_of(herd, numbers):
             herd.promote(version, "beta")
 
 
-def test_first_commands_in_an_empty_folder_share_one_store(herd):
-    answers = [ended(p) for p in [herd.start(*training(), "--json") for _ in range(3)]]
-    assert [answer.status for answer in answers] == [0, 0, 0], answers
-    assert sorted(herd.versions()) == [1, 2, 3]
-    invariants.assert_hold(herd)
+def test_first_commands_in_an_empty_folder_share_one_store(tmp_path):
+    for round_no in range(15):
+        folder = tmp_path / str(round_no)
+        folder.mkdir()
+        herd = Herd(folder)
+        answers = [ended(p) for p in [herd.start(*training(), "--json") for _ in range(6)]]
+        assert [answer.status for answer in answers] == [0] * 6, answers
+        assert sorted(herd.versions()) == [1, 2, 3, 4, 5, 6]
+        invariants.assert_hold(herd)

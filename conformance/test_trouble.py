@@ -102,6 +102,22 @@ def test_store_that_is_unlocked_in_time_is_written(in_beta, lock):
     invariants.assert_hold(in_beta)
 
 
+@pytest.mark.parametrize("begin", ["BEGIN", "BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"])
+def test_new_file_that_another_process_holds_is_waited_for(herd, begin):
+    """As another first command does, which reads it, or is about to make the tables."""
+    with closing(sqlite3.connect(herd.database, isolation_level=None)) as holder:
+        holder.execute("PRAGMA user_version = 1")
+        holder.execute(begin)
+        holder.execute("SELECT * FROM sqlite_schema").fetchall()
+        process = herd.start(*training(), "--lock-timeout", "60", "--json")
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=0.5)
+        holder.execute("ROLLBACK")
+        answer = ended(process)
+    assert answer.status == 0, answer
+    invariants.assert_hold(herd)
+
+
 @pytest.fixture
 def readable():
     """A herd that everyone may enter, with a binary that everyone may run, and the user who may write nothing."""

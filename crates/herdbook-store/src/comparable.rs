@@ -3,9 +3,9 @@
 use herdbook_domain::{MetricName, RunId, window_params};
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
-use crate::StoreError;
 use crate::metric::FINITE;
 use crate::search::{Bound, CONDITIONS, WITH_METRIC};
+use crate::{StoreError, tag};
 
 /// The params of their data in which a candidate that has the metric differs from the one found.
 pub(crate) fn differing_data(
@@ -66,28 +66,46 @@ fn others_exist(
     Ok(false)
 }
 
+/// Looks at every param of every candidate, in one pass.
 fn differing_params(
     conn: &Connection,
     bound: &Bound,
     metric: &MetricName,
     found: &RunId,
 ) -> Result<Vec<String>, StoreError> {
+    let params_of_found = tag::params_of_run(conn, found.as_str())?;
+    let keys: Vec<&str> = window_params::of_data().collect();
+    let values: Vec<&str> =
+        keys.iter().map(|key| params_of_found.get(*key).map_or("", String::as_str)).collect();
+    let columns: Vec<String> = keys
+        .iter()
+        .enumerate()
+        .map(|(idx, key)| {
+            format!(
+                "coalesce(max(CASE WHEN coalesce((SELECT value FROM params
+                    WHERE run_uuid = r.run_uuid AND key = '{key}'), '') <> :value{idx}
+                 THEN 1 ELSE 0 END), 0)"
+            )
+        })
+        .collect();
     let sql = format!(
-        "SELECT EXISTS (SELECT 1 FROM {WITH_METRIC} AND {CONDITIONS}
+        "SELECT {} FROM {WITH_METRIC} AND {CONDITIONS}
            AND ({FINITE} OR EXISTS (SELECT 1 FROM metrics m
-                WHERE m.run_uuid = r.run_uuid AND m.key = :metric AND {FINITE}))
-           AND coalesce((SELECT value FROM params WHERE run_uuid = r.run_uuid AND key = :param), '')
-            <> coalesce((SELECT value FROM params WHERE run_uuid = :found AND key = :param), ''))"
+                WHERE m.run_uuid = r.run_uuid AND m.key = :metric AND {FINITE}))",
+        columns.join(", ")
     );
-    let (metric, found) = (metric.as_str(), found.as_str());
-    let mut statement = conn.prepare_cached(&sql)?;
-    let mut differing = Vec::new();
-    for param in window_params::of_data() {
-        let mut params = bound.params();
-        params.extend([(":metric", &metric as &dyn ToSql), (":param", &param), (":found", &found)]);
-        if statement.query_row(params.as_slice(), |row| row.get(0))? {
-            differing.push(param.to_owned());
-        }
-    }
-    Ok(differing)
+    let metric = metric.as_str();
+    let names: Vec<String> = (0..keys.len()).map(|idx| format!(":value{idx}")).collect();
+    let mut params: Vec<(&str, &dyn ToSql)> = bound.params();
+    params.push((":metric", &metric));
+    params.extend(names.iter().map(String::as_str).zip(values.iter().map(|v| v as &dyn ToSql)));
+    let differs = conn.prepare_cached(&sql)?.query_row(params.as_slice(), |row| {
+        (0..keys.len()).map(|column| row.get::<_, bool>(column)).collect::<Result<Vec<_>, _>>()
+    })?;
+    Ok(keys
+        .into_iter()
+        .zip(differs)
+        .filter(|(_, differs)| *differs)
+        .map(|(key, _)| key.to_owned())
+        .collect())
 }

@@ -2,13 +2,16 @@
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use herdbook_domain::{ActContext, Actor, Channel, ModelName, Timestamp};
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::schema::{self, Found};
 use crate::{Location, StoreError, event};
+
+/// Pause before another process's lock is looked at again.
+const WAL_RETRY: Duration = Duration::from_millis(5);
 
 /// How a store is opened.
 #[derive(Debug, Clone)]
@@ -208,13 +211,30 @@ fn connect(location: &Location, options: &OpenOptions) -> Result<(Connection, Op
     if found == Found::Empty && options.missing == Missing::Refuse {
         return Err(StoreError::NoStore { path: path.clone() });
     }
-    conn.pragma_update(None, "journal_mode", "wal")?;
+    enter_wal(&conn, options.busy_timeout)?;
     conn.pragma_update(None, "synchronous", "full")?;
     conn.pragma_update(None, "foreign_keys", true)?;
     if found == Found::Complete {
         return Ok((conn, Opened::AsItWas));
     }
     complete_schema(conn, location)
+}
+
+/// Switches a database to write-ahead logging, for good. SQLite answers "busy" here without waiting: where two
+/// processes open a new file at once, each holds a lock that the other's switch has to wait for.
+fn enter_wal(conn: &Connection, patience: Duration) -> Result<(), StoreError> {
+    let begun = Instant::now();
+    loop {
+        match conn.pragma_update(None, "journal_mode", "wal") {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && begun.elapsed() < patience =>
+            {
+                std::thread::sleep(WAL_RETRY);
+            }
+            outcome => return Ok(outcome?),
+        }
+    }
 }
 
 fn complete_schema(

@@ -9,6 +9,7 @@ use herdbook_domain::tags::Tags;
 use herdbook_domain::{
     Actor, Channel, EnhancedFrom, Enhancement, ExperimentName, Honesty, ModelName, Origin,
     PromotionRequest, Registration, RunId, Stage, Timeframe, Timestamp, VersionKey,
+    data_fingerprint, window_params,
 };
 use herdbook_store::{Effect, Finish, Location, Metric, Missing, OpenOptions, RunStart, Store};
 
@@ -95,12 +96,14 @@ fn train(
             previous_timesteps: 100_000,
         }),
     };
+    let params = params();
+    let fingerprint = data_fingerprint(timeframe, origin.model_type(), &params);
     let run_id = store.start_run(&RunStart {
         experiment: ExperimentName::parse(&format!("stock_trading_rl_{timeframe}"))?,
         model: model.clone(),
         origin: origin.clone(),
-        params: params(),
-        tags: Tags::new(),
+        params,
+        tags: Tags::from([(window_params::FINGERPRINT.to_owned(), fingerprint)]),
     })?;
     let file = RunId::model_artifact(timeframe);
     let model_sha256 = store.store_artifact(&run_id, &file, b"a model")?;
