@@ -70,6 +70,8 @@ pub(crate) enum Command {
     Status,
     /// Check the history's chain of hashes and every registered model file
     Verify(VerifyArgs),
+    /// Check every rule on the records, name each breach, and mend what is safe
+    Doctor(DoctorArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -203,6 +205,13 @@ pub(crate) struct VerifyArgs {
     /// The hash that the history must end with, as `history --export` printed it
     #[arg(long, value_name = "HASH")]
     pub(crate) head: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DoctorArgs {
+    /// Mend what can be mended safely, each repair with its own event in the history
+    #[arg(long)]
+    pub(crate) repair: bool,
 }
 
 #[derive(Debug, ClapArgs)]

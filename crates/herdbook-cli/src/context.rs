@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use herdbook_domain::{Actor, Channel};
-use herdbook_store::{Location, Missing, OpenOptions, Opened, Store};
+use herdbook_store::{Location, Missing, OpenOptions, Opened, Store, StoreError};
 
 use crate::args::Global;
 use crate::failure::Failure;
@@ -16,6 +16,23 @@ pub(crate) fn open_store(
     missing: Missing,
     output: &mut Output,
 ) -> Result<Store, Failure> {
+    open_with(global, missing, output, Store::open)
+}
+
+/// The same where two champions would keep every other command out.
+pub(crate) fn open_store_for_doctor(
+    global: &Global,
+    output: &mut Output,
+) -> Result<Store, Failure> {
+    open_with(global, Missing::Refuse, output, Store::open_for_doctor)
+}
+
+fn open_with(
+    global: &Global,
+    missing: Missing,
+    output: &mut Output,
+    open: impl FnOnce(Location, OpenOptions) -> Result<Store, StoreError>,
+) -> Result<Store, Failure> {
     let directory = std::env::current_dir().context("cannot read the working directory")?;
     let from_environment = environment("MLFLOW_TRACKING_URI");
     let uri = global.tracking_uri.as_ref().or(from_environment.as_ref());
@@ -26,7 +43,7 @@ pub(crate) fn open_store(
         actor: actor(global)?,
         channel: Channel::Cli,
     };
-    let store = Store::open(location, options)?;
+    let store = open(location, options)?;
     let what = match store.opened() {
         Opened::AsItWas => "store",
         Opened::Created => "new store",

@@ -56,15 +56,28 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
     is_closed_pipe: bool,
+    /// Whether the command printed its data all the same, so that JSON has no room for an error.
+    pub(crate) is_after_data: bool,
 }
 
 impl Failure {
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: None, is_closed_pipe: false }
+        Self {
+            code,
+            message: message.into(),
+            hint: None,
+            is_closed_pipe: false,
+            is_after_data: false,
+        }
     }
 
     pub(crate) fn usage(message: &str) -> Self {
         Self::new(Code::InvalidInput, message)
+    }
+
+    /// A failure of which the data that was printed tells already.
+    pub(crate) fn after_data(code: Code, message: impl Into<String>) -> Self {
+        Self { is_after_data: true, ..Self::new(code, message) }
     }
 
     #[must_use]
@@ -190,6 +203,12 @@ fn store_hint(error: &StoreError) -> Option<String> {
         StoreError::Busy { .. } => Some("try again, or wait longer with `--lock-timeout`".into()),
         StoreError::NoSuchModel { .. } | StoreError::NoSuchVersion { .. } => {
             Some("`herdbook list` shows every version".into())
+        }
+        StoreError::TwoChampions { .. } => {
+            Some("`herdbook doctor` shows what the history says of each".into())
+        }
+        StoreError::Refused(Refusal::StageDisagrees { .. }) => {
+            Some("`herdbook doctor --repair` sets it back".into())
         }
         StoreError::Refused(Refusal::Contaminated { .. }) => {
             Some("`--force` with a `--reason` promotes it all the same, and is recorded".into())

@@ -76,6 +76,9 @@ impl Output {
 
     /// Prints why a command did not do what it should.
     pub(crate) fn failure(&mut self, failure: &Failure) -> io::Result<()> {
+        if self.mode == Mode::Json && failure.is_after_data {
+            return Ok(());
+        }
         if self.mode == Mode::Json {
             return writeln!(io::stdout(), "{}", to_json(&failure.to_json()));
         }

@@ -21,6 +21,8 @@ closed_set! {
         Adopted = "adopted",
         /// A version changed its stage.
         StageChanged = "stage_changed",
+        /// The doctor mended what others had broken; `details` has the kind of breach.
+        Repaired = "repaired",
     }
 }
 

@@ -6,6 +6,7 @@
 mod change;
 mod chronicle;
 mod closed_set;
+mod doctor;
 mod event;
 mod honesty;
 mod kind;
@@ -25,6 +26,10 @@ mod timestamp;
 pub use change::{Cause, StageChange};
 pub use chronicle::{ChainBreak, champion_at, verify_chain};
 pub use closed_set::UnknownWord;
+pub use doctor::{
+    Breach, BreachKind, Fix, Orphan, Process, Records, Remedy, Repair, RunOnRecord, SchemaState,
+    Subject, VersionOnRecord, examine,
+};
 pub use event::{ActContext, Channel, Event, EventDraft, EventKind, GENESIS_HASH, hex_sha256};
 pub use honesty::{Honesty, Window, Windows, data_fingerprint, judge, window_params};
 pub use kind::{Enhancement, ModelType, RunStatus, VersionType};

@@ -208,7 +208,7 @@ fn check_file(request: &PromotionRequest, facts: &PromotionFacts) -> Result<(), 
 }
 
 /// A champion makes room, or is moved out of the way where MLflow deleted it.
-fn displacement(champion: &VersionFacts, at: Timestamp) -> Result<StageChange, Refusal> {
+pub(crate) fn displacement(champion: &VersionFacts, at: Timestamp) -> Result<StageChange, Refusal> {
     let standing = champion.standing_in_the_way()?;
     let (cause, reason) = if champion.deleted {
         (Cause::DeletedElsewhere, DELETED_ELSEWHERE)

@@ -27,24 +27,26 @@ pub struct EventQuery {
 impl Store {
     /// The events that a query asks for, oldest first.
     pub fn events(&self, query: &EventQuery) -> Result<Vec<Event>, StoreError> {
-        self.read(|conn| {
-            conn.prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM herdbook_events
-                 WHERE (?1 IS NULL OR name = ?1) AND (?2 IS NULL OR version = ?2)
-                   AND (?3 IS NULL OR run_id = ?3)
-                 ORDER BY id"
-            ))?
-            .query_and_then(
-                params![
-                    query.name.as_ref().map(ModelName::as_str),
-                    query.version.map(VersionNumber::get),
-                    query.run_id.as_ref().map(RunId::as_str),
-                ],
-                from_row,
-            )?
-            .collect()
-        })
+        self.read(|conn| select(conn, query))
     }
+}
+
+pub(crate) fn select(conn: &Connection, query: &EventQuery) -> Result<Vec<Event>, StoreError> {
+    conn.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM herdbook_events
+         WHERE (?1 IS NULL OR name = ?1) AND (?2 IS NULL OR version = ?2)
+           AND (?3 IS NULL OR run_id = ?3)
+         ORDER BY id"
+    ))?
+    .query_and_then(
+        params![
+            query.name.as_ref().map(ModelName::as_str),
+            query.version.map(VersionNumber::get),
+            query.run_id.as_ref().map(RunId::as_str),
+        ],
+        from_row,
+    )?
+    .collect()
 }
 
 /// Appends the events of an act, in order.

@@ -42,6 +42,19 @@ pub enum FileState {
     Unknown,
 }
 
+impl FileState {
+    /// What is wrong with the file, as the rest of a sentence; `None` where nothing is known to be.
+    pub fn problem(&self) -> Option<String> {
+        match self {
+            Self::Intact | Self::Unknown => None,
+            Self::Missing { path } => Some(format!("is missing at `{}`", path.display())),
+            Self::Altered { path, found } => {
+                Some(format!("at `{}` was altered: its SHA-256 is {found}", path.display()))
+            }
+        }
+    }
+}
+
 /// What a check of the whole store found.
 #[derive(Debug, Clone)]
 pub struct Verification {

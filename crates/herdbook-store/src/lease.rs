@@ -87,8 +87,8 @@ pub(crate) fn write(conn: &Connection, run_id: &RunId, lease: &Lease) -> Result<
     Ok(())
 }
 
-pub(crate) fn remove(conn: &Connection, run_id: &RunId) -> Result<(), StoreError> {
-    conn.execute("DELETE FROM herdbook_leases WHERE run_uuid = ?1", [run_id.as_str()])?;
+pub(crate) fn remove(conn: &Connection, run_id: &str) -> Result<(), StoreError> {
+    conn.execute("DELETE FROM herdbook_leases WHERE run_uuid = ?1", [run_id])?;
     Ok(())
 }
 

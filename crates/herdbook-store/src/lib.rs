@@ -6,6 +6,8 @@
 
 mod artifact;
 mod comparable;
+mod connect;
+mod doctor;
 mod error;
 mod event;
 mod experiment;

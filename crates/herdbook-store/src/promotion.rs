@@ -12,7 +12,7 @@ use crate::store::{Act, Effect};
 use crate::{FileState, Store, StoreError, event, integrity, tag, version};
 
 /// The alias that readers of the champion follow.
-const CHAMPION_ALIAS: &str = "champion";
+pub(crate) const CHAMPION_ALIAS: &str = "champion";
 
 /// A promotion that was carried out, or would be.
 #[derive(Debug, Clone)]
@@ -170,21 +170,30 @@ fn change_stage(act: &Act<'_>, change: &StageChange, at: Timestamp) -> Result<()
     if let Some(run_id) = &change.run_id {
         tag::change_on_run(act.tx, run_id, &change.run_tags)?;
     }
-    act.tx.execute(
+    set_mlflow_stage(act.tx, &change.key, change.transition.to(), at)
+}
+
+/// Lets MLflow's own stage follow; a deleted version stays deleted.
+pub(crate) fn set_mlflow_stage(
+    conn: &Connection,
+    key: &VersionKey,
+    stage: Stage,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    conn.execute(
         "UPDATE model_versions SET current_stage = ?1, last_updated_time = ?2
          WHERE workspace = 'default' AND name = ?3 AND version = ?4
            AND current_stage <> 'Deleted_Internal'",
-        params![
-            change.transition.to().mlflow_stage(),
-            at.millis(),
-            change.key.name.as_str(),
-            change.key.version.get()
-        ],
+        params![stage.mlflow_stage(), at.millis(), key.name.as_str(), key.version.get()],
     )?;
     Ok(())
 }
 
-fn move_alias(conn: &Connection, name: &ModelName, change: AliasChange) -> Result<(), StoreError> {
+pub(crate) fn move_alias(
+    conn: &Connection,
+    name: &ModelName,
+    change: AliasChange,
+) -> Result<(), StoreError> {
     match change {
         AliasChange::Unchanged => {}
         AliasChange::PointTo(version) => {

@@ -236,7 +236,7 @@ pub(crate) fn close(
         "UPDATE runs SET status = ?1, end_time = ?2 WHERE run_uuid = ?3",
         params![status.as_str(), at.millis(), run_id.as_str()],
     )?;
-    lease::remove(conn, run_id)
+    lease::remove(conn, run_id.as_str())
 }
 
 pub(crate) fn artifact_uri(conn: &Connection, run_id: &RunId) -> Result<String, StoreError> {

@@ -2,16 +2,14 @@
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use herdbook_domain::{ActContext, Actor, Channel, ModelName, Timestamp};
-use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+use herdbook_domain::{ActContext, Actor, Channel, ModelName, SchemaState, Timestamp};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use crate::schema::{self, Found};
+use crate::connect::{Connected, connect};
+use crate::schema::SecondChampion;
 use crate::{Location, StoreError, event};
-
-/// Pause before another process's lock is looked at again.
-const WAL_RETRY: Duration = Duration::from_millis(5);
 
 /// How a store is opened.
 #[derive(Debug, Clone)]
@@ -55,6 +53,8 @@ pub struct Store {
     location: Location,
     options: OpenOptions,
     opened: Opened,
+    /// Tables and indexes of ours that were missing or altered, and what opening made of that.
+    put_back: Vec<(&'static str, SchemaState)>,
     /// Which file was opened: the path may come to name another one.
     file: Option<FileIdentity>,
 }
@@ -65,12 +65,27 @@ impl Store {
     /// # Errors
     /// [`StoreError::NoStore`], [`StoreError::NotADatabase`], [`StoreError::Schema`], [`StoreError::Busy`] …
     pub fn open(location: Location, options: OpenOptions) -> Result<Self, StoreError> {
+        Self::open_with(location, options, SecondChampion::Refuse)
+    }
+
+    /// As [`Store::open`], for the doctor: a store in which a model has two champions is opened too, without the
+    /// index that could not stand.
+    pub fn open_for_doctor(location: Location, options: OpenOptions) -> Result<Self, StoreError> {
+        Self::open_with(location, options, SecondChampion::Tolerate)
+    }
+
+    fn open_with(
+        location: Location,
+        options: OpenOptions,
+        second_champion: SecondChampion,
+    ) -> Result<Self, StoreError> {
         let path = location.database.clone();
         let waited_s = options.busy_timeout.as_secs();
-        let opened = connect(&location, &options).map_err(|error| error.at(&path, waited_s));
-        let (conn, opened) = opened?;
+        let connected = connect(&location, &options, second_champion)
+            .map_err(|error| error.at(&path, waited_s))?;
+        let Connected { conn, opened, put_back } = connected;
         let file = file_identity(&path);
-        Ok(Self { conn: Mutex::new(conn), location, options, opened, file })
+        Ok(Self { conn: Mutex::new(conn), location, options, opened, put_back, file })
     }
 
     /// Where the records are.
@@ -81,6 +96,11 @@ impl Store {
     /// What opening did to the file.
     pub fn opened(&self) -> Opened {
         self.opened
+    }
+
+    /// What opening made of tables and indexes of ours that were missing or altered.
+    pub(crate) fn put_back(&self) -> &[(&'static str, SchemaState)] {
+        &self.put_back
     }
 
     /// Runs an act in one transaction that holds the write lock from its first statement on.
@@ -190,97 +210,4 @@ pub fn now() -> Timestamp {
     let since_epoch =
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
-}
-
-fn connect(location: &Location, options: &OpenOptions) -> Result<(Connection, Opened), StoreError> {
-    let path = &location.database;
-    if options.missing == Missing::Refuse && !path.exists() {
-        return Err(StoreError::NoStore { path: path.clone() });
-    }
-    let conn = Connection::open_with_flags(
-        path,
-        OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_CREATE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )?;
-    conn.busy_timeout(options.busy_timeout)?;
-    if conn.is_readonly("main")? {
-        return read_only(location, options);
-    }
-    let found = schema::inspect(&conn, path)?;
-    if found == Found::Empty && options.missing == Missing::Refuse {
-        return Err(StoreError::NoStore { path: path.clone() });
-    }
-    enter_wal(&conn, options.busy_timeout)?;
-    conn.pragma_update(None, "synchronous", "full")?;
-    conn.pragma_update(None, "foreign_keys", true)?;
-    if found == Found::Complete {
-        return Ok((conn, Opened::AsItWas));
-    }
-    complete_schema(conn, location)
-}
-
-/// Switches a database to write-ahead logging, for good. SQLite answers "busy" here without waiting: where two
-/// processes open a new file at once, each holds a lock that the other's switch has to wait for.
-fn enter_wal(conn: &Connection, patience: Duration) -> Result<(), StoreError> {
-    let begun = Instant::now();
-    loop {
-        match conn.pragma_update(None, "journal_mode", "wal") {
-            Err(error)
-                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
-                    && begun.elapsed() < patience =>
-            {
-                std::thread::sleep(WAL_RETRY);
-            }
-            outcome => return Ok(outcome?),
-        }
-    }
-}
-
-fn complete_schema(
-    mut conn: Connection,
-    location: &Location,
-) -> Result<(Connection, Opened), StoreError> {
-    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    // Looked at again under the lock: another process may have been faster.
-    let found = schema::inspect(&tx, &location.database)?;
-    schema::complete(&tx, found, &location.artifact_root, now())?;
-    tx.commit()?;
-    let opened = match found {
-        Found::Empty => Opened::Created,
-        Found::WithoutOurs => Opened::Completed,
-        Found::Complete => Opened::AsItWas,
-    };
-    Ok((conn, opened))
-}
-
-/// A store that may only be read. Where SQLite cannot even make its shared memory (a read-only folder) and there is
-/// no journal to replay, the file as it stands is the whole truth.
-fn read_only(
-    location: &Location,
-    options: &OpenOptions,
-) -> Result<(Connection, Opened), StoreError> {
-    let path = &location.database;
-    if options.missing == Missing::Create {
-        return Err(StoreError::ReadOnly { path: path.clone() });
-    }
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
-        | OpenFlags::SQLITE_OPEN_URI
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let escaped =
-        path.display().to_string().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
-    let open = |query: &str| -> Result<Connection, StoreError> {
-        let conn = Connection::open_with_flags(format!("file:{escaped}{query}"), flags)?;
-        conn.busy_timeout(options.busy_timeout)?;
-        schema::inspect(&conn, path)?;
-        Ok(conn)
-    };
-    let mut journal = path.clone().into_os_string();
-    journal.push("-wal");
-    let is_at_rest = !std::fs::metadata(&journal).is_ok_and(|file| file.len() > 0);
-    let conn = match open("") {
-        Err(StoreError::Sqlite(_)) if is_at_rest => open("?immutable=1")?,
-        outcome => outcome?,
-    };
-    Ok((conn, Opened::ReadOnly))
 }

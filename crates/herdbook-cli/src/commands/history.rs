@@ -114,5 +114,6 @@ fn what(event: &Event) -> String {
         (EventKind::Superseded, _) => format!("enhanced: {from} -> {to}"),
         (EventKind::Adopted, _) => format!("registered elsewhere, in {to}"),
         (EventKind::StageChanged, _) => format!("{from} -> {to}"),
+        (EventKind::Repaired, _) => "repaired by the doctor".to_owned(),
     }
 }

@@ -2,6 +2,7 @@
 
 mod champion;
 mod compare;
+mod doctor;
 mod find;
 mod history;
 mod lineage;
@@ -19,7 +20,7 @@ use clap::CommandFactory;
 use herdbook_store::Missing;
 
 use crate::args::{Args, Command};
-use crate::context::open_store;
+use crate::context::{open_store, open_store_for_doctor};
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -41,6 +42,9 @@ pub(crate) fn run(args: Args, output: &mut Output) -> Result<(), Failure> {
         Command::Compare(compare) => compare::run(&compare, &store(output)?, output),
         Command::Status => status::run(&store(output)?, output),
         Command::Verify(verify) => verify::run(&verify, store, output),
+        Command::Doctor(doctor) => {
+            doctor::run(&doctor, &open_store_for_doctor(global, output)?, output)
+        }
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "herdbook", &mut script);

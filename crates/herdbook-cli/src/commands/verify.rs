@@ -44,7 +44,7 @@ fn verify_store(
     output: &mut Output,
 ) -> Result<(), Failure> {
     let chain = expect_head(found.chain.clone(), head).map_err(|chain| broken(&chain))?;
-    if let Some((key, state)) = found.files.iter().find(|(_, state)| problem(state).is_some()) {
+    if let Some((key, state)) = found.files.iter().find(|(_, state)| state.problem().is_some()) {
         return Err(broken_file(key, state));
     }
     let intact = found.files.iter().filter(|(_, state)| *state == FileState::Intact).count();
@@ -92,18 +92,8 @@ fn broken(chain: &ChainBreak) -> Failure {
     Failure::new(Code::Conflict, format!("the history is broken: {chain}"))
 }
 
-fn problem(state: &FileState) -> Option<String> {
-    match state {
-        FileState::Intact | FileState::Unknown => None,
-        FileState::Missing { path } => Some(format!("is missing at `{}`", path.display())),
-        FileState::Altered { path, found } => {
-            Some(format!("at `{}` was altered: its SHA-256 is {found}", path.display()))
-        }
-    }
-}
-
 fn broken_file(key: &VersionKey, state: &FileState) -> Failure {
-    let problem = problem(state).unwrap_or_default();
+    let problem = state.problem().unwrap_or_default();
     Failure::new(Code::Conflict, format!("the model file of {key} {problem}"))
         .with_hint("restore it from a backup; the history has the hash that was registered")
 }

@@ -401,6 +401,7 @@ fn help_of_each_command() {
       compare      Compare two model versions
       status       Show the board: timeframes and stages
       verify       Check the history's chain of hashes and every registered model file
+      doctor       Check every rule on the records, name each breach, and mend what is safe
       completions  Print a completion script for a shell
       help         Print this message or the help of the given subcommand(s)
 

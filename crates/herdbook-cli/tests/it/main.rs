@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a broken test stops where it breaks")]
 
 mod binary;
+mod doctor;
 mod failures;
 mod interface;

@@ -1,20 +1,27 @@
 //! The database's tables and indexes: MLflow's own, made or found, and ours beside them.
 
+mod ours;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use herdbook_domain::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
+pub(crate) use ours::{faults, state_of};
+
 use crate::StoreError;
+use ours::{HERDBOOK_TABLES, drop_altered_indexes, faulty, objects, our_objects};
 
 /// Alembic revision of MLflow 3.17.0 to 3.17.2, which a new database gets.
 const MLFLOW_HEAD: &str = "dc11669786a5";
 /// Newest layout of our own tables that this version knows.
 const HERDBOOK_SCHEMA: i64 = 1;
 
+/// The index by which the database refuses a second champion.
+const ONE_CHAMPION: &str = "herdbook_one_champion";
+
 const MLFLOW_TABLES: &str = include_str!("mlflow-3.17.2-sqlite.sql");
-const HERDBOOK_TABLES: &str = include_str!("herdbook.sql");
 
 /// Tables of MLflow that we read or write, with the columns we use.
 const USED_COLUMNS: [(&str, &str); 13] = [
@@ -53,17 +60,21 @@ pub(crate) enum Found {
     Complete,
 }
 
+/// What to do where two versions of one model are tagged champion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SecondChampion {
+    /// Refuse the store.
+    Refuse,
+    /// Leave out the index that could not stand.
+    Tolerate,
+}
+
 /// Looks at what is there.
 ///
 /// # Errors
 /// [`StoreError::Schema`] where it cannot be used.
 pub(crate) fn inspect(conn: &Connection, path: &Path) -> Result<Found, StoreError> {
-    let objects: BTreeMap<String, String> = conn
-        .prepare("SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'")?
-        .query_map([], |row| {
-            Ok((row.get(0)?, row.get::<_, Option<String>>(1)?.unwrap_or_default()))
-        })?
-        .collect::<Result<_, _>>()?;
+    let objects = objects(conn)?;
     if objects.is_empty() {
         return Ok(Found::Empty);
     }
@@ -71,10 +82,8 @@ pub(crate) fn inspect(conn: &Connection, path: &Path) -> Result<Found, StoreErro
     if objects.contains_key("herdbook_schema") {
         check_ours(conn, path)?;
     }
-    let missing = our_objects().any(|(name, sql)| {
-        objects.get(name).is_none_or(|found| normalized(found) != normalized(sql))
-    });
-    Ok(if missing { Found::WithoutOurs } else { Found::Complete })
+    let is_complete = faulty(&objects).next().is_none();
+    Ok(if is_complete { Found::Complete } else { Found::WithoutOurs })
 }
 
 /// Makes what is missing. Runs inside the caller's transaction.
@@ -83,6 +92,7 @@ pub(crate) fn complete(
     found: Found,
     artifact_root: &Path,
     now: Timestamp,
+    second_champion: SecondChampion,
 ) -> Result<(), StoreError> {
     if found == Found::Empty {
         conn.execute_batch(MLFLOW_TABLES)?;
@@ -101,8 +111,16 @@ pub(crate) fn complete(
         )?;
     }
     drop_altered_indexes(conn)?;
-    refuse_two_champions(conn)?;
-    conn.execute_batch(HERDBOOK_TABLES)?;
+    let mut tables = HERDBOOK_TABLES.to_owned();
+    match refuse_two_champions(conn) {
+        Err(StoreError::TwoChampions { .. }) if second_champion == SecondChampion::Tolerate => {
+            for (_, sql) in our_objects().filter(|(name, _)| *name == ONE_CHAMPION) {
+                tables = tables.replace(sql, "");
+            }
+        }
+        outcome => outcome?,
+    }
+    conn.execute_batch(&tables)?;
     Ok(())
 }
 
@@ -168,37 +186,6 @@ fn check_ours(conn: &Connection, path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Name and statement of each table and index in `herdbook.sql`.
-fn our_objects() -> impl Iterator<Item = (&'static str, &'static str)> {
-    HERDBOOK_TABLES.split(';').filter_map(|statement| {
-        let sql = statement.find("CREATE ").map(|start| &statement[start..])?;
-        let name = sql.split(" IF NOT EXISTS ").nth(1)?.split_whitespace().next()?;
-        Some((name, sql))
-    })
-}
-
-/// The statement as SQLite would keep it, white space and `IF NOT EXISTS` aside.
-fn normalized(sql: &str) -> String {
-    sql.replace(" IF NOT EXISTS ", " ").split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// A migration that rebuilt a table may have put one of our indexes back in another form (DESC is lost).
-fn drop_altered_indexes(conn: &Connection) -> Result<(), StoreError> {
-    for (name, sql) in our_objects().filter(|(_, sql)| sql.contains(" INDEX ")) {
-        let found: Option<String> = conn
-            .query_row(
-                "SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = ?1",
-                [name],
-                |row| row.get(0),
-            )
-            .optional()?;
-        if found.is_some_and(|found| normalized(&found) != normalized(sql)) {
-            conn.execute_batch(&format!("DROP INDEX {name}"))?;
-        }
-    }
-    Ok(())
-}
-
 fn refuse_two_champions(conn: &Connection) -> Result<(), StoreError> {
     let champions: Vec<(String, i64)> = conn
         .prepare(
@@ -229,7 +216,14 @@ mod tests {
     #[test]
     fn every_object_of_ours_is_recognised_after_it_was_made() {
         let conn = Connection::open_in_memory().unwrap();
-        complete(&conn, Found::Empty, Path::new("/mlruns"), Timestamp::from_millis(0)).unwrap();
+        complete(
+            &conn,
+            Found::Empty,
+            Path::new("/mlruns"),
+            Timestamp::from_millis(0),
+            SecondChampion::Refuse,
+        )
+        .unwrap();
         assert_eq!(inspect(&conn, Path::new("x.db")).unwrap(), Found::Complete);
         assert_eq!(our_objects().count(), 11);
     }
@@ -237,15 +231,28 @@ mod tests {
     #[test]
     fn altered_index_is_put_back() {
         let conn = Connection::open_in_memory().unwrap();
-        complete(&conn, Found::Empty, Path::new("/mlruns"), Timestamp::from_millis(0)).unwrap();
+        complete(
+            &conn,
+            Found::Empty,
+            Path::new("/mlruns"),
+            Timestamp::from_millis(0),
+            SecondChampion::Refuse,
+        )
+        .unwrap();
         conn.execute_batch(
             "DROP INDEX herdbook_best_metrics;
              CREATE INDEX herdbook_best_metrics ON latest_metrics (key, is_nan, value, run_uuid);",
         )
         .unwrap();
         assert_eq!(inspect(&conn, Path::new("x.db")).unwrap(), Found::WithoutOurs);
-        complete(&conn, Found::WithoutOurs, Path::new("/mlruns"), Timestamp::from_millis(0))
-            .unwrap();
+        complete(
+            &conn,
+            Found::WithoutOurs,
+            Path::new("/mlruns"),
+            Timestamp::from_millis(0),
+            SecondChampion::Refuse,
+        )
+        .unwrap();
         assert_eq!(inspect(&conn, Path::new("x.db")).unwrap(), Found::Complete);
     }
 }

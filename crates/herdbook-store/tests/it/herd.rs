@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
-    Actor, Channel, EnhancedFrom, Enhancement, ExperimentName, Honesty, ModelName, Origin,
-    PromotionRequest, Reason, Registration, RunId, Stage, Timeframe, Timestamp, VersionKey,
+    Actor, Channel, EnhancedFrom, Enhancement, EventKind, ExperimentName, Honesty, ModelName,
+    Origin, PromotionRequest, Reason, Registration, RunId, Stage, Timeframe, Timestamp, VersionKey,
     VersionNumber,
 };
 use herdbook_store::{
@@ -130,7 +130,9 @@ impl Herd {
             let end = history
                 .iter()
                 .rev()
-                .find(|event| event.what.kind != herdbook_domain::EventKind::Superseded)
+                .find(|event| {
+                    !matches!(event.what.kind, EventKind::Superseded | EventKind::Repaired)
+                })
                 .and_then(|event| event.what.to.clone());
             assert_eq!(record.tags.get(key::PROMOTION_STAGE), end.as_ref(), "{}", record.key);
             let stage = record.stage().unwrap();

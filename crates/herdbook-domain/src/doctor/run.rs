@@ -1,0 +1,98 @@
+//! Runs: those whose process is gone, leases that nobody holds, parents that are not there.
+
+use super::breach::shown;
+use super::history::History;
+use super::{Breach, BreachKind, Fix, Orphan, Process, Remedy, Repair, RunOnRecord, Subject};
+use crate::{EventDraft, EventKind, RunId, RunStatus, VersionKey};
+
+/// Why a run without a process failed, for the log.
+const PROCESS_GONE: &str = "its process is gone";
+
+pub(super) fn check(run: &RunOnRecord, history: &History) -> Option<Breach> {
+    let run_id = RunId::parse(&run.run_id).ok();
+    match (run.is_running, run.process, run_id) {
+        (true, Process::Dead, Some(run_id)) => Some(dead(run_id, history)),
+        // MLflow's own runs have no lease, and how they end is none of our business.
+        (true, Process::Unknown, Some(run_id)) => {
+            history.started(&run_id).map(|_| without_lease(run_id))
+        }
+        (true, ..) => None,
+        (false, _, run_id) => Some(stray_lease(&run.run_id, run_id)),
+    }
+}
+
+fn dead(run_id: RunId, history: &History) -> Breach {
+    let name = history.started(&run_id);
+    let event = EventDraft {
+        name: name.cloned(),
+        run_id: Some(run_id.clone()),
+        from: Some(RunStatus::Running.to_string()),
+        to: Some(RunStatus::Failed.to_string()),
+        reason: Some(PROCESS_GONE.to_owned()),
+        ..EventDraft::new(
+            EventKind::RunEnded,
+            &serde_json::json!({"v": 1, "breach": BreachKind::DeadRun}),
+        )
+    };
+    Breach {
+        kind: BreachKind::DeadRun,
+        subject: Subject { name: name.cloned(), version: None, run_id: Some(run_id.clone()) },
+        message: format!("run `{run_id}` is RUNNING, but {PROCESS_GONE}"),
+        remedy: Remedy::Possible(Repair {
+            outcome: "it is FAILED".to_owned(),
+            at: name.map(|name| history.time_for(name)),
+            fixes: vec![Fix::FailRun(run_id)],
+            events: vec![event],
+        }),
+    }
+}
+
+fn without_lease(run_id: RunId) -> Breach {
+    Breach {
+        kind: BreachKind::DeadRun,
+        message: format!(
+            "run `{run_id}` is RUNNING without a lease, so nobody can tell whether its process lives"
+        ),
+        remedy: Remedy::None(format!(
+            "if it is gone, end the run with MLflow's client: `set_terminated(\"{run_id}\", \"FAILED\")`"
+        )),
+        subject: Subject { run_id: Some(run_id), ..Subject::default() },
+    }
+}
+
+fn stray_lease(written: &str, run_id: Option<RunId>) -> Breach {
+    Breach {
+        kind: BreachKind::StrayLease,
+        subject: Subject { run_id, ..Subject::default() },
+        message: format!("run `{}` has a lease and is not RUNNING", shown(written)),
+        remedy: Remedy::Possible(Repair {
+            outcome: "the lease is removed".to_owned(),
+            at: None,
+            fixes: vec![Fix::RemoveLease(written.to_owned())],
+            events: Vec::new(),
+        }),
+    }
+    .with_event(None, None)
+}
+
+pub(super) fn orphan(orphan: &Orphan) -> Breach {
+    let Subject { name, version, run_id } = &orphan.subject;
+    let who = match (name, version, run_id) {
+        (Some(name), Some(version), _) => {
+            VersionKey { name: name.clone(), version: *version }.to_string()
+        }
+        (_, _, Some(run_id)) => format!("run `{run_id}`"),
+        _ => "a run".to_owned(),
+    };
+    Breach {
+        kind: BreachKind::OrphanParent,
+        subject: orphan.subject.clone(),
+        message: format!(
+            "{who} names `{}` as its parent, and there is no such run",
+            shown(&orphan.parent)
+        ),
+        remedy: Remedy::None(
+            "its ancestors cannot be judged: restore the parent from a backup".to_owned(),
+        ),
+    }
+}

@@ -1,0 +1,200 @@
+//! One version: its tags, its run's tags and MLflow's stage against the history.
+
+use std::collections::BTreeSet;
+
+use super::breach::shown;
+use super::champion::Champions;
+use super::history::History;
+use super::{Breach, BreachKind, Fix, Remedy, Repair, Subject, VersionOnRecord};
+use crate::tags::{TagChanges, key, run_stage_tags};
+use crate::{RunId, Stage, VersionType};
+
+/// Tags that registration writes for good, on run and version alike.
+const ORIGIN_KEYS: [&str; 5] = [
+    key::TIMEFRAME,
+    key::MODEL_TYPE,
+    key::ENHANCEMENT_TYPE,
+    key::BASE_MODEL_PATH,
+    key::BASE_MODEL_RUN_ID,
+];
+
+/// Checks one version. One that was deleted, or that never entered the history, has nothing to follow.
+pub(super) fn check(
+    version: &VersionOnRecord,
+    champions: &Champions,
+    history: &History,
+) -> Vec<Breach> {
+    let Some(stage) = history.stage(&version.key).filter(|_| !version.deleted) else {
+        return Vec::new();
+    };
+    let patient = Patient { version, stage, history };
+    let kinds = [
+        patient.check_stage(champions),
+        patient.check_version_type(),
+        patient.check_origin(),
+        patient.check_mlflow_stage(),
+    ];
+    let mut breaches: Vec<Breach> = kinds.into_iter().flatten().collect();
+    breaches.extend(patient.check_run(&breaches));
+    breaches
+}
+
+struct Patient<'a> {
+    version: &'a VersionOnRecord,
+    stage: Stage,
+    history: &'a History,
+}
+
+impl Patient<'_> {
+    fn tag(&self, key: &str) -> Option<&str> {
+        self.version.tags.get(key).map(String::as_str)
+    }
+
+    fn run_id(&self) -> Option<&RunId> {
+        self.version.run_id.as_ref().or_else(|| self.history.run(&self.version.key))
+    }
+
+    fn check_stage(&self, champions: &Champions) -> Option<Breach> {
+        let tag = self.tag(key::PROMOTION_STAGE);
+        let Self { version, stage, .. } = self;
+        if tag == Some(stage.as_str()) {
+            return None;
+        }
+        let touches_the_champion = *stage == Stage::Champion || tag == Some("champion");
+        let remedy = if champions.are_contested() && touches_the_champion {
+            Remedy::None(
+                "left alone, for more than one version claims the champion's place: give all but \
+                 one another `promotion_stage` tag with MLflow's client"
+                    .to_owned(),
+            )
+        } else {
+            let mut fixes = self.set_on_both(run_stage_tags(*stage));
+            fixes.push(Fix::MlflowStage(version.key.clone(), *stage));
+            self.repair(format!("the tag is set back to `{stage}`"), fixes)
+        };
+        let message = format!(
+            "{} {}, but its history ends in `{stage}`",
+            version.key,
+            tag.map_or("has no stage tag".to_owned(), |tag| format!("is tagged `{}`", shown(tag))),
+        );
+        Some(self.breach(BreachKind::Stage, message, remedy).with_event(tag, Some(stage.as_str())))
+    }
+
+    /// `old` where a child was registered, `latest` where none was. Whether there was none cannot be known.
+    fn check_version_type(&self) -> Option<Breach> {
+        let tag = self.tag(key::VERSION_TYPE);
+        let has_child = self.run_id().is_some_and(|run_id| self.history.has_child(run_id));
+        let wanted = if has_child { VersionType::Old } else { VersionType::Latest };
+        if tag == Some(wanted.as_str()) {
+            return None;
+        }
+        let key = &self.version.key;
+        let what =
+            tag.map_or("has no version type".to_owned(), |tag| format!("is `{}`", shown(tag)));
+        let (why, remedy) = if !has_child && tag == Some(VersionType::Old.as_str()) {
+            let way_out = "left alone, for a child may have been deleted for good: set \
+                           `version_type` with MLflow's client if there never was one";
+            ("no child of it is known", Remedy::None(way_out.to_owned()))
+        } else {
+            let mut tags = TagChanges::default();
+            tags.set(key::VERSION_TYPE, wanted.as_str());
+            let outcome = format!("it is set to `{wanted}`");
+            let why = if has_child { "it has a registered child" } else { "no child is known" };
+            (why, self.repair(outcome, self.set_on_both(tags)))
+        };
+        let breach =
+            self.breach(BreachKind::VersionType, format!("{key} {what}, but {why}"), remedy);
+        Some(breach.with_event(tag, Some(wanted.as_str())))
+    }
+
+    /// The tags that registration wrote, against the event that tells of it.
+    fn check_origin(&self) -> Option<Breach> {
+        let wanted = self.history.origin(&self.version.key)?;
+        let differing: Vec<&'static str> = ORIGIN_KEYS
+            .into_iter()
+            .filter(|key| self.version.tags.get(*key) != wanted.get(*key))
+            .collect();
+        if differing.is_empty() {
+            return None;
+        }
+        let mut tags = TagChanges::default();
+        for key in &differing {
+            tags.set_or_remove(key, wanted.get(*key).cloned());
+        }
+        let message =
+            format!("{} does not have {} as it was registered", self.version.key, list(&differing));
+        let outcome = "they are set back to the history".to_owned();
+        let remedy = self.repair(outcome, self.set_on_both(tags));
+        Some(self.breach(BreachKind::VersionTags, message, remedy).with_event(None, None))
+    }
+
+    fn check_mlflow_stage(&self) -> Option<Breach> {
+        let Self { version, stage, .. } = self;
+        let is_tagged = self.tag(key::PROMOTION_STAGE) == Some(stage.as_str());
+        let (found, wanted) = (version.mlflow_stage.as_str(), stage.mlflow_stage());
+        if !is_tagged || found == wanted {
+            return None;
+        }
+        let message = format!(
+            "{} is in `{stage}`, but MLflow's own stage is `{}`",
+            version.key,
+            shown(found)
+        );
+        let fixes = vec![Fix::MlflowStage(version.key.clone(), *stage)];
+        let remedy = self.repair(format!("it is set to `{wanted}`"), fixes);
+        let breach = self.breach(BreachKind::MlflowStage, message, remedy);
+        Some(breach.with_event(Some(found), Some(wanted)))
+    }
+
+    /// The run follows the version; tags in which the version itself is wrong are spoken of already.
+    fn check_run(&self, found: &[Breach]) -> Option<Breach> {
+        let run_tags = self.version.run_tags.as_ref()?;
+        let run_id = self.run_id()?;
+        let is_open = |kind| found.iter().any(|breach: &Breach| breach.kind == kind);
+        let mut keys = BTreeSet::new();
+        for (kind, of_kind) in [
+            (BreachKind::Stage, &[key::PROMOTION_STAGE][..]),
+            (BreachKind::VersionType, &[key::VERSION_TYPE]),
+            (BreachKind::VersionTags, &ORIGIN_KEYS),
+        ] {
+            if !is_open(kind) {
+                keys.extend(of_kind.iter().copied());
+            }
+        }
+        let mut tags = TagChanges::default();
+        let mut differing = Vec::new();
+        for key in keys.into_iter().filter(|key| run_tags.get(*key) != self.version.tags.get(*key))
+        {
+            differing.push(key);
+            tags.set_or_remove(key, self.version.tags.get(key).cloned());
+        }
+        if differing.is_empty() {
+            return None;
+        }
+        let message =
+            format!("{} and its run `{run_id}` differ in {}", self.version.key, list(&differing));
+        let fixes = vec![Fix::TagRun(run_id.clone(), tags)];
+        let remedy = self.repair("the run follows the version".to_owned(), fixes);
+        Some(self.breach(BreachKind::RunTags, message, remedy).with_event(None, None))
+    }
+
+    fn set_on_both(&self, tags: TagChanges) -> Vec<Fix> {
+        let on_run = self.run_id().map(|run_id| Fix::TagRun(run_id.clone(), tags.clone()));
+        let on_version = Fix::TagVersion(self.version.key.clone(), tags);
+        [on_version].into_iter().chain(on_run).collect()
+    }
+
+    fn repair(&self, outcome: String, fixes: Vec<Fix>) -> Remedy {
+        let at = Some(self.history.time_for(&self.version.key.name));
+        Remedy::Possible(Repair { outcome, at, fixes, events: Vec::new() })
+    }
+
+    fn breach(&self, kind: BreachKind, message: String, remedy: Remedy) -> Breach {
+        let subject = Subject::of_version(&self.version.key, self.run_id());
+        Breach { kind, subject, message, remedy }
+    }
+}
+
+fn list(keys: &[&str]) -> String {
+    keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,131 @@
+//! The doctor's visit: the records go to the rulebook's `examine`, its repairs are carried out one by one.
+//!
+//! Each repair is one transaction. It rests on records that were read under the same lock, or that nobody has
+//! changed since: only then does the next repair of a plan follow.
+
+mod records;
+
+use std::collections::VecDeque;
+
+use herdbook_domain::{Breach, Fix, Remedy, Repair, RunStatus, Timestamp, examine};
+use rusqlite::Connection;
+
+use crate::schema::{self, Found, SecondChampion};
+use crate::store::{Act, Opened, now};
+use crate::{Store, StoreError, event, integrity, lease, promotion, run, tag, version};
+
+impl Store {
+    /// Every breach of the rules in the store. Reads only.
+    pub fn diagnose(&self) -> Result<Vec<Breach>, StoreError> {
+        let records = self.read(|conn| records::collect(conn, self))?;
+        let mut breaches = examine(&records);
+        for version in records.versions.iter().filter(|version| !version.deleted) {
+            // Each on its own: to hash all the files takes longer than a writer should wait.
+            let state = self.read(|conn| integrity::file_state(conn, &version.key))?;
+            let problem = state.problem();
+            breaches.extend(problem.map(|problem| {
+                Breach::of_model_file(&version.key, version.run_id.as_ref(), &problem)
+            }));
+        }
+        Ok(breaches)
+    }
+
+    /// Carries out every repair that is safe. Answers what was mended, then what is left.
+    pub fn repair(&self) -> Result<Vec<Breach>, StoreError> {
+        let mut mended = Vec::new();
+        let is_ailing = self.read(|conn| Ok(!repairable(conn, self, &[])?.is_empty()))?;
+        if is_ailing {
+            let mut plan = Plan::default();
+            while let Some(breach) = self.write(|act| plan.next(act, self, &mended))? {
+                mended.push(breach.repaired());
+            }
+        }
+        mended.extend(self.diagnose()?);
+        Ok(mended)
+    }
+
+    /// Whether what is missing can be put back by opening the store.
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.opened() == Opened::ReadOnly
+    }
+}
+
+/// Repairs that were decided together, and the state of the file they rest on.
+#[derive(Default)]
+struct Plan {
+    data_version: Option<i64>,
+    repairs: VecDeque<Breach>,
+}
+
+impl Plan {
+    /// Carries out the next repair, if there is one; decides anew where another process has written meanwhile.
+    fn next(
+        &mut self,
+        act: &Act<'_>,
+        store: &Store,
+        mended: &[Breach],
+    ) -> Result<Option<Breach>, StoreError> {
+        // Changes with every commit of another connection, and with none of this one.
+        let data_version = act.tx.query_row("PRAGMA data_version", [], |row| row.get(0))?;
+        if self.data_version != Some(data_version) {
+            self.repairs = repairable(act.tx, store, mended)?;
+            self.data_version = Some(data_version);
+        }
+        let Some(breach) = self.repairs.pop_front() else {
+            return Ok(None);
+        };
+        if let Remedy::Possible(repair) = &breach.remedy {
+            carry_out(act, repair)?;
+        }
+        Ok(Some(breach))
+    }
+}
+
+/// The breaches that can be mended. What was mended before and broken again meanwhile is left to the report: a
+/// program that goes on breaking it would never let the doctor go.
+fn repairable(
+    conn: &Connection,
+    store: &Store,
+    mended: &[Breach],
+) -> Result<VecDeque<Breach>, StoreError> {
+    let is_new = |breach: &Breach| {
+        !mended.iter().any(|one| one.kind == breach.kind && one.subject == breach.subject)
+    };
+    Ok(examine(&records::collect(conn, store)?)
+        .into_iter()
+        .filter(|breach| matches!(breach.remedy, Remedy::Possible(_)) && is_new(breach))
+        .collect())
+}
+
+fn carry_out(act: &Act<'_>, repair: &Repair) -> Result<(), StoreError> {
+    let at = repair.at.unwrap_or_else(now);
+    for fix in &repair.fixes {
+        apply(act, fix, at)?;
+    }
+    event::append(act, at, repair.events.clone())?;
+    Ok(())
+}
+
+fn apply(act: &Act<'_>, fix: &Fix, at: Timestamp) -> Result<(), StoreError> {
+    match fix {
+        Fix::TagVersion(key, tags) => {
+            tag::change_on_version(act.tx, key, tags)?;
+            version::touch(act.tx, key, at)
+        }
+        Fix::TagRun(run_id, tags) => tag::change_on_run(act.tx, run_id, tags),
+        Fix::MlflowStage(key, stage) => promotion::set_mlflow_stage(act.tx, key, *stage, at),
+        Fix::Alias(name, change) => {
+            promotion::move_alias(act.tx, name, *change)?;
+            version::touch_model(act.tx, name, at)
+        }
+        Fix::FailRun(run_id) => run::close(act.tx, run_id, RunStatus::Failed, at),
+        Fix::RemoveLease(run_id) => lease::remove(act.tx, run_id),
+        Fix::CompleteSchema => schema::complete(
+            act.tx,
+            Found::WithoutOurs,
+            act.artifact_root,
+            at,
+            SecondChampion::Refuse,
+        ),
+    }
+}

@@ -1,0 +1,360 @@
+//! The doctor: each breach made by hand, found by name, and mended where that is safe.
+
+use herdbook_domain::tags::key;
+use herdbook_domain::{
+    Breach, BreachKind, EventKind, Reason, Remedy, RollbackRequest, RunStatus, Stage,
+};
+use herdbook_store::{Effect, EventQuery, Missing, Store};
+
+use crate::herd::{Herd, model, number, options, version};
+
+/// Versions 1 (champion, a parent) and 2 (its child, in beta).
+fn herd() -> Herd {
+    let herd = Herd::new();
+    let parent = herd.train(None, 1.0);
+    herd.train(Some(&parent), 2.0);
+    for (version, stage) in [(1, Stage::Beta), (1, Stage::Champion), (2, Stage::Beta)] {
+        herd.promote(version, stage).unwrap();
+    }
+    herd
+}
+
+fn kinds(breaches: &[Breach]) -> Vec<BreachKind> {
+    breaches.iter().map(|breach| breach.kind).collect()
+}
+
+/// One breach of this kind is found, and the repair leaves a healthy store.
+fn assert_mended(herd: &Herd, kind: BreachKind) -> Breach {
+    let found = herd.store.diagnose().unwrap();
+    assert_eq!(kinds(&found), [kind], "{found:#?}");
+    assert!(matches!(found[0].remedy, Remedy::Possible(_)), "{}", found[0].line());
+    let mended = herd.store.repair().unwrap();
+    assert_eq!(kinds(&mended), [kind], "{mended:#?}");
+    assert!(!mended[0].is_open());
+    assert_eq!(herd.store.diagnose().unwrap(), []);
+    herd.assert_invariants();
+    mended[0].clone()
+}
+
+/// One breach of this kind is found, and the repair leaves it and everything else alone.
+fn assert_left_alone(herd: &Herd, kind: BreachKind) -> String {
+    let events = || herd.store.events(&EventQuery::default()).unwrap().len();
+    let before = events();
+    let found = herd.store.repair().unwrap();
+    assert_eq!(kinds(&found), [kind], "{found:#?}");
+    assert!(matches!(found[0].remedy, Remedy::None(_)), "{}", found[0].line());
+    assert_eq!(events(), before);
+    found[0].line()
+}
+
+fn foreign(herd: &Herd, sql: &str) {
+    herd.foreign().execute_batch(sql).unwrap();
+}
+
+fn set_tag(herd: &Herd, of: i64, key: &str, value: &str) {
+    let sql = format!(
+        "UPDATE model_version_tags SET value = '{value}' WHERE key = '{key}' AND version = {of}"
+    );
+    foreign(herd, &sql);
+}
+
+fn delete_as_mlflow(herd: &Herd, version: i64) {
+    foreign(
+        herd,
+        &format!(
+            "DELETE FROM registered_model_aliases WHERE version = {version};
+             UPDATE model_versions SET current_stage = 'Deleted_Internal',
+                run_id = 'REDACTED-RUN-ID' WHERE version = {version};"
+        ),
+    );
+}
+
+fn newest_event(herd: &Herd) -> herdbook_domain::EventDraft {
+    herd.store.events(&EventQuery::default()).unwrap().pop().unwrap().what
+}
+
+#[test]
+fn what_herdbook_did_is_healthy() {
+    let herd = Herd::new();
+    assert_eq!(herd.store.diagnose().unwrap(), []);
+    let (_running, _) = herd.start(None);
+    let parent = herd.train(None, 1.0);
+    herd.train(Some(&parent), 2.0);
+    assert_eq!(herd.store.diagnose().unwrap(), []);
+    for (version, stage) in
+        [(1, Stage::Beta), (1, Stage::Champion), (2, Stage::Beta), (2, Stage::Champion)]
+    {
+        herd.promote(version, stage).unwrap();
+        assert_eq!(herd.store.diagnose().unwrap(), []);
+    }
+    let reason = Reason::parse("losses").unwrap();
+    let request = RollbackRequest { name: model(), reason };
+    herd.store.rollback(&request, Effect::Commit).unwrap();
+    assert_eq!(herd.store.diagnose().unwrap(), []);
+    assert_eq!(herd.store.repair().unwrap(), []);
+    herd.assert_invariants();
+}
+
+#[test]
+fn model_that_takes_no_part_is_nobodys_patient() {
+    let herd = herd();
+    foreign(
+        &herd,
+        "INSERT INTO registered_models (name, workspace) VALUES ('other', 'default');
+         INSERT INTO model_versions (name, version, current_stage, status, workspace)
+         VALUES ('other', 1, 'Production', 'READY', 'default');
+         INSERT INTO registered_model_aliases (alias, version, name, workspace)
+         VALUES ('champion', 1, 'other', 'default');",
+    );
+    assert_eq!(herd.store.diagnose().unwrap(), []);
+}
+
+#[test]
+fn latest_with_a_child_turns_old() {
+    let herd = herd();
+    set_tag(&herd, 1, "version_type", "latest");
+    let mended = assert_mended(&herd, BreachKind::VersionType);
+    assert_eq!((mended.subject.name, mended.subject.version), (Some(model()), Some(number(1))));
+    assert_eq!(herd.tag(1, key::VERSION_TYPE).unwrap(), "old");
+    let event = newest_event(&herd);
+    assert_eq!(event.kind, EventKind::Repaired);
+    assert_eq!((event.from.as_deref(), event.to.as_deref()), (Some("latest"), Some("old")));
+    assert!(event.details.contains("version_type"), "{}", event.details);
+}
+
+#[test]
+fn old_without_a_child_is_left_to_a_person() {
+    let herd = herd();
+    set_tag(&herd, 2, "version_type", "old");
+    foreign(&herd, "UPDATE tags SET value = 'old' WHERE key = 'version_type'");
+    let line = assert_left_alone(&herd, BreachKind::VersionType);
+    assert!(line.contains("version 2 is `old`, but no child of it is known"), "{line}");
+}
+
+#[test]
+fn child_that_was_deleted_for_good_still_counts() {
+    let herd = herd();
+    foreign(
+        &herd,
+        "DELETE FROM model_version_tags WHERE version = 2; DELETE FROM model_versions WHERE version = 2;",
+    );
+    assert_eq!(herd.store.diagnose().unwrap(), []);
+}
+
+#[test]
+fn stage_tag_follows_the_history_with_run_and_mlflow_stage() {
+    let herd = herd();
+    set_tag(&herd, 2, "promotion_stage", "archived");
+    foreign(&herd, "UPDATE model_versions SET current_stage = 'Archived' WHERE version = 2");
+    assert_mended(&herd, BreachKind::Stage);
+    assert_eq!(herd.tag(2, key::PROMOTION_STAGE).unwrap(), "beta");
+}
+
+#[test]
+fn champion_promoted_by_others_goes_back_and_the_right_one_returns() {
+    let herd = herd();
+    set_tag(&herd, 1, "promotion_stage", "archived");
+    set_tag(&herd, 2, "promotion_stage", "champion");
+    foreign(&herd, "UPDATE registered_model_aliases SET version = 2");
+    let found = herd.store.diagnose().unwrap();
+    assert_eq!(kinds(&found), [BreachKind::Stage, BreachKind::Stage, BreachKind::Alias]);
+    assert!(herd.store.repair().unwrap().iter().all(|breach| !breach.is_open()));
+    assert_eq!(herd.store.champion(&model()).unwrap().unwrap().key.version, number(1));
+    assert_eq!(herd.store.diagnose().unwrap(), []);
+    herd.assert_invariants();
+}
+
+#[test]
+fn stage_is_not_set_back_to_a_second_champion() {
+    let herd = herd();
+    set_tag(&herd, 1, "promotion_stage", "archived");
+    foreign(
+        &herd,
+        "INSERT INTO model_versions (name, version, creation_time, current_stage, status, workspace)
+         VALUES ('1H_trading_model', 3, 0, 'Production', 'READY', 'default');
+         INSERT INTO model_version_tags (key, value, name, version, workspace)
+         VALUES ('promotion_stage', 'champion', '1H_trading_model', 3, 'default');
+         UPDATE registered_model_aliases SET version = 3;",
+    );
+    let line = assert_left_alone(&herd, BreachKind::Stage);
+    assert!(line.contains("more than one version claims the champion's place"), "{line}");
+}
+
+#[test]
+fn mlflow_stage_follows_the_tag() {
+    let herd = herd();
+    foreign(&herd, "UPDATE model_versions SET current_stage = 'None' WHERE version = 1");
+    assert_mended(&herd, BreachKind::MlflowStage);
+}
+
+#[test]
+fn run_follows_its_version_and_the_version_its_registration() {
+    let herd = herd();
+    foreign(&herd, "UPDATE tags SET value = 'champion' WHERE key = 'promotion_stage'");
+    assert_eq!(kinds(&herd.store.diagnose().unwrap()), [BreachKind::RunTags]);
+    assert_mended(&herd, BreachKind::RunTags);
+    set_tag(&herd, 2, "timeframe", "4H");
+    foreign(
+        &herd,
+        "DELETE FROM model_version_tags WHERE version = 2 AND key = 'base_model_run_id'",
+    );
+    let mended = assert_mended(&herd, BreachKind::VersionTags);
+    assert!(mended.message.contains("`timeframe`, `base_model_run_id`"), "{}", mended.message);
+}
+
+#[test]
+fn two_champions_are_named_and_never_chosen_between() {
+    let herd = herd();
+    foreign(&herd, "DROP INDEX herdbook_one_champion");
+    set_tag(&herd, 2, "promotion_stage", "champion");
+    let ailing = Store::open_for_doctor(herd.store.location().clone(), options(Missing::Refuse));
+    let ailing = ailing.unwrap();
+    let found = ailing.repair().unwrap();
+    let expected = [BreachKind::TwoChampions, BreachKind::Stage, BreachKind::Schema];
+    assert_eq!(kinds(&found), expected, "{found:#?}");
+    assert!(found.iter().all(Breach::is_open));
+    let line = found[0].line();
+    assert!(line.contains("version 1 (its history ends in `champion`)"), "{line}");
+    assert!(line.contains("version 2 (its history ends in `beta`)"), "{line}");
+    // A person has chosen: the doctor does the rest.
+    set_tag(&herd, 2, "promotion_stage", "archived");
+    let mended = ailing.repair().unwrap();
+    assert_eq!(kinds(&mended), [BreachKind::Stage, BreachKind::Schema]);
+    assert!(mended.iter().all(|breach| !breach.is_open()), "{mended:#?}");
+    assert_eq!(herd.another_store().opened(), herdbook_store::Opened::AsItWas);
+    assert_eq!(herd.store.diagnose().unwrap(), []);
+    herd.assert_invariants();
+}
+
+#[test]
+fn run_of_a_dead_process_fails() {
+    let herd = herd();
+    let (run_id, _) = herd.start(None);
+    foreign(&herd, "UPDATE herdbook_leases SET process_started = process_started + 1");
+    let mended = assert_mended(&herd, BreachKind::DeadRun);
+    assert_eq!(mended.subject.run_id.as_ref(), Some(&run_id));
+    assert_eq!(herd.store.run(&run_id).unwrap().status, RunStatus::Failed);
+    let event = newest_event(&herd);
+    assert_eq!((event.kind, event.to.as_deref()), (EventKind::RunEnded, Some("FAILED")));
+    assert_eq!(event.name, Some(model()));
+}
+
+#[test]
+fn run_that_lost_its_lease_is_named() {
+    let herd = herd();
+    herd.start(None);
+    foreign(&herd, "DELETE FROM herdbook_leases");
+    let line = assert_left_alone(&herd, BreachKind::DeadRun);
+    assert!(line.contains("set_terminated("), "{line}");
+}
+
+#[test]
+fn lease_of_a_run_that_ended_is_removed() {
+    let herd = herd();
+    let (run_id, _) = herd.start(None);
+    foreign(&herd, "UPDATE runs SET status = 'KILLED' WHERE status = 'RUNNING'");
+    assert_mended(&herd, BreachKind::StrayLease);
+    assert_eq!(herd.store.run(&run_id).unwrap().status, RunStatus::Killed);
+}
+
+#[test]
+fn parent_that_is_no_run_is_named() {
+    let herd = herd();
+    let parent = herd.store.version(&version(1)).unwrap().run_id.unwrap();
+    delete_as_mlflow(&herd, 1);
+    foreign(
+        &herd,
+        &format!(
+            "DELETE FROM tags WHERE run_uuid = '{parent}';
+             DELETE FROM params WHERE run_uuid = '{parent}';
+             DELETE FROM metrics WHERE run_uuid = '{parent}';
+             DELETE FROM latest_metrics WHERE run_uuid = '{parent}';
+             DELETE FROM runs WHERE run_uuid = '{parent}';"
+        ),
+    );
+    let found = herd.store.repair().unwrap();
+    assert_eq!(kinds(&found), [BreachKind::DeletedChampion, BreachKind::OrphanParent]);
+    let line = assert_left_alone(&herd, BreachKind::OrphanParent);
+    assert!(line.contains(&format!("version 2 names `{parent}` as its parent")), "{line}");
+}
+
+#[test]
+fn missing_and_altered_model_files_are_named() {
+    let herd = herd();
+    let file = |of: i64| {
+        let run_id = herd.store.version(&version(of)).unwrap().run_id.unwrap();
+        let uri: String = herd
+            .foreign()
+            .query_row(
+                "SELECT artifact_uri FROM runs WHERE run_uuid = ?1",
+                [run_id.as_str()],
+                |row| row.get(0),
+            )
+            .unwrap();
+        std::path::PathBuf::from(uri.trim_start_matches("file://")).join("models/1H/model.zip")
+    };
+    std::fs::write(file(1), "another model").unwrap();
+    assert!(assert_left_alone(&herd, BreachKind::ModelFile).contains("was altered"));
+    std::fs::write(file(1), crate::herd::MODEL_FILE).unwrap();
+    std::fs::remove_file(file(2)).unwrap();
+    assert!(assert_left_alone(&herd, BreachKind::ModelFile).contains("version 2 is missing at"));
+}
+
+#[test]
+fn alias_follows_the_champion() {
+    let herd = herd();
+    for breach in [
+        "DELETE FROM registered_model_aliases",
+        "UPDATE registered_model_aliases SET version = 2",
+        "UPDATE registered_model_aliases SET version = 9",
+    ] {
+        foreign(&herd, breach);
+        assert_mended(&herd, BreachKind::Alias);
+    }
+    herd.promote(1, Stage::Beta).unwrap();
+    foreign(
+        &herd,
+        "INSERT INTO registered_model_aliases (alias, version, name, workspace)
+         VALUES ('champion', 2, '1H_trading_model', 'default')",
+    );
+    let mended = assert_mended(&herd, BreachKind::Alias);
+    assert!(mended.line().ends_with("repaired: it is removed"), "{}", mended.line());
+}
+
+#[test]
+fn deleted_champion_is_archived() {
+    let herd = herd();
+    delete_as_mlflow(&herd, 1);
+    assert_mended(&herd, BreachKind::DeletedChampion);
+    let event = newest_event(&herd);
+    assert_eq!(event.kind, EventKind::StageChanged);
+    assert_eq!((event.from.as_deref(), event.to.as_deref()), (Some("champion"), Some("archived")));
+    assert!(event.details.contains("deleted_elsewhere"), "{}", event.details);
+}
+
+#[test]
+fn indexes_that_opening_put_back_are_named() {
+    let herd = herd();
+    foreign(
+        &herd,
+        "DROP INDEX herdbook_one_champion;
+         DROP INDEX herdbook_best_metrics;
+         CREATE INDEX herdbook_best_metrics ON latest_metrics (key, is_nan, value, run_uuid);",
+    );
+    let found = herd.another_store().diagnose().unwrap();
+    assert_eq!(kinds(&found), [BreachKind::Schema, BreachKind::Schema]);
+    assert!(found.iter().all(|breach| !breach.is_open()), "{found:#?}");
+    assert_eq!(herd.another_store().diagnose().unwrap(), []);
+}
+
+#[test]
+fn nothing_is_set_back_to_a_broken_history() {
+    let herd = herd();
+    foreign(&herd, "UPDATE herdbook_events SET to_state = 'archived' WHERE id = 8");
+    let line = herd.store.repair().unwrap()[0].line();
+    assert!(line.starts_with("the history is broken: event 8 was altered"), "{line}");
+    assert_eq!(herd.tag(2, key::PROMOTION_STAGE).unwrap(), "beta");
+    foreign(&herd, "UPDATE herdbook_events SET kind = 'nonsense' WHERE id = 8");
+    let line = herd.store.diagnose().unwrap()[0].line();
+    assert!(line.contains("unknown event kind `nonsense`"), "{line}");
+}
