@@ -114,10 +114,16 @@ fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// Field 22 of `/proc/<pid>/stat`, counted behind the command name, which may hold spaces and brackets.
+/// When a process that lives started: field 22 of `/proc/<pid>/stat`, counted behind the command name, which may hold
+/// spaces and brackets. A process that has ended but was not yet collected by its parent (state `Z`) does not live.
 fn process_started(pid: i64) -> Option<i64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let state = fields.next()?;
+    if matches!(state, "Z" | "X") {
+        return None;
+    }
+    fields.nth(18)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -127,6 +133,18 @@ mod tests {
     #[test]
     fn this_process_is_alive() {
         assert_eq!(Lease::of_this_process().liveness(now()), Liveness::Alive);
+    }
+
+    #[test]
+    fn process_that_ended_but_was_not_collected_is_dead() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pid = i64::from(child.id());
+        while !matches!(std::fs::read_to_string(format!("/proc/{pid}/stat")), Ok(stat) if stat.contains(") Z "))
+        {
+            std::thread::yield_now();
+        }
+        assert_eq!(process_started(pid), None);
+        child.wait().unwrap();
     }
 
     #[test]
