@@ -8,6 +8,7 @@ mod format;
 mod output;
 mod progress;
 mod reference;
+mod results;
 mod shell;
 mod table;
 

@@ -18,9 +18,10 @@ use signal_hook::flag;
 use crate::args::{Global, TrainArgs};
 use crate::context::open_store;
 use crate::failure::Failure;
-use crate::format::{self, count, number, percent, signed_percent};
+use crate::format::{self, count};
 use crate::output::Output;
 use crate::progress::Bar;
+use crate::results;
 use crate::shell::{model_flag, quoted};
 use crate::table::{Align, Columns};
 
@@ -207,7 +208,11 @@ fn summary(report: &TrainReport, next: &str) -> String {
             count(report.previous_timesteps + report.trained_timesteps),
         );
     }
-    text += &format!("\n{}\n{}", window_line(report), results(report));
+    text += &format!(
+        "\n{}\n{}",
+        window_line(report),
+        results::table(&report.performance, &report.baselines)
+    );
     text += &format!("\n{}\n", verdict(report));
     if let Some(improvement) = &report.improvement {
         text += &format!("\n{}", improvements(improvement));
@@ -231,31 +236,6 @@ fn window_line(report: &TrainReport) -> String {
         report.timeframe,
         report.cost_bps,
     )
-}
-
-fn results(report: &TrainReport) -> Columns {
-    let sides = [&report.performance, &report.baselines.buy_and_hold, &report.baselines.flat];
-    let mut table = Columns::new(&[
-        ("", Align::Left),
-        ("model", Align::Right),
-        ("buy and hold", Align::Right),
-        ("flat", Align::Right),
-    ]);
-    let mut row = |name: &str, show: &dyn Fn(&herdbook_training::Performance) -> String| {
-        let mut cells = vec![name.to_owned()];
-        cells.extend(sides.iter().map(|side| show(side)));
-        table.row(cells);
-    };
-    row("total return", &|p| signed_percent(p.total_return));
-    row("Sharpe ratio, per year", &|p| number(p.sharpe_ratio, 2));
-    row("Sortino ratio, per year", &|p| number(p.sortino_ratio, 2));
-    row("Calmar ratio", &|p| number(p.calmar_ratio, 2));
-    row("largest drawdown", &|p| percent(p.max_drawdown));
-    row("time in the market", &|p| percent(p.exposure_time));
-    row("closed trades", &|p| count(p.total_trades as u64));
-    row("win rate", &|p| percent(p.win_rate));
-    row("profit factor", &|p| number(p.profit_factor, 2));
-    table
 }
 
 /// Returns this close are the same.
