@@ -1,6 +1,7 @@
 //! The `herdbook` command line: arguments, commands, output, exit status. No rule lives here.
 
 mod args;
+mod bars;
 mod commands;
 mod context;
 mod failure;
@@ -9,6 +10,7 @@ mod output;
 mod progress;
 mod reference;
 mod results;
+mod running;
 mod shell;
 mod table;
 

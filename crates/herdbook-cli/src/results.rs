@@ -1,5 +1,6 @@
 //! What bars brought: the model beside buying and holding, and beside doing nothing.
 
+use herdbook_domain::Honesty;
 use herdbook_training::{Baselines, Performance};
 
 use crate::format::{count, number, percent, signed_percent};
@@ -38,8 +39,40 @@ fn assumptions(model: &Performance) -> String {
         return String::new();
     }
     format!(
-        "probabilistic Sharpe ratio (against 0, from {} returns): the chance that the true one is above 0, \
-         if returns do not depend on each other and no other model was tried\n",
+        "probabilistic Sharpe ratio (against 0, n = {}): the chance that the true one is above 0, if returns\n\
+         do not depend on each other and no other model was tried\n",
         count(model.n_returns as u64)
     )
+}
+
+/// Returns this close are the same.
+const SAME_RETURN: f64 = 1e-6;
+
+/// In plain words, whether the model earned anything.
+pub(crate) fn verdict(
+    model: &Performance,
+    baselines: &Baselines,
+    honesty: Honesty,
+) -> &'static str {
+    let model = model.total_return;
+    let held = baselines.buy_and_hold.total_return;
+    match (model, held) {
+        _ if honesty == Honesty::Contaminated => {
+            "no verdict: bars of this window were seen in training"
+        }
+        (Some(model), _) if model <= 0.0 => {
+            "after costs the model earned no more than doing nothing"
+        }
+        _ if honesty == Honesty::Unknown => {
+            "no verdict: nobody recorded whether an ancestor saw this window"
+        }
+        (Some(model), Some(held)) if (model - held).abs() < SAME_RETURN => {
+            "after costs the model earned what buy and hold did"
+        }
+        (Some(model), Some(held)) if model <= held => {
+            "after costs the model earned something, but less than buy and hold"
+        }
+        (Some(_), _) => "after costs the model beat both on this window; one window is no proof",
+        (None, _) => "no verdict: the result is undefined",
+    }
 }

@@ -26,7 +26,7 @@ pub use change::{Cause, StageChange};
 pub use chronicle::{ChainBreak, champion_at, verify_chain};
 pub use closed_set::UnknownWord;
 pub use event::{ActContext, Channel, Event, EventDraft, EventKind, GENESIS_HASH, hex_sha256};
-pub use honesty::{Honesty, Window, Windows, data_fingerprint, judge, window_params};
+pub use honesty::{Honesty, Seen, Window, Windows, data_fingerprint, judge, window_params};
 pub use kind::{Enhancement, ModelType, RunStatus, VersionType};
 pub use lineage::{LineageTree, Pedigree, lineage_trees};
 pub use metric::{Direction, HEADLINE_METRICS, Improvement, improvements};

@@ -5,3 +5,4 @@
 mod binary;
 mod failures;
 mod interface;
+mod running;
