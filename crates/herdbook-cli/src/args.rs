@@ -1,5 +1,7 @@
 //! Raw flags. Parsing checks spelling and types and touches nothing.
 
+mod running;
+
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
@@ -8,6 +10,7 @@ use herdbook_domain::{
     Symbol, Timeframe, Timestamp, VersionNumber, VersionType,
 };
 
+pub(crate) use crate::args::running::{BacktestArgs, PredictArgs, RunningArgs};
 use crate::reference::Reference;
 
 /// The register of stock-trading models: trains, enhances, promotes and finds them, and knows where each came
@@ -48,6 +51,10 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Train a model, or enhance an existing one
     Train(Box<TrainArgs>),
+    /// Run a registered model over bars, beside buying and holding
+    Backtest(BacktestArgs),
+    /// Show what a registered model would do after the newest closed bar
+    Predict(PredictArgs),
     /// Change the stage of a model version
     Promote(PromoteArgs),
     /// Bring the last good champion back

@@ -14,6 +14,7 @@ pub(crate) enum Code {
     ForbiddenTransition,
     Conflict,
     Contaminated,
+    TooOld,
     Cancelled,
     InvalidInput,
     StoreBusy,
@@ -28,6 +29,7 @@ impl Code {
             Self::ForbiddenTransition => "forbidden_transition",
             Self::Conflict => "conflict",
             Self::Contaminated => "contaminated",
+            Self::TooOld => "too_old",
             Self::Cancelled => "cancelled",
             Self::InvalidInput => "invalid_input",
             Self::StoreBusy => "store_busy",
@@ -43,6 +45,7 @@ impl Code {
             | Self::ForbiddenTransition
             | Self::Conflict
             | Self::Contaminated
+            | Self::TooOld
             | Self::Cancelled => 1,
             Self::InvalidInput | Self::StoreBusy | Self::StoreSchema | Self::StoreFailed => 2,
         }
@@ -226,15 +229,17 @@ fn training_code(error: &TrainingError) -> Code {
         TrainingError::NoParent { .. }
         | TrainingError::NoChampion { .. }
         | TrainingError::NotRegistered { .. }
-        | TrainingError::NoRun { .. } => Code::NotFound,
+        | TrainingError::Unusable { .. } => Code::NotFound,
         TrainingError::AlteredModel { .. } | TrainingError::ForeignEnvironment { .. } => {
             Code::Conflict
         }
+        TrainingError::TooOld { .. } => Code::TooOld,
         TrainingError::Contaminated { .. } => Code::Contaminated,
         TrainingError::Cancelled { .. } => Code::Cancelled,
         TrainingError::Market(_)
         | TrainingError::Ppo(_)
         | TrainingError::NoTimesteps
+        | TrainingError::NoClosedBar { .. }
         | TrainingError::ParentMismatch { .. } => Code::InvalidInput,
     }
 }

@@ -1,6 +1,7 @@
 //! The `herdbook` command line: arguments, commands, output, exit status. No rule lives here.
 
 mod args;
+mod bars;
 mod commands;
 mod context;
 mod failure;
@@ -8,6 +9,8 @@ mod format;
 mod output;
 mod progress;
 mod reference;
+mod results;
+mod running;
 mod shell;
 mod table;
 

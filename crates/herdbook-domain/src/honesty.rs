@@ -128,19 +128,54 @@ pub fn data_fingerprint(
     format!("{timeframe}/{model_type}/{}", &hash[..16])
 }
 
+/// What a model and its ancestors were trained and validated on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    known: Vec<Windows>,
+    is_complete: bool,
+}
+
+/// From the windows of the model and of each ancestor, where `None` stands for one without records.
+impl FromIterator<Option<Windows>> for Seen {
+    fn from_iter<T: IntoIterator<Item = Option<Windows>>>(models: T) -> Self {
+        let mut seen = Self { known: Vec::new(), is_complete: true };
+        for windows in models {
+            seen.is_complete &= windows.is_some();
+            seen.known.extend(windows);
+        }
+        seen
+    }
+}
+
+impl Seen {
+    /// Whether any part of a window is known to have been seen.
+    pub fn touches(&self, symbol: &Symbol, window: Window) -> bool {
+        self.known.iter().any(|windows| {
+            windows.symbol == *symbol && windows.seen().iter().any(|seen| seen.overlaps(window))
+        })
+    }
+
+    /// Whether a result on a window means anything.
+    pub fn judge(&self, symbol: &Symbol, window: Window) -> Honesty {
+        self.judge_touched(self.touches(symbol, window))
+    }
+
+    /// Whether a result on bars means anything, of which some are known to have been seen, or none is.
+    pub fn judge_touched(&self, is_touched: bool) -> Honesty {
+        if is_touched {
+            Honesty::Contaminated
+        } else if self.is_complete {
+            Honesty::Clean
+        } else {
+            Honesty::Unknown
+        }
+    }
+}
+
 /// Judges a model by its own windows and those of its ancestors, where `None` stands for one without records.
 pub fn judge(model: &Windows, ancestors: &[Option<Windows>]) -> Honesty {
-    let touched = |seen_by: &Windows| {
-        seen_by.symbol == model.symbol
-            && seen_by.seen().iter().any(|seen| seen.overlaps(model.test))
-    };
-    if touched(model) || ancestors.iter().flatten().any(touched) {
-        Honesty::Contaminated
-    } else if ancestors.iter().any(Option::is_none) {
-        Honesty::Unknown
-    } else {
-        Honesty::Clean
-    }
+    let lineage = [Some(model.clone())].into_iter().chain(ancestors.iter().cloned());
+    lineage.collect::<Seen>().judge(&model.symbol, model.test)
 }
 
 #[cfg(test)]

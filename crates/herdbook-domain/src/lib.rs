@@ -31,7 +31,7 @@ pub use doctor::{
     Subject, VersionOnRecord, examine,
 };
 pub use event::{ActContext, Channel, Event, EventDraft, EventKind, GENESIS_HASH, hex_sha256};
-pub use honesty::{Honesty, Window, Windows, data_fingerprint, judge, window_params};
+pub use honesty::{Honesty, Seen, Window, Windows, data_fingerprint, judge, window_params};
 pub use kind::{Enhancement, ModelType, RunStatus, VersionType};
 pub use lineage::{LineageTree, Pedigree, lineage_trees};
 pub use metric::{Direction, HEADLINE_METRICS, Improvement, improvements};

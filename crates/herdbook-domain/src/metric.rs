@@ -18,7 +18,7 @@ pub enum Direction {
 }
 
 /// Metrics of which less is better (finance/metrics.md §2 and §3), without prefix.
-const LESS: [&str; 9] = [
+const LESS: [&str; 10] = [
     "volatility",
     "downside_deviation",
     "max_drawdown",
@@ -26,6 +26,7 @@ const LESS: [&str; 9] = [
     "value_at_risk",
     "conditional_value_at_risk",
     "turnover",
+    "min_track_record_length",
     "loss",
     "value_loss",
 ];

@@ -171,6 +171,13 @@ pub enum MarketError {
     )]
     TooFewBars { n_bars: usize, n_needed: usize, warm_up: usize, per_window: usize },
 
+    /// Fewer bars than a model needs to see anything.
+    #[error(
+        "{n_bars} bars are too few: a model needs {n_needed} ({warm_up} to warm up the features); \
+         give more bars from before"
+    )]
+    TooFewToRun { n_bars: usize, n_needed: usize, warm_up: usize },
+
     /// A window that is too short with the boundaries given.
     #[error(
         "the {window} window has {n_bars} bars and needs {n_needed}: \

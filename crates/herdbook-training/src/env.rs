@@ -7,7 +7,7 @@ use herdbook_market::{Account, Bar, CostModel, FEATURES_VERSION, N_FEATURES, Pos
 use herdbook_ppo::{Env, EpisodeEnd, Rng, Step};
 use serde::{Deserialize, Serialize};
 
-use crate::market_data::MarketData;
+use crate::market_data::{MarketData, Tape};
 use crate::starts::Starts;
 
 /// What follows the features in an observation: the position's sign, its unrealised return, its age.
@@ -21,6 +21,8 @@ const PERCENT: f64 = 100.0;
 /// Growth in one timestep beyond these bounds counts as the bound in the reward: the logarithm of nothing is
 /// infinite, and so is that of an account beyond the largest number.
 const GROWTH_BOUNDS: (f64, f64) = (0.01, 100.0);
+/// Key under which the environment's rules stand in a model file's own section.
+pub(crate) const ENVIRONMENT: &str = "environment";
 /// Money does not matter, only its growth does: every account starts with this much.
 pub(crate) const INITIAL_EQUITY: f64 = 10_000.0;
 
@@ -159,7 +161,7 @@ impl TradingEnv {
 /// The bars of the training window that have features.
 pub(crate) fn training_bars(market: &MarketData) -> Range<usize> {
     let window = &market.split.train.bars;
-    window.start.max(market.features.first())..window.end
+    window.start.max(market.tape.features.first())..window.end
 }
 
 impl Env for TradingEnv {
@@ -179,16 +181,16 @@ impl Env for TradingEnv {
         self.bar_idx = start;
         self.account = Account::new(INITIAL_EQUITY, self.costs);
         self.reward_sum = 0.0;
-        write_observation(&self.market, self.bar_idx, &self.account, obs);
+        write_observation(&self.market.tape, self.bar_idx, &self.account, obs);
     }
 
     fn step(&mut self, action: usize, obs: &mut [f32]) -> Step {
         let target = Position::from_action(action).expect("the trainer draws one of `n_actions`");
-        let next = &self.market.bars.as_slice()[self.bar_idx + 1];
+        let next = &self.market.tape.bars.as_slice()[self.bar_idx + 1];
         let reward = step_account(&mut self.account, target, next);
         self.bar_idx += 1;
         self.reward_sum += reward;
-        write_observation(&self.market, self.bar_idx, &self.account, obs);
+        write_observation(&self.market.tape, self.bar_idx, &self.account, obs);
         let end = self.end();
         if end != EpisodeEnd::Running {
             let timesteps = (self.bar_idx - self.episode.start) as f64;
@@ -215,14 +217,9 @@ pub(crate) fn reward(before: f64, after: f64) -> f64 {
 }
 
 /// Writes what is known after the close of a bar: its features, then the state of the account.
-pub(crate) fn write_observation(
-    market: &MarketData,
-    bar_idx: usize,
-    account: &Account,
-    obs: &mut [f32],
-) {
+pub(crate) fn write_observation(tape: &Tape, bar_idx: usize, account: &Account, obs: &mut [f32]) {
     let (features, inputs) = obs.split_at_mut(N_FEATURES);
-    features.copy_from_slice(market.features.row(bar_idx));
+    features.copy_from_slice(tape.features.row(bar_idx));
     let unrealised = (PERCENT * account.unrealised_return()) as f32;
     inputs[0] = account.position().sign() as f32;
     inputs[1] = unrealised.clamp(-ACCOUNT_LIMIT, ACCOUNT_LIMIT);

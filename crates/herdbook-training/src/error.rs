@@ -1,6 +1,8 @@
 //! What can go wrong between a request to train and a registered model.
 
-use herdbook_domain::{Honesty, ModelType, RunId, Symbol, Timeframe, VersionKey, Window};
+use herdbook_domain::{
+    Honesty, ModelType, RunId, Symbol, Timeframe, Timestamp, VersionKey, Window,
+};
 use herdbook_market::MarketError;
 use herdbook_ppo::PpoError;
 use herdbook_store::StoreError;
@@ -46,12 +48,12 @@ pub enum TrainingError {
         /// The run.
         run_id: RunId,
     },
-    /// The run behind the version was deleted, or never was.
-    #[error("{key} {problem}: it cannot be enhanced")]
-    NoRun {
+    /// What is needed to load the version's model is missing.
+    #[error("{key} {problem}: its model cannot be used")]
+    Unusable {
         /// The version.
         key: VersionKey,
-        /// What became of its run.
+        /// What is missing.
         problem: &'static str,
     },
     /// The parent was trained on something else.
@@ -68,24 +70,24 @@ pub enum TrainingError {
         /// The child's.
         expected: String,
     },
-    /// The parent's file is not the one that was registered.
+    /// The version's file is not the one that was registered.
     #[error(
         "the model file of {key} has the SHA-256 {found}, but {registered} was registered: it was altered"
     )]
     AlteredModel {
-        /// The parent.
+        /// The version.
         key: VersionKey,
         /// Hash of the file as it is.
         found: String,
         /// Hash of the file as it was.
         registered: String,
     },
-    /// The parent sees the market in another way than this version can show it.
+    /// The model sees the market in another way than this version can show it.
     #[error(
         "the model of {key} expects an environment that this herdbook does not have ({problem})"
     )]
     ForeignEnvironment {
-        /// The parent.
+        /// The version.
         key: VersionKey,
         /// What does not fit.
         problem: String,
@@ -97,6 +99,26 @@ pub enum TrainingError {
         symbol: Symbol,
         /// The window.
         test: Window,
+    },
+    /// No bar with features had ended yet.
+    #[error(
+        "no bar that a model can act on has ended by {now}: give older bars too, or set the clock"
+    )]
+    NoClosedBar {
+        /// The moment of asking.
+        now: Timestamp,
+    },
+    /// What a prediction would stand on is older than allowed.
+    #[error("the {what} is of {since}, {} ago, and may be {} old", age(*age_ms), age(*allowed_ms))]
+    TooOld {
+        /// The bar, or the model.
+        what: &'static str,
+        /// When the bar ended, or the model was registered.
+        since: Timestamp,
+        /// Milliseconds since then.
+        age_ms: i64,
+        /// Milliseconds allowed.
+        allowed_ms: i64,
     },
     /// The user stopped it.
     #[error(
@@ -116,6 +138,16 @@ fn or_base(model_type: ModelType) -> &'static str {
 
 fn with_metric(metric: Option<&str>) -> String {
     metric.map(|metric| format!(" with the metric `{metric}`")).unwrap_or_default()
+}
+
+/// A length of time in hours or days with one decimal, minutes below.
+fn age(millis: i64) -> String {
+    let hours = millis as f64 / 3_600_000.0;
+    match hours {
+        ..2.0 => format!("{:.0} min", hours * 60.0),
+        ..48.0 => format!("{hours:.1} h"),
+        _ => format!("{:.1} d", hours / 24.0),
+    }
 }
 
 fn passed_text(passed: Passed) -> &'static str {

@@ -9,7 +9,7 @@ use herdbook_market::{CostModel, Ledger, Position, Window};
 use herdbook_ppo::Policy;
 
 use crate::env::{INITIAL_EQUITY, OBS_LEN, reward, write_observation};
-use crate::market_data::MarketData;
+use crate::market_data::{MarketData, Tape};
 
 /// Rewards and returns of the equal, consecutive episodes of a window under the deterministic policy.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,7 +24,7 @@ pub(crate) struct EpisodeScores {
 
 /// Runs the deterministic policy over the episodes of a window.
 pub(crate) fn score_episodes(
-    market: &MarketData,
+    tape: &Tape,
     window: &Window,
     costs: CostModel,
     policy: &Policy,
@@ -33,7 +33,7 @@ pub(crate) fn score_episodes(
     let n = episodes.len() as f64;
     let (mut rewards, mut total_return) = (Vec::with_capacity(episodes.len()), 0.0);
     for bars in episodes {
-        let ledger = pass(market, bars, costs, policy);
+        let ledger = pass(tape, bars, costs, policy);
         rewards.push(ledger.equity().windows(2).map(|pair| reward(pair[0], pair[1])).sum::<f64>());
         total_return += ledger.account().equity() / INITIAL_EQUITY - 1.0;
     }
@@ -43,16 +43,11 @@ pub(crate) fn score_episodes(
 }
 
 /// Runs the deterministic policy over bars without a break, until the end or the total loss of the account.
-pub(crate) fn pass(
-    market: &MarketData,
-    bars: Range<usize>,
-    costs: CostModel,
-    policy: &Policy,
-) -> Ledger {
+pub(crate) fn pass(tape: &Tape, bars: Range<usize>, costs: CostModel, policy: &Policy) -> Ledger {
     let mut scratch = policy.scratch();
     let mut obs = [0.0; OBS_LEN];
-    run(market, bars, costs, |bar_idx, ledger| {
-        write_observation(market, bar_idx, ledger.account(), &mut obs);
+    run(tape, bars, costs, |bar_idx, ledger| {
+        write_observation(tape, bar_idx, ledger.account(), &mut obs);
         let action = policy.act_deterministic(&obs, &mut scratch);
         Position::from_action(action).expect("a policy has one output per position")
     })
@@ -60,22 +55,22 @@ pub(crate) fn pass(
 
 /// Holds one position over bars: what buy-and-hold, or staying flat, brings.
 pub(crate) fn hold(
-    market: &MarketData,
+    tape: &Tape,
     bars: Range<usize>,
     costs: CostModel,
     position: Position,
 ) -> Ledger {
-    run(market, bars, costs, |_, _| position)
+    run(tape, bars, costs, |_, _| position)
 }
 
 fn run(
-    market: &MarketData,
+    tape: &Tape,
     bars: Range<usize>,
     costs: CostModel,
     mut decide: impl FnMut(usize, &Ledger) -> Position,
 ) -> Ledger {
     let mut ledger = Ledger::new(INITIAL_EQUITY, costs, bars.start);
-    let slice = market.bars.as_slice();
+    let slice = tape.bars.as_slice();
     for bar_idx in bars.start..bars.end - 1 {
         let target = decide(bar_idx, &ledger);
         ledger.step(target, &slice[bar_idx + 1]);
@@ -87,8 +82,8 @@ fn run(
 }
 
 /// The performance of what a ledger tells.
-pub(crate) fn judge_ledger(market: &MarketData, ledger: &Ledger) -> Performance {
-    performance(ledger.equity(), ledger.trades(), ledger.account().into(), market.bars_per_year)
+pub(crate) fn judge_ledger(tape: &Tape, ledger: &Ledger) -> Performance {
+    performance(ledger.equity(), ledger.trades(), ledger.account().into(), tape.bars_per_year)
 }
 
 /// Everything that is measured of a finished policy, by the names of spec §7: `evaluation/*` on the validation
@@ -98,10 +93,10 @@ pub(crate) fn measure(
     costs: CostModel,
     policy: &Policy,
 ) -> (BTreeMap<String, f64>, Performance) {
-    let validation = score_episodes(market, &market.split.validation, costs, policy);
-    let test = score_episodes(market, &market.split.test, costs, policy);
-    let ledger = pass(market, market.split.test.bars.clone(), costs, policy);
-    let performance = judge_ledger(market, &ledger);
+    let validation = score_episodes(&market.tape, &market.split.validation, costs, policy);
+    let test = score_episodes(&market.tape, &market.split.test, costs, policy);
+    let ledger = pass(&market.tape, market.split.test.bars.clone(), costs, policy);
+    let performance = judge_ledger(&market.tape, &ledger);
     let mut metrics = BTreeMap::from([
         ("evaluation/mean_reward".to_owned(), validation.mean_reward),
         ("evaluation/std_reward".to_owned(), validation.std_reward),

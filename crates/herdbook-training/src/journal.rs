@@ -77,7 +77,7 @@ impl<'a> Journal<'a> {
         costs: CostModel,
         policy: &Policy,
     ) {
-        let scores = score_episodes(market, &market.split.validation, costs, policy);
+        let scores = score_episodes(&market.tape, &market.split.validation, costs, policy);
         let best = self.best_mean_reward.unwrap_or(f64::NEG_INFINITY).max(scores.mean_reward);
         self.evaluated = trained;
         self.best_mean_reward = Some(best);

@@ -1,5 +1,6 @@
 //! Use cases that join market, trainer and records: train a run, enhance a parent, evaluate, find, report.
 
+mod backtest;
 mod enhancement;
 mod env;
 mod error;
@@ -10,20 +11,25 @@ mod journal;
 mod market_data;
 mod parent;
 mod patience;
+mod predict;
 mod record;
+mod registered_model;
 mod report;
 mod starts;
 mod train;
 
+pub use backtest::{Backtest, EquityPoint, Terms};
 pub use env::{EnvSpec, OBS_LEN, TradingEnv};
 pub use error::{Passed, TrainingError};
 pub use find::{FindQuery, Found, find_best, find_latest};
 pub use herdbook_market::metrics::Performance;
-pub use herdbook_market::{Boundaries, MarketError, Sample};
+pub use herdbook_market::{Boundaries, MarketError, Position, Sample};
 pub use herdbook_ppo::{PpoConfig, PpoError};
-pub use market_data::{DataSource, MarketData};
+pub use market_data::{DataSource, MarketData, Tape};
 pub use parent::{EnhanceRequest, Parent};
+pub use predict::{Freshness, Prediction};
 pub use record::{ImprovementBasis, ImprovementReport};
+pub use registered_model::RegisteredModel;
 pub use report::{Baselines, TrainReport};
 pub use train::{ContaminatedTest, EPISODE_BARS, PreparedTraining, TrainRequest, train};
 

@@ -1,8 +1,12 @@
-//! The bars of a training: read, brought to the timeframe, split into windows, turned into features.
+//! Bars as a model meets them: read, brought to the timeframe, turned into features; and, for a training, split
+//! into windows.
+
+use std::ops::Range;
 
 use herdbook_domain::{Symbol, Timeframe, Timestamp, Window, Windows, hex_sha256};
 use herdbook_market::{
-    Bars, Boundaries, FeatureMatrix, RawBars, Sample, Split, features, read_csv, resample, split,
+    Bars, Boundaries, FeatureMatrix, MarketError, RawBars, Sample, Split, features, read_csv,
+    resample, split,
 };
 
 use crate::TrainingError;
@@ -28,17 +32,15 @@ impl DataSource {
     }
 }
 
-/// Bars with everything that training and evaluation read from them.
+/// Bars with everything that a model is run on.
 #[derive(Debug)]
-pub struct MarketData {
+pub struct Tape {
     /// The instrument.
     pub symbol: Symbol,
     /// The bars at the timeframe.
     pub bars: Bars,
     /// What a model sees of each bar.
     pub features: FeatureMatrix,
-    /// The three windows.
-    pub split: Split,
     /// Of the whole file, so that every window is annualised alike; `None` for less than a week.
     pub bars_per_year: Option<f64>,
     /// Name of the file.
@@ -49,13 +51,18 @@ pub struct MarketData {
     pub remarks: Vec<String>,
 }
 
-impl MarketData {
-    /// Reads, resamples, splits and computes.
-    pub fn prepare(
-        source: &DataSource,
-        timeframe: Timeframe,
-        boundaries: Boundaries,
-    ) -> Result<Self, TrainingError> {
+/// The bars of a training.
+#[derive(Debug)]
+pub struct MarketData {
+    /// All of them.
+    pub tape: Tape,
+    /// The three windows.
+    pub split: Split,
+}
+
+impl Tape {
+    /// Reads, resamples and computes.
+    pub fn read(source: &DataSource, timeframe: Timeframe) -> Result<Self, TrainingError> {
         let raw = read_csv(&source.bytes, &source.name)?;
         let mut remarks = remarks(&raw);
         if raw.bar_length_ms() != timeframe.millis() {
@@ -65,17 +72,51 @@ impl MarketData {
             ));
         }
         let bars = resample(raw, timeframe)?;
-        let split = split(&bars, boundaries)?;
         Ok(Self {
             symbol: source.symbol.clone(),
             features: features(&bars),
             bars_per_year: bars.bars_per_year(),
-            split,
             bars,
             source_name: source.name.clone(),
             source_sha256: hex_sha256(&source.bytes),
             remarks,
         })
+    }
+
+    /// The bars on which a model can act; `n_needed` of them at least.
+    pub(crate) fn bars_with_features(&self, n_needed: usize) -> Result<Range<usize>, MarketError> {
+        let first = self.features.first();
+        if self.bars.len() < first + n_needed {
+            return Err(MarketError::TooFewToRun {
+                n_bars: self.bars.len(),
+                n_needed: first + n_needed,
+                warm_up: first,
+            });
+        }
+        Ok(first..self.bars.len())
+    }
+
+    /// The time that bars take, at least one of them.
+    pub(crate) fn window_of(&self, bars: Range<usize>) -> Window {
+        let bars = &self.bars.as_slice()[bars];
+        let last_ms = bars[bars.len() - 1].open_time_ms;
+        Window {
+            start: Timestamp::from_millis(bars[0].open_time_ms),
+            end: Timestamp::from_millis(last_ms + self.bars.timeframe().millis()),
+        }
+    }
+}
+
+impl MarketData {
+    /// Reads the bars and splits them.
+    pub fn prepare(
+        source: &DataSource,
+        timeframe: Timeframe,
+        boundaries: Boundaries,
+    ) -> Result<Self, TrainingError> {
+        let tape = Tape::read(source, timeframe)?;
+        let split = split(&tape.bars, boundaries)?;
+        Ok(Self { tape, split })
     }
 
     /// The windows as the rulebook knows them.
@@ -85,8 +126,8 @@ impl MarketData {
             end: Timestamp::from_millis(window.end_ms),
         };
         Windows {
-            symbol: self.symbol.clone(),
-            timeframe: self.bars.timeframe(),
+            symbol: self.tape.symbol.clone(),
+            timeframe: self.tape.bars.timeframe(),
             train: window(&self.split.train),
             validation: window(&self.split.validation),
             test: window(&self.split.test),

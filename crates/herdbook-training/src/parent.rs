@@ -2,15 +2,15 @@
 
 use herdbook_domain::tags::key;
 use herdbook_domain::{
-    Departure, Enhancement, Honesty, MetricName, ModelName, ModelType, ParentSelector, RunId,
-    Symbol, Timeframe, VersionKey, Windows, attempts_for_latest, hex_sha256, judge, window_params,
+    Departure, Enhancement, Honesty, MetricName, ModelName, ModelType, ParentSelector, Symbol,
+    Timeframe, VersionKey, Windows, attempts_for_latest, judge, window_params,
 };
 use herdbook_ppo::Model;
 use herdbook_store::{Contaminated, RunRecord, Store, StoreError, VersionRecord};
 
-use crate::env::EnvSpec;
 use crate::error::Passed;
 use crate::find::{FindQuery, find_best};
+use crate::registered_model::{RegisteredModel, lineage_windows};
 use crate::{Observer, TrainingError};
 
 /// What a training asks of its parent.
@@ -25,9 +25,6 @@ pub struct EnhanceRequest {
     /// The way of enhancing.
     pub enhancement: Enhancement,
 }
-
-/// Key under which the environment's rules stand in a model file's own section.
-pub(crate) const ENVIRONMENT: &str = "environment";
 
 /// A parent, ready to be trained on from.
 #[derive(Debug)]
@@ -47,7 +44,6 @@ pub(crate) struct Child<'a> {
     pub(crate) timeframe: Timeframe,
     pub(crate) symbol: &'a Symbol,
     pub(crate) model: &'a ModelName,
-    pub(crate) env: &'a EnvSpec,
 }
 
 impl Parent {
@@ -60,15 +56,9 @@ impl Parent {
     ) -> Result<Self, TrainingError> {
         let (version, departure) = find_version(store, request, child, observer)?;
         announce(request, departure, &version, observer);
-        let no_run = |problem| TrainingError::NoRun { key: version.key.clone(), problem };
-        let run_id = version.run_id.clone();
-        let run_id = run_id.ok_or_else(|| no_run("was registered without a run"))?;
-        let run = store.run(&run_id)?;
-        if run.deleted {
-            return Err(no_run("comes from a run that was deleted"));
-        }
+        let loaded = RegisteredModel::load_at(store, version, child.timeframe)?;
+        let RegisteredModel { version, run, model, .. } = loaded;
         check_fit(&version, &run, child)?;
-        let model = load_model(store, &version.key, &run_id, child)?;
         for note in &model.notes {
             observer.notice(note);
         }
@@ -85,11 +75,7 @@ pub(crate) fn judge_child(
     let Some(parent) = parent else {
         return Ok(judge(windows, &[]));
     };
-    let mut seen = vec![parent.run.windows()];
-    for ancestor in store.ancestors(&parent.run.run_id)? {
-        seen.push(ancestor.as_ref().and_then(RunRecord::windows));
-    }
-    Ok(judge(windows, &seen))
+    Ok(judge(windows, &lineage_windows(store, &parent.run)?))
 }
 
 /// The version, and how far it departs from what was asked.
@@ -221,33 +207,4 @@ fn check_fit(
         }
     }
     Ok(())
-}
-
-fn load_model(
-    store: &Store,
-    key: &VersionKey,
-    run_id: &RunId,
-    child: &Child<'_>,
-) -> Result<Model, TrainingError> {
-    let artifact = RunId::model_artifact(child.timeframe);
-    let bytes = store.read_artifact(run_id, &artifact)?;
-    if let Some(registered) = store.registered_file(key)?.map(|file| file.sha256) {
-        let found = hex_sha256(&bytes);
-        if found != registered {
-            return Err(TrainingError::AlteredModel { key: key.clone(), found, registered });
-        }
-    }
-    let model = Model::from_zip(&bytes, &run_id.model_path(child.timeframe))?;
-    check_environment(&model, key, child.env)?;
-    Ok(model)
-}
-
-fn check_environment(model: &Model, key: &VersionKey, ours: &EnvSpec) -> Result<(), TrainingError> {
-    let foreign = |problem| TrainingError::ForeignEnvironment { key: key.clone(), problem };
-    let spec = model.extra.get(ENVIRONMENT).cloned().ok_or_else(|| {
-        foreign("its file does not describe one: it was not trained by herdbook".to_owned())
-    })?;
-    let spec: EnvSpec = serde_json::from_value(spec)
-        .map_err(|error| foreign(format!("its description cannot be read: {error}")))?;
-    spec.obstacle(ours).map_or(Ok(()), |problem| Err(foreign(problem)))
 }

@@ -49,11 +49,11 @@ pub(crate) fn params(
     let mut add = |key: &str, value: String| {
         params.insert(key.to_owned(), value);
     };
-    add(window_params::BARS_SHA256, market.bars.sha256());
-    add("data.source", market.source_name.clone());
-    add("data.source_sha256", market.source_sha256.clone());
-    add("data.n_bars", market.bars.len().to_string());
-    if let Some(bars_per_year) = market.bars_per_year {
+    add(window_params::BARS_SHA256, market.tape.bars.sha256());
+    add("data.source", market.tape.source_name.clone());
+    add("data.source_sha256", market.tape.source_sha256.clone());
+    add("data.n_bars", market.tape.bars.len().to_string());
+    if let Some(bars_per_year) = market.tape.bars_per_year {
         add("data.bars_per_year", bars_per_year.to_string());
     }
     add(window_params::COST_BPS, env.cost_bps.to_string());

@@ -1,6 +1,7 @@
 //! What a finished training has to tell.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use herdbook_domain::{Departure, Honesty, ModelType, RunId, Timeframe, Windows};
 use herdbook_market::metrics::Performance;
@@ -8,7 +9,7 @@ use herdbook_market::{CostModel, Position};
 use herdbook_store::{Registered, VersionRecord};
 
 use crate::evaluation::{hold, judge_ledger};
-use crate::market_data::MarketData;
+use crate::market_data::Tape;
 use crate::record::ImprovementReport;
 
 /// A finished and registered training.
@@ -57,7 +58,7 @@ impl TrainReport {
     }
 }
 
-/// What the test window brings without a model, costs paid.
+/// What bars bring without a model, costs paid.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Baselines {
     /// Bought at the first fill and held.
@@ -67,11 +68,8 @@ pub struct Baselines {
 }
 
 impl Baselines {
-    pub(crate) fn on_test_window(market: &MarketData, costs: CostModel) -> Self {
-        let of = |position| {
-            let ledger = hold(market, market.split.test.bars.clone(), costs, position);
-            judge_ledger(market, &ledger)
-        };
+    pub(crate) fn over(tape: &Tape, bars: &Range<usize>, costs: CostModel) -> Self {
+        let of = |position| judge_ledger(tape, &hold(tape, bars.clone(), costs, position));
         Self { buy_and_hold: of(Position::Long), flat: of(Position::Flat) }
     }
 

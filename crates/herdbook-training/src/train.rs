@@ -18,11 +18,11 @@ use herdbook_ppo::{Model, PpoConfig, Trainer};
 use herdbook_store::{Finish, RunStart, Store, UnfinishedEnd};
 
 use crate::enhancement::{Coach, Lesson};
-use crate::env::{EnvSpec, OBS_LEN, TradingEnv};
+use crate::env::{ENVIRONMENT, EnvSpec, OBS_LEN, TradingEnv};
 use crate::evaluation::measure;
 use crate::journal::Journal;
 use crate::market_data::{DataSource, MarketData};
-use crate::parent::{Child, ENVIRONMENT, EnhanceRequest, Parent, judge_child};
+use crate::parent::{Child, EnhanceRequest, Parent, judge_child};
 use crate::patience::patiently;
 use crate::record::{self, ImprovementBasis, ImprovementReport};
 use crate::report::TrainReport;
@@ -154,7 +154,6 @@ impl<'a> Training<'a> {
             timeframe: request.timeframe,
             symbol: &request.data.symbol,
             model: &request.model,
-            env: &env,
         };
         let parent = match &request.enhance {
             Some(enhance) => Some(Parent::choose(store, enhance, &child, observer)?),
@@ -329,7 +328,7 @@ impl<'a> Training<'a> {
     }
 
     fn baselines(&self) -> crate::report::Baselines {
-        crate::report::Baselines::on_test_window(self.market, self.costs)
+        crate::report::Baselines::over(&self.market.tape, &self.market.split.test.bars, self.costs)
     }
 }
 

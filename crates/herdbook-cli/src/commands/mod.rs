@@ -1,5 +1,6 @@
 //! One module per command: parse, one act or look-up, print.
 
+mod backtest;
 mod champion;
 mod compare;
 mod doctor;
@@ -7,6 +8,7 @@ mod find;
 mod history;
 mod lineage;
 mod list;
+mod predict;
 mod promote;
 mod rollback;
 mod show;
@@ -31,6 +33,8 @@ pub(crate) fn run(args: Args, output: &mut Output) -> Result<(), Failure> {
     let store = |output: &mut Output| open_store(global, Missing::Refuse, output);
     match args.command {
         Command::Train(train) => train::run(*train, global, output),
+        Command::Backtest(backtest) => backtest::run(backtest, &store(output)?, output),
+        Command::Predict(predict) => predict::run(predict, &store(output)?, output),
         Command::Promote(promote) => promote::run(&promote, &store(output)?, output),
         Command::Rollback(rollback) => rollback::run(&rollback, &store(output)?, output),
         Command::Champion(champion) => champion::run(&champion, &store(output)?, output),

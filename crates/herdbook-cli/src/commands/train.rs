@@ -1,6 +1,5 @@
 //! `train`: a base model, or a child of an existing one.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -16,11 +15,13 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use crate::args::{Global, TrainArgs};
+use crate::bars;
 use crate::context::open_store;
 use crate::failure::{Code, Failure};
-use crate::format::{self, count, number, percent, signed_percent};
+use crate::format::{self, count};
 use crate::output::Output;
 use crate::progress::Bar;
+use crate::results;
 use crate::shell::{model_flag, quoted};
 use crate::table::{Align, Columns};
 
@@ -34,7 +35,7 @@ pub(crate) fn run(args: TrainArgs, global: &Global, output: &mut Output) -> Resu
     let rollout_len = request.config.rollout_len() as u64;
     let prepared = request.prepare().map_err(Failure::from)?;
     // What the samples' columns are called is no news.
-    for remark in prepared.market().remarks.iter().filter(|_| !is_sample) {
+    for remark in prepared.market().tape.remarks.iter().filter(|_| !is_sample) {
         output.note(&format!("bars: {remark}"));
     }
     if timesteps * 2 < rollout_len {
@@ -80,7 +81,7 @@ fn base_command(args: &TrainArgs) -> String {
 fn request(args: TrainArgs, output: &mut Output) -> Result<TrainRequest, Failure> {
     let timeframe = args.family.timeframe;
     let data = match &args.data {
-        Some(path) => read(path, args.symbol)?,
+        Some(path) => bars::read(path, args.symbol)?,
         None => sample(timeframe, args.symbol, output)?,
     };
     let enhance = args.enhance.map(|selector| EnhanceRequest {
@@ -109,18 +110,6 @@ fn request(args: TrainArgs, output: &mut Output) -> Result<TrainRequest, Failure
             ContaminatedTest::Refused
         },
     })
-}
-
-fn read(path: &Path, symbol: Option<Symbol>) -> Result<DataSource, Failure> {
-    let bytes = std::fs::read(path)
-        .with_context(|| format!("cannot read `{}` (flag `--data`)", path.display()))?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let symbol = match symbol {
-        Some(symbol) => symbol,
-        None => Symbol::parse(&path.file_stem().unwrap_or_default().to_string_lossy())
-            .map_err(|error| Failure::from(error).with_hint("name it with `--symbol`"))?,
-    };
-    Ok(DataSource { name, symbol, bytes })
 }
 
 fn sample(
@@ -210,8 +199,15 @@ fn summary(report: &TrainReport, next: &str) -> String {
             count(report.previous_timesteps + report.trained_timesteps),
         );
     }
-    text += &format!("\n{}\n{}", window_line(report), results(report));
-    text += &format!("\n{}\n", verdict(report));
+    text += &format!(
+        "\n{}\n{}",
+        window_line(report),
+        results::table(&report.performance, &report.baselines)
+    );
+    text += &format!(
+        "\n{}\n",
+        results::verdict(&report.performance, &report.baselines, report.honesty)
+    );
     if let Some(improvement) = &report.improvement {
         text += &format!("\n{}", improvements(improvement));
     }
@@ -234,59 +230,6 @@ fn window_line(report: &TrainReport) -> String {
         report.timeframe,
         report.cost_bps,
     )
-}
-
-fn results(report: &TrainReport) -> Columns {
-    let sides = [&report.performance, &report.baselines.buy_and_hold, &report.baselines.flat];
-    let mut table = Columns::new(&[
-        ("", Align::Left),
-        ("model", Align::Right),
-        ("buy and hold", Align::Right),
-        ("flat", Align::Right),
-    ]);
-    let mut row = |name: &str, show: &dyn Fn(&herdbook_training::Performance) -> String| {
-        let mut cells = vec![name.to_owned()];
-        cells.extend(sides.iter().map(|side| show(side)));
-        table.row(cells);
-    };
-    row("total return", &|p| signed_percent(p.total_return));
-    row("Sharpe ratio, per year", &|p| number(p.sharpe_ratio, 2));
-    row("Sortino ratio, per year", &|p| number(p.sortino_ratio, 2));
-    row("Calmar ratio", &|p| number(p.calmar_ratio, 2));
-    row("largest drawdown", &|p| percent(p.max_drawdown));
-    row("time in the market", &|p| percent(p.exposure_time));
-    row("closed trades", &|p| count(p.total_trades as u64));
-    row("win rate", &|p| percent(p.win_rate));
-    row("profit factor", &|p| number(p.profit_factor, 2));
-    table
-}
-
-/// Returns this close are the same.
-const SAME_RETURN: f64 = 1e-6;
-
-/// In plain words, whether the model earned anything.
-fn verdict(report: &TrainReport) -> &'static str {
-    let model = report.performance.total_return;
-    let held = report.baselines.buy_and_hold.total_return;
-    match (model, held) {
-        _ if report.honesty == Honesty::Contaminated => {
-            "no verdict: the test window was seen in training"
-        }
-        (Some(model), _) if model <= 0.0 => {
-            "after costs the model earned no more than doing nothing"
-        }
-        _ if report.honesty == Honesty::Unknown => {
-            "no verdict: nobody recorded whether an ancestor saw the test window"
-        }
-        (Some(model), Some(held)) if (model - held).abs() < SAME_RETURN => {
-            "after costs the model earned what buy and hold did"
-        }
-        (Some(model), Some(held)) if model <= held => {
-            "after costs the model earned something, but less than buy and hold"
-        }
-        (Some(_), _) => "after costs the model beat both on this window; one window is no proof",
-        (None, _) => "no verdict: the result is undefined",
-    }
 }
 
 fn improvements(report: &herdbook_training::ImprovementReport) -> String {

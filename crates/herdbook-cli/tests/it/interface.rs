@@ -390,6 +390,8 @@ fn help_of_each_command() {
 
     Commands:
       train        Train a model, or enhance an existing one
+      backtest     Run a registered model over bars, beside buying and holding
+      predict      Show what a registered model would do after the newest closed bar
       promote      Change the stage of a model version
       rollback     Bring the last good champion back
       champion     Show the champion, now or at an earlier moment

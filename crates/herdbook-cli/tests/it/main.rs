@@ -6,3 +6,4 @@ mod binary;
 mod doctor;
 mod failures;
 mod interface;
+mod running;

@@ -30,6 +30,7 @@ pub struct Ledger {
     entry_bar_idx: usize,
     next_bar_idx: usize,
     equity: Vec<f64>,
+    positions: Vec<Position>,
     trades: Vec<Trade>,
 }
 
@@ -42,6 +43,7 @@ impl Ledger {
             entry_bar_idx: 0,
             next_bar_idx: first_bar_idx + 1,
             equity: vec![initial_equity],
+            positions: vec![Position::Flat],
             trades: Vec::new(),
         }
     }
@@ -56,6 +58,7 @@ impl Ledger {
         self.record(&filled, next.close);
         self.next_bar_idx += 1;
         self.equity.push(self.account.equity);
+        self.positions.push(self.account.position);
         self.account.equity
     }
 
@@ -67,6 +70,11 @@ impl Ledger {
     /// Equity before the first step and after each.
     pub fn equity(&self) -> &[f64] {
         &self.equity
+    }
+
+    /// The position held before the first step and over the bar of each; flat over the bar of a ruin.
+    pub fn positions(&self) -> &[Position] {
+        &self.positions
     }
 
     /// Closed trades, oldest first; a position still held is not among them.
@@ -128,6 +136,7 @@ mod tests {
         let change = ledger.account().equity() - 1_000.0;
         assert!((long.result + short.result - change).abs() < 1e-9);
         assert_eq!(ledger.equity().len(), 5);
+        assert_eq!(ledger.positions()[1..], targets);
     }
 
     #[test]

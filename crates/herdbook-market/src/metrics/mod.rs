@@ -7,6 +7,7 @@
 
 mod annualised_return;
 mod calmar_ratio;
+mod deflated_sharpe_ratio;
 mod downside_deviation;
 mod expectancy;
 mod exposure_time;
@@ -14,11 +15,15 @@ mod kelly_per_bar;
 mod kelly_trades;
 mod max_drawdown;
 mod max_drawdown_duration;
+mod min_track_record_length;
 mod moments;
+mod normal;
 mod payoff_ratio;
 mod performance;
+mod probabilistic_sharpe_ratio;
 mod profit_factor;
 mod returns;
+mod sharpe_estimate;
 mod sharpe_ratio;
 mod sortino_ratio;
 mod sqn;
@@ -30,6 +35,9 @@ mod win_rate;
 
 pub use annualised_return::annualised_return;
 pub use calmar_ratio::calmar_ratio;
+pub use deflated_sharpe_ratio::{
+    Trials, deflated_sharpe_ratio, expected_max_sharpe, expected_max_z,
+};
 pub use downside_deviation::downside_deviation;
 pub use expectancy::expectancy;
 pub use exposure_time::exposure_time;
@@ -37,11 +45,14 @@ pub use kelly_per_bar::kelly_per_bar;
 pub use kelly_trades::kelly_trades;
 pub use max_drawdown::max_drawdown;
 pub use max_drawdown_duration::max_drawdown_duration;
+pub use min_track_record_length::min_track_record_length;
 pub use moments::{kurtosis, skew};
 pub use payoff_ratio::payoff_ratio;
 pub use performance::{Activity, Performance, performance};
+pub use probabilistic_sharpe_ratio::probabilistic_sharpe_ratio;
 pub use profit_factor::profit_factor;
 pub use returns::{mean, returns, sample_deviation};
+pub use sharpe_estimate::SharpeEstimate;
 pub use sharpe_ratio::{sharpe_per_bar, sharpe_ratio};
 pub use sortino_ratio::sortino_ratio;
 pub use sqn::sqn;

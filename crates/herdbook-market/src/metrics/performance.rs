@@ -1,12 +1,16 @@
 //! All metrics of one run of an account together.
 
 use super::{
-    annualised_return, calmar_ratio, conditional_value_at_risk, downside_deviation, expectancy,
-    exposure_time, kelly_per_bar, kelly_trades, kurtosis, max_drawdown, max_drawdown_duration,
-    payoff_ratio, profit_factor, returns, sharpe_per_bar, sharpe_ratio, skew, sortino_ratio, sqn,
-    total_return, turnover, value_at_risk, volatility, win_rate,
+    SharpeEstimate, annualised_return, calmar_ratio, conditional_value_at_risk, downside_deviation,
+    expectancy, exposure_time, kelly_per_bar, kelly_trades, kurtosis, max_drawdown,
+    max_drawdown_duration, min_track_record_length, payoff_ratio, probabilistic_sharpe_ratio,
+    profit_factor, returns, sharpe_per_bar, sharpe_ratio, skew, sortino_ratio, sqn, total_return,
+    turnover, value_at_risk, volatility, win_rate,
 };
 use crate::{Account, Trade};
+
+/// The confidence at which a track record is long enough.
+const CONFIDENCE: f64 = 0.95;
 
 /// How much an account was in the market.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -34,6 +38,10 @@ pub struct Performance {
     pub volatility: Option<f64>,
     pub sharpe_per_bar: Option<f64>,
     pub sharpe_ratio: Option<f64>,
+    /// Against 0.
+    pub probabilistic_sharpe_ratio: Option<f64>,
+    /// Against 0, at a confidence of 95 %, in bars.
+    pub min_track_record_length: Option<f64>,
     pub downside_deviation: Option<f64>,
     pub sortino_ratio: Option<f64>,
     pub max_drawdown: Option<f64>,
@@ -66,6 +74,7 @@ pub fn performance(
 ) -> Performance {
     let returns = returns(equity);
     let r = returns.as_deref().unwrap_or_default();
+    let estimate = SharpeEstimate::of(r);
     let n_returns = equity.len().saturating_sub(1);
     let results: Vec<f64> = trades.iter().map(|trade| trade.result).collect();
     let on_equity: Vec<f64> =
@@ -77,6 +86,9 @@ pub fn performance(
         annualised_return: bars_per_year.and_then(|b| annualised_return(equity, b)),
         volatility: bars_per_year.and_then(|b| volatility(r, b)),
         sharpe_per_bar: sharpe_per_bar(r),
+        probabilistic_sharpe_ratio: estimate.and_then(|it| probabilistic_sharpe_ratio(&it, 0.0)),
+        min_track_record_length: estimate
+            .and_then(|it| min_track_record_length(&it, 0.0, CONFIDENCE)),
         sharpe_ratio: bars_per_year.and_then(|b| sharpe_ratio(r, b)),
         downside_deviation: bars_per_year.and_then(|b| downside_deviation(r, b)),
         sortino_ratio: bars_per_year.and_then(|b| sortino_ratio(r, b)),
@@ -111,6 +123,8 @@ impl Performance {
             ("volatility", self.volatility),
             ("sharpe_per_bar", self.sharpe_per_bar),
             ("sharpe_ratio", self.sharpe_ratio),
+            ("probabilistic_sharpe_ratio", self.probabilistic_sharpe_ratio),
+            ("min_track_record_length", self.min_track_record_length),
             ("downside_deviation", self.downside_deviation),
             ("sortino_ratio", self.sortino_ratio),
             ("max_drawdown", self.max_drawdown),

@@ -10,4 +10,5 @@ mod data;
 mod from_file_to_bars;
 mod golden;
 mod golden_edges;
+mod golden_sharpe;
 mod sample_data;

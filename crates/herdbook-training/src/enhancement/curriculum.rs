@@ -148,7 +148,7 @@ impl Curriculum {
 fn calm_order(lesson: &Lesson<'_>, envs: &mut [TradingEnv]) -> Vec<usize> {
     let segments = envs.first_mut().map(|env| env.starts_mut().segments().to_vec());
     let segments = segments.unwrap_or_default();
-    let bars = lesson.market.bars.as_slice();
+    let bars = lesson.market.tape.bars.as_slice();
     let last = training_bars(lesson.market).end;
     let restlessness: Vec<f64> = segments
         .iter()

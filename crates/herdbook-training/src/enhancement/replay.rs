@@ -36,7 +36,7 @@ impl Replay {
             .map(|segment| {
                 let start = segment.start + segment.len() / 2;
                 let bars = start..(start + lesson.episode_bars + 1).min(last);
-                let ledger = pass(lesson.market, bars, lesson.costs, lesson.parent);
+                let ledger = pass(&lesson.market.tape, bars, lesson.costs, lesson.parent);
                 let equity = ledger.equity();
                 let rewards: f64 = equity.windows(2).map(|pair| reward(pair[0], pair[1])).sum();
                 -rewards / (equity.len() - 1) as f64

@@ -6,4 +6,5 @@ mod barn;
 mod enhancing;
 mod environment;
 mod honesty;
+mod running;
 mod training;

@@ -1,0 +1,88 @@
+//! Raw flags of the commands that run a registered model.
+
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+use herdbook_domain::{Stage, Symbol, Timestamp, VersionNumber};
+
+use crate::args::OptionalFamily;
+use crate::reference::Reference;
+
+/// Which model to run, and on which bars.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RunningArgs {
+    /// A version number, `champion`, `latest` or a run id [default: champion]
+    #[arg(value_name = "MODEL", conflicts_with_all = ["model_version", "stage"])]
+    pub(crate) reference: Option<Reference>,
+    /// The version number
+    #[arg(long, value_name = "N", conflicts_with = "stage")]
+    pub(crate) model_version: Option<VersionNumber>,
+    /// The newest version in this stage: development, beta, champion or archived
+    #[arg(long, value_name = "STAGE", requires = "timeframe")]
+    pub(crate) stage: Option<Stage>,
+    #[command(flatten)]
+    pub(crate) family: OptionalFamily,
+    /// Bars as CSV, of the model's timeframe or finer
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: PathBuf,
+    /// The instrument of the bars [default: the one that the model was trained on]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) symbol: Option<Symbol>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct BacktestArgs {
+    #[command(flatten)]
+    pub(crate) running: RunningArgs,
+    /// Costs in basis points of traded notional per side [default: those of its training]
+    #[arg(long, value_name = "X")]
+    pub(crate) cost_bps: Option<f64>,
+    /// First moment to act at (UTC) [default: the first bar that the features are warmed up for]
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
+    pub(crate) from: Option<Timestamp>,
+    /// Write equity, drawdown and position of each bar to a CSV file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) equity: Option<PathBuf>,
+    /// Write the closed trades to a CSV file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trades: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PredictArgs {
+    #[command(flatten)]
+    pub(crate) running: RunningArgs,
+    /// Refuse when the newest closed bar ended longer ago than this, such as 90m, 2h or 3d
+    #[arg(long, value_name = "DURATION", value_parser = milliseconds)]
+    pub(crate) max_age: Option<i64>,
+    /// Refuse a model registered longer ago than this
+    #[arg(long, value_name = "DURATION", value_parser = milliseconds)]
+    pub(crate) max_model_age: Option<i64>,
+}
+
+/// A length of time: a whole number of minutes, hours, days or weeks.
+fn milliseconds(text: &str) -> Result<i64, String> {
+    const UNITS: [(char, i64); 4] =
+        [('m', 60_000), ('h', 3_600_000), ('d', 86_400_000), ('w', 604_800_000)];
+    let read = |(unit, millis): (char, i64)| {
+        text.strip_suffix(unit)?.parse::<u32>().ok().map(|n| i64::from(n) * millis)
+    };
+    UNITS.into_iter().find_map(read).ok_or_else(|| {
+        format!("`{text}` is no length of time: write a whole number and m, h, d or w, such as 2h")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time_have_a_unit() {
+        assert_eq!(milliseconds("90m"), Ok(5_400_000));
+        assert_eq!(milliseconds("2h"), Ok(7_200_000));
+        assert_eq!(milliseconds("3d"), Ok(259_200_000));
+        for text in ["", "2", "h", "-1h", "1.5h", "2 h", "2y"] {
+            assert!(milliseconds(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! `predict`: what a registered model would do now.
+
+use herdbook_store::{Store, now};
+use herdbook_training::{Freshness, Position, Prediction, RegisteredModel, Tape};
+use serde_json::{Map, Value, json};
+
+use crate::args::PredictArgs;
+use crate::failure::Failure;
+use crate::format;
+use crate::output::Output;
+use crate::running;
+
+pub(crate) fn run(args: PredictArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
+    let (model, source) = running::prepare(args.running, store, output)?;
+    let tape = Tape::read(&source, model.timeframe)?;
+    let freshness = Freshness { bar_ms: args.max_age, model_ms: args.max_model_age };
+    let prediction = Prediction::after_newest_bar(&model, &tape, now(), freshness)?;
+    output.data(|| to_json(&model, &tape, &prediction), || summary(&model, &tape, &prediction))
+}
+
+fn to_json(model: &RegisteredModel, tape: &Tape, prediction: &Prediction) -> Value {
+    let probabilities: Map<String, Value> = Position::ALL
+        .iter()
+        .zip(prediction.probabilities)
+        .map(|(position, probability)| (position.as_str().to_owned(), probability.into()))
+        .collect();
+    json!({
+        "action": prediction.action.as_str(),
+        "probabilities": probabilities,
+        "from_position": Position::Flat.as_str(),
+        "bar": prediction.bar,
+        "symbol": tape.symbol,
+        "timeframe": model.timeframe,
+        "name": model.version.key.name,
+        "version": model.version.key.version,
+        "run_id": model.run.run_id,
+    })
+}
+
+fn summary(model: &RegisteredModel, tape: &Tape, prediction: &Prediction) -> String {
+    let likely: Vec<String> = Position::ALL
+        .iter()
+        .zip(prediction.probabilities)
+        .map(|(position, share)| format!("{} {:.1} %", position.as_str(), 100.0 * share))
+        .collect();
+    format!(
+        "{} · {}\nafter the {} bar of {} that ended {} UTC, from a flat account\n{} version {} · run {}",
+        prediction.action.as_str(),
+        likely.join(", "),
+        model.timeframe,
+        tape.symbol,
+        format::moment(prediction.bar.end),
+        model.version.key.name,
+        model.version.key.version,
+        model.run.run_id,
+    )
+}

@@ -1,0 +1,51 @@
+//! Running a registered model: the one that was named, on the bars that were named.
+
+use herdbook_store::{Store, VersionQuery, VersionRecord};
+use herdbook_training::{DataSource, RegisteredModel};
+
+use crate::args::RunningArgs;
+use crate::bars;
+use crate::failure::{Code, Failure};
+use crate::output::Output;
+use crate::reference::Reference;
+
+/// Loads the model and reads the bars.
+pub(crate) fn prepare(
+    args: RunningArgs,
+    store: &Store,
+    output: &mut Output,
+) -> Result<(RegisteredModel, DataSource), Failure> {
+    let model = RegisteredModel::load(store, find(&args, store)?)?;
+    for note in &model.model.notes {
+        output.note(&format!("note: {note}"));
+    }
+    let trained_on = model.symbol();
+    let source = bars::read(&args.data, args.symbol.or_else(|| trained_on.clone()))?;
+    if let Some(trained_on) = trained_on.filter(|symbol| *symbol != source.symbol) {
+        let symbol = &source.symbol;
+        output.note(&format!(
+            "note: the model was trained on {trained_on}, these bars are of {symbol}"
+        ));
+    }
+    Ok((model, source))
+}
+
+fn find(args: &RunningArgs, store: &Store) -> Result<VersionRecord, Failure> {
+    if let (Some(stage), Some(name)) = (args.stage, args.family.given_name()?) {
+        let stage = Some(stage);
+        let query = VersionQuery { name: Some(name.clone()), stage, ..VersionQuery::default() };
+        return store.versions(&query)?.into_iter().next().ok_or_else(|| {
+            let stage = stage.map_or("", herdbook_domain::Stage::as_str);
+            Failure::new(Code::NotFound, format!("`{name}` has no version in `{stage}`"))
+                .with_hint("`herdbook list` shows every version")
+        });
+    }
+    let reference = Reference::of(args.reference.clone(), args.model_version);
+    let or_champion = reference.clone().unwrap_or(Reference::Champion);
+    or_champion.find(store, &args.family).map_err(|failure| {
+        failure.or_hint(|code| {
+            (reference.is_none() && code == Code::NotFound)
+                .then(|| "`--model-version N` or `--stage` runs one that is no champion".to_owned())
+        })
+    })
+}

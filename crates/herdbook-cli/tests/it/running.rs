@@ -1,0 +1,116 @@
+//! `backtest` and `predict`: what they print, write and refuse.
+
+use insta::assert_snapshot;
+
+use crate::binary::Folder;
+
+/// Hourly bars that go up and down, the first on 2024-01-01.
+fn bars(n_bars: u64) -> String {
+    let mut csv = String::from("timestamp,open,high,low,close\n");
+    for idx in 0..n_bars {
+        let price = |idx: u64| 100.0 + (idx as f64 * 0.1).sin();
+        let (open, close) = (price(idx), price(idx + 1));
+        let (high, low) = (open.max(close), open.min(close));
+        csv += &format!("{},{open},{high},{low},{close}\n", 1_704_067_200 + idx * 3_600);
+    }
+    csv
+}
+
+fn herd() -> Folder {
+    let folder = Folder::new();
+    folder.write("WAVE.csv", bars(1_000));
+    folder.done("train -t 1H --timesteps 1 --data WAVE.csv");
+    folder
+}
+
+#[test]
+fn backtest_says_in_words_and_json_how_much_was_seen() {
+    let folder = herd();
+    let seen = folder.done("backtest -t 1H 1 --data WAVE.csv");
+    assert!(
+        seen.stdout
+            .contains("CONTAMINATED: 700 of 900 bars were seen in training: this is no evidence"),
+        "{}",
+        seen.stdout
+    );
+    assert!(seen.stdout.contains("no verdict"), "{}", seen.stdout);
+    let clean =
+        folder.done("backtest -t 1H 1 --data WAVE.csv --from 2024-02-03T08:00Z --json").json();
+    assert_eq!((&clean["honesty"], &clean["n_seen"]), (&"clean".into(), &0.into()));
+    assert_eq!((&clean["n_bars"], &clean["cost_bps"]), (&200.into(), &1.0.into()));
+    let trained = folder.done("show 1 -t 1H --json").json();
+    for metric in ["total_return", "max_drawdown", "n_returns"] {
+        let reported = &trained["metrics"][format!("portfolio/{metric}")];
+        assert_eq!(&clean["metrics"][metric], reported, "{metric}");
+    }
+    assert_eq!(clean["baselines"]["flat"]["metrics"]["total_return"], 0.0);
+}
+
+#[test]
+fn equity_and_trades_are_written_where_asked() {
+    let folder = herd();
+    folder.done("backtest -t 1H --stage development --data WAVE.csv --equity e.csv --trades t.csv");
+    let read = |name| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    assert!(read("e.csv").starts_with(
+        "timestamp,equity,drawdown,position\n2024-01-05T04:00:00Z,10000,0,flat\n2024-01-05T05:00:00Z,"
+    ));
+    assert_eq!(read("e.csv").lines().count(), 901);
+    assert!(
+        read("t.csv")
+            .starts_with("entered,left,side,entry_price,exit_price,result,equity_at_entry\n")
+    );
+    let ran = folder.run("backtest -t 1H 1 --data WAVE.csv --equity no/e.csv");
+    assert_eq!(ran.status, 2);
+    assert!(ran.stderr.contains("cannot write `no/e.csv` (flag `--equity`)"), "{}", ran.stderr);
+}
+
+#[test]
+fn prediction_names_the_bar_the_model_and_the_position_it_starts_from() {
+    let folder = herd();
+    folder.done("promote -t 1H --model-version 1 --target-stage beta");
+    folder.done("promote -t 1H --model-version 1 --target-stage champion");
+    let predicted = folder.done("predict -t 1H --data WAVE.csv --json").json();
+    assert_eq!(predicted["bar"]["end"], "2024-02-11T16:00:00Z");
+    assert_eq!((&predicted["version"], &predicted["from_position"]), (&1.into(), &"flat".into()));
+    let shares = predicted["probabilities"].as_object().unwrap();
+    let likeliest =
+        shares.iter().max_by(|a, b| a.1.as_f64().unwrap().total_cmp(&b.1.as_f64().unwrap()));
+    assert_eq!(predicted["action"], likeliest.unwrap().0.as_str());
+    let text = folder.done("predict -t 1H --data WAVE.csv").stdout;
+    assert!(text.contains("after the 1H bar of WAVE that ended 2024-02-11 16:00 UTC"), "{text}");
+}
+
+#[test]
+fn what_cannot_be_run_is_refused_with_the_way_out() {
+    let folder = herd();
+    assert_snapshot!(folder.run("predict -q -t 1H --data WAVE.csv").shown(), @r"
+    status 1
+    error: `1H_trading_model` has no champion
+    hint: `--model-version N` or `--stage` runs one that is no champion
+    ");
+    assert_snapshot!(folder.run("backtest -q -t 1H --stage beta --data WAVE.csv").shown(), @r"
+    status 1
+    error: `1H_trading_model` has no version in `beta`
+    hint: `herdbook list` shows every version
+    ");
+    folder.write("few.csv", bars(100));
+    assert_snapshot!(folder.run("predict -q -t 1H 1 --data few.csv").shown(), @r"
+    status 2
+    error: 100 bars are too few: a model needs 101 (100 to warm up the features); give more bars from before
+    ");
+    assert_snapshot!(
+        folder.run("backtest -q -t 1H 1 --data WAVE.csv --from 2025-01-01").shown(),
+        @r"
+    status 2
+    error: `--from` 2025-01-01T00:00:00Z is not inside the bars, which go from 2024-01-05T04:00:00Z to 2024-02-11T15:00:00Z
+    "
+    );
+    assert_snapshot!(folder.run("predict -q -t 1H 1 --data WAVE.csv --max-age 2y").shown(), @r"
+    status 2
+    error: invalid value '2y' for '--max-age <DURATION>': `2y` is no length of time: write a whole number and m, h, d or w, such as 2h
+
+    For more information, try '--help'.
+    ");
+    let old = folder.run("predict -t 1H 1 --data WAVE.csv --max-age 2h --json");
+    assert_eq!((old.status, &old.json()["error"]["code"]), (1, &"too_old".into()));
+}

@@ -1,0 +1,163 @@
+//! Running a registered model: what a backtest finds, how much of it is evidence, and what a prediction says.
+
+use herdbook_domain::{Enhancement, Honesty, ParentSelector, Symbol, Timestamp};
+use herdbook_training::{
+    Backtest, DataSource, Freshness, Position, Prediction, RegisteredModel, Tape, Terms,
+    TrainReport, TrainingError,
+};
+
+use crate::barn::{Barn, child, market, request, walk};
+
+const N_BARS: usize = 1_500;
+const N_WARM_UP: usize = 100;
+
+fn load(barn: &Barn, version: i64) -> RegisteredModel {
+    RegisteredModel::load(&barn.store, barn.version(version)).unwrap()
+}
+
+fn backtest(barn: &Barn, data: &DataSource, terms: Terms) -> Backtest {
+    Backtest::run(&barn.store, &load(barn, 1), data, terms).unwrap()
+}
+
+fn trained() -> (Barn, TrainReport) {
+    let barn = Barn::new();
+    let report = barn.train(request()).unwrap();
+    (barn, report)
+}
+
+/// The same walk, so much longer that its new bars follow the old ones.
+fn longer(n_bars: usize) -> DataSource {
+    market(walk(n_bars, 1, 0.003))
+}
+
+#[test]
+fn backtest_of_the_test_window_is_what_the_training_reported() {
+    let (barn, report) = trained();
+    let terms = Terms { from: Some(report.windows.test.start), ..Terms::default() };
+    let found = backtest(&barn, &request().data, terms);
+    assert_eq!(found.performance, report.performance);
+    assert_eq!(found.baselines, report.baselines);
+    assert_eq!(
+        (found.window, found.honesty, found.n_seen),
+        (report.windows.test, Honesty::Clean, 0)
+    );
+}
+
+#[test]
+fn bars_of_training_and_validation_and_one_after_each_are_seen() {
+    let (barn, report) = trained();
+    let found = backtest(&barn, &request().data, Terms::default());
+    assert_eq!(found.n_bars(), N_BARS - N_WARM_UP);
+    // The bar between training and validation, and the one before the test window, are the bar more.
+    let hours =
+        (report.windows.test.start.millis() - report.windows.train.start.millis()) / 3_600_000;
+    assert_eq!(found.n_seen, hours as usize - N_WARM_UP);
+    assert_eq!(found.honesty, Honesty::Contaminated);
+}
+
+#[test]
+fn bars_after_everything_seen_are_clean_and_so_are_those_of_another_instrument() {
+    let (barn, report) = trained();
+    let after = Terms { from: Some(report.windows.test.end), ..Terms::default() };
+    let later = backtest(&barn, &longer(2_000), after);
+    assert_eq!((later.honesty, later.n_seen, later.n_bars()), (Honesty::Clean, 0, 500));
+    let other = DataSource { symbol: Symbol::parse("OTHER").unwrap(), ..request().data };
+    assert_eq!(backtest(&barn, &other, Terms::default()).honesty, Honesty::Clean);
+}
+
+#[test]
+fn what_a_parent_has_seen_counts() {
+    let (barn, report) = trained();
+    let late = Timestamp::from_millis(report.windows.test.start.millis() + 150 * 3_600_000);
+    let mut request = child(ParentSelector::Latest, Enhancement::Continued);
+    request.boundaries.test_from_ms = Some(late.millis());
+    barn.train(request.clone()).unwrap();
+    let model = load(&barn, 2);
+    let from = |at| Terms { from: Some(at), ..Terms::default() };
+    let run = |at| Backtest::run(&barn.store, &model, &request.data, from(at)).unwrap();
+    assert_eq!(run(report.windows.test.start).honesty, Honesty::Contaminated);
+    assert_eq!(run(late).honesty, Honesty::Clean);
+}
+
+#[test]
+fn equity_curve_and_trades_tell_the_same_story_as_the_figures() {
+    let (barn, _) = trained();
+    let found = backtest(&barn, &request().data, Terms { cost_bps: Some(3.0), ..Terms::default() });
+    let curve: Vec<_> = found.equity_curve().collect();
+    assert_eq!(curve.len(), found.n_bars());
+    let growth = curve[curve.len() - 1].equity / curve[0].equity - 1.0;
+    assert!((growth - found.performance.total_return.unwrap()).abs() < 1e-12);
+    let deepest = curve.iter().fold(0.0_f64, |deepest, point| deepest.max(point.drawdown));
+    assert!((deepest - found.performance.max_drawdown.unwrap()).abs() < 1e-12);
+    let held = curve.iter().filter(|point| point.position != "flat").count();
+    let share = held as f64 / (curve.len() - 1) as f64;
+    assert!((share - found.performance.exposure_time.unwrap()).abs() < 1e-12);
+    assert_eq!(found.trades().count(), found.performance.total_trades);
+    assert!(found.trades().all(|(entered, left, _)| entered < left));
+}
+
+#[test]
+fn prediction_is_the_first_action_from_flat_after_the_newest_closed_bar() {
+    let (barn, _) = trained();
+    let model = load(&barn, 1);
+    let data = request().data;
+    let tape = Tape::read(&data, model.timeframe).unwrap();
+    let ends =
+        |n_bars: usize| Timestamp::from_millis((1_500_000_000 + n_bars as i64 * 3_600) * 1_000);
+    for n_closed in [400, 401, 777, N_BARS - 1] {
+        let predicted =
+            Prediction::after_newest_bar(&model, &tape, ends(n_closed), Freshness::default())
+                .unwrap();
+        assert_eq!(predicted.bar.end, ends(n_closed));
+        // An account that begins on that bar is flat: what it does first is the same.
+        let from = Some(predicted.bar.start);
+        let found = Backtest::run(&barn.store, &model, &data, Terms { from, ..Terms::default() });
+        let first = found.unwrap().equity_curve().nth(1).unwrap();
+        assert_eq!(first.position, predicted.action.as_str());
+        let likeliest = predicted.probabilities[predicted.action.action()];
+        assert!(predicted.probabilities.iter().all(|share| *share <= likeliest));
+        assert!((predicted.probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-6);
+    }
+    assert_eq!(Position::ALL[0].as_str(), "short", "the order of the probabilities");
+}
+
+#[test]
+fn bar_that_still_runs_is_not_acted_on() {
+    let (barn, _) = trained();
+    let model = load(&barn, 1);
+    let tape = Tape::read(&request().data, model.timeframe).unwrap();
+    let last = Timestamp::from_millis(tape.bars.last_ms());
+    let almost = Timestamp::from_millis(last.millis() + 3_599_999);
+    let predicted = Prediction::after_newest_bar(&model, &tape, almost, Freshness::default());
+    assert_eq!(predicted.unwrap().bar.end, last);
+}
+
+#[test]
+fn old_bars_old_models_and_short_histories_are_refused() {
+    let (barn, _) = trained();
+    let model = load(&barn, 1);
+    let tape = Tape::read(&request().data, model.timeframe).unwrap();
+    let now = Timestamp::from_millis(model.version.created_at.millis() + 7_200_000);
+    let refusal = |freshness| {
+        Prediction::after_newest_bar(&model, &tape, now, freshness).unwrap_err().to_string()
+    };
+    let bar = refusal(Freshness { bar_ms: Some(3_600_000), model_ms: None });
+    assert!(bar.starts_with("the newest closed bar is of 2017-09-14T14:40:00Z"), "{bar}");
+    let old = refusal(Freshness { bar_ms: None, model_ms: Some(3_600_000) });
+    assert!(old.ends_with("2.0 h ago, and may be 60 min old"), "{old}");
+
+    let few = Tape::read(&longer(100), model.timeframe).unwrap();
+    let error = Prediction::after_newest_bar(&model, &few, now, Freshness::default()).unwrap_err();
+    assert!(error.to_string().starts_with("100 bars are too few: a model needs 101"), "{error}");
+    let error = Backtest::run(&barn.store, &model, &longer(101), Terms::default()).unwrap_err();
+    assert!(error.to_string().starts_with("101 bars are too few: a model needs 102"), "{error}");
+}
+
+#[test]
+fn altered_model_file_is_not_run() {
+    let (barn, report) = trained();
+    let artifact = "models/1H/model.zip";
+    barn.store.store_artifact(&report.run_id, artifact, b"another model").unwrap();
+    let error = RegisteredModel::load(&barn.store, barn.version(1)).unwrap_err();
+    assert!(matches!(error, TrainingError::AlteredModel { .. }), "{error}");
+}
