@@ -56,9 +56,12 @@ impl Parent {
     ) -> Result<Self, TrainingError> {
         let (version, departure) = find_version(store, request, child, observer)?;
         announce(request, departure, &version, observer);
+        let timeframe = version.tags.get(key::TIMEFRAME);
+        check_fit(&version.key, "timeframe", timeframe, child.timeframe.as_str())?;
         let loaded = RegisteredModel::load_at(store, version, child.timeframe)?;
         let RegisteredModel { version, run, model, .. } = loaded;
-        check_fit(&version, &run, child)?;
+        let symbol = run.params.get(window_params::SYMBOL);
+        check_fit(&version.key, "symbol", symbol, child.symbol.as_str())?;
         for note in &model.notes {
             observer.notice(note);
         }
@@ -188,23 +191,18 @@ fn no_parent(
 
 /// A parent that was named must be of the child's timeframe and symbol, as far as that is recorded.
 fn check_fit(
-    version: &VersionRecord,
-    run: &RunRecord,
-    child: &Child<'_>,
+    key: &VersionKey,
+    what: &'static str,
+    found: Option<&String>,
+    expected: &str,
 ) -> Result<(), TrainingError> {
-    let sides = [
-        ("timeframe", version.tags.get(key::TIMEFRAME), child.timeframe.to_string()),
-        ("symbol", run.params.get(window_params::SYMBOL), child.symbol.to_string()),
-    ];
-    for (what, found, expected) in sides {
-        if let Some(found) = found.filter(|found| **found != expected) {
-            return Err(TrainingError::ParentMismatch {
-                key: version.key.clone(),
-                what,
-                found: found.clone(),
-                expected,
-            });
-        }
+    match found {
+        Some(found) if found != expected => Err(TrainingError::ParentMismatch {
+            key: key.clone(),
+            what,
+            found: found.clone(),
+            expected: expected.to_owned(),
+        }),
+        _ => Ok(()),
     }
-    Ok(())
 }

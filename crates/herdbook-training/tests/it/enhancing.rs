@@ -1,9 +1,9 @@
 //! Enhancing: how the parent is chosen, what the child gains, what the four ways do.
 
 use herdbook_domain::tags::key;
-use herdbook_domain::{Enhancement, ModelType, ParentSelector, Symbol, VersionNumber};
+use herdbook_domain::{Enhancement, ModelType, ParentSelector, Symbol, Timeframe, VersionNumber};
 use herdbook_store::EventQuery;
-use herdbook_training::{ImprovementBasis, TrainRequest, TrainingError};
+use herdbook_training::{DataSource, ImprovementBasis, TrainRequest, TrainingError};
 
 use crate::barn::{Barn, Listener, child, request};
 
@@ -102,6 +102,20 @@ fn parent_of_another_symbol_is_an_error() {
         "`1H_trading_model` version 1 was trained on symbol `WALK`, but this training is on \
          `OTHER`: a child has its parent's symbol"
     );
+}
+
+#[test]
+fn parent_of_another_timeframe_is_an_error() {
+    let barn = Barn::new();
+    let (data, _) = DataSource::sample(Timeframe::Hour1).unwrap();
+    let parent = barn.train(TrainRequest { data: data.clone(), ..request() }).unwrap().run_id;
+    let other = TrainRequest {
+        timeframe: Timeframe::Hour4,
+        data,
+        ..child(ParentSelector::Run(parent), CONTINUED)
+    };
+    let error = barn.train(other).unwrap_err().to_string();
+    assert!(error.contains("timeframe `1H`") && error.contains("`4H`"), "{error}");
 }
 
 #[test]
