@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use herdbook_domain::tags::{TagChanges, Tags};
-use herdbook_domain::{ModelName, RunId, VersionKey, VersionNumber};
+use herdbook_domain::{RunId, VersionKey};
 use rusqlite::{Connection, params};
 
 use crate::StoreError;
@@ -21,22 +21,38 @@ pub(crate) fn of_version(conn: &Connection, key: &VersionKey) -> Result<Tags, St
     )
 }
 
+/// The tags of every version, by model and number.
+#[derive(Default)]
+pub(crate) struct AllTags(BTreeMap<String, BTreeMap<i64, Tags>>);
+
+impl AllTags {
+    /// Takes out the tags of a version.
+    pub(crate) fn take(&mut self, key: &VersionKey) -> Tags {
+        let versions = self.0.get_mut(key.name.as_str());
+        versions
+            .and_then(|versions| versions.remove(&i64::from(key.version.get())))
+            .unwrap_or_default()
+    }
+}
+
 /// The tags of every version at once, for lists of all: a walk over the table instead of one look-up a version.
-pub(crate) fn of_all_versions(conn: &Connection) -> Result<BTreeMap<VersionKey, Tags>, StoreError> {
+pub(crate) fn of_all_versions(conn: &Connection) -> Result<AllTags, StoreError> {
     let mut statement = conn.prepare_cached(
         "SELECT name, version, key, coalesce(value, '') FROM model_version_tags
          WHERE workspace = 'default'",
     )?;
     let mut rows = statement.query([])?;
-    let mut versions: BTreeMap<VersionKey, Tags> = BTreeMap::new();
+    let mut models: BTreeMap<String, BTreeMap<i64, Tags>> = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        let name = ModelName::parse(row.get_ref(0)?.as_str().unwrap_or_default());
-        if let (Ok(name), Some(version)) = (name, VersionNumber::new(row.get(1)?)) {
-            let tags = versions.entry(VersionKey { name, version }).or_default();
-            tags.insert(row.get(2)?, row.get(3)?);
+        let name = row.get_ref(0)?.as_str().unwrap_or_default();
+        if !models.contains_key(name) {
+            models.insert(name.to_owned(), BTreeMap::new());
+        }
+        if let Some(versions) = models.get_mut(name) {
+            versions.entry(row.get(1)?).or_default().insert(row.get(2)?, row.get(3)?);
         }
     }
-    Ok(versions)
+    Ok(AllTags(models))
 }
 
 pub(crate) fn params_of_run(conn: &Connection, run_id: &str) -> Result<Tags, StoreError> {

@@ -6,6 +6,7 @@ use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{ModelName, RunId, Stage, Timeframe, Timestamp, VersionKey, VersionNumber};
 use rusqlite::{Connection, Row, params};
 
+use crate::tag::AllTags;
 use crate::{MetricSelection, Store, StoreError, metric, promotion, tag};
 
 /// What the records say of one version.
@@ -112,14 +113,14 @@ impl Store {
             let mut records: Vec<VersionRecord> =
                 rows.filter_map(Result::transpose).collect::<Result<_, _>>()?;
             let is_whole = query.timeframe.is_none() && query.stage.is_none();
-            let mut tags = if is_whole { tag::of_all_versions(conn)? } else { BTreeMap::new() };
+            let mut tags = if is_whole { tag::of_all_versions(conn)? } else { AllTags::default() };
             let metrics = match query.metrics {
                 MetricSelection::Only(names) if is_whole => Some(metric::of_all_runs(conn, names)?),
                 _ => None,
             };
             for record in &mut records {
                 record.tags = if is_whole {
-                    tags.remove(&record.key).unwrap_or_default()
+                    tags.take(&record.key)
                 } else {
                     tag::of_version(conn, &record.key)?
                 };

@@ -57,7 +57,7 @@ fn versions(conn: &Connection) -> Result<Vec<VersionOnRecord>, StoreError> {
         let record = record?;
         Ok(VersionOnRecord {
             run_tags: record.run_id.as_ref().and_then(|run_id| run_tags.get(run_id).cloned()),
-            tags: tags.remove(&record.key).unwrap_or_default(),
+            tags: tags.take(&record.key),
             key: record.key,
             run_id: record.run_id,
             deleted: record.deleted,
