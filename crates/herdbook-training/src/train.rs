@@ -209,7 +209,8 @@ impl<'a> Training<'a> {
         let improvement = self.improvement(&metrics);
 
         let trained = trainer.trained_timesteps();
-        journal.finish(trained, &metrics, improvement.as_ref(), &self.baselines());
+        let baselines = self.baselines();
+        journal.finish(trained, &metrics, improvement.as_ref(), &baselines);
         let mut model = trainer.model();
         self.describe(&mut model);
         let bytes = model.to_zip()?;
@@ -239,7 +240,7 @@ impl<'a> Training<'a> {
             trained_timesteps: trained,
             metrics,
             performance,
-            baselines: self.baselines(),
+            baselines,
             improvement,
             honesty: self.honesty,
             windows: self.market.windows(),
