@@ -65,11 +65,10 @@ impl Store {
     /// [`StoreError::NoSuchModel`], [`StoreError::NoSuchVersion`], [`StoreError::DeletedVersion`].
     pub fn version(&self, key: &VersionKey) -> Result<VersionRecord, StoreError> {
         self.read(|conn| {
-            let mut record = load(conn, key)?;
+            let record = load_with_metrics(conn, key)?;
             if record.deleted {
                 return Err(StoreError::DeletedVersion { key: key.clone() });
             }
-            add_metrics(conn, &mut record, MetricSelection::All)?;
             Ok(record)
         })
     }
@@ -80,8 +79,7 @@ impl Store {
             let Some(version) = promotion::champion_of(conn, name)? else {
                 return Ok(None);
             };
-            let mut record = load(conn, &VersionKey { name: name.clone(), version })?;
-            add_metrics(conn, &mut record, MetricSelection::All)?;
+            let record = load_with_metrics(conn, &VersionKey { name: name.clone(), version })?;
             Ok((!record.deleted).then_some(record))
         })
     }
@@ -138,10 +136,8 @@ impl Store {
     /// The version that was registered from a run; the newest, should there be more.
     pub fn version_of_run(&self, run_id: &RunId) -> Result<Option<VersionRecord>, StoreError> {
         self.read(|conn| {
-            let Some(key) = keys_of_run(conn, run_id)?.pop() else { return Ok(None) };
-            let mut record = load(conn, &key)?;
-            add_metrics(conn, &mut record, MetricSelection::All)?;
-            Ok(Some(record))
+            let newest = keys_of_run(conn, run_id)?.pop();
+            newest.map(|key| load_with_metrics(conn, &key)).transpose()
         })
     }
 }
@@ -159,6 +155,12 @@ pub(crate) fn load(conn: &Connection, key: &VersionKey) -> Result<VersionRecord,
         .flatten()
         .map_or_else(|| Err(missing(conn, key)), Ok)?;
     record.tags = tag::of_version(conn, key)?;
+    Ok(record)
+}
+
+fn load_with_metrics(conn: &Connection, key: &VersionKey) -> Result<VersionRecord, StoreError> {
+    let mut record = load(conn, key)?;
+    add_metrics(conn, &mut record, MetricSelection::All)?;
     Ok(record)
 }
 
