@@ -34,6 +34,10 @@ pub enum PpoError {
     )]
     Unsupported { file: String, what: String },
 
+    /// What was kept of a training does not belong to it.
+    #[error("the training cannot be taken up again: {problem}")]
+    Snapshot { problem: String },
+
     /// Training went astray: a weight became infinite or NaN.
     #[error(
         "`{tensor}` holds a value that is not finite: lower `learning_rate`, or look for \

@@ -1,5 +1,7 @@
 //! Playing the policy in its environments for a fixed number of timesteps.
 
+use serde::{Deserialize, Serialize};
+
 use crate::math::categorical;
 use crate::math::padded;
 use crate::policy::Scratch;
@@ -24,16 +26,26 @@ pub(crate) struct Rollout {
 #[derive(Debug)]
 pub(crate) struct Actors<E> {
     pub(crate) envs: Vec<E>,
-    rngs: Vec<Rng>,
+    pub(crate) rngs: Vec<Rng>,
     /// The present observation of each environment.
-    obs: Vec<f32>,
-    episodes: Vec<EpisodeSoFar>,
-    started: bool,
+    pub(crate) obs: Vec<f32>,
+    pub(crate) episodes: Vec<EpisodeSoFar>,
+    pub(crate) started: bool,
     scratch: Scratch,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
-struct EpisodeSoFar {
+/// What [`Actors`] come to between two rollouts, `S` being the state of an environment.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ActorsState<S> {
+    pub(crate) envs: Vec<S>,
+    pub(crate) rngs: Vec<Rng>,
+    pub(crate) obs: Vec<f32>,
+    pub(crate) episodes: Vec<EpisodeSoFar>,
+    pub(crate) started: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(crate) struct EpisodeSoFar {
     reward: f64,
     length: u32,
 }

@@ -12,15 +12,15 @@ use crate::{Adam, Bounds, Env, IterationStats, Model, Policy, PpoConfig, PpoErro
 /// and its seed.
 #[derive(Debug)]
 pub struct Trainer<E> {
-    config: PpoConfig,
+    pub(crate) config: PpoConfig,
     policy: Policy,
     adam: Adam,
-    actors: Actors<E>,
+    pub(crate) actors: Actors<E>,
     rollout: Rollout,
     updater: Updater,
-    rng: Rng,
-    parent_timesteps: u64,
-    trained_timesteps: u64,
+    pub(crate) rng: Rng,
+    pub(crate) parent_timesteps: u64,
+    pub(crate) trained_timesteps: u64,
     n_updates: u64,
     extra: serde_json::Map<String, serde_json::Value>,
     bounds: Option<Bounds>,

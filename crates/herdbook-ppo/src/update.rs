@@ -18,6 +18,7 @@ const TARGET_KL_SLACK: f64 = 1.5;
 /// Buffers of the update, made once.
 #[derive(Debug)]
 pub(crate) struct Updater {
+    /// The rows of a rollout, in the order of the epoch.
     order: Vec<u32>,
     samples: Vec<Sample>,
     gradient: Buffer,
@@ -49,7 +50,7 @@ pub(crate) struct UpdateStats {
 impl Updater {
     pub(crate) fn new(policy: &Policy, config: &PpoConfig) -> Self {
         Self {
-            order: (0..config.rollout_len() as u32).collect(),
+            order: Vec::with_capacity(config.rollout_len()),
             samples: Vec::with_capacity(config.batch_size),
             gradient: Buffer::zeroed(policy.network.len),
             shard: Shard::new(policy),
@@ -68,6 +69,9 @@ impl Updater {
         let objective = Objective::new(config);
         let mut means = Means::default();
         let mut order = std::mem::take(&mut self.order);
+        // Anew for each rollout: between two iterations, the generator is all the randomness there is.
+        order.clear();
+        order.extend(0..rollout.len() as u32);
         'epochs: for _ in 0..config.n_epochs {
             rng.shuffle(&mut order);
             means.start_epoch();

@@ -1,6 +1,6 @@
 //! Gymnasium's `CartPole-v1`: a pole to be balanced on a cart, 500 timesteps at most.
 
-use herdbook_ppo::{Env, EpisodeEnd, Rng, Step};
+use herdbook_ppo::{Env, EpisodeEnd, ResumableEnv, Rng, Step};
 
 const GRAVITY: f64 = 9.8;
 const POLE_MASS: f64 = 0.1;
@@ -64,5 +64,18 @@ impl Env for CartPole {
             (false, _) => EpisodeEnd::Running,
         };
         Step { reward: 1.0, end }
+    }
+}
+
+impl ResumableEnv for CartPole {
+    type State = ([f64; 4], u32);
+
+    fn state(&self) -> Self::State {
+        (self.state, self.length)
+    }
+
+    fn restore(&mut self, (state, length): Self::State) -> Result<(), String> {
+        (self.state, self.length) = (state, length);
+        Ok(())
     }
 }

@@ -92,3 +92,27 @@ fn resumed_model_keeps_its_weights_moments_and_counters() {
     assert_eq!(child.trained_timesteps(), 200);
     assert!(child.model().adam.step_count() > parent.adam.step_count());
 }
+
+#[test]
+fn training_taken_up_again_gives_the_bytes_of_one_that_never_stopped() {
+    let mut uninterrupted = trained(1, 2);
+    let text = serde_json::to_string(&uninterrupted.snapshot()).unwrap();
+    let model = Model::from_zip(&zip(&uninterrupted), "model.zip").unwrap();
+    let snapshot = serde_json::from_str(&text).unwrap();
+    let mut resumed = Trainer::restore(model, snapshot, envs::<CartPole>(2)).unwrap();
+    for _ in 0..3 {
+        assert_eq!(resumed.iterate(), uninterrupted.iterate());
+    }
+    assert!(zip(&resumed) == zip(&uninterrupted));
+    assert_eq!(resumed.trained_timesteps(), uninterrupted.trained_timesteps());
+}
+
+#[test]
+fn snapshot_of_other_environments_is_refused() {
+    let trainer = trained(1, 1);
+    let mut snapshot = trainer.snapshot();
+    snapshot.config.n_envs = 3;
+    let refused = Trainer::restore(trainer.model(), snapshot, envs::<CartPole>(3)).err().unwrap();
+    let text = "the training cannot be taken up again: 2 environments where there are 3";
+    assert_eq!(refused.to_string(), text);
+}
