@@ -100,10 +100,23 @@ pub(crate) struct Family {
 /// Family of registered models where none is named.
 pub(crate) const DEFAULT_FAMILY: &str = "trading_model";
 
+/// The registered model a training joins; one that is taken up again knows it.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct TrainFamily {
+    /// Length of one bar: 1M, 5M, 15M, 30M (minutes), 1H, 4H (hours) or D (day)
+    #[arg(long, short, value_name = "TIMEFRAME", required_unless_present = "resume")]
+    pub(crate) timeframe: Option<Timeframe>,
+    /// Family of registered models: the model is named `{timeframe}_{NAME}`
+    #[arg(long, value_name = "NAME", default_value = DEFAULT_FAMILY)]
+    pub(crate) model: String,
+}
+
 #[derive(Debug, ClapArgs)]
+#[command(override_usage = "herdbook train [OPTIONS] --timeframe <TIMEFRAME>\n       \
+                            herdbook train --resume <RUN_ID> [--data <FILE>]")]
 pub(crate) struct TrainArgs {
     #[command(flatten)]
-    pub(crate) family: Family,
+    pub(crate) family: TrainFamily,
     /// Bars as CSV, of the timeframe or finer [default: a sample carried in this program]
     #[arg(long, value_name = "FILE")]
     pub(crate) data: Option<PathBuf>,
@@ -151,6 +164,12 @@ pub(crate) struct TrainArgs {
     /// Train even where the test window holds bars that an ancestor has seen, and mark the model
     #[arg(long)]
     pub(crate) allow_contaminated: bool,
+    /// Go on with a training that crashed or was cancelled, from its last checkpoint, as it was asked for
+    #[arg(long, value_name = "RUN_ID", value_parser = RunId::parse, conflicts_with_all = [
+        "timeframe", "model", "symbol", "timesteps", "n_envs", "seed", "enhance", "experiment",
+        "cost_bps", "validation_from", "test_from", "allow_contaminated",
+    ])]
+    pub(crate) resume: Option<RunId>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use herdbook_domain::Symbol;
+use herdbook_domain::{Symbol, Timeframe};
 use herdbook_training::DataSource;
 
 use crate::failure::Failure;
@@ -18,5 +18,22 @@ pub(crate) fn read(path: &Path, symbol: Option<Symbol>) -> Result<DataSource, Fa
         None => Symbol::parse(&path.file_stem().unwrap_or_default().to_string_lossy())
             .map_err(|error| Failure::from(error).with_hint("name it with `--symbol`"))?,
     };
-    Ok(DataSource { name, symbol, bytes })
+    let path = std::path::absolute(path).with_context(|| path.display().to_string())?;
+    Ok(DataSource { name, path: Some(path), symbol, bytes })
+}
+
+/// Reads the bars of a training that is taken up again: where they were, or where they are now.
+pub(crate) fn read_again(
+    source: &DataSource,
+    moved_to: Option<&Path>,
+    timeframe: Timeframe,
+) -> Result<Vec<u8>, Failure> {
+    let Some(path) = moved_to.or(source.path.as_deref()) else {
+        return Ok(DataSource::sample(timeframe)?.0.bytes);
+    };
+    std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display())).map_err(
+        |error| {
+            Failure::from(error).with_hint("`--data` says where the bars of this training are now")
+        },
+    )
 }

@@ -165,7 +165,11 @@ fn store_code(error: &StoreError) -> Code {
         | StoreError::NoSuchVersion { .. }
         | StoreError::DeletedVersion { .. }
         | StoreError::NoSuchRun { .. } => Code::NotFound,
-        StoreError::RunNotRunning { .. } | StoreError::TwoChampions { .. } => Code::Conflict,
+        StoreError::RunNotRunning { .. }
+        | StoreError::RunNotFinished { .. }
+        | StoreError::AlreadyRegistered { .. }
+        | StoreError::NotResumable { .. }
+        | StoreError::TwoChampions { .. } => Code::Conflict,
         StoreError::UnsupportedUri { .. }
         | StoreError::NotUtf8 { .. }
         | StoreError::FileStore { .. }
@@ -229,6 +233,7 @@ fn training_code(error: &TrainingError) -> Code {
         TrainingError::NoParent { .. }
         | TrainingError::NoChampion { .. }
         | TrainingError::NotRegistered { .. }
+        | TrainingError::NoCheckpoint { .. }
         | TrainingError::Unusable { .. } => Code::NotFound,
         TrainingError::AlteredModel { .. } | TrainingError::ForeignEnvironment { .. } => {
             Code::Conflict
@@ -240,7 +245,8 @@ fn training_code(error: &TrainingError) -> Code {
         | TrainingError::Ppo(_)
         | TrainingError::NoTimesteps
         | TrainingError::NoClosedBar { .. }
-        | TrainingError::ParentMismatch { .. } => Code::InvalidInput,
+        | TrainingError::ParentMismatch { .. }
+        | TrainingError::NotTheSame { .. } => Code::InvalidInput,
     }
 }
 

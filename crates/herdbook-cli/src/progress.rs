@@ -20,6 +20,11 @@ impl Bar {
         Self { bar, is_quiet }
     }
 
+    /// Sets the timesteps that the training will have in the end.
+    pub(crate) fn set_length(&self, timesteps: u64) {
+        self.bar.set_length(timesteps);
+    }
+
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
     }

@@ -11,8 +11,10 @@ closed_set! {
     EventKind, "event kind" {
         /// A training began.
         RunStarted = "run_started",
-        /// A training failed or was cancelled; `to` is the run's status.
+        /// A training ended without registering a model; `to` is the run's status.
         RunEnded = "run_ended",
+        /// A training that had ended went on from its last checkpoint; `from` is the run's status before.
+        RunResumed = "run_resumed",
         /// A model was registered, in development.
         Registered = "registered",
         /// A model gained its first registered child: `latest` to `old`.

@@ -1,9 +1,12 @@
 //! Choosing a parent for an enhancement (spec §5): which models are looked for, and in what order.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{InvalidName, ModelType, RunId, VersionNumber, VersionType};
 
 /// How `--enhance` names the parent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ParentSelector {
     /// The newest one of the asked type.
     Latest,

@@ -8,6 +8,8 @@
 
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 use crate::features::WARM_UP_BARS;
 use crate::{Bars, MarketError, Utc};
 
@@ -55,7 +57,7 @@ pub struct Split {
 }
 
 /// Where windows shall start; a start not given follows from the shares 64, 16 and 20 %.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Boundaries {
     /// First moment of validation.
     pub validation_from_ms: Option<i64>,

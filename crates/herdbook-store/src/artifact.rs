@@ -41,6 +41,32 @@ impl Store {
         fs::read(&path).map_err(|source| StoreError::Artifact { verb: "read", path, source })
     }
 
+    /// The names of the files in a folder among a run's artifacts, sorted; none where there is no such folder.
+    pub fn artifact_names(&self, run_id: &RunId, folder: &str) -> Result<Vec<String>, StoreError> {
+        let path = self.artifact_path(run_id, folder)?;
+        let entries = match fs::read_dir(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries
+                .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+                .map_err(|source| StoreError::Artifact { verb: "list", path, source })?,
+        };
+        let names = entries.iter().filter_map(|entry| entry.file_name().into_string().ok());
+        let mut names: Vec<String> = names.collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Removes a file among a run's artifacts; one that is not there is no error.
+    pub fn remove_artifact(&self, run_id: &RunId, artifact: &str) -> Result<(), StoreError> {
+        let path = self.artifact_path(run_id, artifact)?;
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(StoreError::Artifact { verb: "remove", path, source })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Where a file among a run's artifacts lies.
     pub fn artifact_path(&self, run_id: &RunId, artifact: &str) -> Result<PathBuf, StoreError> {
         let uri = self.read(|conn| run::artifact_uri(conn, run_id))?;

@@ -142,6 +142,33 @@ pub enum StoreError {
         /// Its status.
         status: String,
     },
+    /// The run did not come to its end, so it has no finished model.
+    #[error(
+        "the run `{run_id}` is `{status}`, not `{}`: it has no finished model",
+        RunStatus::Finished
+    )]
+    RunNotFinished {
+        /// Which.
+        run_id: RunId,
+        /// Its status.
+        status: String,
+    },
+    /// The run's model has a version already.
+    #[error("the model of run `{run_id}` is registered already, as {key}")]
+    AlreadyRegistered {
+        /// Which.
+        run_id: RunId,
+        /// Its version.
+        key: VersionKey,
+    },
+    /// The run cannot go on.
+    #[error("the run `{run_id}` {problem}: it cannot be taken up again")]
+    NotResumable {
+        /// Which.
+        run_id: RunId,
+        /// Why.
+        problem: String,
+    },
     /// The experiment was deleted through MLflow.
     #[error(
         "the experiment `{name}` was deleted: restore it with `mlflow experiments restore -x {id}` or name another one"

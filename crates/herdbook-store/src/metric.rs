@@ -80,6 +80,17 @@ pub(crate) fn latest_of_run(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// The last step of each metric of a run.
+pub(crate) fn last_steps(
+    conn: &Connection,
+    run_id: &RunId,
+) -> Result<BTreeMap<String, i64>, StoreError> {
+    let mut statement =
+        conn.prepare_cached("SELECT m.key, m.step FROM latest_metrics m WHERE m.run_uuid = ?1")?;
+    let rows = statement.query_map([run_id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// The last value of some metrics of every run at once, for lists of all: a walk along the index of each metric.
 pub(crate) fn of_all_runs(
     conn: &Connection,

@@ -42,17 +42,37 @@ impl Store {
         self.write(|act| {
             let request = &finish.registration;
             run::require_running(act.tx, &request.run_id)?;
-            let facts = facts(act.tx, request)?;
-            let parents = facts.parent_versions.iter().map(|(key, _)| &key.name);
-            let at = act.time_for(parents.chain([&request.name]))?;
-            let plan = plan_registration(request, &facts, at);
             metric::log(act.tx, &request.run_id, &finish.metrics)?;
             tag::set_on_run(act.tx, &request.run_id, &finish.run_tags)?;
-            carry_out(act, request, &plan, at)?;
-            let events = event::append(act, at, plan.events)?;
-            Ok(Registered { key: plan.key, superseded: plan.superseded, events })
+            let (registered, at) = register(act, request)?;
+            run::close(act.tx, &request.run_id, RunStatus::Finished, at)?;
+            Ok(registered)
         })
     }
+
+    /// Registers the model of a run that is FINISHED already, or changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::RunNotFinished`], and [`StoreError::AlreadyRegistered`] where the run has a version.
+    pub fn register_finished(&self, request: &Registration) -> Result<Registered, StoreError> {
+        self.write(|act| {
+            run::require_finished(act.tx, &request.run_id)?;
+            if let Some(key) = version::keys_of_run(act.tx, &request.run_id)?.pop() {
+                return Err(StoreError::AlreadyRegistered { run_id: request.run_id.clone(), key });
+            }
+            Ok(register(act, request)?.0)
+        })
+    }
+}
+
+fn register(act: &Act<'_>, request: &Registration) -> Result<(Registered, Timestamp), StoreError> {
+    let facts = facts(act.tx, request)?;
+    let parents = facts.parent_versions.iter().map(|(key, _)| &key.name);
+    let at = act.time_for(parents.chain([&request.name]))?;
+    let plan = plan_registration(request, &facts, at);
+    carry_out(act, request, &plan, at)?;
+    let events = event::append(act, at, plan.events)?;
+    Ok((Registered { key: plan.key, superseded: plan.superseded, events }, at))
 }
 
 fn facts(conn: &Connection, request: &Registration) -> Result<RegistrationFacts, StoreError> {
@@ -107,7 +127,7 @@ fn carry_out(
     if let Some(enhanced) = &request.origin.enhanced {
         tag::change_on_run(act.tx, &enhanced.parent, &plan.parent_tags)?;
     }
-    run::close(act.tx, &request.run_id, RunStatus::Finished, at)
+    Ok(())
 }
 
 fn insert_version(

@@ -137,16 +137,62 @@ impl Store {
             let printable: String =
                 reason.chars().filter(|c| !c.is_control()).take(1_000).collect();
             let draft = EventDraft {
-                name: Some(model.clone()),
-                run_id: Some(run_id.clone()),
-                from: Some(RunStatus::Running.to_string()),
-                to: Some(end.status().to_string()),
                 reason: Reason::parse(&printable).ok().map(|reason| reason.to_string()),
-                ..EventDraft::new(EventKind::RunEnded, &serde_json::json!({"v": 1}))
+                ..ended_event(model, run_id, end.status())
             };
             event::append(act, at, [draft])?;
             Ok(())
         })
+    }
+
+    /// Ends a run as FINISHED without registering its model: one of several, of which another may be chosen.
+    pub fn finish_unregistered(
+        &self,
+        run_id: &RunId,
+        model: &ModelName,
+        metrics: &[Metric],
+        tags: &Tags,
+    ) -> Result<(), StoreError> {
+        self.write(|act| {
+            require_running(act.tx, run_id)?;
+            let at = act.time_for([model])?;
+            metric::log(act.tx, run_id, metrics)?;
+            tag::set_on_run(act.tx, run_id, tags)?;
+            close(act.tx, run_id, RunStatus::Finished, at)?;
+            event::append(act, at, [ended_event(model, run_id, RunStatus::Finished)])?;
+            Ok(())
+        })
+    }
+
+    /// Makes a run that failed, was cancelled or whose process died RUNNING again, with a lease of this process.
+    ///
+    /// # Errors
+    /// [`StoreError::NotResumable`] where the run is finished or deleted, or its process lives.
+    pub fn resume_run(&self, run_id: &RunId, model: &ModelName) -> Result<(), StoreError> {
+        self.write(|act| {
+            let before = resumable_status(act.tx, run_id)?;
+            let at = act.time_for([model])?;
+            act.tx.execute(
+                "UPDATE runs SET status = 'RUNNING', end_time = NULL WHERE run_uuid = ?1",
+                [run_id.as_str()],
+            )?;
+            lease::remove(act.tx, run_id.as_str())?;
+            lease::write(act.tx, run_id, &Lease::of_this_process())?;
+            let draft = EventDraft {
+                name: Some(model.clone()),
+                run_id: Some(run_id.clone()),
+                from: Some(before),
+                to: Some(RunStatus::Running.to_string()),
+                ..EventDraft::new(EventKind::RunResumed, &serde_json::json!({"v": 1}))
+            };
+            event::append(act, at, [draft])?;
+            Ok(())
+        })
+    }
+
+    /// The last step of each metric of a run.
+    pub fn logged_steps(&self, run_id: &RunId) -> Result<BTreeMap<String, i64>, StoreError> {
+        self.read(|conn| metric::last_steps(conn, run_id))
     }
 
     /// What the records say of a run.
@@ -194,6 +240,16 @@ fn started_event(start: &RunStart, run_id: &RunId) -> EventDraft {
     }
 }
 
+fn ended_event(model: &ModelName, run_id: &RunId, status: RunStatus) -> EventDraft {
+    EventDraft {
+        name: Some(model.clone()),
+        run_id: Some(run_id.clone()),
+        from: Some(RunStatus::Running.to_string()),
+        to: Some(status.to_string()),
+        ..EventDraft::new(EventKind::RunEnded, &serde_json::json!({"v": 1}))
+    }
+}
+
 fn set_params(
     conn: &Connection,
     run_id: &RunId,
@@ -223,6 +279,40 @@ pub(crate) fn require_running(conn: &Connection, run_id: &RunId) -> Result<(), S
     }
     let status = if lifecycle == "active" { status } else { lifecycle };
     Err(StoreError::RunNotRunning { run_id: run_id.clone(), status })
+}
+
+/// The status of a run that may go on.
+fn resumable_status(conn: &Connection, run_id: &RunId) -> Result<String, StoreError> {
+    let (status, lifecycle) = status(conn, run_id)?;
+    let refused =
+        |problem: String| Err(StoreError::NotResumable { run_id: run_id.clone(), problem });
+    if lifecycle != "active" {
+        return refused("is deleted".to_owned());
+    }
+    if status == RunStatus::Running.as_str() {
+        let Some(lease) = lease::of_run(conn, run_id)? else {
+            return refused("is RUNNING, but not in a training of herdbook's".to_owned());
+        };
+        if lease.liveness(now()) == Liveness::Alive {
+            let Lease { host, pid, .. } = lease;
+            return refused(format!("is being trained by process {pid} on {host}"));
+        }
+        return Ok(status);
+    }
+    if [RunStatus::Failed, RunStatus::Killed].iter().any(|ended| ended.as_str() == status) {
+        return Ok(status);
+    }
+    refused(format!("is {status}"))
+}
+
+/// Refuses a run that did not come to its end, or was deleted.
+pub(crate) fn require_finished(conn: &Connection, run_id: &RunId) -> Result<(), StoreError> {
+    let (status, lifecycle) = status(conn, run_id)?;
+    if status == RunStatus::Finished.as_str() && lifecycle == "active" {
+        return Ok(());
+    }
+    let status = if lifecycle == "active" { status } else { lifecycle };
+    Err(StoreError::RunNotFinished { run_id: run_id.clone(), status })
 }
 
 /// Ends a run: its status, its time, its lease.

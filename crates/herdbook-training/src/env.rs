@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use herdbook_market::{Account, Bar, CostModel, FEATURES_VERSION, N_FEATURES, Position};
-use herdbook_ppo::{Env, EpisodeEnd, Rng, Step};
+use herdbook_ppo::{Env, EpisodeEnd, ResumableEnv, Rng, Step};
 use serde::{Deserialize, Serialize};
 
 use crate::market_data::{MarketData, Tape};
@@ -107,6 +107,19 @@ pub struct TradingEnv {
     finished: Vec<EpisodeRecord>,
 }
 
+/// What the coming timesteps of an environment depend on, beside its bars.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EnvState {
+    account: Account,
+    bar_idx: usize,
+    episode: Range<usize>,
+    segment: usize,
+    reward_sum: f64,
+    costs: CostModel,
+    episode_bars: usize,
+    starts: Starts,
+}
+
 impl TradingEnv {
     /// An environment over the training window.
     pub fn new(market: Arc<MarketData>, costs: CostModel, episode_bars: usize) -> Self {
@@ -198,6 +211,40 @@ impl Env for TradingEnv {
             self.finished.push(EpisodeRecord { segment: self.segment, mean_reward });
         }
         Step { reward: reward as f32, end }
+    }
+}
+
+impl ResumableEnv for TradingEnv {
+    type State = EnvState;
+
+    fn state(&self) -> EnvState {
+        EnvState {
+            account: self.account,
+            bar_idx: self.bar_idx,
+            episode: self.episode.clone(),
+            segment: self.segment,
+            reward_sum: self.reward_sum,
+            costs: self.costs,
+            episode_bars: self.episode_bars,
+            starts: self.starts.clone(),
+        }
+    }
+
+    fn restore(&mut self, state: EnvState) -> Result<(), String> {
+        let bars = training_bars(&self.market);
+        let is_inside = bars.contains(&state.bar_idx) && state.episode.end <= bars.end;
+        if !is_inside || state.starts.segments() != self.starts.segments() {
+            return Err("an episode lies outside the training window".to_owned());
+        }
+        self.account = state.account;
+        self.bar_idx = state.bar_idx;
+        self.episode = state.episode;
+        self.segment = state.segment;
+        self.reward_sum = state.reward_sum;
+        self.costs = state.costs;
+        self.episode_bars = state.episode_bars;
+        self.starts = state.starts;
+        Ok(())
     }
 }
 

@@ -1,7 +1,7 @@
 //! What can go wrong between a request to train and a registered model.
 
 use herdbook_domain::{
-    Honesty, ModelType, RunId, Symbol, Timeframe, Timestamp, VersionKey, Window,
+    Honesty, ModelType, RunId, RunStatus, Symbol, Timeframe, Timestamp, VersionKey, Window,
 };
 use herdbook_market::MarketError;
 use herdbook_ppo::PpoError;
@@ -119,6 +119,28 @@ pub enum TrainingError {
         age_ms: i64,
         /// Milliseconds allowed.
         allowed_ms: i64,
+    },
+    /// The run left nothing to go on from.
+    #[error("run `{run_id}` ({status}) has no checkpoint: there is nothing to go on from")]
+    NoCheckpoint {
+        /// The run.
+        run_id: RunId,
+        /// Its status.
+        status: RunStatus,
+    },
+    /// What a run would go on with is not what it began with.
+    #[error(
+        "run `{run_id}` began with `{param}` = `{before}`, and would go on with `{now}`: it can only go on as it began"
+    )]
+    NotTheSame {
+        /// The run.
+        run_id: RunId,
+        /// The first param that differs.
+        param: String,
+        /// As recorded.
+        before: String,
+        /// As it would be.
+        now: String,
     },
     /// The user stopped it.
     #[error(

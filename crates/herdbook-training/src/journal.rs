@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use herdbook_domain::RunId;
+use herdbook_domain::{RunId, Timestamp};
 use herdbook_market::CostModel;
 use herdbook_ppo::{IterationStats, Policy};
 use herdbook_store::{Metric, Store, StoreError, now};
+use serde::{Deserialize, Serialize};
 
 use crate::Progress;
 use crate::evaluation::score_episodes;
@@ -31,6 +32,22 @@ pub(crate) struct Journal<'a> {
     best_mean_reward: Option<f64>,
     latest_mean_reward: Option<f64>,
     pending: Vec<Metric>,
+    /// Seconds of training before this process took it up.
+    seconds_before: f64,
+    /// The last step of each metric that is in the records from before a crash.
+    logged: BTreeMap<String, i64>,
+}
+
+/// What a training that is taken up again needs to know of its journal.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct JournalState {
+    previous: u64,
+    evaluated: u64,
+    best_mean_reward: Option<f64>,
+    latest_mean_reward: Option<f64>,
+    seconds: f64,
+    /// Metrics that had not been written yet: name, value, time in milliseconds, step.
+    pending: Vec<(String, f64, i64, i64)>,
 }
 
 impl<'a> Journal<'a> {
@@ -46,11 +63,51 @@ impl<'a> Journal<'a> {
             best_mean_reward: None,
             latest_mean_reward: None,
             pending: Vec::new(),
+            seconds_before: 0.0,
+            logged: BTreeMap::new(),
+        }
+    }
+
+    /// Goes on with a journal. What a crashed process had logged beyond it is in the records already, and is the
+    /// same as what comes now: it is not logged twice.
+    pub(crate) fn restore(
+        store: &'a Store,
+        run_id: &'a RunId,
+        state: JournalState,
+        logged: BTreeMap<String, i64>,
+    ) -> Self {
+        let mut journal = Self {
+            evaluated: state.evaluated,
+            best_mean_reward: state.best_mean_reward,
+            latest_mean_reward: state.latest_mean_reward,
+            seconds_before: state.seconds,
+            logged,
+            ..Self::new(store, run_id, state.previous)
+        };
+        for (key, value, at, step) in state.pending {
+            journal.push(Metric { key, value, at: Timestamp::from_millis(at), step });
+        }
+        journal
+    }
+
+    pub(crate) fn state(&self) -> JournalState {
+        let pending = self.pending.iter();
+        JournalState {
+            previous: self.previous,
+            evaluated: self.evaluated,
+            best_mean_reward: self.best_mean_reward,
+            latest_mean_reward: self.latest_mean_reward,
+            seconds: self.seconds(),
+            pending: pending.map(|m| (m.key.clone(), m.value, m.at.millis(), m.step)).collect(),
         }
     }
 
     pub(crate) fn steps_per_second(&self, trained: u64) -> f64 {
-        trained as f64 / self.began.elapsed().as_secs_f64().max(1e-9)
+        trained as f64 / self.seconds().max(1e-9)
+    }
+
+    fn seconds(&self) -> f64 {
+        self.seconds_before + self.began.elapsed().as_secs_f64()
     }
 
     pub(crate) fn iteration(
@@ -70,21 +127,24 @@ impl<'a> Journal<'a> {
         trained >= target || (trained - self.evaluated) * N_EVALUATIONS >= target
     }
 
+    /// Evaluates the policy on the validation window; says whether it is the best so far.
     pub(crate) fn evaluate(
         &mut self,
         trained: u64,
         market: &MarketData,
         costs: CostModel,
         policy: &Policy,
-    ) {
+    ) -> bool {
         let scores = score_episodes(&market.tape, &market.split.validation, costs, policy);
-        let best = self.best_mean_reward.unwrap_or(f64::NEG_INFINITY).max(scores.mean_reward);
+        let best_before = self.best_mean_reward.unwrap_or(f64::NEG_INFINITY);
+        let best = best_before.max(scores.mean_reward);
         self.evaluated = trained;
         self.best_mean_reward = Some(best);
         self.latest_mean_reward = Some(scores.mean_reward);
         self.add("evaluation/mean_reward", scores.mean_reward, trained);
         self.add("evaluation/std_reward", scores.std_reward, trained);
         self.add("evaluation/best_mean_reward", best, trained);
+        scores.mean_reward > best_before
     }
 
     /// Adds what is known at the end. `evaluation/*` was logged by the last evaluation.
@@ -109,7 +169,8 @@ impl<'a> Journal<'a> {
         self.add("total_timesteps", (self.previous + trained) as f64, trained);
     }
 
-    /// The best mean reward on the validation window so far. The model that is stored is the last one, not this.
+    /// The best mean reward on the validation window so far. The model that is registered is the last one; this
+    /// one's is `best_model_<timesteps>.zip` beside it.
     pub(crate) fn best(&self) -> Option<(String, f64)> {
         Some(("evaluation/best_mean_reward".to_owned(), self.best_mean_reward?))
     }
@@ -144,14 +205,19 @@ impl<'a> Journal<'a> {
 
     /// Undefined is not logged.
     fn add(&mut self, name: &str, value: f64, trained: u64) {
-        if !value.is_finite() {
-            return;
+        if value.is_finite() {
+            self.push(Metric {
+                key: name.to_owned(),
+                value,
+                at: now(),
+                step: i64::try_from(self.previous + trained).unwrap_or(i64::MAX),
+            });
         }
-        self.pending.push(Metric {
-            key: name.to_owned(),
-            value,
-            at: now(),
-            step: i64::try_from(self.previous + trained).unwrap_or(i64::MAX),
-        });
+    }
+
+    fn push(&mut self, metric: Metric) {
+        if self.logged.get(&metric.key).is_none_or(|last| metric.step > *last) {
+            self.pending.push(metric);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Use cases that join market, trainer and records: train a run, enhance a parent, evaluate, find, report.
 
 mod backtest;
+mod checkpoint;
 mod enhancement;
 mod env;
 mod error;
@@ -8,13 +9,17 @@ mod evaluation;
 mod find;
 mod heartbeat;
 mod journal;
+mod learning;
 mod market_data;
 mod parent;
 mod patience;
+mod plan;
 mod predict;
 mod record;
 mod registered_model;
 mod report;
+mod request;
+mod resume;
 mod starts;
 mod train;
 
@@ -30,8 +35,10 @@ pub use parent::{EnhanceRequest, Parent};
 pub use predict::{Freshness, Prediction};
 pub use record::{ImprovementBasis, ImprovementReport};
 pub use registered_model::RegisteredModel;
-pub use report::{Baselines, TrainReport};
-pub use train::{ContaminatedTest, EPISODE_BARS, PreparedTraining, TrainRequest, train};
+pub use report::{Baselines, RunReport, TrainReport};
+pub use request::{ContaminatedTest, EPISODE_BARS, PreparedTraining, TrainRequest};
+pub use resume::{PreparedResumption, Resumption};
+pub use train::{resume, train};
 
 /// Is told how a training goes.
 pub trait Observer {

@@ -2,6 +2,7 @@
 //! into windows.
 
 use std::ops::Range;
+use std::path::PathBuf;
 
 use herdbook_domain::{Symbol, Timeframe, Timestamp, Window, Windows, hex_sha256};
 use herdbook_market::{
@@ -9,16 +10,21 @@ use herdbook_market::{
     resample, split,
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::TrainingError;
 
 /// Where bars come from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DataSource {
     /// Name of the file, for errors and the record.
     pub name: String,
+    /// Where the file lies; `None` for a sample carried in the program.
+    pub path: Option<PathBuf>,
     /// The instrument.
     pub symbol: Symbol,
-    /// The file.
+    /// The file; not kept with a description of the source.
+    #[serde(skip)]
     pub bytes: Vec<u8>,
 }
 
@@ -27,7 +33,8 @@ impl DataSource {
     pub fn sample(timeframe: Timeframe) -> Result<(Self, Sample), TrainingError> {
         let sample = Sample::for_timeframe(timeframe);
         let symbol = Symbol::parse(sample.symbol).expect("the samples' symbols are valid");
-        let source = Self { name: sample.file_name.to_owned(), symbol, bytes: sample.csv()? };
+        let source =
+            Self { name: sample.file_name.to_owned(), path: None, symbol, bytes: sample.csv()? };
         Ok((source, sample))
     }
 }

@@ -7,6 +7,7 @@ use herdbook_domain::{
 };
 use herdbook_ppo::Model;
 use herdbook_store::{Contaminated, RunRecord, Store, StoreError, VersionRecord};
+use serde::{Deserialize, Serialize};
 
 use crate::error::Passed;
 use crate::find::{FindQuery, find_best};
@@ -14,7 +15,7 @@ use crate::registered_model::{RegisteredModel, lineage_windows};
 use crate::{Observer, TrainingError};
 
 /// What a training asks of its parent.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct EnhanceRequest {
     /// How the parent is named.
     pub selector: ParentSelector,

@@ -15,10 +15,17 @@ use crate::record::ImprovementReport;
 /// A finished and registered training.
 #[derive(Debug, Clone)]
 pub struct TrainReport {
-    /// The run.
-    pub run_id: RunId,
+    /// The run whose model was registered.
+    pub run: RunReport,
     /// The version, and what became of the parent.
     pub registered: Registered,
+}
+
+/// A finished training.
+#[derive(Debug, Clone)]
+pub struct RunReport {
+    /// The run.
+    pub run_id: RunId,
     /// The model's type.
     pub model_type: ModelType,
     /// Length of one bar.
@@ -51,7 +58,7 @@ pub struct TrainReport {
     pub steps_per_second: f64,
 }
 
-impl TrainReport {
+impl RunReport {
     /// Where the model is found.
     pub fn model_path(&self) -> String {
         self.run_id.model_path(self.timeframe)

@@ -3,13 +3,14 @@
 use std::ops::Range;
 
 use herdbook_ppo::Rng;
+use serde::{Deserialize, Serialize};
 
 /// Segments are the levels that enhancements weigh: fine enough to tell regimes apart, coarse enough that each
 /// is visited often.
 const MAX_SEGMENTS: usize = 64;
 
 /// Start bars of episodes, drawn by segment and then evenly within it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Starts {
     segments: Vec<Range<usize>>,
     /// Sums of the weights up to and including each segment, the last one being 1.

@@ -109,6 +109,7 @@ fn what(event: &Event) -> String {
         (EventKind::RunStarted, Some(parent)) => {
             format!("training began, run {run}, parent {}", format::short_run(parent))
         }
+        (EventKind::RunResumed, _) => format!("training taken up again after {from}, run {run}"),
         (EventKind::RunEnded, _) => format!("training ended {to}, run {run}"),
         (EventKind::Registered, _) => format!("registered in {to}, run {run}"),
         (EventKind::Superseded, _) => format!("enhanced: {from} -> {to}"),

@@ -1,42 +1,56 @@
-//! `train`: a base model, or a child of an existing one.
+//! `train`: a base model, or a child of an existing one; from the start, or from where a training stopped.
+
+mod report;
+mod request;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
-use herdbook_domain::{Departure, ExperimentName, HEADLINE_METRICS, Honesty, Symbol, Timestamp};
+use herdbook_domain::RunId;
 use herdbook_store::Missing;
 use herdbook_training::{
-    Boundaries, ContaminatedTest, DataSource, EnhanceRequest, PpoConfig, TrainReport, TrainRequest,
-    TrainingError, train,
+    MarketData, Observer as _, Resumption, TrainReport, TrainingError, resume, train,
 };
-use serde_json::{Value, json};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
-use crate::args::{Global, TrainArgs};
+use crate::args::{Family, Global, TrainArgs};
 use crate::bars;
 use crate::context::open_store;
 use crate::failure::{Code, Failure};
-use crate::format::{self, count};
+use crate::format::count;
 use crate::output::Output;
 use crate::progress::Bar;
-use crate::results;
-use crate::shell::{model_flag, quoted};
-use crate::table::{Align, Columns};
+use crate::shell::model_flag;
 
 pub(crate) fn run(args: TrainArgs, global: &Global, output: &mut Output) -> Result<(), Failure> {
-    let family = args.family.clone();
+    match (&args.resume, args.family.timeframe) {
+        (Some(run_id), _) => go_on(run_id, &args, global, output),
+        (None, Some(timeframe)) => {
+            let family = Family { timeframe, model: args.family.model.clone() };
+            begin(args, family, global, output)
+        }
+        (None, None) => Err(Failure::usage("which bars? give `--timeframe`")),
+    }
+}
+
+fn begin(
+    args: TrainArgs,
+    family: Family,
+    global: &Global,
+    output: &mut Output,
+) -> Result<(), Failure> {
     let is_sample = args.data.is_none();
     let is_base = args.enhance.is_none();
-    let base_command = output.command(&base_command(&args));
-    let request = request(args, output)?;
+    let base_command = output.command(&request::base_command(&args, &family));
+    let request = request::from_args(args, &family, output)?;
     let timesteps = request.timesteps;
     let rollout_len = request.config.rollout_len() as u64;
     let prepared = request.prepare().map_err(Failure::from)?;
     // What the samples' columns are called is no news.
-    for remark in prepared.market().tape.remarks.iter().filter(|_| !is_sample) {
-        output.note(&format!("bars: {remark}"));
+    if !is_sample {
+        say_how_read(prepared.market(), output);
     }
     if timesteps * 2 < rollout_len {
         output.note(&format!(
@@ -59,76 +73,70 @@ pub(crate) fn run(args: TrainArgs, global: &Global, output: &mut Output) -> Resu
     bar.finish();
     let report = outcome.map_err(|error| match error {
         TrainingError::NoParent { .. } => Failure::from(error).with_hint(trains_a_base()),
-        _ => error.into(),
+        _ => failure_of(error, output),
     })?;
-    let next = output.command(&next_command(&report, &family));
-    output.data(|| to_json(&report), || summary(&report, &next))
+    print(&report, output)
 }
 
-/// The command that trains a base model where this one found no parent.
-fn base_command(args: &TrainArgs) -> String {
-    let mut command = format!("herdbook train --timeframe {}", args.family.timeframe);
-    command += &model_flag(&args.family);
-    if let Some(data) = &args.data {
-        command += &format!(" --data {}", quoted(&data.display().to_string()));
-    }
-    if let Some(symbol) = &args.symbol {
-        command += &format!(" --symbol {}", quoted(symbol.as_str()));
-    }
-    command
-}
-
-fn request(args: TrainArgs, output: &mut Output) -> Result<TrainRequest, Failure> {
-    let timeframe = args.family.timeframe;
-    let data = match &args.data {
-        Some(path) => bars::read(path, args.symbol)?,
-        None => sample(timeframe, args.symbol, output)?,
-    };
-    let enhance = args.enhance.map(|selector| EnhanceRequest {
-        selector,
-        model_type: args.enhance_model_type,
-        metric: args.enhance_metric,
-        enhancement: args.enhance_type,
-    });
-    Ok(TrainRequest {
-        timeframe,
-        data,
-        boundaries: Boundaries {
-            validation_from_ms: args.validation_from.map(Timestamp::millis),
-            test_from_ms: args.test_from.map(Timestamp::millis),
-        },
-        timesteps: args.timesteps,
-        seed: args.seed,
-        cost_bps: args.cost_bps,
-        config: PpoConfig { n_envs: args.n_envs, ..PpoConfig::default() },
-        model: args.family.name()?,
-        experiment: ExperimentName::of_timeframe(&args.experiment, timeframe)?,
-        enhance,
-        contaminated: if args.allow_contaminated {
-            ContaminatedTest::Marked
-        } else {
-            ContaminatedTest::Refused
-        },
-    })
-}
-
-fn sample(
-    timeframe: herdbook_domain::Timeframe,
-    symbol: Option<Symbol>,
+/// Takes a training up again.
+fn go_on(
+    run_id: &RunId,
+    args: &TrainArgs,
+    global: &Global,
     output: &mut Output,
-) -> Result<DataSource, Failure> {
-    let (source, sample) = DataSource::sample(timeframe)?;
-    if let Some(symbol) = symbol.filter(|symbol| *symbol != source.symbol) {
-        return Err(Failure::usage(&format!(
-            "the sample for {timeframe} is {}, not {symbol}: give the bars of {symbol} with `--data`",
-            source.symbol
-        )));
+) -> Result<(), Failure> {
+    let store = open_store(global, Missing::Refuse, output)?;
+    let mut bar = Bar::new(0, output.is_quiet());
+    let resumption = Resumption::find(&store, run_id, &mut bar)?;
+    let request = resumption.request();
+    bar.set_length(request.timesteps);
+    let bytes = bars::read_again(&request.data, args.data.as_deref(), request.timeframe)?;
+    let trained = count(resumption.trained_timesteps());
+    let prepared = resumption.prepare(bytes)?;
+    bar.notice(&format!("going on after {trained} timesteps"));
+
+    let cancelled = cancel_on_signal()?;
+    let outcome = resume(&store, prepared, &mut bar, &cancelled);
+    bar.finish();
+    let report = outcome.map_err(|error| failure_of(error, output))?;
+    print(&report, output)
+}
+
+fn print(report: &TrainReport, output: &mut Output) -> Result<(), Failure> {
+    let next = output.command(&next_command(report));
+    output.data(|| report::to_json(report), || report::summary(report, &next))
+}
+
+fn next_command(report: &TrainReport) -> String {
+    let (timeframe, key) = (report.run.timeframe, &report.registered.key);
+    let model = key.name.as_str().strip_prefix(&format!("{timeframe}_"));
+    let family = Family { timeframe, model: model.unwrap_or_default().to_owned() };
+    format!(
+        "herdbook promote --timeframe {timeframe}{} --model-version {} --target-stage beta --reason \"…\"",
+        model_flag(&family),
+        key.version
+    )
+}
+
+fn failure_of(error: TrainingError, output: &Output) -> Failure {
+    let resumable = match &error {
+        TrainingError::Cancelled { run_id, timesteps: 1.. } => Some(run_id.clone()),
+        _ => None,
+    };
+    let failure = Failure::from(error);
+    match resumable {
+        Some(run_id) => {
+            let command = output.command(&format!("herdbook train --resume {run_id}"));
+            failure.with_hint(format!("`{command}` goes on where it stopped"))
+        }
+        None => failure,
     }
-    output.note(&format!(
-        "bars: sample {} ({}; {})",
-        sample.file_name, sample.source, sample.licence
-    ));
-    Ok(source)
+}
+
+fn say_how_read(market: &MarketData, output: &mut Output) {
+    for remark in &market.tape.remarks {
+        output.note(&format!("bars: {remark}"));
+    }
 }
 
 /// Ctrl-C, SIGTERM and SIGHUP end the training at its next iteration; a second one ends the process.
@@ -141,129 +149,4 @@ fn cancel_on_signal() -> Result<Arc<AtomicBool>, Failure> {
             .context("cannot catch signals")?;
     }
     Ok(cancelled)
-}
-
-fn to_json(report: &TrainReport) -> Value {
-    let improvement: serde_json::Map<String, Value> = report
-        .improvement
-        .iter()
-        .flat_map(|improvement| &improvement.metrics)
-        .map(|(name, improvement)| (name.clone(), json!(improvement)))
-        .collect();
-    json!({
-        "run_id": report.run_id,
-        "model_name": report.registered.key.name,
-        "version": report.registered.key.version,
-        "model_path": report.model_path(),
-        "model_type": report.model_type,
-        "parent": report.parent.as_ref().map(|parent| json!({
-            "name": parent.key.name,
-            "version": parent.key.version,
-            "run_id": parent.run_id,
-        })),
-        "fallback": report.departure == Departure::BaseModel,
-        "previous_timesteps": report.previous_timesteps,
-        "current_run_timesteps": report.trained_timesteps,
-        "total_timesteps": report.previous_timesteps + report.trained_timesteps,
-        "metrics": report.metrics,
-        "improvement": improvement,
-        "improvement_basis": report.improvement.as_ref().map(|improvement| improvement.basis),
-        "honesty": report.honesty,
-        "windows": report.windows,
-        "cost_bps": report.cost_bps,
-        "seed": report.seed,
-        "steps_per_second": report.steps_per_second,
-    })
-}
-
-fn summary(report: &TrainReport, next: &str) -> String {
-    let key = &report.registered.key;
-    let mut text = format!(
-        "{} version {} ({}) is registered in development\nrun {} · seed {} · {} timesteps · {} steps/s\n",
-        key.name,
-        key.version,
-        report.model_type,
-        report.run_id,
-        report.seed,
-        count(report.trained_timesteps),
-        count(report.steps_per_second as u64),
-    );
-    if let Some(parent) = &report.parent {
-        text += &format!(
-            "parent {}{} version {} · {} + {} = {} timesteps\n",
-            if report.departure == Departure::BaseModel { "(fallback) " } else { "" },
-            parent.key.name,
-            parent.key.version,
-            count(report.previous_timesteps),
-            count(report.trained_timesteps),
-            count(report.previous_timesteps + report.trained_timesteps),
-        );
-    }
-    text += &format!(
-        "\n{}\n{}",
-        window_line(report),
-        results::table(&report.performance, &report.baselines)
-    );
-    text += &format!(
-        "\n{}\n",
-        results::verdict(&report.performance, &report.baselines, report.honesty)
-    );
-    if let Some(improvement) = &report.improvement {
-        text += &format!("\n{}", improvements(improvement));
-    }
-    text + &format!("\nnext: {next}")
-}
-
-fn window_line(report: &TrainReport) -> String {
-    let test = &report.windows.test;
-    let mark = match report.honesty {
-        Honesty::Clean => "unseen in training (clean)",
-        Honesty::Contaminated => "CONTAMINATED: seen in training, these results mean nothing",
-        Honesty::Unknown => "unknown whether an ancestor saw them",
-    };
-    format!(
-        "test window {} to {}, {} bars of {} {}, costs {} bp a side; {mark}",
-        format::moment(test.start),
-        format::moment(test.end),
-        report.performance.n_returns + 1,
-        report.windows.symbol,
-        report.timeframe,
-        report.cost_bps,
-    )
-}
-
-fn improvements(report: &herdbook_training::ImprovementReport) -> String {
-    let mut table = Columns::new(&[
-        ("metric", Align::Left),
-        ("parent", Align::Right),
-        ("child", Align::Right),
-        ("improvement", Align::Right),
-        ("", Align::Left),
-    ]);
-    let shown = HEADLINE_METRICS.iter().filter_map(|name| report.metrics.get_key_value(*name));
-    for (name, improvement) in shown {
-        table.row([
-            name.clone(),
-            format::metric(name, improvement.parent),
-            format::metric(name, improvement.child),
-            improvement.percent_text(),
-            improvement.verdict().to_owned(),
-        ]);
-    }
-    let basis = match report.basis {
-        herdbook_training::ImprovementBasis::SameWindows => "same windows for both",
-        herdbook_training::ImprovementBasis::Reevaluated => {
-            "the parent run again on the child's windows and costs"
-        }
-    };
-    format!("improvement over the parent ({basis})\n{table}")
-}
-
-fn next_command(report: &TrainReport, family: &crate::args::Family) -> String {
-    format!(
-        "herdbook promote --timeframe {}{} --model-version {} --target-stage beta --reason \"…\"",
-        family.timeframe,
-        model_flag(family),
-        report.registered.key.version
-    )
 }

@@ -439,6 +439,7 @@ fn help_of_each_command() {
     Train a model, or enhance an existing one
 
     Usage: herdbook train [OPTIONS] --timeframe <TIMEFRAME>
+           herdbook train --resume <RUN_ID> [--data <FILE>]
 
     Options:
       -t, --timeframe <TIMEFRAME>
@@ -527,6 +528,10 @@ fn help_of_each_command() {
 
           --allow-contaminated
               Train even where the test window holds bars that an ancestor has seen, and mark the model
+
+          --resume <RUN_ID>
+              Go on with a training that crashed or was cancelled, from its last checkpoint, as it was
+              asked for
 
       -h, --help
               Print help (see a summary with '-h')

@@ -72,7 +72,10 @@ impl History {
             }
             EventKind::Superseded => self.parents.extend(what.run_id.clone()),
             EventKind::Adopted | EventKind::StageChanged => {}
-            EventKind::RunStarted | EventKind::RunEnded | EventKind::Repaired => return,
+            EventKind::RunStarted
+            | EventKind::RunEnded
+            | EventKind::RunResumed
+            | EventKind::Repaired => return,
         }
         let stage = what.to.as_deref().and_then(|to| to.parse().ok());
         if let (true, Some(stage)) = (what.kind != EventKind::Superseded, stage) {

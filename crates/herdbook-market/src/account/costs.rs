@@ -1,12 +1,14 @@
 //! What trading costs.
 
+use serde::{Deserialize, Serialize};
+
 use crate::MarketError;
 
 /// One basis point.
 const BASIS_POINT: f64 = 1e-4;
 
 /// Costs as a share of the traded notional, charged on each side.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct CostModel {
     bps: f64,
 }

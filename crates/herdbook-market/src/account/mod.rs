@@ -8,6 +8,8 @@ mod costs;
 mod ledger;
 mod position;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Bar;
 
 pub use costs::CostModel;
@@ -17,7 +19,7 @@ pub use position::Position;
 /// One account in one instrument.
 ///
 /// Steps write no history; [`Ledger`] does where it is wanted.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Account {
     costs: CostModel,
     position: Position,

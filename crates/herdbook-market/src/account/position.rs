@@ -1,7 +1,10 @@
 //! The three positions, which are also the three actions of the environment.
 
+use serde::{Deserialize, Serialize};
+
 /// What the account holds, or should hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Position {
     /// The whole equity sold short.
     Short,

@@ -2,6 +2,7 @@
 //! `approx_kl`, the entropy bonus by a target entropy.
 
 use herdbook_ppo::{IterationStats, PpoError, Trainer};
+use serde::{Deserialize, Serialize};
 
 use crate::env::TradingEnv;
 
@@ -22,7 +23,7 @@ const ENT_COEF_RANGE: std::ops::RangeInclusive<f64> = 1e-4..=0.05;
 const HALF_LIFE: f64 = 0.25;
 
 /// What is steered.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Adaptive {
     ent_coef: f64,
     learning_rate: Option<f64>,

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use herdbook_market::CostModel;
+use serde::{Deserialize, Serialize};
 
 use crate::env::{TradingEnv, training_bars};
 
@@ -33,7 +34,7 @@ const MASTERY_EPISODES: usize = 16;
 const LONGEST_STAGE: f64 = 0.2;
 
 /// How far the curriculum has come.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Curriculum {
     course: Course,
     full_costs: CostModel,
@@ -43,7 +44,7 @@ pub(crate) struct Curriculum {
 }
 
 /// Which stage the next rollout belongs to.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Course {
     stage: usize,
     /// Timesteps trained when the stage began.

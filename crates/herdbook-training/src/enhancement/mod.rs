@@ -8,6 +8,7 @@ mod replay;
 use herdbook_domain::Enhancement;
 use herdbook_market::CostModel;
 use herdbook_ppo::{IterationStats, Policy, PpoError, Trainer};
+use serde::{Deserialize, Serialize};
 
 use crate::env::TradingEnv;
 use crate::market_data::MarketData;
@@ -32,7 +33,8 @@ pub(crate) struct Lesson<'a> {
 }
 
 /// One way of training on.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Coach {
     /// Base models and `continued`: weights, optimizer state and step count carried on, nothing steered.
     Plain,

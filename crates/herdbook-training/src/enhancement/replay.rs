@@ -6,6 +6,8 @@
 //! Departure from the paper: the score is the negated mean reward, not the value error, since the aim is to
 //! win back what the parent loses.
 
+use serde::{Deserialize, Serialize};
+
 use crate::env::{TradingEnv, reward};
 use crate::evaluation::pass;
 
@@ -19,7 +21,7 @@ const STALENESS: f64 = 0.1;
 const NEWEST: f64 = 0.3;
 
 /// Scores and staleness of the segments.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Replay {
     scores: Vec<f64>,
     /// Iterations since each segment was last drawn.

@@ -53,7 +53,12 @@ pub(crate) fn walk(n_bars: usize, seed: u64, volatility: f64) -> Vec<u8> {
 }
 
 pub(crate) fn market(bytes: Vec<u8>) -> DataSource {
-    DataSource { name: "walk.csv".to_owned(), symbol: Symbol::parse("WALK").unwrap(), bytes }
+    DataSource {
+        name: "walk.csv".to_owned(),
+        path: None,
+        symbol: Symbol::parse("WALK").unwrap(),
+        bytes,
+    }
 }
 
 pub(crate) fn request() -> TrainRequest {
@@ -118,6 +123,6 @@ impl Barn {
     }
 
     pub(crate) fn model_file(&self, report: &TrainReport) -> Vec<u8> {
-        self.store.read_artifact(&report.run_id, "models/1H/model.zip").unwrap()
+        self.store.read_artifact(&report.run.run_id, "models/1H/model.zip").unwrap()
     }
 }

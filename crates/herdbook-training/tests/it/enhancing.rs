@@ -15,13 +15,13 @@ fn child_goes_on_from_its_parent_and_turns_it_old() {
     let parent = barn.train(request()).unwrap();
     let report = barn.train(child(ParentSelector::Best, CONTINUED)).unwrap();
     let tags = barn.version(2).tags;
-    assert_eq!(tags[key::BASE_MODEL_PATH], parent.model_path());
+    assert_eq!(tags[key::BASE_MODEL_PATH], parent.run.model_path());
     assert_eq!(tags[key::PREVIOUS_TIMESTEPS], "768");
     assert_eq!(tags[key::TOTAL_TIMESTEPS], "1536");
     assert_eq!(barn.version(1).tags[key::VERSION_TYPE], "old");
-    let improvement = report.improvement.unwrap();
+    let improvement = report.run.improvement.unwrap();
     assert_eq!(improvement.basis, ImprovementBasis::SameWindows);
-    let run = barn.store.run(&report.run_id).unwrap();
+    let run = barn.store.run(&report.run.run_id).unwrap();
     assert_eq!(run.tags[key::IMPROVEMENT_BASIS], "same_windows");
     let logged = run.metrics["improvement_final/mean_reward"];
     assert!((logged - improvement.metrics["final/mean_reward"].percent.unwrap()).abs() < 1e-9);
@@ -33,7 +33,7 @@ fn parent_is_run_again_where_the_costs_differ() {
     barn.train(request()).unwrap();
     let costly = TrainRequest { cost_bps: 5.0, ..child(ParentSelector::Best, CONTINUED) };
     let report = barn.train(costly).unwrap();
-    let run = barn.store.run(&report.run_id).unwrap();
+    let run = barn.store.run(&report.run.run_id).unwrap();
     assert_eq!(run.tags[key::IMPROVEMENT_BASIS], "reevaluated");
     let reevaluated = run.metrics["parent/final/mean_reward"];
     assert!(reevaluated < barn.version(1).metrics["final/mean_reward"], "costs were not charged");
@@ -42,7 +42,7 @@ fn parent_is_run_again_where_the_costs_differ() {
 #[test]
 fn the_four_ways_differ() {
     let barn = Barn::new();
-    let parent = barn.train(request()).unwrap().run_id;
+    let parent = barn.train(request()).unwrap().run.run_id;
     let mut files = Vec::new();
     for enhancement in Enhancement::ALL {
         let request = TrainRequest {
@@ -50,7 +50,7 @@ fn the_four_ways_differ() {
             ..child(ParentSelector::Run(parent.clone()), *enhancement)
         };
         let report = barn.train(request).unwrap();
-        assert_eq!(report.model_type, enhancement.model_type());
+        assert_eq!(report.run.model_type, enhancement.model_type());
         files.push(barn.model_file(&report));
     }
     for (idx, file) in files.iter().enumerate() {
@@ -71,7 +71,7 @@ fn missing_type_falls_back_to_a_base_model_even_an_old_one_and_says_so() {
         request.enhance.as_mut().unwrap().model_type = ModelType::Replay;
         let mut listener = Listener::default();
         let report = barn.train_listening(request, &mut listener).unwrap();
-        assert_eq!(report.parent.unwrap().key.version, VersionNumber::FIRST);
+        assert_eq!(report.run.parent.unwrap().key.version, VersionNumber::FIRST);
         assert_eq!(
             listener.notices,
             [
@@ -108,7 +108,7 @@ fn parent_of_another_symbol_is_an_error() {
 fn parent_of_another_timeframe_is_an_error() {
     let barn = Barn::new();
     let (data, _) = DataSource::sample(Timeframe::Hour1).unwrap();
-    let parent = barn.train(TrainRequest { data: data.clone(), ..request() }).unwrap().run_id;
+    let parent = barn.train(TrainRequest { data: data.clone(), ..request() }).unwrap().run.run_id;
     let other = TrainRequest {
         timeframe: Timeframe::Hour4,
         data,
@@ -122,7 +122,7 @@ fn parent_of_another_timeframe_is_an_error() {
 fn altered_parent_file_is_refused() {
     let barn = Barn::new();
     let parent = barn.train(request()).unwrap();
-    let path = barn.store.artifact_path(&parent.run_id, "models/1H/model.zip").unwrap();
+    let path = barn.store.artifact_path(&parent.run.run_id, "models/1H/model.zip").unwrap();
     let mut bytes = std::fs::read(&path).unwrap();
     bytes.push(0);
     std::fs::write(&path, bytes).unwrap();

@@ -23,10 +23,10 @@ fn overlapping(contaminated: ContaminatedTest) -> TrainRequest {
 #[test]
 fn default_workflow_is_clean_over_generations() {
     let barn = Barn::new();
-    assert_eq!(barn.train(request()).unwrap().honesty, Honesty::Clean);
+    assert_eq!(barn.train(request()).unwrap().run.honesty, Honesty::Clean);
     for _ in 0..2 {
         let report = barn.train(child(ParentSelector::Latest, Enhancement::Continued)).unwrap();
-        assert_eq!(report.honesty, Honesty::Clean);
+        assert_eq!(report.run.honesty, Honesty::Clean);
     }
 }
 
@@ -45,12 +45,12 @@ fn allowed_contamination_is_marked_skipped_as_a_parent_and_kept_from_rising() {
     let barn = Barn::new();
     barn.train(request()).unwrap();
     let report = barn.train(overlapping(ContaminatedTest::Marked)).unwrap();
-    assert_eq!(report.honesty, Honesty::Contaminated);
+    assert_eq!(report.run.honesty, Honesty::Contaminated);
     assert_eq!(barn.version(2).tags[key::HONESTY], "contaminated");
 
     let mut best = child(ParentSelector::Best, Enhancement::Continued);
     best.enhance.as_mut().unwrap().model_type = herdbook_domain::ModelType::Continued;
-    let parent = barn.train(best).unwrap().parent.unwrap();
+    let parent = barn.train(best).unwrap().run.parent.unwrap();
     assert_eq!(parent.key.version, VersionNumber::FIRST, "the contaminated one is skipped");
 
     let mut promotion = PromotionRequest {

@@ -6,5 +6,6 @@ mod barn;
 mod enhancing;
 mod environment;
 mod honesty;
+mod resuming;
 mod running;
 mod training;

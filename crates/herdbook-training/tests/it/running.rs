@@ -33,13 +33,13 @@ fn longer(n_bars: usize) -> DataSource {
 #[test]
 fn backtest_of_the_test_window_is_what_the_training_reported() {
     let (barn, report) = trained();
-    let terms = Terms { from: Some(report.windows.test.start), ..Terms::default() };
+    let terms = Terms { from: Some(report.run.windows.test.start), ..Terms::default() };
     let found = backtest(&barn, &request().data, terms);
-    assert_eq!(found.performance, report.performance);
-    assert_eq!(found.baselines, report.baselines);
+    assert_eq!(found.performance, report.run.performance);
+    assert_eq!(found.baselines, report.run.baselines);
     assert_eq!(
         (found.window, found.honesty, found.n_seen),
-        (report.windows.test, Honesty::Clean, 0)
+        (report.run.windows.test, Honesty::Clean, 0)
     );
 }
 
@@ -49,8 +49,8 @@ fn bars_of_training_and_validation_and_one_after_each_are_seen() {
     let found = backtest(&barn, &request().data, Terms::default());
     assert_eq!(found.n_bars(), N_BARS - N_WARM_UP);
     // The bar between training and validation, and the one before the test window, are the bar more.
-    let hours =
-        (report.windows.test.start.millis() - report.windows.train.start.millis()) / 3_600_000;
+    let hours = (report.run.windows.test.start.millis() - report.run.windows.train.start.millis())
+        / 3_600_000;
     assert_eq!(found.n_seen, hours as usize - N_WARM_UP);
     assert_eq!(found.honesty, Honesty::Contaminated);
 }
@@ -58,7 +58,7 @@ fn bars_of_training_and_validation_and_one_after_each_are_seen() {
 #[test]
 fn bars_after_everything_seen_are_clean_and_so_are_those_of_another_instrument() {
     let (barn, report) = trained();
-    let after = Terms { from: Some(report.windows.test.end), ..Terms::default() };
+    let after = Terms { from: Some(report.run.windows.test.end), ..Terms::default() };
     let later = backtest(&barn, &longer(2_000), after);
     assert_eq!((later.honesty, later.n_seen, later.n_bars()), (Honesty::Clean, 0, 500));
     let other = DataSource { symbol: Symbol::parse("OTHER").unwrap(), ..request().data };
@@ -68,14 +68,14 @@ fn bars_after_everything_seen_are_clean_and_so_are_those_of_another_instrument()
 #[test]
 fn what_a_parent_has_seen_counts() {
     let (barn, report) = trained();
-    let late = Timestamp::from_millis(report.windows.test.start.millis() + 150 * 3_600_000);
+    let late = Timestamp::from_millis(report.run.windows.test.start.millis() + 150 * 3_600_000);
     let mut request = child(ParentSelector::Latest, Enhancement::Continued);
     request.boundaries.test_from_ms = Some(late.millis());
     barn.train(request.clone()).unwrap();
     let model = load(&barn, 2);
     let from = |at| Terms { from: Some(at), ..Terms::default() };
     let run = |at| Backtest::run(&barn.store, &model, &request.data, from(at)).unwrap();
-    assert_eq!(run(report.windows.test.start).honesty, Honesty::Contaminated);
+    assert_eq!(run(report.run.windows.test.start).honesty, Honesty::Contaminated);
     assert_eq!(run(late).honesty, Honesty::Clean);
 }
 
@@ -157,7 +157,7 @@ fn old_bars_old_models_and_short_histories_are_refused() {
 fn altered_model_file_is_not_run() {
     let (barn, report) = trained();
     let artifact = "models/1H/model.zip";
-    barn.store.store_artifact(&report.run_id, artifact, b"another model").unwrap();
+    barn.store.store_artifact(&report.run.run_id, artifact, b"another model").unwrap();
     let error = RegisteredModel::load(&barn.store, barn.version(1)).unwrap_err();
     assert!(matches!(error, TrainingError::AlteredModel { .. }), "{error}");
 }

@@ -14,7 +14,7 @@ use crate::barn::{Barn, Listener, market, model, request, walk};
 fn training_records_its_data_seed_costs_and_steps() {
     let barn = Barn::new();
     let report = barn.train(request()).unwrap();
-    let run = barn.store.run(&report.run_id).unwrap();
+    let run = barn.store.run(&report.run.run_id).unwrap();
     assert_eq!(run.status, RunStatus::Finished);
     for (param, value) in [
         ("data.symbol", "WALK"),
@@ -69,7 +69,7 @@ fn model_file_says_what_environment_it_belongs_to_and_nothing_of_its_making() {
     assert_eq!(environment["actions"], serde_json::json!(["short", "flat", "long"]));
     assert_eq!(environment["cost_bps"], 1.0);
     let text = String::from_utf8_lossy(&bytes);
-    assert!(!text.contains(report.run_id.as_str()));
+    assert!(!text.contains(report.run.run_id.as_str()));
     assert!(!text.contains(&barn.folder.path().display().to_string()));
 }
 
@@ -103,7 +103,7 @@ fn flat_market_leaves_undefined_metrics_out() {
     let barn = Barn::new();
     let data = market(walk(1_500, 1, 0.0));
     let report = barn.train(TrainRequest { data, cost_bps: 0.0, ..request() }).unwrap();
-    let run = barn.store.run(&report.run_id).unwrap();
+    let run = barn.store.run(&report.run.run_id).unwrap();
     assert!(run.metrics.values().all(|value| value.is_finite()));
     assert!(!run.metrics.contains_key("portfolio/sharpe_ratio"));
     assert!(!run.metrics.contains_key("portfolio/profit_factor"));

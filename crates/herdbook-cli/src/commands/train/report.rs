@@ -1,0 +1,119 @@
+//! What `train` prints.
+
+use herdbook_domain::{Departure, HEADLINE_METRICS, Honesty};
+use herdbook_training::{ImprovementBasis, ImprovementReport, RunReport, TrainReport};
+use serde_json::{Value, json};
+
+use crate::format::{self, count};
+use crate::results;
+use crate::table::{Align, Columns};
+
+pub(super) fn to_json(report: &TrainReport) -> Value {
+    let TrainReport { run, registered } = report;
+    let improvement: serde_json::Map<String, Value> = run
+        .improvement
+        .iter()
+        .flat_map(|improvement| &improvement.metrics)
+        .map(|(name, improvement)| (name.clone(), json!(improvement)))
+        .collect();
+    json!({
+        "run_id": run.run_id,
+        "model_name": registered.key.name,
+        "version": registered.key.version,
+        "model_path": run.model_path(),
+        "model_type": run.model_type,
+        "parent": run.parent.as_ref().map(|parent| json!({
+            "name": parent.key.name,
+            "version": parent.key.version,
+            "run_id": parent.run_id,
+        })),
+        "fallback": run.departure == Departure::BaseModel,
+        "previous_timesteps": run.previous_timesteps,
+        "current_run_timesteps": run.trained_timesteps,
+        "total_timesteps": run.previous_timesteps + run.trained_timesteps,
+        "metrics": run.metrics,
+        "improvement": improvement,
+        "improvement_basis": run.improvement.as_ref().map(|improvement| improvement.basis),
+        "honesty": run.honesty,
+        "windows": run.windows,
+        "cost_bps": run.cost_bps,
+        "seed": run.seed,
+        "steps_per_second": run.steps_per_second,
+    })
+}
+
+pub(super) fn summary(report: &TrainReport, next: &str) -> String {
+    let TrainReport { run, registered } = report;
+    let key = &registered.key;
+    let mut text = format!(
+        "{} version {} ({}) is registered in development\nrun {} · seed {} · {} timesteps · {} steps/s\n",
+        key.name,
+        key.version,
+        run.model_type,
+        run.run_id,
+        run.seed,
+        count(run.trained_timesteps),
+        count(run.steps_per_second as u64),
+    );
+    if let Some(parent) = &run.parent {
+        text += &format!(
+            "parent {}{} version {} · {} + {} = {} timesteps\n",
+            if run.departure == Departure::BaseModel { "(fallback) " } else { "" },
+            parent.key.name,
+            parent.key.version,
+            count(run.previous_timesteps),
+            count(run.trained_timesteps),
+            count(run.previous_timesteps + run.trained_timesteps),
+        );
+    }
+    text +=
+        &format!("\n{}\n{}", window_line(run), results::table(&run.performance, &run.baselines));
+    text += &format!("\n{}\n", results::verdict(&run.performance, &run.baselines, run.honesty));
+    if let Some(improvement) = &run.improvement {
+        text += &format!("\n{}", improvements(improvement));
+    }
+    text + &format!("\nnext: {next}")
+}
+
+fn window_line(report: &RunReport) -> String {
+    let test = &report.windows.test;
+    let mark = match report.honesty {
+        Honesty::Clean => "unseen in training (clean)",
+        Honesty::Contaminated => "CONTAMINATED: seen in training, these results mean nothing",
+        Honesty::Unknown => "unknown whether an ancestor saw them",
+    };
+    format!(
+        "test window {} to {}, {} bars of {} {}, costs {} bp a side; {mark}",
+        format::moment(test.start),
+        format::moment(test.end),
+        report.performance.n_returns + 1,
+        report.windows.symbol,
+        report.timeframe,
+        report.cost_bps,
+    )
+}
+
+fn improvements(report: &ImprovementReport) -> String {
+    let mut table = Columns::new(&[
+        ("metric", Align::Left),
+        ("parent", Align::Right),
+        ("child", Align::Right),
+        ("improvement", Align::Right),
+        ("", Align::Left),
+    ]);
+    let shown = HEADLINE_METRICS.iter().filter_map(|name| report.metrics.get_key_value(*name));
+    for (name, improvement) in shown {
+        table.row([
+            name.clone(),
+            format::metric(name, improvement.parent),
+            format::metric(name, improvement.child),
+            improvement.percent_text(),
+            improvement.verdict().to_owned(),
+        ]);
+    }
+    let basis = match report.basis {
+        ImprovementBasis::SameWindows => "same windows for both",
+        ImprovementBasis::Reevaluated => "the parent run again on the child's windows and costs",
+    };
+    format!("improvement over the parent ({basis})\n{table}")
+}

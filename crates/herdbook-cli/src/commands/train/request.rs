@@ -1,0 +1,82 @@
+//! What `train` asks for, from its flags.
+
+use herdbook_domain::{ExperimentName, Symbol, Timeframe, Timestamp};
+use herdbook_training::{
+    Boundaries, ContaminatedTest, DataSource, EnhanceRequest, PpoConfig, TrainRequest,
+};
+
+use crate::args::{Family, TrainArgs};
+use crate::bars;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::shell::{model_flag, quoted};
+
+/// The command that trains a base model where this one found no parent.
+pub(super) fn base_command(args: &TrainArgs, family: &Family) -> String {
+    let mut command = format!("herdbook train --timeframe {}", family.timeframe);
+    command += &model_flag(family);
+    if let Some(data) = &args.data {
+        command += &format!(" --data {}", quoted(&data.display().to_string()));
+    }
+    if let Some(symbol) = &args.symbol {
+        command += &format!(" --symbol {}", quoted(symbol.as_str()));
+    }
+    command
+}
+
+pub(super) fn from_args(
+    args: TrainArgs,
+    family: &Family,
+    output: &mut Output,
+) -> Result<TrainRequest, Failure> {
+    let timeframe = family.timeframe;
+    let data = match &args.data {
+        Some(path) => bars::read(path, args.symbol)?,
+        None => sample(timeframe, args.symbol, output)?,
+    };
+    let enhance = args.enhance.map(|selector| EnhanceRequest {
+        selector,
+        model_type: args.enhance_model_type,
+        metric: args.enhance_metric,
+        enhancement: args.enhance_type,
+    });
+    Ok(TrainRequest {
+        timeframe,
+        data,
+        boundaries: Boundaries {
+            validation_from_ms: args.validation_from.map(Timestamp::millis),
+            test_from_ms: args.test_from.map(Timestamp::millis),
+        },
+        timesteps: args.timesteps,
+        seed: args.seed,
+        cost_bps: args.cost_bps,
+        config: PpoConfig { n_envs: args.n_envs, ..PpoConfig::default() },
+        model: family.name()?,
+        experiment: ExperimentName::of_timeframe(&args.experiment, timeframe)?,
+        enhance,
+        contaminated: if args.allow_contaminated {
+            ContaminatedTest::Marked
+        } else {
+            ContaminatedTest::Refused
+        },
+    })
+}
+
+fn sample(
+    timeframe: Timeframe,
+    symbol: Option<Symbol>,
+    output: &mut Output,
+) -> Result<DataSource, Failure> {
+    let (source, sample) = DataSource::sample(timeframe)?;
+    if let Some(symbol) = symbol.filter(|symbol| *symbol != source.symbol) {
+        return Err(Failure::usage(&format!(
+            "the sample for {timeframe} is {}, not {symbol}: give the bars of {symbol} with `--data`",
+            source.symbol
+        )));
+    }
+    output.note(&format!(
+        "bars: sample {} ({}; {})",
+        sample.file_name, sample.source, sample.licence
+    ));
+    Ok(source)
+}

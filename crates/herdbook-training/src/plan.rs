@@ -1,0 +1,161 @@
+//! A training that passed every check, before anything is written: parent, honesty, origin, params.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use herdbook_domain::tags::{Tags, key};
+use herdbook_domain::{EnhancedFrom, Honesty, Origin, Timeframe, data_fingerprint, window_params};
+use herdbook_market::CostModel;
+use herdbook_ppo::{Model, PpoConfig};
+use herdbook_store::{RunStart, Store};
+
+use crate::enhancement::{Coach, Lesson};
+use crate::env::{ENVIRONMENT, EnvSpec, TradingEnv};
+use crate::evaluation::measure;
+use crate::market_data::MarketData;
+use crate::parent::{Child, Parent, judge_child};
+use crate::record::{self, ImprovementBasis, ImprovementReport};
+use crate::report::Baselines;
+use crate::request::{ContaminatedTest, EPISODE_BARS, PreparedTraining, TrainRequest};
+use crate::{Observer, TrainingError};
+
+/// What a training is, down to the last detail that does not change on its way.
+pub(crate) struct Plan<'a> {
+    pub(crate) request: &'a TrainRequest,
+    pub(crate) market: &'a Arc<MarketData>,
+    pub(crate) costs: CostModel,
+    pub(crate) config: PpoConfig,
+    pub(crate) env: EnvSpec,
+    pub(crate) parent: Option<Parent>,
+    pub(crate) honesty: Honesty,
+    pub(crate) origin: Origin,
+    pub(crate) params: BTreeMap<String, String>,
+}
+
+impl<'a> Plan<'a> {
+    pub(crate) fn new(
+        store: &Store,
+        prepared: &'a PreparedTraining,
+        observer: &mut dyn Observer,
+    ) -> Result<Self, TrainingError> {
+        let PreparedTraining { request, market, costs } = prepared;
+        let env = EnvSpec::new(request.cost_bps, EPISODE_BARS);
+        let child = Child {
+            timeframe: request.timeframe,
+            symbol: &request.data.symbol,
+            model: &request.model,
+        };
+        let parent = match &request.enhance {
+            Some(enhance) => Some(Parent::choose(store, enhance, &child, observer)?),
+            None => None,
+        };
+        let windows = market.windows();
+        let honesty = judge_child(store, &windows, parent.as_ref())?;
+        if honesty == Honesty::Contaminated && request.contaminated == ContaminatedTest::Refused {
+            return Err(TrainingError::Contaminated { symbol: windows.symbol, test: windows.test });
+        }
+        let config = config_of_child(&request.config, parent.as_ref());
+        Ok(Self {
+            origin: origin(request, parent.as_ref()),
+            params: record::params(request, market, &config, &env),
+            request,
+            market,
+            costs: *costs,
+            config,
+            env,
+            parent,
+            honesty,
+        })
+    }
+
+    pub(crate) fn timeframe(&self) -> Timeframe {
+        self.request.timeframe
+    }
+
+    /// Training steps behind the parent.
+    pub(crate) fn previous_timesteps(&self) -> u64 {
+        self.parent.as_ref().map_or(0, |parent| parent.model.num_timesteps)
+    }
+
+    pub(crate) fn run_start(&self) -> RunStart {
+        let fingerprint =
+            data_fingerprint(self.timeframe(), self.origin.model_type(), &self.params);
+        RunStart {
+            experiment: self.request.experiment.clone(),
+            model: self.request.model.clone(),
+            origin: self.origin.clone(),
+            params: self.params.clone(),
+            tags: Tags::from([
+                (key::HONESTY.to_owned(), self.honesty.to_string()),
+                (window_params::FINGERPRINT.to_owned(), fingerprint),
+            ]),
+        }
+    }
+
+    pub(crate) fn envs(&self) -> Vec<TradingEnv> {
+        (0..self.config.n_envs)
+            .map(|_| TradingEnv::new(Arc::clone(self.market), self.costs, EPISODE_BARS))
+            .collect()
+    }
+
+    pub(crate) fn coach(&self, envs: &mut [TradingEnv]) -> Coach {
+        let (Some(parent), Some(enhanced)) = (&self.parent, &self.origin.enhanced) else {
+            return Coach::Plain;
+        };
+        let lesson = Lesson {
+            market: self.market,
+            costs: self.costs,
+            episode_bars: EPISODE_BARS,
+            rollout_len: self.config.rollout_len() as u64,
+            timesteps: self.request.timesteps,
+            parent: &parent.model.policy,
+        };
+        Coach::new(enhanced.enhancement, &lesson, envs)
+    }
+
+    /// Sets the child's metrics beside those of its parent on the same windows.
+    pub(crate) fn improvement(&self, child: &BTreeMap<String, f64>) -> Option<ImprovementReport> {
+        let parent = self.parent.as_ref()?;
+        let basis = ImprovementBasis::of(&parent.run.params, &self.params);
+        let values = match basis {
+            ImprovementBasis::SameWindows => parent.run.metrics.clone(),
+            ImprovementBasis::Reevaluated => {
+                measure(self.market, self.costs, &parent.model.policy).0
+            }
+        };
+        Some(ImprovementReport::new(basis, &values, child))
+    }
+
+    pub(crate) fn baselines(&self) -> Baselines {
+        Baselines::over(&self.market.tape, &self.market.split.test.bars, self.costs)
+    }
+
+    /// The file says what environment its model belongs to, and nothing of when, where or by whom it was made.
+    pub(crate) fn describe(&self, model: &mut Model) {
+        let environment =
+            serde_json::to_value(&self.env).expect("plain numbers and texts are JSON");
+        model.extra.insert("version".to_owned(), 1.into());
+        model.extra.insert("timeframe".to_owned(), self.request.timeframe.as_str().into());
+        model.extra.insert("symbol".to_owned(), self.request.data.symbol.as_str().into());
+        model.extra.insert(ENVIRONMENT.to_owned(), environment);
+    }
+}
+
+/// A child has its parent's networks; the rest is the request's.
+fn config_of_child(config: &PpoConfig, parent: Option<&Parent>) -> PpoConfig {
+    let mut config = config.clone();
+    if let Some(parent) = parent {
+        config.net_arch = parent.model.policy.net_arch().clone();
+        config.activation = parent.model.policy.activation();
+    }
+    config
+}
+
+fn origin(request: &TrainRequest, parent: Option<&Parent>) -> Origin {
+    let enhanced = request.enhance.as_ref().zip(parent).map(|(enhance, parent)| EnhancedFrom {
+        enhancement: enhance.enhancement,
+        parent: parent.run.run_id.clone(),
+        previous_timesteps: parent.model.num_timesteps,
+    });
+    Origin { timeframe: request.timeframe, enhanced }
+}

@@ -1,0 +1,84 @@
+//! What is asked of a training, and what can be checked of it without the records.
+
+use std::sync::Arc;
+
+use herdbook_domain::{ExperimentName, ModelName, Timeframe};
+use herdbook_market::{Boundaries, CostModel};
+use herdbook_ppo::PpoConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::TrainingError;
+use crate::env::OBS_LEN;
+use crate::market_data::{DataSource, MarketData};
+use crate::parent::EnhanceRequest;
+
+/// Asks for one training.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TrainRequest {
+    /// Length of one bar.
+    pub timeframe: Timeframe,
+    /// The bars.
+    pub data: DataSource,
+    /// Where windows start, if not by the default shares.
+    pub boundaries: Boundaries,
+    /// Timesteps; rounded up to whole rollouts.
+    pub timesteps: u64,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Basis points of traded notional charged per side.
+    pub cost_bps: f64,
+    /// Hyperparameters. A child has its parent's networks, whatever is said here.
+    pub config: PpoConfig,
+    /// The registered model to join.
+    pub model: ModelName,
+    /// The experiment.
+    pub experiment: ExperimentName,
+    /// The parent; `None` trains a base model.
+    pub enhance: Option<EnhanceRequest>,
+    /// Whether a test window that was seen by an ancestor is allowed, and marked.
+    pub contaminated: ContaminatedTest,
+}
+
+/// What to do with a test window that holds bars seen in training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContaminatedTest {
+    /// Refuse to train.
+    Refused,
+    /// Train, and mark the model as contaminated.
+    Marked,
+}
+
+/// Bars of a training episode (DESIGN §5).
+pub const EPISODE_BARS: usize = 512;
+
+impl TrainRequest {
+    /// Checks everything that can be checked without the records: hyperparameters, costs, bars, windows.
+    pub fn prepare(self) -> Result<PreparedTraining, TrainingError> {
+        if self.timesteps == 0 {
+            return Err(TrainingError::NoTimesteps);
+        }
+        self.config.validate()?;
+        self.config.check_rollout(OBS_LEN)?;
+        Ok(PreparedTraining {
+            costs: CostModel::from_bps(self.cost_bps)?,
+            market: Arc::new(MarketData::prepare(&self.data, self.timeframe, self.boundaries)?),
+            request: self,
+        })
+    }
+}
+
+/// A training whose input is sound.
+#[derive(Debug)]
+pub struct PreparedTraining {
+    pub(crate) request: TrainRequest,
+    pub(crate) market: Arc<MarketData>,
+    pub(crate) costs: CostModel,
+}
+
+impl PreparedTraining {
+    /// What the bars are and how they were read.
+    pub fn market(&self) -> &MarketData {
+        &self.market
+    }
+}

@@ -1,0 +1,189 @@
+//! Training that was stopped goes on as if it had not been.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use herdbook_domain::{Enhancement, EventKind, ParentSelector, RunId, RunStatus};
+use herdbook_store::{EventQuery, StoreError};
+use herdbook_training::{
+    Observer, Progress, Resumption, TrainReport, TrainRequest, TrainingError, resume, train,
+};
+
+use crate::barn::{Barn, Listener, child, market, request, walk};
+
+const TIMESTEPS: u64 = 2_560;
+
+/// Cancels the training after some timesteps.
+struct Stopper<'a> {
+    after: u64,
+    cancelled: &'a AtomicBool,
+}
+
+impl Observer for Stopper<'_> {
+    fn notice(&mut self, _text: &str) {}
+
+    fn progress(&mut self, progress: &Progress) {
+        self.cancelled.store(progress.trained >= self.after, Ordering::Relaxed);
+    }
+}
+
+fn stopped_after(barn: &Barn, request: TrainRequest, after: u64) -> RunId {
+    let cancelled = AtomicBool::new(false);
+    let mut stopper = Stopper { after, cancelled: &cancelled };
+    let outcome = train(&barn.store, &request.prepare().unwrap(), &mut stopper, &cancelled);
+    match outcome.unwrap_err() {
+        TrainingError::Cancelled { run_id, timesteps } => {
+            assert_eq!(timesteps, after);
+            run_id
+        }
+        error => panic!("{error}"),
+    }
+}
+
+fn resumed(barn: &Barn, run_id: &RunId) -> Result<TrainReport, TrainingError> {
+    let mut listener = Listener::default();
+    let found = Resumption::find(&barn.store, run_id, &mut listener)?;
+    let prepared = found.prepare(request().data.bytes)?;
+    resume(&barn.store, prepared, &mut listener, &AtomicBool::new(false))
+}
+
+fn model_file(barn: &Barn, run_id: &RunId) -> Vec<u8> {
+    barn.store.read_artifact(run_id, "models/1H/model.zip").unwrap()
+}
+
+fn files(barn: &Barn, run_id: &RunId) -> Vec<String> {
+    barn.store.artifact_names(run_id, "models/1H").unwrap()
+}
+
+fn requests() -> Vec<TrainRequest> {
+    let long = |request: TrainRequest| TrainRequest { timesteps: TIMESTEPS, ..request };
+    let mut requests: Vec<TrainRequest> = Enhancement::ALL
+        .iter()
+        .map(|enhancement| long(child(ParentSelector::Latest, *enhancement)))
+        .collect();
+    let several = TrainRequest {
+        config: herdbook_training::PpoConfig { n_envs: 2, n_steps: 128, ..request().config },
+        ..request()
+    };
+    requests.extend([long(request()), long(several)]);
+    requests
+}
+
+#[test]
+fn model_of_a_training_taken_up_again_has_the_bytes_of_one_that_never_stopped() {
+    for request in requests() {
+        let barn = Barn::new();
+        barn.train(crate::barn::request()).unwrap();
+        let stopped = stopped_after(&barn, request.clone(), 1_024);
+        let resumed = resumed(&barn, &stopped).unwrap();
+        let whole = barn.train(request).unwrap();
+        assert_eq!(resumed.run.run_id, stopped);
+        assert!(model_file(&barn, &stopped) == model_file(&barn, &whole.run.run_id));
+        assert_eq!(resumed.run.metrics, whole.run.metrics);
+        assert_eq!(resumed.run.improvement, whole.run.improvement);
+        let steps = |run_id| barn.store.logged_steps(run_id).unwrap();
+        assert_eq!(steps(&stopped), steps(&whole.run.run_id));
+    }
+}
+
+#[test]
+fn training_can_be_stopped_more_than_once() {
+    let barn = Barn::new();
+    let request = TrainRequest { timesteps: TIMESTEPS, ..request() };
+    let run_id = stopped_after(&barn, request.clone(), 512);
+    let cancelled = AtomicBool::new(false);
+    let mut stopper = Stopper { after: 1_536, cancelled: &cancelled };
+    let found = Resumption::find(&barn.store, &run_id, &mut stopper).unwrap();
+    let prepared = found.prepare(request.data.bytes.clone()).unwrap();
+    resume(&barn.store, prepared, &mut stopper, &cancelled).unwrap_err();
+    resumed(&barn, &run_id).unwrap();
+    let whole = barn.train(request).unwrap();
+    assert!(model_file(&barn, &run_id) == model_file(&barn, &whole.run.run_id));
+}
+
+#[test]
+fn run_is_running_again_and_the_history_says_so() {
+    let barn = Barn::new();
+    let run_id = stopped_after(&barn, TrainRequest { timesteps: TIMESTEPS, ..request() }, 512);
+    assert_eq!(barn.store.run(&run_id).unwrap().status, RunStatus::Killed);
+    resumed(&barn, &run_id).unwrap();
+    assert_eq!(barn.store.run(&run_id).unwrap().status, RunStatus::Finished);
+    let told: Vec<EventKind> = barn
+        .store
+        .events(&EventQuery::default())
+        .unwrap()
+        .into_iter()
+        .map(|event| event.what.kind)
+        .collect();
+    let expected =
+        [EventKind::RunStarted, EventKind::RunEnded, EventKind::RunResumed, EventKind::Registered];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn last_three_checkpoints_are_kept_until_the_end_and_the_best_models_after_it() {
+    let barn = Barn::new();
+    let run_id = stopped_after(&barn, TrainRequest { timesteps: TIMESTEPS, ..request() }, 1_536);
+    let names = files(&barn, &run_id);
+    let kept = ["checkpoint_1024.resume", "checkpoint_1280.resume", "checkpoint_1536.resume"];
+    assert!(kept.iter().all(|name| names.contains(&(*name).to_owned())), "{names:?}");
+    assert!(!names.contains(&"checkpoint_768.resume".to_owned()), "{names:?}");
+    resumed(&barn, &run_id).unwrap();
+    let names = files(&barn, &run_id);
+    assert!(!names.iter().any(|name| name.ends_with(".resume")), "{names:?}");
+    assert!(names.iter().any(|name| name.starts_with("best_model_256.zip")), "{names:?}");
+    assert!(names.contains(&"model.zip".to_owned()));
+}
+
+#[test]
+fn damaged_checkpoint_is_announced_and_the_one_before_it_taken() {
+    let barn = Barn::new();
+    let request = TrainRequest { timesteps: TIMESTEPS, ..request() };
+    let run_id = stopped_after(&barn, request.clone(), 1_536);
+    let newest = barn.store.artifact_path(&run_id, "models/1H/checkpoint_1536.resume").unwrap();
+    let mut bytes = std::fs::read(&newest).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&newest, bytes).unwrap();
+    let mut listener = Listener::default();
+    let found = Resumption::find(&barn.store, &run_id, &mut listener).unwrap();
+    assert_eq!(found.trained_timesteps(), 1_280);
+    assert!(listener.notices[0].contains("`checkpoint_1536.resume` is damaged"));
+    resumed(&barn, &run_id).unwrap();
+    let whole = barn.train(request).unwrap();
+    assert!(model_file(&barn, &run_id) == model_file(&barn, &whole.run.run_id));
+}
+
+#[test]
+fn run_that_may_not_go_on_is_refused() {
+    let barn = Barn::new();
+    let finished = barn.train(request()).unwrap().run.run_id;
+    let refused = resumed(&barn, &finished).unwrap_err().to_string();
+    let text =
+        format!("run `{finished}` (FINISHED) has no checkpoint: there is nothing to go on from");
+    assert_eq!(refused, text);
+
+    let run_id = stopped_after(&barn, TrainRequest { timesteps: TIMESTEPS, ..request() }, 512);
+    let other = Resumption::find(&barn.store, &run_id, &mut Listener::default()).unwrap();
+    let other = other.prepare(market(walk(1_500, 2, 0.003)).bytes).unwrap();
+    let mut listener = Listener::default();
+    let refused = resume(&barn.store, other, &mut listener, &AtomicBool::new(false)).unwrap_err();
+    assert!(refused.to_string().contains("began with `data."), "{refused}");
+    assert_eq!(barn.store.run(&run_id).unwrap().status, RunStatus::Killed);
+}
+
+#[test]
+fn run_whose_process_lives_is_refused() {
+    let barn = Barn::new();
+    let run_id = stopped_after(&barn, TrainRequest { timesteps: TIMESTEPS, ..request() }, 512);
+    let found = Resumption::find(&barn.store, &run_id, &mut Listener::default()).unwrap();
+    let prepared = found.prepare(request().data.bytes).unwrap();
+    barn.store.resume_run(&run_id, &request().model).unwrap();
+    let mut listener = Listener::default();
+    let refused = resume(&barn.store, prepared, &mut listener, &AtomicBool::new(false));
+    let is_alive = |problem: &str| problem.contains("is being trained by process");
+    assert!(matches!(
+        refused,
+        Err(TrainingError::Store(StoreError::NotResumable { problem, .. })) if is_alive(&problem)
+    ));
+    assert_eq!(barn.store.run(&run_id).unwrap().status, RunStatus::Running);
+}
