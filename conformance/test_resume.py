@@ -24,8 +24,16 @@ def checkpoints(herd, run_id):
 
 
 def running_run(herd):
+    if not herd.database.exists() or not herd.rows("SELECT 1 FROM sqlite_schema WHERE name = 'herdbook_leases'"):
+        return None
     found = herd.rows("SELECT run_uuid FROM runs WHERE status = 'RUNNING'")
     return found[0][0] if found else None
+
+
+def secured_run(herd):
+    """A run at work that has a checkpoint."""
+    run_id = running_run(herd)
+    return run_id if run_id and checkpoints(herd, run_id) else None
 
 
 def kill_at_random(herd, process, rng, run_id=None):
@@ -67,7 +75,7 @@ def test_killed_training_goes_on_to_the_same_bytes(herd, rng, enhancement):
 
 def test_interrupted_training_says_how_to_go_on_and_does(herd):
     process = herd.start("train", *LONG, "--json")
-    run_id = wait_until(lambda: herd.database.exists() and started(herd), "the first metrics")
+    run_id = wait_until(lambda: secured_run(herd), "a checkpoint")
     process.send_signal(signal.SIGINT)
     answer = ended(process)
     assert answer.status == 1, answer
@@ -85,8 +93,7 @@ def test_interrupted_training_says_how_to_go_on_and_does(herd):
 
 def test_training_that_lives_is_not_taken_up_by_another(herd):
     process = herd.start("train", *LONG[:2], "--timesteps", 2_000_000)
-    run_id = wait_until(lambda: herd.database.exists() and started(herd), "the first metrics")
-    wait_until(lambda: checkpoints(herd, run_id), "a checkpoint")
+    run_id = wait_until(lambda: secured_run(herd), "a checkpoint")
     error = herd.refused("train", "--resume", run_id)
     assert error["code"] == "conflict" and "is being trained by process" in error["message"], error
     process.kill()
@@ -100,7 +107,7 @@ def test_bars_that_moved_are_named_and_others_refused(herd, tmp_path):
     bars = tmp_path / "bars.csv"
     bars.write_text("\n".join([header, *rows]) + "\n")
     process = herd.start("train", *LONG, "--data", bars, "--symbol", "EURUSD")
-    run_id = wait_until(lambda: herd.database.exists() and started(herd), "the first metrics")
+    run_id = wait_until(lambda: secured_run(herd), "a checkpoint")
     process.send_signal(signal.SIGINT)
     assert ended(process).status == 1
     moved = tmp_path / "moved.csv"
@@ -113,13 +120,3 @@ def test_bars_that_moved_are_named_and_others_refused(herd, tmp_path):
     assert answer.status == 2 and "data." in json.loads(answer.stdout)["error"]["message"], answer
     shorter.unlink()
     herd.ask("train", "--resume", run_id, "--data", moved)
-
-
-def started(herd):
-    tables = herd.rows("SELECT 1 FROM sqlite_schema WHERE name = 'herdbook_leases'")
-    if not tables:
-        return None
-    found = herd.rows(
-        "SELECT r.run_uuid FROM runs r JOIN metrics m USING (run_uuid) WHERE r.status = 'RUNNING' LIMIT 1"
-    )
-    return found[0][0] if found else None

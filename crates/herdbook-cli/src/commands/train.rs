@@ -29,7 +29,7 @@ pub(crate) fn run(args: TrainArgs, global: &Global, output: &mut Output) -> Resu
         (Some(run_id), _) => go_on(run_id, &args, global, output),
         (None, Some(timeframe)) => {
             let family = Family { timeframe, model: args.family.model.clone() };
-            begin(args, family, global, output)
+            begin(args, &family, global, output)
         }
         (None, None) => Err(Failure::usage("which bars? give `--timeframe`")),
     }
@@ -37,14 +37,14 @@ pub(crate) fn run(args: TrainArgs, global: &Global, output: &mut Output) -> Resu
 
 fn begin(
     args: TrainArgs,
-    family: Family,
+    family: &Family,
     global: &Global,
     output: &mut Output,
 ) -> Result<(), Failure> {
     let is_sample = args.data.is_none();
     let is_base = args.enhance.is_none();
-    let base_command = output.command(&request::base_command(&args, &family));
-    let request = request::from_args(args, &family, output)?;
+    let base_command = output.command(&request::base_command(&args, family));
+    let request = request::from_args(args, family, output)?;
     let timesteps = request.timesteps;
     let rollout_len = request.config.rollout_len() as u64;
     let prepared = request.prepare().map_err(Failure::from)?;
