@@ -164,10 +164,18 @@ pub(crate) struct TrainArgs {
     /// Train even where the test window holds bars that an ancestor has seen, and mark the model
     #[arg(long)]
     pub(crate) allow_contaminated: bool,
+    /// Train with this many seeds, from `--seed` on, and register the best one on the validation window
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=1_000), conflicts_with = "walk_forward")]
+    pub(crate) seeds: Option<u16>,
+    /// Train on this many consecutive folds, each tested on the bars that follow, and register the last one
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=1_000), conflicts_with_all = [
+        "validation_from", "test_from",
+    ])]
+    pub(crate) walk_forward: Option<u16>,
     /// Go on with a training that crashed or was cancelled, from its last checkpoint, as it was asked for
     #[arg(long, value_name = "RUN_ID", value_parser = RunId::parse, conflicts_with_all = [
         "timeframe", "model", "symbol", "timesteps", "n_envs", "seed", "enhance", "experiment",
-        "cost_bps", "validation_from", "test_from", "allow_contaminated",
+        "cost_bps", "validation_from", "test_from", "allow_contaminated", "seeds", "walk_forward",
     ])]
     pub(crate) resume: Option<RunId>,
 }

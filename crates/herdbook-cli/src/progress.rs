@@ -12,17 +12,12 @@ pub(crate) struct Bar {
 }
 
 impl Bar {
-    pub(crate) fn new(timesteps: u64, is_quiet: bool) -> Self {
+    pub(crate) fn new(is_quiet: bool) -> Self {
         let target =
             if is_quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let style = ProgressStyle::with_template(TEMPLATE).expect("the template is well formed");
-        let bar = ProgressBar::with_draw_target(Some(timesteps), target).with_style(style);
+        let bar = ProgressBar::with_draw_target(None, target).with_style(style);
         Self { bar, is_quiet }
-    }
-
-    /// Sets the timesteps that the training will have in the end.
-    pub(crate) fn set_length(&self, timesteps: u64) {
-        self.bar.set_length(timesteps);
     }
 
     pub(crate) fn finish(&self) {
@@ -43,10 +38,15 @@ impl Observer for Bar {
         }
     }
 
+    fn stage(&mut self, text: &str) {
+        self.notice(text);
+    }
+
     fn progress(&mut self, progress: &Progress) {
         let reward = |name, value: Option<f64>| {
             value.map(|value| format!(" · {name} {value:+.2}")).unwrap_or_default()
         };
+        self.bar.set_length(progress.target);
         self.bar.set_position(progress.trained.min(progress.target));
         self.bar.set_message(format!(
             "{} steps/s{}{}",

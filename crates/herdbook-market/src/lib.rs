@@ -9,6 +9,7 @@ mod bars;
 mod csv;
 mod error;
 mod features;
+mod folds;
 pub mod indicators;
 pub mod metrics;
 mod resample;
@@ -24,6 +25,7 @@ pub use features::{
     FEATURES_VERSION, Feature, FeatureMatrix, FeatureStream, N_FEATURES, WARM_UP_BARS,
     feature_names, features,
 };
+pub use folds::{Fold, folds, walk_forward};
 pub use resample::resample;
 pub use samples::Sample;
 pub use split::{Boundaries, MIN_BARS, N_EVALUATION_EPISODES, Split, Window, split};

@@ -63,6 +63,8 @@ pub struct Boundaries {
     pub validation_from_ms: Option<i64>,
     /// First moment of test.
     pub test_from_ms: Option<i64>,
+    /// First moment after test; bars from there on belong to no window. The end of the bars, if not given.
+    pub test_until_ms: Option<i64>,
 }
 
 impl Window {
@@ -105,7 +107,10 @@ pub fn split(bars: &Bars, boundaries: Boundaries) -> Result<Split, MarketError> 
     let (validation_from, test_from) = starts(bars, boundaries)?;
     let train = 0..end_before(bars, validation_from);
     let validation = validation_from..end_before(bars, test_from);
-    let test = test_from..bars.len();
+    let test_until = boundaries.test_until_ms.map_or(bars.len(), |until| {
+        bars.as_slice().partition_point(|bar| bar.open_time_ms < until)
+    });
+    let test = test_from..test_until.max(test_from);
     let needed = [
         ("training", &train, WARM_UP_BARS + MIN_WINDOW_BARS),
         ("validation", &validation, MIN_WINDOW_BARS),
@@ -198,7 +203,11 @@ mod tests {
 
     fn from_ms(validation: Option<i64>, test: Option<i64>) -> Boundaries {
         let hours = |at: i64| at * HOUR_MS;
-        Boundaries { validation_from_ms: validation.map(hours), test_from_ms: test.map(hours) }
+        Boundaries {
+            validation_from_ms: validation.map(hours),
+            test_from_ms: test.map(hours),
+            test_until_ms: None,
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use herdbook_domain::{RunId, hex_sha256};
 
 use crate::experiment::local_folder;
+use crate::store::new_id;
 use crate::{Store, StoreError, run};
 
 impl Store {
@@ -86,7 +87,7 @@ fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     create_folder(folder).map_err(failed("create the folder", folder))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = folder.join(format!(".{name}.{}.tmp", uuid::Uuid::new_v4().simple()));
+    let temporary = folder.join(format!(".{name}.{}.tmp", new_id()));
     let written = File::create(&temporary)
         .and_then(|mut file| {
             file.write_all(bytes)?;

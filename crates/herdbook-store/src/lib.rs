@@ -36,5 +36,5 @@ pub use promotion::Promotion;
 pub use registration::{Finish, Registered};
 pub use run::{RunRecord, RunStart, UnfinishedEnd};
 pub use search::{Best, Candidates, Contaminated};
-pub use store::{Effect, Missing, OpenOptions, Opened, Store, now};
+pub use store::{Effect, Missing, OpenOptions, Opened, Store, new_id, now};
 pub use version::{VersionQuery, VersionRecord};

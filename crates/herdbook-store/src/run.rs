@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::lease::{self, Lease, Liveness};
 use crate::metric::{self, Metric};
-use crate::store::{Act, now};
+use crate::store::{Act, new_id, now};
 use crate::{MetricSelection, Store, StoreError, event, experiment, tag};
 
 /// A training about to begin.
@@ -79,7 +79,7 @@ impl Store {
         self.write(|act| {
             let at = act.time_for([&start.model])?;
             let experiment = experiment::find_or_create(act, &start.experiment, at)?;
-            let id = uuid::Uuid::new_v4().simple().to_string();
+            let id = new_id();
             let run_id = RunId::parse(&id).map_err(|error| StoreError::BrokenRecord {
                 what: "a new run id".to_owned(),
                 problem: error.to_string(),
@@ -198,6 +198,21 @@ impl Store {
     /// What the records say of a run.
     pub fn run(&self, run_id: &RunId) -> Result<RunRecord, StoreError> {
         self.read(|conn| load(conn, run_id))
+    }
+
+    /// The runs with a tag of this value, those that were not deleted, oldest first.
+    pub fn runs_with_tag(&self, key: &str, value: &str) -> Result<Vec<RunRecord>, StoreError> {
+        self.read(|conn| {
+            let ids: Vec<String> = conn
+                .prepare(
+                    "SELECT r.run_uuid FROM tags t JOIN runs r USING (run_uuid)
+                     WHERE t.key = ?1 AND t.value = ?2 AND r.lifecycle_stage = 'active'
+                     ORDER BY r.start_time, r.run_uuid",
+                )?
+                .query_map([key, value], |row| row.get(0))?
+                .collect::<Result<_, _>>()?;
+            ids.iter().filter_map(|id| RunId::parse(id).ok()).map(|id| load(conn, &id)).collect()
+        })
     }
 
     /// The runs that say of themselves that they are being trained, newest first.

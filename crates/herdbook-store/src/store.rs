@@ -121,7 +121,7 @@ impl Store {
         let result = (|| {
             let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let context = ActContext {
-                act_id: uuid::Uuid::new_v4().simple().to_string(),
+                act_id: new_id(),
                 actor: self.options.actor.clone(),
                 channel: self.options.channel,
             };
@@ -203,6 +203,11 @@ fn file_identity(path: &Path) -> Option<FileIdentity> {
 #[cfg(not(unix))]
 fn file_identity(_path: &Path) -> Option<FileIdentity> {
     None
+}
+
+/// An identity that nothing else has: 32 lower-case hexadecimal digits.
+pub fn new_id() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
 }
 
 /// The wall clock.

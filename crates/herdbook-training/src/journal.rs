@@ -20,6 +20,9 @@ const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 /// The policy is evaluated on the validation window about this often during a training.
 const N_EVALUATIONS: u64 = 20;
 
+/// The best mean reward on the validation window so far.
+pub(crate) const BEST: &str = "evaluation/best_mean_reward";
+
 /// Collects metrics and writes them in batches.
 pub(crate) struct Journal<'a> {
     store: &'a Store,
@@ -143,7 +146,7 @@ impl<'a> Journal<'a> {
         self.latest_mean_reward = Some(scores.mean_reward);
         self.add("evaluation/mean_reward", scores.mean_reward, trained);
         self.add("evaluation/std_reward", scores.std_reward, trained);
-        self.add("evaluation/best_mean_reward", best, trained);
+        self.add(BEST, best, trained);
         scores.mean_reward > best_before
     }
 
@@ -172,7 +175,7 @@ impl<'a> Journal<'a> {
     /// The best mean reward on the validation window so far. The model that is registered is the last one; this
     /// one's is `best_model_<timesteps>.zip` beside it.
     pub(crate) fn best(&self) -> Option<(String, f64)> {
-        Some(("evaluation/best_mean_reward".to_owned(), self.best_mean_reward?))
+        Some((BEST.to_owned(), self.best_mean_reward?))
     }
 
     pub(crate) fn flush_if_due(&mut self) -> Result<(), StoreError> {

@@ -21,6 +21,7 @@ mod report;
 mod request;
 mod resume;
 mod starts;
+mod sweep;
 mod train;
 
 pub use backtest::{Backtest, EquityPoint, Terms};
@@ -35,15 +36,21 @@ pub use parent::{EnhanceRequest, Parent};
 pub use predict::{Freshness, Prediction};
 pub use record::{ImprovementBasis, ImprovementReport};
 pub use registered_model::RegisteredModel;
-pub use report::{Baselines, RunReport, TrainReport};
+pub use report::{Baselines, Outcome, RunReport, TrainReport};
 pub use request::{ContaminatedTest, EPISODE_BARS, PreparedTraining, TrainRequest};
-pub use resume::{PreparedResumption, Resumption};
+pub use resume::{PreparedResumption, PreparedRun, Resumption};
+pub use sweep::{
+    CHOSEN_BY, Membership, PreparedSweep, Spread, SweepKind, SweepReport, train_sweep,
+};
 pub use train::{resume, train};
 
 /// Is told how a training goes.
 pub trait Observer {
     /// Something that a person should know: a fallback, rows dropped.
     fn notice(&mut self, text: &str);
+
+    /// One of several trainings begins.
+    fn stage(&mut self, text: &str);
 
     /// One iteration was trained.
     fn progress(&mut self, progress: &Progress);

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use herdbook_domain::{Symbol, Timeframe, Timestamp, Window, Windows, hex_sha256};
 use herdbook_market::{
@@ -62,7 +63,7 @@ pub struct Tape {
 #[derive(Debug)]
 pub struct MarketData {
     /// All of them.
-    pub tape: Tape,
+    pub tape: Arc<Tape>,
     /// The three windows.
     pub split: Split,
 }
@@ -121,7 +122,11 @@ impl MarketData {
         timeframe: Timeframe,
         boundaries: Boundaries,
     ) -> Result<Self, TrainingError> {
-        let tape = Tape::read(source, timeframe)?;
+        Self::split(Arc::new(Tape::read(source, timeframe)?), boundaries)
+    }
+
+    /// Splits bars that were read already.
+    pub(crate) fn split(tape: Arc<Tape>, boundaries: Boundaries) -> Result<Self, TrainingError> {
         let split = split(&tape.bars, boundaries)?;
         Ok(Self { tape, split })
     }

@@ -11,6 +11,7 @@ use herdbook_store::{Registered, VersionRecord};
 use crate::evaluation::{hold, judge_ledger};
 use crate::market_data::Tape;
 use crate::record::ImprovementReport;
+use crate::sweep::SweepReport;
 
 /// A finished and registered training.
 #[derive(Debug, Clone)]
@@ -19,6 +20,25 @@ pub struct TrainReport {
     pub run: RunReport,
     /// The version, and what became of the parent.
     pub registered: Registered,
+}
+
+/// What came of one training or of several.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// One was asked for.
+    Run(TrainReport),
+    /// Several were.
+    Sweep(SweepReport),
+}
+
+impl Outcome {
+    /// The one that was registered.
+    pub fn registered(&self) -> &TrainReport {
+        match self {
+            Self::Run(report) => report,
+            Self::Sweep(sweep) => &sweep.report,
+        }
+    }
 }
 
 /// A finished training.

@@ -11,6 +11,7 @@ use crate::TrainingError;
 use crate::env::OBS_LEN;
 use crate::market_data::{DataSource, MarketData};
 use crate::parent::EnhanceRequest;
+use crate::sweep::Membership;
 
 /// Asks for one training.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -37,6 +38,8 @@ pub struct TrainRequest {
     pub enhance: Option<EnhanceRequest>,
     /// Whether a test window that was seen by an ancestor is allowed, and marked.
     pub contaminated: ContaminatedTest,
+    /// The run's place among several.
+    pub membership: Option<Membership>,
 }
 
 /// What to do with a test window that holds bars seen in training.

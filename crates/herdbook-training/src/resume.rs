@@ -7,6 +7,7 @@ use herdbook_store::{RunRecord, Store};
 use crate::checkpoint::Checkpoint;
 use crate::plan::Plan;
 use crate::request::{PreparedTraining, TrainRequest};
+use crate::sweep::PreparedSweep;
 use crate::{DataSource, Observer, TrainingError};
 
 /// A run with a checkpoint to go on from. Its bars are still to be read.
@@ -16,9 +17,18 @@ pub struct Resumption {
     checkpoint: Checkpoint,
 }
 
+/// What can go on.
+#[derive(Debug)]
+pub enum PreparedResumption {
+    /// One training.
+    Run(Box<PreparedRun>),
+    /// The sweep that the run is a member of: what is not finished of it.
+    Sweep(PreparedSweep),
+}
+
 /// A training that can go on.
 #[derive(Debug)]
-pub struct PreparedResumption {
+pub struct PreparedRun {
     pub(crate) run_id: RunId,
     pub(crate) training: PreparedTraining,
     pub(crate) checkpoint: Checkpoint,
@@ -56,15 +66,13 @@ impl Resumption {
     pub fn prepare(self, bytes: Vec<u8>) -> Result<PreparedResumption, TrainingError> {
         let request = self.request().clone();
         let data = DataSource { bytes, ..request.data };
-        let training = TrainRequest { data, ..request }.prepare()?;
-        Ok(PreparedResumption { run_id: self.run_id, training, checkpoint: self.checkpoint })
-    }
-}
-
-impl PreparedResumption {
-    /// The training that goes on.
-    pub fn training(&self) -> &PreparedTraining {
-        &self.training
+        let request = TrainRequest { data, ..request };
+        if let Some(member) = request.membership.clone() {
+            return Ok(PreparedResumption::Sweep(PreparedSweep::around(&member, request)?));
+        }
+        let (training, run_id) = (request.prepare()?, self.run_id);
+        let prepared = PreparedRun { run_id, training, checkpoint: self.checkpoint };
+        Ok(PreparedResumption::Run(Box::new(prepared)))
     }
 }
 

@@ -4,21 +4,26 @@
 //! registers the version, turns the parent `old` and writes the events. Before that transaction nothing but
 //! the run itself can be seen of the training.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
 use herdbook_domain::tags::{Tags, key};
-use herdbook_domain::{Departure, Registration, RunId};
-use herdbook_store::{Finish, Store, UnfinishedEnd};
+use herdbook_domain::{Departure, Registration, RunId, hex_sha256};
+use herdbook_market::metrics::Performance;
+use herdbook_ppo::Model;
+use herdbook_store::{Finish, Metric, Store, UnfinishedEnd};
 
 use crate::checkpoint::{self, Checkpoint};
 use crate::evaluation::measure;
+use crate::journal::BEST;
 use crate::learning::Learning;
 use crate::patience::patiently;
 use crate::plan::Plan;
 use crate::record::ImprovementReport;
-use crate::report::{RunReport, TrainReport};
+use crate::report::{Outcome, RunReport, TrainReport};
 use crate::request::PreparedTraining;
-use crate::resume::PreparedResumption;
+use crate::resume::{PreparedResumption, PreparedRun};
+use crate::sweep::train_sweep;
 use crate::{Observer, TrainingError, heartbeat};
 
 /// Trains a model and registers it.
@@ -48,8 +53,13 @@ pub fn resume(
     prepared: PreparedResumption,
     observer: &mut dyn Observer,
     cancelled: &AtomicBool,
-) -> Result<TrainReport, TrainingError> {
-    let PreparedResumption { run_id, training, checkpoint } = prepared;
+) -> Result<Outcome, TrainingError> {
+    let PreparedRun { run_id, training, checkpoint } = match prepared {
+        PreparedResumption::Run(run) => *run,
+        PreparedResumption::Sweep(sweep) => {
+            return train_sweep(store, &sweep, observer, cancelled).map(Outcome::Sweep);
+        }
+    };
     let plan = Plan::new(store, &training, observer)?;
     plan.check_same_as(&store.run(&run_id)?)?;
     store.resume_run(&run_id, &plan.request.model)?;
@@ -57,6 +67,7 @@ pub fn resume(
         let training = Training { store, plan: &plan, run_id: &run_id };
         training.run(Some(checkpoint), observer, cancelled)?.register(store, observer, cancelled)
     })
+    .map(Outcome::Run)
 }
 
 /// Keeps a run's lease alive while `work` goes on, and ends the run where it fails.
@@ -115,41 +126,69 @@ impl Training<'_> {
         learning.run_to_end(observer, cancelled)?;
         let model = learning.model()?;
         let Learning { trainer, mut journal, .. } = learning;
+        let trained = trainer.trained_timesteps();
         let (mut metrics, performance) = measure(plan.market, plan.costs, trainer.policy());
         metrics.extend(journal.best());
-        let (improvement, baselines) = (plan.improvement(&metrics), plan.baselines());
-        let trained = trainer.trained_timesteps();
-        journal.finish(trained, &metrics, improvement.as_ref(), &baselines);
-        let registration = Registration {
+        let model_sha256 = store.store_artifact(run_id, &artifact, &model)?;
+        let steps_per_second = journal.steps_per_second(trained);
+        let report = self.report(trained, metrics, &performance, steps_per_second);
+        journal.finish(trained, &report.metrics, report.improvement.as_ref(), &report.baselines);
+        Ok(self.trained(report, model_sha256, journal.take_pending()))
+    }
+
+    /// A training that came to its end in another process, as it would be had it been this one.
+    pub(crate) fn recall(&self) -> Result<Trained, TrainingError> {
+        let Self { store, plan, run_id } = *self;
+        let bytes = store.read_artifact(run_id, &RunId::model_artifact(plan.timeframe()))?;
+        let model = Model::from_zip(&bytes, "the run's model")?;
+        let (mut metrics, performance) = measure(plan.market, plan.costs, &model.policy);
+        let logged = store.run(run_id)?.metrics;
+        metrics.extend(logged.get_key_value(BEST).map(|(name, value)| (name.clone(), *value)));
+        let trained = model.num_timesteps.saturating_sub(plan.previous_timesteps());
+        let speed = logged.get("training/steps_per_second").copied().unwrap_or(0.0);
+        let report = self.report(trained, metrics, &performance, speed);
+        Ok(self.trained(report, hex_sha256(&bytes), Vec::new()))
+    }
+
+    fn report(
+        &self,
+        trained_timesteps: u64,
+        metrics: BTreeMap<String, f64>,
+        performance: &Performance,
+        steps_per_second: f64,
+    ) -> RunReport {
+        let Self { plan, run_id, .. } = *self;
+        RunReport {
             run_id: run_id.clone(),
-            name: plan.request.model.clone(),
-            origin: plan.origin.clone(),
-            trained_timesteps: trained,
+            model_type: plan.origin.model_type(),
+            timeframe: plan.timeframe(),
+            parent: plan.parent.as_ref().map(|parent| parent.version.clone()),
+            departure: plan.parent.as_ref().map_or(Departure::None, |parent| parent.departure),
+            previous_timesteps: plan.previous_timesteps(),
+            trained_timesteps,
+            improvement: plan.improvement(&metrics),
+            metrics,
+            performance: *performance,
+            baselines: plan.baselines(),
             honesty: plan.honesty,
-            model_sha256: store.store_artifact(run_id, &artifact, &model)?,
+            windows: plan.market.windows(),
+            cost_bps: plan.request.cost_bps,
+            seed: plan.request.seed,
+            steps_per_second,
+        }
+    }
+
+    fn trained(&self, report: RunReport, model_sha256: String, metrics: Vec<Metric>) -> Trained {
+        let registration = Registration {
+            run_id: report.run_id.clone(),
+            name: self.plan.request.model.clone(),
+            origin: self.plan.origin.clone(),
+            trained_timesteps: report.trained_timesteps,
+            honesty: report.honesty,
+            model_sha256,
         };
-        let run_tags = improvement.as_ref().map(basis_tag).unwrap_or_default();
-        Ok(Trained {
-            report: RunReport {
-                run_id: run_id.clone(),
-                model_type: plan.origin.model_type(),
-                timeframe: plan.timeframe(),
-                parent: plan.parent.as_ref().map(|parent| parent.version.clone()),
-                departure: plan.parent.as_ref().map_or(Departure::None, |parent| parent.departure),
-                previous_timesteps: plan.previous_timesteps(),
-                trained_timesteps: trained,
-                metrics,
-                performance,
-                baselines,
-                improvement,
-                honesty: plan.honesty,
-                windows: plan.market.windows(),
-                cost_bps: plan.request.cost_bps,
-                seed: plan.request.seed,
-                steps_per_second: journal.steps_per_second(trained),
-            },
-            finish: Finish { registration, metrics: journal.take_pending(), run_tags },
-        })
+        let run_tags = report.improvement.as_ref().map(basis_tag).unwrap_or_default();
+        Trained { report, finish: Finish { registration, metrics, run_tags } }
     }
 }
 

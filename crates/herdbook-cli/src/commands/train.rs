@@ -2,6 +2,7 @@
 
 mod report;
 mod request;
+mod sweep;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -10,7 +11,8 @@ use anyhow::Context as _;
 use herdbook_domain::RunId;
 use herdbook_store::Missing;
 use herdbook_training::{
-    MarketData, Observer as _, Resumption, TrainReport, TrainingError, resume, train,
+    MarketData, Observer as _, Outcome, PreparedSweep, PreparedTraining, Resumption, TrainReport,
+    TrainRequest, TrainingError, resume, train, train_sweep,
 };
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -43,21 +45,17 @@ fn begin(
 ) -> Result<(), Failure> {
     let is_sample = args.data.is_none();
     let is_base = args.enhance.is_none();
+    let sweep = request::sweep(&args);
     let base_command = output.command(&request::base_command(&args, family));
     let request = request::from_args(args, family, output)?;
-    let timesteps = request.timesteps;
-    let rollout_len = request.config.rollout_len() as u64;
-    let prepared = request.prepare().map_err(Failure::from)?;
+    note_rounding(&request, output);
+    let prepared = match sweep {
+        Some((kind, n)) => Prepared::Sweep(PreparedSweep::new(request, kind, n)?),
+        None => Prepared::Run(request.prepare()?),
+    };
     // What the samples' columns are called is no news.
     if !is_sample {
         say_how_read(prepared.market(), output);
-    }
-    if timesteps * 2 < rollout_len {
-        output.note(&format!(
-            "note: one rollout has {} timesteps: that many are trained, not {}",
-            count(rollout_len),
-            count(timesteps)
-        ));
     }
     // A child needs a store that has its parent.
     let missing = if is_base { Missing::Create } else { Missing::Refuse };
@@ -68,14 +66,45 @@ fn begin(
     })?;
 
     let cancelled = cancel_on_signal()?;
-    let mut bar = Bar::new(timesteps, output.is_quiet());
-    let outcome = train(&store, &prepared, &mut bar, &cancelled);
+    let mut bar = Bar::new(output.is_quiet());
+    let outcome = match &prepared {
+        Prepared::Run(one) => train(&store, one, &mut bar, &cancelled).map(Outcome::Run),
+        Prepared::Sweep(several) => {
+            train_sweep(&store, several, &mut bar, &cancelled).map(Outcome::Sweep)
+        }
+    };
     bar.finish();
-    let report = outcome.map_err(|error| match error {
+    let outcome = outcome.map_err(|error| match error {
         TrainingError::NoParent { .. } => Failure::from(error).with_hint(trains_a_base()),
         _ => failure_of(error, output),
     })?;
-    print(&report, output)
+    print(&outcome, output)
+}
+
+/// One training, or several.
+enum Prepared {
+    Run(PreparedTraining),
+    Sweep(PreparedSweep),
+}
+
+impl Prepared {
+    fn market(&self) -> &MarketData {
+        match self {
+            Self::Run(run) => run.market(),
+            Self::Sweep(sweep) => sweep.market(),
+        }
+    }
+}
+
+fn note_rounding(request: &TrainRequest, output: &mut Output) {
+    let rollout_len = request.config.rollout_len() as u64;
+    if request.timesteps * 2 < rollout_len {
+        output.note(&format!(
+            "note: one rollout has {} timesteps: that many are trained, not {}",
+            count(rollout_len),
+            count(request.timesteps)
+        ));
+    }
 }
 
 /// Takes a training up again.
@@ -86,10 +115,9 @@ fn go_on(
     output: &mut Output,
 ) -> Result<(), Failure> {
     let store = open_store(global, Missing::Refuse, output)?;
-    let mut bar = Bar::new(0, output.is_quiet());
+    let mut bar = Bar::new(output.is_quiet());
     let resumption = Resumption::find(&store, run_id, &mut bar)?;
     let request = resumption.request();
-    bar.set_length(request.timesteps);
     let bytes = bars::read_again(&request.data, args.data.as_deref(), request.timeframe)?;
     let trained = count(resumption.trained_timesteps());
     let prepared = resumption.prepare(bytes)?;
@@ -98,13 +126,12 @@ fn go_on(
     let cancelled = cancel_on_signal()?;
     let outcome = resume(&store, prepared, &mut bar, &cancelled);
     bar.finish();
-    let report = outcome.map_err(|error| failure_of(error, output))?;
-    print(&report, output)
+    print(&outcome.map_err(|error| failure_of(error, output))?, output)
 }
 
-fn print(report: &TrainReport, output: &mut Output) -> Result<(), Failure> {
-    let next = output.command(&next_command(report));
-    output.data(|| report::to_json(report), || report::summary(report, &next))
+fn print(outcome: &Outcome, output: &mut Output) -> Result<(), Failure> {
+    let next = output.command(&next_command(outcome.registered()));
+    output.data(|| report::to_json(outcome), || report::summary(outcome, &next))
 }
 
 fn next_command(report: &TrainReport) -> String {

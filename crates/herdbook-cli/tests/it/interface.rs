@@ -529,6 +529,14 @@ fn help_of_each_command() {
           --allow-contaminated
               Train even where the test window holds bars that an ancestor has seen, and mark the model
 
+          --seeds <N>
+              Train with this many seeds, from `--seed` on, and register the best one on the validation
+              window
+
+          --walk-forward <N>
+              Train on this many consecutive folds, each tested on the bars that follow, and register
+              the last one
+
           --resume <RUN_ID>
               Go on with a training that crashed or was cancelled, from its last checkpoint, as it was
               asked for

@@ -31,6 +31,10 @@ impl Observer for Listener {
         self.notices.push(text.to_owned());
     }
 
+    fn stage(&mut self, text: &str) {
+        self.notices.push(text.to_owned());
+    }
+
     fn progress(&mut self, progress: &Progress) {
         self.progress.push(*progress);
     }
@@ -74,6 +78,7 @@ pub(crate) fn request() -> TrainRequest {
         experiment: ExperimentName::parse("stock_trading_rl_1H").unwrap(),
         enhance: None,
         contaminated: ContaminatedTest::Refused,
+        membership: None,
     }
 }
 

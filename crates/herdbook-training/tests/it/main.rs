@@ -8,4 +8,5 @@ mod environment;
 mod honesty;
 mod resuming;
 mod running;
+mod sweeping;
 mod training;

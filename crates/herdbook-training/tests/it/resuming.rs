@@ -21,6 +21,8 @@ struct Stopper<'a> {
 impl Observer for Stopper<'_> {
     fn notice(&mut self, _text: &str) {}
 
+    fn stage(&mut self, _text: &str) {}
+
     fn progress(&mut self, progress: &Progress) {
         self.cancelled.store(progress.trained >= self.after, Ordering::Relaxed);
     }
@@ -43,7 +45,8 @@ fn resumed(barn: &Barn, run_id: &RunId) -> Result<TrainReport, TrainingError> {
     let mut listener = Listener::default();
     let found = Resumption::find(&barn.store, run_id, &mut listener)?;
     let prepared = found.prepare(request().data.bytes)?;
-    resume(&barn.store, prepared, &mut listener, &AtomicBool::new(false))
+    let outcome = resume(&barn.store, prepared, &mut listener, &AtomicBool::new(false))?;
+    Ok(outcome.registered().clone())
 }
 
 fn model_file(barn: &Barn, run_id: &RunId) -> Vec<u8> {

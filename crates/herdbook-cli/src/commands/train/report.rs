@@ -1,14 +1,34 @@
 //! What `train` prints.
 
 use herdbook_domain::{Departure, HEADLINE_METRICS, Honesty};
-use herdbook_training::{ImprovementBasis, ImprovementReport, RunReport, TrainReport};
+use herdbook_training::{ImprovementBasis, ImprovementReport, Outcome, RunReport, TrainReport};
 use serde_json::{Value, json};
 
+use super::sweep;
 use crate::format::{self, count};
 use crate::results;
 use crate::table::{Align, Columns};
 
-pub(super) fn to_json(report: &TrainReport) -> Value {
+/// The registered model; of several trainings, all of them beside it.
+pub(super) fn to_json(outcome: &Outcome) -> Value {
+    let mut value = of_registered(outcome.registered());
+    if let Outcome::Sweep(sweep) = outcome {
+        value["sweep"] = sweep::to_json(sweep);
+    }
+    value
+}
+
+pub(super) fn summary(outcome: &Outcome, next: &str) -> String {
+    let registered = summary_of_registered(outcome.registered());
+    match outcome {
+        Outcome::Run(_) => format!("{registered}\nnext: {next}"),
+        Outcome::Sweep(sweep) => {
+            format!("{}\n{registered}\nnext: {next}", sweep::summary(sweep))
+        }
+    }
+}
+
+fn of_registered(report: &TrainReport) -> Value {
     let TrainReport { run, registered } = report;
     let improvement: serde_json::Map<String, Value> = run
         .improvement
@@ -42,7 +62,7 @@ pub(super) fn to_json(report: &TrainReport) -> Value {
     })
 }
 
-pub(super) fn summary(report: &TrainReport, next: &str) -> String {
+fn summary_of_registered(report: &TrainReport) -> String {
     let TrainReport { run, registered } = report;
     let key = &registered.key;
     let mut text = format!(
@@ -72,7 +92,7 @@ pub(super) fn summary(report: &TrainReport, next: &str) -> String {
     if let Some(improvement) = &run.improvement {
         text += &format!("\n{}", improvements(improvement));
     }
-    text + &format!("\nnext: {next}")
+    text
 }
 
 fn window_line(report: &RunReport) -> String {

@@ -1,8 +1,10 @@
 //! What `train` asks for, from its flags.
 
+use std::num::NonZeroUsize;
+
 use herdbook_domain::{ExperimentName, Symbol, Timeframe, Timestamp};
 use herdbook_training::{
-    Boundaries, ContaminatedTest, DataSource, EnhanceRequest, PpoConfig, TrainRequest,
+    Boundaries, ContaminatedTest, DataSource, EnhanceRequest, PpoConfig, SweepKind, TrainRequest,
 };
 
 use crate::args::{Family, TrainArgs};
@@ -46,6 +48,7 @@ pub(super) fn from_args(
         boundaries: Boundaries {
             validation_from_ms: args.validation_from.map(Timestamp::millis),
             test_from_ms: args.test_from.map(Timestamp::millis),
+            test_until_ms: None,
         },
         timesteps: args.timesteps,
         seed: args.seed,
@@ -59,7 +62,18 @@ pub(super) fn from_args(
         } else {
             ContaminatedTest::Refused
         },
+        membership: None,
     })
+}
+
+/// The kind and the number of several trainings, where several are asked for.
+pub(super) fn sweep(args: &TrainArgs) -> Option<(SweepKind, NonZeroUsize)> {
+    let (kind, n) = match (args.seeds, args.walk_forward) {
+        (Some(n), _) => (SweepKind::Seeds, n),
+        (None, Some(n)) => (SweepKind::WalkForward, n),
+        (None, None) => return None,
+    };
+    NonZeroUsize::new(usize::from(n)).map(|n| (kind, n))
 }
 
 fn sample(
