@@ -51,7 +51,7 @@ fn begin(
     note_rounding(&request, output);
     let prepared = match sweep {
         Some((kind, n)) => Prepared::Sweep(PreparedSweep::new(request, kind, n)?),
-        None => Prepared::Run(request.prepare()?),
+        None => Prepared::Run(Box::new(request.prepare()?)),
     };
     // What the samples' columns are called is no news.
     if !is_sample {
@@ -83,7 +83,7 @@ fn begin(
 
 /// One training, or several.
 enum Prepared {
-    Run(PreparedTraining),
+    Run(Box<PreparedTraining>),
     Sweep(PreparedSweep),
 }
 
