@@ -2,7 +2,7 @@
 //!
 //! Everything here is a pure function of its arguments: bytes become bars, bars become features,
 //! target positions become equity, equity becomes metrics. This crate does no IO, reads no clock
-//! and draws no random number.
+//! and draws no random number but from a fixed seed.
 
 mod account;
 mod bars;

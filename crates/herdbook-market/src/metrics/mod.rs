@@ -6,6 +6,7 @@
 //! also where an input is not finite, or the result would not be.
 
 mod annualised_return;
+mod bootstrap;
 mod calmar_ratio;
 mod deflated_sharpe_ratio;
 mod downside_deviation;
@@ -34,6 +35,9 @@ mod volatility;
 mod win_rate;
 
 pub use annualised_return::annualised_return;
+pub use bootstrap::{
+    SharpeInterval, optimal_block, sharpe_interval, sharpe_interval_of, stationary_indices,
+};
 pub use calmar_ratio::calmar_ratio;
 pub use deflated_sharpe_ratio::{
     Trials, deflated_sharpe_ratio, expected_max_sharpe, expected_max_z,

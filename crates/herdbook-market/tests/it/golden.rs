@@ -40,7 +40,7 @@ pub(crate) fn assert_close(found: Option<f64>, expected: &Value, scale: f64, wha
 }
 
 /// The bars of a case's slice.
-fn slice(case: &Value) -> Vec<Bar> {
+pub(crate) fn slice(case: &Value) -> Vec<Bar> {
     let input = &case["input"];
     let bars = data::raw_bars(input["file"].as_str().unwrap()).as_slice().to_vec();
     let Some(skip) = input["skip_rows"].as_u64() else {

@@ -10,6 +10,7 @@ mod data;
 mod folds;
 mod from_file_to_bars;
 mod golden;
+mod golden_bootstrap;
 mod golden_edges;
 mod golden_sharpe;
 mod sample_data;

@@ -1,0 +1,210 @@
+//! How far a Sharpe ratio could have come out otherwise: the stationary bootstrap (Politis, Romano 1994), which
+//! keeps bars that depend on each other together.
+
+use super::{NO_SPREAD, all_finite, finite, mean, sharpe_per_bar};
+
+/// Resamples behind an interval.
+const N_RESAMPLES: usize = 10_000;
+/// Share of the resamples outside the interval, half of it on each side.
+const OUTSIDE: f64 = 0.05;
+/// Fewest blocks that a series must hold.
+const MIN_BLOCKS: f64 = 5.0;
+/// Blocks of a resample at most: of a long series, blocks grow beyond the best length, which costs little
+/// precision and keeps the time in bounds.
+const MAX_BLOCKS: f64 = 5_000.0;
+/// Resamples that do not vary are dropped, up to this share of all.
+const MAX_DROPPED: f64 = 0.01;
+/// Above this chance of a new block at each bar, drawing bar by bar is faster than drawing lengths.
+const SHORT_BLOCKS: f64 = 0.05;
+
+/// A 95 % interval of a Sharpe ratio per year.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SharpeInterval {
+    /// 2.5 % quantile of the resamples.
+    pub low: f64,
+    /// 97.5 % quantile.
+    pub high: f64,
+    /// Mean length of a block, in bars.
+    pub mean_block: f64,
+}
+
+/// The percentile interval of the Sharpe ratio per year, from 10,000 resamples in blocks of the length that suits
+/// the returns ([`optimal_block`]). The same returns give the same interval.
+///
+/// `None` where the Sharpe ratio is, of fewer than five blocks, and where more than 1 % of the resamples do not
+/// vary.
+pub fn sharpe_interval(returns: &[f64], bars_per_year: f64) -> Option<SharpeInterval> {
+    let n = returns.len() as f64;
+    let mean_block = optimal_block(returns)?.max(n / MAX_BLOCKS);
+    sharpe_interval_of(returns, bars_per_year, mean_block)
+}
+
+/// As [`sharpe_interval`], in blocks of a given mean length, at least 1.
+pub fn sharpe_interval_of(
+    returns: &[f64],
+    bars_per_year: f64,
+    mean_block: f64,
+) -> Option<SharpeInterval> {
+    let mean_block = mean_block.max(1.0);
+    sharpe_per_bar(returns)?;
+    if (returns.len() as f64) < MIN_BLOCKS * mean_block {
+        return None;
+    }
+    let resampler = Resampler::new(returns, mean_block)?;
+    let mut draws = SplitMix::default();
+    let mut sharpes: Vec<f64> =
+        (0..N_RESAMPLES).filter_map(|_| resampler.sharpe_per_bar(&mut draws)).collect();
+    if ((N_RESAMPLES - sharpes.len()) as f64) > MAX_DROPPED * N_RESAMPLES as f64 {
+        return None;
+    }
+    sharpes.sort_by(f64::total_cmp);
+    let scale = bars_per_year.sqrt();
+    Some(SharpeInterval {
+        low: finite(quantile(&sharpes, OUTSIDE / 2.0) * scale)?,
+        high: finite(quantile(&sharpes, 1.0 - OUTSIDE / 2.0) * scale)?,
+        mean_block,
+    })
+}
+
+/// Which bars a resample takes: at each bar the next one, wrapping, unless `u_t ≤ 1/mean_block`, when a block
+/// begins anew at its start.
+pub fn stationary_indices(starts: &[usize], uniforms: &[f64], mean_block: f64) -> Vec<usize> {
+    let n = starts.len();
+    let mut indices: Vec<usize> = Vec::with_capacity(n);
+    for (t, (start, uniform)) in starts.iter().zip(uniforms).enumerate() {
+        let follows = indices.last().filter(|_| t > 0 && *uniform > 1.0 / mean_block);
+        indices.push(follows.map_or(*start, |last| (last + 1) % n));
+    }
+    indices
+}
+
+/// The mean block length that suits a series best (Politis, White 2004, corrected by Patton, Politis, White 2009),
+/// at least 1. `None` of fewer than ten returns, or where they do not vary.
+pub fn optimal_block(returns: &[f64]) -> Option<f64> {
+    const MIN_RETURNS: usize = 10;
+    let n_bars = returns.len();
+    if n_bars < MIN_RETURNS || !all_finite(returns) {
+        return None;
+    }
+    let n = n_bars as f64;
+    let centre = mean(returns)?;
+    let deviations: Vec<f64> = returns.iter().map(|r| r - centre).collect();
+    if deviations.iter().all(|deviation| deviation.abs() <= NO_SPREAD) {
+        return None;
+    }
+    let n_small = (n.log10() as usize).max(5);
+    let max_lag = (n.sqrt().ceil() as usize + n_small).min(n_bars - 2);
+    let critical = 2.0 * (n.log10() / n).sqrt();
+    let product = |lag: usize| dot(&deviations[lag..], &deviations[..n_bars - lag]);
+    let covariances: Vec<f64> = (0..=max_lag).map(|lag| product(lag) / n).collect();
+    let correlation = |lag: usize| {
+        let (late, early) = (&deviations[lag + 1..], &deviations[..n_bars - lag - 1]);
+        covariances[lag].abs() * n / (dot(late, late) * dot(early, early)).sqrt()
+    };
+    let correlations: Vec<f64> = (0..=max_lag).map(correlation).collect();
+    // The first lag from which on so many correlations are small.
+    let settled = (n_small..=max_lag)
+        .find(|lag| correlations[lag - n_small..*lag].iter().all(|c| *c < critical))
+        .map(|lag| lag - n_small);
+    let bandwidth = settled.map_or(max_lag, |lag| (2 * lag.max(1)).min(max_lag));
+    let (mut slope, mut spectrum) = (0.0, covariances[0]);
+    for (lag, covariance) in covariances.iter().enumerate().take(bandwidth + 1).skip(1) {
+        let share = lag as f64 / bandwidth as f64;
+        let weight = if share <= 0.5 { 1.0 } else { 2.0 * (1.0 - share) };
+        slope += 2.0 * weight * lag as f64 * covariance;
+        spectrum += 2.0 * weight * covariance;
+    }
+    let longest = (3.0 * n.sqrt()).min(n / 3.0).ceil();
+    let block = (slope * slope / (spectrum * spectrum) * n).cbrt();
+    finite(block.min(longest).max(1.0))
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// Type 7 of Hyndman, Fan 1996.
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let position = (sorted.len() - 1) as f64 * share;
+    let below = position.floor() as usize;
+    let above = (below + 1).min(sorted.len() - 1);
+    sorted[below] + position.fract() * (sorted[above] - sorted[below])
+}
+
+/// Sums over any stretch of a series, so that a resample costs its blocks and not its bars.
+struct Resampler {
+    n: usize,
+    centre: f64,
+    /// Sums of the deviations from the mean, and of their squares, before each bar; twice around.
+    sums: Vec<(f64, f64)>,
+    new_block: f64,
+}
+
+impl Resampler {
+    fn new(returns: &[f64], mean_block: f64) -> Option<Self> {
+        let centre = mean(returns)?;
+        let mut sums = Vec::with_capacity(2 * returns.len() + 1);
+        let (mut sum, mut squares) = (0.0, 0.0);
+        sums.push((sum, squares));
+        for r in returns.iter().chain(returns) {
+            let deviation = r - centre;
+            sum += deviation;
+            squares += deviation * deviation;
+            sums.push((sum, squares));
+        }
+        Some(Self { n: returns.len(), centre, sums, new_block: 1.0 / mean_block })
+    }
+
+    fn sharpe_per_bar(&self, draws: &mut SplitMix) -> Option<f64> {
+        let (mut drawn, mut sum, mut squares) = (0, 0.0, 0.0);
+        while drawn < self.n {
+            let start = draws.below(self.n);
+            let length = self.block_length(self.n - drawn, draws);
+            let (from, to) = (self.sums[start], self.sums[start + length]);
+            sum += to.0 - from.0;
+            squares += to.1 - from.1;
+            drawn += length;
+        }
+        let n = self.n as f64;
+        let deviation = ((squares - sum * sum / n) / (n - 1.0)).sqrt();
+        (deviation > NO_SPREAD).then(|| (self.centre + sum / n) / deviation)
+    }
+
+    /// Geometric, cut where the resample is full.
+    fn block_length(&self, at_most: usize, draws: &mut SplitMix) -> usize {
+        if self.new_block >= SHORT_BLOCKS {
+            let mut length = 1;
+            while length < at_most && draws.uniform() > self.new_block {
+                length += 1;
+            }
+            return length;
+        }
+        let length =
+            1.0 + (libm::log(1.0 - draws.uniform()) / libm::log1p(-self.new_block)).floor();
+        (length as usize).clamp(1, at_most)
+    }
+}
+
+/// `SplitMix64` (Steele, Lea, Flood 2014), always from the same seed: an interval is a function of its returns.
+#[derive(Default)]
+struct SplitMix(u64);
+
+impl SplitMix {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 31
+    }
+
+    /// In `[0, 1)`.
+    fn uniform(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// Below `n`; for these lengths the bias of the product is beyond notice.
+    fn below(&mut self, n: usize) -> usize {
+        ((u128::from(self.next()) * n as u128) >> 64) as usize
+    }
+}
