@@ -12,18 +12,25 @@ pub(crate) enum Bench {
         #[arg(long)]
         build: bool,
     },
+    /// How often a model passes for better than chance where there is nothing to find, and where there is
+    Evidence,
 }
 
 impl Bench {
     pub(crate) fn run(&self, workspace: &Workspace) -> anyhow::Result<()> {
-        let Self::Train { build } = self;
-        let binary = workspace.release_binary()?;
         // An optimised program of its own: this one is a debug build.
-        let mut bench = workspace.cargo("bench --quiet --package xtask --bench train --");
-        bench.env("HERDBOOK_BIN", binary);
-        if *build {
-            bench.arg("--build");
+        let bench =
+            |name| workspace.cargo(&format!("bench --quiet --package xtask --bench {name} --"));
+        match self {
+            Self::Train { build } => {
+                let mut bench = bench("train");
+                bench.env("HERDBOOK_BIN", workspace.release_binary()?);
+                if *build {
+                    bench.arg("--build");
+                }
+                program::to_end(&mut bench)
+            }
+            Self::Evidence => program::to_end(&mut bench("evidence")),
         }
-        program::to_end(&mut bench)
     }
 }

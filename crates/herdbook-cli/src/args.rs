@@ -10,7 +10,7 @@ use herdbook_domain::{
     Symbol, Timeframe, Timestamp, VersionNumber, VersionType,
 };
 
-pub(crate) use crate::args::running::{BacktestArgs, PredictArgs, RunningArgs};
+pub(crate) use crate::args::running::{BacktestArgs, EvaluateArgs, PredictArgs, RunningArgs};
 use crate::reference::Reference;
 
 /// The register of stock-trading models: trains, enhances, promotes and finds them, and knows where each came
@@ -53,6 +53,8 @@ pub(crate) enum Command {
     Train(Box<TrainArgs>),
     /// Run a registered model over bars, beside buying and holding
     Backtest(BacktestArgs),
+    /// Run a registered model over bars newer than all it knew, and record the result as evidence
+    Evaluate(EvaluateArgs),
     /// Show what a registered model would do after the newest closed bar
     Predict(PredictArgs),
     /// Change the stage of a model version

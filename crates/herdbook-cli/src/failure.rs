@@ -234,6 +234,7 @@ fn training_code(error: &TrainingError) -> Code {
         | TrainingError::NoChampion { .. }
         | TrainingError::NotRegistered { .. }
         | TrainingError::NoCheckpoint { .. }
+        | TrainingError::NothingNew { .. }
         | TrainingError::Unusable { .. } => Code::NotFound,
         TrainingError::AlteredModel { .. } | TrainingError::ForeignEnvironment { .. } => {
             Code::Conflict

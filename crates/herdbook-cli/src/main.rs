@@ -4,6 +4,7 @@ mod args;
 mod bars;
 mod commands;
 mod context;
+mod evidence;
 mod failure;
 mod format;
 mod output;

@@ -1,13 +1,14 @@
 //! What bars brought: the model beside buying and holding, and beside doing nothing.
 
-use herdbook_domain::Honesty;
-use herdbook_training::{Baselines, Performance};
+use herdbook_domain::{EVIDENCE_PROBABILITY, Honesty, Timestamp};
+use herdbook_training::{Baselines, Deflation, Evidence, Performance};
+use serde_json::{Value, json};
 
-use crate::format::{count, number, percent, signed_percent};
+use crate::format::{self, UNDEFINED, count, number, percent, signed_percent};
 use crate::table::{Align, Columns};
 
-/// The figures as a table, and what the one among them that is a probability takes for granted.
-pub(crate) fn table(model: &Performance, baselines: &Baselines) -> String {
+/// The figures as a table, and how sure the model's are.
+pub(crate) fn table(model: &Performance, baselines: &Baselines, evidence: &Evidence) -> String {
     let sides = [model, &baselines.buy_and_hold, &baselines.flat];
     let mut table = Columns::new(&[
         ("", Align::Left),
@@ -30,19 +31,54 @@ pub(crate) fn table(model: &Performance, baselines: &Baselines) -> String {
     row("closed trades", &|p| count(p.total_trades as u64));
     row("win rate", &|p| percent(p.win_rate));
     row("profit factor", &|p| number(p.profit_factor, 2));
-    format!("{table}{}", assumptions(model))
+    format!("{table}{}", certainty(model, evidence))
 }
 
-/// What the probabilistic Sharpe ratio assumes; nothing where there is none.
-fn assumptions(model: &Performance) -> String {
-    if model.probabilistic_sharpe_ratio.is_none() {
+/// How sure the Sharpe ratio is, and what that takes for granted; nothing where there is none.
+fn certainty(model: &Performance, evidence: &Evidence) -> String {
+    let Some(probability) = evidence.probability else {
         return String::new();
-    }
+    };
+    let interval = evidence.interval.map_or(String::new(), |interval| {
+        format!(
+            ", 95 % interval of its Sharpe ratio {:.2} to {:.2} (block bootstrap)",
+            interval.low, interval.high
+        )
+    });
+    let found = if evidence.is_evidence() { "evidence" } else { "no evidence" };
     format!(
-        "probabilistic Sharpe ratio (against 0, n = {}): the chance that the true one is above 0, if returns\n\
-         do not depend on each other and no other model was tried\n",
-        count(model.n_returns as u64)
+        "{found}: probability {probability:.3} that the model is better than the better of flat and buy and hold\n         (more than {EVIDENCE_PROBABILITY} would be evidence; n = {}){interval};\n         this takes returns for independent, and the model for the only one tried\n",
+        count(model.n_returns as u64),
     )
+}
+
+/// The figure among all that were tried, in a line or two; nothing where it is the only one.
+pub(crate) fn deflation(deflation: Option<&Deflation>, at: Timestamp) -> String {
+    let Some(found) = deflation else { return String::new() };
+    format!(
+        "deflated Sharpe ratio {} (now, {}): {} trials on overlapping windows, variance {} per bar,\n         as good as {:.1} independent ones ({} compared; {} deflated by those)\n",
+        number(found.deflated, 3),
+        format::moment(at),
+        count(found.n_trials as u64),
+        found.variance.map_or(UNDEFINED.to_owned(), |variance| format!("{variance:.2e}")),
+        found.n_effective,
+        found.n_compared,
+        number(found.deflated_effective, 3),
+    )
+}
+
+/// The probability and the interval as JSON.
+pub(crate) fn evidence_to_json(evidence: &Evidence) -> Value {
+    json!({
+        "benchmark_sharpe_per_bar": evidence.benchmark_sharpe_per_bar,
+        "probability": evidence.probability,
+        "is_evidence": evidence.is_evidence(),
+        "sharpe_interval": evidence.interval.map(|interval| json!({
+            "low": interval.low,
+            "high": interval.high,
+            "mean_block": interval.mean_block,
+        })),
+    })
 }
 
 /// Returns this close are the same.

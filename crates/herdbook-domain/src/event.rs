@@ -23,6 +23,8 @@ closed_set! {
         Adopted = "adopted",
         /// A version changed its stage.
         StageChanged = "stage_changed",
+        /// A version was run over bars later than all it knew; `details` has the [`crate::Evaluation`].
+        Evaluated = "evaluated",
         /// The doctor mended what others had broken; `details` has the kind of breach.
         Repaired = "repaired",
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::closed_set::closed_set;
 use crate::{ModelType, Symbol, Timeframe, Timestamp, hex_sha256};
@@ -20,7 +20,7 @@ closed_set! {
 }
 
 /// A stretch of time, half-open: the bars whose open time is at or after `start` and before `end`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
     /// Open time of the first bar.
     pub start: Timestamp,
@@ -29,7 +29,8 @@ pub struct Window {
 }
 
 impl Window {
-    fn overlaps(self, other: Self) -> bool {
+    /// Whether a moment lies in both.
+    pub fn overlaps(self, other: Self) -> bool {
         self.start < other.end && other.start < self.end
     }
 
@@ -155,6 +156,23 @@ impl Seen {
         })
     }
 
+    /// The first moment from which on every bar of a symbol is new: after the training, validation and test windows
+    /// of the model and all ancestors, and one bar more. `None` where no window of the symbol is recorded.
+    pub fn new_from(&self, symbol: &Symbol) -> Option<Timestamp> {
+        let known = self.known.iter().filter(|windows| windows.symbol == *symbol);
+        known
+            .flat_map(|windows| {
+                let of_model = [windows.train, windows.validation, windows.test];
+                of_model.map(|window| window.extended(windows.timeframe.millis()).end)
+            })
+            .max()
+    }
+
+    /// Whether the windows of the model and all its ancestors are recorded.
+    pub fn is_complete(&self) -> bool {
+        self.is_complete
+    }
+
     /// Whether a result on a window means anything.
     pub fn judge(&self, symbol: &Symbol, window: Window) -> Honesty {
         self.judge_touched(self.touches(symbol, window))
@@ -234,6 +252,17 @@ mod tests {
         let parent = split("IBM", 0, 90, 95, 100);
         let child = split("EURUSD", 0, 30, 50, 100);
         assert_eq!(judge(&child, &[Some(parent)]), Honesty::Clean);
+    }
+
+    #[test]
+    fn new_bars_begin_a_bar_after_the_last_window_of_the_lineage_and_of_the_symbol() {
+        let parent = split("EURUSD", 0, 64, 80, 200);
+        let child = split("EURUSD", 0, 64, 80, 100);
+        let other = split("IBM", 0, 64, 80, 900);
+        let seen: Seen = [parent, child, other].into_iter().map(Some).collect();
+        let eurusd = Symbol::parse("EURUSD").unwrap();
+        assert_eq!(seen.new_from(&eurusd), Some(window(201, 202).start));
+        assert_eq!(seen.new_from(&Symbol::parse("SPY").unwrap()), None);
     }
 
     #[test]

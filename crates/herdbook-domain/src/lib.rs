@@ -7,6 +7,7 @@ mod change;
 mod chronicle;
 mod closed_set;
 mod doctor;
+mod evaluation;
 mod event;
 mod honesty;
 mod kind;
@@ -30,6 +31,7 @@ pub use doctor::{
     Breach, BreachKind, Fix, Orphan, Process, Records, Remedy, Repair, RunOnRecord, SchemaState,
     Subject, VersionOnRecord, examine,
 };
+pub use evaluation::{EVIDENCE_PROBABILITY, Evaluation};
 pub use event::{ActContext, Channel, Event, EventDraft, EventKind, GENESIS_HASH, hex_sha256};
 pub use honesty::{Honesty, Seen, Window, Windows, data_fingerprint, judge, window_params};
 pub use kind::{Enhancement, ModelType, RunStatus, VersionType};

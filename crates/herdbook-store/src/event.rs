@@ -22,6 +22,8 @@ pub struct EventQuery {
     pub version: Option<VersionNumber>,
     /// Events of this run.
     pub run_id: Option<RunId>,
+    /// Events of this kind.
+    pub kind: Option<EventKind>,
 }
 
 impl Store {
@@ -35,7 +37,7 @@ pub(crate) fn select(conn: &Connection, query: &EventQuery) -> Result<Vec<Event>
     conn.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM herdbook_events
          WHERE (?1 IS NULL OR name = ?1) AND (?2 IS NULL OR version = ?2)
-           AND (?3 IS NULL OR run_id = ?3)
+           AND (?3 IS NULL OR run_id = ?3) AND (?4 IS NULL OR kind = ?4)
          ORDER BY id"
     ))?
     .query_and_then(
@@ -43,6 +45,7 @@ pub(crate) fn select(conn: &Connection, query: &EventQuery) -> Result<Vec<Event>
             query.name.as_ref().map(ModelName::as_str),
             query.version.map(VersionNumber::get),
             query.run_id.as_ref().map(RunId::as_str),
+            query.kind.map(EventKind::as_str),
         ],
         from_row,
     )?

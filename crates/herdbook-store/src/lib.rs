@@ -10,6 +10,7 @@ mod connect;
 mod doctor;
 mod error;
 mod event;
+mod evidence;
 mod experiment;
 mod integrity;
 mod lease;
@@ -28,6 +29,7 @@ mod version;
 
 pub use error::StoreError;
 pub use event::EventQuery;
+pub use evidence::Trial;
 pub use integrity::{FileState, RegisteredFile, Verification};
 pub use lease::{LEASE_EXPIRY_MS, LEASE_REFRESH_MS, Lease, Liveness};
 pub use location::Location;

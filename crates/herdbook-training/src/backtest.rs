@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use herdbook_domain::{Honesty, Timestamp, Window};
-use herdbook_market::metrics::Performance;
+use herdbook_market::metrics::{Performance, returns};
 use herdbook_market::{CostModel, Ledger, MarketError, Trade, Utc};
 use herdbook_store::Store;
 
 use crate::evaluation::{judge_ledger, pass};
-use crate::{Baselines, DataSource, RegisteredModel, Tape, TrainingError};
+use crate::{Baselines, DataSource, Evidence, RegisteredModel, Tape, TrainingError};
 
 /// What a model did on bars, and how much of that is evidence.
 #[derive(Debug)]
@@ -81,6 +81,12 @@ impl Backtest {
             first: bars.start,
             tape,
         })
+    }
+
+    /// How sure the figure is, were the model the only one tried.
+    pub fn evidence(&self) -> Evidence {
+        let returns = returns(self.ledger.equity()).unwrap_or_default();
+        Evidence::of(&self.performance, &self.baselines, &returns, self.tape.bars_per_year)
     }
 
     /// Bars decided on or filled at.

@@ -100,6 +100,16 @@ pub enum TrainingError {
         /// The window.
         test: Window,
     },
+    /// No bar is new to a version.
+    #[error(
+        "no two bars of this file are new to {key}: it or an ancestor was trained, validated or tested on what comes before {from}"
+    )]
+    NothingNew {
+        /// The version.
+        key: VersionKey,
+        /// From when on bars are new.
+        from: Timestamp,
+    },
     /// No bar with features had ended yet.
     #[error(
         "no bar that a model can act on has ended by {now}: give older bars too, or set the clock"

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use herdbook_market::metrics::{Performance, performance};
+use herdbook_market::metrics::{Performance, performance, returns};
 use herdbook_market::{CostModel, Ledger, Position, Window};
 use herdbook_ppo::Policy;
 
@@ -86,13 +86,20 @@ pub(crate) fn judge_ledger(tape: &Tape, ledger: &Ledger) -> Performance {
     performance(ledger.equity(), ledger.trades(), ledger.account().into(), tape.bars_per_year)
 }
 
+/// What was measured of a finished policy.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    /// By the names of spec §7.
+    pub(crate) metrics: BTreeMap<String, f64>,
+    /// The test window in one pass.
+    pub(crate) performance: Performance,
+    /// The returns of that pass, bar by bar.
+    pub(crate) returns: Vec<f64>,
+}
+
 /// Everything that is measured of a finished policy, by the names of spec §7: `evaluation/*` on the validation
 /// window, `final/*` and `portfolio/*` on the test window. Undefined metrics are absent.
-pub(crate) fn measure(
-    market: &MarketData,
-    costs: CostModel,
-    policy: &Policy,
-) -> (BTreeMap<String, f64>, Performance) {
+pub(crate) fn measure(market: &MarketData, costs: CostModel, policy: &Policy) -> Measured {
     let validation = score_episodes(&market.tape, &market.split.validation, costs, policy);
     let test = score_episodes(&market.tape, &market.split.test, costs, policy);
     let ledger = pass(&market.tape, market.split.test.bars.clone(), costs, policy);
@@ -108,5 +115,5 @@ pub(crate) fn measure(
         performance.defined().into_iter().map(|(name, value)| (format!("portfolio/{name}"), value)),
     );
     metrics.retain(|_, value| value.is_finite());
-    (metrics, performance)
+    Measured { metrics, performance, returns: returns(ledger.equity()).unwrap_or_default() }
 }

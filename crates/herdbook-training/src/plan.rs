@@ -120,7 +120,7 @@ impl<'a> Plan<'a> {
         let values = match basis {
             ImprovementBasis::SameWindows => parent.run.metrics.clone(),
             ImprovementBasis::Reevaluated => {
-                measure(self.market, self.costs, &parent.model.policy).0
+                measure(self.market, self.costs, &parent.model.policy).metrics
             }
         };
         Some(ImprovementReport::new(basis, &values, child))

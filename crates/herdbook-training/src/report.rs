@@ -6,9 +6,11 @@ use std::ops::Range;
 use herdbook_domain::{Departure, Honesty, ModelType, RunId, Timeframe, Windows};
 use herdbook_market::metrics::Performance;
 use herdbook_market::{CostModel, Position};
-use herdbook_store::{Registered, VersionRecord};
+use herdbook_store::{Registered, Store, VersionRecord};
 
+use crate::Observer;
 use crate::evaluation::{hold, judge_ledger};
+use crate::evidence::{Deflation, Evidence, deflation};
 use crate::market_data::Tape;
 use crate::record::ImprovementReport;
 use crate::sweep::SweepReport;
@@ -20,6 +22,27 @@ pub struct TrainReport {
     pub run: RunReport,
     /// The version, and what became of the parent.
     pub registered: Registered,
+    /// The result among all trials; `None` where it is the only one, or undefined.
+    pub deflation: Option<Deflation>,
+}
+
+impl TrainReport {
+    /// Sets the run's result among all trials there are now. The model is registered: trials that cannot be read
+    /// are announced, no error.
+    pub(crate) fn new(
+        store: &Store,
+        run: RunReport,
+        registered: Registered,
+        observer: &mut dyn Observer,
+    ) -> Self {
+        let Windows { symbol, timeframe, test, .. } = &run.windows;
+        let deflation = deflation(store, symbol, *timeframe, *test, &run.performance)
+            .unwrap_or_else(|error| {
+                observer.notice(&format!("the other trials cannot be read: {error}"));
+                None
+            });
+        Self { run, registered, deflation }
+    }
 }
 
 /// What came of one training or of several.
@@ -64,6 +87,8 @@ pub struct RunReport {
     pub performance: Performance,
     /// The same window without a model.
     pub baselines: Baselines,
+    /// How sure the result on the test window is, were it the only one.
+    pub evidence: Evidence,
     /// Beside the parent.
     pub improvement: Option<ImprovementReport>,
     /// Whether the test window was free of seen bars.

@@ -202,7 +202,7 @@ pub fn train_sweep(
     let registration = &trained[chosen].finish.registration;
     let registered = patiently(observer, cancelled, || store.register_finished(registration))?;
     let members: Vec<RunReport> = trained.into_iter().map(|trained| trained.report).collect();
-    let report = TrainReport { run: members[chosen].clone(), registered };
+    let report = TrainReport::new(store, members[chosen].clone(), registered, observer);
     Ok(SweepReport { kind: sweep.kind, members, chosen, report })
 }
 

@@ -4,17 +4,16 @@
 //! registers the version, turns the parent `old` and writes the events. Before that transaction nothing but
 //! the run itself can be seen of the training.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{Departure, Registration, RunId, hex_sha256};
-use herdbook_market::metrics::Performance;
 use herdbook_ppo::Model;
 use herdbook_store::{Finish, Metric, Store, UnfinishedEnd};
 
 use crate::checkpoint::{self, Checkpoint};
-use crate::evaluation::measure;
+use crate::evaluation::{Measured, measure};
+use crate::evidence::{Evidence, TEST_RETURNS};
 use crate::journal::BEST;
 use crate::learning::Learning;
 use crate::patience::patiently;
@@ -24,7 +23,7 @@ use crate::report::{Outcome, RunReport, TrainReport};
 use crate::request::PreparedTraining;
 use crate::resume::{PreparedResumption, PreparedRun};
 use crate::sweep::train_sweep;
-use crate::{Observer, TrainingError, heartbeat};
+use crate::{Observer, TrainingError, heartbeat, npy};
 
 /// Trains a model and registers it.
 ///
@@ -127,11 +126,12 @@ impl Training<'_> {
         let model = learning.model()?;
         let Learning { trainer, mut journal, .. } = learning;
         let trained = trainer.trained_timesteps();
-        let (mut metrics, performance) = measure(plan.market, plan.costs, trainer.policy());
-        metrics.extend(journal.best());
+        let mut measured = measure(plan.market, plan.costs, trainer.policy());
+        measured.metrics.extend(journal.best());
+        store.store_artifact(run_id, TEST_RETURNS, &npy::write(&measured.returns))?;
         let model_sha256 = store.store_artifact(run_id, &artifact, &model)?;
         let steps_per_second = journal.steps_per_second(trained);
-        let report = self.report(trained, metrics, &performance, steps_per_second);
+        let report = self.report(trained, measured, steps_per_second);
         journal.finish(trained, &report.metrics, report.improvement.as_ref(), &report.baselines);
         Ok(self.trained(report, model_sha256, journal.take_pending()))
     }
@@ -141,23 +141,25 @@ impl Training<'_> {
         let Self { store, plan, run_id } = *self;
         let bytes = store.read_artifact(run_id, &RunId::model_artifact(plan.timeframe()))?;
         let model = Model::from_zip(&bytes, "the run's model")?;
-        let (mut metrics, performance) = measure(plan.market, plan.costs, &model.policy);
+        let mut measured = measure(plan.market, plan.costs, &model.policy);
         let logged = store.run(run_id)?.metrics;
-        metrics.extend(logged.get_key_value(BEST).map(|(name, value)| (name.clone(), *value)));
+        let best = logged.get_key_value(BEST).map(|(name, value)| (name.clone(), *value));
+        measured.metrics.extend(best);
         let trained = model.num_timesteps.saturating_sub(plan.previous_timesteps());
         let speed = logged.get("training/steps_per_second").copied().unwrap_or(0.0);
-        let report = self.report(trained, metrics, &performance, speed);
+        let report = self.report(trained, measured, speed);
         Ok(self.trained(report, hex_sha256(&bytes), Vec::new()))
     }
 
     fn report(
         &self,
         trained_timesteps: u64,
-        metrics: BTreeMap<String, f64>,
-        performance: &Performance,
+        measured: Measured,
         steps_per_second: f64,
     ) -> RunReport {
         let Self { plan, run_id, .. } = *self;
+        let Measured { metrics, performance, returns } = measured;
+        let (baselines, bars_per_year) = (plan.baselines(), plan.market.tape.bars_per_year);
         RunReport {
             run_id: run_id.clone(),
             model_type: plan.origin.model_type(),
@@ -168,8 +170,9 @@ impl Training<'_> {
             trained_timesteps,
             improvement: plan.improvement(&metrics),
             metrics,
-            performance: *performance,
-            baselines: plan.baselines(),
+            evidence: Evidence::of(&performance, &baselines, &returns, bars_per_year),
+            performance,
+            baselines,
             honesty: plan.honesty,
             windows: plan.market.windows(),
             cost_bps: plan.request.cost_bps,
@@ -203,7 +206,7 @@ impl Trained {
         let registered =
             patiently(observer, cancelled, || store.finish_and_register(&self.finish))?;
         clean_up(store, &self.report, observer);
-        Ok(TrainReport { run: self.report, registered })
+        Ok(TrainReport::new(store, self.report, registered, observer))
     }
 }
 

@@ -49,6 +49,15 @@ pub(crate) struct BacktestArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+pub(crate) struct EvaluateArgs {
+    #[command(flatten)]
+    pub(crate) running: RunningArgs,
+    /// Costs in basis points of traded notional per side [default: those of its training]
+    #[arg(long, value_name = "X")]
+    pub(crate) cost_bps: Option<f64>,
+}
+
+#[derive(Debug, ClapArgs)]
 pub(crate) struct PredictArgs {
     #[command(flatten)]
     pub(crate) running: RunningArgs,

@@ -50,6 +50,7 @@ fn to_json(model: &RegisteredModel, backtest: &Backtest) -> Value {
         "honesty": backtest.honesty,
         "cost_bps": backtest.cost_bps,
         "metrics": metrics(&backtest.performance),
+        "evidence": results::evidence_to_json(&backtest.evidence()),
         "baselines": {
             "buy_and_hold": {"metrics": metrics(&backtest.baselines.buy_and_hold)},
             "flat": {"metrics": metrics(&backtest.baselines.flat)},
@@ -71,7 +72,7 @@ fn summary(model: &RegisteredModel, backtest: &Backtest) -> String {
         model.timeframe,
         backtest.cost_bps,
         evidence(backtest),
-        results::table(&backtest.performance, &backtest.baselines),
+        results::table(&backtest.performance, &backtest.baselines, &backtest.evidence()),
         results::verdict(&backtest.performance, &backtest.baselines, backtest.honesty),
     )
 }

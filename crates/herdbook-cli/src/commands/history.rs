@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use herdbook_domain::{Event, EventKind, GENESIS_HASH};
+use herdbook_domain::{Evaluation, Event, EventKind, GENESIS_HASH};
 use herdbook_store::{EventQuery, Store};
 use serde_json::{Value, json};
 
@@ -18,8 +18,12 @@ pub(crate) fn run(args: &HistoryArgs, store: &Store, output: &mut Output) -> Res
         return export(path, store, output);
     }
     let name = args.family.given_name()?;
-    let query =
-        EventQuery { name: name.clone(), version: args.model_version, run_id: args.run.clone() };
+    let query = EventQuery {
+        name: name.clone(),
+        version: args.model_version,
+        run_id: args.run.clone(),
+        kind: None,
+    };
     let events = store.events(&query)?;
     if events.is_empty() {
         let whose = match (name, args.model_version, &args.run) {
@@ -115,6 +119,16 @@ fn what(event: &Event) -> String {
         (EventKind::Superseded, _) => format!("enhanced: {from} -> {to}"),
         (EventKind::Adopted, _) => format!("registered elsewhere, in {to}"),
         (EventKind::StageChanged, _) => format!("{from} -> {to}"),
+        (EventKind::Evaluated, _) => Evaluation::of(event).map_or_else(
+            || "evaluated".to_owned(),
+            |found| {
+                format!(
+                    "evaluated on {} new bars: probability {} of beating flat and hold",
+                    format::count(found.n_bars as u64),
+                    format::number(found.probability, 3)
+                )
+            },
+        ),
         (EventKind::Repaired, _) => "repaired by the doctor".to_owned(),
     }
 }

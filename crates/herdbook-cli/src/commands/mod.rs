@@ -4,6 +4,7 @@ mod backtest;
 mod champion;
 mod compare;
 mod doctor;
+mod evaluate;
 mod find;
 mod history;
 mod lineage;
@@ -34,6 +35,7 @@ pub(crate) fn run(args: Args, output: &mut Output) -> Result<(), Failure> {
     match args.command {
         Command::Train(train) => train::run(*train, global, output),
         Command::Backtest(backtest) => backtest::run(backtest, &store(output)?, output),
+        Command::Evaluate(evaluate) => evaluate::run(evaluate, &store(output)?, output),
         Command::Predict(predict) => predict::run(predict, &store(output)?, output),
         Command::Promote(promote) => promote::run(&promote, &store(output)?, output),
         Command::Rollback(rollback) => rollback::run(&rollback, &store(output)?, output),

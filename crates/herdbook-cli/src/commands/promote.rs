@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::args::{Family, PromoteArgs};
 use crate::commands::list;
+use crate::evidence::Since;
 use crate::failure::{Code, Failure};
 use crate::output::Output;
 use crate::shell::model_flag;
@@ -27,13 +28,15 @@ pub(crate) fn run(args: &PromoteArgs, store: &Store, output: &mut Output) -> Res
         expected_champion: args.expect_champion,
         force: args.force,
     };
+    // Before the act: nothing may fail after it.
+    let since = Since::training_of(store, &request.key)?;
     let effect = if args.dry_run { Effect::DryRun } else { Effect::Commit };
     let promotion = store.promote(&request, effect).map_err(|error| {
         Failure::from(error).or_hint(|code| {
             (code == Code::ForbiddenTransition).then(|| hint(args, version, output))
         })
     })?;
-    print(args, &promotion, output)
+    print(args, &promotion, &since, output)
 }
 
 fn hint(args: &PromoteArgs, version: VersionNumber, output: &Output) -> String {
@@ -45,7 +48,12 @@ fn hint(args: &PromoteArgs, version: VersionNumber, output: &Output) -> String {
     format!("`{}` shows how it came there", output.command(&history))
 }
 
-fn print(args: &PromoteArgs, promotion: &Promotion, output: &mut Output) -> Result<(), Failure> {
+fn print(
+    args: &PromoteArgs,
+    promotion: &Promotion,
+    since: &Since,
+    output: &mut Output,
+) -> Result<(), Failure> {
     let requested = promotion.plan.requested().expect("a plan changes what was asked for");
     let displaced = promotion.plan.displaced();
     let undo = undo(&args.family, requested, displaced, output);
@@ -60,10 +68,12 @@ fn print(args: &PromoteArgs, promotion: &Promotion, output: &mut Output) -> Resu
             "displaced": displaced.map(|change| json!({"version": change.key.version})),
             "undo": undo,
             "dry_run": args.dry_run,
+            "evidence": since.to_json(),
         })
     };
     output.data(value, || {
         let mut lines: Vec<String> = promotion.plan.changes.iter().rev().map(describe).collect();
+        lines.push(since.lines());
         if args.dry_run {
             lines.push("dry run: nothing was changed".to_owned());
         } else {

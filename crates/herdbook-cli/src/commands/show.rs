@@ -2,15 +2,18 @@
 
 use herdbook_domain::tags::key;
 use herdbook_domain::window_params;
-use herdbook_store::{EventQuery, RunRecord, Store, VersionRecord};
+use herdbook_store::{EventQuery, RunRecord, Store, VersionRecord, now};
+use herdbook_training::{Deflation, Performance, deflation};
 use serde_json::{Value, json};
 
 use crate::args::ReferenceArgs;
 use crate::commands::{history, list};
+use crate::evidence::Since;
 use crate::failure::Failure;
 use crate::format;
 use crate::output::Output;
 use crate::reference::{Reference, run_of};
+use crate::results;
 use crate::table::{Align, Columns};
 
 pub(crate) fn run(args: ReferenceArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
@@ -22,10 +25,41 @@ pub(crate) fn run(args: ReferenceArgs, store: &Store, output: &mut Output) -> Re
         version: Some(version.key.version),
         ..EventQuery::default()
     })?;
-    output.data(
-        || to_json(&version, run.as_ref(), &events),
-        || format!("{}\nhistory (UTC)\n{}", text(&version, run.as_ref()), history::text(&events)),
-    )
+    let since = Since::training_of(store, &version.key)?;
+    let among = deflation_of(store, &version, run.as_ref())?;
+    let value = || {
+        let mut value = to_json(&version, run.as_ref(), &events);
+        value["evidence"] = since.to_json();
+        value["deflation"] = json!(among);
+        value
+    };
+    output.data(value, || {
+        format!(
+            "{}\n{}{}\n\nhistory (UTC)\n{}",
+            text(&version, run.as_ref()),
+            results::deflation(among.as_ref(), now()),
+            since.lines(),
+            history::text(&events)
+        )
+    })
+}
+
+/// The figure of its test window among all trials there are now.
+fn deflation_of(
+    store: &Store,
+    version: &VersionRecord,
+    run: Option<&RunRecord>,
+) -> Result<Option<Deflation>, Failure> {
+    let Some(windows) = run.and_then(RunRecord::windows) else { return Ok(None) };
+    let metric = |name: &str| version.metrics.get(&format!("portfolio/{name}")).copied();
+    let figure = Performance {
+        n_returns: metric("n_returns").unwrap_or(0.0) as usize,
+        sharpe_per_bar: metric("sharpe_per_bar"),
+        skew: metric("skew"),
+        kurtosis: metric("kurtosis"),
+        ..Performance::default()
+    };
+    Ok(deflation(store, &windows.symbol, windows.timeframe, windows.test, &figure)?)
 }
 
 fn to_json(

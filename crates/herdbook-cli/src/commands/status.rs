@@ -8,6 +8,7 @@ use herdbook_store::{Liveness, MetricSelection, RunRecord, Store, VersionQuery, 
 use serde_json::{Value, json};
 
 use crate::commands::list;
+use crate::evidence::Since;
 use crate::failure::Failure;
 use crate::format::{self, UNDEFINED};
 use crate::output::Output;
@@ -43,6 +44,8 @@ struct Board<'a> {
     name: &'a ModelName,
     timeframe: Option<Timeframe>,
     champion: Option<VersionRecord>,
+    /// About the champion.
+    evidence: Option<Since>,
     newest: &'a VersionRecord,
     by_stage: BTreeMap<Stage, Vec<&'a VersionRecord>>,
 }
@@ -61,10 +64,14 @@ fn boards<'a>(store: &Store, versions: &'a [VersionRecord]) -> Result<Vec<Board<
                 by_stage.entry(stage).or_default().push(version);
             }
         }
+        let champion = store.champion(name)?;
+        let evidence =
+            champion.as_ref().map(|it| Since::training_of(store, &it.key)).transpose()?;
         boards.push(Board {
             name,
             timeframe: versions[0].tag(key::TIMEFRAME),
-            champion: store.champion(name)?,
+            champion,
+            evidence,
             newest: versions[0],
             by_stage,
         });
@@ -96,6 +103,7 @@ impl Board<'_> {
             "name": self.name,
             "timeframe": self.timeframe,
             "champion": self.champion.as_ref().map(list::to_json),
+            "evidence": self.evidence.as_ref().map(Since::to_json),
             "newest_version": self.newest.key.version,
             "stages": stages,
         })
@@ -121,6 +129,7 @@ fn text(boards: &[Board<'_>], running: &[RunRecord]) -> String {
         ("test return", Align::Right),
         ("Sharpe", Align::Right),
         ("drawdown", Align::Right),
+        ("evidence since", Align::Right),
         ("beta", Align::Right),
         ("development", Align::Right),
         ("archived", Align::Right),
@@ -140,6 +149,7 @@ fn text(boards: &[Board<'_>], running: &[RunRecord]) -> String {
                 format::number(version.metrics.get("portfolio/sharpe_ratio").copied(), 2)
             }),
             metric("portfolio/max_drawdown"),
+            board.evidence.as_ref().map_or_else(|| UNDEFINED.to_owned(), Since::short),
             board.count(Stage::Beta).to_string(),
             board.count(Stage::Development).to_string(),
             board.count(Stage::Archived).to_string(),

@@ -63,6 +63,19 @@ fn json_of_train_and_promote() {
     assert_snapshot!(shape(&trained), @r"
     cost_bps: number
     current_run_timesteps: number
+    deflation.deflated: number
+    deflation.deflated_effective: number
+    deflation.luck_sharpe_per_bar: number
+    deflation.n_compared: number
+    deflation.n_effective: number
+    deflation.n_trials: number
+    deflation.variance: number
+    evidence.benchmark_sharpe_per_bar: number
+    evidence.is_evidence: bool
+    evidence.probability: number
+    evidence.sharpe_interval.high: number
+    evidence.sharpe_interval.low: number
+    evidence.sharpe_interval.mean_block: number
     fallback: bool
     honesty: string
     improvement.*.better: bool
@@ -100,6 +113,7 @@ fn json_of_train_and_promote() {
     displaced.version: number
     dry_run: bool
     event_id: number
+    evidence: empty
     from: string
     name: string
     to: string
@@ -151,6 +165,14 @@ fn json_of_show_history_lineage_compare_and_status() {
     let folder = herd();
     assert_snapshot!(shape(&folder.done("show champion -t 1H --json").json()), @r"
     created_at: string
+    deflation.deflated: number
+    deflation.deflated_effective: number
+    deflation.luck_sharpe_per_bar: number
+    deflation.n_compared: number
+    deflation.n_effective: number
+    deflation.n_trials: number
+    deflation.variance: number
+    evidence: empty
     history[].act_id: string
     history[].actor: string
     history[].at: string
@@ -303,6 +325,7 @@ fn json_of_show_history_lineage_compare_and_status() {
     models[].champion.updated_at: string
     models[].champion.version: number
     models[].champion.version_type: string
+    models[].evidence: empty
     models[].name: string
     models[].newest_version: number
     models[].stages.archived: empty
@@ -391,6 +414,8 @@ fn help_of_each_command() {
     Commands:
       train        Train a model, or enhance an existing one
       backtest     Run a registered model over bars, beside buying and holding
+      evaluate     Run a registered model over bars newer than all it knew, and record the result as
+                   evidence
       predict      Show what a registered model would do after the newest closed bar
       promote      Change the stage of a model version
       rollback     Bring the last good champion back

@@ -75,6 +75,7 @@ impl History {
             EventKind::RunStarted
             | EventKind::RunEnded
             | EventKind::RunResumed
+            | EventKind::Evaluated
             | EventKind::Repaired => return,
         }
         let stage = what.to.as_deref().and_then(|to| to.parse().ok());

@@ -5,7 +5,10 @@
 mod barn;
 mod enhancing;
 mod environment;
+mod evidence;
 mod honesty;
+mod markets;
+mod no_signal;
 mod resuming;
 mod running;
 mod sweeping;

@@ -29,7 +29,7 @@ pub(super) fn summary(outcome: &Outcome, next: &str) -> String {
 }
 
 fn of_registered(report: &TrainReport) -> Value {
-    let TrainReport { run, registered } = report;
+    let TrainReport { run, registered, deflation } = report;
     let improvement: serde_json::Map<String, Value> = run
         .improvement
         .iter()
@@ -54,6 +54,8 @@ fn of_registered(report: &TrainReport) -> Value {
         "metrics": run.metrics,
         "improvement": improvement,
         "improvement_basis": run.improvement.as_ref().map(|improvement| improvement.basis),
+        "evidence": results::evidence_to_json(&run.evidence),
+        "deflation": deflation,
         "honesty": run.honesty,
         "windows": run.windows,
         "cost_bps": run.cost_bps,
@@ -63,7 +65,7 @@ fn of_registered(report: &TrainReport) -> Value {
 }
 
 fn summary_of_registered(report: &TrainReport) -> String {
-    let TrainReport { run, registered } = report;
+    let TrainReport { run, registered, deflation } = report;
     let key = &registered.key;
     let mut text = format!(
         "{} version {} ({}) is registered in development\nrun {} · seed {} · {} timesteps · {} steps/s\n",
@@ -86,9 +88,13 @@ fn summary_of_registered(report: &TrainReport) -> String {
             count(run.previous_timesteps + run.trained_timesteps),
         );
     }
-    text +=
-        &format!("\n{}\n{}", window_line(run), results::table(&run.performance, &run.baselines));
+    text += &format!(
+        "\n{}\n{}",
+        window_line(run),
+        results::table(&run.performance, &run.baselines, &run.evidence)
+    );
     text += &format!("\n{}\n", results::verdict(&run.performance, &run.baselines, run.honesty));
+    text += &results::deflation(deflation.as_ref(), herdbook_store::now());
     if let Some(improvement) = &run.improvement {
         text += &format!("\n{}", improvements(improvement));
     }

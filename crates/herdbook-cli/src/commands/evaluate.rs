@@ -1,0 +1,60 @@
+//! `evaluate`: evidence about a registered model from bars newer than all it knew, recorded in the history.
+
+use herdbook_store::Store;
+use herdbook_training::{NewEvidence, RegisteredModel, evaluate};
+use serde_json::{Value, json};
+
+use crate::args::EvaluateArgs;
+use crate::failure::Failure;
+use crate::format::{self, count};
+use crate::output::Output;
+use crate::{results, running};
+
+pub(crate) fn run(args: EvaluateArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
+    let (model, source) = running::prepare(args.running, store, output)?;
+    let found = evaluate(store, &model, &source, args.cost_bps)?;
+    for remark in &found.backtest.tape.remarks {
+        output.note(&format!("bars: {remark}"));
+    }
+    let event_id = store.record_evaluation(&model.version.key, &found.evaluation)?;
+    output.data(|| to_json(&model, &found, event_id), || summary(&model, &found, event_id))
+}
+
+fn to_json(model: &RegisteredModel, found: &NewEvidence, event_id: i64) -> Value {
+    json!({
+        "name": model.version.key.name,
+        "version": model.version.key.version,
+        "run_id": model.run.run_id,
+        "event_id": event_id,
+        "is_evidence": found.evaluation.is_evidence(),
+        "evidence": results::evidence_to_json(&found.evidence),
+        "evaluation": found.evaluation,
+    })
+}
+
+fn summary(model: &RegisteredModel, found: &NewEvidence, event_id: i64) -> String {
+    let NewEvidence { backtest, evaluation, .. } = found;
+    let key = &model.version.key;
+    let new = if evaluation.is_lineage_known {
+        "all later than what it and its ancestors were trained, validated and tested on".to_owned()
+    } else {
+        "UNKNOWN whether it or an ancestor had seen them: this is no evidence".to_owned()
+    };
+    let again = match evaluation.n_shown_before {
+        0 => String::new(),
+        n => format!("; {} of them were shown by an earlier evaluation", count(n as u64)),
+    };
+    format!(
+        "{} version {} · recorded as event {event_id}\n{} to {}, {} bars of {} {}, costs {} bp a side\n{new}{again}\n\n{}\n{}\n",
+        key.name,
+        key.version,
+        format::moment(backtest.window.start),
+        format::moment(backtest.window.end),
+        count(backtest.n_bars() as u64),
+        evaluation.symbol,
+        model.timeframe,
+        backtest.cost_bps,
+        results::table(&backtest.performance, &backtest.baselines, &found.evidence),
+        results::verdict(&backtest.performance, &backtest.baselines, backtest.honesty),
+    )
+}

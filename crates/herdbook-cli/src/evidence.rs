@@ -1,0 +1,60 @@
+//! What is known of a version since its training: its evaluations in the history.
+
+use herdbook_domain::{Evaluation, Timestamp, VersionKey};
+use herdbook_store::Store;
+use serde_json::{Value, json};
+
+use crate::failure::Failure;
+use crate::format::{self, UNDEFINED, count, number, signed_percent};
+
+/// The evaluations of a version with their times, oldest first.
+pub(crate) struct Since(Vec<(Timestamp, Evaluation)>);
+
+impl Since {
+    pub(crate) fn training_of(store: &Store, key: &VersionKey) -> Result<Self, Failure> {
+        Ok(Self(store.evaluations(key)?))
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        let with_time = self.0.iter().map(|(at, evaluation)| {
+            json!({"at": at, "is_evidence": evaluation.is_evidence(), "evaluation": evaluation})
+        });
+        with_time.collect()
+    }
+
+    /// All of them, a line each.
+    pub(crate) fn lines(&self) -> String {
+        if self.0.is_empty() {
+            return "evidence since training: none".to_owned();
+        }
+        let lines: Vec<String> = self.0.iter().map(|(at, found)| line(*at, found)).collect();
+        format!("evidence since training:\n  {}", lines.join("\n  "))
+    }
+
+    /// The newest one in a few words.
+    pub(crate) fn short(&self) -> String {
+        self.0.last().map_or_else(
+            || "none".to_owned(),
+            |(_, found)| {
+                format!("{} of {} bars", number(found.probability, 3), count(found.n_bars as u64))
+            },
+        )
+    }
+}
+
+fn line(at: Timestamp, found: &Evaluation) -> String {
+    let verdict = if found.is_evidence() { "evidence" } else { "no evidence" };
+    let unknown = if found.is_lineage_known { "" } else { ", unknown whether these bars were new" };
+    format!(
+        "{} · {} to {}, {} bars of {}, costs {} bp: return {}, Sharpe {}, probability {} of beating flat and hold: {verdict}{unknown}",
+        format::moment(at),
+        format::moment(found.window.start),
+        format::moment(found.window.end),
+        count(found.n_bars as u64),
+        found.symbol,
+        found.cost_bps,
+        signed_percent(found.metrics.get("total_return").copied()),
+        found.metrics.get("sharpe_ratio").map_or(UNDEFINED.to_owned(), |s| format!("{s:.2}")),
+        number(found.probability, 3),
+    )
+}

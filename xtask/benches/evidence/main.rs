@@ -1,0 +1,83 @@
+//! `cargo xtask bench evidence`: how often evidence is found where there is nothing, and where there is something.
+//!
+//! Each seed makes a market of its own from real returns, on which a base model is trained and judged the whole way
+//! a user's would be: bars, windows, training, test window, probabilistic Sharpe ratio.
+
+#![expect(clippy::print_stdout, reason = "figures are for the terminal")]
+
+#[path = "../../../crates/herdbook-training/tests/it/markets.rs"]
+mod markets;
+
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use anyhow::Context;
+use herdbook_domain::{Actor, Channel, ExperimentName, ModelName, Symbol, Timeframe};
+use herdbook_store::{Location, Missing, OpenOptions, Store};
+use herdbook_training::{
+    Boundaries, ContaminatedTest, DataSource, Observer, PpoConfig, Progress, TrainRequest, train,
+};
+
+/// As in the tests.
+const TIMESTEPS: u64 = 20_480;
+const N_SHUFFLED: u64 = 200;
+const N_PLANTED: u64 = 20;
+
+fn main() -> anyhow::Result<()> {
+    let found = count("no signal", N_SHUFFLED, markets::shuffled)?;
+    println!("no signal: evidence with {found} of {N_SHUFFLED} seeds   (at most 18)");
+    let found = count("planted signal", N_PLANTED, markets::planted)?;
+    println!("planted signal: evidence with {found} of {N_PLANTED} seeds   (all of them)");
+    Ok(())
+}
+
+fn count(what: &str, n_seeds: u64, bars: fn(u64) -> Vec<u8>) -> anyhow::Result<usize> {
+    let folder = tempfile::tempdir()?;
+    let options = OpenOptions {
+        missing: Missing::Create,
+        busy_timeout: Duration::from_secs(30),
+        actor: Actor::parse("bench")?,
+        channel: Channel::Cli,
+    };
+    let store = Store::open(Location::resolve(None, folder.path())?, options)?;
+    let mut found = 0;
+    for seed in 0..n_seeds {
+        let request = request(seed, bars(seed))?;
+        let report = train(&store, &request.prepare()?, &mut Silence, &AtomicBool::new(false))
+            .with_context(|| format!("{what}, seed {seed}"))?;
+        found += usize::from(report.run.evidence.is_evidence());
+    }
+    Ok(found)
+}
+
+fn request(seed: u64, bytes: Vec<u8>) -> anyhow::Result<TrainRequest> {
+    Ok(TrainRequest {
+        timeframe: Timeframe::Hour1,
+        data: DataSource {
+            name: "made.csv".to_owned(),
+            path: None,
+            symbol: Symbol::parse(&format!("MADE{seed}"))?,
+            bytes,
+        },
+        boundaries: Boundaries::default(),
+        timesteps: TIMESTEPS,
+        seed,
+        cost_bps: 0.0,
+        config: PpoConfig::default(),
+        model: ModelName::parse("1H_made")?,
+        experiment: ExperimentName::parse("made_1H")?,
+        enhance: None,
+        contaminated: ContaminatedTest::Refused,
+        membership: None,
+    })
+}
+
+struct Silence;
+
+impl Observer for Silence {
+    fn notice(&mut self, _text: &str) {}
+
+    fn stage(&mut self, _text: &str) {}
+
+    fn progress(&mut self, _progress: &Progress) {}
+}
