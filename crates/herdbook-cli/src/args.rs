@@ -128,9 +128,12 @@ pub(crate) struct TrainArgs {
     /// Timesteps to train; rounded up to whole rollouts
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     pub(crate) timesteps: u64,
-    /// Environments stepped side by side
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) n_envs: usize,
+    /// Environments stepped side by side [default: 1]
+    #[arg(long, value_name = "N")]
+    pub(crate) n_envs: Option<usize>,
+    /// Hyperparameters from a TOML file; flags win over it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     /// Seed of everything random: the same seed and bars give the same model
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
@@ -178,6 +181,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "RUN_ID", value_parser = RunId::parse, conflicts_with_all = [
         "timeframe", "model", "symbol", "timesteps", "n_envs", "seed", "enhance", "experiment",
         "cost_bps", "validation_from", "test_from", "allow_contaminated", "seeds", "walk_forward",
+        "config",
     ])]
     pub(crate) resume: Option<RunId>,
 }

@@ -245,6 +245,9 @@ fn training_code(error: &TrainingError) -> Code {
         TrainingError::Market(_)
         | TrainingError::Ppo(_)
         | TrainingError::NoTimesteps
+        | TrainingError::ConfigFile { .. }
+        | TrainingError::OtherNetworks { .. }
+        | TrainingError::TwoLearningRates
         | TrainingError::NoClosedBar { .. }
         | TrainingError::ParentMismatch { .. }
         | TrainingError::NotTheSame { .. } => Code::InvalidInput,

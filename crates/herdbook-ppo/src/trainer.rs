@@ -130,6 +130,11 @@ impl<E: Env> Trainer<E> {
         self.reconfigure(|config| config.learning_rate = learning_rate)
     }
 
+    /// Sets the clip range of the coming iterations.
+    pub fn set_clip_range(&mut self, clip_range: f64) -> Result<(), PpoError> {
+        self.reconfigure(|config| config.clip_range = clip_range)
+    }
+
     /// Sets the weight of the entropy bonus in the coming iterations.
     pub fn set_ent_coef(&mut self, ent_coef: f64) -> Result<(), PpoError> {
         self.reconfigure(|config| config.ent_coef = ent_coef)

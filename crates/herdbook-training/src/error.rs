@@ -22,6 +22,33 @@ pub enum TrainingError {
     /// Zero timesteps were asked for.
     #[error("0 timesteps train nothing: give at least 1")]
     NoTimesteps,
+    /// A file of hyperparameters cannot be used.
+    #[error("`{file}`, line {line}: {problem}")]
+    ConfigFile {
+        /// Its name.
+        file: String,
+        /// Where.
+        line: usize,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A child cannot have other networks than its parent.
+    #[error(
+        "{key} has the networks {parents}, and its child has them too: leave `net_arch` and `activation` out, or set {asked} to the same"
+    )]
+    OtherNetworks {
+        /// The parent.
+        key: VersionKey,
+        /// Its networks.
+        parents: String,
+        /// Those asked for.
+        asked: String,
+    },
+    /// Two ways of setting one hyperparameter.
+    #[error(
+        "`adaptive` steers the learning rate itself: leave the schedule of `learning_rate` out, or enhance in another way"
+    )]
+    TwoLearningRates,
     /// No model that could be a parent.
     #[error("there is no `{model_type}` model{} of {symbol} at {timeframe}{} to enhance{}", or_base(*model_type), with_metric(metric.as_deref()), passed_text(*passed))]
     NoParent {

@@ -67,6 +67,7 @@ impl<'a> Learning<'a> {
             if cancelled.load(Ordering::Relaxed) {
                 return self.cancel(observer);
             }
+            self.plan.request.schedules.apply(&mut self.trainer, &self.plan.config, target)?;
             let stats = self.trainer.iterate();
             self.coach.after_iteration(&mut self.trainer, &stats)?;
             let trained = self.trainer.trained_timesteps();

@@ -2,6 +2,7 @@
 
 mod backtest;
 mod checkpoint;
+mod config_file;
 mod enhancement;
 mod env;
 mod error;
@@ -23,11 +24,13 @@ mod registered_model;
 mod report;
 mod request;
 mod resume;
+mod schedule;
 mod starts;
 mod sweep;
 mod train;
 
 pub use backtest::{Backtest, EquityPoint, Terms};
+pub use config_file::Hyperparameters;
 pub use env::{EnvSpec, OBS_LEN, TradingEnv};
 pub use error::{Passed, TrainingError};
 pub use evaluate::{NewEvidence, evaluate};
@@ -44,6 +47,7 @@ pub use registered_model::RegisteredModel;
 pub use report::{Baselines, Outcome, RunReport, TrainReport};
 pub use request::{ContaminatedTest, EPISODE_BARS, PreparedTraining, TrainRequest};
 pub use resume::{PreparedResumption, PreparedRun, Resumption};
+pub use schedule::Schedules;
 pub use sweep::{
     CHOSEN_BY, Membership, PreparedSweep, Spread, SweepKind, SweepReport, train_sweep,
 };

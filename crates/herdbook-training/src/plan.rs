@@ -54,7 +54,7 @@ impl<'a> Plan<'a> {
         if honesty == Honesty::Contaminated && request.contaminated == ContaminatedTest::Refused {
             return Err(TrainingError::Contaminated { symbol: windows.symbol, test: windows.test });
         }
-        let config = config_of_child(&request.config, parent.as_ref());
+        let config = config_of_child(&request.config, parent.as_ref())?;
         Ok(Self {
             origin: origin(request, parent.as_ref()),
             params: record::params(request, market, &config, &env),
@@ -142,13 +142,25 @@ impl<'a> Plan<'a> {
 }
 
 /// A child has its parent's networks; the rest is the request's.
-fn config_of_child(config: &PpoConfig, parent: Option<&Parent>) -> PpoConfig {
+fn config_of_child(
+    config: &PpoConfig,
+    parent: Option<&Parent>,
+) -> Result<PpoConfig, TrainingError> {
     let mut config = config.clone();
-    if let Some(parent) = parent {
-        config.net_arch = parent.model.policy.net_arch().clone();
-        config.activation = parent.model.policy.activation();
+    let Some(parent) = parent else { return Ok(config) };
+    let asked = (config.net_arch, config.activation);
+    config.net_arch = parent.model.policy.net_arch().clone();
+    config.activation = parent.model.policy.activation();
+    let default = PpoConfig::default();
+    let is_given = asked != (default.net_arch, default.activation);
+    if is_given && asked != (config.net_arch.clone(), config.activation) {
+        return Err(TrainingError::OtherNetworks {
+            key: parent.version.key.clone(),
+            parents: format!("{} {}", config.net_arch, config.activation),
+            asked: format!("{} {}", asked.0, asked.1),
+        });
     }
-    config
+    Ok(config)
 }
 
 fn origin(request: &TrainRequest, parent: Option<&Parent>) -> Origin {

@@ -66,6 +66,15 @@ pub(crate) fn params(
     for (key, value) in hyperparameters(config) {
         add(key, value);
     }
+    let schedules = [
+        ("learning_rate_final", request.schedules.learning_rate),
+        ("clip_range_final", request.schedules.clip_range),
+    ];
+    for (key, last) in schedules {
+        if let Some(last) = last {
+            add(key, last.to_string());
+        }
+    }
     params
 }
 

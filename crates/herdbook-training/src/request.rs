@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use herdbook_domain::{ExperimentName, ModelName, Timeframe};
+use herdbook_domain::{Enhancement, ExperimentName, ModelName, Timeframe};
 use herdbook_market::{Boundaries, CostModel};
 use herdbook_ppo::PpoConfig;
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,7 @@ use crate::TrainingError;
 use crate::env::OBS_LEN;
 use crate::market_data::{DataSource, MarketData};
 use crate::parent::EnhanceRequest;
+use crate::schedule::Schedules;
 use crate::sweep::Membership;
 
 /// Asks for one training.
@@ -30,6 +31,8 @@ pub struct TrainRequest {
     pub cost_bps: f64,
     /// Hyperparameters. A child has its parent's networks, whatever is said here.
     pub config: PpoConfig,
+    /// Hyperparameters that change on the way.
+    pub schedules: Schedules,
     /// The registered model to join.
     pub model: ModelName,
     /// The experiment.
@@ -63,6 +66,11 @@ impl TrainRequest {
         }
         self.config.validate()?;
         self.config.check_rollout(OBS_LEN)?;
+        let is_adaptive = |enhance: &EnhanceRequest| enhance.enhancement == Enhancement::Adaptive;
+        if self.schedules.learning_rate.is_some() && self.enhance.as_ref().is_some_and(is_adaptive)
+        {
+            return Err(TrainingError::TwoLearningRates);
+        }
         Ok(PreparedTraining {
             costs: CostModel::from_bps(self.cost_bps)?,
             market: Arc::new(MarketData::prepare(&self.data, self.timeframe, self.boundaries)?),

@@ -15,7 +15,8 @@ use anyhow::Context;
 use herdbook_domain::{Actor, Channel, ExperimentName, ModelName, Symbol, Timeframe};
 use herdbook_store::{Location, Missing, OpenOptions, Store};
 use herdbook_training::{
-    Boundaries, ContaminatedTest, DataSource, Observer, PpoConfig, Progress, TrainRequest, train,
+    Boundaries, ContaminatedTest, DataSource, Observer, PpoConfig, Progress, Schedules,
+    TrainRequest, train,
 };
 
 /// As in the tests.
@@ -64,6 +65,7 @@ fn request(seed: u64, bytes: Vec<u8>) -> anyhow::Result<TrainRequest> {
         seed,
         cost_bps: 0.0,
         config: PpoConfig::default(),
+        schedules: Schedules::default(),
         model: ModelName::parse("1H_made")?,
         experiment: ExperimentName::parse("made_1H")?,
         enhance: None,

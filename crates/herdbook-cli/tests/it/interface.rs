@@ -508,9 +508,10 @@ fn help_of_each_command() {
               [default: 100000]
 
           --n-envs <N>
-              Environments stepped side by side
-              
-              [default: 1]
+              Environments stepped side by side [default: 1]
+
+          --config <FILE>
+              Hyperparameters from a TOML file; flags win over it
 
           --seed <N>
               Seed of everything random: the same seed and bars give the same model

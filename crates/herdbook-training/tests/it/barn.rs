@@ -74,6 +74,7 @@ pub(crate) fn request() -> TrainRequest {
         seed: 7,
         cost_bps: 1.0,
         config: PpoConfig { n_steps: 256, n_epochs: 3, ..PpoConfig::default() },
+        schedules: herdbook_training::Schedules::default(),
         model: model(),
         experiment: ExperimentName::parse("stock_trading_rl_1H").unwrap(),
         enhance: None,

@@ -7,6 +7,7 @@ mod enhancing;
 mod environment;
 mod evidence;
 mod honesty;
+mod hyperparameters;
 mod markets;
 mod no_signal;
 mod resuming;

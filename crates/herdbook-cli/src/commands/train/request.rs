@@ -1,10 +1,13 @@
 //! What `train` asks for, from its flags.
 
 use std::num::NonZeroUsize;
+use std::path::Path;
 
+use anyhow::Context as _;
 use herdbook_domain::{ExperimentName, Symbol, Timeframe, Timestamp};
 use herdbook_training::{
-    Boundaries, ContaminatedTest, DataSource, EnhanceRequest, PpoConfig, SweepKind, TrainRequest,
+    Boundaries, ContaminatedTest, DataSource, EnhanceRequest, Hyperparameters, PpoConfig,
+    SweepKind, TrainRequest,
 };
 
 use crate::args::{Family, TrainArgs};
@@ -36,6 +39,11 @@ pub(super) fn from_args(
         Some(path) => bars::read(path, args.symbol)?,
         None => sample(timeframe, args.symbol, output)?,
     };
+    let Hyperparameters { config, schedules } = match &args.config {
+        Some(path) => hyperparameters(path)?,
+        None => Hyperparameters::default(),
+    };
+    let config = PpoConfig { n_envs: args.n_envs.unwrap_or(config.n_envs), ..config };
     let enhance = args.enhance.map(|selector| EnhanceRequest {
         selector,
         model_type: args.enhance_model_type,
@@ -53,7 +61,8 @@ pub(super) fn from_args(
         timesteps: args.timesteps,
         seed: args.seed,
         cost_bps: args.cost_bps,
-        config: PpoConfig { n_envs: args.n_envs, ..PpoConfig::default() },
+        config,
+        schedules,
         model: family.name()?,
         experiment: ExperimentName::of_timeframe(&args.experiment, timeframe)?,
         enhance,
@@ -64,6 +73,12 @@ pub(super) fn from_args(
         },
         membership: None,
     })
+}
+
+fn hyperparameters(path: &Path) -> Result<Hyperparameters, Failure> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read `{}` (flag `--config`)", path.display()))?;
+    Ok(Hyperparameters::from_toml(&text, &path.display().to_string())?)
 }
 
 /// The kind and the number of several trainings, where several are asked for.
