@@ -46,6 +46,8 @@ mod policy;
 mod returns;
 mod rng;
 mod rollout;
+#[cfg(test)]
+mod sb3_check;
 mod snapshot;
 mod stats;
 mod trainer;

@@ -1,5 +1,7 @@
 //! The update of PPO (arXiv:1707.06347, algorithm 1), minibatch by minibatch.
 
+use std::ops::ControlFlow;
+
 use crate::adam::clip_norm;
 use crate::loss::{LossScratch, Losses, Objective, Sample};
 use crate::math::buffer::Buffer;
@@ -66,37 +68,50 @@ impl Updater {
         config: &PpoConfig,
         rng: &mut Rng,
     ) -> UpdateStats {
-        let objective = Objective::new(config);
         let mut means = Means::default();
         let mut order = std::mem::take(&mut self.order);
         // Anew for each rollout: between two iterations, the generator is all the randomness there is.
         order.clear();
         order.extend(0..rollout.len() as u32);
-        'epochs: for _ in 0..config.n_epochs {
+        for _ in 0..config.n_epochs {
             rng.shuffle(&mut order);
-            means.start_epoch();
-            for minibatch in order.chunks(config.batch_size) {
-                self.load(rollout, minibatch, config.normalize_advantage);
-                let losses = self.differentiate(policy, rollout, minibatch, &objective);
-                means.add(&losses, objective.total(&losses));
-                if config
-                    .target_kl
-                    .is_some_and(|target| losses.approx_kl > TARGET_KL_SLACK * target)
-                {
-                    break 'epochs;
-                }
-                clip_norm(policy.arch, &mut self.gradient, config.max_grad_norm);
-                adam.update(
-                    policy.arch,
-                    &mut policy.weights.flat,
-                    &self.gradient,
-                    config.learning_rate,
-                );
-                policy.weights.transpose(&policy.network);
+            if self.epoch(policy, adam, rollout, config, &order, &mut means).is_break() {
+                break;
             }
         }
         self.order = order;
         means.finish()
+    }
+
+    /// One pass over the rows of a rollout in the order given; breaks off where the policy has moved too far.
+    fn epoch(
+        &mut self,
+        policy: &mut Policy,
+        adam: &mut Adam,
+        rollout: &Rollout,
+        config: &PpoConfig,
+        order: &[u32],
+        means: &mut Means,
+    ) -> ControlFlow<()> {
+        let objective = Objective::new(config);
+        means.start_epoch();
+        for minibatch in order.chunks(config.batch_size) {
+            self.load(rollout, minibatch, config.normalize_advantage);
+            let losses = self.differentiate(policy, rollout, minibatch, &objective);
+            means.add(&losses, objective.total(&losses));
+            if config.target_kl.is_some_and(|target| losses.approx_kl > TARGET_KL_SLACK * target) {
+                return ControlFlow::Break(());
+            }
+            clip_norm(policy.arch, &mut self.gradient, config.max_grad_norm);
+            adam.update(
+                policy.arch,
+                &mut policy.weights.flat,
+                &self.gradient,
+                config.learning_rate,
+            );
+            policy.weights.transpose(&policy.network);
+        }
+        ControlFlow::Continue(())
     }
 
     /// Gathers what the rollout recorded of a minibatch.
@@ -144,6 +159,20 @@ impl Updater {
 impl Updater {
     pub(crate) fn gradient(&self) -> &[f32] {
         &self.gradient
+    }
+
+    /// One epoch in an order that was drawn elsewhere.
+    pub(crate) fn one_epoch(
+        &mut self,
+        policy: &mut Policy,
+        adam: &mut Adam,
+        rollout: &Rollout,
+        config: &PpoConfig,
+        order: &[u32],
+    ) -> UpdateStats {
+        let mut means = Means::default();
+        let _ = self.epoch(policy, adam, rollout, config, order, &mut means);
+        means.finish()
     }
 }
 

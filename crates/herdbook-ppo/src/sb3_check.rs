@@ -1,0 +1,152 @@
+//! One update against the same update by stable-baselines3 2.9.2: losses, gradients and weights. The fixtures and
+//! the script that makes them are in `fixtures/`.
+
+use std::io::Read;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use crate::adam::clip_norm;
+use crate::loss::Objective;
+use crate::policy::{self, NamedTensor};
+use crate::returns::{StepEnd, Timestep};
+use crate::rollout::Rollout;
+use crate::update::Updater;
+use crate::{Model, PpoConfig};
+
+/// Losses and gradients of the first minibatch: relative to the largest of each tensor.
+const FIRST: f64 = 1e-5;
+/// Statistics and weights after the epoch.
+const EPOCH: f64 = 1e-3;
+
+struct Case {
+    model: Model,
+    rollout: Rollout,
+    content: Value,
+}
+
+impl Case {
+    fn read(zip: &[u8], gz: &[u8]) -> Self {
+        let model = Model::from_zip(zip, "fixture").unwrap();
+        let mut text = String::new();
+        flate2::read::GzDecoder::new(gz).read_to_string(&mut text).unwrap();
+        let content: Value = serde_json::from_str(&text).unwrap();
+        let rollout = rollout(&model.config, model.policy.obs_len(), &content["rollout"]);
+        Self { model, rollout, content }
+    }
+
+    fn order(&self) -> Vec<u32> {
+        let rows = self.content["permutation"].as_array().unwrap();
+        rows.iter().map(|row| row.as_u64().unwrap() as u32).collect()
+    }
+
+    fn first_minibatch(&self) {
+        let Self { model, rollout, content } = self;
+        let config = &model.config;
+        let mut updater = Updater::new(&model.policy, config);
+        let rows = &self.order()[..config.batch_size];
+        updater.load(rollout, rows, config.normalize_advantage);
+        let objective = Objective::new(config);
+        let losses = updater.differentiate(&model.policy, rollout, rows, &objective);
+        let found = [
+            ("policy_gradient_loss", losses.policy),
+            ("value_loss", losses.value),
+            // stable-baselines3 logs the negated entropy.
+            ("entropy_loss", -losses.entropy),
+            ("clip_fraction", losses.clip_fraction),
+        ];
+        for (name, found) in found {
+            assert_near(name, found, &content["losses"][name], FIRST);
+        }
+        // A difference of numbers near 1, in 32 bits.
+        let kl = content["losses"]["approx_kl"].as_f64().unwrap();
+        assert!((losses.approx_kl - kl).abs() < 1e-6, "{} for {kl}", losses.approx_kl);
+        let mut gradient = updater.gradient().to_vec();
+        let network = &model.policy.network;
+        assert_tensors(&policy::export(network, &gradient), &content["gradient"], FIRST);
+        clip_norm(model.policy.arch, &mut gradient, config.max_grad_norm);
+        assert_tensors(&policy::export(network, &gradient), &content["clipped_gradient"], FIRST);
+    }
+
+    fn epoch(mut self) {
+        let order = self.order();
+        let Self { model, rollout, content } = &mut self;
+        let mut updater = Updater::new(&model.policy, &model.config);
+        let (policy, adam) = (&mut model.policy, &mut model.adam);
+        let stats = updater.one_epoch(policy, adam, rollout, &model.config, &order);
+        let found = [
+            ("policy_gradient_loss", stats.losses.policy),
+            ("value_loss", stats.losses.value),
+            ("entropy_loss", -stats.losses.entropy),
+            ("approx_kl", stats.losses.approx_kl),
+            ("clip_fraction", stats.losses.clip_fraction),
+            ("loss", stats.loss),
+        ];
+        for (name, found) in found {
+            assert_near(name, found, &content["epoch"][name], EPOCH);
+        }
+        assert_tensors(&model.policy.tensors(), &content["weights"], EPOCH);
+    }
+}
+
+fn numbers(value: &Value) -> Vec<f32> {
+    let bytes = STANDARD.decode(value.as_str().unwrap()).unwrap();
+    bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+}
+
+fn rollout(config: &PpoConfig, obs_len: usize, content: &Value) -> Rollout {
+    let mut rollout = Rollout::new(config, obs_len);
+    rollout.obs = numbers(&content["observations"]);
+    rollout.actions = numbers(&content["actions"]).into_iter().map(|x| x as u32).collect();
+    rollout.log_probs = numbers(&content["log_probs"]);
+    rollout.advantages = numbers(&content["advantages"]);
+    rollout.returns = numbers(&content["returns"]);
+    let step = |value| Timestep { reward: 0.0, value, end: StepEnd::Running };
+    rollout.steps = numbers(&content["values"]).into_iter().map(step).collect();
+    assert_eq!(rollout.obs.len(), rollout.len() * obs_len);
+    rollout
+}
+
+fn assert_near(name: &str, found: f64, expected: &Value, tolerance: f64) {
+    let expected = expected.as_f64().unwrap();
+    let allowed = tolerance * expected.abs() + 1e-12;
+    assert!((found - expected).abs() <= allowed, "{name}: {found} for {expected}");
+}
+
+fn assert_tensors(found: &[NamedTensor], expected: &Value, tolerance: f64) {
+    assert_eq!(found.len(), expected.as_object().unwrap().len());
+    for tensor in found {
+        let expected = numbers(&expected[&tensor.name]);
+        assert_eq!(tensor.values.len(), expected.len());
+        let largest = expected.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
+        for (found, expected) in tensor.values.iter().zip(&expected) {
+            let difference = f64::from((found - expected).abs());
+            let allowed = tolerance * f64::from(largest);
+            assert!(difference <= allowed, "{}: {found} for {expected}", tensor.name);
+        }
+    }
+}
+
+fn tanh() -> Case {
+    let zip = include_bytes!("fixtures/sb3_tanh.zip");
+    Case::read(zip, include_bytes!("fixtures/sb3_tanh.json.gz"))
+}
+
+/// Other networks, value clipping, entropy bonus, advantages as they are, a last minibatch that is shorter.
+fn relu() -> Case {
+    let zip = include_bytes!("fixtures/sb3_relu.zip");
+    Case::read(zip, include_bytes!("fixtures/sb3_relu.json.gz"))
+}
+
+#[test]
+fn first_minibatch_has_the_losses_and_the_gradient_of_stable_baselines3() {
+    tanh().first_minibatch();
+    relu().first_minibatch();
+}
+
+#[test]
+fn epoch_ends_with_the_statistics_and_the_weights_of_stable_baselines3() {
+    tanh().epoch();
+    relu().epoch();
+}
