@@ -128,8 +128,7 @@ def test_registered_model_is_listed_with_its_versions_and_its_champion(server):
 def test_model_file_is_listed_and_served(server):
     run_id = run_ids(server)[1]
     listed = server.get("artifacts/list", run_id=run_id, path="models/1H")
-    (file,) = listed["files"]
-    assert file["path"] == "models/1H/model.zip"
+    (file,) = [file for file in listed["files"] if file["path"] == "models/1H/model.zip"]
     query = {"run_uuid": run_id, "path": file["path"]}
     served = requests.get(f"{server.url}/get-artifact", params=query, timeout=30)
     assert served.status_code == 200
@@ -146,6 +145,20 @@ def test_client_over_http_reads_what_the_client_on_the_database_reads(server):
     assert over_http.get_run(run_id).data.to_dictionary() == on_database.get_run(run_id).data.to_dictionary()
     ours, theirs = (c.get_model_version(MODEL, "2") for c in (on_database, over_http))
     assert (ours.tags, ours.current_stage) == (theirs.tags, theirs.current_stage)
+
+
+def test_champion_is_loaded_as_a_python_function_through_the_server(server):
+    import mlflow
+    import numpy as np
+
+    observations = np.random.default_rng(1).normal(size=(64, 35)).astype(np.float32)
+    mlflow.set_tracking_uri(server.url)
+    mlflow.set_registry_uri(server.url)
+    served = mlflow.pyfunc.load_model(f"models:/{MODEL}@champion").predict(observations)
+    server.herd.client()
+    local = mlflow.pyfunc.load_model(f"models:/{MODEL}@champion").predict(observations)
+    assert served["action"].tolist() == local["action"].tolist()
+    assert set(served["action"]) <= {0, 1, 2}
 
 
 def test_server_goes_on_reading_and_writing_while_herdbook_promotes(server):

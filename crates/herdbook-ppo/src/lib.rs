@@ -42,6 +42,7 @@ mod loss;
 mod math;
 mod model;
 mod network;
+mod onnx;
 mod policy;
 mod returns;
 mod rng;

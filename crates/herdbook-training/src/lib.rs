@@ -9,6 +9,7 @@ mod error;
 mod evaluate;
 mod evaluation;
 mod evidence;
+mod exports;
 mod find;
 mod heartbeat;
 mod journal;

@@ -24,6 +24,8 @@ pub struct Prediction {
     pub probabilities: [f32; 3],
     /// The newest closed bar.
     pub bar: Window,
+    /// What the model saw: the input of its networks.
+    pub observation: [f32; OBS_LEN],
 }
 
 impl Prediction {
@@ -52,7 +54,7 @@ impl Prediction {
         let mut probabilities = [0.0; 3];
         probabilities.copy_from_slice(policy.probabilities(&obs, &mut scratch));
         let action = Position::from_action(action).expect("a policy has one output per position");
-        Ok(Self { action, probabilities, bar })
+        Ok(Self { action, probabilities, bar, observation: obs })
     }
 }
 

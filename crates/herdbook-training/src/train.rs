@@ -23,7 +23,7 @@ use crate::report::{Outcome, RunReport, TrainReport};
 use crate::request::PreparedTraining;
 use crate::resume::{PreparedResumption, PreparedRun};
 use crate::sweep::train_sweep;
-use crate::{Observer, TrainingError, heartbeat, npy};
+use crate::{Observer, TrainingError, exports, heartbeat, npy};
 
 /// Trains a model and registers it.
 ///
@@ -129,6 +129,9 @@ impl Training<'_> {
         let mut measured = measure(plan.market, plan.costs, trainer.policy());
         measured.metrics.extend(journal.best());
         store.store_artifact(run_id, TEST_RETURNS, &npy::write(&measured.returns))?;
+        for (path, bytes) in exports::of_model(trainer.policy(), plan.timeframe(), run_id) {
+            store.store_artifact(run_id, &path, &bytes)?;
+        }
         let model_sha256 = store.store_artifact(run_id, &artifact, &model)?;
         let steps_per_second = journal.steps_per_second(trained);
         let report = self.report(trained, measured, steps_per_second);

@@ -29,6 +29,7 @@ fn to_json(model: &RegisteredModel, tape: &Tape, prediction: &Prediction) -> Val
         "probabilities": probabilities,
         "from_position": Position::Flat.as_str(),
         "bar": prediction.bar,
+        "observation": prediction.observation.as_slice(),
         "symbol": tape.symbol,
         "timeframe": model.timeframe,
         "name": model.version.key.name,

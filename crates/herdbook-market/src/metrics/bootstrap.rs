@@ -133,9 +133,10 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
 
 /// Sums over any stretch of a series, so that a resample costs its blocks and not its bars.
 struct Resampler {
-    n: usize,
     centre: f64,
-    /// Sums of the deviations from the mean, and of their squares, before each bar; twice around.
+    /// From the mean.
+    deviations: Vec<f64>,
+    /// Sums of the deviations, and of their squares, before each bar; twice around.
     sums: Vec<(f64, f64)>,
     new_block: f64,
 }
@@ -143,45 +144,54 @@ struct Resampler {
 impl Resampler {
     fn new(returns: &[f64], mean_block: f64) -> Option<Self> {
         let centre = mean(returns)?;
+        let deviations: Vec<f64> = returns.iter().map(|r| r - centre).collect();
         let mut sums = Vec::with_capacity(2 * returns.len() + 1);
         let (mut sum, mut squares) = (0.0, 0.0);
         sums.push((sum, squares));
-        for r in returns.iter().chain(returns) {
-            let deviation = r - centre;
+        for deviation in deviations.iter().chain(&deviations) {
             sum += deviation;
             squares += deviation * deviation;
             sums.push((sum, squares));
         }
-        Some(Self { n: returns.len(), centre, sums, new_block: 1.0 / mean_block })
+        Some(Self { centre, deviations, sums, new_block: 1.0 / mean_block })
     }
 
     fn sharpe_per_bar(&self, draws: &mut SplitMix) -> Option<f64> {
+        let is_short = self.new_block >= SHORT_BLOCKS;
+        let (sum, squares) =
+            if is_short { self.sums_bar_by_bar(draws) } else { self.sums_by_block(draws) };
+        let n = self.deviations.len() as f64;
+        let deviation = ((squares - sum * sum / n) / (n - 1.0)).sqrt();
+        (deviation > NO_SPREAD).then(|| (self.centre + sum / n) / deviation)
+    }
+
+    fn sums_bar_by_bar(&self, draws: &mut SplitMix) -> (f64, f64) {
+        let n = self.deviations.len();
+        let (mut idx, mut sum, mut squares) = (draws.below(n), 0.0, 0.0);
+        for _ in 0..n {
+            let deviation = self.deviations[idx];
+            sum += deviation;
+            squares += deviation * deviation;
+            idx = if draws.uniform() > self.new_block { idx + 1 } else { draws.below(n) };
+            idx = if idx == n { 0 } else { idx };
+        }
+        (sum, squares)
+    }
+
+    /// The lengths of the blocks are geometric, the last one cut where the resample is full.
+    fn sums_by_block(&self, draws: &mut SplitMix) -> (f64, f64) {
+        let n = self.deviations.len();
         let (mut drawn, mut sum, mut squares) = (0, 0.0, 0.0);
-        while drawn < self.n {
-            let start = draws.below(self.n);
-            let length = self.block_length(self.n - drawn, draws);
+        while drawn < n {
+            let start = draws.below(n);
+            let further = libm::log(1.0 - draws.uniform()) / libm::log1p(-self.new_block);
+            let length = (1 + further as usize).min(n - drawn);
             let (from, to) = (self.sums[start], self.sums[start + length]);
             sum += to.0 - from.0;
             squares += to.1 - from.1;
             drawn += length;
         }
-        let n = self.n as f64;
-        let deviation = ((squares - sum * sum / n) / (n - 1.0)).sqrt();
-        (deviation > NO_SPREAD).then(|| (self.centre + sum / n) / deviation)
-    }
-
-    /// Geometric, cut where the resample is full.
-    fn block_length(&self, at_most: usize, draws: &mut SplitMix) -> usize {
-        if self.new_block >= SHORT_BLOCKS {
-            let mut length = 1;
-            while length < at_most && draws.uniform() > self.new_block {
-                length += 1;
-            }
-            return length;
-        }
-        let length =
-            1.0 + (libm::log(1.0 - draws.uniform()) / libm::log1p(-self.new_block)).floor();
-        (length as usize).clamp(1, at_most)
+        (sum, squares)
     }
 }
 
@@ -198,13 +208,13 @@ impl SplitMix {
         mixed ^ mixed >> 31
     }
 
-    /// In `[0, 1)`.
+    /// In `[0, 1)`, a multiple of 2^-32.
     fn uniform(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+        (self.next() >> 32) as f64 / (1_u64 << 32) as f64
     }
 
     /// Below `n`; for these lengths the bias of the product is beyond notice.
     fn below(&mut self, n: usize) -> usize {
-        ((u128::from(self.next()) * n as u128) >> 64) as usize
+        (((self.next() >> 32) * n as u64) >> 32) as usize
     }
 }
