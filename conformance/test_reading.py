@@ -217,8 +217,10 @@ def test_model_file_is_listed_and_downloaded_from_its_run(lived, client, tmp_pat
 
     run_id = run_ids(lived)[1]
     listed = client.list_artifacts(run_id, "models/1H")
-    names = [file.path.removeprefix("models/1H/") for file in listed]
-    assert "model.zip" in names and all("/" not in name for name in names), names
+    names = {file.path.removeprefix("models/1H/") for file in listed}
+    exports = {"model.onnx", "MLmodel", "requirements.txt", "python_env.yaml"}
+    assert names - exports - {name for name in names if name.startswith("best_model_")} == {"model.zip"}
+    assert exports < names
     file = mlflow.artifacts.download_artifacts(path_of(run_id), dst_path=str(tmp_path))
     assert sha256(file) == registered_hash(lived, 1)
     found = lived.ask("find", "best", "--timeframe", "1H", "--model-type", "base")
