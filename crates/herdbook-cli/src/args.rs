@@ -10,7 +10,9 @@ use herdbook_domain::{
     Symbol, Timeframe, Timestamp, VersionNumber, VersionType,
 };
 
-pub(crate) use crate::args::running::{BacktestArgs, EvaluateArgs, PredictArgs, RunningArgs};
+pub(crate) use crate::args::running::{
+    BacktestArgs, EvaluateArgs, PredictArgs, ReadingArgs, RunningArgs,
+};
 use crate::reference::Reference;
 
 /// The register of stock-trading models: trains, enhances, promotes and finds them, and knows where each came
@@ -119,9 +121,11 @@ pub(crate) struct TrainFamily {
 pub(crate) struct TrainArgs {
     #[command(flatten)]
     pub(crate) family: TrainFamily,
-    /// Bars as CSV, of the timeframe or finer [default: a sample carried in this program]
+    /// Bars as CSV (also gzipped), of the timeframe or finer [default: a sample carried in this program]
     #[arg(long, value_name = "FILE")]
     pub(crate) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reading: ReadingArgs,
     /// The instrument [default: the file's name without its ending]
     #[arg(long, value_name = "NAME")]
     pub(crate) symbol: Option<Symbol>,
@@ -181,7 +185,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "RUN_ID", value_parser = RunId::parse, conflicts_with_all = [
         "timeframe", "model", "symbol", "timesteps", "n_envs", "seed", "enhance", "experiment",
         "cost_bps", "validation_from", "test_from", "allow_contaminated", "seeds", "walk_forward",
-        "config",
+        "config", "columns", "volume_column", "bar_timezone",
     ])]
     pub(crate) resume: Option<RunId>,
 }

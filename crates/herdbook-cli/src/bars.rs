@@ -4,22 +4,27 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use herdbook_domain::{Symbol, Timeframe};
-use herdbook_training::DataSource;
+use herdbook_training::{DataSource, Reading};
 
+use crate::args::ReadingArgs;
 use crate::failure::Failure;
 
 /// Reads a file; where no instrument is given, its name without its ending is one.
-pub(crate) fn read(path: &Path, symbol: Option<Symbol>) -> Result<DataSource, Failure> {
+pub(crate) fn read(
+    path: &Path,
+    symbol: Option<Symbol>,
+    reading: ReadingArgs,
+) -> Result<DataSource, Failure> {
     let bytes = std::fs::read(path)
         .with_context(|| format!("cannot read `{}` (flag `--data`)", path.display()))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let symbol = match symbol {
         Some(symbol) => symbol,
-        None => Symbol::parse(&path.file_stem().unwrap_or_default().to_string_lossy())
+        None => Symbol::parse(instrument_of(&name))
             .map_err(|error| Failure::from(error).with_hint("name it with `--symbol`"))?,
     };
     let path = std::path::absolute(path).with_context(|| path.display().to_string())?;
-    Ok(DataSource { name, path: Some(path), symbol, bytes })
+    Ok(DataSource { name, path: Some(path), symbol, reading: reading.into(), bytes })
 }
 
 /// Reads the bars of a training that is taken up again: where they were, or where they are now.
@@ -36,4 +41,16 @@ pub(crate) fn read_again(
             Failure::from(error).with_hint("`--data` says where the bars of this training are now")
         },
     )
+}
+
+/// `EURUSD` of `EURUSD.csv` and of `EURUSD.csv.gz`.
+fn instrument_of(file_name: &str) -> &str {
+    let name = file_name.strip_suffix(".gz").unwrap_or(file_name);
+    name.rsplit_once('.').map_or(name, |(stem, _)| stem)
+}
+
+impl From<ReadingArgs> for Reading {
+    fn from(args: ReadingArgs) -> Self {
+        Self { columns: args.columns, volume_column: args.volume_column, zone: args.bar_timezone }
+    }
 }

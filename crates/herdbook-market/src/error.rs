@@ -29,10 +29,12 @@ pub enum MarketError {
     #[error("`{file}` is empty: give a csv file with a header and one bar per row")]
     EmptyFile { file: String },
 
+    /// A gzip file that cannot be unpacked, or that unpacks to more than any file of bars.
+    #[error("`{file}` cannot be unpacked: {problem}")]
+    Packed { file: String, problem: String },
+
     /// NUL bytes or bytes that are no UTF-8.
-    #[error(
-        "`{file}` line {line} is not text: give a csv file in UTF-8, unpacked if it was compressed"
-    )]
+    #[error("`{file}` line {line} is not text: give a csv file in UTF-8, plain or gzipped")]
     NotText { file: String, line: u64 },
 
     /// A header and nothing below it.
@@ -42,9 +44,27 @@ pub enum MarketError {
     /// The first line does not name the columns that are needed.
     #[error(
         "`{file}` begins with `{found}`, which names no column for {missing}: \
-         the first line must be a header; known names are {known}"
+         the first line must be a header, or `--columns` must give one; known names are {known}"
     )]
     MissingColumns { file: String, found: String, missing: String, known: &'static str },
+
+    /// More than one column may be the volume.
+    #[error(
+        "`{file}` has more than one column for volume (`{first}`, `{second}`): choose one with \
+         `--volume-column`, or `--volume-column none`"
+    )]
+    SeveralVolumes { file: String, first: String, second: String },
+
+    /// The column asked for is not there.
+    #[error("`{file}` has no column `{asked}` (flag `--volume-column`): there are {found}")]
+    NoSuchVolume { file: String, asked: String, found: String },
+
+    /// Times of an unknown zone.
+    #[error(
+        "{place}: `{value}` is a time of the exporting program's own zone: say which with \
+         `--bar-timezone`, such as `+02:00` or `UTC`"
+    )]
+    UnknownZone { place: Place, value: String },
 
     /// Two columns claim one meaning.
     #[error(
@@ -89,7 +109,7 @@ pub enum MarketError {
     /// A text that is no time.
     #[error(
         "{place}: `{value}` is not a time: write ISO 8601 such as 2017-01-02T07:00:00Z, \
-         or epoch seconds or milliseconds from 1973 on"
+         or an epoch number from 1973 on"
     )]
     UnknownTime { place: Place, value: String },
 
@@ -97,12 +117,12 @@ pub enum MarketError {
     #[error("{place}: `{value}` is not written like the first time, {first}: use one way")]
     MixedTimes { place: Place, value: String, first: &'static str },
 
-    /// A bar that opens before the one above it.
+    /// A bar that goes back in a file that goes forward in time, or the other way round.
     #[error(
-        "{place}: `{value}` is before the row above, which is {previous}: \
-         sort the rows by time, oldest first"
+        "{place}: `{value}` is {turned} the row above, which is {previous}: \
+         sort the rows by time"
     )]
-    Unsorted { place: Place, value: String, previous: Utc },
+    Unsorted { place: Place, value: String, turned: &'static str, previous: Utc },
 
     /// Two bars of one time that say different things.
     #[error("{place}: `{value}` has a row already, with other values: keep one row for each time")]

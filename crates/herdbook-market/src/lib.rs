@@ -19,7 +19,7 @@ mod time;
 
 pub use account::{Account, CostModel, Ledger, Position, Trade};
 pub use bars::{Bar, Bars};
-pub use csv::{Column, RawBars, read_csv};
+pub use csv::{Column, RawBars, Reading, UtcOffset, read_csv, read_csv_as};
 pub use error::{MarketError, Place};
 pub use features::{
     FEATURES_VERSION, Feature, FeatureMatrix, FeatureStream, N_FEATURES, WARM_UP_BARS,

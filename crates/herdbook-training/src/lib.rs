@@ -38,7 +38,7 @@ pub use evaluate::{NewEvidence, evaluate};
 pub use evidence::{Deflation, Evidence, deflation};
 pub use find::{FindQuery, Found, find_best, find_latest};
 pub use herdbook_market::metrics::Performance;
-pub use herdbook_market::{Boundaries, MarketError, Position, Sample};
+pub use herdbook_market::{Boundaries, MarketError, Position, Reading, Sample, UtcOffset};
 pub use herdbook_ppo::{PpoConfig, PpoError};
 pub use market_data::{DataSource, MarketData, Tape};
 pub use parent::{EnhanceRequest, Parent};

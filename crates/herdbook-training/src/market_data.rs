@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use herdbook_domain::{Symbol, Timeframe, Timestamp, Window, Windows, hex_sha256};
 use herdbook_market::{
-    Bars, Boundaries, FeatureMatrix, MarketError, RawBars, Sample, Split, features, read_csv,
-    resample, split,
+    Bars, Boundaries, FeatureMatrix, MarketError, RawBars, Reading, Sample, Split, features,
+    read_csv_as, resample, split,
 };
 
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,8 @@ pub struct DataSource {
     pub path: Option<PathBuf>,
     /// The instrument.
     pub symbol: Symbol,
+    /// What the file does not say of itself.
+    pub reading: Reading,
     /// The file; not kept with a description of the source.
     #[serde(skip)]
     pub bytes: Vec<u8>,
@@ -34,8 +36,13 @@ impl DataSource {
     pub fn sample(timeframe: Timeframe) -> Result<(Self, Sample), TrainingError> {
         let sample = Sample::for_timeframe(timeframe);
         let symbol = Symbol::parse(sample.symbol).expect("the samples' symbols are valid");
-        let source =
-            Self { name: sample.file_name.to_owned(), path: None, symbol, bytes: sample.csv()? };
+        let source = Self {
+            name: sample.file_name.to_owned(),
+            path: None,
+            symbol,
+            reading: Reading::default(),
+            bytes: sample.csv()?,
+        };
         Ok((source, sample))
     }
 }
@@ -71,7 +78,7 @@ pub struct MarketData {
 impl Tape {
     /// Reads, resamples and computes.
     pub fn read(source: &DataSource, timeframe: Timeframe) -> Result<Self, TrainingError> {
-        let raw = read_csv(&source.bytes, &source.name)?;
+        let raw = read_csv_as(&source.bytes, &source.name, &source.reading)?;
         let mut remarks = remarks(&raw);
         if raw.bar_length_ms() != timeframe.millis() {
             remarks.push(format!(
@@ -154,6 +161,7 @@ fn remarks(raw: &RawBars) -> Vec<String> {
         .map(|column| format!("{} `{}`", column.meaning, column.name))
         .collect();
     let mut remarks = vec![format!("columns: {}", columns.join(", "))];
+    remarks.extend(raw.remarks().iter().cloned());
     match raw.n_repeated_rows() {
         0 => {}
         1 => remarks.push("1 repeated row dropped".to_owned()),

@@ -15,7 +15,7 @@ use anyhow::Context;
 use herdbook_domain::{Actor, Channel, ExperimentName, ModelName, Symbol, Timeframe};
 use herdbook_store::{Location, Missing, OpenOptions, Store};
 use herdbook_training::{
-    Boundaries, ContaminatedTest, DataSource, Observer, PpoConfig, Progress, Schedules,
+    Boundaries, ContaminatedTest, DataSource, Observer, PpoConfig, Progress, Reading, Schedules,
     TrainRequest, train,
 };
 
@@ -58,6 +58,7 @@ fn request(seed: u64, bytes: Vec<u8>) -> anyhow::Result<TrainRequest> {
             name: "made.csv".to_owned(),
             path: None,
             symbol: Symbol::parse(&format!("MADE{seed}"))?,
+            reading: Reading::default(),
             bytes,
         },
         boundaries: Boundaries::default(),

@@ -4,9 +4,24 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use herdbook_domain::{Stage, Symbol, Timestamp, VersionNumber};
+use herdbook_training::UtcOffset;
 
 use crate::args::OptionalFamily;
 use crate::reference::Reference;
+
+/// What a file of bars does not say of itself.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct ReadingArgs {
+    /// The header of a file that has none, such as time,open,high,low,close,volume
+    #[arg(long, value_name = "NAMES", requires = "data")]
+    pub(crate) columns: Option<String>,
+    /// The column that is the volume, where there are several, or `none`
+    #[arg(long, value_name = "NAME", requires = "data")]
+    pub(crate) volume_column: Option<String>,
+    /// The zone of times that name none: UTC, or a fixed distance such as +02:00 [default: UTC]
+    #[arg(long, value_name = "ZONE", allow_hyphen_values = true, requires = "data")]
+    pub(crate) bar_timezone: Option<UtcOffset>,
+}
 
 /// Which model to run, and on which bars.
 #[derive(Debug, ClapArgs)]
@@ -22,9 +37,11 @@ pub(crate) struct RunningArgs {
     pub(crate) stage: Option<Stage>,
     #[command(flatten)]
     pub(crate) family: OptionalFamily,
-    /// Bars as CSV, of the model's timeframe or finer
+    /// Bars as CSV (also gzipped), of the model's timeframe or finer
     #[arg(long, value_name = "FILE")]
     pub(crate) data: PathBuf,
+    #[command(flatten)]
+    pub(crate) reading: ReadingArgs,
     /// The instrument of the bars [default: the one that the model was trained on]
     #[arg(long, value_name = "NAME")]
     pub(crate) symbol: Option<Symbol>,

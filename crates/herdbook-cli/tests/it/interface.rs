@@ -485,7 +485,8 @@ fn help_of_each_command() {
               [default: trading_model]
 
           --data <FILE>
-              Bars as CSV, of the timeframe or finer [default: a sample carried in this program]
+              Bars as CSV (also gzipped), of the timeframe or finer [default: a sample carried in this
+              program]
 
       -q, --quiet
               Print data and errors only
@@ -494,13 +495,22 @@ fn help_of_each_command() {
               Who acts [default: the environment variable `HERDBOOK_ACTOR`, else the user of this
               system]
 
-          --symbol <NAME>
-              The instrument [default: the file's name without its ending]
+          --columns <NAMES>
+              The header of a file that has none, such as time,open,high,low,close,volume
 
           --lock-timeout <SECONDS>
               How long to wait for a store that another process has locked
               
               [default: 10]
+
+          --volume-column <NAME>
+              The column that is the volume, where there are several, or `none`
+
+          --bar-timezone <ZONE>
+              The zone of times that name none: UTC, or a fixed distance such as +02:00 [default: UTC]
+
+          --symbol <NAME>
+              The instrument [default: the file's name without its ending]
 
           --timesteps <N>
               Timesteps to train; rounded up to whole rollouts

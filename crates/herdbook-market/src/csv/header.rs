@@ -2,6 +2,7 @@
 
 use ::csv::ReaderBuilder;
 
+use super::reading::{NO_VOLUME, Reading};
 use crate::MarketError;
 
 /// The names of the columns, for a message that has to list them.
@@ -9,12 +10,14 @@ const KNOWN: &str = "timestamp, time, date, datetime, open time, unix; \
     open, high, low, close (or o, h, l, c); volume, vol, v";
 
 /// Meaning of a column, by its name in lower case.
-const TABLE: [(&str, Meaning); 18] = [
+const TABLE: [(&str, Meaning); 24] = [
     ("timestamp", Meaning::Time),
     ("datetime", Meaning::Time),
     ("date time", Meaning::Time),
     ("open time", Meaning::Time),
     ("unix", Meaning::Time),
+    ("mts", Meaning::Time),
+    ("gmt time", Meaning::Time),
     ("date", Meaning::Date),
     ("time", Meaning::Clock),
     ("open", Meaning::Open),
@@ -28,7 +31,16 @@ const TABLE: [(&str, Meaning); 18] = [
     ("volume", Meaning::Volume),
     ("vol", Meaning::Volume),
     ("v", Meaning::Volume),
+    ("tickvol", Meaning::Volume),
+    ("tick volume", Meaning::Volume),
+    ("real volume", Meaning::Volume),
+    ("tickqty", Meaning::Volume),
 ];
+
+/// A column that says which unit it counts in, such as `Volume BTC`: taken where no other is the volume.
+const QUALIFIED_VOLUME: &str = "volume ";
+/// What stands between an instrument's name and a column's, as in `BTCUSDT_open`.
+const PREFIX_ENDS: [char; 4] = [' ', '_', '.', ':'];
 
 /// Names of a column that must say the same on every row.
 const INSTRUMENT_NAMES: [&str; 5] = ["symbol", "ticker", "instrument", "pair", "asset"];
@@ -80,6 +92,11 @@ enum Meaning {
 impl Meaning {
     fn of(name: &str) -> Option<Self> {
         let name = name.trim_matches(['<', '>']).to_ascii_lowercase().replace('_', " ");
+        // Alpha Vantage numbers its columns: `1. open`.
+        let name = match name.split_once(". ") {
+            Some((number, rest)) if number.bytes().all(|byte| byte.is_ascii_digit()) => rest,
+            _ => name.as_str(),
+        };
         TABLE.iter().find(|(known, _)| *known == name).map(|(_, meaning)| *meaning)
     }
 
@@ -97,12 +114,25 @@ impl Meaning {
 }
 
 impl Header {
+    /// Whether MetaTrader wrote the file: its times are those of the broker's server.
+    pub(super) fn is_metatrader(&self) -> bool {
+        let has = |name: &str| self.names.iter().any(|found| found.eq_ignore_ascii_case(name));
+        has("<date>") && has("<tickvol>")
+    }
+
+    /// Whether times without a zone may be local ones, which only the user knows.
+    pub(super) fn has_local_times(&self) -> bool {
+        let is_bracketed = |idx: usize| self.names[idx].starts_with('<');
+        matches!(self.time, TimeColumns::DateAndClock { clock, .. } if is_bracketed(clock))
+    }
+
     /// Reads the first line that is not blank.
-    pub(super) fn parse(text: &str, file: &str) -> Result<Self, MarketError> {
+    pub(super) fn parse(text: &str, file: &str, reading: &Reading) -> Result<Self, MarketError> {
         let line = text.lines().find(|line| !line.is_empty()).unwrap_or_default();
         let delimiter = delimiter_of(line);
         let names = names(line, delimiter);
-        let found = Found { file, line, names: &names };
+        let bare = without_prefix(&names);
+        let found = Found { file, line, names: &names, bare: &bare };
         let prices = [Meaning::Open, Meaning::High, Meaning::Low, Meaning::Close];
         let [open, high, low, close] = prices.map(|meaning| found.one(meaning));
         let (time, open, high, low, close) = (found.time()?, open?, high?, low?, close?);
@@ -111,8 +141,8 @@ impl Header {
         else {
             return Err(found.missing(time.is_none(), &[open, high, low, close]));
         };
-        let volume = found.one(Meaning::Volume)?;
-        let columns = found.columns();
+        let volume = found.volume(reading)?;
+        let columns = found.columns(volume);
         let instrument = names
             .iter()
             .position(|name| INSTRUMENT_NAMES.contains(&name.to_ascii_lowercase().as_str()));
@@ -125,13 +155,15 @@ struct Found<'a> {
     file: &'a str,
     line: &'a str,
     names: &'a [String],
+    /// The names without the instrument's before them.
+    bare: &'a [String],
 }
 
 impl Found<'_> {
     /// The column with a meaning, if there is one; two are an error.
     fn one(&self, meaning: Meaning) -> Result<Option<usize>, MarketError> {
         let mut found =
-            (0..self.names.len()).filter(|idx| Meaning::of(&self.names[*idx]) == Some(meaning));
+            (0..self.bare.len()).filter(|idx| Meaning::of(&self.bare[*idx]) == Some(meaning));
         let Some(first) = found.next() else {
             return Ok(None);
         };
@@ -141,10 +173,48 @@ impl Found<'_> {
         }
     }
 
-    /// A `date` beside a `time` column makes the time; otherwise exactly one column does.
+    /// The volume: the column asked for, the one there is, or the one that names its unit. Of several a user chooses.
+    fn volume(&self, reading: &Reading) -> Result<Option<usize>, MarketError> {
+        if let Some(asked) = &reading.volume_column {
+            if asked == NO_VOLUME {
+                return Ok(None);
+            }
+            let found = self.names.iter().position(|name| name.eq_ignore_ascii_case(asked));
+            return found.map(Some).ok_or_else(|| MarketError::NoSuchVolume {
+                file: self.file.to_owned(),
+                asked: asked.clone(),
+                found: self.names.join(", "),
+            });
+        }
+        let plain: Vec<usize> = (0..self.bare.len())
+            .filter(|idx| Meaning::of(&self.bare[*idx]) == Some(Meaning::Volume))
+            .collect();
+        let is_qualified = |name: &String| name.to_ascii_lowercase().starts_with(QUALIFIED_VOLUME);
+        let candidates: Vec<usize> = match plain.as_slice() {
+            [] => (0..self.bare.len()).filter(|idx| is_qualified(&self.bare[*idx])).collect(),
+            _ => plain,
+        };
+        match candidates[..] {
+            [] => Ok(None),
+            [only] => Ok(Some(only)),
+            [first, second, ..] => Err(MarketError::SeveralVolumes {
+                file: self.file.to_owned(),
+                first: self.names[first].clone(),
+                second: self.names[second].clone(),
+            }),
+        }
+    }
+
+    /// A `date` beside a `time` column makes the time; otherwise exactly one column does. An epoch number beside
+    /// the same moment as text is the surer one.
     fn time(&self) -> Result<Option<TimeColumns>, MarketError> {
         let [time, date, clock] =
             [Meaning::Time, Meaning::Date, Meaning::Clock].map(|meaning| self.one(meaning));
+        if let (Ok(Some(time)), Ok(Some(_)), Ok(None)) = (&time, &date, &clock)
+            && self.bare[*time].eq_ignore_ascii_case("unix")
+        {
+            return Ok(Some(TimeColumns::One(*time)));
+        }
         match (time?, date?, clock?) {
             (Some(time), Some(other), _) | (Some(time), None, Some(other)) => {
                 Err(self.repeated(Meaning::Time, time.min(other), time.max(other)))
@@ -178,12 +248,42 @@ impl Found<'_> {
         }
     }
 
-    fn columns(&self) -> Vec<Column> {
-        let column = |name: &String| {
-            Meaning::of(name).map(|it| Column { meaning: it.as_str(), name: name.clone() })
+    fn columns(&self, volume: Option<usize>) -> Vec<Column> {
+        let column = |idx: usize| {
+            let meaning = match Meaning::of(&self.bare[idx]) {
+                _ if volume == Some(idx) => Meaning::Volume,
+                Some(Meaning::Volume) | None => return None,
+                Some(meaning) => meaning,
+            };
+            Some(Column { meaning: meaning.as_str(), name: self.names[idx].clone() })
         };
-        self.names.iter().filter_map(column).collect()
+        (0..self.names.len()).filter_map(column).collect()
     }
+}
+
+/// Whether a line names a time and all four prices.
+pub(super) fn names_all(line: &str) -> bool {
+    let names = names(line, delimiter_of(line));
+    let meanings: Vec<Meaning> =
+        without_prefix(&names).iter().filter_map(|name| Meaning::of(name)).collect();
+    let has = |meaning| meanings.contains(&meaning);
+    let has_time = [Meaning::Time, Meaning::Date, Meaning::Clock].into_iter().any(has);
+    has_time && [Meaning::Open, Meaning::High, Meaning::Low, Meaning::Close].into_iter().all(has)
+}
+
+/// The names without what stands before all four prices alike, such as `AAPL ` or `BTCUSDT_`.
+fn without_prefix(names: &[String]) -> Vec<String> {
+    let prefix = names.iter().find_map(|name| {
+        let length = name.len().checked_sub("open".len()).filter(|length| *length > 0)?;
+        let (prefix, last) = name.split_at_checked(length)?;
+        let is_prefix = last.eq_ignore_ascii_case("open") && prefix.ends_with(PREFIX_ENDS);
+        is_prefix.then_some(prefix)
+    });
+    let bare = |name: &String| {
+        let rest = prefix.and_then(|prefix| name.strip_prefix(prefix));
+        rest.unwrap_or(name).to_owned()
+    };
+    names.iter().map(bare).collect()
 }
 
 /// The delimiter the header has most of; a comma if it has none.
@@ -214,7 +314,7 @@ mod tests {
     use super::*;
 
     fn parse(line: &str) -> Result<Header, String> {
-        Header::parse(line, "a.csv").map_err(|error| error.to_string())
+        Header::parse(line, "a.csv", &Reading::default()).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -244,11 +344,12 @@ mod tests {
     fn two_columns_of_one_meaning_are_refused() {
         assert_eq!(
             parse("time,open,high,low,close,vol,volume").unwrap_err(),
-            "`a.csv` has two columns for volume, `vol` and `volume`: rename or remove one"
+            "`a.csv` has more than one column for volume (`vol`, `volume`): choose one with \
+             `--volume-column`, or `--volume-column none`"
         );
         assert_eq!(
-            parse("unix,date,open,high,low,close").unwrap_err(),
-            "`a.csv` has two columns for time, `unix` and `date`: rename or remove one"
+            parse("timestamp,date,open,high,low,close").unwrap_err(),
+            "`a.csv` has two columns for time, `timestamp` and `date`: rename or remove one"
         );
         assert!(parse("time,timestamp,open,high,low,close").is_err());
         assert!(parse("time,time,open,high,low,close").is_err());
@@ -259,8 +360,8 @@ mod tests {
         assert_eq!(
             parse("2017-01-02 07:00,1.05,1.06,1.04,1.05,0").unwrap_err(),
             "`a.csv` begins with `2017-01-02 07:00,1.05,1.06,1.04,1.05,0`, which names no column \
-             for time, open, high, low, close: the first line must be a header; known names are \
-             timestamp, time, date, datetime, open time, unix; open, high, low, close (or o, h, \
+             for time, open, high, low, close: the first line must be a header, or `--columns` \
+             must give one; known names are timestamp, time, date, datetime, open time, unix; open, high, low, close (or o, h, \
              l, c); volume, vol, v"
         );
         let error = parse("time,open,high,close").unwrap_err();

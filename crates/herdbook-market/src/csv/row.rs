@@ -1,8 +1,11 @@
 //! One row: its fields become a bar, or an error that names line, column and value.
 
+use std::cmp::Ordering;
+
 use ::csv::StringRecord;
 
 use super::header::{Header, TimeColumns};
+use super::reading::UtcOffset;
 use super::text::line_of_record;
 use super::time::{self, TimeProblem, TimeStyle};
 use crate::{Bar, MarketError, Place, Utc};
@@ -15,11 +18,39 @@ pub(super) struct RowReader<'a> {
     style: Option<TimeStyle>,
     /// What the first row says of the instrument.
     instrument: Option<String>,
+    /// Which way time goes, as the first two times say.
+    order: Option<Order>,
+    zone: Option<UtcOffset>,
+    /// Lines before the file's own first one.
+    n_added: u64,
+}
+
+/// Which way time goes down a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    OldestFirst,
+    NewestFirst,
 }
 
 impl<'a> RowReader<'a> {
-    pub(super) fn new(header: &'a Header, file: &'a str, text: &'a str) -> Self {
-        Self { header, file, text, style: None, instrument: None }
+    pub(super) fn new(
+        header: &'a Header,
+        file: &'a str,
+        text: &'a str,
+        zone: Option<UtcOffset>,
+        n_added: u64,
+    ) -> Self {
+        Self { header, file, text, style: None, instrument: None, order: None, zone, n_added }
+    }
+
+    /// Which way time goes; oldest first where one bar does not tell.
+    pub(super) fn order(&self) -> Order {
+        self.order.unwrap_or(Order::OldestFirst)
+    }
+
+    /// How the file writes its times, where that is worth saying.
+    pub(super) fn style(&self) -> Option<TimeStyle> {
+        self.style
     }
 
     /// The bar of a row.
@@ -46,25 +77,31 @@ impl<'a> RowReader<'a> {
         Ok(bar)
     }
 
-    /// Whether the bar repeats the last one exactly; an error where it contradicts or precedes it.
+    /// Whether the bar repeats the last one exactly; an error where it contradicts it, or time turns round.
     pub(super) fn is_repeated(
-        &self,
+        &mut self,
         last: Option<&Bar>,
         bar: &Bar,
         record: &StringRecord,
     ) -> Result<bool, MarketError> {
         let Some(last) = last else { return Ok(false) };
-        if last.open_time_ms < bar.open_time_ms {
-            return Ok(false);
-        }
         if last == bar {
             return Ok(true);
+        }
+        let found = match last.open_time_ms.cmp(&bar.open_time_ms) {
+            Ordering::Less => Some(Order::OldestFirst),
+            Ordering::Greater => Some(Order::NewestFirst),
+            Ordering::Equal => None,
+        };
+        if found.is_some_and(|found| *self.order.get_or_insert(found) == found) {
+            return Ok(false);
         }
         let (place, value) = (self.place(record, self.time_column()), self.time_text(record));
         if last.open_time_ms == bar.open_time_ms {
             return Err(MarketError::ConflictingRows { place, value });
         }
-        Err(MarketError::Unsorted { place, value, previous: Utc(last.open_time_ms) })
+        let turned = if found == Some(Order::NewestFirst) { "before" } else { "after" };
+        Err(MarketError::Unsorted { place, value, turned, previous: Utc(last.open_time_ms) })
     }
 
     fn check_instrument(&mut self, record: &StringRecord) -> Result<(), MarketError> {
@@ -81,13 +118,14 @@ impl<'a> RowReader<'a> {
     }
 
     fn open_time_ms(&mut self, record: &StringRecord) -> Result<i64, MarketError> {
+        let shift_ms = self.shift_ms(record)?;
         let parsed = match self.header.time {
             TimeColumns::One(idx) => time::parse(record[idx].trim(), &mut self.style),
             TimeColumns::DateAndClock { date, clock } => {
                 time::parse_parts(record[date].trim(), record[clock].trim())
             }
         };
-        parsed.map_err(|problem| {
+        parsed.map(|at| at - shift_ms).map_err(|problem| {
             let (place, value) = (self.place(record, self.time_column()), self.time_text(record));
             match problem {
                 TimeProblem::Ambiguous => MarketError::AmbiguousTime { place, value },
@@ -97,6 +135,22 @@ impl<'a> RowReader<'a> {
                 }
             }
         })
+    }
+
+    /// How far east of UTC a time without a zone is. Where it may be a local one, the user has to say.
+    fn shift_ms(&self, record: &StringRecord) -> Result<i64, MarketError> {
+        let value = self.time_text(record);
+        if time::has_zone(&value) {
+            return Ok(0);
+        }
+        match self.zone {
+            Some(zone) => Ok(zone.millis()),
+            None if self.header.has_local_times() => {
+                let place = self.place(record, self.time_column());
+                Err(MarketError::UnknownZone { place, value })
+            }
+            None => Ok(0),
+        }
     }
 
     fn price(&self, record: &StringRecord, idx: usize) -> Result<f64, MarketError> {
@@ -161,7 +215,7 @@ impl<'a> RowReader<'a> {
     /// Counted only when an error needs it.
     fn line(&self, record: &StringRecord) -> u64 {
         let start = record.position().map_or(0, ::csv::Position::byte);
-        line_of_record(self.text, start as usize)
+        line_of_record(self.text, start as usize) - self.n_added
     }
 
     fn time_column(&self) -> usize {

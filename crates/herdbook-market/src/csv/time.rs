@@ -9,8 +9,12 @@ const MINUTE_MS: i64 = 60_000;
 const FIRST_MILLISECOND: f64 = 1e11;
 /// Epoch seconds before this (1973-03-03) are refused: `20170102` is a date without its hyphens.
 const FIRST_SECOND: f64 = 1e8;
-/// Numbers from this on would be microseconds.
+/// Numbers from this on are microseconds (1973-03-03).
 const FIRST_MICROSECOND: f64 = 1e14;
+/// Numbers from this on are nanoseconds (1973-03-03).
+const FIRST_NANOSECOND: f64 = 1e17;
+/// Numbers from this on are no times (5138).
+const BEYOND: f64 = 1e20;
 
 /// How a file writes its times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +22,8 @@ pub(super) enum TimeStyle {
     Text,
     Seconds,
     Milliseconds,
+    Microseconds,
+    Nanoseconds,
 }
 
 /// Why a text is no usable time.
@@ -35,11 +41,14 @@ impl TimeStyle {
             Self::Text => "a date",
             Self::Seconds => "epoch seconds",
             Self::Milliseconds => "epoch milliseconds",
+            Self::Microseconds => "epoch microseconds",
+            Self::Nanoseconds => "epoch nanoseconds",
         }
     }
 
     fn of(text: &str) -> Result<Self, TimeProblem> {
-        if !is_number(text) {
+        // `20170102` is no epoch number of any unit.
+        if !is_number(text) || parse_compact_date(text).is_some() {
             return Ok(Self::Text);
         }
         match text.parse::<f64>() {
@@ -47,6 +56,10 @@ impl TimeStyle {
             Ok(number) if (FIRST_MILLISECOND..FIRST_MICROSECOND).contains(&number) => {
                 Ok(Self::Milliseconds)
             }
+            Ok(number) if (FIRST_MICROSECOND..FIRST_NANOSECOND).contains(&number) => {
+                Ok(Self::Microseconds)
+            }
+            Ok(number) if (FIRST_NANOSECOND..BEYOND).contains(&number) => Ok(Self::Nanoseconds),
             _ => Err(TimeProblem::Unknown),
         }
     }
@@ -63,13 +76,49 @@ pub(super) fn parse(text: &str, style: &mut Option<TimeStyle>) -> Result<i64, Ti
         TimeStyle::Text => parse_text(text).ok_or_else(|| problem_of(text)),
         TimeStyle::Seconds => parse_epoch(text, 1_000.0),
         TimeStyle::Milliseconds => parse_epoch(text, 1.0),
+        TimeStyle::Microseconds => parse_epoch(text, 1e-3),
+        TimeStyle::Nanoseconds => parse_epoch(text, 1e-6),
     }
 }
 
 /// Reads a time whose date and clock stand in columns of their own.
 pub(super) fn parse_parts(date: &str, clock: &str) -> Result<i64, TimeProblem> {
-    let day = parse_date(date).ok_or_else(|| problem_of(date))?;
-    parse_clock(clock).map(|within| day + within).ok_or(TimeProblem::Unknown)
+    let day = parse_date(date).or_else(|| parse_compact_date(date));
+    let day = day.ok_or_else(|| problem_of(date))?;
+    let within = parse_clock(clock).or_else(|| parse_compact_clock(clock));
+    within.map(|within| day + within).ok_or(TimeProblem::Unknown)
+}
+
+/// Whether a text says which zone its time is of; an epoch number is UTC.
+pub(super) fn has_zone(text: &str) -> bool {
+    if is_number(text) {
+        return true;
+    }
+    let clock = text.split_once(['T', 't', ' ']).map_or("", |(_, clock)| clock);
+    clock.ends_with(['Z', 'z'])
+        || clock.contains(['+', '-']) && !clock.contains("-AM") && !clock.contains("-PM")
+        || clock.ends_with("UTC")
+        || clock.ends_with("GMT")
+}
+
+/// `YYYYMMDD`.
+fn parse_compact_date(text: &str) -> Option<i64> {
+    let bytes = text.as_bytes();
+    if bytes.len() != 8 || !(b"19".as_slice()..=b"20".as_slice()).contains(&&bytes[..2]) {
+        return None;
+    }
+    days(digits(&bytes[..4])?, digits(&bytes[4..6])?, digits(&bytes[6..])?)
+}
+
+/// `HHMM` or `HHMMSS`.
+fn parse_compact_clock(text: &str) -> Option<i64> {
+    if ![4, 6].contains(&text.len()) {
+        return None;
+    }
+    let (hour, rest) = text.split_at_checked(2)?;
+    let (minute, second) = rest.split_at_checked(2)?;
+    let second = if second.is_empty() { 0 } else { two_digits(second, 59)? };
+    Some((two_digits(hour, 23)? * 60 + two_digits(minute, 59)?) * MINUTE_MS + second * 1_000)
 }
 
 fn parse_epoch(text: &str, unit_ms: f64) -> Result<i64, TimeProblem> {
@@ -78,6 +127,9 @@ fn parse_epoch(text: &str, unit_ms: f64) -> Result<i64, TimeProblem> {
 }
 
 fn parse_text(text: &str) -> Option<i64> {
+    if let Some(day) = parse_compact_date(text) {
+        return Some(day);
+    }
     let (date, rest) = text.split_at_checked(10)?;
     let day = parse_date(date)?;
     if rest.is_empty() {
@@ -94,7 +146,10 @@ fn parse_date(text: &str) -> Option<i64> {
     if bytes.len() != 10 || !b"-/.".contains(&separator) || bytes[7] != separator {
         return None;
     }
-    let (year, month, day) = (digits(&bytes[..4])?, digits(&bytes[5..7])?, digits(&bytes[8..])?);
+    days(digits(&bytes[..4])?, digits(&bytes[5..7])?, digits(&bytes[8..])?)
+}
+
+fn days(year: u32, month: u32, day: u32) -> Option<i64> {
     let date = NaiveDate::from_ymd_opt(year as i32, month, day)?;
     Some(i64::from(date.to_epoch_days()) * DAY_MS)
 }
@@ -102,6 +157,9 @@ fn parse_date(text: &str) -> Option<i64> {
 /// `HH:MM`, `HH:MM:SS` or `HH:MM:SS.fff`, with or without a zone; ms since midnight UTC, which is
 /// negative or beyond a day when the zone says so.
 fn parse_clock(text: &str) -> Option<i64> {
+    if let Some(half) = ["AM", "PM"].into_iter().find(|half| text.ends_with(half)) {
+        return parse_half_day(text.strip_suffix(half)?, half == "PM");
+    }
     let is_clock = |c: char| c.is_ascii_digit() || c == ':' || c == '.';
     let end = text.find(|c| !is_clock(c)).unwrap_or(text.len());
     let (clock, zone) = text.split_at(end);
@@ -113,6 +171,17 @@ fn parse_clock(text: &str) -> Option<i64> {
         return None;
     }
     Some((hour * 60 + minute) * MINUTE_MS + second_ms - parse_zone(zone.trim_start())?)
+}
+
+/// `HH`, `HH:MM` or `HH:MM:SS` of a 12-hour clock, a space or a hyphen between it and its half of the day. Twelve
+/// is the hour before one.
+fn parse_half_day(text: &str, is_afternoon: bool) -> Option<i64> {
+    let text = text.trim_end_matches([' ', '-']);
+    let (hour, rest) = text.split_once(':').unwrap_or((text, "00"));
+    let padded = if hour.len() == 1 { format!("0{hour}") } else { hour.to_owned() };
+    let hour = two_digits(&padded, 12).filter(|hour| *hour > 0)? % 12;
+    let hour = if is_afternoon { hour + 12 } else { hour };
+    parse_clock(&format!("{hour:02}:{rest}"))
 }
 
 /// `SS` or `SS.fff` in ms; digits beyond the milliseconds are cut.
@@ -217,8 +286,45 @@ mod tests {
         assert_eq!(one("1483340400"), Ok(SEVEN));
         assert_eq!(one("1483340400.0"), Ok(SEVEN));
         assert_eq!(one("1483340400000"), Ok(SEVEN));
-        assert_eq!(one("1483340400000000"), Err(TimeProblem::Unknown));
-        assert_eq!(one("20170102"), Err(TimeProblem::Unknown));
+        assert_eq!(one("1483340400000000"), Ok(SEVEN));
+        assert_eq!(one("1483340400000000000"), Ok(SEVEN));
+        assert_eq!(one("20171302"), Err(TimeProblem::Unknown));
+    }
+
+    #[test]
+    fn compact_dates_and_clocks_are_read_where_they_cannot_be_numbers() {
+        assert_eq!(one("20170102"), Ok(SEVEN - 7 * 3_600_000));
+        assert_eq!(parse_parts("20170102", "070000"), Ok(SEVEN));
+        assert_eq!(parse_parts("20170102", "0700"), Ok(SEVEN));
+        assert!(parse_parts("20170102", "2500").is_err());
+    }
+
+    #[test]
+    fn twelve_hour_clocks_begin_with_twelve() {
+        const HOUR: i64 = 3_600_000;
+        for (text, hour) in [
+            ("2017-01-02 12-AM", 0),
+            ("2017-01-02 07-AM", 7),
+            ("2017-01-02 07:00 AM", 7),
+            ("2017-01-02 7:00:00 AM", 7),
+            ("2017-01-02 12-PM", 12),
+            ("2017-01-02 11:00:00 PM", 23),
+        ] {
+            assert_eq!(one(text), Ok(SEVEN + (hour - 7) * HOUR), "{text}");
+        }
+        for text in ["2017-01-02 13-PM", "2017-01-02 00-AM", "2017-01-02 AM"] {
+            assert!(one(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn zone_of_a_text_is_seen() {
+        for text in ["1483340400", "2017-01-02T07:00:00Z", "2017-01-02 07:00+01:00"] {
+            assert!(has_zone(text), "{text}");
+        }
+        for text in ["2017-01-02", "2017-01-02 07:00", "2017-01-02 07-AM"] {
+            assert!(!has_zone(text), "{text}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod account;
 mod any_file;
 mod causality;
 mod data;
+mod dialects;
 mod folds;
 mod from_file_to_bars;
 mod golden;
