@@ -114,7 +114,7 @@ impl Meaning {
 }
 
 impl Header {
-    /// Whether MetaTrader wrote the file: its times are those of the broker's server.
+    /// Whether `MetaTrader` wrote the file: its times are those of the broker's server.
     pub(super) fn is_metatrader(&self) -> bool {
         let has = |name: &str| self.names.iter().any(|found| found.eq_ignore_ascii_case(name));
         has("<date>") && has("<tickvol>")
