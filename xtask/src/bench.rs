@@ -14,6 +14,8 @@ pub(crate) enum Bench {
     },
     /// How often a model passes for better than chance where there is nothing to find, and where there is
     Evidence,
+    /// Each way of enhancing against `continued`, at what it is for
+    Enhancements,
 }
 
 impl Bench {
@@ -31,6 +33,7 @@ impl Bench {
                 program::to_end(&mut bench)
             }
             Self::Evidence => program::to_end(&mut bench("evidence")),
+            Self::Enhancements => program::to_end(&mut bench("enhancements")),
         }
     }
 }

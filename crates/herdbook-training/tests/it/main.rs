@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a broken test stops where it breaks")]
 
 mod barn;
+mod contests;
 mod enhancing;
 mod environment;
 mod evidence;
@@ -10,6 +11,7 @@ mod honesty;
 mod hyperparameters;
 mod markets;
 mod no_signal;
+mod regimes;
 mod resuming;
 mod running;
 mod sweeping;

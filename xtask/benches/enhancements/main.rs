@@ -1,0 +1,201 @@
+//! `cargo xtask bench enhancements`: each enhancement against plain `continued`, from the same parent, at what it is
+//! for. Costs are charged, and every figure is of bars that no model was trained on.
+
+#![expect(clippy::print_stdout, reason = "figures are for the terminal")]
+
+mod costly;
+#[path = "../../../crates/herdbook-training/tests/it/regimes.rs"]
+mod regimes;
+
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use herdbook_domain::{
+    Actor, Channel, Enhancement, ExperimentName, MetricName, ModelName, ModelType, ParentSelector,
+    RunId, Symbol, Timeframe,
+};
+use herdbook_ppo::Rng;
+use herdbook_store::{Location, Missing, OpenOptions, Store};
+use herdbook_training::{
+    Boundaries, ContaminatedTest, DataSource, EnhanceRequest, Observer, PpoConfig, Progress,
+    Reading, Schedules, TrainRequest, train,
+};
+
+const N_SEEDS: u64 = 16;
+const PARENT_TIMESTEPS: u64 = 40_000;
+const CHILD_TIMESTEPS: u64 = 40_000;
+const DEFAULT_COSTS: f64 = 1.0;
+
+/// A contest: where the parent comes from, where the children are trained, and what counts.
+struct Contest {
+    enhancement: Enhancement,
+    aim: &'static str,
+    parent: fn(u64) -> (Vec<u8>, regimes::Borders),
+    child: fn(u64) -> (Vec<u8>, regimes::Borders),
+    cost_bps: f64,
+    score: Score,
+}
+
+#[derive(Clone, Copy)]
+enum Score {
+    /// Mean reward of the five episodes of the test window.
+    Test,
+    /// Mean over the training of the mean reward on the validation window: who learns sooner has more.
+    AreaUnderValidation,
+}
+
+const CONTESTS: [Contest; 3] = [
+    Contest {
+        enhancement: Enhancement::Replay,
+        aim: "reward on the rare regime",
+        parent: regimes::common,
+        child: regimes::rare,
+        cost_bps: DEFAULT_COSTS,
+        score: Score::Test,
+    },
+    Contest {
+        enhancement: Enhancement::Curriculum,
+        aim: "reward at 60 bp a side",
+        parent: costly::costly,
+        child: costly::costly,
+        cost_bps: costly::HIGH_COSTS,
+        score: Score::Test,
+    },
+    Contest {
+        enhancement: Enhancement::Adaptive,
+        aim: "area under the curve after the switch",
+        parent: regimes::common,
+        child: regimes::switched,
+        cost_bps: DEFAULT_COSTS,
+        score: Score::AreaUnderValidation,
+    },
+];
+
+fn main() -> anyhow::Result<()> {
+    println!("{N_SEEDS} seeds; better by: mean difference with its 95 % bootstrap interval");
+    for contest in &CONTESTS {
+        let folder = tempfile::tempdir()?;
+        let options = OpenOptions {
+            missing: Missing::Create,
+            busy_timeout: Duration::from_secs(30),
+            actor: Actor::parse("bench")?,
+            channel: Channel::Cli,
+        };
+        let store = Store::open(Location::resolve(None, folder.path())?, options)?;
+        let mut pairs = Vec::new();
+        for seed in 0..N_SEEDS {
+            pairs.push(contest.run(&store, seed)?);
+        }
+        contest.print(&pairs);
+    }
+    Ok(())
+}
+
+impl Contest {
+    /// The scores of `continued` and of the enhancement with one seed.
+    fn run(&self, store: &Store, seed: u64) -> anyhow::Result<(f64, f64)> {
+        let mut parent = self.request(seed, (self.parent)(seed), PARENT_TIMESTEPS)?;
+        parent.cost_bps = DEFAULT_COSTS;
+        let (parent, _) = trained(store, &parent, self.score)?;
+        let child = |enhancement| {
+            let mut request = self.request(seed, (self.child)(seed), CHILD_TIMESTEPS)?;
+            request.enhance = Some(EnhanceRequest {
+                selector: ParentSelector::Run(parent.clone()),
+                model_type: ModelType::Base,
+                metric: MetricName::parse("final/mean_reward")?,
+                enhancement,
+            });
+            anyhow::Ok(trained(store, &request, self.score)?.1)
+        };
+        Ok((child(Enhancement::Continued)?, child(self.enhancement)?))
+    }
+
+    fn request(
+        &self,
+        seed: u64,
+        (bytes, (validation, test)): (Vec<u8>, regimes::Borders),
+        timesteps: u64,
+    ) -> anyhow::Result<TrainRequest> {
+        Ok(TrainRequest {
+            timeframe: Timeframe::Hour1,
+            data: DataSource {
+                name: "made.csv".to_owned(),
+                path: None,
+                symbol: Symbol::parse("MADE")?,
+                reading: Reading::default(),
+                bytes,
+            },
+            boundaries: Boundaries {
+                validation_from_ms: Some(regimes::open_time_ms(validation)),
+                test_from_ms: Some(regimes::open_time_ms(test)),
+                test_until_ms: None,
+            },
+            timesteps,
+            seed,
+            cost_bps: self.cost_bps,
+            config: PpoConfig::default(),
+            schedules: Schedules::default(),
+            model: ModelName::parse("1H_made")?,
+            experiment: ExperimentName::parse("made_1H")?,
+            enhance: None,
+            // Parent and child have markets of their own, made by the same clock.
+            contaminated: ContaminatedTest::Marked,
+            membership: None,
+        })
+    }
+
+    fn print(&self, pairs: &[(f64, f64)]) {
+        let n = pairs.len() as f64;
+        let mean = |side: fn(&(f64, f64)) -> f64| pairs.iter().map(side).sum::<f64>() / n;
+        let differences: Vec<f64> = pairs.iter().map(|(plain, other)| other - plain).collect();
+        let (low, high) = interval(&differences);
+        let n_better = differences.iter().filter(|difference| **difference > 0.0).count();
+        println!(
+            "{:<11} {:<38} continued {:>7.2}   {} {:>7.2}   better by {:+.2} ({low:+.2} to {high:+.2}), with {n_better} of {} seeds",
+            self.enhancement.as_str(),
+            self.aim,
+            mean(|pair| pair.0),
+            self.enhancement.as_str(),
+            mean(|pair| pair.1),
+            differences.iter().sum::<f64>() / n,
+            pairs.len(),
+        );
+    }
+}
+
+/// The run and its score.
+fn trained(store: &Store, request: &TrainRequest, score: Score) -> anyhow::Result<(RunId, f64)> {
+    let mut curve = Curve(Vec::new());
+    let prepared = request.clone().prepare()?;
+    let report = train(store, &prepared, &mut curve, &AtomicBool::new(false))?;
+    let score = match score {
+        Score::Test => report.run.metrics["final/mean_reward"],
+        Score::AreaUnderValidation => curve.0.iter().sum::<f64>() / curve.0.len() as f64,
+    };
+    Ok((report.run.run_id, score))
+}
+
+/// Percentile interval of the mean, from 10,000 resamples.
+fn interval(values: &[f64]) -> (f64, f64) {
+    let mut rng = Rng::new(0);
+    let mut mean = || {
+        let drawn = (0..values.len()).map(|_| values[rng.below(values.len())]);
+        drawn.sum::<f64>() / values.len() as f64
+    };
+    let mut means: Vec<f64> = (0..10_000).map(|_| mean()).collect();
+    means.sort_by(f64::total_cmp);
+    (means[250], means[9_749])
+}
+
+/// The mean rewards on the validation window along a training.
+struct Curve(Vec<f64>);
+
+impl Observer for Curve {
+    fn notice(&mut self, _text: &str) {}
+
+    fn stage(&mut self, _text: &str) {}
+
+    fn progress(&mut self, progress: &Progress) {
+        self.0.extend(progress.validation_reward);
+    }
+}
