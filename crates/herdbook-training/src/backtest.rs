@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use herdbook_domain::{Honesty, Timestamp, Window};
 use herdbook_market::metrics::{Performance, returns};
-use herdbook_market::{CostModel, Ledger, MarketError, Trade, Utc};
+use herdbook_market::{CostModel, Ledger, MarketError, Position, Trade, Utc};
 use herdbook_store::Store;
 
-use crate::evaluation::{judge_ledger, pass};
+use crate::evaluation::{hold, judge_ledger, pass};
+use crate::pictures::{self, Picture, Story};
 use crate::{Baselines, DataSource, Evidence, RegisteredModel, Tape, TrainingError};
 
 /// What a model did on bars, and how much of that is evidence.
@@ -87,6 +88,23 @@ impl Backtest {
     pub fn evidence(&self) -> Evidence {
         let returns = returns(self.ledger.equity()).unwrap_or_default();
         Evidence::of(&self.performance, &self.baselines, &returns, self.tape.bars_per_year)
+    }
+
+    /// Pictures of it by file name, as SVG; for one that cannot be drawn, why. `model` is what to call the model.
+    pub fn pictures(&self, model: &str) -> Result<Vec<Picture>, TrainingError> {
+        let costs = CostModel::from_bps(self.cost_bps)?;
+        let bars = self.first..self.tape.bars.len();
+        let story = Story {
+            model: model.to_owned(),
+            window: self.window,
+            honesty: self.honesty,
+            cost_bps: self.cost_bps,
+            tape: &self.tape,
+            first: self.first,
+            ledger: &self.ledger,
+            held: &hold(&self.tape, bars, costs, Position::Long),
+        };
+        Ok(pictures::of_window(&story))
     }
 
     /// Bars decided on or filled at.

@@ -95,6 +95,8 @@ pub(crate) struct Measured {
     pub(crate) performance: Performance,
     /// The returns of that pass, bar by bar.
     pub(crate) returns: Vec<f64>,
+    /// That pass itself.
+    pub(crate) ledger: Ledger,
 }
 
 /// Everything that is measured of a finished policy, by the names of spec §7: `evaluation/*` on the validation
@@ -115,5 +117,6 @@ pub(crate) fn measure(market: &MarketData, costs: CostModel, policy: &Policy) ->
         performance.defined().into_iter().map(|(name, value)| (format!("portfolio/{name}"), value)),
     );
     metrics.retain(|_, value| value.is_finite());
-    Measured { metrics, performance, returns: returns(ledger.equity()).unwrap_or_default() }
+    let returns = returns(ledger.equity()).unwrap_or_default();
+    Measured { metrics, performance, returns, ledger }
 }

@@ -34,6 +34,8 @@ pub(crate) struct Journal<'a> {
     evaluated: u64,
     best_mean_reward: Option<f64>,
     latest_mean_reward: Option<f64>,
+    /// Timesteps and mean reward of each evaluation.
+    learning: Vec<(u64, f64)>,
     pending: Vec<Metric>,
     /// Seconds of training before this process took it up.
     seconds_before: f64,
@@ -48,6 +50,7 @@ pub(crate) struct JournalState {
     evaluated: u64,
     best_mean_reward: Option<f64>,
     latest_mean_reward: Option<f64>,
+    learning: Vec<(u64, f64)>,
     seconds: f64,
     /// Metrics that had not been written yet: name, value, time in milliseconds, step.
     pending: Vec<(String, f64, i64, i64)>,
@@ -65,6 +68,7 @@ impl<'a> Journal<'a> {
             evaluated: 0,
             best_mean_reward: None,
             latest_mean_reward: None,
+            learning: Vec::new(),
             pending: Vec::new(),
             seconds_before: 0.0,
             logged: BTreeMap::new(),
@@ -83,6 +87,7 @@ impl<'a> Journal<'a> {
             evaluated: state.evaluated,
             best_mean_reward: state.best_mean_reward,
             latest_mean_reward: state.latest_mean_reward,
+            learning: state.learning,
             seconds_before: state.seconds,
             logged,
             ..Self::new(store, run_id, state.previous)
@@ -100,6 +105,7 @@ impl<'a> Journal<'a> {
             evaluated: self.evaluated,
             best_mean_reward: self.best_mean_reward,
             latest_mean_reward: self.latest_mean_reward,
+            learning: self.learning.clone(),
             seconds: self.seconds(),
             pending: pending.map(|m| (m.key.clone(), m.value, m.at.millis(), m.step)).collect(),
         }
@@ -144,6 +150,7 @@ impl<'a> Journal<'a> {
         self.evaluated = trained;
         self.best_mean_reward = Some(best);
         self.latest_mean_reward = Some(scores.mean_reward);
+        self.learning.push((self.previous + trained, scores.mean_reward));
         self.add("evaluation/mean_reward", scores.mean_reward, trained);
         self.add("evaluation/std_reward", scores.std_reward, trained);
         self.add(BEST, best, trained);
@@ -170,6 +177,11 @@ impl<'a> Journal<'a> {
         self.add("previous_timesteps", self.previous as f64, trained);
         self.add("current_run_timesteps", trained as f64, trained);
         self.add("total_timesteps", (self.previous + trained) as f64, trained);
+    }
+
+    /// Timesteps, those behind the parent included, and mean reward of each evaluation.
+    pub(crate) fn learning(&self) -> &[(u64, f64)] {
+        &self.learning
     }
 
     /// The best mean reward on the validation window so far. The model that is registered is the last one; this

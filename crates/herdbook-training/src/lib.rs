@@ -18,6 +18,7 @@ mod market_data;
 mod npy;
 mod parent;
 mod patience;
+mod pictures;
 mod plan;
 mod predict;
 mod record;
@@ -42,6 +43,7 @@ pub use herdbook_market::{Boundaries, MarketError, Position, Reading, Sample, Ut
 pub use herdbook_ppo::{PpoConfig, PpoError};
 pub use market_data::{DataSource, MarketData, Tape};
 pub use parent::{EnhanceRequest, Parent};
+pub use pictures::Picture;
 pub use predict::{Freshness, Prediction};
 pub use record::{ImprovementBasis, ImprovementReport};
 pub use registered_model::RegisteredModel;

@@ -8,22 +8,24 @@ use std::sync::atomic::AtomicBool;
 
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{Departure, Registration, RunId, hex_sha256};
+use herdbook_market::{Ledger, Position};
 use herdbook_ppo::Model;
 use herdbook_store::{Finish, Metric, Store, UnfinishedEnd};
 
 use crate::checkpoint::{self, Checkpoint};
-use crate::evaluation::{Measured, measure};
+use crate::evaluation::{Measured, hold, measure};
 use crate::evidence::{Evidence, TEST_RETURNS};
 use crate::journal::BEST;
 use crate::learning::Learning;
 use crate::patience::patiently;
+use crate::pictures::Story;
 use crate::plan::Plan;
 use crate::record::ImprovementReport;
 use crate::report::{Outcome, RunReport, TrainReport};
 use crate::request::PreparedTraining;
 use crate::resume::{PreparedResumption, PreparedRun};
 use crate::sweep::train_sweep;
-use crate::{Observer, TrainingError, exports, heartbeat, npy};
+use crate::{Observer, TrainingError, exports, heartbeat, npy, pictures};
 
 /// Trains a model and registers it.
 ///
@@ -134,9 +136,47 @@ impl Training<'_> {
         }
         let model_sha256 = store.store_artifact(run_id, &artifact, &model)?;
         let steps_per_second = journal.steps_per_second(trained);
+        let ledger = measured.ledger.clone();
         let report = self.report(trained, measured, steps_per_second);
+        self.store_pictures(&report, &ledger, journal.learning(), observer);
         journal.finish(trained, &report.metrics, report.improvement.as_ref(), &report.baselines);
         Ok(self.trained(report, model_sha256, journal.take_pending()))
+    }
+
+    /// Stores pictures of the training. One that fails is announced: it is no reason to lose the model.
+    fn store_pictures(
+        &self,
+        report: &RunReport,
+        ledger: &Ledger,
+        learning: &[(u64, f64)],
+        observer: &mut dyn Observer,
+    ) {
+        let Self { store, plan, run_id } = *self;
+        let test = &plan.market.split.test.bars;
+        let story = Story {
+            model: format!("{} ({})", plan.request.model, report.model_type),
+            window: report.windows.test,
+            honesty: report.honesty,
+            cost_bps: report.cost_bps,
+            tape: &plan.market.tape,
+            first: test.start,
+            ledger,
+            held: &hold(&plan.market.tape, test.clone(), plan.costs, Position::Long),
+        };
+        let mut drawn = pictures::of_window(&story);
+        drawn.push(pictures::of_learning(&story, learning));
+        let beside = report.improvement.as_ref();
+        drawn.extend(beside.map(|beside| pictures::of_improvement(&story, beside)));
+        for (name, drawn) in drawn {
+            let path = format!("pictures/{name}");
+            let stored = drawn.and_then(|svg| {
+                let stored = store.store_artifact(run_id, &path, svg.as_bytes());
+                stored.map_err(|error| error.to_string())
+            });
+            if let Err(problem) = stored {
+                observer.notice(&format!("the picture `{path}` is missing: {problem}"));
+            }
+        }
     }
 
     /// A training that came to its end in another process, as it would be had it been this one.
@@ -161,7 +201,7 @@ impl Training<'_> {
         steps_per_second: f64,
     ) -> RunReport {
         let Self { plan, run_id, .. } = *self;
-        let Measured { metrics, performance, returns } = measured;
+        let Measured { metrics, performance, returns, .. } = measured;
         let (baselines, bars_per_year) = (plan.baselines(), plan.market.tape.bars_per_year);
         RunReport {
             run_id: run_id.clone(),

@@ -60,6 +60,9 @@ pub(crate) struct BacktestArgs {
     /// Write equity, drawdown and position of each bar to a CSV file
     #[arg(long, value_name = "FILE")]
     pub(crate) equity: Option<PathBuf>,
+    /// Draw equity, trades and positions into this folder, as SVG; it is made where there is none
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) pictures: Option<PathBuf>,
     /// Write the closed trades to a CSV file
     #[arg(long, value_name = "FILE")]
     pub(crate) trades: Option<PathBuf>,

@@ -29,6 +29,9 @@ pub(crate) fn run(args: BacktestArgs, store: &Store, output: &mut Output) -> Res
     if let Some(path) = &args.trades {
         write_to(path, "--trades", |file| write_trades(&backtest, file))?;
     }
+    if let Some(folder) = &args.pictures {
+        draw_into(folder, &model, &backtest)?;
+    }
     output.data(|| to_json(&model, &backtest), || summary(&model, &backtest))
 }
 
@@ -92,6 +95,17 @@ fn evidence(backtest: &Backtest) -> String {
                 .to_owned()
         }
     }
+}
+
+fn draw_into(folder: &Path, model: &RegisteredModel, backtest: &Backtest) -> Result<(), Failure> {
+    let key = &model.version.key;
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make `{}` (flag `--pictures`)", folder.display()))?;
+    for (name, drawn) in backtest.pictures(&format!("{} version {}", key.name, key.version))? {
+        let svg = drawn.map_err(|problem| anyhow::anyhow!("cannot draw `{name}`: {problem}"))?;
+        write_to(&folder.join(name), "--pictures", |file| file.write_all(svg.as_bytes()))?;
+    }
+    Ok(())
 }
 
 fn write_to(
