@@ -6,16 +6,17 @@
 mod costly;
 #[path = "../../../crates/herdbook-training/tests/it/regimes.rs"]
 mod regimes;
+#[path = "../store.rs"]
+mod store;
 
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
 use herdbook_domain::{
-    Actor, Channel, Enhancement, ExperimentName, MetricName, ModelName, ModelType, ParentSelector,
-    RunId, Symbol, Timeframe,
+    Enhancement, ExperimentName, MetricName, ModelName, ModelType, ParentSelector, RunId, Symbol,
+    Timeframe,
 };
 use herdbook_ppo::Rng;
-use herdbook_store::{Location, Missing, OpenOptions, Store};
+use herdbook_store::Store;
 use herdbook_training::{
     Boundaries, ContaminatedTest, DataSource, EnhanceRequest, Observer, PpoConfig, Progress,
     Reading, Schedules, TrainRequest, train,
@@ -74,14 +75,7 @@ const CONTESTS: [Contest; 3] = [
 fn main() -> anyhow::Result<()> {
     println!("{N_SEEDS} seeds; better by: mean difference with its 95 % bootstrap interval");
     for contest in &CONTESTS {
-        let folder = tempfile::tempdir()?;
-        let options = OpenOptions {
-            missing: Missing::Create,
-            busy_timeout: Duration::from_secs(30),
-            actor: Actor::parse("bench")?,
-            channel: Channel::Cli,
-        };
-        let store = Store::open(Location::resolve(None, folder.path())?, options)?;
+        let (_folder, store) = store::temporary()?;
         let mut pairs = Vec::new();
         for seed in 0..N_SEEDS {
             pairs.push(contest.run(&store, seed)?);

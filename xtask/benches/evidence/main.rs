@@ -7,13 +7,13 @@
 
 #[path = "../../../crates/herdbook-training/tests/it/markets.rs"]
 mod markets;
+#[path = "../store.rs"]
+mod store;
 
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
 use anyhow::Context;
-use herdbook_domain::{Actor, Channel, ExperimentName, ModelName, Symbol, Timeframe};
-use herdbook_store::{Location, Missing, OpenOptions, Store};
+use herdbook_domain::{ExperimentName, ModelName, Symbol, Timeframe};
 use herdbook_training::{
     Boundaries, ContaminatedTest, DataSource, Observer, PpoConfig, Progress, Reading, Schedules,
     TrainRequest, train,
@@ -33,14 +33,7 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn count(what: &str, n_seeds: u64, bars: fn(u64) -> Vec<u8>) -> anyhow::Result<usize> {
-    let folder = tempfile::tempdir()?;
-    let options = OpenOptions {
-        missing: Missing::Create,
-        busy_timeout: Duration::from_secs(30),
-        actor: Actor::parse("bench")?,
-        channel: Channel::Cli,
-    };
-    let store = Store::open(Location::resolve(None, folder.path())?, options)?;
+    let (_folder, store) = store::temporary()?;
     let mut found = 0;
     for seed in 0..n_seeds {
         let request = request(seed, bars(seed))?;

@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use herdbook_market::Position;
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
 use super::Story;
@@ -10,6 +11,8 @@ use super::axes::{
     Area, BLUE, GREEN, GREY, ORANGE, RED, date, label_for, percent, picture, range, thinned,
     thousands,
 };
+
+type Chart<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
 const N_TIME_LABELS: usize = 7;
 /// Trades shown at most: more cannot be told apart.
@@ -67,6 +70,10 @@ fn line_chart(
             .label(format!("{name} {}", percent(values[values.len() - 1])))
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(3)));
     }
+    legend(&mut chart)
+}
+
+fn legend(chart: &mut Chart<'_>) -> Result<(), Box<dyn Error>> {
     chart
         .configure_series_labels()
         .position(SeriesLabelPosition::UpperLeft)
@@ -146,14 +153,7 @@ pub(super) fn trades(story: &Story<'_>) -> Result<String, String> {
                 PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(3))
             });
         }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperLeft)
-            .background_style(WHITE.mix(0.85))
-            .border_style(GREY)
-            .label_font(("sans-serif", 14))
-            .draw()?;
-        Ok(())
+        legend(&mut chart)
     })
 }
 

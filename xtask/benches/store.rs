@@ -1,0 +1,19 @@
+//! A store in a folder that goes with it.
+
+use std::time::Duration;
+
+use herdbook_domain::{Actor, Channel};
+use herdbook_store::{Location, Missing, OpenOptions, Store};
+use tempfile::TempDir;
+
+pub(crate) fn temporary() -> anyhow::Result<(TempDir, Store)> {
+    let folder = tempfile::tempdir()?;
+    let options = OpenOptions {
+        missing: Missing::Create,
+        busy_timeout: Duration::from_secs(30),
+        actor: Actor::parse("bench")?,
+        channel: Channel::Cli,
+    };
+    let store = Store::open(Location::resolve(None, folder.path())?, options)?;
+    Ok((folder, store))
+}
