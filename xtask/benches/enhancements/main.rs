@@ -6,7 +6,7 @@
 mod costly;
 #[path = "../../../crates/herdbook-training/tests/it/regimes.rs"]
 mod regimes;
-#[path = "../store.rs"]
+#[path = "../shared/store.rs"]
 mod store;
 
 use std::sync::atomic::AtomicBool;

@@ -7,7 +7,7 @@
 
 #[path = "../../../crates/herdbook-training/tests/it/markets.rs"]
 mod markets;
-#[path = "../store.rs"]
+#[path = "../shared/store.rs"]
 mod store;
 
 use std::sync::atomic::AtomicBool;
