@@ -8,6 +8,7 @@ mod clean_build;
 mod figure;
 mod processes;
 mod records;
+mod running;
 mod steps;
 
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ fn main() -> anyhow::Result<()> {
         .map(PathBuf::from)
         .context("start it as `cargo xtask bench train`, which builds `herdbook` and names it")?;
     steps::measure()?;
+    running::measure()?;
     processes::measure(&binary)?;
     if std::env::args().any(|argument| argument == "--build") {
         clean_build::measure()?;
