@@ -86,19 +86,23 @@ def champion_breaches(connection):
 
 
 def run_breaches(connection):
-    """A run that herdbook started is FINISHED if and only if its model was registered."""
+    """A run that herdbook started is FINISHED if and only if its model was registered, or another of its sweep may be."""
     runs = connection.execute(
         "SELECT run_uuid, status, EXISTS (SELECT 1 FROM herdbook_events e"
         "  WHERE e.run_id = run_uuid AND e.kind = 'registered') AS registered,"
         " EXISTS (SELECT 1 FROM tags t WHERE t.run_uuid = runs.run_uuid"
         "  AND t.key IN ('version_type', 'promotion_stage')) AS tagged,"
+        " EXISTS (SELECT 1 FROM tags t WHERE t.run_uuid = runs.run_uuid"
+        "  AND t.key = 'herdbook.sweep') AS one_of_several,"
         " EXISTS (SELECT 1 FROM herdbook_leases l WHERE l.run_uuid = runs.run_uuid) AS leased"
         " FROM runs WHERE run_uuid IN"
         "  (SELECT run_id FROM herdbook_events WHERE kind = 'run_started')"
     )
     for run in runs:
         name = f"run {run['run_uuid']} is {run['status']}"
-        if (run["status"] == "FINISHED") != bool(run["registered"]):
+        is_finished = run["status"] == "FINISHED"
+        is_expected = run["registered"] or (is_finished and run["one_of_several"])
+        if is_finished != bool(is_expected):
             yield f"{name}, and its model registered: {bool(run['registered'])}"
         if run["tagged"] != run["registered"]:
             yield f"{name}, and carries tags of a registered model: {bool(run['tagged'])}"
