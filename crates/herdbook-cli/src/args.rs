@@ -59,6 +59,8 @@ pub(crate) enum Command {
     Evaluate(EvaluateArgs),
     /// Show what a registered model would do after the newest closed bar
     Predict(PredictArgs),
+    /// Register a model.zip of stable-baselines3 that was trained elsewhere
+    ImportModel(ImportModelArgs),
     /// Change the stage of a model version
     Promote(PromoteArgs),
     /// Bring the last good champion back
@@ -188,6 +190,21 @@ pub(crate) struct TrainArgs {
         "config", "columns", "volume_column", "bar_timezone",
     ])]
     pub(crate) resume: Option<RunId>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ImportModelArgs {
+    /// The zip that `PPO.save` wrote
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) family: Family,
+    /// The instrument it was trained on, where that is known
+    #[arg(long, value_name = "NAME")]
+    pub(crate) symbol: Option<Symbol>,
+    /// The run's experiment is named `{NAME}_{timeframe}`
+    #[arg(long, value_name = "NAME", default_value = "stock_trading_rl")]
+    pub(crate) experiment: String,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -236,9 +236,9 @@ fn training_code(error: &TrainingError) -> Code {
         | TrainingError::NoCheckpoint { .. }
         | TrainingError::NothingNew { .. }
         | TrainingError::Unusable { .. } => Code::NotFound,
-        TrainingError::AlteredModel { .. } | TrainingError::ForeignEnvironment { .. } => {
-            Code::Conflict
-        }
+        TrainingError::AlteredModel { .. }
+        | TrainingError::ForeignEnvironment { .. }
+        | TrainingError::ImportedAlready { .. } => Code::Conflict,
         TrainingError::TooOld { .. } => Code::TooOld,
         TrainingError::Contaminated { .. } => Code::Contaminated,
         TrainingError::Cancelled { .. } => Code::Cancelled,

@@ -22,6 +22,12 @@ pub enum TrainingError {
     /// Zero timesteps were asked for.
     #[error("0 timesteps train nothing: give at least 1")]
     NoTimesteps,
+    /// The same file has a version already.
+    #[error("{key} was registered with the very same file")]
+    ImportedAlready {
+        /// The version.
+        key: VersionKey,
+    },
     /// A file of hyperparameters cannot be used.
     #[error("`{file}`, line {line}: {problem}")]
     ConfigFile {

@@ -412,25 +412,26 @@ fn help_of_each_command() {
     Usage: herdbook [OPTIONS] <COMMAND>
 
     Commands:
-      train        Train a model, or enhance an existing one
-      backtest     Run a registered model over bars, beside buying and holding
-      evaluate     Run a registered model over bars newer than all it knew, and record the result as
-                   evidence
-      predict      Show what a registered model would do after the newest closed bar
-      promote      Change the stage of a model version
-      rollback     Bring the last good champion back
-      champion     Show the champion, now or at an earlier moment
-      list         List model versions, newest first
-      find         Find the newest or the best model
-      show         Show everything about one model version
-      lineage      Show who descends from whom, as a tree
-      history      Show what happened: when, who, what, why
-      compare      Compare two model versions
-      status       Show the board: timeframes and stages
-      verify       Check the history's chain of hashes and every registered model file
-      doctor       Check every rule on the records, name each breach, and mend what is safe
-      completions  Print a completion script for a shell
-      help         Print this message or the help of the given subcommand(s)
+      train         Train a model, or enhance an existing one
+      backtest      Run a registered model over bars, beside buying and holding
+      evaluate      Run a registered model over bars newer than all it knew, and record the result as
+                    evidence
+      predict       Show what a registered model would do after the newest closed bar
+      import-model  Register a model.zip of stable-baselines3 that was trained elsewhere
+      promote       Change the stage of a model version
+      rollback      Bring the last good champion back
+      champion      Show the champion, now or at an earlier moment
+      list          List model versions, newest first
+      find          Find the newest or the best model
+      show          Show everything about one model version
+      lineage       Show who descends from whom, as a tree
+      history       Show what happened: when, who, what, why
+      compare       Compare two model versions
+      status        Show the board: timeframes and stages
+      verify        Check the history's chain of hashes and every registered model file
+      doctor        Check every rule on the records, name each breach, and mend what is safe
+      completions   Print a completion script for a shell
+      help          Print this message or the help of the given subcommand(s)
 
     Options:
           --tracking-uri <URI>

@@ -9,6 +9,7 @@ mod environment;
 mod evidence;
 mod honesty;
 mod hyperparameters;
+mod importing;
 mod markets;
 mod no_signal;
 mod regimes;

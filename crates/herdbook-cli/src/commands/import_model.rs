@@ -1,0 +1,67 @@
+//! `import-model`: a model trained elsewhere enters the register.
+
+use anyhow::Context as _;
+use herdbook_domain::{ExperimentName, Honesty, Timeframe};
+use herdbook_store::Missing;
+use herdbook_training::{ImportRequest, Imported, import_model};
+use serde_json::{Value, json};
+
+use crate::args::{Global, ImportModelArgs};
+use crate::context::open_store;
+use crate::failure::Failure;
+use crate::format::count;
+use crate::output::Output;
+
+pub(crate) fn run(
+    args: &ImportModelArgs,
+    global: &Global,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let (path, timeframe) = (&args.file, args.family.timeframe);
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    let request = ImportRequest {
+        timeframe,
+        model: args.family.name()?,
+        experiment: ExperimentName::of_timeframe(&args.experiment, timeframe)?,
+        symbol: args.symbol.clone(),
+        file: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        bytes,
+    };
+    let prepared = request.prepare()?;
+    let store = open_store(global, Missing::Create, output)?;
+    let imported = import_model(&store, prepared)?;
+    for note in &imported.notes {
+        output.note(&format!("note: {note}"));
+    }
+    output.data(|| to_json(timeframe, &imported), || summary(&imported))
+}
+
+fn to_json(timeframe: Timeframe, imported: &Imported) -> Value {
+    json!({
+        "run_id": imported.run_id,
+        "model_name": imported.registered.key.name,
+        "version": imported.registered.key.version,
+        "model_path": imported.run_id.model_path(timeframe),
+        "total_timesteps": imported.timesteps,
+        "honesty": Honesty::Unknown,
+        "usable": imported.obstacle.is_none(),
+        "obstacle": imported.obstacle,
+    })
+}
+
+fn summary(imported: &Imported) -> String {
+    let key = &imported.registered.key;
+    let use_of_it = match &imported.obstacle {
+        None => "it can be enhanced, backtested and evaluated here".to_owned(),
+        Some(obstacle) => {
+            format!("it can be promoted and found, but neither enhanced nor run here: {obstacle}")
+        }
+    };
+    format!(
+        "{} version {} (base) is registered in development\nrun {} · {} timesteps behind it · honesty unknown: nobody recorded what it was trained on\n{use_of_it}",
+        key.name,
+        key.version,
+        imported.run_id,
+        count(imported.timesteps),
+    )
+}

@@ -1,0 +1,155 @@
+//! A model that was trained elsewhere, registered here: its zip is kept as it is, its past is unknown.
+
+use std::collections::BTreeMap;
+
+use herdbook_domain::tags::{Tags, key};
+use herdbook_domain::{
+    ExperimentName, Honesty, ModelName, Origin, Registration, RunId, Symbol, Timeframe, hex_sha256,
+    window_params,
+};
+use herdbook_ppo::Model;
+use herdbook_store::{
+    Finish, Metric, Registered, RunStart, Store, UnfinishedEnd, VersionQuery, now,
+};
+
+use crate::env::{ENVIRONMENT, EnvSpec};
+use crate::{TrainingError, exports, record};
+
+/// Asks for a model to be taken in.
+#[derive(Debug, Clone)]
+pub struct ImportRequest {
+    /// Length of the bars it was trained on.
+    pub timeframe: Timeframe,
+    /// The registered model to join.
+    pub model: ModelName,
+    /// The experiment.
+    pub experiment: ExperimentName,
+    /// The instrument, where that is known.
+    pub symbol: Option<Symbol>,
+    /// Name of the file, for errors and the record.
+    pub file: String,
+    /// The zip of stable-baselines3.
+    pub bytes: Vec<u8>,
+}
+
+/// A file that holds a model.
+#[derive(Debug)]
+pub struct PreparedImport {
+    request: ImportRequest,
+    model: Model,
+}
+
+impl ImportRequest {
+    /// Reads the file. Nothing in it is executed.
+    pub fn prepare(self) -> Result<PreparedImport, TrainingError> {
+        let model = Model::from_zip(&self.bytes, &self.file)?;
+        Ok(PreparedImport { request: self, model })
+    }
+}
+
+/// A model that was taken in.
+#[derive(Debug)]
+pub struct Imported {
+    /// Its run.
+    pub run_id: RunId,
+    /// Its version.
+    pub registered: Registered,
+    /// Timesteps behind it, as its file counts them.
+    pub timesteps: u64,
+    /// Why herdbook can neither run nor enhance it; `None` where it can.
+    pub obstacle: Option<String>,
+    /// What reading the file left behind.
+    pub notes: Vec<String>,
+}
+
+/// Registers a model that was trained elsewhere as a base model in development, its honesty `unknown`.
+///
+/// # Errors
+/// [`TrainingError::ImportedAlready`] where a version of the registered model has the same file.
+pub fn import_model(store: &Store, prepared: PreparedImport) -> Result<Imported, TrainingError> {
+    let PreparedImport { request, model } = &prepared;
+    let sha256 = hex_sha256(&request.bytes);
+    refuse_twice(store, request, &sha256)?;
+    let origin = Origin { timeframe: request.timeframe, enhanced: None };
+    let run_id = store.start_run(&RunStart {
+        experiment: request.experiment.clone(),
+        model: request.model.clone(),
+        origin: origin.clone(),
+        params: params(request, model, &sha256),
+        tags: Tags::from([(key::HONESTY.to_owned(), Honesty::Unknown.to_string())]),
+    })?;
+    let registered = finish(store, request, model, &run_id, &origin).inspect_err(|error| {
+        // Best effort: what is reported is the first error, and the lease tells that the process is gone.
+        let _ = store.end_run(&run_id, &request.model, UnfinishedEnd::Failed, &error.to_string());
+    })?;
+    Ok(Imported {
+        run_id,
+        registered,
+        timesteps: model.num_timesteps,
+        obstacle: obstacle(model),
+        notes: prepared.model.notes,
+    })
+}
+
+fn refuse_twice(store: &Store, request: &ImportRequest, sha256: &str) -> Result<(), TrainingError> {
+    let name = Some(request.model.clone());
+    for version in store.versions(&VersionQuery { name, ..VersionQuery::default() })? {
+        if store.registered_file(&version.key)?.is_some_and(|file| file.sha256 == sha256) {
+            return Err(TrainingError::ImportedAlready { key: version.key });
+        }
+    }
+    Ok(())
+}
+
+fn params(request: &ImportRequest, model: &Model, sha256: &str) -> BTreeMap<String, String> {
+    let own = [
+        ("import.file", request.file.clone()),
+        ("import.sha256", sha256.to_owned()),
+        ("algorithm", "PPO".to_owned()),
+        ("env.obs_len", model.policy.obs_len().to_string()),
+    ];
+    let symbol = request.symbol.iter().map(|it| (window_params::SYMBOL, it.to_string()));
+    let all = own.into_iter().chain(symbol).chain(record::hyperparameters(&model.config));
+    all.map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+fn finish(
+    store: &Store,
+    request: &ImportRequest,
+    model: &Model,
+    run_id: &RunId,
+    origin: &Origin,
+) -> Result<Registered, TrainingError> {
+    let artifact = RunId::model_artifact(request.timeframe);
+    let model_sha256 = store.store_artifact(run_id, &artifact, &request.bytes)?;
+    for (path, bytes) in exports::of_model(&model.policy, request.timeframe, run_id) {
+        store.store_artifact(run_id, &path, &bytes)?;
+    }
+    let timesteps = Metric {
+        key: "total_timesteps".to_owned(),
+        value: model.num_timesteps as f64,
+        at: now(),
+        step: i64::try_from(model.num_timesteps).unwrap_or(i64::MAX),
+    };
+    let registration = Registration {
+        run_id: run_id.clone(),
+        name: request.model.clone(),
+        origin: origin.clone(),
+        trained_timesteps: model.num_timesteps,
+        honesty: Honesty::Unknown,
+        model_sha256,
+    };
+    let finish = Finish { registration, metrics: vec![timesteps], run_tags: Tags::new() };
+    Ok(store.finish_and_register(&finish)?)
+}
+
+/// What keeps herdbook from running the model: it does not say that it belongs to an environment of ours.
+fn obstacle(model: &Model) -> Option<String> {
+    let Some(spec) = model.extra.get(ENVIRONMENT) else {
+        return Some("its file does not describe an environment of herdbook's".to_owned());
+    };
+    match serde_json::from_value::<EnvSpec>(spec.clone()) {
+        Ok(spec) => spec.obstacle(&EnvSpec::new(spec.cost_bps, spec.episode_bars)),
+        Err(error) => Some(format!("its description of the environment cannot be read: {error}")),
+    }
+}

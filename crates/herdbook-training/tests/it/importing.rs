@@ -1,0 +1,57 @@
+//! Models trained elsewhere.
+
+use herdbook_domain::{Enhancement, Honesty, ParentSelector};
+use herdbook_training::{ImportRequest, Imported, TrainingError, import_model};
+
+use crate::barn::{Barn, child, model, request};
+
+/// Written by stable-baselines3 2.9.2: 35 observed numbers, three actions.
+const FOREIGN: &[u8] = include_bytes!("../../../herdbook-ppo/src/fixtures/sb3_tanh.zip");
+
+fn imported(barn: &Barn, bytes: &[u8]) -> Result<Imported, TrainingError> {
+    let request = ImportRequest {
+        timeframe: request().timeframe,
+        model: model(),
+        experiment: request().experiment,
+        symbol: Some(request().data.symbol),
+        file: "model.zip".to_owned(),
+        bytes: bytes.to_vec(),
+    };
+    import_model(&barn.store, request.prepare()?)
+}
+
+#[test]
+fn foreign_model_joins_the_register_with_an_unknown_past_and_cannot_be_run() {
+    let barn = Barn::new();
+    let found = imported(&barn, FOREIGN).unwrap();
+    assert!(found.obstacle.unwrap().contains("does not describe an environment"));
+    let version = barn.version(1);
+    assert_eq!(version.tag::<Honesty>("honesty"), Some(Honesty::Unknown));
+    assert_eq!(version.tags["total_timesteps"], found.timesteps.to_string());
+    let stored = barn.store.read_artifact(&found.run_id, "models/1H/model.zip").unwrap();
+    assert!(stored == FOREIGN, "the file is kept as it is");
+    let refused = barn.train(child(ParentSelector::Latest, Enhancement::Continued)).unwrap_err();
+    assert!(matches!(refused, TrainingError::ForeignEnvironment { .. }), "{refused}");
+}
+
+#[test]
+fn model_of_ours_comes_back_and_is_enhanced_though_its_past_is_unknown() {
+    let elsewhere = Barn::new();
+    let run = elsewhere.train(request()).unwrap().run.run_id;
+    let bytes = elsewhere.store.read_artifact(&run, "models/1H/model.zip").unwrap();
+    let barn = Barn::new();
+    assert_eq!(imported(&barn, &bytes).unwrap().obstacle, None);
+    let child = barn.train(child(ParentSelector::Latest, Enhancement::Continued)).unwrap();
+    assert_eq!(child.run.honesty, Honesty::Unknown);
+    assert_eq!(child.run.previous_timesteps, 768);
+}
+
+#[test]
+fn same_file_is_not_registered_twice_and_a_broken_one_not_at_all() {
+    let barn = Barn::new();
+    imported(&barn, FOREIGN).unwrap();
+    let twice = imported(&barn, FOREIGN).unwrap_err();
+    assert!(matches!(twice, TrainingError::ImportedAlready { .. }), "{twice}");
+    assert!(imported(&barn, &FOREIGN[..1_000]).is_err());
+    assert_eq!(barn.store.runs_with_tag("timeframe", "1H").unwrap().len(), 1);
+}
