@@ -15,6 +15,9 @@ pub(crate) struct Args {
     /// Run this check only; may be repeated
     #[arg(long, value_name = "CHECK")]
     only: Vec<String>,
+    /// Leave out the check that needs torch, several gigabytes to download: for daily work
+    #[arg(long)]
+    without_torch: bool,
     /// List the checks, run none
     #[arg(long)]
     list: bool,
@@ -26,7 +29,7 @@ struct Check {
     run: fn(&Workspace) -> anyhow::Result<()>,
 }
 
-const CHECKS: [Check; 10] = [
+const CHECKS: [Check; 11] = [
     Check {
         name: "fmt",
         about: "the code is formatted",
@@ -89,9 +92,18 @@ const CHECKS: [Check; 10] = [
     Check {
         name: "conformance",
         about: "the real MLflow, real processes, real signals (pytest)",
-        run: conformance,
+        run: |workspace| pytest(workspace, "conformance", &["--ignore", SB3]),
+    },
+    Check {
+        name: TORCH,
+        about: "models go to the real stable-baselines3 and come back (pytest, torch)",
+        run: |workspace| pytest(workspace, SB3, &[]),
     },
 ];
+
+/// The check that needs torch, several gigabytes with its libraries.
+const TORCH: &str = "sb3";
+const SB3: &str = "conformance/sb3";
 
 /// Runs the checks asked for, in order, and stops at the first that fails.
 pub(crate) fn run(args: &Args, workspace: &Workspace) -> anyhow::Result<()> {
@@ -104,6 +116,10 @@ pub(crate) fn run(args: &Args, workspace: &Workspace) -> anyhow::Result<()> {
     }
     let mut times: Vec<(&str, Duration)> = Vec::new();
     for check in chosen {
+        if args.without_torch && check.name == TORCH {
+            println!("== {}: LEFT OUT (--without-torch): {}", check.name, check.about);
+            continue;
+        }
         println!("== {}: {}", check.name, check.about);
         let begun = Instant::now();
         (check.run)(workspace).with_context(|| {
@@ -115,7 +131,10 @@ pub(crate) fn run(args: &Args, workspace: &Workspace) -> anyhow::Result<()> {
         println!("== {}: ok in {:.1} s", check.name, begun.elapsed().as_secs_f64());
         times.push((check.name, begun.elapsed()));
     }
-    println!("\nall checks passed");
+    println!(
+        "\nall checks passed{}",
+        if args.without_torch { " but the one left out" } else { "" }
+    );
     for (name, time) in &times {
         println!("{name:<12} {:>8.1} s", time.as_secs_f64());
     }
@@ -141,12 +160,14 @@ fn with_tool(tool: &Tool, arguments: &[&str], workspace: &Workspace) -> anyhow::
     program::to_end(workspace.command(program).args(arguments))
 }
 
-fn conformance(workspace: &Workspace) -> anyhow::Result<()> {
+/// Runs a folder of tests in the environment of its requirements.
+fn pytest(workspace: &Workspace, folder: &str, options: &[&str]) -> anyhow::Result<()> {
     let binary = workspace.release_binary()?;
-    let python = Python::ready(workspace)?.programs().join("python");
-    let mut pytest = workspace.command(python);
+    let python = Python::ready(workspace, &format!("{folder}/requirements.txt"))?;
+    let mut pytest = workspace.command(python.programs().join("python"));
     pytest
-        .args(["-m", "pytest", "conformance"])
+        .args(["-m", "pytest", folder])
+        .args(options)
         .env("HERDBOOK_BIN", binary)
         // Nothing is left behind in the source tree.
         .args(["-p", "no:cacheprovider"])

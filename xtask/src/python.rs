@@ -1,4 +1,4 @@
-//! The Python environment with the real MLflow, every package pinned.
+//! The Python environments with the real MLflow and the real stable-baselines3, every package pinned.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -27,9 +27,9 @@ pub(crate) struct Python {
 }
 
 impl Python {
-    /// The environment of this checkout; made when it is not there yet.
-    pub(crate) fn ready(workspace: &Workspace) -> anyhow::Result<Self> {
-        let requirements = workspace.root.join("conformance/requirements.txt");
+    /// The environment of a list of packages in this checkout; made when it is not there yet.
+    pub(crate) fn ready(workspace: &Workspace, requirements: &str) -> anyhow::Result<Self> {
+        let requirements = workspace.root.join(requirements);
         let interpreter = Interpreter::find(&requirements)?;
         let folder =
             cache::entry(&interpreter.key, |folder| interpreter.build(folder, &requirements))?;

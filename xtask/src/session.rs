@@ -21,8 +21,10 @@ pub(crate) fn check_readme(workspace: &Workspace) -> anyhow::Result<()> {
         "README.md shows no session: write one in a block fenced with ```console"
     );
     let binary = workspace.release_binary()?;
-    let programs =
-        [binary.parent().map(Path::to_owned), Some(Python::ready(workspace)?.programs())];
+    let programs = [
+        binary.parent().map(Path::to_owned),
+        Some(Python::ready(workspace, "conformance/requirements.txt")?.programs()),
+    ];
     let path = search_path(programs.into_iter().flatten())?;
     let folder = tempfile::tempdir()?;
     for exchange in &exchanges {

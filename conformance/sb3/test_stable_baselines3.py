@@ -1,0 +1,102 @@
+"""A model goes to stable-baselines3 and comes back: same actions, same optimizer, same counters."""
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+from stable_baselines3 import PPO
+
+import invariants
+from herd import MODEL, hourly_bars
+
+OBS_LEN = 35
+POSITIONS = ["short", "flat", "long"]
+
+
+class Noise(gymnasium.Env):
+    """The spaces of herdbook's environment, and nothing to learn in it."""
+
+    observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (OBS_LEN,), np.float32)
+    action_space = gymnasium.spaces.Discrete(3)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return self.look(), {}
+
+    def look(self):
+        return self.np_random.normal(size=OBS_LEN).astype(np.float32)
+
+    def step(self, action):
+        return self.look(), float(action == 1), False, bool(self.np_random.random() < 0.05), {}
+
+
+def model_zip(herd, run_id):
+    (path,) = (herd.folder / "mlruns").rglob(f"{run_id}/**/model.zip")
+    return path
+
+
+def probabilities(model, observation):
+    distribution = model.policy.get_distribution(torch.as_tensor(observation[None]))
+    return distribution.distribution.probs.detach().numpy()[0]
+
+
+@pytest.mark.parametrize("config", ["", 'net_arch = { pi = [48], vf = [16, 8] }\nactivation = "relu"\n'])
+def test_model_acts_in_stable_baselines3_as_it_does_here(herd, tmp_path, config):
+    (tmp_path / "ppo.toml").write_text(config)
+    run_id = herd.train("--config", tmp_path / "ppo.toml")["run_id"]
+    model = PPO.load(model_zip(herd, run_id), device="cpu")
+    header, rows = hourly_bars()
+    for count in [400, 1500, 2600, 3700, 4800]:
+        bars = tmp_path / "bars.csv"
+        bars.write_text("\n".join([header, *rows[:count]]) + "\n")
+        here = herd.ask("predict", "latest", "--timeframe", "1H", "--data", bars)
+        observation = np.array(here["observation"], dtype=np.float32)
+        action, _ = model.predict(observation, deterministic=True)
+        assert POSITIONS[int(action)] == here["action"]
+        expected = [here["probabilities"][position] for position in POSITIONS]
+        found = probabilities(model, observation)
+        np.testing.assert_allclose(np.log(found), np.log(expected), atol=1e-5)
+
+
+def test_learning_goes_on_there_with_optimizer_and_counters_and_comes_back(herd, tmp_path):
+    run_id = herd.train()["run_id"]
+    zip_here = model_zip(herd, run_id)
+    model = PPO.load(zip_here, env=Noise(), device="cpu")
+    before = model.policy.optimizer.state_dict()
+    # Two rollouts of 2,048 timesteps, ten epochs of 32 minibatches each.
+    assert model.num_timesteps == 4096 and model._n_updates == 20
+    assert {float(state["step"]) for state in before["state"].values()} == {640.0}
+    assert before["param_groups"][0]["lr"] == 3e-4 and before["param_groups"][0]["eps"] == 1e-5
+    moments = [state["exp_avg_sq"].clone() for state in before["state"].values()]
+    assert all((moment > 0).any() for moment in moments)
+
+    # Unchanged, it comes back bit for bit.
+    model.save(tmp_path / "unchanged.zip")
+    again = PPO.load(tmp_path / "unchanged.zip", device="cpu")
+    for name, tensor in model.policy.state_dict().items():
+        assert torch.equal(tensor, again.policy.state_dict()[name])
+
+    model.learn(2048, reset_num_timesteps=False)
+    assert model.num_timesteps == 6144
+    model.save(tmp_path / "there.zip")
+    taken_in = herd.ask("import-model", tmp_path / "there.zip", "--timeframe", "1H", "--symbol", "EURUSD")
+    assert taken_in["usable"] and taken_in["total_timesteps"] == 6144
+    child = herd.train("--enhance", taken_in["version"])
+    assert child["previous_timesteps"] == 6144 and child["honesty"] == "unknown"
+    back = PPO.load(model_zip(herd, child["run_id"]), device="cpu")
+    steps = {float(state["step"]) for state in back.policy.optimizer.state_dict()["state"].values()}
+    assert steps == {640.0 + 320.0 + 640.0}
+    invariants.assert_hold(herd)
+
+
+def test_model_of_another_environment_joins_the_register_and_says_what_it_cannot_do(herd, tmp_path):
+    model = PPO("MlpPolicy", Noise(), n_steps=256, device="cpu", seed=1)
+    model.learn(256)
+    model.save(tmp_path / "own.zip")
+    answer = herd.ask("import-model", tmp_path / "own.zip", "--timeframe", "1H")
+    assert not answer["usable"] and "does not describe an environment" in answer["obstacle"]
+    herd.crown(1)
+    error = herd.refused("train", "--timeframe", "1H", "--enhance", 1)
+    assert error["code"] == "conflict"
+    assert herd.refused("import-model", tmp_path / "own.zip", "--timeframe", "1H")["code"] == "conflict"
+    assert MODEL == answer["model_name"]
