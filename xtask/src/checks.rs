@@ -1,5 +1,6 @@
 //! Every check of this repository: what can fail fast comes first.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -92,12 +93,12 @@ const CHECKS: [Check; 11] = [
     Check {
         name: "conformance",
         about: "the real MLflow, real processes, real signals (pytest)",
-        run: |workspace| pytest(workspace, "conformance", &["--ignore", SB3]),
+        run: mlflow,
     },
     Check {
         name: TORCH,
-        about: "models go to the real stable-baselines3 and come back (pytest, torch)",
-        run: |workspace| pytest(workspace, SB3, &[]),
+        about: "models go to the real stable-baselines3, 2.9, 2.7 and 2.3, and come back (pytest, torch)",
+        run: stable_baselines3,
     },
 ];
 
@@ -160,18 +161,44 @@ fn with_tool(tool: &Tool, arguments: &[&str], workspace: &Workspace) -> anyhow::
     program::to_end(workspace.command(program).args(arguments))
 }
 
-/// Runs a folder of tests in the environment of its requirements.
-fn pytest(workspace: &Workspace, folder: &str, options: &[&str]) -> anyhow::Result<()> {
-    let binary = workspace.release_binary()?;
-    let python = Python::ready(workspace, &format!("{folder}/requirements.txt"))?;
+/// The conformance suite with the real MLflow.
+fn mlflow(workspace: &Workspace) -> anyhow::Result<()> {
+    let python = Python::ready(workspace, "conformance/requirements.txt")?;
+    pytest(workspace, &python, "conformance", &["--ignore", SB3], None)
+}
+
+/// The same tests with the newest stable-baselines3, and with two older ones (numpy 2 and numpy 1) on the same torch.
+fn stable_baselines3(workspace: &Workspace) -> anyhow::Result<()> {
+    let python = Python::ready(workspace, "conformance/sb3/requirements.txt")?;
+    pytest(workspace, &python, SB3, &[], None)?;
+    for version in ["2.7", "2.3"] {
+        println!("-- stable-baselines3 {version}");
+        let requirements = format!("{SB3}/requirements-{version}.txt");
+        let layer = python.layer(workspace, &requirements)?;
+        pytest(workspace, &python, SB3, &[], Some(&layer))?;
+    }
+    Ok(())
+}
+
+/// Runs a folder of tests.
+fn pytest(
+    workspace: &Workspace,
+    python: &Python,
+    folder: &str,
+    options: &[&str],
+    layer: Option<&Path>,
+) -> anyhow::Result<()> {
     let mut pytest = workspace.command(python.programs().join("python"));
     pytest
         .args(["-m", "pytest", folder])
         .args(options)
-        .env("HERDBOOK_BIN", binary)
+        .env("HERDBOOK_BIN", workspace.release_binary()?)
         // Nothing is left behind in the source tree.
         .args(["-p", "no:cacheprovider"])
         .env("PYTHONDONTWRITEBYTECODE", "1");
+    if let Some(layer) = layer {
+        pytest.env("PYTHONPATH", layer);
+    }
     program::to_end(&mut pytest)
 }
 

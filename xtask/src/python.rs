@@ -36,6 +36,27 @@ impl Python {
         Ok(Self { folder })
     }
 
+    /// A folder of packages that stand before the environment's own, for `PYTHONPATH`; made when it is not there yet.
+    pub(crate) fn layer(
+        &self,
+        workspace: &Workspace,
+        requirements: &str,
+    ) -> anyhow::Result<PathBuf> {
+        let requirements = workspace.root.join(requirements);
+        let python = self.programs().join("python");
+        let probe = program::output(Command::new(&python).args(["-c", PROBE]).arg(&requirements))?;
+        let (minor, key) = probed(&probe).context("the interpreter does not answer")?;
+        cache::entry(&format!("layer-3.{minor}-{key}"), |folder| {
+            let mut pip = Command::new(&python);
+            pip.args(["-m", "pip", "--quiet", "--disable-pip-version-check", "install"])
+                .args(["--no-deps", "--only-binary", ":all:", "--target"])
+                .arg(folder)
+                .arg("--requirement")
+                .arg(&requirements);
+            program::to_end(&mut pip)
+        })
+    }
+
     /// The folder of its programs.
     pub(crate) fn programs(&self) -> PathBuf {
         self.folder.join("bin")
