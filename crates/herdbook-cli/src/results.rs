@@ -45,7 +45,12 @@ fn certainty(model: &Performance, evidence: &Evidence) -> String {
             interval.low, interval.high
         )
     });
-    let found = if evidence.is_evidence() { "evidence" } else { "no evidence" };
+    let found = match evidence.honesty {
+        Honesty::Contaminated => "NO EVIDENCE, bars were seen in training",
+        Honesty::Unknown => "no evidence, bars may have been seen in training",
+        Honesty::Clean if evidence.is_evidence() => "evidence",
+        Honesty::Clean => "no evidence",
+    };
     format!(
         "{found}: probability {probability:.3} that the model is better than the better of flat and buy and hold\n         (more than {EVIDENCE_PROBABILITY} would be evidence; n = {}){interval};\n         this takes returns for independent, and the model for the only one tried\n",
         count(model.n_returns as u64),

@@ -87,7 +87,8 @@ impl Backtest {
     /// How sure the figure is, were the model the only one tried.
     pub fn evidence(&self) -> Evidence {
         let returns = returns(self.ledger.equity()).unwrap_or_default();
-        Evidence::of(&self.performance, &self.baselines, &returns, self.tape.bars_per_year)
+        let bars_per_year = self.tape.bars_per_year;
+        Evidence::of(&self.performance, &self.baselines, &returns, bars_per_year, self.honesty)
     }
 
     /// Pictures of it by file name, as SVG; for one that cannot be drawn, why. `model` is what to call the model.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use herdbook_domain::{Evaluation, Timestamp};
+use herdbook_market::MarketError;
 use herdbook_market::metrics::Performance;
 use herdbook_store::Store;
 
@@ -35,10 +36,9 @@ pub fn evaluate(
     let new_from = seen.new_from(&source.symbol);
     let backtest = Backtest::run(store, model, source, Terms { cost_bps, from: new_from })
         .map_err(|error| match (error, new_from) {
-            (
-                TrainingError::Market(herdbook_market::MarketError::BoundaryOutside { .. }),
-                Some(from),
-            ) => TrainingError::NothingNew { key: model.version.key.clone(), from },
+            (TrainingError::Market(MarketError::BoundaryOutside { .. }), Some(from)) => {
+                TrainingError::NothingNew { key: model.version.key.clone(), from }
+            }
             (error, _) => error,
         })?;
     let earlier = store.evaluations(&model.version.key)?;

@@ -1,6 +1,6 @@
 //! How sure a figure is: against doing nothing and holding, and among all that were tried.
 
-use herdbook_domain::{EVIDENCE_PROBABILITY, Symbol, Timeframe, Window};
+use herdbook_domain::{EVIDENCE_PROBABILITY, Honesty, Symbol, Timeframe, Window};
 use herdbook_market::metrics::{
     Performance, SharpeEstimate, SharpeInterval, Trials, deflated_sharpe_ratio,
     expected_max_sharpe, probabilistic_sharpe_ratio, sharpe_interval,
@@ -24,6 +24,8 @@ pub struct Evidence {
     pub probability: Option<f64>,
     /// 95 % bootstrap interval of the Sharpe ratio per year.
     pub interval: Option<SharpeInterval>,
+    /// Whether the window was free of bars seen in training: of any other, nothing follows.
+    pub honesty: Honesty,
 }
 
 impl Evidence {
@@ -32,6 +34,7 @@ impl Evidence {
         baselines: &Baselines,
         returns: &[f64],
         bars_per_year: Option<f64>,
+        honesty: Honesty,
     ) -> Self {
         let benchmark = baselines.buy_and_hold.sharpe_per_bar.unwrap_or(0.0).max(0.0);
         Self {
@@ -39,12 +42,14 @@ impl Evidence {
             probability: estimate(model)
                 .and_then(|estimate| probabilistic_sharpe_ratio(&estimate, benchmark)),
             interval: bars_per_year.and_then(|b| sharpe_interval(returns, b)),
+            honesty,
         }
     }
 
-    /// Whether the model beats both doing nothing and holding with a probability above 0.95.
+    /// Whether the model beats both doing nothing and holding with a probability above 0.95, on bars that are
+    /// known to be unseen.
     pub fn is_evidence(&self) -> bool {
-        self.probability.is_some_and(|p| p > EVIDENCE_PROBABILITY)
+        self.honesty == Honesty::Clean && self.probability.is_some_and(|p| p > EVIDENCE_PROBABILITY)
     }
 }
 

@@ -213,7 +213,7 @@ impl Training<'_> {
             trained_timesteps,
             improvement: plan.improvement(&metrics),
             metrics,
-            evidence: Evidence::of(&performance, &baselines, &returns, bars_per_year),
+            evidence: Evidence::of(&performance, &baselines, &returns, bars_per_year, plan.honesty),
             performance,
             baselines,
             honesty: plan.honesty,
