@@ -206,7 +206,10 @@ pub enum MarketError {
     WindowTooShort { window: &'static str, n_bars: usize, n_needed: usize },
 
     /// More folds than the bars can be cut into.
-    #[error("{n_bars} bars cannot be cut into {n_folds} folds: give fewer folds, or more bars")]
+    #[error(
+        "{n_bars} bars cannot be cut into {n_folds} folds with windows long enough: \
+         give fewer folds, or more bars"
+    )]
     TooManyFolds { n_folds: usize, n_bars: usize },
 
     /// Boundaries the wrong way round.

@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 
 use herdbook_domain::RunId;
 use herdbook_domain::tags::Tags;
-use herdbook_market::folds;
+use herdbook_market::{MarketError, folds};
 use herdbook_store::{RunRecord, Store, new_id};
 use serde::{Deserialize, Serialize};
 
@@ -146,7 +146,14 @@ impl PreparedSweep {
             }
             request.membership = Some(Membership { kind, n_members, index, group: group.clone() });
             let tape = Arc::clone(&first.market.tape);
-            let market = Arc::new(MarketData::split(tape, boundaries)?);
+            let n_bars = tape.bars.len();
+            let market = MarketData::split(tape, boundaries).map_err(|error| match error {
+                TrainingError::Market(MarketError::WindowTooShort { .. }) => {
+                    MarketError::TooManyFolds { n_folds: n_members.get(), n_bars }.into()
+                }
+                error => error,
+            })?;
+            let market = Arc::new(market);
             members.push(PreparedTraining { request, market, costs: first.costs });
         }
         Ok(Self { kind, group, members })

@@ -77,6 +77,14 @@ fn folds_are_tested_on_bars_that_follow_one_another_and_the_last_is_registered()
 }
 
 #[test]
+fn more_folds_than_the_bars_have_room_for_are_refused_before_anything_is_written() {
+    let barn = Barn::new();
+    let refused = swept(&barn, request(), SweepKind::WalkForward, 100).unwrap_err().to_string();
+    assert!(refused.starts_with("1500 bars cannot be cut into 100 folds"), "{refused}");
+    assert!(barn.store.events(&EventQuery::default()).unwrap().is_empty());
+}
+
+#[test]
 fn parent_turns_old_once_and_only_when_the_chosen_child_is_registered() {
     let barn = Barn::new();
     barn.train(request()).unwrap();
