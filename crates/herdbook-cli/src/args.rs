@@ -164,7 +164,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "NAME", default_value = "stock_trading_rl")]
     pub(crate) experiment: String,
     /// Costs in basis points of traded notional per side
-    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    #[arg(long, value_name = "X", default_value_t = 1.0, allow_negative_numbers = true)]
     pub(crate) cost_bps: f64,
     /// First moment of the validation window (UTC) [default: after 64 % of the bars]
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]

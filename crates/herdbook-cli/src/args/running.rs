@@ -52,7 +52,7 @@ pub(crate) struct BacktestArgs {
     #[command(flatten)]
     pub(crate) running: RunningArgs,
     /// Costs in basis points of traded notional per side [default: those of its training]
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub(crate) cost_bps: Option<f64>,
     /// First moment to act at (UTC) [default: the first bar that the features are warmed up for]
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
@@ -73,7 +73,7 @@ pub(crate) struct EvaluateArgs {
     #[command(flatten)]
     pub(crate) running: RunningArgs,
     /// Costs in basis points of traded notional per side [default: those of its training]
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub(crate) cost_bps: Option<f64>,
 }
 

@@ -90,6 +90,16 @@ fn file_of_bars_that_is_not_there_is_named() {
 }
 
 #[test]
+fn negative_costs_are_refused_as_costs() {
+    let folder = Folder::new();
+    for command in ["train --timeframe 1H --cost-bps -1", "train --timeframe 1H --cost-bps=-1"] {
+        let ran = folder.run(command);
+        assert_eq!(ran.status, 2, "{}", ran.shown());
+        assert!(ran.stderr.contains("costs of `-1` basis points"), "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn broken_bars_are_named_by_line_and_value() {
     let folder = Folder::new();
     let good = "2017-01-01T00:00:00Z,1,2,1,1.5,10";
