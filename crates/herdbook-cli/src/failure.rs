@@ -185,7 +185,11 @@ fn store_code(error: &StoreError) -> Code {
         | StoreError::Artifact { .. }
         | StoreError::BrokenRecord { .. }
         | StoreError::Database { .. }
-        | StoreError::Sqlite(_) => Code::StoreFailed,
+        | StoreError::Unreachable { .. }
+        | StoreError::OutcomeUnknown { .. }
+        | StoreError::Server { .. }
+        | StoreError::Sqlite(_)
+        | StoreError::Postgres(_) => Code::StoreFailed,
     }
 }
 
@@ -206,6 +210,13 @@ fn store_hint(error: &StoreError) -> Option<String> {
     match error {
         StoreError::NoStore { .. } => {
             Some("`herdbook train --timeframe …` makes one; `--tracking-uri` names another".into())
+        }
+        StoreError::Unreachable { .. } => Some(
+            "check host, port, user, database and password; a database is made with `createdb`"
+                .into(),
+        ),
+        StoreError::OutcomeUnknown { .. } => {
+            Some("`herdbook history` and `herdbook list` show whether it happened".into())
         }
         StoreError::Busy { .. } => Some("try again, or wait longer with `--lock-timeout`".into()),
         StoreError::NoSuchModel { .. } | StoreError::NoSuchVersion { .. } => {

@@ -1,8 +1,11 @@
 //! What can go wrong between a caller and the records, one variant per thing the caller can do about it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use herdbook_domain::{ModelName, Refusal, RunId, RunStatus, VersionKey, VersionNumber};
+
+use crate::Location;
 
 /// Why an act on the store did not happen. Nothing was written.
 #[derive(Debug, thiserror::Error)]
@@ -16,7 +19,7 @@ pub enum StoreError {
         /// As given.
         uri: String,
         /// What is supported.
-        rule: &'static str,
+        rule: String,
     },
     /// MLflow keeps paths as text.
     #[error("the path `{}` is not UTF-8, so the records cannot name it: work in another folder", path.display())]
@@ -25,10 +28,10 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// There is no store where one was named.
-    #[error("there is no store at `{}`", path.display())]
+    #[error("there is no store at `{store}`")]
     NoStore {
-        /// The database file.
-        path: PathBuf,
+        /// The database.
+        store: String,
     },
     /// MLflow would use the file store in `mlruns`, not the database.
     #[error("`{}` is an MLflow file store (it holds `{example}`), so MLflow would not look into `mlflow.db` here: name a store with `--tracking-uri sqlite:///…`, or work in another folder", path.display())]
@@ -39,16 +42,16 @@ pub enum StoreError {
         example: String,
     },
     /// The file is no SQLite database.
-    #[error("`{}` is not an SQLite database", path.display())]
+    #[error("`{store}` is not an SQLite database")]
     NotADatabase {
-        /// The file.
-        path: PathBuf,
+        /// The database.
+        store: String,
     },
     /// The database has a schema that cannot be used.
-    #[error("the schema of `{}` is not one that can be used: {problem}", path.display())]
+    #[error("the schema of `{store}` is not one that can be used: {problem}")]
     Schema {
-        /// The database file.
-        path: PathBuf,
+        /// The database.
+        store: String,
         /// What does not fit, and the way out.
         problem: String,
     },
@@ -64,42 +67,46 @@ pub enum StoreError {
         versions: Vec<i64>,
     },
     /// Another process holds the store's write lock.
-    #[error("the store `{}` is locked by another process (waited {waited_s} s)", path.display())]
+    #[error("the store `{store}` is locked by another process (waited {waited_s} s)")]
     Busy {
-        /// The database file.
-        path: PathBuf,
+        /// The database.
+        store: String,
         /// How long was waited.
         waited_s: u64,
     },
     /// The file cannot be opened or made.
-    #[error("the store `{}` cannot be opened or made: its folder must exist and be writable", path.display())]
+    #[error("the store `{store}` cannot be opened or made: its folder must exist and be writable")]
     CannotOpen {
-        /// The database file.
-        path: PathBuf,
+        /// The database.
+        store: String,
     },
     /// The file was removed or replaced while it was open.
-    #[error("the store `{}` was removed or replaced while it was in use: what was to be written is lost", path.display())]
+    #[error(
+        "the store `{store}` was removed or replaced while it was in use: what was to be written is lost"
+    )]
     Replaced {
-        /// The database file.
-        path: PathBuf,
+        /// The database.
+        store: String,
     },
     /// The store may be read but not written.
-    #[error("the store `{}` is read-only: make the file and its folder writable", path.display())]
+    #[error("the store `{store}` is read-only: make the file and its folder writable")]
     ReadOnly {
-        /// The database file.
-        path: PathBuf,
+        /// The database.
+        store: String,
     },
     /// No space is left.
-    #[error("the disk that holds `{}` is full", path.display())]
+    #[error("the disk that holds `{store}` is full")]
     DiskFull {
-        /// The database file.
-        path: PathBuf,
+        /// The database.
+        store: String,
     },
     /// The system refused to read or write the file.
-    #[error("the store `{}` could not be read or written ({source}): the disk may be full or failing, or a file-size limit set", path.display())]
+    #[error(
+        "the store `{store}` could not be read or written ({source}): the disk may be full or failing, or a file-size limit set"
+    )]
     InputOutput {
-        /// The database file.
-        path: PathBuf,
+        /// The database.
+        store: String,
         /// What SQLite says.
         source: rusqlite::Error,
     },
@@ -208,16 +215,43 @@ pub enum StoreError {
         problem: String,
     },
     /// Anything else that SQLite reports.
-    #[error("the store `{}` failed: {source}", path.display())]
+    #[error("the store `{store}` failed: {source}")]
     Database {
-        /// The database file.
-        path: PathBuf,
+        /// The database.
+        store: String,
         /// What SQLite says.
         source: rusqlite::Error,
     },
-    /// An error of SQLite that has not met its file yet; only inside this crate.
+    /// The database server does not answer, or does not let this user in.
+    #[error("the store `{store}` cannot be reached: {problem}")]
+    Unreachable {
+        /// The database, without its password.
+        store: String,
+        /// What the network or the server says.
+        problem: String,
+    },
+    /// The connection broke while a commit was under way, and nobody could be asked what became of it.
+    #[error(
+        "the connection to the store `{store}` broke while it committed, so the act may have happened or not: look before you repeat it"
+    )]
+    OutcomeUnknown {
+        /// The database, without its password.
+        store: String,
+    },
+    /// Anything else that a database server reports.
+    #[error("the store `{store}` failed: {problem}")]
+    Server {
+        /// The database, without its password.
+        store: String,
+        /// What the server says.
+        problem: String,
+    },
+    /// An error of SQLite that has not met its store yet; only inside this crate.
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
+    /// An error of PostgreSQL that has not met its store yet; only inside this crate.
+    #[error(transparent)]
+    Postgres(#[from] postgres::Error),
 }
 
 fn numbers(versions: &[i64]) -> String {
@@ -232,23 +266,62 @@ fn known(models: &[String]) -> String {
 }
 
 impl StoreError {
-    /// Names the file in an error of SQLite, and sorts out what a caller can do about it.
-    pub(crate) fn at(self, path: &Path, waited_s: u64) -> Self {
-        use rusqlite::ErrorCode;
-        let Self::Sqlite(source) = self else {
-            return self;
-        };
-        let path = path.to_owned();
-        match source.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                Self::Busy { path, waited_s }
-            }
-            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Self::ReadOnly { path },
-            Some(ErrorCode::DiskFull) => Self::DiskFull { path },
-            Some(ErrorCode::CannotOpen) => Self::CannotOpen { path },
-            Some(ErrorCode::SystemIoFailure) => Self::InputOutput { path, source },
-            Some(ErrorCode::NotADatabase) => Self::NotADatabase { path },
-            _ => Self::Database { path, source },
+    /// Names the store in an error of its engine, and sorts out what a caller can do about it.
+    pub(crate) fn at(self, location: &Location, waited: Duration) -> Self {
+        let (store, waited_s) = (location.name(), waited.as_secs());
+        match self {
+            Self::Sqlite(source) => Self::of_sqlite(source, store, waited_s),
+            Self::Postgres(source) => Self::of_postgres(&source, store, waited_s),
+            other => other,
         }
     }
+
+    fn of_sqlite(source: rusqlite::Error, store: String, waited_s: u64) -> Self {
+        use rusqlite::{ErrorCode, ffi};
+        let extended = source.sqlite_error().map(|error| error.extended_code);
+        if extended == Some(ffi::SQLITE_READONLY_DBMOVED) {
+            return Self::Replaced { store };
+        }
+        match source.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                Self::Busy { store, waited_s }
+            }
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Self::ReadOnly { store },
+            Some(ErrorCode::DiskFull) => Self::DiskFull { store },
+            Some(ErrorCode::CannotOpen) => Self::CannotOpen { store },
+            Some(ErrorCode::SystemIoFailure) => Self::InputOutput { store, source },
+            Some(ErrorCode::NotADatabase) => Self::NotADatabase { store },
+            _ => Self::Database { store, source },
+        }
+    }
+
+    fn of_postgres(source: &postgres::Error, store: String, waited_s: u64) -> Self {
+        use postgres::error::SqlState;
+        let Some(error) = source.as_db_error() else {
+            return Self::Unreachable { store, problem: with_causes(source) };
+        };
+        let code = error.code();
+        if [SqlState::LOCK_NOT_AVAILABLE, SqlState::T_R_DEADLOCK_DETECTED].contains(code) {
+            return Self::Busy { store, waited_s };
+        }
+        if *code == SqlState::DISK_FULL {
+            return Self::DiskFull { store };
+        }
+        // Class 28: who asks is not let in; 3D and 57: there is no such database, or it is going down.
+        if ["28", "3D", "57", "08"].iter().any(|class| code.code().starts_with(class)) {
+            return Self::Unreachable { store, problem: error.message().to_owned() };
+        }
+        let detail = error.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
+        Self::Server { store, problem: format!("{}{detail}", error.message()) }
+    }
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }

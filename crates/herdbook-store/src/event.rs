@@ -4,9 +4,9 @@ use herdbook_domain::{
     Cause, Event, EventDraft, EventKind, GENESIS_HASH, ModelName, RunId, Stage, Timestamp,
     VersionKey, VersionNumber,
 };
-use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::StoreError;
+use crate::db::{Conn, Row, params};
 use crate::row::{checked, optional};
 use crate::store::{Act, Store};
 
@@ -33,14 +33,14 @@ impl Store {
     }
 }
 
-pub(crate) fn select(conn: &Connection, query: &EventQuery) -> Result<Vec<Event>, StoreError> {
-    conn.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM herdbook_events
-         WHERE (?1 IS NULL OR name = ?1) AND (?2 IS NULL OR version = ?2)
-           AND (?3 IS NULL OR run_id = ?3) AND (?4 IS NULL OR kind = ?4)
-         ORDER BY id"
-    ))?
-    .query_and_then(
+pub(crate) fn select(conn: &Conn, query: &EventQuery) -> Result<Vec<Event>, StoreError> {
+    conn.query(
+        &format!(
+            "SELECT {COLUMNS} FROM herdbook_events
+             WHERE (?1 IS NULL OR name = ?1) AND (?2 IS NULL OR version = ?2)
+               AND (?3 IS NULL OR run_id = ?3) AND (?4 IS NULL OR kind = ?4)
+             ORDER BY id"
+        ),
         params![
             query.name.as_ref().map(ModelName::as_str),
             query.version.map(VersionNumber::get),
@@ -48,8 +48,7 @@ pub(crate) fn select(conn: &Connection, query: &EventQuery) -> Result<Vec<Event>
             query.kind.map(EventKind::as_str),
         ],
         from_row,
-    )?
-    .collect()
+    )
 }
 
 /// Appends the events of an act, in order.
@@ -58,12 +57,14 @@ pub(crate) fn append(
     at: Timestamp,
     drafts: impl IntoIterator<Item = EventDraft>,
 ) -> Result<Vec<Event>, StoreError> {
+    act.hold_the_chain()?;
     let (mut id, mut hash) = act
         .tx
-        .query_row("SELECT id, hash FROM herdbook_events ORDER BY id DESC LIMIT 1", [], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
-        .optional()?
+        .query_first(
+            "SELECT id, hash FROM herdbook_events ORDER BY id DESC LIMIT 1",
+            params![],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?
         .unwrap_or((0_i64, GENESIS_HASH.to_owned()));
     let mut events = Vec::new();
     for draft in drafts {
@@ -76,37 +77,40 @@ pub(crate) fn append(
     Ok(events)
 }
 
-fn insert(conn: &Connection, event: &Event) -> Result<(), StoreError> {
+fn insert(conn: &Conn, event: &Event) -> Result<(), StoreError> {
     let what = &event.what;
-    conn.prepare_cached(&format!(
+    let sql = format!(
         "INSERT INTO herdbook_events ({COLUMNS})
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
-    ))?
-    .execute(params![
-        event.id,
-        event.act_id,
-        event.at.millis(),
-        event.actor,
-        event.channel.as_str(),
-        what.kind.as_str(),
-        what.name.as_ref().map(ModelName::as_str),
-        what.version.map(VersionNumber::get),
-        what.run_id.as_ref().map(RunId::as_str),
-        what.from,
-        what.to,
-        what.reason,
-        what.parent.as_ref().map(RunId::as_str),
-        what.details,
-        event.previous_hash,
-        event.hash,
-    ])?;
+    );
+    conn.execute(
+        &sql,
+        params![
+            event.id,
+            event.act_id,
+            event.at.millis(),
+            event.actor,
+            event.channel.as_str(),
+            what.kind.as_str(),
+            what.name.as_ref().map(ModelName::as_str),
+            what.version.map(VersionNumber::get),
+            what.run_id.as_ref().map(RunId::as_str),
+            what.from,
+            what.to,
+            what.reason,
+            what.parent.as_ref().map(RunId::as_str),
+            what.details,
+            event.previous_hash,
+            event.hash,
+        ],
+    )?;
     Ok(())
 }
 
 fn from_row(row: &Row<'_>) -> Result<Event, StoreError> {
-    let what = || format!("event {}", row.get::<_, i64>(0).unwrap_or_default());
+    let what = || format!("event {}", row.get::<i64>(0).unwrap_or_default());
     let number = |column| -> Result<Option<VersionNumber>, StoreError> {
-        Ok(row.get::<_, Option<i64>>(column)?.and_then(VersionNumber::new))
+        Ok(row.get::<Option<i64>>(column)?.and_then(VersionNumber::new))
     };
     Ok(Event {
         id: row.get(0)?,
@@ -131,25 +135,22 @@ fn from_row(row: &Row<'_>) -> Result<Event, StoreError> {
 }
 
 /// When the last event of a model was, or the epoch.
-pub(crate) fn last_time(conn: &Connection, name: &ModelName) -> Result<Timestamp, StoreError> {
-    let millis: Option<i64> = conn
-        .prepare_cached("SELECT max(at_ms) FROM herdbook_events WHERE name = ?1")?
-        .query_row([name.as_str()], |row| row.get(0))?;
+pub(crate) fn last_time(conn: &Conn, name: &ModelName) -> Result<Timestamp, StoreError> {
+    let millis: Option<i64> = conn.query_row(
+        "SELECT max(at_ms) FROM herdbook_events WHERE name = ?1",
+        params![name.as_str()],
+        |row| row.get(0),
+    )?;
     Ok(Timestamp::from_millis(millis.unwrap_or(0)))
 }
 
 /// The stage at the end of a version's history, if it has one.
-pub(crate) fn history_end(
-    conn: &Connection,
-    key: &VersionKey,
-) -> Result<Option<Stage>, StoreError> {
+pub(crate) fn history_end(conn: &Conn, key: &VersionKey) -> Result<Option<Stage>, StoreError> {
     let stage: Option<String> = conn
-        .prepare_cached(
+        .query_first(
             "SELECT to_state FROM herdbook_events
              WHERE name = ?1 AND version = ?2 AND kind IN (?3, ?4, ?5)
              ORDER BY id DESC LIMIT 1",
-        )?
-        .query_row(
             params![
                 key.name.as_str(),
                 key.version.get(),
@@ -158,73 +159,59 @@ pub(crate) fn history_end(
                 EventKind::StageChanged.as_str(),
             ],
             |row| row.get(0),
-        )
-        .optional()?
+        )?
         .flatten();
     Ok(stage.and_then(|stage| stage.parse().ok()))
 }
 
 /// The run a version was registered from, as its history tells it (MLflow forgets it when it deletes a version).
-pub(crate) fn registered_run(
-    conn: &Connection,
-    key: &VersionKey,
-) -> Result<Option<RunId>, StoreError> {
-    let run_id: Option<String> = conn
-        .prepare_cached(
-            "SELECT run_id FROM herdbook_events
-             WHERE name = ?1 AND version = ?2 AND run_id IS NOT NULL ORDER BY id DESC LIMIT 1",
-        )?
-        .query_row(params![key.name.as_str(), key.version.get()], |row| row.get(0))
-        .optional()?;
+pub(crate) fn registered_run(conn: &Conn, key: &VersionKey) -> Result<Option<RunId>, StoreError> {
+    let run_id: Option<String> = conn.query_first(
+        "SELECT run_id FROM herdbook_events
+         WHERE name = ?1 AND version = ?2 AND run_id IS NOT NULL ORDER BY id DESC LIMIT 1",
+        params![key.name.as_str(), key.version.get()],
+        |row| row.get(0),
+    )?;
     Ok(run_id.and_then(|run_id| RunId::parse(&run_id).ok()))
 }
 
 /// The highest version number that a model's history knows.
-pub(crate) fn highest_version(
-    conn: &Connection,
-    name: &ModelName,
-) -> Result<Option<i64>, StoreError> {
-    Ok(conn
-        .prepare_cached("SELECT max(version) FROM herdbook_events WHERE name = ?1")?
-        .query_row([name.as_str()], |row| row.get(0))?)
+pub(crate) fn highest_version(conn: &Conn, name: &ModelName) -> Result<Option<i64>, StoreError> {
+    conn.query_row(
+        "SELECT max(version) FROM herdbook_events WHERE name = ?1",
+        params![name.as_str()],
+        |row| row.get(0),
+    )
 }
 
 /// The versions that have left the champion's place at least once, the one that did so last first.
 pub(crate) fn former_champions(
-    conn: &Connection,
+    conn: &Conn,
     name: &ModelName,
 ) -> Result<Vec<VersionNumber>, StoreError> {
-    let mut statement = conn.prepare_cached(
+    let versions: Vec<i64> = conn.query(
         "SELECT version FROM herdbook_events
          WHERE name = ?1 AND kind = ?2 AND from_state = ?3 AND version IS NOT NULL
          GROUP BY version ORDER BY max(id) DESC",
+        params![name.as_str(), EventKind::StageChanged.as_str(), Stage::Champion.as_str()],
+        |row| row.get(0),
     )?;
-    let champion = Stage::Champion.as_str();
-    let rows = statement
-        .query_map(params![name.as_str(), EventKind::StageChanged.as_str(), champion], |row| {
-            row.get::<_, i64>(0)
-        })?;
-    let versions = rows.collect::<Result<Vec<_>, _>>()?;
     Ok(versions.into_iter().filter_map(VersionNumber::new).collect())
 }
 
 /// Whether a rollback ever took the champion's place from a version.
-pub(crate) fn was_rolled_back_from(
-    conn: &Connection,
-    key: &VersionKey,
-) -> Result<bool, StoreError> {
-    let mut statement = conn.prepare_cached(
+pub(crate) fn was_rolled_back_from(conn: &Conn, key: &VersionKey) -> Result<bool, StoreError> {
+    let details: Vec<String> = conn.query(
         "SELECT details FROM herdbook_events
          WHERE name = ?1 AND version = ?2 AND kind = ?3 AND from_state = ?4",
+        params![
+            key.name.as_str(),
+            key.version.get(),
+            EventKind::StageChanged.as_str(),
+            Stage::Champion.as_str()
+        ],
+        |row| row.get(0),
     )?;
-    let row = params![
-        key.name.as_str(),
-        key.version.get(),
-        EventKind::StageChanged.as_str(),
-        Stage::Champion.as_str()
-    ];
-    let details: Vec<String> =
-        statement.query_map(row, |row| row.get(0))?.collect::<Result<_, _>>()?;
     Ok(details.iter().any(|details| {
         serde_json::from_str::<serde_json::Value>(details)
             .is_ok_and(|details| details["cause"] == Cause::RolledBack.as_str())

@@ -3,8 +3,8 @@
 use herdbook_domain::{
     Evaluation, EventKind, RunId, Symbol, Timeframe, Timestamp, VersionKey, Window, window_params,
 };
-use rusqlite::{OptionalExtension, params};
 
+use crate::db::params;
 use crate::{EventQuery, Store, StoreError, event, version};
 
 /// A run that left a figure: anyone could have picked its model.
@@ -61,30 +61,32 @@ impl Store {
         window: Window,
     ) -> Result<Vec<Trial>, StoreError> {
         self.read(|conn| {
-            let mut param =
-                conn.prepare_cached("SELECT value FROM params WHERE run_uuid = ?1 AND key = ?2")?;
-            let mut statement = conn.prepare_cached(
+            let sql = format!(
                 "SELECT r.run_uuid, (SELECT s.value FROM latest_metrics s WHERE s.run_uuid = r.run_uuid
-                        AND s.key = 'portfolio/sharpe_per_bar' AND s.is_nan = 0)
+                        AND s.key = 'portfolio/sharpe_per_bar' AND s.is_nan = FALSE)
                  FROM tags t CROSS JOIN runs r
-                 WHERE t.key = 'timeframe' AND t.value = ?1 AND r.run_uuid = t.run_uuid
+                 WHERE t.key = 'timeframe' AND {} AND r.run_uuid = t.run_uuid
                    AND r.lifecycle_stage = 'active'
                    AND EXISTS (SELECT 1 FROM latest_metrics m WHERE m.run_uuid = r.run_uuid
                         AND m.key = 'portfolio/total_return')
                    AND EXISTS (SELECT 1 FROM params p WHERE p.run_uuid = r.run_uuid
                         AND p.key = ?2 AND p.value = ?3)
                  ORDER BY r.start_time, r.run_uuid",
+                conn.dialect().tag_is("t.value", "?1")
+            );
+            let runs: Vec<(String, Option<f64>)> = conn.query(
+                &sql,
+                params![timeframe.as_str(), window_params::SYMBOL, symbol.as_str()],
+                |row| Ok((row.get(0)?, row.get(1)?)),
             )?;
-            let mut rows = statement.query(params![
-                timeframe.as_str(),
-                window_params::SYMBOL,
-                symbol.as_str()
-            ])?;
             let mut trials = Vec::new();
-            while let Some(row) = rows.next()? {
-                let id: String = row.get(0)?;
-                let mut of_run = |key: &str| -> Result<Option<String>, StoreError> {
-                    Ok(param.query_row([id.as_str(), key], |row| row.get(0)).optional()?)
+            for (id, sharpe_per_bar) in runs {
+                let of_run = |key: &str| -> Result<Option<String>, StoreError> {
+                    conn.query_first(
+                        "SELECT value FROM params WHERE run_uuid = ?1 AND key = ?2",
+                        params![id, key],
+                        |row| row.get(0),
+                    )
                 };
                 let (start, end) = (of_run("data.test_start")?, of_run("data.test_end")?);
                 let moment = |text: Option<String>| Timestamp::parse(&text?).ok();
@@ -96,7 +98,7 @@ impl Store {
                         test,
                         bars_sha256: of_run(window_params::BARS_SHA256)?.unwrap_or_default(),
                         run_id,
-                        sharpe_per_bar: row.get(1)?,
+                        sharpe_per_bar,
                     });
                 }
             }

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use herdbook_domain::{ExperimentName, Timestamp};
 use percent_encoding::percent_decode_str;
-use rusqlite::{OptionalExtension, params};
 
 use crate::StoreError;
+use crate::db::params;
 use crate::store::Act;
 
 /// An experiment whose artifacts lie on this machine.
@@ -21,15 +21,12 @@ pub(crate) fn find_or_create(
     name: &ExperimentName,
     at: Timestamp,
 ) -> Result<Experiment, StoreError> {
-    let found: Option<(i64, Option<String>, String)> = act
-        .tx
-        .query_row(
-            "SELECT experiment_id, artifact_location, lifecycle_stage FROM experiments
-             WHERE workspace = 'default' AND name = ?1",
-            [name.as_str()],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-        )
-        .optional()?;
+    let found: Option<(i64, Option<String>, String)> = act.tx.query_first(
+        "SELECT experiment_id, artifact_location, lifecycle_stage FROM experiments
+         WHERE workspace = 'default' AND name = ?1",
+        params![name.as_str()],
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+    )?;
     let Some((id, location, lifecycle)) = found else {
         return create(act, name, at);
     };
@@ -45,11 +42,8 @@ pub(crate) fn find_or_create(
 }
 
 fn create(act: &Act<'_>, name: &ExperimentName, at: Timestamp) -> Result<Experiment, StoreError> {
-    let id: i64 = act.tx.query_row(
-        "SELECT coalesce(max(experiment_id), 0) + 1 FROM experiments",
-        [],
-        |row| row.get(0),
-    )?;
+    let next_id = act.tx.dialect().next_experiment_id();
+    let id: i64 = act.tx.query_row(next_id, params![], |row| row.get(0))?;
     let artifacts = act.artifact_root.join(id.to_string());
     let location = location_of(&artifacts);
     act.tx.execute(
@@ -62,7 +56,7 @@ fn create(act: &Act<'_>, name: &ExperimentName, at: Timestamp) -> Result<Experim
     act.tx.execute(
         "INSERT INTO experiment_tags (key, value, experiment_id)
          VALUES ('mlflow.experimentKind', 'custom_model_development', ?1)",
-        [id],
+        params![id],
     )?;
     Ok(Experiment { id, artifacts })
 }

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use herdbook_domain::{ChainBreak, EventKind, RunId, VersionKey, hex_sha256, verify_chain};
-use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
+use crate::db::{Conn, params};
 use crate::experiment::local_folder;
 use crate::{EventQuery, Store, StoreError, VersionQuery, run};
 
@@ -84,20 +84,13 @@ impl Store {
     }
 }
 
-fn registered_file(
-    conn: &Connection,
-    key: &VersionKey,
-) -> Result<Option<RegisteredFile>, StoreError> {
-    let found: Option<(String, String)> = conn
-        .prepare_cached(
-            "SELECT run_id, details FROM herdbook_events
-             WHERE name = ?1 AND version = ?2 AND kind = ?3 ORDER BY id DESC LIMIT 1",
-        )?
-        .query_row(
-            params![key.name.as_str(), key.version.get(), EventKind::Registered.as_str()],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )
-        .optional()?;
+fn registered_file(conn: &Conn, key: &VersionKey) -> Result<Option<RegisteredFile>, StoreError> {
+    let found: Option<(String, String)> = conn.query_first(
+        "SELECT run_id, details FROM herdbook_events
+         WHERE name = ?1 AND version = ?2 AND kind = ?3 ORDER BY id DESC LIMIT 1",
+        params![key.name.as_str(), key.version.get(), EventKind::Registered.as_str()],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
     Ok(found.and_then(|(run_id, details)| {
         let details: serde_json::Value = serde_json::from_str(&details).ok()?;
         let text = |field: &str| Some(details.get(field)?.as_str()?.to_owned());
@@ -110,7 +103,7 @@ fn registered_file(
 }
 
 /// Reads a version's model file and compares it with what was registered.
-pub(crate) fn file_state(conn: &Connection, key: &VersionKey) -> Result<FileState, StoreError> {
+pub(crate) fn file_state(conn: &Conn, key: &VersionKey) -> Result<FileState, StoreError> {
     let Some(file) = registered_file(conn, key)? else {
         return Ok(FileState::Unknown);
     };

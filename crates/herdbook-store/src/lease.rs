@@ -1,8 +1,8 @@
 //! Leases: which process trains a run, and whether it still does.
 
 use herdbook_domain::{RunId, Timestamp};
-use rusqlite::{Connection, OptionalExtension, params};
 
+use crate::db::{Conn, params};
 use crate::store::now;
 use crate::{Store, StoreError};
 
@@ -72,7 +72,7 @@ impl Store {
 }
 
 /// Writes the lease of a run that begins.
-pub(crate) fn write(conn: &Connection, run_id: &RunId, lease: &Lease) -> Result<(), StoreError> {
+pub(crate) fn write(conn: &Conn, run_id: &RunId, lease: &Lease) -> Result<(), StoreError> {
     conn.execute(
         "INSERT INTO herdbook_leases (run_uuid, host, pid, process_started, refreshed_at_ms)
          VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -87,27 +87,25 @@ pub(crate) fn write(conn: &Connection, run_id: &RunId, lease: &Lease) -> Result<
     Ok(())
 }
 
-pub(crate) fn remove(conn: &Connection, run_id: &str) -> Result<(), StoreError> {
-    conn.execute("DELETE FROM herdbook_leases WHERE run_uuid = ?1", [run_id])?;
+pub(crate) fn remove(conn: &Conn, run_id: &str) -> Result<(), StoreError> {
+    conn.execute("DELETE FROM herdbook_leases WHERE run_uuid = ?1", params![run_id])?;
     Ok(())
 }
 
-pub(crate) fn of_run(conn: &Connection, run_id: &RunId) -> Result<Option<Lease>, StoreError> {
-    Ok(conn
-        .query_row(
-            "SELECT host, pid, process_started, refreshed_at_ms FROM herdbook_leases
-             WHERE run_uuid = ?1",
-            [run_id.as_str()],
-            |row| {
-                Ok(Lease {
-                    host: row.get(0)?,
-                    pid: row.get(1)?,
-                    process_started: row.get(2)?,
-                    refreshed_at: Timestamp::from_millis(row.get(3)?),
-                })
-            },
-        )
-        .optional()?)
+pub(crate) fn of_run(conn: &Conn, run_id: &RunId) -> Result<Option<Lease>, StoreError> {
+    conn.query_first(
+        "SELECT host, pid, process_started, refreshed_at_ms FROM herdbook_leases
+         WHERE run_uuid = ?1",
+        params![run_id.as_str()],
+        |row| {
+            Ok(Lease {
+                host: row.get(0)?,
+                pid: row.get(1)?,
+                process_started: row.get(2)?,
+                refreshed_at: Timestamp::from_millis(row.get(3)?),
+            })
+        },
+    )
 }
 
 fn host() -> String {

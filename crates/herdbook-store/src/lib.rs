@@ -6,8 +6,9 @@
 
 mod artifact;
 mod comparable;
-mod connect;
+mod db;
 mod doctor;
+mod engine;
 mod error;
 mod event;
 mod evidence;

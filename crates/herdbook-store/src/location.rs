@@ -1,24 +1,37 @@
 //! Where the records are: the tracking URI, and the folder for artifacts beside it.
 
+mod postgres;
+
 use std::path::{Path, PathBuf};
 
+pub(crate) use self::postgres::{PostgresUri, TlsMode};
 use crate::StoreError;
 
 /// What this version opens, in the words of the error that refuses the rest.
-const SUPPORTED: &str = "give `sqlite:///relative/path.db` or `sqlite:////absolute/path.db`";
+const SUPPORTED: &str = "give `sqlite:///relative/path.db`, `sqlite:////absolute/path.db` or \
+                         `postgresql://user@host/database`";
 
 /// Where a store is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location {
-    /// The database file.
-    pub database: PathBuf,
+    /// The database.
+    pub(crate) place: Place,
     /// The folder below which new experiments keep their artifacts.
-    pub artifact_root: PathBuf,
+    pub(crate) artifact_root: PathBuf,
+}
+
+/// A database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A file.
+    Sqlite(PathBuf),
+    /// A database of a PostgreSQL server.
+    Postgres(Box<PostgresUri>),
 }
 
 impl Location {
-    /// The store of a working directory: that of `uri` (a `sqlite:///` URI), or `mlflow.db` in the directory
-    /// itself; artifacts in `mlruns` there, as MLflow does.
+    /// The store of a working directory: that of `uri` (`sqlite:///…` or `postgresql://…`), or `mlflow.db` in the
+    /// directory itself; artifacts in `mlruns` there, as MLflow does.
     ///
     /// # Errors
     /// [`StoreError::NotUtf8`]; [`StoreError::UnsupportedUri`]; [`StoreError::FileStore`] where no URI is given and MLflow would fall
@@ -28,18 +41,37 @@ impl Location {
         if artifact_root.to_str().is_none() {
             return Err(StoreError::NotUtf8 { path: artifact_root });
         }
-        let database = if let Some(uri) = uri {
-            directory.join(sqlite_path(uri)?)
+        let place = if let Some(uri) = uri {
+            match PostgresUri::parse(uri)? {
+                Some(postgres) => Place::Postgres(Box::new(postgres)),
+                None => Place::Sqlite(directory.join(sqlite_path(uri)?)),
+            }
         } else {
             refuse_file_store(&artifact_root)?;
-            directory.join("mlflow.db")
+            Place::Sqlite(directory.join("mlflow.db"))
         };
-        Ok(Self { database, artifact_root })
+        Ok(Self { place, artifact_root })
     }
 
-    /// The URI that names this store from anywhere.
+    /// The store in a database file, without a folder for new artifacts.
+    pub(crate) fn of_file(path: &Path) -> Self {
+        Self { place: Place::Sqlite(path.to_owned()), artifact_root: PathBuf::new() }
+    }
+
+    /// The URI that names this store from anywhere; without a password.
     pub fn uri(&self) -> String {
-        format!("sqlite:///{}", self.database.display())
+        match &self.place {
+            Place::Sqlite(path) => format!("sqlite:///{}", path.display()),
+            Place::Postgres(uri) => uri.to_string(),
+        }
+    }
+
+    /// The store in the words of an error: the file, or the URI without a password.
+    pub(crate) fn name(&self) -> String {
+        match &self.place {
+            Place::Sqlite(path) => path.display().to_string(),
+            Place::Postgres(uri) => uri.to_string(),
+        }
     }
 }
 
@@ -47,7 +79,10 @@ fn sqlite_path(uri: &str) -> Result<&Path, StoreError> {
     uri.strip_prefix("sqlite:///")
         .filter(|path| !path.is_empty() && !path.contains('?') && *path != ":memory:")
         .map(Path::new)
-        .ok_or_else(|| StoreError::UnsupportedUri { uri: uri.to_owned(), rule: SUPPORTED })
+        .ok_or_else(|| StoreError::UnsupportedUri {
+            uri: uri.to_owned(),
+            rule: SUPPORTED.to_owned(),
+        })
 }
 
 /// MLflow takes `./mlruns` as a file store when it holds `<digits>/meta.yaml`.
@@ -75,21 +110,20 @@ mod tests {
     #[test]
     fn store_of_a_directory_is_what_mlflow_would_use() {
         let location = Location::resolve(None, Path::new("/srv/models")).unwrap();
-        assert_eq!(location.database, Path::new("/srv/models/mlflow.db"));
+        assert_eq!(location.place, Place::Sqlite(PathBuf::from("/srv/models/mlflow.db")));
         assert_eq!(location.artifact_root, Path::new("/srv/models/mlruns"));
     }
 
     #[test]
     fn sqlite_uris_are_relative_with_three_slashes_and_absolute_with_four() {
-        let database = |uri| Location::resolve(Some(uri), Path::new("/here")).unwrap().database;
-        assert_eq!(database("sqlite:///a/b.db"), Path::new("/here/a/b.db"));
-        assert_eq!(database("sqlite:////a/b.db"), Path::new("/a/b.db"));
+        let place = |uri| Location::resolve(Some(uri), Path::new("/here")).unwrap().place;
+        assert_eq!(place("sqlite:///a/b.db"), Place::Sqlite(PathBuf::from("/here/a/b.db")));
+        assert_eq!(place("sqlite:////a/b.db"), Place::Sqlite(PathBuf::from("/a/b.db")));
     }
 
     #[test]
     fn other_uris_are_refused_by_name() {
-        for uri in
-            ["postgresql://host/db", "http://localhost:5000", "sqlite://", "sqlite:///", "mlruns"]
+        for uri in ["mysql://host/db", "http://localhost:5000", "sqlite://", "sqlite:///", "mlruns"]
         {
             let error = Location::resolve(Some(uri), Path::new("/here")).unwrap_err();
             assert!(error.to_string().contains(uri), "{error}");

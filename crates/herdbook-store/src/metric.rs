@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use herdbook_domain::{RunId, Timestamp};
-use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::StoreError;
+use crate::db::{Conn, params};
 
 /// A number logged at a step.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,28 +28,28 @@ fn stored(value: f64) -> (f64, bool) {
 
 /// Whether a stored value was a finite number when it was logged.
 pub(crate) const FINITE: &str =
-    "(m.is_nan = 0 AND m.value < 1.7976931348623157e308 AND m.value > -1.7976931348623157e308)";
+    "(m.is_nan = FALSE AND m.value < 1.7976931348623157e308 AND m.value > -1.7976931348623157e308)";
 
-pub(crate) fn log(conn: &Connection, run_id: &RunId, metrics: &[Metric]) -> Result<(), StoreError> {
-    let mut insert = conn.prepare_cached(
-        "INSERT INTO metrics (key, value, timestamp, run_uuid, step, is_nan)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
-    )?;
-    // MLflow's order: by step, then time, then value.
-    let mut update = conn.prepare_cached(
-        "INSERT INTO latest_metrics (key, value, timestamp, step, is_nan, run_uuid)
-         VALUES (?1, ?2, ?3, ?5, ?6, ?4)
-         ON CONFLICT (key, run_uuid) DO UPDATE SET value = excluded.value,
-            timestamp = excluded.timestamp, step = excluded.step, is_nan = excluded.is_nan
-         WHERE (excluded.step, excluded.timestamp, excluded.value)
-             > (latest_metrics.step, latest_metrics.timestamp, latest_metrics.value)",
-    )?;
+pub(crate) fn log(conn: &Conn, run_id: &RunId, metrics: &[Metric]) -> Result<(), StoreError> {
     for metric in metrics {
         let (value, is_nan) = stored(metric.value);
         let row =
             params![metric.key, value, metric.at.millis(), run_id.as_str(), metric.step, is_nan];
-        insert.execute(row)?;
-        update.execute(row)?;
+        conn.execute(
+            "INSERT INTO metrics (key, value, timestamp, run_uuid, step, is_nan)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+            row,
+        )?;
+        // MLflow's order: by step, then time, then value.
+        conn.execute(
+            "INSERT INTO latest_metrics (key, value, timestamp, step, is_nan, run_uuid)
+             VALUES (?1, ?2, ?3, ?5, ?6, ?4)
+             ON CONFLICT (key, run_uuid) DO UPDATE SET value = excluded.value,
+                timestamp = excluded.timestamp, step = excluded.step, is_nan = excluded.is_nan
+             WHERE (excluded.step, excluded.timestamp, excluded.value)
+                 > (latest_metrics.step, latest_metrics.timestamp, latest_metrics.value)",
+            row,
+        )?;
     }
     Ok(())
 }
@@ -66,61 +66,60 @@ pub enum MetricSelection {
 
 /// The last value of each metric of a run, those that are finite.
 pub(crate) fn latest_of_run(
-    conn: &Connection,
+    conn: &Conn,
     run_id: &str,
     selection: MetricSelection,
 ) -> Result<BTreeMap<String, f64>, StoreError> {
     if let MetricSelection::Only(names) = selection {
         return named_of_run(conn, run_id, names);
     }
-    let mut statement = conn.prepare_cached(&format!(
-        "SELECT m.key, m.value FROM latest_metrics m WHERE m.run_uuid = ?1 AND {FINITE}"
-    ))?;
-    let rows = statement.query_map([run_id], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let metrics = conn.query(
+        &format!("SELECT m.key, m.value FROM latest_metrics m WHERE m.run_uuid = ?1 AND {FINITE}"),
+        params![run_id],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    Ok(metrics.into_iter().collect())
 }
 
 /// The last step of each metric of a run.
-pub(crate) fn last_steps(
-    conn: &Connection,
-    run_id: &RunId,
-) -> Result<BTreeMap<String, i64>, StoreError> {
-    let mut statement =
-        conn.prepare_cached("SELECT m.key, m.step FROM latest_metrics m WHERE m.run_uuid = ?1")?;
-    let rows = statement.query_map([run_id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+pub(crate) fn last_steps(conn: &Conn, run_id: &RunId) -> Result<BTreeMap<String, i64>, StoreError> {
+    let steps = conn.query(
+        "SELECT m.key, m.step FROM latest_metrics m WHERE m.run_uuid = ?1",
+        params![run_id.as_str()],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    Ok(steps.into_iter().collect())
 }
 
 /// The last value of some metrics of every run at once, for lists of all: a walk along the index of each metric.
 pub(crate) fn of_all_runs(
-    conn: &Connection,
+    conn: &Conn,
     names: &[&str],
 ) -> Result<BTreeMap<String, BTreeMap<String, f64>>, StoreError> {
-    let mut statement = conn.prepare_cached(&format!(
-        "SELECT m.run_uuid, m.value FROM latest_metrics m WHERE m.key = ?1 AND {FINITE}"
-    ))?;
+    let sql =
+        format!("SELECT m.run_uuid, m.value FROM latest_metrics m WHERE m.key = ?1 AND {FINITE}");
     let mut runs: BTreeMap<String, BTreeMap<String, f64>> = BTreeMap::new();
     for name in names {
-        let mut rows = statement.query([name])?;
-        while let Some(row) = rows.next()? {
+        conn.query(&sql, params![*name], |row| {
             runs.entry(row.get(0)?).or_default().insert((*name).to_owned(), row.get(1)?);
-        }
+            Ok(())
+        })?;
     }
     Ok(runs)
 }
 
 fn named_of_run(
-    conn: &Connection,
+    conn: &Conn,
     run_id: &str,
     names: &[&str],
 ) -> Result<BTreeMap<String, f64>, StoreError> {
-    let mut statement = conn.prepare_cached(&format!(
+    let sql = format!(
         "SELECT m.value FROM latest_metrics m WHERE m.key = ?1 AND m.run_uuid = ?2 AND {FINITE}"
-    ))?;
+    );
     let mut metrics = BTreeMap::new();
     for name in names {
         let value: Option<f64> =
-            statement.query_row([name, run_id], |row| row.get(0)).optional()?;
+            conn.query_first(&sql, params![*name, run_id], |row| row.get(0))?;
         metrics.extend(value.map(|value| ((*name).to_owned(), value)));
     }
     Ok(metrics)

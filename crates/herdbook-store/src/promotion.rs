@@ -6,8 +6,8 @@ use herdbook_domain::{
     PromotionPlan, PromotionRequest, RollbackFacts, RollbackRequest, Stage, StageChange, Timestamp,
     VersionFacts, VersionKey, VersionNumber, plan_promotion, plan_rollback,
 };
-use rusqlite::{Connection, OptionalExtension, params};
 
+use crate::db::{Conn, params};
 use crate::store::{Act, Effect};
 use crate::{FileState, Store, StoreError, event, integrity, tag, version};
 
@@ -59,7 +59,7 @@ impl Store {
     }
 }
 
-fn facts(conn: &Connection, request: &PromotionRequest) -> Result<PromotionFacts, StoreError> {
+fn facts(conn: &Conn, request: &PromotionRequest) -> Result<PromotionFacts, StoreError> {
     let facts = version_facts(conn, &request.key)?;
     if facts.deleted {
         return Err(StoreError::DeletedVersion { key: request.key.clone() });
@@ -68,13 +68,13 @@ fn facts(conn: &Connection, request: &PromotionRequest) -> Result<PromotionFacts
     Ok(PromotionFacts { version: facts, champion })
 }
 
-fn champion_facts(conn: &Connection, name: &ModelName) -> Result<Option<VersionFacts>, StoreError> {
+fn champion_facts(conn: &Conn, name: &ModelName) -> Result<Option<VersionFacts>, StoreError> {
     champion_of(conn, name)?
         .map(|version| version_facts(conn, &VersionKey { name: name.clone(), version }))
         .transpose()
 }
 
-fn rollback_facts(conn: &Connection, name: &ModelName) -> Result<RollbackFacts, StoreError> {
+fn rollback_facts(conn: &Conn, name: &ModelName) -> Result<RollbackFacts, StoreError> {
     let champion = champion_facts(conn, name)?;
     let present = champion.as_ref().map(|champion| champion.key.version);
     let mut former = Vec::new();
@@ -91,7 +91,7 @@ fn rollback_facts(conn: &Connection, name: &ModelName) -> Result<RollbackFacts, 
     Ok(RollbackFacts { champion, former })
 }
 
-fn obstacle(conn: &Connection, facts: &VersionFacts) -> Result<Option<Obstacle>, StoreError> {
+fn obstacle(conn: &Conn, facts: &VersionFacts) -> Result<Option<Obstacle>, StoreError> {
     if facts.deleted {
         return Ok(Some(Obstacle::Deleted));
     }
@@ -101,7 +101,7 @@ fn obstacle(conn: &Connection, facts: &VersionFacts) -> Result<Option<Obstacle>,
     Ok(facts.file)
 }
 
-fn version_facts(conn: &Connection, key: &VersionKey) -> Result<VersionFacts, StoreError> {
+fn version_facts(conn: &Conn, key: &VersionKey) -> Result<VersionFacts, StoreError> {
     let record = version::load(conn, key)?;
     let run_id = match record.run_id {
         Some(run_id) => Some(run_id),
@@ -133,18 +133,15 @@ fn version_facts(conn: &Connection, key: &VersionKey) -> Result<VersionFacts, St
 
 /// The version that carries the champion tag, a deleted one too.
 pub(crate) fn champion_of(
-    conn: &Connection,
+    conn: &Conn,
     name: &ModelName,
 ) -> Result<Option<VersionNumber>, StoreError> {
-    let version: Option<i64> = conn
-        .prepare_cached(
-            "SELECT version FROM model_version_tags
-             WHERE workspace = 'default' AND name = ?1 AND key = ?2 AND value = ?3",
-        )?
-        .query_row(params![name.as_str(), key::PROMOTION_STAGE, Stage::Champion.as_str()], |row| {
-            row.get(0)
-        })
-        .optional()?;
+    let version: Option<i64> = conn.query_first(
+        "SELECT version FROM model_version_tags
+         WHERE workspace = 'default' AND name = ?1 AND key = ?2 AND value = ?3",
+        params![name.as_str(), key::PROMOTION_STAGE, Stage::Champion.as_str()],
+        |row| row.get(0),
+    )?;
     Ok(version.and_then(VersionNumber::new))
 }
 
@@ -175,7 +172,7 @@ fn change_stage(act: &Act<'_>, change: &StageChange, at: Timestamp) -> Result<()
 
 /// Lets MLflow's own stage follow; a deleted version stays deleted.
 pub(crate) fn set_mlflow_stage(
-    conn: &Connection,
+    conn: &Conn,
     key: &VersionKey,
     stage: Stage,
     at: Timestamp,
@@ -190,7 +187,7 @@ pub(crate) fn set_mlflow_stage(
 }
 
 pub(crate) fn move_alias(
-    conn: &Connection,
+    conn: &Conn,
     name: &ModelName,
     change: AliasChange,
 ) -> Result<(), StoreError> {

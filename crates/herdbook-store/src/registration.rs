@@ -5,8 +5,8 @@ use herdbook_domain::{
     Event, ModelName, Registration, RegistrationFacts, RegistrationPlan, RunId, RunStatus, Stage,
     Timestamp, VersionKey, VersionNumber, VersionType, plan_registration,
 };
-use rusqlite::{Connection, params};
 
+use crate::db::{Conn, params};
 use crate::metric::{self, Metric};
 use crate::store::Act;
 use crate::{Store, StoreError, event, run, tag, version};
@@ -66,16 +66,26 @@ impl Store {
 }
 
 fn register(act: &Act<'_>, request: &Registration) -> Result<(Registered, Timestamp), StoreError> {
+    let parents = names_of_parent(act.tx, request)?;
+    // The facts come after the time: from then on nobody else acts on these models.
+    let at = act.time_for(parents.iter().chain([&request.name]))?;
     let facts = facts(act.tx, request)?;
-    let parents = facts.parent_versions.iter().map(|(key, _)| &key.name);
-    let at = act.time_for(parents.chain([&request.name]))?;
     let plan = plan_registration(request, &facts, at);
     carry_out(act, request, &plan, at)?;
     let events = event::append(act, at, plan.events)?;
     Ok((Registered { key: plan.key, superseded: plan.superseded, events }, at))
 }
 
-fn facts(conn: &Connection, request: &Registration) -> Result<RegistrationFacts, StoreError> {
+/// The registered models that the parent's versions belong to.
+fn names_of_parent(conn: &Conn, request: &Registration) -> Result<Vec<ModelName>, StoreError> {
+    let Some(enhanced) = &request.origin.enhanced else {
+        return Ok(Vec::new());
+    };
+    let keys = version::keys_of_run(conn, &enhanced.parent)?;
+    Ok(keys.into_iter().map(|key| key.name).collect())
+}
+
+fn facts(conn: &Conn, request: &Registration) -> Result<RegistrationFacts, StoreError> {
     let parent = request.origin.enhanced.as_ref().map(|enhanced| &enhanced.parent);
     Ok(RegistrationFacts {
         last_version: last_version(conn, &request.name)?,
@@ -87,10 +97,10 @@ fn facts(conn: &Connection, request: &Registration) -> Result<RegistrationFacts,
 }
 
 /// The highest number ever given, also to versions that were deleted since: a number is never given twice.
-fn last_version(conn: &Connection, name: &ModelName) -> Result<Option<VersionNumber>, StoreError> {
+fn last_version(conn: &Conn, name: &ModelName) -> Result<Option<VersionNumber>, StoreError> {
     let in_table: Option<i64> = conn.query_row(
         "SELECT max(version) FROM model_versions WHERE workspace = 'default' AND name = ?1",
-        [name.as_str()],
+        params![name.as_str()],
         |row| row.get(0),
     )?;
     let highest = in_table.max(event::highest_version(conn, name)?);
@@ -98,7 +108,7 @@ fn last_version(conn: &Connection, name: &ModelName) -> Result<Option<VersionNum
 }
 
 fn versions_of_run(
-    conn: &Connection,
+    conn: &Conn,
     run_id: &RunId,
 ) -> Result<Vec<(VersionKey, Option<VersionType>)>, StoreError> {
     let keys = version::keys_of_run(conn, run_id)?;

@@ -2,9 +2,8 @@
 
 use std::str::FromStr;
 
-use rusqlite::Row;
-
 use crate::StoreError;
+use crate::db::Row;
 
 /// A text column that holds a word of a closed set or a checked name.
 pub(crate) fn checked<T: FromStr<Err: std::error::Error>>(
@@ -12,7 +11,7 @@ pub(crate) fn checked<T: FromStr<Err: std::error::Error>>(
     column: usize,
     what: impl Fn() -> String,
 ) -> Result<T, StoreError> {
-    row.get::<_, String>(column)?.parse().map_err(|error: T::Err| StoreError::BrokenRecord {
+    row.get::<String>(column)?.parse().map_err(|error: T::Err| StoreError::BrokenRecord {
         what: what(),
         problem: error.to_string(),
     })
@@ -25,7 +24,7 @@ pub(crate) fn optional<T, E: std::error::Error>(
     parse: impl Fn(&str) -> Result<T, E>,
     what: impl Fn() -> String,
 ) -> Result<Option<T>, StoreError> {
-    row.get::<_, Option<String>>(column)?
+    row.get::<Option<String>>(column)?
         .map(|text| {
             parse(&text).map_err(|error| StoreError::BrokenRecord {
                 what: what(),

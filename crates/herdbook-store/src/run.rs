@@ -6,8 +6,8 @@ use herdbook_domain::tags::Tags;
 use herdbook_domain::{
     EventDraft, EventKind, ExperimentName, ModelName, Origin, Reason, RunId, RunStatus, Timestamp,
 };
-use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use crate::db::{Conn, Row, params};
 use crate::lease::{self, Lease, Liveness};
 use crate::metric::{self, Metric};
 use crate::store::{Act, new_id, now};
@@ -174,7 +174,7 @@ impl Store {
             let at = act.time_for([model])?;
             act.tx.execute(
                 "UPDATE runs SET status = 'RUNNING', end_time = NULL WHERE run_uuid = ?1",
-                [run_id.as_str()],
+                params![run_id.as_str()],
             )?;
             lease::remove(act.tx, run_id.as_str())?;
             lease::write(act.tx, run_id, &Lease::of_this_process())?;
@@ -203,14 +203,13 @@ impl Store {
     /// The runs with a tag of this value, those that were not deleted, oldest first.
     pub fn runs_with_tag(&self, key: &str, value: &str) -> Result<Vec<RunRecord>, StoreError> {
         self.read(|conn| {
-            let ids: Vec<String> = conn
-                .prepare(
-                    "SELECT r.run_uuid FROM tags t JOIN runs r USING (run_uuid)
-                     WHERE t.key = ?1 AND t.value = ?2 AND r.lifecycle_stage = 'active'
-                     ORDER BY r.start_time, r.run_uuid",
-                )?
-                .query_map([key, value], |row| row.get(0))?
-                .collect::<Result<_, _>>()?;
+            let sql = format!(
+                "SELECT r.run_uuid FROM tags t JOIN runs r USING (run_uuid)
+                 WHERE t.key = ?1 AND {} AND r.lifecycle_stage = 'active'
+                 ORDER BY r.start_time, r.run_uuid",
+                conn.dialect().tag_is("t.value", "?2")
+            );
+            let ids: Vec<String> = conn.query(&sql, params![key, value], |row| row.get(0))?;
             ids.iter().filter_map(|id| RunId::parse(id).ok()).map(|id| load(conn, &id)).collect()
         })
     }
@@ -218,14 +217,13 @@ impl Store {
     /// The runs that say of themselves that they are being trained, newest first.
     pub fn running(&self) -> Result<Vec<RunRecord>, StoreError> {
         self.read(|conn| {
-            let ids: Vec<String> = conn
-                .prepare(
-                    "SELECT r.run_uuid FROM runs r JOIN herdbook_leases l USING (run_uuid)
-                     WHERE r.status = 'RUNNING' AND r.lifecycle_stage = 'active'
-                     ORDER BY r.start_time DESC, r.run_uuid",
-                )?
-                .query_map([], |row| row.get(0))?
-                .collect::<Result<_, _>>()?;
+            let ids: Vec<String> = conn.query(
+                "SELECT r.run_uuid FROM runs r JOIN herdbook_leases l USING (run_uuid)
+                 WHERE r.status = 'RUNNING' AND r.lifecycle_stage = 'active'
+                 ORDER BY r.start_time DESC, r.run_uuid",
+                params![],
+                |row| row.get(0),
+            )?;
             ids.iter().filter_map(|id| RunId::parse(id).ok()).map(|id| load(conn, &id)).collect()
         })
     }
@@ -266,28 +264,32 @@ fn ended_event(model: &ModelName, run_id: &RunId, status: RunStatus) -> EventDra
 }
 
 fn set_params(
-    conn: &Connection,
+    conn: &Conn,
     run_id: &RunId,
     params: &BTreeMap<String, String>,
 ) -> Result<(), StoreError> {
-    let mut statement =
-        conn.prepare_cached("INSERT INTO params (key, value, run_uuid) VALUES (?1, ?2, ?3)")?;
     for (key, value) in params {
-        statement.execute(params![key, value, run_id.as_str()])?;
+        conn.execute(
+            "INSERT INTO params (key, value, run_uuid) VALUES (?1, ?2, ?3)",
+            params![key, value, run_id.as_str()],
+        )?;
     }
     Ok(())
 }
 
-/// Status and lifecycle stage of a run.
-fn status(conn: &Connection, run_id: &RunId) -> Result<(String, String), StoreError> {
-    conn.prepare_cached("SELECT status, lifecycle_stage FROM runs WHERE run_uuid = ?1")?
-        .query_row([run_id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?
-        .ok_or_else(|| StoreError::NoSuchRun { run_id: run_id.clone() })
+/// Status and lifecycle stage of a run, which stay as they are until the act ends.
+fn status(conn: &Conn, run_id: &RunId) -> Result<(String, String), StoreError> {
+    let for_update = conn.dialect().for_update();
+    conn.query_first(
+        &format!("SELECT status, lifecycle_stage FROM runs WHERE run_uuid = ?1{for_update}"),
+        params![run_id.as_str()],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?
+    .ok_or_else(|| StoreError::NoSuchRun { run_id: run_id.clone() })
 }
 
 /// Refuses to change a run that was ended or deleted meanwhile.
-pub(crate) fn require_running(conn: &Connection, run_id: &RunId) -> Result<(), StoreError> {
+pub(crate) fn require_running(conn: &Conn, run_id: &RunId) -> Result<(), StoreError> {
     let (status, lifecycle) = status(conn, run_id)?;
     if status == RunStatus::Running.as_str() && lifecycle == "active" {
         return Ok(());
@@ -297,7 +299,7 @@ pub(crate) fn require_running(conn: &Connection, run_id: &RunId) -> Result<(), S
 }
 
 /// The status of a run that may go on.
-fn resumable_status(conn: &Connection, run_id: &RunId) -> Result<String, StoreError> {
+fn resumable_status(conn: &Conn, run_id: &RunId) -> Result<String, StoreError> {
     let (status, lifecycle) = status(conn, run_id)?;
     let refused =
         |problem: String| Err(StoreError::NotResumable { run_id: run_id.clone(), problem });
@@ -321,7 +323,7 @@ fn resumable_status(conn: &Connection, run_id: &RunId) -> Result<String, StoreEr
 }
 
 /// Refuses a run that did not come to its end, or was deleted.
-pub(crate) fn require_finished(conn: &Connection, run_id: &RunId) -> Result<(), StoreError> {
+pub(crate) fn require_finished(conn: &Conn, run_id: &RunId) -> Result<(), StoreError> {
     let (status, lifecycle) = status(conn, run_id)?;
     if status == RunStatus::Finished.as_str() && lifecycle == "active" {
         return Ok(());
@@ -332,7 +334,7 @@ pub(crate) fn require_finished(conn: &Connection, run_id: &RunId) -> Result<(), 
 
 /// Ends a run: its status, its time, its lease.
 pub(crate) fn close(
-    conn: &Connection,
+    conn: &Conn,
     run_id: &RunId,
     status: RunStatus,
     at: Timestamp,
@@ -344,25 +346,26 @@ pub(crate) fn close(
     lease::remove(conn, run_id.as_str())
 }
 
-pub(crate) fn artifact_uri(conn: &Connection, run_id: &RunId) -> Result<String, StoreError> {
-    conn.query_row("SELECT artifact_uri FROM runs WHERE run_uuid = ?1", [run_id.as_str()], |row| {
-        row.get(0)
-    })
-    .optional()?
+pub(crate) fn artifact_uri(conn: &Conn, run_id: &RunId) -> Result<String, StoreError> {
+    conn.query_first(
+        "SELECT artifact_uri FROM runs WHERE run_uuid = ?1",
+        params![run_id.as_str()],
+        |row| row.get(0),
+    )?
     .ok_or_else(|| StoreError::NoSuchRun { run_id: run_id.clone() })
 }
 
-pub(crate) fn load(conn: &Connection, run_id: &RunId) -> Result<RunRecord, StoreError> {
+pub(crate) fn load(conn: &Conn, run_id: &RunId) -> Result<RunRecord, StoreError> {
     let id = run_id.as_str();
     let mut record = conn
-        .prepare_cached(
+        .query_first(
             "SELECT coalesce(r.name, ''), coalesce(e.name, ''), r.status, r.start_time, r.end_time,
                 r.lifecycle_stage = 'deleted'
              FROM runs r LEFT JOIN experiments e USING (experiment_id) WHERE r.run_uuid = ?1",
+            params![id],
+            |row| from_row(row, run_id),
         )?
-        .query_and_then([id], |row| from_row(row, run_id))?
-        .next()
-        .ok_or_else(|| StoreError::NoSuchRun { run_id: run_id.clone() })??;
+        .ok_or_else(|| StoreError::NoSuchRun { run_id: run_id.clone() })?;
     record.tags = tag::of_run(conn, id)?;
     record.params = tag::params_of_run(conn, id)?;
     record.metrics = metric::latest_of_run(conn, id, MetricSelection::All)?;
@@ -378,8 +381,8 @@ fn from_row(row: &Row<'_>, run_id: &RunId) -> Result<RunRecord, StoreError> {
         name: row.get(0)?,
         experiment: row.get(1)?,
         status: crate::row::checked(row, 2, || format!("run `{run_id}`"))?,
-        started_at: Timestamp::from_millis(row.get::<_, Option<i64>>(3)?.unwrap_or(0)),
-        ended_at: row.get::<_, Option<i64>>(4)?.map(Timestamp::from_millis),
+        started_at: Timestamp::from_millis(row.get::<Option<i64>>(3)?.unwrap_or(0)),
+        ended_at: row.get::<Option<i64>>(4)?.map(Timestamp::from_millis),
         deleted: row.get(5)?,
         tags: Tags::new(),
         params: BTreeMap::new(),

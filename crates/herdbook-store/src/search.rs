@@ -3,8 +3,8 @@
 //! Candidates are registered, not deleted, and their run is finished and not deleted.
 
 use herdbook_domain::{Direction, Honesty, MetricName, ModelType, Symbol, Timeframe, VersionType};
-use rusqlite::{Connection, ToSql, named_params};
 
+use crate::db::{Conn, Dialect, Row, ToValue};
 use crate::metric::FINITE;
 use crate::version::{self, COLUMNS, VersionRecord};
 use crate::{MetricSelection, Store, StoreError, comparable, tag};
@@ -47,8 +47,10 @@ pub struct Best {
 }
 
 /// Runs `r` and versions `v` of the candidates, as the end of a WHERE clause.
-pub(crate) const CONDITIONS: &str = "
-    v.workspace = 'default' AND v.current_stage <> 'Deleted_Internal'
+pub(crate) fn conditions(dialect: Dialect) -> String {
+    let steps = dialect.integer("t.value");
+    format!(
+        "v.workspace = 'default' AND v.current_stage <> 'Deleted_Internal'
     AND r.lifecycle_stage = 'active' AND r.status = 'FINISHED'
     AND EXISTS (SELECT 1 FROM tags t WHERE t.run_uuid = r.run_uuid
         AND t.key = 'timeframe' AND t.value = :timeframe)
@@ -60,9 +62,11 @@ pub(crate) const CONDITIONS: &str = "
         AND p.key = 'data.symbol' AND p.value = :symbol))
     AND (:min_timesteps = 0 OR EXISTS (SELECT 1 FROM model_version_tags t
         WHERE t.workspace = 'default' AND t.key = 'total_timesteps' AND t.name = v.name
-        AND t.version = v.version AND CAST(t.value AS INTEGER) >= :min_timesteps))
+        AND t.version = v.version AND {steps} >= :min_timesteps))
     AND (:honesty IS NULL OR NOT EXISTS (SELECT 1 FROM tags t WHERE t.run_uuid = r.run_uuid
-        AND t.key = 'honesty' AND t.value = :honesty))";
+        AND t.key = 'honesty' AND t.value = :honesty))"
+    )
+}
 
 /// Candidates that have a metric. SQLite keeps the order of a CROSS JOIN: metrics come first, so that a walk from the
 /// best value down ends at the first candidate.
@@ -81,15 +85,12 @@ impl Store {
         self.read(|conn| {
             let sql = format!(
                 "SELECT {COLUMNS} FROM model_versions v JOIN runs r ON r.run_uuid = v.run_id
-                 WHERE {CONDITIONS} ORDER BY {NEWEST_FIRST} LIMIT 1"
+                 WHERE {} ORDER BY {NEWEST_FIRST} LIMIT 1",
+                conditions(conn.dialect())
             );
             let bound = Bound::new(candidates);
-            let found = conn
-                .prepare_cached(&sql)?
-                .query_and_then(bound.params().as_slice(), version::from_row)?
-                .next()
-                .transpose()?
-                .flatten();
+            let found =
+                conn.query_first(&sql, bound.params().as_slice(), version::from_row)?.flatten();
             found.map(|record| completed(conn, record)).transpose()
         })
     }
@@ -119,13 +120,13 @@ impl Store {
     }
 }
 
-fn completed(conn: &Connection, mut record: VersionRecord) -> Result<VersionRecord, StoreError> {
+fn completed(conn: &Conn, mut record: VersionRecord) -> Result<VersionRecord, StoreError> {
     record.tags = tag::of_version(conn, &record.key)?;
     version::add_metrics(conn, &mut record, MetricSelection::All)?;
     Ok(record)
 }
 
-/// The candidates as values for [`CONDITIONS`].
+/// The candidates as values for [`conditions`].
 pub(crate) struct Bound {
     timeframe: &'static str,
     model_type: &'static str,
@@ -150,16 +151,15 @@ impl Bound {
         }
     }
 
-    pub(crate) fn params(&self) -> Vec<(&'static str, &dyn ToSql)> {
-        named_params! {
-            ":timeframe": self.timeframe,
-            ":model_type": self.model_type,
-            ":version_type": self.version_type,
-            ":symbol": self.symbol,
-            ":min_timesteps": self.min_timesteps,
-            ":honesty": self.honesty,
-        }
-        .to_vec()
+    pub(crate) fn params(&self) -> Vec<(&'static str, &dyn ToValue)> {
+        vec![
+            (":timeframe", &self.timeframe),
+            (":model_type", &self.model_type),
+            (":version_type", &self.version_type),
+            (":symbol", &self.symbol),
+            (":min_timesteps", &self.min_timesteps),
+            (":honesty", &self.honesty),
+        ]
     }
 }
 
@@ -181,7 +181,7 @@ impl Scored {
 }
 
 fn best_by_latest_value(
-    conn: &Connection,
+    conn: &Conn,
     bound: &Bound,
     metric: &MetricName,
 ) -> Result<Option<Scored>, StoreError> {
@@ -190,20 +190,19 @@ fn best_by_latest_value(
         Direction::Less => "ASC",
     };
     let sql = format!(
-        "SELECT {COLUMNS}, m.value FROM {WITH_METRIC} AND {FINITE} AND {CONDITIONS}
-         ORDER BY m.value {order}, {NEWEST_FIRST} LIMIT 1"
+        "SELECT {COLUMNS}, m.value FROM {WITH_METRIC} AND {FINITE} AND {}
+         ORDER BY m.value {order}, {NEWEST_FIRST} LIMIT 1",
+        conditions(conn.dialect())
     );
     let name = metric.as_str();
     let mut params = bound.params();
     params.push((":metric", &name));
-    let mut statement = conn.prepare_cached(&sql)?;
-    let mut rows = statement.query_and_then(params.as_slice(), scored)?;
-    Ok(rows.next().transpose()?.flatten())
+    Ok(conn.query_first(&sql, params.as_slice(), scored)?.flatten())
 }
 
 /// Candidates whose last value is NaN or infinite, with their last finite one.
 fn ended_not_finite(
-    conn: &Connection,
+    conn: &Conn,
     bound: &Bound,
     metric: &MetricName,
 ) -> Result<Vec<Scored>, StoreError> {
@@ -211,18 +210,17 @@ fn ended_not_finite(
         "SELECT * FROM (SELECT {COLUMNS}, (SELECT m.value FROM metrics m
             WHERE m.run_uuid = r.run_uuid AND m.key = :metric AND {FINITE}
             ORDER BY m.step DESC, m.timestamp DESC, m.value DESC LIMIT 1) AS last_finite
-         FROM {WITH_METRIC} AND NOT {FINITE} AND {CONDITIONS}) found
-         WHERE last_finite IS NOT NULL"
+         FROM {WITH_METRIC} AND NOT {FINITE} AND {}) found
+         WHERE last_finite IS NOT NULL",
+        conditions(conn.dialect())
     );
     let name = metric.as_str();
     let mut params = bound.params();
     params.push((":metric", &name));
-    let mut statement = conn.prepare_cached(&sql)?;
-    let rows = statement.query_and_then(params.as_slice(), scored)?;
-    rows.filter_map(Result::transpose).collect()
+    Ok(conn.query(&sql, params.as_slice(), scored)?.into_iter().flatten().collect())
 }
 
-fn scored(row: &rusqlite::Row<'_>) -> Result<Option<Scored>, StoreError> {
+fn scored(row: &Row<'_>) -> Result<Option<Scored>, StoreError> {
     let value = row.get(6)?;
     Ok(version::from_row(row)?.map(|record| Scored { record, value }))
 }

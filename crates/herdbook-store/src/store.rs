@@ -1,14 +1,13 @@
-//! The store: one database, opened once, and the two ways through which every act reaches it.
+//! The store: one database, and the two ways through which every act reaches it.
 
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use herdbook_domain::{ActContext, Actor, Channel, ModelName, SchemaState, Timestamp};
-use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use crate::connect::{Connected, connect};
-use crate::schema::SecondChampion;
+use crate::db::Conn;
+use crate::engine::{self, Engine, Lock};
+use crate::schema::{PutBack, SecondChampion};
 use crate::{Location, StoreError, event};
 
 /// How a store is opened.
@@ -33,7 +32,7 @@ pub enum Missing {
     Refuse,
 }
 
-/// What opening a store did to the file.
+/// What opening a store did to the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opened {
     /// It was there and complete.
@@ -46,17 +45,16 @@ pub enum Opened {
     ReadOnly,
 }
 
-/// The records of runs, models and events.
+/// The records of runs, models and events. May be shared by threads: each looks up on a connection of its own, and acts
+/// that wait for one another are committed together.
 #[derive(Debug)]
 pub struct Store {
-    conn: Mutex<Connection>,
+    engine: Engine,
     location: Location,
     options: OpenOptions,
     opened: Opened,
     /// Tables and indexes of ours that were missing or altered, and what opening made of that.
-    put_back: Vec<(&'static str, SchemaState)>,
-    /// Which file was opened: the path may come to name another one.
-    file: Option<FileIdentity>,
+    put_back: PutBack,
 }
 
 impl Store {
@@ -79,13 +77,10 @@ impl Store {
         options: OpenOptions,
         second_champion: SecondChampion,
     ) -> Result<Self, StoreError> {
-        let path = location.database.clone();
-        let waited_s = options.busy_timeout.as_secs();
-        let connected = connect(&location, &options, second_champion)
-            .map_err(|error| error.at(&path, waited_s))?;
-        let Connected { conn, opened, put_back } = connected;
-        let file = file_identity(&path);
-        Ok(Self { conn: Mutex::new(conn), location, options, opened, put_back, file })
+        let connected = engine::connect(&location, &options, second_champion)
+            .map_err(|error| error.at(&location, options.busy_timeout))?;
+        let engine::Connected { engine, opened, put_back } = connected;
+        Ok(Self { engine, location, options, opened, put_back })
     }
 
     /// Where the records are.
@@ -93,7 +88,7 @@ impl Store {
         &self.location
     }
 
-    /// What opening did to the file.
+    /// What opening did to the database.
     pub fn opened(&self) -> Opened {
         self.opened
     }
@@ -103,10 +98,10 @@ impl Store {
         &self.put_back
     }
 
-    /// Runs an act in one transaction that holds the write lock from its first statement on.
+    /// Runs an act in one transaction. It may be run again from the start, where the engine had to take it back.
     pub(crate) fn write<T>(
         &self,
-        act: impl FnOnce(&Act<'_>) -> Result<T, StoreError>,
+        act: impl FnMut(&Act<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         self.write_or_dry(Effect::Commit, act)
     }
@@ -115,52 +110,37 @@ impl Store {
     pub(crate) fn write_or_dry<T>(
         &self,
         effect: Effect,
-        act: impl FnOnce(&Act<'_>) -> Result<T, StoreError>,
+        mut act: impl FnMut(&Act<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let mut conn = self.lock();
-        let result = (|| {
-            let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let act = |conn: &Conn| {
             let context = ActContext {
                 act_id: new_id(),
                 actor: self.options.actor.clone(),
                 channel: self.options.channel,
             };
-            let outcome =
-                act(&Act { tx: &tx, context, artifact_root: &self.location.artifact_root })?;
-            match effect {
-                Effect::Commit if file_identity(&self.location.database) != self.file => {
-                    return Err(StoreError::Replaced { path: self.location.database.clone() });
-                }
-                Effect::Commit => tx.commit()?,
-                Effect::DryRun => tx.rollback()?,
-            }
-            Ok(outcome)
-        })();
-        result.map_err(|error| self.named(error))
+            act(&Act { tx: conn, context, artifact_root: &self.location.artifact_root })
+        };
+        let outcome = match &self.engine {
+            Engine::Sqlite(engine) => engine.write(effect, act),
+            Engine::Postgres(engine) => engine.write(effect, act),
+        };
+        outcome.map_err(|error| self.named(error))
     }
 
     /// Runs a look-up on one consistent view of the records.
     pub(crate) fn read<T>(
         &self,
-        look_up: impl FnOnce(&Connection) -> Result<T, StoreError>,
+        look_up: impl FnMut(&Conn) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let mut conn = self.lock();
-        let result = (|| {
-            let tx = conn.transaction_with_behavior(TransactionBehavior::Deferred)?;
-            let found = look_up(&tx)?;
-            tx.commit()?;
-            Ok(found)
-        })();
-        result.map_err(|error| self.named(error))
+        let found = match &self.engine {
+            Engine::Sqlite(engine) => engine.read(look_up),
+            Engine::Postgres(engine) => engine.read(look_up),
+        };
+        found.map_err(|error| self.named(error))
     }
 
     fn named(&self, error: StoreError) -> StoreError {
-        error.at(&self.location.database, self.options.busy_timeout.as_secs())
-    }
-
-    /// A thread that panicked left no transaction behind: rusqlite rolls back when it is dropped.
-    fn lock(&self) -> MutexGuard<'_, Connection> {
-        self.conn.lock().unwrap_or_else(PoisonError::into_inner)
+        error.at(&self.location, self.options.busy_timeout)
     }
 }
 
@@ -175,34 +155,37 @@ pub enum Effect {
 
 /// One act under way: its open transaction and who does it.
 pub(crate) struct Act<'a> {
-    pub(crate) tx: &'a Transaction<'a>,
+    pub(crate) tx: &'a Conn,
     pub(crate) context: ActContext,
     pub(crate) artifact_root: &'a Path,
 }
 
 impl Act<'_> {
-    /// Now, but never before the last event of these models: a history goes forward even where clocks do not.
+    /// Now, but never before the last event of these models: a history goes forward even where clocks do not. From here
+    /// on nobody else acts on them, so facts that a decision rests on are read after this.
     pub(crate) fn time_for<'n>(
         &self,
         names: impl IntoIterator<Item = &'n ModelName>,
     ) -> Result<Timestamp, StoreError> {
-        names.into_iter().try_fold(now(), |at, name| Ok(at.max(event::last_time(self.tx, name)?)))
+        let mut names: Vec<&ModelName> = names.into_iter().collect();
+        // Always in the same order: two acts never wait for each other.
+        names.sort_unstable();
+        names.dedup();
+        for name in &names {
+            engine::hold(self.tx, Lock::Model(name))?;
+        }
+        names.iter().try_fold(now(), |at, name| Ok(at.max(event::last_time(self.tx, name)?)))
     }
-}
 
-/// Device and number of a file.
-type FileIdentity = (u64, u64);
+    /// Lets no other act append an event until this one ends: each event seals the one before.
+    pub(crate) fn hold_the_chain(&self) -> Result<(), StoreError> {
+        engine::hold(self.tx, Lock::Chain)
+    }
 
-#[cfg(unix)]
-fn file_identity(path: &Path) -> Option<FileIdentity> {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
-}
-
-/// Elsewhere a file that is open cannot be removed or replaced.
-#[cfg(not(unix))]
-fn file_identity(_path: &Path) -> Option<FileIdentity> {
-    None
+    /// Lets no other act begin until this one ends, and waits for those under way.
+    pub(crate) fn hold_everything(&self) -> Result<(), StoreError> {
+        engine::hold(self.tx, Lock::Everything)
+    }
 }
 
 /// An identity that nothing else has: 32 lower-case hexadecimal digits.

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use herdbook_domain::tags::{TagChanges, Tags};
 use herdbook_domain::{RunId, VersionKey};
-use rusqlite::{Connection, params};
 
 use crate::StoreError;
+use crate::db::{Conn, ToValue, params};
 
-pub(crate) fn of_run(conn: &Connection, run_id: &str) -> Result<Tags, StoreError> {
+pub(crate) fn of_run(conn: &Conn, run_id: &str) -> Result<Tags, StoreError> {
     collect(conn, "SELECT key, coalesce(value, '') FROM tags WHERE run_uuid = ?1", params![run_id])
 }
 
-pub(crate) fn of_version(conn: &Connection, key: &VersionKey) -> Result<Tags, StoreError> {
+pub(crate) fn of_version(conn: &Conn, key: &VersionKey) -> Result<Tags, StoreError> {
     collect(
         conn,
         "SELECT key, coalesce(value, '') FROM model_version_tags
@@ -36,75 +36,62 @@ impl AllTags {
 }
 
 /// The tags of every version at once, for lists of all: a walk over the table instead of one look-up a version.
-pub(crate) fn of_all_versions(conn: &Connection) -> Result<AllTags, StoreError> {
-    let mut statement = conn.prepare_cached(
+pub(crate) fn of_all_versions(conn: &Conn) -> Result<AllTags, StoreError> {
+    let mut models: BTreeMap<String, BTreeMap<i64, Tags>> = BTreeMap::new();
+    conn.query(
         "SELECT name, version, key, coalesce(value, '') FROM model_version_tags
          WHERE workspace = 'default'",
-    )?;
-    let mut rows = statement.query([])?;
-    let mut models: BTreeMap<String, BTreeMap<i64, Tags>> = BTreeMap::new();
-    while let Some(row) = rows.next()? {
-        let name = row.get_ref(0)?.as_str().unwrap_or_default();
-        if !models.contains_key(name) {
-            models.insert(name.to_owned(), BTreeMap::new());
-        }
-        if let Some(versions) = models.get_mut(name) {
+        params![],
+        |row| {
+            let versions = models.entry(row.get(0)?).or_default();
             versions.entry(row.get(1)?).or_default().insert(row.get(2)?, row.get(3)?);
-        }
-    }
+            Ok(())
+        },
+    )?;
     Ok(AllTags(models))
 }
 
-pub(crate) fn params_of_run(conn: &Connection, run_id: &str) -> Result<Tags, StoreError> {
+pub(crate) fn params_of_run(conn: &Conn, run_id: &str) -> Result<Tags, StoreError> {
     collect(conn, "SELECT key, value FROM params WHERE run_uuid = ?1", params![run_id])
 }
 
-fn collect(
-    conn: &Connection,
-    sql: &str,
-    params: &[&dyn rusqlite::ToSql],
-) -> Result<Tags, StoreError> {
-    let mut statement = conn.prepare_cached(sql)?;
-    let rows = statement.query_map(params, |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+fn collect(conn: &Conn, sql: &str, values: &[&dyn ToValue]) -> Result<Tags, StoreError> {
+    let tags = conn.query(sql, values, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(tags.into_iter().collect())
 }
 
-pub(crate) fn set_on_run(conn: &Connection, run_id: &RunId, tags: &Tags) -> Result<(), StoreError> {
-    let mut statement = conn.prepare_cached(
-        "INSERT INTO tags (key, value, run_uuid) VALUES (?1, ?2, ?3)
-         ON CONFLICT (key, run_uuid) DO UPDATE SET value = excluded.value",
-    )?;
+pub(crate) fn set_on_run(conn: &Conn, run_id: &RunId, tags: &Tags) -> Result<(), StoreError> {
     for (key, value) in tags {
-        statement.execute(params![key, value, run_id.as_str()])?;
+        conn.execute(
+            "INSERT INTO tags (key, value, run_uuid) VALUES (?1, ?2, ?3)
+             ON CONFLICT (key, run_uuid) DO UPDATE SET value = excluded.value",
+            params![key, value, run_id.as_str()],
+        )?;
     }
     Ok(())
 }
 
-pub(crate) fn set_on_version(
-    conn: &Connection,
-    key: &VersionKey,
-    tags: &Tags,
-) -> Result<(), StoreError> {
-    let mut statement = conn.prepare_cached(
-        "INSERT INTO model_version_tags (key, value, name, version, workspace)
-         VALUES (?1, ?2, ?3, ?4, 'default')
-         ON CONFLICT (workspace, key, name, version) DO UPDATE SET value = excluded.value",
-    )?;
+pub(crate) fn set_on_version(conn: &Conn, key: &VersionKey, tags: &Tags) -> Result<(), StoreError> {
     for (tag, value) in tags {
-        statement.execute(params![tag, value, key.name.as_str(), key.version.get()])?;
+        conn.execute(
+            "INSERT INTO model_version_tags (key, value, name, version, workspace)
+             VALUES (?1, ?2, ?3, ?4, 'default')
+             ON CONFLICT (workspace, key, name, version) DO UPDATE SET value = excluded.value",
+            params![tag, value, key.name.as_str(), key.version.get()],
+        )?;
     }
     Ok(())
 }
 
 /// Changes the tags of a run, where the run still exists.
 pub(crate) fn change_on_run(
-    conn: &Connection,
+    conn: &Conn,
     run_id: &RunId,
     changes: &TagChanges,
 ) -> Result<(), StoreError> {
     let exists: bool = conn.query_row(
         "SELECT EXISTS (SELECT 1 FROM runs WHERE run_uuid = ?1)",
-        [run_id.as_str()],
+        params![run_id.as_str()],
         |row| row.get(0),
     )?;
     if !exists {
@@ -120,7 +107,7 @@ pub(crate) fn change_on_run(
 }
 
 pub(crate) fn change_on_version(
-    conn: &Connection,
+    conn: &Conn,
     key: &VersionKey,
     changes: &TagChanges,
 ) -> Result<(), StoreError> {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{ModelName, RunId, Stage, Timeframe, Timestamp, VersionKey, VersionNumber};
-use rusqlite::{Connection, Row, params};
 
+use crate::db::{Conn, Row, params};
 use crate::tag::AllTags;
 use crate::{MetricSelection, Store, StoreError, metric, promotion, tag};
 
@@ -87,7 +87,7 @@ impl Store {
     /// The versions that a query asks for, newest first; deleted ones are not among them.
     pub fn versions(&self, query: &VersionQuery) -> Result<Vec<VersionRecord>, StoreError> {
         self.read(|conn| {
-            let mut statement = conn.prepare_cached(&format!(
+            let sql = format!(
                 "SELECT {COLUMNS} FROM model_versions v
                  WHERE v.workspace = 'default' AND v.current_stage <> 'Deleted_Internal'
                    AND (?1 IS NULL OR v.name = ?1)
@@ -98,8 +98,9 @@ impl Store {
                         WHERE t.workspace = 'default' AND t.key = 'promotion_stage'
                           AND t.name = v.name AND t.version = v.version AND t.value = ?3))
                  ORDER BY v.creation_time DESC, v.version DESC, v.name"
-            ))?;
-            let rows = statement.query_and_then(
+            );
+            let rows = conn.query(
+                &sql,
                 params![
                     query.name.as_ref().map(ModelName::as_str),
                     query.timeframe.map(Timeframe::as_str),
@@ -108,8 +109,7 @@ impl Store {
                 from_row,
             )?;
             // Names that herdbook could not have given are not models of this system.
-            let mut records: Vec<VersionRecord> =
-                rows.filter_map(Result::transpose).collect::<Result<_, _>>()?;
+            let mut records: Vec<VersionRecord> = rows.into_iter().flatten().collect();
             let is_whole = query.timeframe.is_none() && query.stage.is_none();
             let mut tags = if is_whole { tag::of_all_versions(conn)? } else { AllTags::default() };
             let metrics = match query.metrics {
@@ -143,39 +143,37 @@ impl Store {
 }
 
 /// One version, deleted or not, without its metrics.
-pub(crate) fn load(conn: &Connection, key: &VersionKey) -> Result<VersionRecord, StoreError> {
+pub(crate) fn load(conn: &Conn, key: &VersionKey) -> Result<VersionRecord, StoreError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM model_versions v
+         WHERE v.workspace = 'default' AND v.name = ?1 AND v.version = ?2"
+    );
     let mut record = conn
-        .prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM model_versions v
-             WHERE v.workspace = 'default' AND v.name = ?1 AND v.version = ?2"
-        ))?
-        .query_and_then(params![key.name.as_str(), key.version.get()], from_row)?
-        .next()
-        .transpose()?
+        .query_first(&sql, params![key.name.as_str(), key.version.get()], from_row)?
         .flatten()
         .map_or_else(|| Err(missing(conn, key)), Ok)?;
     record.tags = tag::of_version(conn, key)?;
     Ok(record)
 }
 
-fn load_with_metrics(conn: &Connection, key: &VersionKey) -> Result<VersionRecord, StoreError> {
+fn load_with_metrics(conn: &Conn, key: &VersionKey) -> Result<VersionRecord, StoreError> {
     let mut record = load(conn, key)?;
     add_metrics(conn, &mut record, MetricSelection::All)?;
     Ok(record)
 }
 
 /// Whether a version has a row, deleted or not.
-pub(crate) fn exists(conn: &Connection, key: &VersionKey) -> Result<bool, StoreError> {
-    Ok(conn
-        .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM model_versions
-             WHERE workspace = 'default' AND name = ?1 AND version = ?2)",
-        )?
-        .query_row(params![key.name.as_str(), key.version.get()], |row| row.get(0))?)
+pub(crate) fn exists(conn: &Conn, key: &VersionKey) -> Result<bool, StoreError> {
+    conn.query_row(
+        "SELECT EXISTS (SELECT 1 FROM model_versions
+         WHERE workspace = 'default' AND name = ?1 AND version = ?2)",
+        params![key.name.as_str(), key.version.get()],
+        |row| row.get(0),
+    )
 }
 
 /// Refuses a registered model that is not there.
-pub(crate) fn require_model(conn: &Connection, name: &ModelName) -> Result<(), StoreError> {
+pub(crate) fn require_model(conn: &Conn, name: &ModelName) -> Result<(), StoreError> {
     let known_models = model_names(conn)?;
     if known_models.iter().any(|known| known == name.as_str()) {
         return Ok(());
@@ -184,21 +182,18 @@ pub(crate) fn require_model(conn: &Connection, name: &ModelName) -> Result<(), S
 }
 
 /// The versions registered from a run that were not deleted, oldest first.
-pub(crate) fn keys_of_run(
-    conn: &Connection,
-    run_id: &RunId,
-) -> Result<Vec<VersionKey>, StoreError> {
-    let mut statement = conn.prepare_cached(&format!(
+pub(crate) fn keys_of_run(conn: &Conn, run_id: &RunId) -> Result<Vec<VersionKey>, StoreError> {
+    let sql = format!(
         "SELECT {COLUMNS} FROM model_versions v
          WHERE v.workspace = 'default' AND v.run_id = ?1 AND v.current_stage <> 'Deleted_Internal'
          ORDER BY v.creation_time, v.version"
-    ))?;
-    let rows = statement.query_and_then([run_id.as_str()], from_row)?;
-    rows.filter_map(Result::transpose).map(|record| record.map(|record| record.key)).collect()
+    );
+    let records = conn.query(&sql, params![run_id.as_str()], from_row)?;
+    Ok(records.into_iter().flatten().map(|record| record.key).collect())
 }
 
 /// Notes that a version changed.
-pub(crate) fn touch(conn: &Connection, key: &VersionKey, at: Timestamp) -> Result<(), StoreError> {
+pub(crate) fn touch(conn: &Conn, key: &VersionKey, at: Timestamp) -> Result<(), StoreError> {
     conn.execute(
         "UPDATE model_versions SET last_updated_time = ?1
          WHERE workspace = 'default' AND name = ?2 AND version = ?3",
@@ -208,11 +203,7 @@ pub(crate) fn touch(conn: &Connection, key: &VersionKey, at: Timestamp) -> Resul
 }
 
 /// Notes that a registered model changed.
-pub(crate) fn touch_model(
-    conn: &Connection,
-    name: &ModelName,
-    at: Timestamp,
-) -> Result<(), StoreError> {
+pub(crate) fn touch_model(conn: &Conn, name: &ModelName, at: Timestamp) -> Result<(), StoreError> {
     conn.execute(
         "UPDATE registered_models SET last_updated_time = ?1
          WHERE workspace = 'default' AND name = ?2",
@@ -229,9 +220,9 @@ pub(crate) fn from_row(row: &Row<'_>) -> Result<Option<VersionRecord>, StoreErro
     };
     let run_id: Option<String> = row.get(2)?;
     let time = |column| -> Result<Timestamp, StoreError> {
-        Ok(Timestamp::from_millis(row.get::<_, Option<i64>>(column)?.unwrap_or(0)))
+        Ok(Timestamp::from_millis(row.get::<Option<i64>>(column)?.unwrap_or(0)))
     };
-    let mlflow_stage: String = row.get::<_, Option<String>>(5)?.unwrap_or_default();
+    let mlflow_stage: String = row.get::<Option<String>>(5)?.unwrap_or_default();
     Ok(Some(VersionRecord {
         key: VersionKey { name, version },
         run_id: run_id.and_then(|run_id| RunId::parse(&run_id).ok()),
@@ -245,7 +236,7 @@ pub(crate) fn from_row(row: &Row<'_>) -> Result<Option<VersionRecord>, StoreErro
 }
 
 pub(crate) fn add_metrics(
-    conn: &Connection,
+    conn: &Conn,
     record: &mut VersionRecord,
     metrics: MetricSelection,
 ) -> Result<(), StoreError> {
@@ -255,15 +246,15 @@ pub(crate) fn add_metrics(
     Ok(())
 }
 
-fn missing(conn: &Connection, key: &VersionKey) -> StoreError {
+fn missing(conn: &Conn, key: &VersionKey) -> StoreError {
     let newest: Result<Option<i64>, _> = conn.query_row(
         "SELECT max(version) FROM model_versions
          WHERE workspace = 'default' AND name = ?1 AND current_stage <> 'Deleted_Internal'",
-        [key.name.as_str()],
+        params![key.name.as_str()],
         |row| row.get(0),
     );
     match newest {
-        Err(error) => error.into(),
+        Err(error) => error,
         Ok(newest) => match newest.and_then(VersionNumber::new) {
             Some(newest) => StoreError::NoSuchVersion { key: key.clone(), newest },
             None => model_names(conn).map_or_else(
@@ -275,9 +266,10 @@ fn missing(conn: &Connection, key: &VersionKey) -> StoreError {
 }
 
 /// The names of all registered models.
-pub(crate) fn model_names(conn: &Connection) -> Result<Vec<String>, StoreError> {
-    let mut statement = conn
-        .prepare("SELECT name FROM registered_models WHERE workspace = 'default' ORDER BY name")?;
-    let rows = statement.query_map([], |row| row.get(0))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+pub(crate) fn model_names(conn: &Conn) -> Result<Vec<String>, StoreError> {
+    conn.query(
+        "SELECT name FROM registered_models WHERE workspace = 'default' ORDER BY name",
+        params![],
+        |row| row.get(0),
+    )
 }

@@ -19,12 +19,11 @@ pub(crate) fn patiently<T>(
     let began = Instant::now();
     loop {
         match act() {
-            Err(StoreError::Busy { path, waited_s })
+            Err(StoreError::Busy { store, waited_s })
                 if began.elapsed() < PATIENCE && !cancelled.load(Ordering::Relaxed) =>
             {
                 observer.notice(&format!(
-                    "the store `{}` is locked by another process (waited {waited_s} s): trying again",
-                    path.display()
+                    "the store `{store}` is locked by another process (waited {waited_s} s): trying again"
                 ));
             }
             outcome => return outcome,

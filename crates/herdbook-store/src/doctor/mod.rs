@@ -8,8 +8,8 @@ mod records;
 use std::collections::VecDeque;
 
 use herdbook_domain::{Breach, Fix, Remedy, Repair, RunStatus, Timestamp, examine};
-use rusqlite::Connection;
 
+use crate::db::{Conn, params};
 use crate::schema::{self, Found, SecondChampion};
 use crate::store::{Act, Opened, now};
 use crate::{Store, StoreError, event, integrity, lease, promotion, run, tag, version};
@@ -53,7 +53,7 @@ impl Store {
 /// Repairs that were decided together, and the state of the file they rest on.
 #[derive(Default)]
 struct Plan {
-    data_version: Option<i64>,
+    commits_of_others: Option<i64>,
     repairs: VecDeque<Breach>,
 }
 
@@ -65,11 +65,14 @@ impl Plan {
         store: &Store,
         mended: &[Breach],
     ) -> Result<Option<Breach>, StoreError> {
-        // Changes with every commit of another connection, and with none of this one.
-        let data_version = act.tx.query_row("PRAGMA data_version", [], |row| row.get(0))?;
-        if self.data_version != Some(data_version) {
+        act.hold_everything()?;
+        let commits = match act.tx.dialect().commits_of_others() {
+            Some(sql) => Some(act.tx.query_row(sql, params![], |row| row.get(0))?),
+            None => None,
+        };
+        if commits.is_none() || self.commits_of_others != commits {
             self.repairs = repairable(act.tx, store, mended)?;
-            self.data_version = Some(data_version);
+            self.commits_of_others = commits;
         }
         let Some(breach) = self.repairs.pop_front() else {
             return Ok(None);
@@ -84,7 +87,7 @@ impl Plan {
 /// The breaches that can be mended. What was mended before and broken again meanwhile is left to the report: a
 /// program that goes on breaking it would never let the doctor go.
 fn repairable(
-    conn: &Connection,
+    conn: &Conn,
     store: &Store,
     mended: &[Breach],
 ) -> Result<VecDeque<Breach>, StoreError> {

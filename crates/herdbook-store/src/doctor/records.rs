@@ -7,14 +7,14 @@ use herdbook_domain::{
     ModelName, Orphan, Process, Records, RunId, RunOnRecord, SchemaState, Subject, Timestamp,
     VersionOnRecord,
 };
-use rusqlite::{Connection, params};
 
+use crate::db::{Conn, Row, params};
 use crate::lease::{Lease, Liveness};
 use crate::promotion::CHAMPION_ALIAS;
 use crate::store::now;
 use crate::{EventQuery, Store, StoreError, event, schema, tag, version};
 
-pub(super) fn collect(conn: &Connection, store: &Store) -> Result<Records, StoreError> {
+pub(super) fn collect(conn: &Conn, store: &Store) -> Result<Records, StoreError> {
     let now = now();
     let versions = versions(conn)?;
     Ok(Records {
@@ -33,7 +33,7 @@ pub(super) fn collect(conn: &Connection, store: &Store) -> Result<Records, Store
 }
 
 /// What opening has put back, and what is not there now.
-fn schema(conn: &Connection, store: &Store) -> Result<Vec<(String, SchemaState)>, StoreError> {
+fn schema(conn: &Conn, store: &Store) -> Result<Vec<(String, SchemaState)>, StoreError> {
     let state = if store.is_read_only() { SchemaState::Missing } else { SchemaState::LeftOut };
     let missing = schema::faults(conn)?;
     let put_back = store
@@ -44,60 +44,56 @@ fn schema(conn: &Connection, store: &Store) -> Result<Vec<(String, SchemaState)>
     Ok(put_back.map(|(object, state)| ((*object).to_owned(), *state)).chain(missing).collect())
 }
 
-fn versions(conn: &Connection) -> Result<Vec<VersionOnRecord>, StoreError> {
+fn versions(conn: &Conn) -> Result<Vec<VersionOnRecord>, StoreError> {
     let mut tags = tag::of_all_versions(conn)?;
     let run_tags = run_tags(conn)?;
-    let mut statement = conn.prepare(&format!(
+    let sql = format!(
         "SELECT {} FROM model_versions v WHERE v.workspace = 'default'
          ORDER BY v.name, v.version",
         version::COLUMNS
-    ))?;
-    let rows = statement.query_and_then([], version::from_row)?;
-    let records = rows.filter_map(Result::transpose).map(|record| {
-        let record = record?;
-        Ok(VersionOnRecord {
-            run_tags: record.run_id.as_ref().and_then(|run_id| run_tags.get(run_id).cloned()),
-            tags: tags.take(&record.key),
-            key: record.key,
-            run_id: record.run_id,
-            deleted: record.deleted,
-            mlflow_stage: record.mlflow_stage,
-        })
+    );
+    let records = conn.query(&sql, params![], version::from_row)?.into_iter().flatten();
+    let records = records.map(|record| VersionOnRecord {
+        run_tags: record.run_id.as_ref().and_then(|run_id| run_tags.get(run_id).cloned()),
+        tags: tags.take(&record.key),
+        key: record.key,
+        run_id: record.run_id,
+        deleted: record.deleted,
+        mlflow_stage: record.mlflow_stage,
     });
-    records.collect()
+    Ok(records.collect())
 }
 
 /// The tags that the rules know, of every run that has a version.
-fn run_tags(conn: &Connection) -> Result<BTreeMap<RunId, Tags>, StoreError> {
-    let mut statement = conn.prepare(
+fn run_tags(conn: &Conn) -> Result<BTreeMap<RunId, Tags>, StoreError> {
+    let mut runs: BTreeMap<RunId, Tags> = BTreeMap::new();
+    conn.query(
         "SELECT r.run_uuid, t.key, coalesce(t.value, '')
          FROM runs r LEFT JOIN tags t ON t.run_uuid = r.run_uuid AND t.key IN
              ('timeframe', 'model_type', 'enhancement_type', 'base_model_path',
               'base_model_run_id', 'version_type', 'promotion_stage')
          WHERE r.run_uuid IN (SELECT run_id FROM model_versions WHERE workspace = 'default')",
+        params![],
+        |row| {
+            if let Ok(run_id) = RunId::parse(&row.get::<String>(0)?) {
+                let tags = runs.entry(run_id).or_default();
+                if let Some(key) = row.get::<Option<String>>(1)? {
+                    tags.insert(key, row.get(2)?);
+                }
+            }
+            Ok(())
+        },
     )?;
-    let mut rows = statement.query([])?;
-    let mut runs: BTreeMap<RunId, Tags> = BTreeMap::new();
-    while let Some(row) = rows.next()? {
-        let Ok(run_id) = RunId::parse(row.get_ref(0)?.as_str().unwrap_or_default()) else {
-            continue;
-        };
-        let tags = runs.entry(run_id).or_default();
-        if let Some(key) = row.get::<_, Option<String>>(1)? {
-            tags.insert(key, row.get(2)?);
-        }
-    }
     Ok(runs)
 }
 
-fn aliases(conn: &Connection) -> Result<BTreeMap<ModelName, i64>, StoreError> {
-    let mut statement = conn.prepare(
+fn aliases(conn: &Conn) -> Result<BTreeMap<ModelName, i64>, StoreError> {
+    let rows = conn.query(
         "SELECT name, version FROM registered_model_aliases
          WHERE workspace = 'default' AND alias = ?1",
+        params![CHAMPION_ALIAS],
+        |row| Ok((row.get::<String>(0)?, row.get(1)?)),
     )?;
-    let rows = statement
-        .query_map([CHAMPION_ALIAS], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?
-        .collect::<Result<Vec<_>, _>>()?;
     Ok(rows
         .into_iter()
         .filter_map(|(name, version)| Some((ModelName::parse(&name).ok()?, version)))
@@ -105,63 +101,66 @@ fn aliases(conn: &Connection) -> Result<BTreeMap<ModelName, i64>, StoreError> {
 }
 
 /// Runs with a lease, whatever their status, and those that are RUNNING without one.
-fn runs(conn: &Connection, at: Timestamp) -> Result<Vec<RunOnRecord>, StoreError> {
-    let mut statement = conn.prepare(
-        "SELECT l.run_uuid, coalesce(r.status = 'RUNNING', 0), l.host, l.pid, l.process_started,
+fn runs(conn: &Conn, at: Timestamp) -> Result<Vec<RunOnRecord>, StoreError> {
+    conn.query(
+        "SELECT l.run_uuid, coalesce(r.status = 'RUNNING', FALSE), l.host, l.pid, l.process_started,
              l.refreshed_at_ms
          FROM herdbook_leases l LEFT JOIN runs r USING (run_uuid)
          UNION ALL
-         SELECT run_uuid, 1, NULL, NULL, NULL, NULL FROM runs
+         SELECT run_uuid, TRUE, NULL, NULL, NULL, NULL FROM runs
          WHERE status = 'RUNNING' AND run_uuid NOT IN (SELECT run_uuid FROM herdbook_leases)
          ORDER BY 1",
-    )?;
-    let rows = statement.query_map([], |row| {
-        let process = match row.get::<_, Option<String>>(2)? {
-            None => Process::Unknown,
-            Some(host) => {
-                let lease = Lease {
-                    host,
-                    pid: row.get(3)?,
-                    process_started: row.get(4)?,
-                    refreshed_at: Timestamp::from_millis(row.get(5)?),
-                };
-                match lease.liveness(at) {
-                    Liveness::Alive => Process::Alive,
-                    Liveness::Dead => Process::Dead,
-                }
-            }
-        };
-        Ok(RunOnRecord { run_id: row.get(0)?, is_running: row.get(1)?, process })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+        params![],
+        |row| {
+            Ok(RunOnRecord {
+                run_id: row.get(0)?,
+                is_running: row.get(1)?,
+                process: process(row, at)?,
+            })
+        },
+    )
+}
+
+fn process(row: &Row<'_>, at: Timestamp) -> Result<Process, StoreError> {
+    let Some(host) = row.get(2)? else {
+        return Ok(Process::Unknown);
+    };
+    let lease = Lease {
+        host,
+        pid: row.get(3)?,
+        process_started: row.get(4)?,
+        refreshed_at: Timestamp::from_millis(row.get(5)?),
+    };
+    Ok(match lease.liveness(at) {
+        Liveness::Alive => Process::Alive,
+        Liveness::Dead => Process::Dead,
+    })
 }
 
 /// Versions, and runs without a version, whose parent has no row.
-fn orphans(conn: &Connection, versions: &[VersionOnRecord]) -> Result<Vec<Orphan>, StoreError> {
-    let mut statement = conn.prepare(
+fn orphans(conn: &Conn, versions: &[VersionOnRecord]) -> Result<Vec<Orphan>, StoreError> {
+    let missing: Vec<String> = conn.query(
         "SELECT DISTINCT t.value FROM model_version_tags t LEFT JOIN runs r ON r.run_uuid = t.value
          WHERE t.workspace = 'default' AND t.key = ?1 AND r.run_uuid IS NULL",
+        params![key::BASE_MODEL_RUN_ID],
+        |row| row.get(0),
     )?;
-    let missing: Vec<String> = statement
-        .query_map([key::BASE_MODEL_RUN_ID], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
     let of_versions = versions.iter().filter(|version| !version.deleted).filter_map(|version| {
         let parent = version.tags.get(key::BASE_MODEL_RUN_ID)?;
         let subject = Subject::of_version(&version.key, version.run_id.as_ref());
         missing.contains(parent).then(|| Orphan { subject, parent: parent.clone() })
     });
-    let mut statement = conn.prepare(
+    let of_runs = conn.query(
         "SELECT t.run_uuid, t.value FROM tags t LEFT JOIN runs r ON r.run_uuid = t.value
          WHERE t.key = ?1 AND r.run_uuid IS NULL AND NOT EXISTS
              (SELECT 1 FROM model_versions v WHERE v.run_id = t.run_uuid)
          ORDER BY t.run_uuid",
-    )?;
-    let of_runs = statement
-        .query_map(params![key::BASE_MODEL_RUN_ID], |row| {
+        params![key::BASE_MODEL_RUN_ID],
+        |row| {
             let run_id: String = row.get(0)?;
             let subject = Subject { run_id: RunId::parse(&run_id).ok(), ..Subject::default() };
             Ok(Orphan { subject, parent: row.get(1)? })
-        })?
-        .collect::<Result<Vec<_>, _>>()?;
+        },
+    )?;
     Ok(of_versions.chain(of_runs).collect())
 }

@@ -1,4 +1,5 @@
--- What MLflow has no place for. `IF NOT EXISTS` throughout: this runs again wherever something is missing.
+-- What MLflow has no place for, for both engines. `IF NOT EXISTS` throughout: this runs again wherever something is
+-- missing. `{tag_value}` is what an engine can index of a tag's value.
 CREATE TABLE IF NOT EXISTS herdbook_schema (
 	version INTEGER NOT NULL PRIMARY KEY
 );
@@ -42,5 +43,5 @@ CREATE UNIQUE INDEX IF NOT EXISTS herdbook_one_champion ON model_version_tags (w
 CREATE INDEX IF NOT EXISTS herdbook_version_tags ON model_version_tags ("key", value, name, version);
 CREATE INDEX IF NOT EXISTS herdbook_versions_run ON model_versions (run_id);
 CREATE INDEX IF NOT EXISTS herdbook_versions_created ON model_versions (creation_time, version);
-CREATE INDEX IF NOT EXISTS herdbook_run_tags ON tags ("key", value, run_uuid);
+CREATE INDEX IF NOT EXISTS herdbook_run_tags ON tags ("key", {tag_value}, run_uuid);
 CREATE INDEX IF NOT EXISTS herdbook_best_metrics ON latest_metrics ("key", is_nan, value DESC, run_uuid);

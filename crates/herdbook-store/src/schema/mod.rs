@@ -5,13 +5,13 @@ mod ours;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use herdbook_domain::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use herdbook_domain::{SchemaState, Timestamp};
 
 pub(crate) use ours::{faults, state_of};
 
-use crate::StoreError;
-use ours::{HERDBOOK_TABLES, drop_altered_indexes, faulty, objects, our_objects};
+use crate::db::{Conn, Dialect, params};
+use crate::{Location, Opened, StoreError};
+use ours::{drop_altered_indexes, faulty, objects, our_objects, seal_indexes, tables};
 
 /// Alembic revision of MLflow 3.17.0 to 3.17.2, which a new database gets.
 const MLFLOW_HEAD: &str = "dc11669786a5";
@@ -21,7 +21,13 @@ const HERDBOOK_SCHEMA: i64 = 1;
 /// The index by which the database refuses a second champion.
 const ONE_CHAMPION: &str = "herdbook_one_champion";
 
-const MLFLOW_TABLES: &str = include_str!("mlflow-3.17.2-sqlite.sql");
+/// MLflow's tables, as its migrations make them.
+const fn mlflow_tables(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => include_str!("mlflow-3.17.2-sqlite.sql"),
+        Dialect::Postgres => include_str!("mlflow-3.17.2-postgres.sql"),
+    }
+}
 
 /// Tables of MLflow that we read or write, with the columns we use.
 const USED_COLUMNS: [(&str, &str); 13] = [
@@ -49,7 +55,7 @@ const USED_COLUMNS: [(&str, &str); 13] = [
     ("workspaces", "name description"),
 ];
 
-/// What is in the database file.
+/// What is in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Found {
     /// Nothing.
@@ -73,35 +79,61 @@ pub(crate) enum SecondChampion {
 ///
 /// # Errors
 /// [`StoreError::Schema`] where it cannot be used.
-pub(crate) fn inspect(conn: &Connection, path: &Path) -> Result<Found, StoreError> {
+pub(crate) fn inspect(conn: &Conn, location: &Location) -> Result<Found, StoreError> {
     let objects = objects(conn)?;
     if objects.is_empty() {
         return Ok(Found::Empty);
     }
-    check_mlflow(conn, path, &objects)?;
+    check_mlflow(conn, location, &objects)?;
     if objects.contains_key("herdbook_schema") {
-        check_ours(conn, path)?;
+        check_ours(conn, location)?;
     }
-    let is_complete = faulty(&objects).next().is_none();
+    let is_complete = faulty(conn.dialect(), &objects).next().is_none();
     Ok(if is_complete { Found::Complete } else { Found::WithoutOurs })
+}
+
+/// Tables and indexes of ours that were missing or altered, and what became of that.
+pub(crate) type PutBack = Vec<(&'static str, SchemaState)>;
+
+/// Makes what is missing, and says what that was. Runs inside the caller's transaction, under its lock: another process
+/// may have been faster.
+pub(crate) fn complete_what_is_missing(
+    conn: &Conn,
+    location: &Location,
+    now: Timestamp,
+    second_champion: SecondChampion,
+) -> Result<(Opened, PutBack), StoreError> {
+    let found = inspect(conn, location)?;
+    let faults = faults(conn)?;
+    complete(conn, found, &location.artifact_root, now, second_champion)?;
+    let put_back = faults
+        .into_iter()
+        .map(|object| Ok((object, state_of(conn, object)?)))
+        .collect::<Result<PutBack, StoreError>>()?;
+    let opened = match found {
+        Found::Empty => Opened::Created,
+        Found::WithoutOurs => Opened::Completed,
+        Found::Complete => Opened::AsItWas,
+    };
+    Ok((opened, put_back))
 }
 
 /// Makes what is missing. Runs inside the caller's transaction.
 pub(crate) fn complete(
-    conn: &Connection,
+    conn: &Conn,
     found: Found,
     artifact_root: &Path,
     now: Timestamp,
     second_champion: SecondChampion,
 ) -> Result<(), StoreError> {
     if found == Found::Empty {
-        conn.execute_batch(MLFLOW_TABLES)?;
+        conn.execute_batch(mlflow_tables(conn.dialect()))?;
         let default_location = artifact_root.join("0").display().to_string();
-        conn.execute("INSERT INTO alembic_version VALUES (?1)", [MLFLOW_HEAD])?;
+        conn.execute("INSERT INTO alembic_version VALUES (?1)", params![MLFLOW_HEAD])?;
         conn.execute(
             "INSERT INTO workspaces (name, description)
              VALUES ('default', 'Default workspace for legacy resources')",
-            [],
+            params![],
         )?;
         conn.execute(
             "INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage,
@@ -111,7 +143,7 @@ pub(crate) fn complete(
         )?;
     }
     drop_altered_indexes(conn)?;
-    let mut tables = HERDBOOK_TABLES.to_owned();
+    let mut tables = tables(conn.dialect());
     match refuse_two_champions(conn) {
         Err(StoreError::TwoChampions { .. }) if second_champion == SecondChampion::Tolerate => {
             for (_, sql) in our_objects().filter(|(name, _)| *name == ONE_CHAMPION) {
@@ -121,24 +153,23 @@ pub(crate) fn complete(
         outcome => outcome?,
     }
     conn.execute_batch(&tables)?;
-    Ok(())
+    seal_indexes(conn)
 }
 
 fn check_mlflow(
-    conn: &Connection,
-    path: &Path,
+    conn: &Conn,
+    location: &Location,
     objects: &BTreeMap<String, String>,
 ) -> Result<(), StoreError> {
-    let schema_error = |problem| StoreError::Schema { path: path.to_owned(), problem };
+    let schema_error = |problem| StoreError::Schema { store: location.name(), problem };
     if !objects.contains_key("alembic_version") {
         return Err(schema_error(
-            "it is not a database of MLflow (no table `alembic_version`); name another file"
+            "it is not a database of MLflow (no table `alembic_version`); name another one"
                 .to_owned(),
         ));
     }
-    let revision: Option<String> = conn
-        .query_row("SELECT version_num FROM alembic_version", [], |row| row.get(0))
-        .optional()?;
+    let revision: Option<String> =
+        conn.query_first("SELECT version_num FROM alembic_version", params![], |row| row.get(0))?;
     match revision.as_deref() {
         Some(MLFLOW_HEAD) => return Ok(()),
         None => {
@@ -150,10 +181,8 @@ fn check_mlflow(
         Some(_) => {}
     }
     for (table, columns) in USED_COLUMNS {
-        let present: Vec<String> = conn
-            .prepare("SELECT name FROM pragma_table_info(?1)")?
-            .query_map([table], |row| row.get(0))?
-            .collect::<Result<_, _>>()?;
+        let present: Vec<String> =
+            conn.query(conn.dialect().columns_of_table(), params![table], |row| row.get(0))?;
         let missing: Vec<&str> = columns
             .split(' ')
             .filter(|column| !present.iter().any(|name| name == column))
@@ -161,22 +190,22 @@ fn check_mlflow(
         if !missing.is_empty() {
             return Err(schema_error(format!(
                 "revision `{}` lacks {} in table `{table}`; \
-                 take a backup, then run `mlflow db upgrade sqlite:///{}` with MLflow 3.17",
+                 take a backup, then run `mlflow db upgrade {}` with MLflow 3.17",
                 revision.as_deref().unwrap_or("none"),
                 missing.iter().map(|column| format!("`{column}`")).collect::<Vec<_>>().join(", "),
-                path.display(),
+                location.uri(),
             )));
         }
     }
     Ok(())
 }
 
-fn check_ours(conn: &Connection, path: &Path) -> Result<(), StoreError> {
+fn check_ours(conn: &Conn, location: &Location) -> Result<(), StoreError> {
     let version: Option<i64> =
-        conn.query_row("SELECT max(version) FROM herdbook_schema", [], |row| row.get(0))?;
+        conn.query_row("SELECT max(version) FROM herdbook_schema", params![], |row| row.get(0))?;
     match version {
         Some(version) if version > HERDBOOK_SCHEMA => Err(StoreError::Schema {
-            path: path.to_owned(),
+            store: location.name(),
             problem: format!(
                 "its own tables have layout {version}, this herdbook knows up to {HERDBOOK_SCHEMA}; \
                  use the newer herdbook that wrote it"
@@ -186,15 +215,14 @@ fn check_ours(conn: &Connection, path: &Path) -> Result<(), StoreError> {
     }
 }
 
-fn refuse_two_champions(conn: &Connection) -> Result<(), StoreError> {
-    let champions: Vec<(String, i64)> = conn
-        .prepare(
-            "SELECT name, version FROM model_version_tags
-             WHERE workspace = 'default' AND key = 'promotion_stage' AND value = 'champion'
-             ORDER BY name, version",
-        )?
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<Result<_, _>>()?;
+fn refuse_two_champions(conn: &Conn) -> Result<(), StoreError> {
+    let champions: Vec<(String, i64)> = conn.query(
+        "SELECT name, version FROM model_version_tags
+         WHERE workspace = 'default' AND key = 'promotion_stage' AND value = 'champion'
+         ORDER BY name, version",
+        params![],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
     for pair in champions.windows(2) {
         if pair[0].0 == pair[1].0 {
             let name = pair[0].0.clone();
@@ -213,46 +241,38 @@ fn refuse_two_champions(conn: &Connection) -> Result<(), StoreError> {
 mod tests {
     use super::*;
 
+    fn completed(conn: &Conn) -> Result<(Opened, PutBack), StoreError> {
+        let now = Timestamp::from_millis(0);
+        complete_what_is_missing(conn, &location(), now, SecondChampion::Refuse)
+    }
+
+    fn location() -> Location {
+        Location::resolve(None, Path::new("/nowhere")).unwrap()
+    }
+
+    fn new_database() -> Conn {
+        let conn = Conn::Sqlite(rusqlite::Connection::open_in_memory().unwrap());
+        assert_eq!(completed(&conn).unwrap(), (Opened::Created, Vec::new()));
+        conn
+    }
+
     #[test]
     fn every_object_of_ours_is_recognised_after_it_was_made() {
-        let conn = Connection::open_in_memory().unwrap();
-        complete(
-            &conn,
-            Found::Empty,
-            Path::new("/mlruns"),
-            Timestamp::from_millis(0),
-            SecondChampion::Refuse,
-        )
-        .unwrap();
-        assert_eq!(inspect(&conn, Path::new("x.db")).unwrap(), Found::Complete);
+        assert_eq!(inspect(&new_database(), &location()).unwrap(), Found::Complete);
         assert_eq!(our_objects().count(), 11);
     }
 
     #[test]
     fn altered_index_is_put_back() {
-        let conn = Connection::open_in_memory().unwrap();
-        complete(
-            &conn,
-            Found::Empty,
-            Path::new("/mlruns"),
-            Timestamp::from_millis(0),
-            SecondChampion::Refuse,
-        )
-        .unwrap();
+        let conn = new_database();
         conn.execute_batch(
             "DROP INDEX herdbook_best_metrics;
              CREATE INDEX herdbook_best_metrics ON latest_metrics (key, is_nan, value, run_uuid);",
         )
         .unwrap();
-        assert_eq!(inspect(&conn, Path::new("x.db")).unwrap(), Found::WithoutOurs);
-        complete(
-            &conn,
-            Found::WithoutOurs,
-            Path::new("/mlruns"),
-            Timestamp::from_millis(0),
-            SecondChampion::Refuse,
-        )
-        .unwrap();
-        assert_eq!(inspect(&conn, Path::new("x.db")).unwrap(), Found::Complete);
+        assert_eq!(inspect(&conn, &location()).unwrap(), Found::WithoutOurs);
+        let put_back = vec![("herdbook_best_metrics", SchemaState::PutBack)];
+        assert_eq!(completed(&conn).unwrap(), (Opened::Completed, put_back));
+        assert_eq!(inspect(&conn, &location()).unwrap(), Found::Complete);
     }
 }

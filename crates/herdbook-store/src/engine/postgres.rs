@@ -1,0 +1,289 @@
+//! PostgreSQL: acts side by side, each holding what it decides about until it ends.
+
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use postgres::error::SqlState;
+
+use super::{Connected, EVERYTHING, Engine, LOCKS, Lock, hold, tls};
+use crate::db::{Conn, PostgresConn, params};
+use crate::location::PostgresUri;
+use crate::schema::{self, Found, SecondChampion};
+use crate::store::{Effect, now};
+use crate::{Location, Missing, OpenOptions, Opened, StoreError};
+
+/// How often an act that was in another's way, or whose connection broke, begins again.
+const ATTEMPTS: u32 = 6;
+/// Pause before the first repetition; doubled before each further one.
+const PAUSE: Duration = Duration::from_millis(20);
+/// After this long without a word inside a transaction the server takes a client for gone and lets go of what it holds.
+const SILENCE: &str = "60s";
+
+/// A database of a PostgreSQL server.
+pub(crate) struct PostgresEngine {
+    uri: PostgresUri,
+    tls: tls::Connector,
+    busy_timeout: Duration,
+    idle: Mutex<Vec<Conn>>,
+}
+
+impl fmt::Debug for PostgresEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("PostgresEngine").field(&self.uri).finish()
+    }
+}
+
+/// How an attempt at an act ended.
+enum Attempt<T> {
+    Over(Result<T, StoreError>),
+    /// It was taken back, and may succeed when it begins again.
+    TakenBack(StoreError),
+}
+
+impl PostgresEngine {
+    /// Runs an act in a transaction of its own. Where it was in the way of another's, or the connection broke before the
+    /// commit, it begins again from the start.
+    pub(crate) fn write<T>(
+        &self,
+        effect: Effect,
+        mut act: impl FnMut(&Conn) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.repeat(|conn| self.attempt(conn, effect, &mut act))
+    }
+
+    /// Runs a look-up on one consistent view of the records.
+    pub(crate) fn read<T>(
+        &self,
+        mut look_up: impl FnMut(&Conn) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.repeat(|conn| {
+            let found = conn
+                .execute_batch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                .and_then(|()| look_up(conn));
+            match found {
+                Err(error) if may_begin_again(&error) => Attempt::TakenBack(error),
+                found => {
+                    // Nothing was written: how it ends does not matter.
+                    let _ = conn.execute_batch("COMMIT");
+                    Attempt::Over(found)
+                }
+            }
+        })
+    }
+
+    fn repeat<T>(&self, mut attempt: impl FnMut(&Conn) -> Attempt<T>) -> Result<T, StoreError> {
+        let mut pause = PAUSE;
+        for _ in 1..ATTEMPTS {
+            let taken_back = match self.connection() {
+                Ok(conn) => match attempt(&conn) {
+                    Attempt::Over(outcome) => {
+                        self.keep(conn);
+                        return outcome;
+                    }
+                    Attempt::TakenBack(_) => {
+                        self.keep(conn);
+                        true
+                    }
+                },
+                Err(error) if may_begin_again(&error) => true,
+                Err(error) => return Err(error),
+            };
+            if taken_back {
+                std::thread::sleep(pause);
+                pause *= 2;
+            }
+        }
+        let conn = self.connection()?;
+        match attempt(&conn) {
+            Attempt::Over(outcome) => {
+                self.keep(conn);
+                outcome
+            }
+            Attempt::TakenBack(error) => Err(error),
+        }
+    }
+
+    fn attempt<T>(
+        &self,
+        conn: &Conn,
+        effect: Effect,
+        act: &mut impl FnMut(&Conn) -> Result<T, StoreError>,
+    ) -> Attempt<T> {
+        let answered = begin(conn).and_then(|transaction| Ok((transaction, act(conn)?)));
+        let (transaction, answer) = match answered {
+            Ok(answered) => answered,
+            Err(error) => {
+                // Fails where the connection broke: then the server takes the transaction back by itself.
+                let _ = conn.execute_batch("ROLLBACK");
+                return if may_begin_again(&error) {
+                    Attempt::TakenBack(error)
+                } else {
+                    Attempt::Over(Err(error))
+                };
+            }
+        };
+        if effect == Effect::DryRun {
+            return Attempt::Over(conn.execute_batch("ROLLBACK").map(|()| answer));
+        }
+        match conn.execute_batch("COMMIT") {
+            Ok(()) => Attempt::Over(Ok(answer)),
+            Err(error) if is_connection_lost(&error) => match self.was_committed(transaction) {
+                Some(true) => Attempt::Over(Ok(answer)),
+                Some(false) => Attempt::TakenBack(error),
+                None => {
+                    Attempt::Over(Err(StoreError::OutcomeUnknown { store: self.uri.to_string() }))
+                }
+            },
+            Err(error) if may_begin_again(&error) => Attempt::TakenBack(error),
+            Err(error) => Attempt::Over(Err(error)),
+        }
+    }
+
+    /// What became of a transaction whose commit was sent and not answered; `None` where nobody can be asked.
+    fn was_committed(&self, transaction: i64) -> Option<bool> {
+        let begun = Instant::now();
+        loop {
+            let status = self.connection().and_then(|conn| {
+                let status: Option<String> =
+                    conn.query_row("SELECT txid_status(?1)", params![transaction], |row| {
+                        row.get(0)
+                    })?;
+                self.keep(conn);
+                Ok(status)
+            });
+            match status.as_ref().map(Option::as_deref) {
+                Ok(Some("committed")) => return Some(true),
+                Ok(Some("aborted")) => return Some(false),
+                // The server may be starting again, or still be at it.
+                _ if begun.elapsed() < self.busy_timeout => std::thread::sleep(PAUSE),
+                _ => return None,
+            }
+        }
+    }
+
+    /// An idle connection that lives, or a new one.
+    fn connection(&self) -> Result<Conn, StoreError> {
+        while let Some(conn) = lock(&self.idle).pop() {
+            if !is_closed(&conn) {
+                return Ok(conn);
+            }
+        }
+        self.connect()
+    }
+
+    fn keep(&self, conn: Conn) {
+        if !is_closed(&conn) {
+            lock(&self.idle).push(conn);
+        }
+    }
+
+    fn connect(&self) -> Result<Conn, StoreError> {
+        let client = self.uri.config.connect(self.tls.clone())?;
+        let conn = Conn::Postgres(Box::new(PostgresConn::new(client)));
+        let patience_ms = self.busy_timeout.as_millis().max(1);
+        conn.execute_batch(&format!(
+            "SET lock_timeout = {patience_ms};
+             SET idle_in_transaction_session_timeout = '{SILENCE}';
+             SET client_min_messages = warning;
+             SELECT set_config('synchronous_commit', 'on', false)
+             WHERE current_setting('synchronous_commit') = 'off'"
+        ))?;
+        Ok(conn)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn is_closed(conn: &Conn) -> bool {
+    matches!(conn, Conn::Postgres(conn) if conn.is_closed())
+}
+
+/// Begins an act's transaction, and answers its number, by which one can ask what became of it.
+fn begin(conn: &Conn) -> Result<i64, StoreError> {
+    // A statement sees what was committed before it began, so what is read after a lock is the newest.
+    conn.execute_batch("BEGIN ISOLATION LEVEL READ COMMITTED")?;
+    conn.query_row(
+        &format!("SELECT txid_current() FROM pg_advisory_xact_lock_shared({LOCKS}, {EVERYTHING})"),
+        params![],
+        |row| row.get(0),
+    )
+}
+
+/// Whether the server, or the end of the connection, took back all of it, so that it can simply be done again.
+fn may_begin_again(error: &StoreError) -> bool {
+    let StoreError::Postgres(source) = error else { return false };
+    let in_the_way = [
+        SqlState::T_R_SERIALIZATION_FAILURE,
+        SqlState::T_R_DEADLOCK_DETECTED,
+        // A program that takes no locks of ours was faster; now its row is seen.
+        SqlState::UNIQUE_VIOLATION,
+    ];
+    is_connection_lost(error) || source.code().is_some_and(|code| in_the_way.contains(code))
+}
+
+fn is_connection_lost(error: &StoreError) -> bool {
+    let StoreError::Postgres(source) = error else { return false };
+    let going_down = [
+        SqlState::ADMIN_SHUTDOWN,
+        SqlState::CRASH_SHUTDOWN,
+        SqlState::CANNOT_CONNECT_NOW,
+        SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+    ];
+    match source.code() {
+        Some(code) => going_down.contains(code),
+        None => source.is_closed() || has_io_cause(source),
+    }
+}
+
+fn has_io_cause(error: &postgres::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if error.is::<std::io::Error>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// Opens the database of a URI, and puts back what is missing of ours.
+pub(super) fn connect(
+    uri: &PostgresUri,
+    location: &Location,
+    options: &OpenOptions,
+    second_champion: SecondChampion,
+) -> Result<Connected, StoreError> {
+    let unreachable = |problem| StoreError::Unreachable { store: uri.to_string(), problem };
+    let engine = PostgresEngine {
+        uri: uri.clone(),
+        tls: tls::connector(uri).map_err(unreachable)?,
+        busy_timeout: options.busy_timeout,
+        idle: Mutex::default(),
+    };
+    let conn = engine.connect()?;
+    let found = schema::inspect(&conn, location)?;
+    if found == Found::Empty && options.missing == Missing::Refuse {
+        return Err(StoreError::NoStore { store: uri.to_string() });
+    }
+    let read_only: String =
+        conn.query_row("SELECT current_setting('transaction_read_only')", params![], |row| {
+            row.get(0)
+        })?;
+    let (opened, put_back) = if read_only == "on" {
+        (Opened::ReadOnly, Vec::new())
+    } else if found == Found::Complete {
+        (Opened::AsItWas, Vec::new())
+    } else {
+        conn.execute_batch("BEGIN")?;
+        let completed = hold(&conn, Lock::Everything).and_then(|()| {
+            schema::complete_what_is_missing(&conn, location, now(), second_champion)
+        });
+        conn.execute_batch(if completed.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
+        completed?
+    };
+    engine.keep(conn);
+    Ok(Connected { engine: Engine::Postgres(engine), opened, put_back })
+}

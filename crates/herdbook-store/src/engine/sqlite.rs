@@ -1,0 +1,404 @@
+//! SQLite: one writer, whose commits gather the acts that wait for it, and readers on connections of their own.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
+
+use super::{Connected, Engine};
+use crate::db::Conn;
+use crate::schema::{self, Found, SecondChampion};
+use crate::store::{Effect, now};
+use crate::{Location, Missing, OpenOptions, Opened, StoreError};
+
+/// Pause before another process's lock is looked at again.
+const WAL_RETRY: Duration = Duration::from_millis(5);
+/// The most acts in one commit: nobody's answer waits for more than these.
+const BATCH_LIMIT: u32 = 128;
+/// More than the statements of all acts.
+const STATEMENT_CACHE: usize = 128;
+
+/// A database file.
+#[derive(Debug)]
+pub(crate) struct SqliteEngine {
+    path: PathBuf,
+    busy_timeout: Duration,
+    /// Which file was opened: the path may come to name another one.
+    file: Option<FileIdentity>,
+    /// How new connections are opened.
+    access: Access,
+    readers: Mutex<Vec<Conn>>,
+    writer: Mutex<Writer>,
+    /// Acts that wait for the writer.
+    waiting: AtomicUsize,
+    /// Tells acts whose batch was passed on that it is settled.
+    settled: Condvar,
+}
+
+#[derive(Debug, Clone)]
+enum Access {
+    ReadWrite,
+    /// With the query of the URI that opens it.
+    ReadOnly(&'static str),
+}
+
+impl SqliteEngine {
+    /// Runs an act inside a savepoint of the batch that is open, or of a new one, and answers when that is committed.
+    pub(crate) fn write<T>(
+        &self,
+        effect: Effect,
+        mut act: impl FnMut(&Conn) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        let mut writer = self.lock_writer();
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+        let batch = writer.join(self)?;
+        // A panic must not leave the others of the batch without an answer.
+        let outcome = catch_unwind(AssertUnwindSafe(|| writer.in_savepoint(effect, &mut act)));
+        writer.notice_lost_batch(&outcome);
+        // Whoever waits now joins the batch, and is answerable for its end.
+        let is_passed_on = writer.n_acts < BATCH_LIMIT && self.waiting.load(Ordering::SeqCst) > 0;
+        if is_passed_on {
+            writer = self
+                .settled
+                .wait_while(writer, |writer| writer.is_open(batch))
+                .unwrap_or_else(PoisonError::into_inner);
+        } else {
+            writer.settle(self);
+            self.settled.notify_all();
+        }
+        let committed = writer.answer_of(batch);
+        drop(writer);
+        let outcome = outcome.unwrap_or_else(|panic| resume_unwind(panic));
+        // An act that was refused says why; whether the others' changes stay is not its concern.
+        outcome.and_then(|answer| committed.map(|()| answer))
+    }
+
+    /// Runs a look-up on one consistent view of the records.
+    pub(crate) fn read<T>(
+        &self,
+        mut look_up: impl FnMut(&Conn) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let idle = lock(&self.readers).pop();
+        let conn = match idle {
+            Some(conn) => conn,
+            None => self.connection()?,
+        };
+        conn.execute_batch("BEGIN")?;
+        let found = look_up(&conn);
+        conn.execute_batch("COMMIT")?;
+        lock(&self.readers).push(conn);
+        found
+    }
+
+    fn connection(&self) -> Result<Conn, StoreError> {
+        if file_identity(&self.path) != self.file {
+            return Err(StoreError::Replaced { store: self.path.display().to_string() });
+        }
+        let conn = match self.access {
+            Access::ReadWrite => read_write(&self.path, self.busy_timeout)?,
+            Access::ReadOnly(query) => read_only(&self.path, query, self.busy_timeout)?,
+        };
+        Ok(Conn::Sqlite(conn))
+    }
+
+    fn lock_writer(&self) -> MutexGuard<'_, Writer> {
+        lock(&self.writer)
+    }
+}
+
+/// A thread that panicked left nothing half-done: its act was taken back.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The connection that writes, and the batch of acts that it will commit next.
+#[derive(Debug, Default)]
+struct Writer {
+    conn: Option<Conn>,
+    /// Number of the batch that is open.
+    open: Option<u64>,
+    /// Number of the newest batch.
+    newest: u64,
+    /// Acts in the open batch.
+    n_acts: u32,
+    /// Why batches were lost, for those of their acts that have not heard yet.
+    lost: BTreeMap<u64, Loss>,
+}
+
+#[derive(Debug)]
+struct Loss {
+    error: ffi::Error,
+    message: Option<String>,
+    n_unheard: u32,
+}
+
+impl Writer {
+    /// Joins the batch that is open, or opens one.
+    fn join(&mut self, engine: &SqliteEngine) -> Result<u64, StoreError> {
+        if self.conn.is_none() {
+            self.conn = Some(engine.connection()?);
+        }
+        if self.open.is_none() {
+            self.conn().execute_batch("BEGIN IMMEDIATE")?;
+            self.newest += 1;
+            self.n_acts = 0;
+            self.open = Some(self.newest);
+        }
+        self.n_acts += 1;
+        // The open one is always the newest.
+        Ok(self.newest)
+    }
+
+    fn conn(&self) -> &Conn {
+        self.conn.as_ref().expect("a batch is joined before anything else")
+    }
+
+    /// Runs an act; what it did is taken back where it is refused, fails, panics or was a dry run.
+    fn in_savepoint<T>(
+        &self,
+        effect: Effect,
+        act: &mut impl FnMut(&Conn) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let conn = self.conn();
+        conn.execute_batch("SAVEPOINT act")?;
+        let guard = Savepoint { conn, is_kept: false };
+        let answer = act(conn)?;
+        if effect == Effect::Commit {
+            guard.keep()?;
+        }
+        Ok(answer)
+    }
+
+    fn is_open(&self, batch: u64) -> bool {
+        self.open == Some(batch)
+    }
+
+    /// Some errors, like a full disk, make SQLite take the whole transaction back, and with it the acts before.
+    fn notice_lost_batch<T>(&mut self, outcome: &std::thread::Result<Result<T, StoreError>>) {
+        let Conn::Sqlite(conn) = self.conn() else { return };
+        if conn.is_autocommit() {
+            let why = match outcome {
+                Ok(Err(StoreError::Sqlite(rusqlite::Error::SqliteFailure(error, message)))) => {
+                    (*error, message.clone())
+                }
+                _ => (ffi::Error::new(ffi::SQLITE_ABORT), None),
+            };
+            self.lose(why);
+        }
+    }
+
+    /// Commits the open batch.
+    fn settle(&mut self, engine: &SqliteEngine) {
+        if self.open.is_none() {
+            return;
+        }
+        let is_there = file_identity(&engine.path) == engine.file;
+        let committed =
+            if is_there { self.conn().execute_batch("COMMIT") } else { Err(replaced()) };
+        match committed {
+            Ok(()) => self.open = None,
+            Err(error) => {
+                // Where the transaction is still open, nothing of it may stay.
+                let _ = self.conn().execute_batch("ROLLBACK");
+                self.lose(match error {
+                    StoreError::Sqlite(rusqlite::Error::SqliteFailure(error, message)) => {
+                        (error, message)
+                    }
+                    other => (ffi::Error::new(ffi::SQLITE_ABORT), Some(other.to_string())),
+                });
+            }
+        }
+    }
+
+    fn lose(&mut self, (error, message): (ffi::Error, Option<String>)) {
+        if let Some(batch) = self.open.take() {
+            self.lost.insert(batch, Loss { error, message, n_unheard: self.n_acts });
+        }
+    }
+
+    /// What became of a batch, for one of its acts.
+    fn answer_of(&mut self, batch: u64) -> Result<(), StoreError> {
+        let Some(loss) = self.lost.get_mut(&batch) else {
+            return Ok(());
+        };
+        loss.n_unheard -= 1;
+        let failure = rusqlite::Error::SqliteFailure(loss.error, loss.message.clone());
+        if loss.n_unheard == 0 {
+            self.lost.remove(&batch);
+        }
+        Err(failure.into())
+    }
+}
+
+/// The error of a batch whose file is no longer the one that the path names; [`StoreError::at`] knows it.
+fn replaced() -> StoreError {
+    let error = ffi::Error::new(ffi::SQLITE_READONLY_DBMOVED);
+    rusqlite::Error::SqliteFailure(error, None).into()
+}
+
+/// An act's savepoint, taken back unless it is kept.
+struct Savepoint<'c> {
+    conn: &'c Conn,
+    is_kept: bool,
+}
+
+impl Savepoint<'_> {
+    fn keep(mut self) -> Result<(), StoreError> {
+        self.conn.execute_batch("RELEASE act")?;
+        self.is_kept = true;
+        Ok(())
+    }
+}
+
+impl Drop for Savepoint<'_> {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            // Fails where SQLite took the whole transaction back: then there is nothing left to take back.
+            let _ = self.conn.execute_batch("ROLLBACK TO act; RELEASE act");
+        }
+    }
+}
+
+/// Opens or makes a database file, and puts back what is missing of ours.
+pub(super) fn connect(
+    path: &Path,
+    location: &Location,
+    options: &OpenOptions,
+    second_champion: SecondChampion,
+) -> Result<Connected, StoreError> {
+    let store = path.display().to_string();
+    if options.missing == Missing::Refuse && !path.exists() {
+        return Err(StoreError::NoStore { store });
+    }
+    let conn = open(path, options.busy_timeout)?;
+    if conn.is_readonly("main")? {
+        return connect_read_only(path, options);
+    }
+    let conn = Conn::Sqlite(conn);
+    let found = schema::inspect(&conn, location)?;
+    if found == Found::Empty && options.missing == Missing::Refuse {
+        return Err(StoreError::NoStore { store });
+    }
+    let Conn::Sqlite(raw) = &conn else { unreachable!("it was made above") };
+    enter_wal(raw, options.busy_timeout)?;
+    set_up(raw)?;
+    let (opened, put_back) = if found == Found::Complete {
+        (Opened::AsItWas, Vec::new())
+    } else {
+        raw.execute_batch("BEGIN IMMEDIATE")?;
+        let completed = schema::complete_what_is_missing(&conn, location, now(), second_champion);
+        raw.execute_batch(if completed.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
+        completed?
+    };
+    let engine = engine(path, options, Access::ReadWrite, conn);
+    Ok(Connected { engine, opened, put_back })
+}
+
+fn engine(path: &Path, options: &OpenOptions, access: Access, conn: Conn) -> Engine {
+    Engine::Sqlite(SqliteEngine {
+        path: path.to_owned(),
+        busy_timeout: options.busy_timeout,
+        file: file_identity(path),
+        access,
+        readers: Mutex::new(vec![conn]),
+        writer: Mutex::default(),
+        waiting: AtomicUsize::new(0),
+        settled: Condvar::new(),
+    })
+}
+
+fn open(path: &Path, busy_timeout: Duration) -> Result<Connection, StoreError> {
+    let conn = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    conn.busy_timeout(busy_timeout)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+    Ok(conn)
+}
+
+fn set_up(conn: &Connection) -> Result<(), StoreError> {
+    conn.pragma_update(None, "synchronous", "full")?;
+    conn.pragma_update(None, "foreign_keys", true)?;
+    Ok(())
+}
+
+/// A further connection to a file that is in order.
+fn read_write(path: &Path, busy_timeout: Duration) -> Result<Connection, StoreError> {
+    let conn = open(path, busy_timeout)?;
+    set_up(&conn)?;
+    Ok(conn)
+}
+
+/// Switches a database to write-ahead logging, for good. SQLite answers "busy" here without waiting: where two
+/// processes open a new file at once, each holds a lock that the other's switch has to wait for.
+fn enter_wal(conn: &Connection, patience: Duration) -> Result<(), StoreError> {
+    let begun = Instant::now();
+    loop {
+        match conn.pragma_update(None, "journal_mode", "wal") {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && begun.elapsed() < patience =>
+            {
+                std::thread::sleep(WAL_RETRY);
+            }
+            outcome => return Ok(outcome?),
+        }
+    }
+}
+
+/// A store that may only be read. Where SQLite cannot even make its shared memory (a read-only folder) and there is
+/// no journal to replay, the file as it stands is the whole truth.
+fn connect_read_only(path: &Path, options: &OpenOptions) -> Result<Connected, StoreError> {
+    if options.missing == Missing::Create {
+        return Err(StoreError::ReadOnly { store: path.display().to_string() });
+    }
+    let location = Location::of_file(path);
+    let inspected = |query| -> Result<Conn, StoreError> {
+        let conn = Conn::Sqlite(read_only(path, query, options.busy_timeout)?);
+        schema::inspect(&conn, &location)?;
+        Ok(conn)
+    };
+    let mut journal = path.as_os_str().to_owned();
+    journal.push("-wal");
+    let is_at_rest = !std::fs::metadata(&journal).is_ok_and(|file| file.len() > 0);
+    let (conn, query) = match inspected("") {
+        Err(StoreError::Sqlite(_)) if is_at_rest => (inspected("?immutable=1")?, "?immutable=1"),
+        outcome => (outcome?, ""),
+    };
+    let engine = engine(path, options, Access::ReadOnly(query), conn);
+    Ok(Connected { engine, opened: Opened::ReadOnly, put_back: Vec::new() })
+}
+
+fn read_only(path: &Path, query: &str, busy_timeout: Duration) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_URI
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let escaped =
+        path.display().to_string().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let conn = Connection::open_with_flags(format!("file:{escaped}{query}"), flags)?;
+    conn.busy_timeout(busy_timeout)?;
+    Ok(conn)
+}
+
+/// Device and number of a file.
+type FileIdentity = (u64, u64);
+
+#[cfg(unix)]
+fn file_identity(path: &Path) -> Option<FileIdentity> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
+}
+
+/// Elsewhere a file that is open cannot be removed or replaced.
+#[cfg(not(unix))]
+fn file_identity(_path: &Path) -> Option<FileIdentity> {
+    None
+}

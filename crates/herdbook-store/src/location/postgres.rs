@@ -1,0 +1,276 @@
+//! `postgresql://` URIs, as `SQLAlchemy` and libpq have them.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use percent_encoding::percent_decode_str;
+use postgres::Config;
+use postgres::config::SslMode;
+
+use crate::StoreError;
+
+/// Names of the scheme: libpq's two, and those of `SQLAlchemy` that name a Python driver, which matters to Python alone.
+const SCHEMES: [&str; 4] = ["postgresql", "postgres", "postgresql+psycopg2", "postgresql+psycopg"];
+
+/// A database of a PostgreSQL server, and how to reach it.
+#[derive(Clone)]
+pub(crate) struct PostgresUri {
+    /// Without a password.
+    shown: String,
+    pub(crate) config: Config,
+    pub(crate) tls: TlsMode,
+    pub(crate) certificates: Certificates,
+}
+
+impl PartialEq for PostgresUri {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.shown, self.config.get_password()) == (&other.shown, other.config.get_password())
+    }
+}
+
+impl Eq for PostgresUri {}
+
+/// How much a connection is protected (libpq's `sslmode`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TlsMode {
+    /// Not at all.
+    Disable,
+    /// Encrypted where the server can.
+    Prefer,
+    /// Always encrypted; the server may be anyone.
+    Require,
+    /// The server's certificate is signed by one of the roots.
+    VerifyCa,
+    /// And names the host.
+    VerifyFull,
+}
+
+/// Files of certificates.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Certificates {
+    /// Roots that sign servers' certificates (`sslrootcert`).
+    pub(crate) roots: Option<PathBuf>,
+    /// Who we are (`sslcert`), and the key to it (`sslkey`).
+    pub(crate) client: Option<(PathBuf, PathBuf)>,
+}
+
+impl PostgresUri {
+    /// Reads a URI; `None` where it is one of something else.
+    ///
+    /// # Errors
+    /// [`StoreError::UnsupportedUri`] where it names a PostgreSQL database in a way that cannot be read.
+    pub(crate) fn parse(uri: &str) -> Result<Option<Self>, StoreError> {
+        let Some((scheme, rest)) = uri.split_once("://") else { return Ok(None) };
+        if !SCHEMES.contains(&scheme) {
+            return Ok(None);
+        }
+        let shown = shown(rest);
+        let refused = |rule: String| StoreError::UnsupportedUri { uri: shown.clone(), rule };
+        let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let mut tls = environment("PGSSLMODE");
+        let mut roots = environment("PGSSLROOTCERT");
+        let (mut certificate, mut key) = (environment("PGSSLCERT"), environment("PGSSLKEY"));
+        let mut kept = Vec::new();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let value = || Some(percent_decode_str(value).decode_utf8_lossy().into_owned());
+            match name {
+                "sslmode" => tls = value(),
+                "sslrootcert" => roots = value(),
+                "sslcert" => certificate = value(),
+                "sslkey" => key = value(),
+                _ => kept.push(pair),
+            }
+        }
+        let tls = TlsMode::parse(tls.as_deref()).map_err(refused)?;
+        let config = Config::from_str(&format!("postgresql://{address}?{}", kept.join("&")))
+            .map_err(|error| refused(with_cause(&error)))?;
+        let config = completed(config, tls);
+        if config.get_dbname().is_none() {
+            return Err(refused("it names no database: add `/NAME` to it".to_owned()));
+        }
+        let client = match (certificate, key) {
+            (Some(certificate), Some(key)) => Some((certificate.into(), key.into())),
+            (None, None) => None,
+            _ => return Err(refused("`sslcert` and `sslkey` go together".to_owned())),
+        };
+        let roots = roots.map(PathBuf::from).or_else(default_roots);
+        let certificates = Certificates { roots, client };
+        Ok(Some(Self { shown, config, tls, certificates }))
+    }
+}
+
+impl fmt::Display for PostgresUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+impl fmt::Debug for PostgresUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+impl TlsMode {
+    fn parse(text: Option<&str>) -> Result<Self, String> {
+        match text {
+            Some("disable") => Ok(Self::Disable),
+            None | Some("allow" | "prefer") => Ok(Self::Prefer),
+            Some("require") => Ok(Self::Require),
+            Some("verify-ca") => Ok(Self::VerifyCa),
+            Some("verify-full") => Ok(Self::VerifyFull),
+            Some(other) => Err(format!(
+                "`sslmode={other}` is none of disable, allow, prefer, require, verify-ca, verify-full"
+            )),
+        }
+    }
+}
+
+/// The configuration with what libpq takes from elsewhere: the environment, its defaults, the password file.
+fn completed(mut config: Config, tls: TlsMode) -> Config {
+    config.application_name("herdbook");
+    config.ssl_mode(match tls {
+        TlsMode::Disable => SslMode::Disable,
+        TlsMode::Prefer => SslMode::Prefer,
+        TlsMode::Require | TlsMode::VerifyCa | TlsMode::VerifyFull => SslMode::Require,
+    });
+    if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+        config.host(&environment("PGHOST").unwrap_or_else(|| "/var/run/postgresql".to_owned()));
+    }
+    if config.get_ports().is_empty()
+        && let Some(port) = environment("PGPORT").and_then(|port| port.parse().ok())
+    {
+        config.port(port);
+    }
+    if config.get_user().is_none()
+        && let Some(user) = environment("PGUSER").or_else(|| environment("USER"))
+    {
+        config.user(&user);
+    }
+    if config.get_password().is_none()
+        && let Some(password) = environment("PGPASSWORD").or_else(|| password_on_file(&config))
+    {
+        config.password(password);
+    }
+    config
+}
+
+/// The password of libpq's password file: lines of `host:port:database:user:password`, `*` for any.
+fn password_on_file(config: &Config) -> Option<String> {
+    use postgres::config::Host;
+    let path = environment("PGPASSFILE")
+        .map(PathBuf::from)
+        .or_else(|| Some(Path::new(&environment("HOME")?).join(".pgpass")))?;
+    let host = match config.get_hosts().first()? {
+        Host::Tcp(host) => host.clone(),
+        #[cfg(unix)]
+        Host::Unix(_) => "localhost".to_owned(),
+    };
+    let port = config.get_ports().first().copied().unwrap_or(5432).to_string();
+    let asked = [&host, &port, config.get_dbname()?, config.get_user()?].map(str::to_owned);
+    std::fs::read_to_string(path).ok()?.lines().find_map(|line| {
+        let mut fields = line.splitn(5, ':');
+        let fits = asked
+            .iter()
+            .all(|part| fields.next().is_some_and(|field| field == "*" || field == part));
+        fits.then(|| fields.next().map(str::to_owned)).flatten()
+    })
+}
+
+fn default_roots() -> Option<PathBuf> {
+    let path = Path::new(&environment("HOME")?).join(".postgresql/root.crt");
+    path.is_file().then_some(path)
+}
+
+/// A URI as it may be shown: its password, in whichever place, is not.
+fn shown(rest: &str) -> String {
+    let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let address = match address.rsplit_once('@') {
+        Some((user, host)) => {
+            let user =
+                user.split_once(':').map_or(user.to_owned(), |(user, _)| format!("{user}:***"));
+            format!("{user}@{host}")
+        }
+        None => address.to_owned(),
+    };
+    let query: Vec<String> = query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| match pair.split_once('=') {
+            Some(("password", _)) => "password=***".to_owned(),
+            _ => pair.to_owned(),
+        })
+        .collect();
+    let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
+    format!("postgresql://{address}{query}")
+}
+
+fn with_cause(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
+
+/// A variable that is set and not empty.
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(uri: &str) -> PostgresUri {
+        PostgresUri::parse(uri).unwrap().unwrap()
+    }
+
+    #[test]
+    fn password_is_never_shown() {
+        for uri in [
+            "postgresql://me:s%40cret@host:5433/herd",
+            "postgresql+psycopg2://host/herd?user=me&password=s%40cret",
+        ] {
+            let uri = parsed(uri);
+            assert!(!format!("{uri} {uri:?}").contains("s%40cret"), "{uri}");
+            assert_eq!(uri.config.get_password(), Some("s@cret".as_bytes()));
+        }
+        assert_eq!(parsed("postgresql://me:x@host/db").to_string(), "postgresql://me:***@host/db");
+    }
+
+    #[test]
+    fn names_of_libpq_and_sqlalchemy_are_the_same_database() {
+        for scheme in SCHEMES {
+            let uri = parsed(&format!("{scheme}://me@host:5433/herd?sslmode=disable"));
+            assert_eq!(uri.config.get_dbname(), Some("herd"));
+            assert_eq!(uri.config.get_ports(), [5433]);
+        }
+        assert!(PostgresUri::parse("mysql://host/db").unwrap().is_none());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_refused_without_the_password() {
+        for (uri, rule) in [
+            ("postgresql://me:pw@host", "names no database"),
+            ("postgresql://me:pw@host/db?sslmode=maybe", "verify-full"),
+            ("postgresql://me:pw@host/db?colour=red", "colour"),
+            ("postgresql://me:pw@host:port/db", "port"),
+            ("postgresql://me:pw@host/db?sslcert=a.crt", "go together"),
+        ] {
+            let error = PostgresUri::parse(uri).unwrap_err().to_string();
+            assert!(error.contains(rule) && !error.contains(":pw"), "{error}");
+        }
+    }
+
+    #[test]
+    fn tls_and_its_files_are_read() {
+        let uri = parsed(
+            "postgresql://me@host/db?sslmode=verify-full&sslrootcert=%2Fa%20b%2Froot.crt&sslcert=c&sslkey=k",
+        );
+        assert_eq!(uri.tls, TlsMode::VerifyFull);
+        assert_eq!(uri.certificates.roots, Some(PathBuf::from("/a b/root.crt")));
+        assert_eq!(uri.certificates.client, Some(("c".into(), "k".into())));
+    }
+}
