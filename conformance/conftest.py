@@ -10,6 +10,9 @@ import pytest
 
 from herd import BINARY, Herd
 
+if "HERDBOOK_TEST_POSTGRES" in os.environ:
+    from postgres_herd import PostgresHerd
+
 SEED = int(os.environ.get("HERDBOOK_TEST_SEED", random.SystemRandom().randrange(10**9)))
 
 
@@ -30,8 +33,13 @@ def rng(request):
 
 @pytest.fixture
 def herd(tmp_path):
-    """An empty folder."""
-    return Herd(tmp_path)
+    """An empty folder, or an empty database of the PostgreSQL server that the environment names."""
+    server = os.environ.get("HERDBOOK_TEST_POSTGRES")
+    if server is None:
+        yield Herd(tmp_path)
+    else:
+        with PostgresHerd(tmp_path, server) as herd:
+            yield herd
 
 
 @pytest.fixture(scope="session")

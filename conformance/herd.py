@@ -46,13 +46,24 @@ class Herd:
         return subprocess.Popen(
             [self.binary, *map(str, arguments)],
             cwd=self.folder,
-            env=environment(),
+            env={**environment(), **self.variables()},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             **options,
         )
+
+    def variables(self):
+        """Variables of the environment that say which store is used; here the folder does."""
+        return {}
+
+    def records(self):
+        """One consistent view of the records, as an SQLite connection, past herdbook and MLflow."""
+        connection = sqlite3.connect(self.database, timeout=30)
+        connection.row_factory = sqlite3.Row
+        connection.execute("BEGIN")
+        return connection
 
     def run(self, *arguments, **options):
         """Runs a command to its end, whichever end that is."""
@@ -89,8 +100,8 @@ class Herd:
 
     def rows(self, sql, *values):
         """Rows of the database, read past herdbook and MLflow."""
-        with closing(sqlite3.connect(self.database, timeout=30)) as connection:
-            return connection.execute(sql, values).fetchall()
+        with closing(self.records()) as connection:
+            return [tuple(row) for row in connection.execute(sql, values)]
 
     def contents(self):
         """Everything the store holds: the database as text, and the names of all artifacts."""

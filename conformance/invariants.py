@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 
@@ -31,9 +30,7 @@ HASHED = (
 
 def assert_hold(herd):
     """Fails with every breach that one consistent view of the records shows."""
-    with closing(sqlite3.connect(herd.database, timeout=30)) as connection:
-        connection.row_factory = sqlite3.Row
-        connection.execute("BEGIN")
+    with closing(herd.records()) as connection:
         breaches = [
             *damage(connection),
             *broken_chain(connection),

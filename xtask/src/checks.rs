@@ -1,10 +1,11 @@
 //! Every check of this repository: what can fail fast comes first.
 
-use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
+use crate::postgres::Postgres;
 use crate::python::Python;
 use crate::tools::{DENY, MACHETE, NEXTEST, Tool};
 use crate::workspace::Workspace;
@@ -30,7 +31,7 @@ struct Check {
     run: fn(&Workspace) -> anyhow::Result<()>,
 }
 
-const CHECKS: [Check; 11] = [
+const CHECKS: [Check; 12] = [
     Check {
         name: "fmt",
         about: "the code is formatted",
@@ -96,6 +97,11 @@ const CHECKS: [Check; 11] = [
         run: mlflow,
     },
     Check {
+        name: "postgres",
+        about: "the same suites over a real PostgreSQL server (cargo-nextest, pytest)",
+        run: postgres,
+    },
+    Check {
         name: TORCH,
         about: "models go to the real stable-baselines3, 2.9, 2.7 and 2.3, and come back (pytest, torch)",
         run: stable_baselines3,
@@ -105,6 +111,16 @@ const CHECKS: [Check; 11] = [
 /// The check that needs torch, several gigabytes with its libraries.
 const TORCH: &str = "sb3";
 const SB3: &str = "conformance/sb3";
+const POSTGRES: &str = "conformance/postgres";
+/// Names the server to the suites.
+const SERVER: &str = "HERDBOOK_TEST_POSTGRES";
+/// Those tests of the conformance suite that know nothing of files.
+const OVER_ANY_STORE: [&str; 4] = [
+    "conformance/test_enhancing.py",
+    "conformance/test_promoting.py",
+    "conformance/test_race.py",
+    "conformance/test_kill.py",
+];
 
 /// Runs the checks asked for, in order, and stops at the first that fails.
 pub(crate) fn run(args: &Args, workspace: &Workspace) -> anyhow::Result<()> {
@@ -164,42 +180,49 @@ fn with_tool(tool: &Tool, arguments: &[&str], workspace: &Workspace) -> anyhow::
 /// The conformance suite with the real MLflow.
 fn mlflow(workspace: &Workspace) -> anyhow::Result<()> {
     let python = Python::ready(workspace, "conformance/requirements.txt")?;
-    pytest(workspace, &python, "conformance", &["--ignore", SB3], None)
+    let options = ["conformance", "--ignore", SB3, "--ignore", POSTGRES];
+    program::to_end(&mut pytest(workspace, &python, &options)?)
+}
+
+/// The suites of the store and of the command line over PostgreSQL.
+fn postgres(workspace: &Workspace) -> anyhow::Result<()> {
+    let python = Python::ready(workspace, "conformance/requirements.txt")?;
+    let server = Postgres::start(workspace)?;
+    let mut suite = workspace.command(NEXTEST.program(workspace)?);
+    suite.args(["nextest", "run", "--locked", "--package", "herdbook-store"]);
+    suite.args(["--features", "postgres-suite", "--test", "postgres"]);
+    program::to_end(suite.env(SERVER, &server.uri))?;
+    let mut options = vec![POSTGRES];
+    options.extend(OVER_ANY_STORE);
+    // It makes folders of its own.
+    options.extend(["--deselect", "conformance/test_kill.py::test_training_killed_in_an_empty_folder_leaves_a_store_that_works"]);
+    program::to_end(pytest(workspace, &python, &options)?.env(SERVER, &server.uri))
 }
 
 /// The same tests with the newest stable-baselines3, and with two older ones (numpy 2 and numpy 1) on the same torch.
 fn stable_baselines3(workspace: &Workspace) -> anyhow::Result<()> {
     let python = Python::ready(workspace, "conformance/sb3/requirements.txt")?;
-    pytest(workspace, &python, SB3, &[], None)?;
+    program::to_end(&mut pytest(workspace, &python, &[SB3])?)?;
     for version in ["2.7", "2.3"] {
         println!("-- stable-baselines3 {version}");
         let requirements = format!("{SB3}/requirements-{version}.txt");
         let layer = python.layer(workspace, &requirements)?;
-        pytest(workspace, &python, SB3, &[], Some(&layer))?;
+        program::to_end(pytest(workspace, &python, &[SB3])?.env("PYTHONPATH", layer))?;
     }
     Ok(())
 }
 
-/// Runs a folder of tests.
-fn pytest(
-    workspace: &Workspace,
-    python: &Python,
-    folder: &str,
-    options: &[&str],
-    layer: Option<&Path>,
-) -> anyhow::Result<()> {
+/// A call of pytest with the binary as it is shipped.
+fn pytest(workspace: &Workspace, python: &Python, options: &[&str]) -> anyhow::Result<Command> {
     let mut pytest = workspace.command(python.programs().join("python"));
     pytest
-        .args(["-m", "pytest", folder])
+        .args(["-m", "pytest"])
         .args(options)
         .env("HERDBOOK_BIN", workspace.release_binary()?)
         // Nothing is left behind in the source tree.
         .args(["-p", "no:cacheprovider"])
         .env("PYTHONDONTWRITEBYTECODE", "1");
-    if let Some(layer) = layer {
-        pytest.env("PYTHONPATH", layer);
-    }
-    program::to_end(&mut pytest)
+    Ok(pytest)
 }
 
 #[cfg(test)]

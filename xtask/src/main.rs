@@ -11,6 +11,7 @@
 mod bench;
 mod cache;
 mod checks;
+mod postgres;
 mod program;
 mod python;
 mod session;

@@ -402,3 +402,109 @@ fn file_identity(path: &Path) -> Option<FileIdentity> {
 fn file_identity(_path: &Path) -> Option<FileIdentity> {
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use herdbook_domain::{Actor, Channel};
+
+    use super::*;
+    use crate::Store;
+    use crate::db::params;
+
+    const THREADS: i64 = 8;
+    const ROUNDS: i64 = 20;
+
+    fn store(folder: &Path) -> Store {
+        let options = OpenOptions {
+            missing: Missing::Create,
+            busy_timeout: Duration::from_secs(30),
+            actor: Actor::parse("tester").unwrap(),
+            channel: Channel::Cli,
+        };
+        Store::open(Location::resolve(None, folder).unwrap(), options).unwrap()
+    }
+
+    fn insert(conn: &Conn, id: i64) -> Result<(), StoreError> {
+        conn.execute(
+            "INSERT INTO herdbook_leases VALUES (?1, 'h', ?2, 0, 0)",
+            params![id.to_string(), id],
+        )?;
+        Ok(())
+    }
+
+    /// The numbers of the rows that are there.
+    fn rows(store: &Store) -> Vec<i64> {
+        let sql = "SELECT pid FROM herdbook_leases ORDER BY pid";
+        store.read(|conn| conn.query(sql, params![], |row| row.get(0))).unwrap()
+    }
+
+    /// Runs an act in every thread and round, all numbered, at once.
+    fn at_once(act: impl Fn(i64) + Sync) {
+        let barrier = Barrier::new(THREADS as usize);
+        std::thread::scope(|scope| {
+            for thread in 0..THREADS {
+                let (barrier, act) = (&barrier, &act);
+                scope.spawn(move || {
+                    barrier.wait();
+                    (0..ROUNDS).for_each(|round| act(round * THREADS + thread));
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn every_act_of_many_threads_is_there_when_it_is_answered() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path());
+        at_once(|id| {
+            store.write(|act| insert(act.tx, id)).unwrap();
+            assert!(rows(&store).contains(&id), "{id} was answered and is not there");
+        });
+        assert_eq!(rows(&store), (0..THREADS * ROUNDS).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn act_that_is_refused_fails_or_panics_takes_nothing_of_the_others_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path());
+        at_once(|id| {
+            let outcome = catch_unwind(AssertUnwindSafe(|| {
+                store.write(|act| {
+                    insert(act.tx, id)?;
+                    match id % 4 {
+                        0 => Err(StoreError::BrokenRecord {
+                            what: id.to_string(),
+                            problem: String::new(),
+                        }),
+                        1 => insert(act.tx, id),
+                        2 => std::panic::resume_unwind(Box::new("act")),
+                        _ => Ok(()),
+                    }
+                })
+            }));
+            match (id % 4, outcome) {
+                (0, Ok(Err(StoreError::BrokenRecord { .. })))
+                | (1, Ok(Err(StoreError::Database { .. })))
+                | (2, Err(_))
+                | (3, Ok(Ok(()))) => {}
+                (_, other) => panic!("{id} was answered {other:?}"),
+            }
+        });
+        let kept: Vec<i64> = (0..THREADS * ROUNDS).filter(|id| id % 4 == 3).collect();
+        assert_eq!(rows(&store), kept);
+    }
+
+    #[test]
+    fn dry_run_leaves_nothing_to_the_batch() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path());
+        at_once(|id| {
+            let effect = if id % 2 == 0 { Effect::DryRun } else { Effect::Commit };
+            store.write_or_dry(effect, |act| insert(act.tx, id)).unwrap();
+        });
+        assert!(rows(&store).iter().all(|id| id % 2 == 1));
+        assert_eq!(rows(&store).len() as i64, THREADS * ROUNDS / 2);
+    }
+}

@@ -283,15 +283,7 @@ fn missing_and_altered_model_files_are_named() {
     let herd = herd();
     let file = |of: i64| {
         let run_id = herd.store.version(&version(of)).unwrap().run_id.unwrap();
-        let uri: String = herd
-            .foreign()
-            .query_row(
-                "SELECT artifact_uri FROM runs WHERE run_uuid = ?1",
-                [run_id.as_str()],
-                |row| row.get(0),
-            )
-            .unwrap();
-        std::path::PathBuf::from(uri.trim_start_matches("file://")).join("models/1H/model.zip")
+        herd.store.artifact_path(&run_id, "models/1H/model.zip").unwrap()
     };
     std::fs::write(file(1), "another model").unwrap();
     assert!(assert_left_alone(&herd, BreachKind::ModelFile).contains("was altered"));

@@ -10,10 +10,12 @@ use herdbook_domain::{
     VersionNumber,
 };
 use herdbook_store::{
-    Effect, EventQuery, Finish, Location, Metric, Missing, OpenOptions, Promotion, RunStart, Store,
+    Effect, EventQuery, Finish, Metric, Missing, OpenOptions, Promotion, RunStart, Store,
     StoreError, VersionQuery,
 };
 use tempfile::TempDir;
+
+use crate::backend::{self, Database, Foreign};
 
 /// What stands for a model file where nobody reads it.
 pub(crate) const MODEL_FILE: &[u8] = b"a model";
@@ -21,6 +23,7 @@ pub(crate) const MODEL_FILE: &[u8] = b"a model";
 pub(crate) struct Herd {
     pub(crate) folder: TempDir,
     pub(crate) store: Store,
+    pub(crate) database: Database,
 }
 
 pub(crate) fn options(missing: Missing) -> OpenOptions {
@@ -57,9 +60,9 @@ pub(crate) fn promotion(of: i64, target: Stage) -> PromotionRequest {
 impl Herd {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let location = Location::resolve(None, folder.path()).unwrap();
-        let store = Store::open(location, options(Missing::Create)).unwrap();
-        Self { folder, store }
+        let database = Database::new(folder.path());
+        let store = Store::open(database.location.clone(), options(Missing::Create)).unwrap();
+        Self { folder, store, database }
     }
 
     pub(crate) fn another_store(&self) -> Store {
@@ -67,10 +70,8 @@ impl Herd {
     }
 
     /// The database as a foreign program sees it.
-    pub(crate) fn foreign(&self) -> rusqlite::Connection {
-        let conn = rusqlite::Connection::open(self.folder.path().join("mlflow.db")).unwrap();
-        conn.busy_timeout(Duration::from_secs(30)).unwrap();
-        conn
+    pub(crate) fn foreign(&self) -> Foreign {
+        self.database.foreign()
     }
 
     pub(crate) fn start(&self, parent: Option<&RunId>) -> (RunId, Origin) {
@@ -140,14 +141,10 @@ impl Herd {
             champions += usize::from(stage == Stage::Champion);
         }
         assert!(champions <= 1);
-        let alias: Option<i64> = self
-            .foreign()
-            .query_row(
-                "SELECT version FROM registered_model_aliases WHERE alias = 'champion'",
-                [],
-                |row| row.get(0),
-            )
-            .ok();
+        let alias = backend::number(
+            &self.foreign(),
+            "SELECT version FROM registered_model_aliases WHERE alias = 'champion'",
+        );
         let champion = self.store.champion(&model()).unwrap();
         assert_eq!(alias, champion.map(|record| i64::from(record.key.version.get())));
         self.assert_chain();

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a broken test stops where it breaks")]
 
+mod backend;
 mod doctor;
 mod finding;
 mod foreign;

@@ -1,0 +1,61 @@
+//! The suite's database: one of its own on the PostgreSQL server that `cargo xtask test` has started.
+
+use std::cell::RefCell;
+use std::path::Path;
+
+use herdbook_store::Location;
+use postgres::{Client, NoTls};
+
+/// The database as a foreign program sees it.
+pub(crate) struct Foreign(RefCell<Client>);
+
+impl Foreign {
+    pub(crate) fn execute_batch(&self, sql: &str) -> Result<(), String> {
+        let executed = self.0.borrow_mut().batch_execute(sql);
+        executed.map_err(|error| match error.as_db_error() {
+            Some(error) => error.message().to_owned(),
+            None => error.to_string(),
+        })
+    }
+}
+
+/// A database of a test's own; it goes with the test.
+pub(crate) struct Database {
+    pub(crate) location: Location,
+    server: String,
+    pub(crate) name: String,
+}
+
+impl Database {
+    pub(crate) fn new(folder: &Path) -> Self {
+        let server = std::env::var("HERDBOOK_TEST_POSTGRES").expect(
+            "HERDBOOK_TEST_POSTGRES names a server, `postgresql://user@host:port`; `cargo xtask test` starts one",
+        );
+        let name = format!("herd_{}", herdbook_store::new_id());
+        let sql = format!("CREATE DATABASE {name} TEMPLATE template0 LOCALE 'C.UTF-8'");
+        connect(&server, "postgres").batch_execute(&sql).unwrap();
+        let location = Location::resolve(Some(&format!("{server}/{name}")), folder).unwrap();
+        Self { location, server, name }
+    }
+
+    pub(crate) fn foreign(&self) -> Foreign {
+        Foreign(RefCell::new(connect(&self.server, &self.name)))
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let sql = format!("DROP DATABASE {} WITH (FORCE)", self.name);
+        connect(&self.server, "postgres").batch_execute(&sql).unwrap();
+    }
+}
+
+fn connect(server: &str, database: &str) -> Client {
+    Client::connect(&format!("{server}/{database}"), NoTls).unwrap()
+}
+
+/// The number that a query answers, if it has a row.
+pub(crate) fn number(foreign: &Foreign, sql: &str) -> Option<i64> {
+    let row = foreign.0.borrow_mut().query_opt(sql, &[]).unwrap()?;
+    Some(i64::from(row.get::<_, i32>(0)))
+}

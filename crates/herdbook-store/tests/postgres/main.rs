@@ -1,0 +1,18 @@
+//! The suite of the store over PostgreSQL, and what only a server can have: connections that break, acts that stand in each
+//! other's way.
+
+#![expect(clippy::unwrap_used, reason = "a broken test stops where it breaks")]
+
+mod backend;
+mod server;
+
+#[path = "../it/doctor.rs"]
+mod doctor;
+#[path = "../it/finding.rs"]
+mod finding;
+#[path = "../it/foreign.rs"]
+mod foreign;
+#[path = "../it/herd.rs"]
+mod herd;
+#[path = "../it/life.rs"]
+mod life;

@@ -1,0 +1,142 @@
+//! What only a server can have.
+
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use herdbook_domain::Stage;
+use herdbook_store::{Effect, EventQuery, Location, Missing, Opened, Store, StoreError};
+
+use crate::herd::{Herd, model, options, promotion};
+
+fn cut_connections(herd: &Herd) {
+    let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                  WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    herd.foreign().execute_batch(others).unwrap();
+}
+
+#[test]
+fn store_is_made_only_where_that_was_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = crate::backend::Database::new(folder.path());
+    let open = |missing| Store::open(database.location.clone(), options(missing));
+    assert!(matches!(open(Missing::Refuse), Err(StoreError::NoStore { .. })));
+    assert_eq!(open(Missing::Create).unwrap().opened(), Opened::Created);
+    assert_eq!(open(Missing::Create).unwrap().opened(), Opened::AsItWas);
+}
+
+#[test]
+fn database_of_something_else_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = crate::backend::Database::new(folder.path());
+    database.foreign().execute_batch("CREATE TABLE invoices (id integer)").unwrap();
+    let error = Store::open(database.location.clone(), options(Missing::Create)).unwrap_err();
+    assert!(error.to_string().contains("it is not a database of MLflow"), "{error}");
+    let tables = "SELECT count(*)::int FROM pg_class WHERE relnamespace = 'public'::regnamespace";
+    assert_eq!(crate::backend::number(&database.foreign(), tables), Some(1));
+}
+
+#[test]
+fn index_made_anew_by_others_is_put_back() {
+    let herd = Herd::new();
+    for sql in [
+        "DROP INDEX herdbook_one_champion",
+        "DROP INDEX herdbook_best_metrics;
+         CREATE INDEX herdbook_best_metrics ON latest_metrics (key, is_nan, value, run_uuid)",
+    ] {
+        herd.foreign().execute_batch(sql).unwrap();
+        assert_eq!(herd.another_store().opened(), Opened::Completed);
+        assert_eq!(herd.another_store().opened(), Opened::AsItWas);
+    }
+}
+
+#[test]
+fn act_whose_connection_was_cut_begins_again() {
+    let herd = Herd::new();
+    herd.train(None, 1.0);
+    cut_connections(&herd);
+    herd.promote(1, Stage::Beta).unwrap();
+    cut_connections(&herd);
+    assert!(herd.store.champion(&model()).unwrap().is_none());
+    herd.assert_invariants();
+}
+
+/// Connections are cut at whatever moment while acts are under way: an act that was answered has happened once, and
+/// nothing is half-done.
+#[test]
+fn connections_cut_at_any_moment_leave_whole_acts() {
+    let herd = Herd::new();
+    herd.train(None, 1.0);
+    let is_over = AtomicBool::new(false);
+    let mut answered = 0;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                cut_connections(&herd);
+            }
+        });
+        for round in 0..30 {
+            let target = if round % 2 == 0 { Stage::Beta } else { Stage::Development };
+            // One that failed for good may still not have happened; the next says so by being refused.
+            answered += usize::from(herd.promote(1, target).is_ok());
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+    herd.assert_invariants();
+    let query = EventQuery {
+        kind: Some(herdbook_domain::EventKind::StageChanged),
+        ..EventQuery::default()
+    };
+    let happened = herd.store.events(&query).unwrap().len();
+    assert!(answered <= happened, "{answered} acts were answered, {happened} happened");
+    assert!(answered > 0, "no act came through");
+}
+
+#[test]
+fn server_that_is_not_there_is_named_without_the_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let uri = "postgresql://me:secret@127.0.0.1:9/herd";
+    let location = Location::resolve(Some(uri), folder.path()).unwrap();
+    let error = Store::open(location, options(Missing::Create)).unwrap_err();
+    assert!(matches!(error, StoreError::Unreachable { .. }), "{error}");
+    assert!(error.to_string().contains("me:***@127.0.0.1:9"), "{error}");
+}
+
+#[test]
+fn act_that_waits_too_long_for_another_is_busy() {
+    let herd = Herd::new();
+    herd.train(None, 1.0);
+    let holder = herd.foreign();
+    holder.execute_batch("BEGIN; SELECT pg_advisory_xact_lock(1751478884, 0)").unwrap();
+    let mut impatient = options(Missing::Refuse);
+    impatient.busy_timeout = std::time::Duration::from_millis(20);
+    let store = Store::open(herd.store.location().clone(), impatient).unwrap();
+    let error = store.promote(&promotion(1, Stage::Beta), Effect::Commit).unwrap_err();
+    assert!(matches!(error, StoreError::Busy { .. }), "{error}");
+    assert!(store.champion(&model()).unwrap().is_none(), "readers do not wait");
+}
+
+/// Several stores race to make one database, and then to promote in it.
+#[test]
+fn first_openers_of_an_empty_database_share_one_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = crate::backend::Database::new(folder.path());
+    let barrier = Barrier::new(4);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                barrier.wait();
+                Store::open(database.location.clone(), options(Missing::Create)).unwrap();
+            });
+        }
+    });
+    let store = Store::open(database.location.clone(), options(Missing::Refuse)).unwrap();
+    assert_eq!(store.opened(), Opened::AsItWas);
+}
+
+#[test]
+fn artifacts_lie_in_the_working_folder() {
+    let herd = Herd::new();
+    let run_id = herd.train(None, 1.0);
+    let path = herd.store.artifact_path(&run_id, "models/1H/model.zip").unwrap();
+    assert!(path.starts_with(herd.folder.path().join("mlruns")), "{}", path.display());
+}
