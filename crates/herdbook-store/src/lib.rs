@@ -6,6 +6,7 @@
 
 mod artifact;
 mod comparable;
+mod condition;
 mod db;
 mod doctor;
 mod engine;
