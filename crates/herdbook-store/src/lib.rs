@@ -8,6 +8,7 @@ mod artifact;
 mod comparable;
 mod condition;
 mod db;
+mod disk;
 mod doctor;
 mod engine;
 mod error;
@@ -29,6 +30,7 @@ mod store;
 mod tag;
 mod version;
 
+pub use disk::Disk;
 pub use error::StoreError;
 pub use event::EventQuery;
 pub use evidence::Trial;

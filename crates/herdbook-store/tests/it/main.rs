@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a broken test stops where it breaks")]
 
 mod doctor;
+mod faults;
 mod finding;
 mod foreign;
 mod herd;
