@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a broken test stops where it breaks")]
 
+mod conditions;
 mod doctor;
 mod faults;
 mod finding;
