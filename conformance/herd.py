@@ -92,6 +92,11 @@ class Herd:
         with closing(sqlite3.connect(self.database, timeout=30)) as connection:
             return connection.execute(sql, values).fetchall()
 
+    def rows_written(self, sql, *values):
+        """Writes past herdbook and MLflow."""
+        with closing(sqlite3.connect(self.database, timeout=30)) as connection, connection:
+            connection.execute(sql, values)
+
     def contents(self):
         """Everything the store holds: the database as text, and the names of all artifacts."""
         if not self.database.exists():

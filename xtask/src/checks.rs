@@ -164,30 +164,37 @@ fn with_tool(tool: &Tool, arguments: &[&str], workspace: &Workspace) -> anyhow::
 /// The conformance suite with the real MLflow.
 fn mlflow(workspace: &Workspace) -> anyhow::Result<()> {
     let python = Python::ready(workspace, "conformance/requirements.txt")?;
-    pytest(workspace, &python, "conformance", &["--ignore", SB3], None)
+    program::to_end(&mut pytest(workspace, &python, "conformance", &["--ignore", SB3], None)?)
+}
+
+/// The tests that kill processes, with as many kills as asked for.
+pub(crate) fn kills(workspace: &Workspace, kills: u32) -> anyhow::Result<()> {
+    let python = Python::ready(workspace, "conformance/requirements.txt")?;
+    let mut tests = pytest(workspace, &python, "conformance/test_kill.py", &["-s"], None)?;
+    program::to_end(tests.env("HERDBOOK_KILLS", kills.to_string()))
 }
 
 /// The same tests with the newest stable-baselines3, and with two older ones (numpy 2 and numpy 1) on the same torch.
 fn stable_baselines3(workspace: &Workspace) -> anyhow::Result<()> {
     let python = Python::ready(workspace, "conformance/sb3/requirements.txt")?;
-    pytest(workspace, &python, SB3, &[], None)?;
+    program::to_end(&mut pytest(workspace, &python, SB3, &[], None)?)?;
     for version in ["2.7", "2.3"] {
         println!("-- stable-baselines3 {version}");
         let requirements = format!("{SB3}/requirements-{version}.txt");
         let layer = python.layer(workspace, &requirements)?;
-        pytest(workspace, &python, SB3, &[], Some(&layer))?;
+        program::to_end(&mut pytest(workspace, &python, SB3, &[], Some(&layer))?)?;
     }
     Ok(())
 }
 
-/// Runs a folder of tests.
+/// The command that runs a folder of tests, or a file.
 fn pytest(
     workspace: &Workspace,
     python: &Python,
     folder: &str,
     options: &[&str],
     layer: Option<&Path>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<std::process::Command> {
     let mut pytest = workspace.command(python.programs().join("python"));
     pytest
         .args(["-m", "pytest", folder])
@@ -199,7 +206,7 @@ fn pytest(
     if let Some(layer) = layer {
         pytest.env("PYTHONPATH", layer);
     }
-    program::to_end(&mut pytest)
+    Ok(pytest)
 }
 
 #[cfg(test)]
