@@ -103,6 +103,11 @@ class Herd:
         with closing(self.records()) as connection:
             return [tuple(row) for row in connection.execute(sql, values)]
 
+    def rows_written(self, sql, *values):
+        """Writes past herdbook and MLflow."""
+        with closing(sqlite3.connect(self.database, timeout=30)) as connection, connection:
+            connection.execute(sql, values)
+
     def contents(self):
         """Everything the store holds: the database as text, and the names of all artifacts."""
         if not self.database.exists():

@@ -1,5 +1,7 @@
 """Real processes in one store at once: both finish or one is refused, and a reader never sees the middle."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 import invariants
@@ -128,3 +130,52 @@ def test_first_commands_in_an_empty_folder_share_one_store(tmp_path):
         assert [answer.status for answer in answers] == [0] * 6, answers
         assert sorted(herd.versions()) == [1, 2, 3, 4, 5, 6]
         invariants.assert_hold(herd)
+
+
+def test_many_processes_of_every_kind_leave_one_champion_and_a_history_without_gaps(rivals, rng):
+    """Eight at a time, forty acts in all: promotions of every kind, enhancements of one parent, registrations."""
+    acts = 5 * [
+        promotion(1, "champion"),
+        promotion(2, "champion"),
+        promotion(1, "beta"),
+        promotion(2, "beta"),
+        ("rollback", "--timeframe", "1H", "--reason", "tested"),
+        training("--enhance", "1", "--enhance-type", "continued"),
+        training("--enhance", "1", "--enhance-type", "replay"),
+        training("--seed", "3"),
+    ]
+    rng.shuffle(acts)
+    is_over = False
+
+    def watch():
+        looks = 0
+        while not is_over or looks == 0:
+            invariants.assert_hold(rivals)
+            answer = rivals.ask("list", "--stage", "champion")
+            assert len(answer) <= 1, answer
+            looks += 1
+        return looks
+
+    with ThreadPoolExecutor(max_workers=9) as pool:
+        watched = pool.submit(watch)
+        answers = list(pool.map(lambda act: (act, rivals.run(*act, "--json")), acts))
+        is_over = True
+        assert watched.result() > 0
+    done = {"promote": 0, "rollback": 0, "train": 0}
+    for act, answer in answers:
+        assert answer.status in (0, 1), (act, answer)
+        if answer.status == 1:
+            assert answer.error["code"] in ("forbidden_transition", "not_found"), (act, answer)
+        done[act[0]] += answer.status == 0
+    assert done["train"] == 15
+    assert sorted(rivals.versions()) == list(range(1, 18))
+    # Each act that said it was done is in the history, once, and nothing else is.
+    acted = rivals.rows(
+        "SELECT count(DISTINCT act_id) FROM herdbook_events WHERE kind = 'stage_changed'"
+        " AND json_extract(details, '$.cause') IN ('requested', 'returned')"
+    )
+    # Two promotions came before the race.
+    assert acted == [(2 + done["promote"] + done["rollback"],)]
+    superseded = "SELECT count(*) FROM herdbook_events WHERE kind = 'superseded'"
+    assert rivals.rows(superseded) == [(1,)]
+    invariants.assert_hold(rivals)

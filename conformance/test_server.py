@@ -1,4 +1,4 @@
-"""Stock `mlflow ui`, started in the folder with nothing but a host and a port, shows what herdbook wrote."""
+"""Stock `mlflow ui`, started in the folder with no more than a host and a port, shows what herdbook wrote."""
 
 import hashlib
 import os
@@ -57,9 +57,11 @@ def server(tmp_path_factory):
     herd.crown(1)
     herd.promote(2, "beta")
     port = free_port()
+    # Of several workers, its supervisor kills those that a busy machine keeps from answering for five seconds.
+    options = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     # Its own process group, so that its workers end with it.
     process = subprocess.Popen(
-        [sys.executable, "-m", "mlflow", "ui", "--host", "127.0.0.1", "--port", str(port)],
+        [sys.executable, "-m", "mlflow", "ui", *options],
         cwd=herd.folder,
         env=environment(),
         stdin=subprocess.DEVNULL,
@@ -186,3 +188,75 @@ def test_server_goes_on_reading_and_writing_while_herdbook_promotes(server):
     promoter.join()
     assert not failures, failures
     invariants.assert_hold(server.herd)
+
+
+def test_herdbook_and_server_write_at_once_and_neither_loses_anything(server):
+    """Runs, metrics and tags through the server, trainings and promotions beside them: all of it is there."""
+    herd = server.herd
+    before = set(herd.versions())
+    experiment = server.post("experiments/create", name="beside")["experiment_id"]
+    written, failures, is_over = {}, [], threading.Event()
+
+    def write_through_the_server():
+        try:
+            while not is_over.is_set() or not written:
+                run = server.post("runs/create", experiment_id=experiment, start_time=1)["run"]
+                run_id = run["info"]["run_id"]
+                for step in range(3):
+                    server.post("runs/log-metric", run_id=run_id, key="m", value=step, timestamp=1, step=step)
+                server.post("runs/set-tag", run_id=run_id, key="who", value="server")
+                written[run_id] = 3
+        except Exception as failure:
+            failures.append(failure)
+
+    writers = [threading.Thread(target=write_through_the_server) for _ in range(3)]
+    for writer in writers:
+        writer.start()
+    n_changes = len(herd.rows("SELECT 1 FROM herdbook_events WHERE kind = 'stage_changed'"))
+    for _ in range(5):
+        herd.train("--enhance", "latest")
+        herd.promote(1, "beta")
+        herd.promote(1, "champion")
+    is_over.set()
+    for writer in writers:
+        writer.join()
+    assert not failures, failures
+    assert len(set(herd.versions()) - before) == 5
+    changes = herd.rows("SELECT count(*) FROM herdbook_events WHERE kind = 'stage_changed'")
+    assert changes == [(n_changes + 10,)]
+    for run_id, n_metrics in written.items():
+        history = server.get("metrics/get-history", run_id=run_id, metric_key="m")["metrics"]
+        assert len(history) == n_metrics
+        assert as_dict(server.get("runs/get", run_id=run_id)["run"]["data"]["tags"])["who"] == "server"
+    invariants.assert_hold(herd)
+
+
+def test_second_champion_through_the_server_is_refused_by_the_database(server):
+    herd = server.herd
+    if not herd.ask("list", "--stage", "champion"):
+        herd.crown(1)
+    (champion,) = herd.ask("list", "--stage", "champion")
+    other = next(version for version in herd.versions() if version != champion["version"])
+    body = {"name": MODEL, "version": str(other), "key": "promotion_stage", "value": "champion"}
+    url = f"{server.url}/api/2.0/mlflow/model-versions/set-tag"
+    answer = requests.post(url, json=body, timeout=30)
+    assert answer.status_code >= 400, answer.text
+    assert "UNIQUE constraint failed" in answer.text
+    assert [entry["version"] for entry in herd.ask("list", "--stage", "champion")] == [champion["version"]]
+    invariants.assert_hold(herd)
+
+
+def test_champion_deleted_through_the_server_does_not_block_the_next(server):
+    herd = server.herd
+    if not herd.ask("list", "--stage", "champion"):
+        herd.crown(1)
+    (champion,) = herd.ask("list", "--stage", "champion")
+    body = {"name": MODEL, "version": str(champion["version"])}
+    answer = requests.delete(f"{server.url}/api/2.0/mlflow/model-versions/delete", json=body, timeout=30)
+    assert answer.status_code == 200, answer.text
+    newest = herd.train()["version"]
+    herd.promote(newest, "beta")
+    assert herd.promote(newest, "champion")["displaced"] is None
+    alias = server.get("registered-models/alias", name=MODEL, alias="champion")
+    assert alias["model_version"]["version"] == str(newest)
+    invariants.assert_hold(herd)

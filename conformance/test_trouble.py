@@ -196,3 +196,28 @@ def test_full_disk_at_any_later_moment_leaves_whole_records(herd):
         assert answer.status in (0, 2), answer
         invariants.assert_hold(herd)
     assert statuses[0] == 2 and statuses[-1] == 0, statuses
+
+
+@pytest.mark.parametrize("kind", ["promote", "rollback"])
+def test_full_disk_at_any_moment_of_a_change_of_stage_leaves_whole_records(herd, kind):
+    herd.train()
+    herd.train()
+    herd.crown(1)
+    herd.promote(2, "beta")
+    if kind == "rollback":
+        herd.promote(2, "champion")
+    command = {
+        "promote": promotion(2, "champion"),
+        "rollback": ("rollback", "--timeframe", "1H", "--reason", "tested"),
+    }[kind]
+    size = herd.database.stat().st_size
+    statuses = []
+    # The log begins small and grows by pages of 4 KiB; the database is there already.
+    for n_bytes in [*range(0, 200_000, 8_192), 2 * size]:
+        answer = herd.run(*command, "--json", **limited_to(n_bytes))
+        invariants.assert_hold(herd)
+        statuses.append(answer.status)
+        if answer.status == 0:
+            break
+        refused_with(answer, "store_failed", "mlflow.db")
+    assert statuses[0] == 2 and statuses[-1] == 0, statuses

@@ -1,7 +1,8 @@
 //! `cargo xtask bench`: builds what is measured as it is shipped, and starts the bench that measures it.
 
-use crate::program;
+use crate::python::Python;
 use crate::workspace::Workspace;
+use crate::{cache, checks, program};
 
 /// What to measure.
 #[derive(clap::Subcommand)]
@@ -14,6 +15,21 @@ pub(crate) enum Bench {
     },
     /// How often a model passes for better than chance where there is nothing to find, and where there is
     Evidence,
+    /// The records at 100,000 runs beside MLflow's own store on the same file, and promotions a second
+    Store {
+        /// Also at 1,000,000 runs; needs 12 GB in the cache folder, and minutes to generate them
+        #[arg(long)]
+        million: bool,
+    },
+    /// Kills, power losses and errors of the disk at 10,000 points and more, and `kill -9` of real processes
+    Faults {
+        /// Points of each kind
+        #[arg(long, default_value_t = 10_000)]
+        points: u32,
+        /// Real processes to kill in each test
+        #[arg(long, default_value_t = 1_000)]
+        kills: u32,
+    },
     /// Each way of enhancing against `continued`, at what it is for
     Enhancements,
 }
@@ -32,8 +48,27 @@ impl Bench {
                 }
                 program::to_end(&mut bench)
             }
+            Self::Store { million } => {
+                let mut bench = bench("store");
+                bench.env("HERDBOOK_BIN", workspace.release_binary()?);
+                let python = Python::ready(workspace, "conformance/requirements.txt")?;
+                bench.env("HERDBOOK_PYTHON", python.programs().join("python"));
+                bench.env("HERDBOOK_BENCH_STORES", cache::root()?.join("bench-stores"));
+                if *million {
+                    bench.arg("--million");
+                }
+                program::to_end(&mut bench)
+            }
+            Self::Faults { points, kills } => faults(workspace, *points, *kills),
             Self::Evidence => program::to_end(&mut bench("evidence")),
             Self::Enhancements => program::to_end(&mut bench("enhancements")),
         }
     }
+}
+
+/// The tests of the suite, with many more points; each prints what it tried and what it found.
+fn faults(workspace: &Workspace, points: u32, kills: u32) -> anyhow::Result<()> {
+    let tests = "test --release --package herdbook-store --test it faults -- --nocapture";
+    program::to_end(workspace.cargo(tests).env("HERDBOOK_FAULT_POINTS", points.to_string()))?;
+    checks::kills(workspace, kills)
 }

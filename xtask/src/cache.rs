@@ -46,7 +46,7 @@ fn entry_in(
 }
 
 /// `$XDG_CACHE_HOME/herdbook`, or `~/.cache/herdbook`.
-fn root() -> anyhow::Result<PathBuf> {
+pub(crate) fn root() -> anyhow::Result<PathBuf> {
     let absolute =
         |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     absolute("XDG_CACHE_HOME")

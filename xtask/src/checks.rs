@@ -184,6 +184,13 @@ fn mlflow(workspace: &Workspace) -> anyhow::Result<()> {
     program::to_end(&mut pytest(workspace, &python, &options)?)
 }
 
+/// The tests that kill processes, with as many kills as asked for.
+pub(crate) fn kills(workspace: &Workspace, kills: u32) -> anyhow::Result<()> {
+    let python = Python::ready(workspace, "conformance/requirements.txt")?;
+    let mut tests = pytest(workspace, &python, &["conformance/test_kill.py", "-s"])?;
+    program::to_end(tests.env("HERDBOOK_KILLS", kills.to_string()))
+}
+
 /// The suites of the store and of the command line over PostgreSQL.
 fn postgres(workspace: &Workspace) -> anyhow::Result<()> {
     let python = Python::ready(workspace, "conformance/requirements.txt")?;

@@ -226,9 +226,13 @@ pub(crate) struct PromoteArgs {
     /// Refuse unless this version (or `none`) is champion now
     #[arg(long, value_name = "N")]
     pub(crate) expect_champion: Option<ExpectedChampion>,
-    /// Let a contaminated model rise; needs a reason
+    /// Let a model rise that is contaminated, or does not meet the conditions; needs a reason
     #[arg(long)]
     pub(crate) force: bool,
+    /// Conditions on promotion [default: the environment variable `HERDBOOK_CONFIG`, else herdbook.toml in
+    /// this folder or the nearest one above it]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config_file: Option<PathBuf>,
     /// List the model's versions instead
     #[arg(long, conflicts_with_all = ["model_version", "target_stage"])]
     pub(crate) list_models: bool,

@@ -81,6 +81,6 @@ fn user_name(uid: u32) -> Option<String> {
 }
 
 /// A variable that is set and not empty.
-fn environment(name: &str) -> Option<String> {
+pub(crate) fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use herdbook_domain::Refusal;
+use herdbook_domain::{Judgement, Refusal};
 use herdbook_store::StoreError;
 use herdbook_training::TrainingError;
 use serde_json::json;
@@ -14,6 +14,7 @@ pub(crate) enum Code {
     ForbiddenTransition,
     Conflict,
     Contaminated,
+    GateFailed,
     TooOld,
     Cancelled,
     InvalidInput,
@@ -29,6 +30,7 @@ impl Code {
             Self::ForbiddenTransition => "forbidden_transition",
             Self::Conflict => "conflict",
             Self::Contaminated => "contaminated",
+            Self::GateFailed => "gate_failed",
             Self::TooOld => "too_old",
             Self::Cancelled => "cancelled",
             Self::InvalidInput => "invalid_input",
@@ -45,6 +47,7 @@ impl Code {
             | Self::ForbiddenTransition
             | Self::Conflict
             | Self::Contaminated
+            | Self::GateFailed
             | Self::TooOld
             | Self::Cancelled => 1,
             Self::InvalidInput | Self::StoreBusy | Self::StoreSchema | Self::StoreFailed => 2,
@@ -58,6 +61,8 @@ pub(crate) struct Failure {
     code: Code,
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
+    /// The conditions on promotion that stood against it, those that are met too.
+    pub(crate) conditions: Option<Judgement>,
     is_closed_pipe: bool,
     /// Whether the command printed its data all the same, so that JSON has no room for an error.
     pub(crate) is_after_data: bool,
@@ -69,6 +74,7 @@ impl Failure {
             code,
             message: message.into(),
             hint: None,
+            conditions: None,
             is_closed_pipe: false,
             is_after_data: false,
         }
@@ -109,7 +115,12 @@ impl Failure {
     }
 
     pub(crate) fn to_json(&self) -> serde_json::Value {
-        json!({"error": {"code": self.code.as_str(), "message": self.message, "hint": self.hint}})
+        let mut error =
+            json!({"code": self.code.as_str(), "message": self.message, "hint": self.hint});
+        if let Some(conditions) = &self.conditions {
+            error["conditions"] = json!(conditions);
+        }
+        json!({"error": error})
     }
 }
 
@@ -136,7 +147,10 @@ impl From<herdbook_domain::InvalidName> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        let failure = Self::new(store_code(&error), error.to_string());
+        let mut failure = Self::new(store_code(&error), error.to_string());
+        if let StoreError::Refused(Refusal::GateFailed { judgement, .. }) = &error {
+            failure.conditions = Some(judgement.clone());
+        }
         match store_hint(&error) {
             Some(hint) => failure.with_hint(hint),
             None => failure,
@@ -201,6 +215,7 @@ fn refusal_code(refusal: &Refusal) -> Code {
         | Refusal::UnsoundFile { .. }
         | Refusal::NotManaged { .. } => Code::Conflict,
         Refusal::Contaminated { .. } => Code::Contaminated,
+        Refusal::GateFailed { .. } => Code::GateFailed,
         Refusal::NoFormerChampion { .. } => Code::NotFound,
         Refusal::ForceWithoutReason { .. } => Code::InvalidInput,
     }
@@ -231,6 +246,10 @@ fn store_hint(error: &StoreError) -> Option<String> {
         StoreError::Refused(Refusal::Contaminated { .. }) => {
             Some("`--force` with a `--reason` promotes it all the same, and is recorded".into())
         }
+        StoreError::Refused(Refusal::GateFailed { .. }) => Some(
+            "`--force` with a `--reason` promotes it all the same, and what was overridden is recorded"
+                .into(),
+        ),
         StoreError::Refused(Refusal::ChampionChanged { .. }) => {
             Some("`herdbook history` shows who promoted it, and why".into())
         }

@@ -3,6 +3,7 @@
 mod args;
 mod bars;
 mod commands;
+mod conditions;
 mod context;
 mod evidence;
 mod failure;

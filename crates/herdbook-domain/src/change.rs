@@ -2,8 +2,8 @@
 
 use crate::tags::{PromotionReason, TagChanges, run_stage_tags, stage_tags};
 use crate::{
-    EventDraft, EventKind, Honesty, Refusal, RunId, Stage, Timestamp, Transition, VersionFacts,
-    VersionKey,
+    EventDraft, EventKind, Honesty, Refusal, RunId, Stage, Timestamp, Transition, Verdict,
+    VersionFacts, VersionKey,
 };
 
 /// One version's change of stage.
@@ -108,6 +108,8 @@ pub(crate) struct Change<'a> {
     /// Why, for the log; the demotion's reason too, where it is one.
     pub(crate) reason: Option<String>,
     pub(crate) forced: bool,
+    /// Conditions that were not met: what became of them, and each.
+    pub(crate) unmet: Option<(&'static str, Vec<Verdict>)>,
 }
 
 impl Change<'_> {
@@ -145,8 +147,11 @@ impl Change<'_> {
                 ..draft(EventKind::Adopted, serde_json::json!({"v": 1}))
             });
         }
-        let details =
+        let mut details =
             serde_json::json!({"v": 1, "cause": self.cause.as_str(), "forced": self.forced});
+        if let Some((outcome, unmet)) = &self.unmet {
+            details[*outcome] = serde_json::json!(unmet);
+        }
         events.push(EventDraft {
             from: Some(self.transition.from().to_string()),
             to: Some(self.transition.to().to_string()),

@@ -6,6 +6,7 @@
 mod change;
 mod chronicle;
 mod closed_set;
+mod condition;
 mod doctor;
 mod evaluation;
 mod event;
@@ -27,6 +28,9 @@ mod timestamp;
 pub use change::{Cause, StageChange};
 pub use chronicle::{ChainBreak, champion_at, verify_chain};
 pub use closed_set::UnknownWord;
+pub use condition::{
+    Condition, ConditionFacts, Conditions, Demand, Dossier, Judgement, Outcome, Verdict,
+};
 pub use doctor::{
     Breach, BreachKind, Fix, Orphan, Process, Records, Remedy, Repair, RunOnRecord, SchemaState,
     Subject, VersionOnRecord, examine,
@@ -47,7 +51,7 @@ pub use parent::{
 };
 pub use promotion::{
     AliasChange, ExpectedChampion, PromotionFacts, PromotionPlan, PromotionRequest, VersionFacts,
-    plan_promotion,
+    plan_judged_promotion, plan_promotion,
 };
 pub use refusal::{Obstacle, PassedOver, Refusal};
 pub use registration::{

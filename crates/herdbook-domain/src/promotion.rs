@@ -3,8 +3,8 @@
 use crate::change::{Cause, Change, StageChange};
 use crate::tags::PromotionReason;
 use crate::{
-    Honesty, Obstacle, Reason, Refusal, RunId, Stage, Timestamp, Transition, VersionKey,
-    VersionNumber,
+    Honesty, Judgement, Obstacle, Reason, Refusal, RunId, Stage, Timestamp, Transition, Verdict,
+    VersionKey, VersionNumber,
 };
 
 /// `demotion_reason` of a champion that made room for another.
@@ -23,7 +23,7 @@ pub struct PromotionRequest {
     pub reason: Option<Reason>,
     /// The champion the asker saw: another one refuses the request. `None`: any.
     pub expected_champion: Option<ExpectedChampion>,
-    /// Whether a contaminated version may go to beta or champion.
+    /// Whether a version may rise that is contaminated, or does not meet the conditions.
     pub force: bool,
 }
 
@@ -88,12 +88,14 @@ pub struct PromotionFacts {
 
 /// The exact changes of a permitted promotion. Carried out whole or not at all, in this order (the database
 /// refuses a second champion row by row).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PromotionPlan {
     /// Changes of stage, the displaced champion's first.
     pub changes: Vec<StageChange>,
     /// What becomes of the alias `champion`.
     pub alias: AliasChange,
+    /// The conditions that stood before the change; none before a rollback or a demotion.
+    pub judgement: Judgement,
 }
 
 impl PromotionPlan {
@@ -121,13 +123,26 @@ pub enum AliasChange {
     Remove,
 }
 
-/// Decides a promotion.
+/// Decides a promotion that no conditions stand before.
 ///
 /// # Errors
 /// The [`Refusal`] that names what stands against it.
 pub fn plan_promotion(
     request: &PromotionRequest,
     facts: &PromotionFacts,
+    at: Timestamp,
+) -> Result<PromotionPlan, Refusal> {
+    plan_judged_promotion(request, facts, &Judgement::default(), at)
+}
+
+/// Decides a promotion, its conditions having been judged on facts of the same moment.
+///
+/// # Errors
+/// As [`plan_promotion`]; [`Refusal::GateFailed`] where conditions that are enforced are not met.
+pub fn plan_judged_promotion(
+    request: &PromotionRequest,
+    facts: &PromotionFacts,
+    judgement: &Judgement,
     at: Timestamp,
 ) -> Result<PromotionPlan, Refusal> {
     let standing = facts.version.standing()?;
@@ -140,6 +155,9 @@ pub fn plan_promotion(
         })?;
     check_honesty(request, facts)?;
     check_file(request, facts)?;
+    let none = Judgement::default();
+    let judgement = if transition.is_rise() { judgement } else { &none };
+    let unmet = check_conditions(request, judgement)?;
 
     let mut changes = Vec::new();
     if request.target == Stage::Champion
@@ -155,7 +173,10 @@ pub fn plan_promotion(
         cause: Cause::Requested,
         promotion_reason: PromotionReason::Replaced(reason.clone()),
         reason,
-        forced: request.force && facts.version.honesty == Honesty::Contaminated,
+        forced: request.force
+            && (facts.version.honesty == Honesty::Contaminated
+                || unmet.is_some() && judgement.enforce),
+        unmet,
     };
     changes.push(requested.at(at));
     let alias = match (transition.from(), transition.to()) {
@@ -163,7 +184,7 @@ pub fn plan_promotion(
         (Stage::Champion, _) => AliasChange::Remove,
         _ => AliasChange::Unchanged,
     };
-    Ok(PromotionPlan { changes, alias })
+    Ok(PromotionPlan { changes, alias, judgement: judgement.clone() })
 }
 
 fn check_expectation(request: &PromotionRequest, facts: &PromotionFacts) -> Result<(), Refusal> {
@@ -197,6 +218,24 @@ fn check_honesty(request: &PromotionRequest, facts: &PromotionFacts) -> Result<(
     Ok(())
 }
 
+/// Conditions that are not met: recorded as overridden by force, or as warned of; refused otherwise.
+fn check_conditions(
+    request: &PromotionRequest,
+    judgement: &Judgement,
+) -> Result<Option<(&'static str, Vec<Verdict>)>, Refusal> {
+    let unmet: Vec<Verdict> = judgement.unmet().cloned().collect();
+    match (unmet.is_empty(), judgement.enforce, request.force) {
+        (true, _, _) => Ok(None),
+        (false, false, _) => Ok(Some(("warned", unmet))),
+        (false, true, true) => Ok(Some(("overridden", unmet))),
+        (false, true, false) => Err(Refusal::GateFailed {
+            key: request.key.clone(),
+            to: request.target,
+            judgement: judgement.clone(),
+        }),
+    }
+}
+
 /// Readers of `@champion` load its file: it must be there, and be what was registered.
 fn check_file(request: &PromotionRequest, facts: &PromotionFacts) -> Result<(), Refusal> {
     match facts.version.file {
@@ -223,6 +262,7 @@ pub(crate) fn displacement(champion: &VersionFacts, at: Timestamp) -> Result<Sta
         promotion_reason: PromotionReason::Kept,
         reason: Some(reason.to_owned()),
         forced: false,
+        unmet: None,
     };
     Ok(change.at(at))
 }

@@ -1,9 +1,9 @@
 //! Refusals: what stands against an act, in the words a user reads.
 
-use crate::{ExpectedChampion, ModelName, Stage, VersionKey, VersionNumber};
+use crate::{ExpectedChampion, Judgement, ModelName, Stage, VersionKey, VersionNumber};
 
 /// Why an act is refused. Nothing was written.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Refusal {
     /// The table of transitions has no such change.
     #[error("{key} is in `{from}` and may go to {}, not to `{to}`", list(from.targets()))]
@@ -34,6 +34,16 @@ pub enum Refusal {
         key: VersionKey,
         /// The stage asked for.
         to: Stage,
+    },
+    /// Conditions that are enforced are not met.
+    #[error("{key} may not go to `{to}`: {}", unmet(judgement))]
+    GateFailed {
+        /// Which version.
+        key: VersionKey,
+        /// The stage asked for.
+        to: Stage,
+        /// Every condition, those that are met too.
+        judgement: Judgement,
     },
     /// What readers of `@champion` would load is not what was registered.
     #[error("{key} {why} and may not become champion")]
@@ -78,6 +88,10 @@ pub enum Refusal {
         /// Which version.
         key: VersionKey,
     },
+}
+
+fn unmet(judgement: &Judgement) -> String {
+    judgement.unmet().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 fn list(stages: &[Stage]) -> String {

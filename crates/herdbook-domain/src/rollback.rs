@@ -3,8 +3,8 @@
 use crate::change::{Cause, Change, StageChange, Standing};
 use crate::tags::PromotionReason;
 use crate::{
-    AliasChange, ModelName, Obstacle, PassedOver, PromotionPlan, Reason, Refusal, Stage, Timestamp,
-    Transition, VersionFacts,
+    AliasChange, Judgement, ModelName, Obstacle, PassedOver, PromotionPlan, Reason, Refusal, Stage,
+    Timestamp, Transition, VersionFacts,
 };
 
 /// Asks for the last good champion to return.
@@ -53,7 +53,7 @@ pub fn plan_rollback(
     }
     changes.extend(return_to_champion(&returning.facts, request, at)?);
     let alias = AliasChange::PointTo(returning.facts.key.version);
-    Ok(PromotionPlan { changes, alias })
+    Ok(PromotionPlan { changes, alias, judgement: Judgement::default() })
 }
 
 fn no_former_champion(request: &RollbackRequest, facts: &RollbackFacts) -> Refusal {
@@ -80,6 +80,7 @@ fn roll_back_from(
         promotion_reason: PromotionReason::Kept,
         reason: Some(format!("Rolled back: {}", request.reason)),
         forced: false,
+        unmet: None,
     };
     Ok(change.at(at))
 }
@@ -107,6 +108,7 @@ fn return_to_champion(
             promotion_reason: PromotionReason::Replaced(reason.clone()),
             reason,
             forced: false,
+            unmet: None,
         }
         .at(at);
         standing = Standing::after(transition);

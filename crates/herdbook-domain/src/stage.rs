@@ -64,6 +64,11 @@ impl Transition {
         self.to
     }
 
+    /// Whether the version gains standing: it goes to champion, or from development or the archive to beta.
+    pub fn is_rise(self) -> bool {
+        matches!(self.to, Stage::Beta | Stage::Champion) && self.from != Stage::Champion
+    }
+
     /// Whether the version loses standing: it leaves champion, or goes from beta back to development.
     pub fn is_demotion(self) -> bool {
         self.from == Stage::Champion || (self.from == Stage::Beta && self.to == Stage::Development)

@@ -1,11 +1,11 @@
 //! Artifact files on local disk: whole and on the disk before anything in the records speaks of them.
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use herdbook_domain::{RunId, hex_sha256};
 
+use crate::disk::Disk;
 use crate::experiment::local_folder;
 use crate::store::new_id;
 use crate::{Store, StoreError, run};
@@ -20,7 +20,7 @@ impl Store {
         bytes: &[u8],
     ) -> Result<String, StoreError> {
         let path = self.artifact_path(run_id, artifact)?;
-        write_durably(&path, bytes)?;
+        write_durably(self.disk(), &path, bytes)?;
         Ok(hex_sha256(bytes))
     }
 
@@ -28,7 +28,7 @@ impl Store {
     pub fn prepare_artifact(&self, run_id: &RunId, artifact: &str) -> Result<(), StoreError> {
         let path = self.artifact_path(run_id, artifact)?;
         let probe = path.with_extension("probe");
-        write_durably(&probe, b"")?;
+        write_durably(self.disk(), &probe, b"")?;
         fs::remove_file(&probe).map_err(|source| StoreError::Artifact {
             verb: "remove",
             path: probe,
@@ -79,59 +79,54 @@ impl Store {
     }
 }
 
-fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+fn write_durably(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let failed = |verb, path: &Path| {
         let path = path.to_owned();
         move |source| StoreError::Artifact { verb, path, source }
     };
     let folder = path.parent().unwrap_or(Path::new("/"));
-    create_folder(folder).map_err(failed("create the folder", folder))?;
+    create_folder(disk, folder).map_err(failed("create the folder", folder))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = folder.join(format!(".{name}.{}.tmp", new_id()));
-    let written = File::create(&temporary)
-        .and_then(|mut file| {
-            file.write_all(bytes)?;
-            file.sync_all()
-        })
-        .and_then(|()| fs::rename(&temporary, path));
+    let written = disk
+        .write_new(&temporary, bytes)
+        .and_then(|()| disk.sync_file(&temporary))
+        .and_then(|()| disk.rename(&temporary, path));
     if let Err(source) = written {
         // Best effort: the error that is reported is the first one.
-        let _ = fs::remove_file(&temporary);
+        let _ = disk.remove(&temporary);
         return Err(failed("write", path)(source));
     }
-    sync_folder(folder).map_err(failed("sync the folder", folder))
+    disk.sync_folder(folder).map_err(failed("sync the folder", folder))
 }
 
 /// Makes a folder and its missing parents, each entry on the disk before the next.
-fn create_folder(folder: &Path) -> std::io::Result<()> {
+fn create_folder(disk: &dyn Disk, folder: &Path) -> std::io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
     let Some(parent) = folder.parent() else {
         return Ok(());
     };
-    create_folder(parent)?;
-    match fs::create_dir(folder) {
+    create_folder(disk, parent)?;
+    match disk.create_folder(folder) {
         // Another process may have been faster.
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
-        _ => sync_folder(parent),
+        _ => disk.sync_folder(parent),
     }
-}
-
-fn sync_folder(folder: &Path) -> std::io::Result<()> {
-    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disk::LocalDisk;
 
     #[test]
     fn file_is_written_whole_into_new_folders_and_nothing_else_stays() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/b/model.zip");
-        write_durably(&path, b"one").unwrap();
-        write_durably(&path, b"two").unwrap();
+        write_durably(&LocalDisk, &path, b"one").unwrap();
+        write_durably(&LocalDisk, &path, b"two").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
     }
@@ -142,7 +137,7 @@ mod tests {
         let path = folder.path().join("model.zip");
         fs::create_dir(&path).unwrap();
         fs::write(path.join("in the way"), "").unwrap();
-        let error = write_durably(&path, b"one").unwrap_err();
+        let error = write_durably(&LocalDisk, &path, b"one").unwrap_err();
         assert!(error.to_string().contains("model.zip"), "{error}");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }

@@ -6,7 +6,9 @@
 
 mod artifact;
 mod comparable;
+mod condition;
 mod db;
+mod disk;
 mod doctor;
 mod engine;
 mod error;
@@ -28,6 +30,7 @@ mod store;
 mod tag;
 mod version;
 
+pub use disk::Disk;
 pub use error::StoreError;
 pub use event::EventQuery;
 pub use evidence::Trial;

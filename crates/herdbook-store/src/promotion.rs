@@ -2,14 +2,14 @@
 
 use herdbook_domain::tags::key;
 use herdbook_domain::{
-    AliasChange, Event, FormerChampion, Honesty, ModelName, Obstacle, PromotionFacts,
+    AliasChange, Conditions, Event, FormerChampion, Honesty, ModelName, Obstacle, PromotionFacts,
     PromotionPlan, PromotionRequest, RollbackFacts, RollbackRequest, Stage, StageChange, Timestamp,
-    VersionFacts, VersionKey, VersionNumber, plan_promotion, plan_rollback,
+    VersionFacts, VersionKey, VersionNumber, plan_judged_promotion, plan_rollback,
 };
 
 use crate::db::{Conn, params};
 use crate::store::{Act, Effect};
-use crate::{FileState, Store, StoreError, event, integrity, tag, version};
+use crate::{FileState, Store, StoreError, condition, event, integrity, tag, version};
 
 /// The alias that readers of the champion follow.
 pub(crate) const CHAMPION_ALIAS: &str = "champion";
@@ -34,9 +34,24 @@ impl Store {
         request: &PromotionRequest,
         effect: Effect,
     ) -> Result<Promotion, StoreError> {
+        self.promote_under(&Conditions::default(), request, effect)
+    }
+
+    /// As [`Store::promote`], under conditions that are judged on what the records say in the act itself.
+    ///
+    /// # Errors
+    /// As [`Store::promote`], and [`herdbook_domain::Refusal::GateFailed`].
+    pub fn promote_under(
+        &self,
+        conditions: &Conditions,
+        request: &PromotionRequest,
+        effect: Effect,
+    ) -> Result<Promotion, StoreError> {
         self.write_or_dry(effect, |act| {
             let at = act.time_for([&request.key.name])?;
-            let plan = plan_promotion(request, &facts(act.tx, request)?, at)?;
+            let facts = facts(act.tx, request)?;
+            let judgement = condition::judge(act.tx, request, conditions, &facts, at)?;
+            let plan = plan_judged_promotion(request, &facts, &judgement, at)?;
             carry_out(act, &request.key.name, plan, at)
         })
     }

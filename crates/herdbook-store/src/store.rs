@@ -6,6 +6,7 @@ use std::time::Duration;
 use herdbook_domain::{ActContext, Actor, Channel, ModelName, SchemaState, Timestamp};
 
 use crate::db::Conn;
+use crate::disk::{Disk, LocalDisk};
 use crate::engine::{self, Engine, Lock};
 use crate::schema::{PutBack, SecondChampion};
 use crate::{Location, StoreError, event};
@@ -55,6 +56,8 @@ pub struct Store {
     opened: Opened,
     /// Tables and indexes of ours that were missing or altered, and what opening made of that.
     put_back: PutBack,
+    /// Where artifacts are written.
+    disk: Box<dyn Disk>,
 }
 
 impl Store {
@@ -80,7 +83,18 @@ impl Store {
         let connected = engine::connect(&location, &options, second_champion)
             .map_err(|error| error.at(&location, options.busy_timeout))?;
         let engine::Connected { engine, opened, put_back } = connected;
-        Ok(Self { engine, location, options, opened, put_back })
+        let disk = Box::new(LocalDisk);
+        Ok(Self { engine, location, options, opened, put_back, disk })
+    }
+
+    /// The same store, its artifacts written through another disk: tests take the power away there.
+    #[must_use]
+    pub fn on_disk(self, disk: Box<dyn Disk>) -> Self {
+        Self { disk, ..self }
+    }
+
+    pub(crate) fn disk(&self) -> &dyn Disk {
+        &*self.disk
     }
 
     /// Where the records are.

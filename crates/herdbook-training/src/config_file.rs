@@ -43,10 +43,7 @@ impl Hyperparameters {
     /// Reads a file. `name` is what it is called in errors.
     pub fn from_toml(text: &str, name: &str) -> Result<Self, TrainingError> {
         let reader = Reader { text, name };
-        let table = DeTable::parse(text).map_err(|error| {
-            let problem = error.message().lines().collect::<Vec<_>>().join(", ");
-            reader.error(error.span().unwrap_or_default(), &problem)
-        })?;
+        let table = reader.table()?;
         let mut read = Self::default();
         for (key, value) in table.get_ref() {
             read.set(key.get_ref(), value).map_err(|problem| reader.error(key.span(), &problem))?;
@@ -84,7 +81,7 @@ impl Hyperparameters {
             "target_kl" => config.target_kl = Some(number(value, key)?),
             "net_arch" => config.net_arch = net_arch(value)?,
             "activation" => config.activation = activation(value)?,
-            unknown => return Err(unknown_key(unknown)),
+            unknown => return Err(unknown_key("hyperparameter", unknown, &KEYS)),
         }
         Ok(())
     }
@@ -106,13 +103,21 @@ impl Hyperparameters {
 }
 
 /// Turns places in the text into lines.
-struct Reader<'a> {
-    text: &'a str,
-    name: &'a str,
+pub(crate) struct Reader<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) name: &'a str,
 }
 
 impl Reader<'_> {
-    fn error(&self, span: Range<usize>, problem: &str) -> TrainingError {
+    /// The table that a text is.
+    pub(crate) fn table(&self) -> Result<Spanned<DeTable<'_>>, TrainingError> {
+        DeTable::parse(self.text).map_err(|error| {
+            let problem = error.message().lines().collect::<Vec<_>>().join(", ");
+            self.error(error.span().unwrap_or_default(), &problem)
+        })
+    }
+
+    pub(crate) fn error(&self, span: Range<usize>, problem: &str) -> TrainingError {
         let before = self.text.get(..span.start).unwrap_or_default();
         TrainingError::ConfigFile {
             file: self.name.to_owned(),
@@ -134,20 +139,21 @@ fn span_of(table: &DeTable<'_>, key: &str) -> Option<Range<usize>> {
     table.keys().find(|found| found.get_ref() == key).map(Spanned::span)
 }
 
-fn unknown_key(unknown: &str) -> String {
-    let near = KEYS
+/// Names the nearest of the keys there are. `what` says what a key is, such as `hyperparameter`.
+pub(crate) fn unknown_key(what: &str, unknown: &str, keys: &[&str]) -> String {
+    let near = keys
         .iter()
         .map(|key| (strsim::jaro_winkler(unknown, key), *key))
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .max_by(|a, b| a.0.total_cmp(&b.0));
     match near {
-        Some((_, key)) => format!("there is no hyperparameter `{unknown}`: `{key}` is meant?"),
-        None => format!("there is no hyperparameter `{unknown}`: there are {}", KEYS.join(", ")),
+        Some((_, key)) => format!("there is no {what} `{unknown}`: `{key}` is meant?"),
+        None => format!("there is no {what} `{unknown}`: there are {}", keys.join(", ")),
     }
 }
 
 /// TOML keeps a number as its text.
-fn number(value: &Spanned<DeValue<'_>>, key: &str) -> Result<f64, String> {
+pub(crate) fn number(value: &Spanned<DeValue<'_>>, key: &str) -> Result<f64, String> {
     let text = match value.get_ref() {
         DeValue::Float(float) => float.as_str().to_owned(),
         DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str().to_owned(),

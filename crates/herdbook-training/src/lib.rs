@@ -2,6 +2,7 @@
 
 mod backtest;
 mod checkpoint;
+mod conditions_file;
 mod config_file;
 mod enhancement;
 mod env;
@@ -33,6 +34,7 @@ mod sweep;
 mod train;
 
 pub use backtest::{Backtest, EquityPoint, Terms};
+pub use conditions_file::conditions_from_toml;
 pub use config_file::Hyperparameters;
 pub use env::{EnvSpec, OBS_LEN, TradingEnv};
 pub use error::{Passed, TrainingError};

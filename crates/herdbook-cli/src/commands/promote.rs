@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::args::{Family, PromoteArgs};
 use crate::commands::list;
+use crate::conditions;
 use crate::evidence::Since;
 use crate::failure::{Code, Failure};
 use crate::output::Output;
@@ -31,11 +32,19 @@ pub(crate) fn run(args: &PromoteArgs, store: &Store, output: &mut Output) -> Res
     // Before the act: nothing may fail after it.
     let since = Since::training_of(store, &request.key)?;
     let effect = if args.dry_run { Effect::DryRun } else { Effect::Commit };
-    let promotion = store.promote(&request, effect).map_err(|error| {
-        Failure::from(error).or_hint(|code| {
+    let conditions = conditions::read(args.config_file.as_deref(), output)?;
+    let promotion = store.promote_under(&conditions, &request, effect).map_err(|error| {
+        let failure = Failure::from(error).or_hint(|code| {
             (code == Code::ForbiddenTransition).then(|| hint(args, version, output))
-        })
+        });
+        if let Some(lines) = failure.conditions.as_ref().and_then(conditions::lines) {
+            output.note(&lines);
+        }
+        failure
     })?;
+    if promotion.plan.judgement.unmet().next().is_some() && !promotion.plan.judgement.enforce {
+        output.note("warning: conditions are not met; with `enforce = true` this would be refused");
+    }
     print(args, &promotion, &since, output)
 }
 
@@ -69,11 +78,13 @@ fn print(
             "undo": undo,
             "dry_run": args.dry_run,
             "evidence": since.to_json(),
+            "conditions": promotion.plan.judgement,
         })
     };
     output.data(value, || {
         let mut lines: Vec<String> = promotion.plan.changes.iter().rev().map(describe).collect();
         lines.push(since.lines());
+        lines.extend(conditions::lines(&promotion.plan.judgement));
         if args.dry_run {
             lines.push("dry run: nothing was changed".to_owned());
         } else {

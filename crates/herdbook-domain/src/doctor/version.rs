@@ -128,6 +128,15 @@ impl Patient<'_> {
         Some(self.breach(BreachKind::VersionTags, message, remedy).with_event(None, None))
     }
 
+    /// Those that need no repair; all of them where nothing tells of the registration.
+    fn origin_keys_as_registered(&self) -> BTreeSet<&'static str> {
+        let wanted = self.history.origin(&self.version.key);
+        let is_right = |key: &&str| {
+            wanted.as_ref().is_none_or(|wanted| self.version.tags.get(*key) == wanted.get(*key))
+        };
+        ORIGIN_KEYS.into_iter().filter(is_right).collect()
+    }
+
     fn check_mlflow_stage(&self) -> Option<Breach> {
         let Self { version, stage, .. } = self;
         let is_tagged = self.tag(key::PROMOTION_STAGE) == Some(stage.as_str());
@@ -151,14 +160,13 @@ impl Patient<'_> {
         let run_tags = self.version.run_tags.as_ref()?;
         let run_id = self.run_id()?;
         let is_open = |kind| found.iter().any(|breach: &Breach| breach.kind == kind);
-        let mut keys = BTreeSet::new();
-        for (kind, of_kind) in [
-            (BreachKind::Stage, &[key::PROMOTION_STAGE][..]),
-            (BreachKind::VersionType, &[key::VERSION_TYPE]),
-            (BreachKind::VersionTags, &ORIGIN_KEYS),
+        let mut keys = self.origin_keys_as_registered();
+        for (kind, key) in [
+            (BreachKind::Stage, key::PROMOTION_STAGE),
+            (BreachKind::VersionType, key::VERSION_TYPE),
         ] {
             if !is_open(kind) {
-                keys.extend(of_kind.iter().copied());
+                keys.insert(key);
             }
         }
         let mut tags = TagChanges::default();

@@ -2,5 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a broken test stops where it breaks")]
 
+mod doctor;
 mod register;
 mod rules;

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use crate::register::{Register, model};
 
 #[derive(Debug, Clone)]
-enum Act {
+pub(crate) enum Act {
     Train { contaminated: bool },
     Enhance { parent: usize, enhancement: Enhancement },
     Promote { version: usize, target: Stage, reason: Option<&'static str>, force: bool },
@@ -18,7 +18,7 @@ enum Act {
     PromoteExpecting { version: usize, target: Stage, champion: u32 },
 }
 
-fn act() -> impl Strategy<Value = Act> {
+pub(crate) fn act() -> impl Strategy<Value = Act> {
     let stage = || prop::sample::select(Stage::ALL);
     prop_oneof![
         1 => any::<bool>().prop_map(|contaminated| Act::Train { contaminated }),
@@ -39,7 +39,7 @@ fn pick(register: &Register, index: usize) -> Option<VersionNumber> {
     (!versions.is_empty()).then(|| versions[index % versions.len()])
 }
 
-fn promotion(version: VersionNumber, target: Stage) -> PromotionRequest {
+pub(crate) fn promotion(version: VersionNumber, target: Stage) -> PromotionRequest {
     PromotionRequest {
         key: VersionKey { name: model(), version },
         target,
@@ -54,7 +54,7 @@ fn rollback() -> RollbackRequest {
 }
 
 /// Carries one act out and says whether it was refused.
-fn perform(register: &mut Register, act: &Act, at: Timestamp) -> Result<(), Refusal> {
+pub(crate) fn perform(register: &mut Register, act: &Act, at: Timestamp) -> Result<(), Refusal> {
     match act {
         Act::Train { contaminated } => {
             let honesty = if *contaminated { Honesty::Contaminated } else { Honesty::Clean };

@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a broken test stops where it breaks")]
 
 mod backend;
+mod conditions;
 mod doctor;
+mod faults;
 mod finding;
 mod foreign;
 mod herd;

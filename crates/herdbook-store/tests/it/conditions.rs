@@ -1,0 +1,182 @@
+//! Conditions on promotion, judged inside the act on what the records say then.
+
+use herdbook_domain::{
+    Condition, Conditions, Demand, Evaluation, EventKind, MetricName, Outcome, Refusal, Stage,
+    window_params,
+};
+use herdbook_store::{Effect, EventQuery, StoreError};
+
+use crate::herd::{Herd, model, number, promotion, version};
+
+const REWARD: &str = "evaluation/best_mean_reward";
+
+fn enforced(to: Stage, demand: Demand) -> Conditions {
+    let condition = Condition { to, timeframes: Vec::new(), models: Vec::new(), demand };
+    Conditions { enforce: true, all: vec![condition] }
+}
+
+fn reward_of(limit: f64) -> Conditions {
+    enforced(Stage::Beta, Demand::AtLeast(MetricName::parse(REWARD).unwrap(), limit))
+}
+
+fn beats_champion() -> Conditions {
+    enforced(Stage::Champion, Demand::BeatsChampion(MetricName::parse(REWARD).unwrap()))
+}
+
+/// All runs of this herd were trained on the same bars, windows and costs.
+fn on_the_same_data(herd: &Herd) {
+    for key in window_params::of_result().filter(|key| *key != window_params::SYMBOL) {
+        herd.foreign()
+            .execute(
+                "INSERT INTO params (key, value, run_uuid) SELECT ?1, 'same', run_uuid FROM runs",
+                [key],
+            )
+            .unwrap();
+    }
+}
+
+fn evaluation(probability: f64) -> Evaluation {
+    serde_json::from_value(serde_json::json!({
+        "v": 1, "symbol": "EURUSD", "bars_sha256": "ab", "n_bars": 500, "n_shown_before": 0,
+        "window": {"start": "2018-01-01T00:00:00Z", "end": "2018-02-01T00:00:00Z"},
+        "is_lineage_known": true, "cost_bps": 1.0, "metrics": {}, "buy_and_hold": {},
+        "benchmark_sharpe_per_bar": 0.0, "probability": probability,
+    }))
+    .unwrap()
+}
+
+fn details_of_newest(herd: &Herd) -> serde_json::Value {
+    let events = herd.store.events(&EventQuery::default()).unwrap();
+    serde_json::from_str(&events.last().unwrap().what.details).unwrap()
+}
+
+#[test]
+fn unmet_condition_that_is_enforced_refuses_and_writes_nothing() {
+    let herd = Herd::new();
+    herd.train(None, 1.0);
+    let before = herd.store.events(&EventQuery::default()).unwrap();
+    let request = promotion(1, Stage::Beta);
+    for effect in [Effect::DryRun, Effect::Commit] {
+        let error = herd.store.promote_under(&reward_of(1.5), &request, effect).unwrap_err();
+        let StoreError::Refused(Refusal::GateFailed { judgement, .. }) = &error else {
+            panic!("{error}");
+        };
+        assert_eq!(
+            (judgement.verdicts[0].value, judgement.verdicts[0].limit),
+            (Some(1.0), Some(1.5))
+        );
+        assert!(error.to_string().contains("value 1.0000, limit 1.5000: not met"), "{error}");
+    }
+    assert_eq!(herd.store.events(&EventQuery::default()).unwrap(), before);
+    let met = herd.store.promote_under(&reward_of(1.0), &request, Effect::Commit).unwrap();
+    assert_eq!(met.plan.judgement.verdicts[0].verdict, Outcome::Met);
+    assert!(details_of_newest(&herd).get("overridden").is_none());
+    herd.assert_invariants();
+}
+
+#[test]
+fn force_overrides_and_the_event_tells_what() {
+    let herd = Herd::new();
+    herd.train(None, 1.0);
+    let mut request = promotion(1, Stage::Beta);
+    request.force = true;
+    herd.store.promote_under(&reward_of(1.5), &request, Effect::Commit).unwrap();
+    let details = details_of_newest(&herd);
+    assert_eq!(details["forced"], true);
+    assert_eq!(details["overridden"][0]["verdict"], "not_met");
+    assert_eq!(details["overridden"][0]["value"], 1.0);
+    herd.assert_invariants();
+}
+
+#[test]
+fn condition_that_only_warns_is_told_in_the_event() {
+    let herd = Herd::new();
+    herd.train(None, 1.0);
+    let conditions = Conditions { enforce: false, ..reward_of(1.5) };
+    let request = promotion(1, Stage::Beta);
+    let promoted = herd.store.promote_under(&conditions, &request, Effect::Commit).unwrap();
+    assert_eq!(promoted.plan.judgement.unmet().count(), 1);
+    let details = details_of_newest(&herd);
+    assert_eq!((&details["forced"], &details["warned"][0]["limit"]), (&false.into(), &1.5.into()));
+}
+
+#[test]
+fn way_down_and_rollback_stand_under_no_condition() {
+    let herd = Herd::new();
+    herd.train(None, 1.0);
+    herd.promote(1, Stage::Beta).unwrap();
+    herd.promote(1, Stage::Champion).unwrap();
+    let down = promotion(1, Stage::Beta);
+    let demoted = herd.store.promote_under(&reward_of(9.0), &down, Effect::Commit).unwrap();
+    assert_eq!(demoted.plan.judgement.verdicts, []);
+}
+
+#[test]
+fn newest_evaluation_is_the_evidence() {
+    let herd = Herd::new();
+    herd.train(None, 1.0);
+    let conditions = enforced(Stage::Beta, Demand::Evidence(0.9));
+    let request = promotion(1, Stage::Beta);
+    let outcome = || herd.store.promote_under(&conditions, &request, Effect::DryRun);
+    assert!(outcome().unwrap_err().to_string().contains("never evaluated"));
+    herd.store.record_evaluation(&version(1), &evaluation(0.99)).unwrap();
+    outcome().unwrap();
+    herd.store.record_evaluation(&version(1), &evaluation(0.5)).unwrap();
+    assert!(outcome().unwrap_err().to_string().contains("value 0.5000, limit 0.9000"));
+}
+
+#[test]
+fn hours_in_beta_count_from_the_last_time_it_came_there() {
+    let herd = Herd::new();
+    herd.train(None, 1.0);
+    herd.promote(1, Stage::Beta).unwrap();
+    let hour_ago = "UPDATE herdbook_events SET at_ms = at_ms - 3600000";
+    herd.foreign().execute_batch(hour_ago).unwrap();
+    let request = promotion(1, Stage::Champion);
+    let asked = |hours| enforced(Stage::Champion, Demand::HoursInBeta(hours));
+    herd.store.promote_under(&asked(0.9), &request, Effect::DryRun).unwrap();
+    herd.store.promote_under(&asked(1.1), &request, Effect::DryRun).unwrap_err();
+    herd.promote(1, Stage::Development).unwrap();
+    herd.promote(1, Stage::Beta).unwrap();
+    herd.store.promote_under(&asked(0.9), &request, Effect::DryRun).unwrap_err();
+}
+
+/// Were the facts read before the act, two racers could both beat the old champion, and the worse one come last.
+#[test]
+fn of_racers_that_must_beat_the_champion_each_new_one_beats_the_last() {
+    let herd = Herd::new();
+    // An order in which a later one is often worse.
+    let rewards = [3.0, 7.0, 1.0, 8.0, 2.0, 6.0, 5.0, 4.0];
+    for reward in rewards {
+        herd.train(None, reward);
+    }
+    on_the_same_data(&herd);
+    for of in 1..=8 {
+        herd.promote(of, Stage::Beta).unwrap();
+    }
+    std::thread::scope(|scope| {
+        for of in 1..=8 {
+            let store = herd.another_store();
+            scope.spawn(move || {
+                let request = promotion(of, Stage::Champion);
+                match store.promote_under(&beats_champion(), &request, Effect::Commit) {
+                    Ok(_) | Err(StoreError::Refused(Refusal::GateFailed { .. })) => {}
+                    Err(error) => panic!("{error}"),
+                }
+            });
+        }
+    });
+    let crowned = EventQuery { kind: Some(EventKind::StageChanged), ..EventQuery::default() };
+    let champions: Vec<f64> = herd
+        .store
+        .events(&crowned)
+        .unwrap()
+        .iter()
+        .filter(|event| event.what.to.as_deref() == Some("champion"))
+        .map(|event| rewards[event.what.version.unwrap().get() as usize - 1])
+        .collect();
+    assert!(champions.is_sorted_by(|a, b| a < b), "{champions:?}");
+    assert_eq!(champions.last(), Some(&8.0));
+    assert_eq!(herd.store.champion(&model()).unwrap().unwrap().key.version, number(4));
+    herd.assert_invariants();
+}

@@ -1,0 +1,180 @@
+//! What is done to the files of one folder, step by step, and where it is made to fail.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use herdbook_store::Disk;
+
+/// One step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Op {
+    /// A file appears, empty.
+    Create,
+    Write {
+        offset: usize,
+        bytes: Vec<u8>,
+    },
+    Truncate(usize),
+    /// The content of a file is on the disk.
+    Sync,
+    /// A file takes a name, also one that another file has.
+    RenameTo(PathBuf),
+    Remove,
+    CreateFolder,
+    /// The names in a folder are on the disk.
+    SyncFolder,
+    /// A command has said that it is done.
+    Acknowledged,
+}
+
+/// How a step fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The system says that it could not.
+    Error,
+    /// The disk is full.
+    Full,
+}
+
+impl Fault {
+    /// The code of SQLite.
+    pub(crate) fn or(self, code: i32) -> i32 {
+        match self {
+            Self::Error => code,
+            Self::Full => rusqlite::ffi::SQLITE_FULL,
+        }
+    }
+}
+
+impl From<Fault> for io::Error {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Error => Self::other("injected"),
+            Fault::Full => io::ErrorKind::StorageFull.into(),
+        }
+    }
+}
+
+/// Which steps fail.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Plan {
+    /// None.
+    #[default]
+    Sound,
+    /// The step of this number, from 0.
+    At(usize, Fault),
+    /// It and all that follow.
+    From(usize, Fault),
+}
+
+/// The steps in one folder.
+#[derive(Debug, Default)]
+pub(crate) struct Recording {
+    folder: PathBuf,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    ops: Vec<(PathBuf, Op)>,
+    plan: Plan,
+    failed: usize,
+}
+
+static RECORDINGS: Mutex<BTreeMap<PathBuf, Arc<Recording>>> = Mutex::new(BTreeMap::new());
+
+/// The recording that a path belongs to, if one is under way.
+pub(crate) fn recording_of(path: &Path) -> Option<Arc<Recording>> {
+    let recordings = RECORDINGS.lock().unwrap_or_else(PoisonError::into_inner);
+    recordings.iter().find(|(folder, _)| path.starts_with(folder)).map(|(_, r)| Arc::clone(r))
+}
+
+impl Recording {
+    /// Begins to record what is done in a folder.
+    pub(crate) fn of(folder: &Path, plan: Plan) -> Arc<Self> {
+        super::vfs::install();
+        let inner = Mutex::new(Inner { plan, ..Inner::default() });
+        let recording = Arc::new(Self { folder: folder.to_owned(), inner });
+        let mut recordings = RECORDINGS.lock().unwrap_or_else(PoisonError::into_inner);
+        recordings.insert(folder.to_owned(), Arc::clone(&recording));
+        recording
+    }
+
+    /// Ends it: the steps that were done, each with its path in the folder.
+    pub(crate) fn end(&self) -> Vec<(PathBuf, Op)> {
+        RECORDINGS.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.folder);
+        std::mem::take(&mut self.lock().ops)
+    }
+
+    /// Notes a step that is about to be done, or makes it fail.
+    pub(crate) fn step(&self, path: &Path, op: Op) -> Result<(), Fault> {
+        let mut inner = self.lock();
+        let number = inner.ops.len() + inner.failed;
+        match inner.plan {
+            Plan::At(at, fault) if number == at => {
+                inner.failed += 1;
+                return Err(fault);
+            }
+            Plan::From(from, fault) if number >= from => {
+                inner.failed += 1;
+                return Err(fault);
+            }
+            _ => {}
+        }
+        let path = path.strip_prefix(&self.folder).expect("paths are of this folder").to_owned();
+        inner.ops.push((path, op));
+        Ok(())
+    }
+
+    /// Notes that a command has said that it is done.
+    pub(crate) fn acknowledge(&self) {
+        self.lock().ops.push((PathBuf::new(), Op::Acknowledged));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The disk for artifacts, every step told.
+#[derive(Debug)]
+pub(crate) struct RecordedDisk(pub(crate) Arc<Recording>);
+
+impl Disk for RecordedDisk {
+    fn write_new(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        self.0.step(path, Op::Create)?;
+        // In two halves, so that there is a moment between them.
+        let (first, second) = bytes.split_at(bytes.len() / 2);
+        std::fs::write(path, b"")?;
+        self.0.step(path, Op::Write { offset: 0, bytes: first.to_vec() })?;
+        std::fs::write(path, first)?;
+        self.0.step(path, Op::Write { offset: first.len(), bytes: second.to_vec() })?;
+        std::fs::write(path, bytes)
+    }
+
+    fn sync_file(&self, path: &Path) -> io::Result<()> {
+        Ok(self.0.step(path, Op::Sync)?)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let in_folder = to.strip_prefix(&self.0.folder).expect("paths are of this folder");
+        self.0.step(from, Op::RenameTo(in_folder.to_owned()))?;
+        std::fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.0.step(path, Op::Remove)?;
+        std::fs::remove_file(path)
+    }
+
+    fn create_folder(&self, path: &Path) -> io::Result<()> {
+        self.0.step(path, Op::CreateFolder)?;
+        std::fs::create_dir(path)
+    }
+
+    fn sync_folder(&self, path: &Path) -> io::Result<()> {
+        Ok(self.0.step(path, Op::SyncFolder)?)
+    }
+}

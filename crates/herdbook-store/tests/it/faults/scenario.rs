@@ -1,0 +1,175 @@
+//! The life of a herd as a list of commands, each a process of its own would be: open the store, act, close it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use herdbook_domain::{
+    Breach, EnhancedFrom, Enhancement, Event, EventKind, ExperimentName, Origin, Reason,
+    RollbackRequest, Stage, Timeframe,
+};
+use herdbook_store::{
+    Disk, Effect, EventQuery, Location, Missing, RunStart, Store, StoreError, VersionQuery,
+};
+
+use super::recording::{RecordedDisk, Recording};
+use crate::herd::{MODEL_FILE, finish, metric, model, number, options, promotion};
+
+/// One command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// Trains a base model; the version it becomes.
+    Train(i64),
+    /// Trains a child; the version it becomes, and its parent's.
+    Enhance(i64, i64),
+    /// Takes a version to a stage.
+    Promote(i64, Stage),
+    /// Brings the last champion back.
+    Rollback,
+}
+
+/// Further commands that write (such as taking in another store) join here: all tests of this folder run them.
+pub(crate) const LIFE: [Command; 8] = [
+    Command::Train(1),
+    Command::Promote(1, Stage::Beta),
+    Command::Promote(1, Stage::Champion),
+    Command::Enhance(2, 1),
+    Command::Promote(2, Stage::Beta),
+    Command::Promote(2, Stage::Champion),
+    Command::Rollback,
+    Command::Enhance(3, 2),
+];
+
+/// A folder with a store, without a process.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    pub(crate) folder: PathBuf,
+}
+
+/// The hash that the history ended with, and how long it was.
+pub(crate) type Head = (usize, String);
+
+impl Place {
+    fn open(&self, recording: Option<&Arc<Recording>>) -> Result<Store, StoreError> {
+        let location = Location::resolve(None, &self.folder).unwrap();
+        let store = Store::open(location, options(Missing::Create))?;
+        Ok(match recording {
+            None => store,
+            Some(recording) => {
+                let disk: Box<dyn Disk> = Box::new(RecordedDisk(Arc::clone(recording)));
+                store.on_disk(disk)
+            }
+        })
+    }
+
+    /// Runs a command from opening the store to closing it.
+    pub(crate) fn run(
+        &self,
+        command: Command,
+        recording: Option<&Arc<Recording>>,
+    ) -> Result<(), StoreError> {
+        let store = self.open(recording)?;
+        match command {
+            Command::Train(_) => train(&store, None)?,
+            Command::Enhance(_, parent) => train(&store, Some(parent))?,
+            Command::Promote(version, stage) => {
+                store.promote(&promotion(version, stage), Effect::Commit)?;
+            }
+            Command::Rollback => {
+                let reason = Reason::parse("it lost money").unwrap();
+                let request = RollbackRequest { name: model(), reason };
+                store.rollback(&request, Effect::Commit)?;
+            }
+        }
+        // Before the store is closed, which would put everything on the disk anyway.
+        if let Some(recording) = recording {
+            recording.acknowledge();
+        }
+        Ok(())
+    }
+
+    /// The history as it is.
+    pub(crate) fn head(&self) -> Result<Head, StoreError> {
+        let events = self.open(None)?.events(&EventQuery::default())?;
+        Ok((events.len(), events.last().map_or_else(String::new, |event| event.hash.clone())))
+    }
+
+    /// Whether a command did what it is for; everything that is wrong with the records, and everything acknowledged
+    /// that they do not hold.
+    pub(crate) fn look(
+        &self,
+        command: Command,
+        acknowledged: Option<&Head>,
+    ) -> (bool, Vec<String>) {
+        self.try_look(command, acknowledged).unwrap_or_else(|e| (false, vec![e.to_string()]))
+    }
+
+    fn try_look(
+        &self,
+        command: Command,
+        acknowledged: Option<&Head>,
+    ) -> Result<(bool, Vec<String>), StoreError> {
+        let store = self.open(None)?;
+        let mut breaches: Vec<String> = store.diagnose()?.iter().map(Breach::line).collect();
+        let versions = store.versions(&VersionQuery::default())?;
+        let champions = versions.iter().filter(|v| v.stage() == Some(Stage::Champion)).count();
+        if champions > 1 {
+            breaches.push(format!("{champions} champions"));
+        }
+        let events = store.events(&EventQuery::default())?;
+        if let Some((len, hash)) = acknowledged
+            && events.get(len - 1).map(|event| &event.hash) != Some(hash)
+        {
+            breaches.push(format!("of {len} acknowledged events {} are left", events.len()));
+        }
+        Ok((events.iter().any(|event| command.is_told_by(event)), breaches))
+    }
+}
+
+impl Command {
+    fn is_told_by(self, event: &Event) -> bool {
+        let what = &event.what;
+        let is_of = |version: i64| what.version == Some(number(version));
+        match self {
+            Self::Train(version) | Self::Enhance(version, _) => {
+                what.kind == EventKind::Registered && is_of(version)
+            }
+            Self::Promote(version, stage) => {
+                what.kind == EventKind::StageChanged
+                    && is_of(version)
+                    && what.to.as_deref() == Some(stage.as_str())
+            }
+            Self::Rollback => what.details.contains("rolled_back"),
+        }
+    }
+}
+
+fn train(store: &Store, parent: Option<i64>) -> Result<(), StoreError> {
+    let enhanced = parent
+        .map(|parent| -> Result<EnhancedFrom, StoreError> {
+            let key = crate::herd::version(parent);
+            Ok(EnhancedFrom {
+                enhancement: Enhancement::Continued,
+                parent: store.version(&key)?.run_id.expect("a registered version has a run"),
+                previous_timesteps: 2048,
+            })
+        })
+        .transpose()?;
+    let origin = Origin { timeframe: Timeframe::Hour1, enhanced };
+    let run_id = store.start_run(&RunStart {
+        experiment: ExperimentName::parse("stock_trading_rl_1H").unwrap(),
+        model: model(),
+        origin: origin.clone(),
+        params: [("data.symbol".to_owned(), "EURUSD".to_owned())].into(),
+        tags: herdbook_domain::tags::Tags::new(),
+    })?;
+    store.log_metrics(&run_id, &[metric("training/policy_loss", 0.1, 1)])?;
+    store.store_artifact(&run_id, "models/1H/model.zip", MODEL_FILE)?;
+    store.finish_and_register(&finish(&run_id, origin, &[("evaluation/best_mean_reward", 1.0)]))?;
+    Ok(())
+}
+
+/// A folder of tests, in memory where the system has such folders: what is synced here is counted, not kept.
+pub(crate) fn temporary() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
+}

@@ -1,0 +1,47 @@
+//! `cargo xtask bench store`: the records at size, beside MLflow's own store on the same file.
+//!
+//! It prints and never fails for being slow: figures depend on the machine, and are read by people.
+
+#![expect(clippy::print_stdout, reason = "figures are for the terminal")]
+
+#[path = "../train/figure.rs"]
+mod figure;
+mod generate;
+mod mlflow;
+mod promotions;
+mod queries;
+#[path = "../shared/store.rs"]
+mod shared;
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+/// Runs in the larger store that is compared with the smaller one.
+const MILLION: usize = 1_000_000;
+const N_RUNS: usize = 100_000;
+
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<String> = std::env::args().collect();
+    // One of the processes of `promotions` is this program again.
+    if let Some(at) = arguments.iter().position(|argument| argument == promotions::WORKER) {
+        return promotions::work(&arguments[at + 1..]);
+    }
+    let of_environment = |name: &str| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .with_context(|| format!("start it as `cargo xtask bench store`, which sets `{name}`"))
+    };
+    let binary = of_environment("HERDBOOK_BIN")?;
+    let python = of_environment("HERDBOOK_PYTHON")?;
+    let cache = of_environment("HERDBOOK_BENCH_STORES")?;
+    promotions::measure()?;
+    let folder = generate::store(&cache, N_RUNS)?;
+    queries::measure(&folder, &binary, N_RUNS)?;
+    mlflow::measure(&folder, &python)?;
+    if arguments.iter().any(|argument| argument == "--million") {
+        let folder = generate::store(&cache, MILLION)?;
+        queries::measure(&folder, &binary, MILLION)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! Look-ups in a large store: in the process, and as whole commands.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use herdbook_domain::{MetricName, ModelType, Symbol, Timeframe, Timestamp, VersionType, Window};
+use herdbook_store::{Candidates, Contaminated, Missing};
+
+use crate::{figure, generate};
+
+const REPEATED: usize = 201;
+const REPEATED_COMMAND: usize = 21;
+
+pub(crate) fn measure(folder: &Path, binary: &Path, n_runs: usize) -> anyhow::Result<()> {
+    println!("-- {n_runs} runs (12 tags, 10 params, 20 metrics each), all registered");
+    let store = generate::open(folder, Missing::Refuse)?;
+    let metric = MetricName::parse(generate::METRIC)?;
+    let best = |model_type| store.find_best(&candidates(model_type), &metric);
+    let found = best(ModelType::Base)?;
+    println!(
+        "   best base model of 1H: {}",
+        shown(found.as_ref().map(|best| (&best.version, best.value)))
+    );
+    ensure!(best(ModelType::Adaptive)?.is_none(), "there is no adaptive model of 1H");
+    print("best by a metric, two tags", "0.2 ms", || best(ModelType::Base).map(drop))?;
+    print("the same where nothing matches", "60 ms", || best(ModelType::Adaptive).map(drop))?;
+    print("newest, three tags", "", || store.find_latest(&candidates(ModelType::Base)).map(drop))?;
+    let window =
+        Window { start: Timestamp::from_millis(0), end: Timestamp::from_millis(4_000_000_000_000) };
+    let symbol = Symbol::parse("EURUSD")?;
+    let mut n_trials = 0;
+    print("trials of a symbol and timeframe", "", || {
+        n_trials = store.trials(&symbol, Timeframe::Hour1, window)?.len();
+        Ok(())
+    })?;
+    println!("   {n_trials} trials");
+    drop(store);
+    for command in [
+        "find best --timeframe 1H",
+        "find latest --timeframe 1H",
+        "list --stage champion",
+        "list --stage beta",
+        "status",
+        "show champion --timeframe 1H",
+    ] {
+        let time = median_of(binary, &command.split(' ').collect::<Vec<_>>(), folder)?;
+        figure::print(command, &precise(time), "at most 30 ms as a whole process");
+    }
+    Ok(())
+}
+
+fn shown(found: Option<(&herdbook_store::VersionRecord, f64)>) -> String {
+    found.map_or("none".to_owned(), |(version, value)| {
+        format!("{} with {value:.6}", version.run_id.as_ref().map_or("", |id| id.as_str()))
+    })
+}
+
+fn candidates(model_type: ModelType) -> Candidates {
+    Candidates {
+        timeframe: Timeframe::Hour1,
+        model_type,
+        version_type: None::<VersionType>,
+        symbol: None,
+        min_timesteps: 0,
+        contaminated: Contaminated::Included,
+    }
+}
+
+fn print(
+    what: &str,
+    limit: &str,
+    mut look_up: impl FnMut() -> Result<(), herdbook_store::StoreError>,
+) -> anyhow::Result<()> {
+    look_up()?;
+    let mut times = Vec::new();
+    let begun = Instant::now();
+    while times.len() < REPEATED && begun.elapsed() < Duration::from_secs(10) {
+        let begun = Instant::now();
+        look_up()?;
+        times.push(begun.elapsed());
+    }
+    let limit = if limit.is_empty() { String::new() } else { format!("at most {limit}") };
+    figure::print(what, &precise(figure::median(times)), &limit);
+    Ok(())
+}
+
+/// A median in milliseconds, to the microsecond.
+pub(crate) fn precise(time: Duration) -> String {
+    format!("{:.3} ms", time.as_secs_f64() * 1e3)
+}
+
+fn median_of(binary: &Path, arguments: &[&str], folder: &Path) -> anyhow::Result<Duration> {
+    let mut times = Vec::new();
+    for _ in 0..=REPEATED_COMMAND {
+        let begun = Instant::now();
+        let status = Command::new(binary)
+            .args(arguments)
+            .current_dir(folder)
+            .env_remove("MLFLOW_TRACKING_URI")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()?;
+        ensure!(status.success(), "`herdbook {}` failed", arguments.join(" "));
+        times.push(begun.elapsed());
+    }
+    Ok(figure::median(times))
+}
