@@ -10,6 +10,7 @@ mod doctor;
 mod evaluation;
 mod event;
 mod honesty;
+pub mod import;
 mod kind;
 mod lineage;
 mod metric;

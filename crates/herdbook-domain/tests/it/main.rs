@@ -2,5 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a broken test stops where it breaks")]
 
+mod import;
 mod register;
 mod rules;
