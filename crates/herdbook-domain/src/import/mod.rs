@@ -5,6 +5,7 @@
 //! that tell of their past, and an audit that names every contradiction and what was done about it. The rules hold
 //! for what is written, whatever the source says.
 
+mod audit;
 mod champion;
 mod event;
 mod finding;

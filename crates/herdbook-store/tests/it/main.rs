@@ -6,5 +6,7 @@ mod doctor;
 mod finding;
 mod foreign;
 mod herd;
+mod importing;
 mod life;
+mod old_stores;
 mod opening;
