@@ -82,6 +82,12 @@ class Herd:
         assert answer.status == 1, (arguments, answer)
         return answer.error
 
+    def refused_after_data(self, *arguments):
+        """The data of a command that prints it and fails all the same, as `doctor` does."""
+        answer = self.run(*arguments, "--json")
+        assert answer.status == 1, (arguments, answer)
+        return strict_json(answer.stdout)
+
     def train(self, *arguments, timeframe="1H"):
         return self.ask(*training(*arguments, timeframe=timeframe))
 

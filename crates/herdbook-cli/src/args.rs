@@ -1,5 +1,6 @@
 //! Raw flags. Parsing checks spelling and types and touches nothing.
 
+mod import;
 mod running;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use herdbook_domain::{
     Symbol, Timeframe, Timestamp, VersionNumber, VersionType,
 };
 
+pub(crate) use crate::args::import::ImportArgs;
 pub(crate) use crate::args::running::{
     BacktestArgs, EvaluateArgs, PredictArgs, ReadingArgs, RunningArgs,
 };
@@ -59,6 +61,8 @@ pub(crate) enum Command {
     Evaluate(EvaluateArgs),
     /// Show what a registered model would do after the newest closed bar
     Predict(PredictArgs),
+    /// Take in another MLflow store, an `mlruns` folder or a server, and audit its tags
+    Import(ImportArgs),
     /// Register a model.zip of stable-baselines3 that was trained elsewhere
     ImportModel(ImportModelArgs),
     /// Change the stage of a model version

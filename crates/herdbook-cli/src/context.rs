@@ -1,13 +1,14 @@
 //! From flags, environment and defaults to a resolved plan: which store, who acts.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use herdbook_domain::{Actor, Channel};
-use herdbook_store::{Location, Missing, OpenOptions, Opened, Store, StoreError};
+use herdbook_store::{Effect, Location, Missing, OpenOptions, Opened, Source, Store, StoreError};
 
 use crate::args::Global;
-use crate::failure::Failure;
+use crate::failure::{Code, Failure};
 use crate::output::Output;
 
 /// Opens the store of this call and says which it is.
@@ -16,7 +17,7 @@ pub(crate) fn open_store(
     missing: Missing,
     output: &mut Output,
 ) -> Result<Store, Failure> {
-    open_with(global, missing, output, Store::open)
+    open_with(global, missing, output, Location::resolve, Store::open)
 }
 
 /// The same where two champions would keep every other command out.
@@ -24,19 +25,40 @@ pub(crate) fn open_store_for_doctor(
     global: &Global,
     output: &mut Output,
 ) -> Result<Store, Failure> {
-    open_with(global, Missing::Refuse, output, Store::open_for_doctor)
+    open_with(global, Missing::Refuse, output, Location::resolve, Store::open_for_doctor)
+}
+
+/// The same for an import: it may make the store, and its artifacts stay out of the source's folders. A dry run makes
+/// none, and needs none.
+pub(crate) fn open_store_for_import(
+    global: &Global,
+    source: &Source,
+    effect: Effect,
+    output: &mut Output,
+) -> Result<Option<Store>, Failure> {
+    let locate = |uri: Option<&str>, directory: &Path| Location::for_import(uri, directory, source);
+    let missing = if effect == Effect::Commit { Missing::Create } else { Missing::Refuse };
+    match open_with(global, missing, output, locate, Store::open) {
+        Err(failure) if effect == Effect::DryRun && failure.code() == Code::NotFound => Ok(None),
+        outcome => outcome.map(Some),
+    }
+}
+
+pub(crate) fn working_directory() -> Result<PathBuf, Failure> {
+    Ok(std::env::current_dir().context("cannot read the working directory")?)
 }
 
 fn open_with(
     global: &Global,
     missing: Missing,
     output: &mut Output,
+    locate: impl FnOnce(Option<&str>, &Path) -> Result<Location, StoreError>,
     open: impl FnOnce(Location, OpenOptions) -> Result<Store, StoreError>,
 ) -> Result<Store, Failure> {
-    let directory = std::env::current_dir().context("cannot read the working directory")?;
+    let directory = working_directory()?;
     let from_environment = environment("MLFLOW_TRACKING_URI");
     let uri = global.tracking_uri.as_ref().or(from_environment.as_ref());
-    let location = Location::resolve(uri.map(String::as_str), &directory)?;
+    let location = locate(uri.map(String::as_str), &directory)?;
     let options = OpenOptions {
         missing,
         busy_timeout: Duration::from_secs(u64::from(global.lock_timeout)),

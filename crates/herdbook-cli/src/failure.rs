@@ -187,6 +187,8 @@ fn store_code(error: &StoreError) -> Code {
         StoreError::UnsupportedUri { .. }
         | StoreError::NotUtf8 { .. }
         | StoreError::FileStore { .. }
+        | StoreError::Source { .. }
+        | StoreError::SameStore { .. }
         | StoreError::DeletedExperiment { .. }
         | StoreError::ForeignArtifacts { .. } => Code::InvalidInput,
         StoreError::NotADatabase { .. } | StoreError::Schema { .. } => Code::StoreSchema,

@@ -11,6 +11,7 @@ mod doctor;
 mod evaluation;
 mod event;
 mod honesty;
+pub mod import;
 mod kind;
 mod lineage;
 mod metric;

@@ -34,7 +34,7 @@ pub enum StoreError {
         store: String,
     },
     /// MLflow would use the file store in `mlruns`, not the database.
-    #[error("`{}` is an MLflow file store (it holds `{example}`), so MLflow would not look into `mlflow.db` here: name a store with `--tracking-uri sqlite:///…`, or work in another folder", path.display())]
+    #[error("`{}` is an MLflow file store (it holds `{example}`), so MLflow would not look into `mlflow.db` here: `herdbook import ./mlruns` takes it in; or name a store with `--tracking-uri sqlite:///…`, or work in another folder", path.display())]
     FileStore {
         /// The `mlruns` folder.
         path: PathBuf,
@@ -205,6 +205,20 @@ pub enum StoreError {
         path: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// The store to import from cannot be read.
+    #[error("cannot import from `{source_uri}`: {problem}")]
+    Source {
+        /// As given.
+        source_uri: String,
+        /// Why.
+        problem: String,
+    },
+    /// What is imported into would be, or lie in, what is imported from.
+    #[error("`{}` is, or lies in, the store to import from: work in another folder, or name another store with `--tracking-uri`", path.display())]
+    SameStore {
+        /// What would be written.
+        path: PathBuf,
     },
     /// A row holds what the rules do not allow there.
     #[error("the records hold {what}, which cannot be: {problem}")]

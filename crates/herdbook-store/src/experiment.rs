@@ -41,7 +41,11 @@ pub(crate) fn find_or_create(
     Ok(Experiment { id, artifacts })
 }
 
-fn create(act: &Act<'_>, name: &ExperimentName, at: Timestamp) -> Result<Experiment, StoreError> {
+pub(crate) fn create(
+    act: &Act<'_>,
+    name: &ExperimentName,
+    at: Timestamp,
+) -> Result<Experiment, StoreError> {
     let next_id = act.tx.dialect().next_experiment_id();
     let id: i64 = act.tx.query_row(next_id, params![], |row| row.get(0))?;
     let artifacts = act.artifact_root.join(id.to_string());

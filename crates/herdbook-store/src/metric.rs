@@ -124,3 +124,27 @@ fn named_of_run(
     }
     Ok(metrics)
 }
+
+/// Adds a whole history at once: every value, then the latest of each key.
+pub(crate) fn log_history(
+    conn: &Conn,
+    run_id: &RunId,
+    metrics: &[Metric],
+) -> Result<(), StoreError> {
+    let mut latest: BTreeMap<&str, &Metric> = BTreeMap::new();
+    let order = |metric: &Metric| (metric.step, metric.at, stored(metric.value).0);
+    for metric in metrics {
+        let (value, is_nan) = stored(metric.value);
+        conn.execute(
+            "INSERT INTO metrics (key, value, timestamp, run_uuid, step, is_nan)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+            params![metric.key, value, metric.at.millis(), run_id.as_str(), metric.step, is_nan],
+        )?;
+        let known = latest.entry(&metric.key).or_insert(metric);
+        if order(metric) > order(known) {
+            *known = metric;
+        }
+    }
+    let latest: Vec<Metric> = latest.into_values().cloned().collect();
+    log(conn, run_id, &latest)
+}

@@ -103,7 +103,14 @@ fn model(event: &Event) -> String {
     }
 }
 
+/// What happened; events of a past that was imported say so.
 fn what(event: &Event) -> String {
+    let details: Value = serde_json::from_str(&event.what.details).unwrap_or(Value::Null);
+    let imported = if details["imported"].is_object() { " (imported)" } else { "" };
+    format!("{}{imported}", happened(event))
+}
+
+fn happened(event: &Event) -> String {
     let what = &event.what;
     let run = what.run_id.as_ref().map(format::short_run).unwrap_or_default();
     let to = what.to.as_deref().unwrap_or("?");
@@ -117,6 +124,9 @@ fn what(event: &Event) -> String {
         (EventKind::RunEnded, _) => format!("training ended {to}, run {run}"),
         (EventKind::Registered, _) => format!("registered in {to}, run {run}"),
         (EventKind::Superseded, _) => format!("enhanced: {from} -> {to}"),
+        (EventKind::Adopted, _) if what.from.is_some() => {
+            format!("{from} -> {to}, in a way nobody recorded")
+        }
         (EventKind::Adopted, _) => format!("registered elsewhere, in {to}"),
         (EventKind::StageChanged, _) => format!("{from} -> {to}"),
         (EventKind::Evaluated, _) => Evaluation::of(event).map_or_else(

@@ -7,6 +7,7 @@ mod doctor;
 mod evaluate;
 mod find;
 mod history;
+mod import;
 mod import_model;
 mod lineage;
 mod list;
@@ -31,13 +32,14 @@ use crate::output::Output;
 /// Carries a command out.
 pub(crate) fn run(args: Args, output: &mut Output) -> Result<(), Failure> {
     let global = &args.global;
-    // Only `train` and `import-model` may make a store; every other command wants one that is there.
+    // Only `train`, `import` and `import-model` may make a store; every other command wants one that is there.
     let store = |output: &mut Output| open_store(global, Missing::Refuse, output);
     match args.command {
         Command::Train(train) => train::run(*train, global, output),
         Command::Backtest(backtest) => backtest::run(backtest, &store(output)?, output),
         Command::Evaluate(evaluate) => evaluate::run(evaluate, &store(output)?, output),
         Command::Predict(predict) => predict::run(predict, &store(output)?, output),
+        Command::Import(import) => import::run(&import, global, output),
         Command::ImportModel(import) => import_model::run(&import, global, output),
         Command::Promote(promote) => promote::run(&promote, &store(output)?, output),
         Command::Rollback(rollback) => rollback::run(&rollback, &store(output)?, output),

@@ -9,5 +9,7 @@ mod faults;
 mod finding;
 mod foreign;
 mod herd;
+mod importing;
 mod life;
+mod old_stores;
 mod opening;

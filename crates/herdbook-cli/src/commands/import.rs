@@ -1,0 +1,161 @@
+//! `import`: the records of another store come in, and its contradictions are named.
+
+use std::path::Path;
+
+use herdbook_domain::import::Zone;
+use herdbook_store::{
+    Count, Credentials, Effect, ImportObserver, ImportReport, ImportRequest, Source, SourceOptions,
+    import,
+};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Value, json};
+
+use crate::args::{Global, ImportArgs};
+use crate::context::{environment, open_store_for_import, working_directory};
+use crate::failure::Failure;
+use crate::format::count;
+use crate::output::Output;
+
+/// Findings shown in the text; JSON has them all.
+const MAX_SHOWN: usize = 40;
+
+pub(crate) fn run(args: &ImportArgs, global: &Global, output: &mut Output) -> Result<(), Failure> {
+    let directory = working_directory()?;
+    let source = Source::parse(&args.source, &directory)?;
+    let request = ImportRequest {
+        zone: zone(args.timezone, output),
+        options: SourceOptions {
+            artifacts: args.artifacts.as_ref().map(|folder| directory.join(folder)),
+            credentials: credentials(),
+        },
+        source,
+    };
+    let effect = if args.dry_run { Effect::DryRun } else { Effect::Commit };
+    let store = open_store_for_import(global, &request.source, effect, output)?;
+    let mut bar = Bar::new(output.is_quiet());
+    let report = import(store.as_ref(), effect, &request, &mut bar);
+    bar.bar.finish_and_clear();
+    let report = report?;
+    let target = store.as_ref().map(|store| store.location().uri());
+    output.data(|| to_json(&report, target.as_deref(), args), || text(&report, args))?;
+    if let Some(hint) = hint(&request.source, &directory, args, global) {
+        output.note(&hint);
+    }
+    Ok(())
+}
+
+/// The zone that is asked for, else this machine's.
+fn zone(asked: Option<Zone>, output: &mut Output) -> Zone {
+    if let Some(zone) = asked {
+        return zone;
+    }
+    let of_variable = environment("TZ").map(|name| name.trim_start_matches(':').to_owned());
+    let of_system = std::fs::read_link("/etc/localtime").ok().and_then(|path| {
+        let path = path.to_string_lossy().into_owned();
+        Some(path.split_once("zoneinfo/")?.1.to_owned())
+    });
+    let name = of_variable.or(of_system);
+    let zone = name.as_deref().and_then(|name| name.parse().ok()).unwrap_or(Zone::UTC);
+    output.note(&format!(
+        "times in the tags are read as {zone}, this machine's zone (`--timezone` names another)"
+    ));
+    zone
+}
+
+/// How MLflow's own client names itself to a server.
+fn credentials() -> Credentials {
+    if let (Some(user), Some(password)) =
+        (environment("MLFLOW_TRACKING_USERNAME"), environment("MLFLOW_TRACKING_PASSWORD"))
+    {
+        return Credentials::Basic { user, password };
+    }
+    environment("MLFLOW_TRACKING_TOKEN").map_or(Credentials::None, Credentials::Token)
+}
+
+fn to_json(report: &ImportReport, target: Option<&str>, args: &ImportArgs) -> Value {
+    json!({
+        "source": report.source,
+        "target": target,
+        "dry_run": args.dry_run,
+        "experiments": report.experiments,
+        "runs": report.runs,
+        "models": report.models,
+        "versions": report.versions,
+        "artifacts": {"files": report.files, "bytes": report.bytes},
+        "audit": report.audit,
+    })
+}
+
+fn text(report: &ImportReport, args: &ImportArgs) -> String {
+    let mut lines: Vec<String> = report
+        .audit
+        .iter()
+        .take(MAX_SHOWN)
+        .map(|finding| format!("{}: {}", finding.kind, finding.line()))
+        .collect();
+    let more = report.audit.len().saturating_sub(MAX_SHOWN);
+    if more > 0 {
+        lines.push(format!("… and {} more: `--json` has them all", count(more as u64)));
+    }
+    let verb = if args.dry_run { "to add" } else { "added" };
+    for (what, n) in [
+        ("experiments", report.experiments),
+        ("runs", report.runs),
+        ("registered models", report.models),
+        ("versions", report.versions),
+    ] {
+        lines.push(counted(what, n, verb));
+    }
+    lines.push(match report.audit.len() {
+        0 => "the source contradicts itself nowhere".to_owned(),
+        1 => "1 finding".to_owned(),
+        n => format!("{} findings", count(n as u64)),
+    });
+    lines.join("\n")
+}
+
+fn counted(what: &str, n: Count, verb: &str) -> String {
+    let mut line = format!("{what}: {} {verb}", count(n.added as u64));
+    if n.completed > 0 {
+        line += &format!(", {} completed", count(n.completed as u64));
+    }
+    format!("{line}, {} here already", count(n.present as u64))
+}
+
+/// As long as `mlruns` is a file store, MLflow and herdbook take it for the store of the folder.
+fn hint(source: &Source, directory: &Path, args: &ImportArgs, global: &Global) -> Option<String> {
+    let is_beside = matches!(source, Source::Files(folder) if *folder == directory.join("mlruns"));
+    let is_default = global.tracking_uri.is_none() && environment("MLFLOW_TRACKING_URI").is_none();
+    (is_beside && is_default && !args.dry_run).then(|| {
+        "hint: MLflow looks into `mlruns` first as long as it is a file store: \
+         `mv mlruns mlruns.old`, or name the new store with `--tracking-uri sqlite:///mlflow.db`"
+            .to_owned()
+    })
+}
+
+/// The progress bar of an import: runs.
+struct Bar {
+    bar: ProgressBar,
+}
+
+impl Bar {
+    fn new(is_quiet: bool) -> Self {
+        let target =
+            if is_quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let style = ProgressStyle::with_template("{bar:20} {pos}/{len} runs · {msg} · {eta} left")
+            .expect("the template is well formed");
+        Self { bar: ProgressBar::with_draw_target(None, target).with_style(style) }
+    }
+}
+
+impl ImportObserver for Bar {
+    fn runs(&mut self, done: usize, total: usize) {
+        self.bar.set_length(total as u64);
+        self.bar.set_position(done as u64);
+        self.bar.set_message("importing");
+    }
+
+    fn stage(&mut self, text: &str) {
+        self.bar.set_message(text.to_owned());
+    }
+}

@@ -1,0 +1,110 @@
+//! The zone of times that were written without one.
+
+use chrono::{FixedOffset, NaiveDateTime, Offset, TimeZone};
+use chrono_tz::Tz;
+
+use crate::Timestamp;
+
+/// A time zone: UTC, a fixed distance from it, or a place of the time zone database with its summer times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Zone {
+    /// A fixed distance from UTC.
+    Fixed(FixedOffset),
+    /// A place.
+    Place(Tz),
+}
+
+/// A text that names no zone.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{text}` is no time zone: write `UTC`, a distance such as `+02:00`, or a place such as `Europe/Berlin`"
+)]
+pub struct InvalidZone {
+    text: String,
+}
+
+impl Zone {
+    /// UTC.
+    pub const UTC: Self = Self::Place(Tz::UTC);
+
+    /// The moment of a local time. One that occurred twice is the first; one that a change of clocks left out is
+    /// taken as if the clocks had not been changed yet.
+    pub fn moment(self, local: NaiveDateTime) -> Timestamp {
+        let millis = match self {
+            Self::Fixed(offset) => in_zone(&offset, local),
+            Self::Place(place) => in_zone(&place, local),
+        };
+        Timestamp::from_millis(millis)
+    }
+
+    /// Reads `YYYYMMDD_HHMMSS` or `YYYYMMDD_HHMM`; `None` for anything else.
+    pub fn moment_of_tag(self, text: &str) -> Option<Timestamp> {
+        let format = match text.len() {
+            13 => "%Y%m%d_%H%M",
+            15 => "%Y%m%d_%H%M%S",
+            _ => return None,
+        };
+        NaiveDateTime::parse_from_str(text, format).ok().map(|local| self.moment(local))
+    }
+}
+
+fn in_zone<Z: TimeZone>(zone: &Z, local: NaiveDateTime) -> i64 {
+    if let Some(moment) = zone.from_local_datetime(&local).earliest() {
+        return moment.timestamp_millis();
+    }
+    let day_before = local - chrono::TimeDelta::days(1);
+    let offset = zone.offset_from_utc_datetime(&day_before).fix();
+    local.and_utc().timestamp_millis() - i64::from(offset.local_minus_utc()) * 1_000
+}
+
+impl std::str::FromStr for Zone {
+    type Err = InvalidZone;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let place = text.parse::<Tz>().ok().map(Self::Place);
+        place
+            .or_else(|| text.parse::<FixedOffset>().ok().map(Self::Fixed))
+            .ok_or_else(|| InvalidZone { text: text.to_owned() })
+    }
+}
+
+impl std::fmt::Display for Zone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Fixed(offset) => offset.fmt(f),
+            Self::Place(place) => f.pad(place.name()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn utc(zone: &str, text: &str) -> String {
+        zone.parse::<Zone>().unwrap().moment_of_tag(text).unwrap().to_string()
+    }
+
+    #[test]
+    fn place_has_its_summer_time() {
+        assert_eq!(utc("Europe/Berlin", "20250610_141733"), "2025-06-10T12:17:33Z");
+        assert_eq!(utc("Europe/Berlin", "20250110_141733"), "2025-01-10T13:17:33Z");
+        assert_eq!(utc("+02:00", "20250110_1417"), "2025-01-10T12:17:00Z");
+        assert_eq!(utc("UTC", "20250110_1417"), "2025-01-10T14:17:00Z");
+    }
+
+    #[test]
+    fn hour_that_occurred_twice_is_the_first_and_one_left_out_is_no_error() {
+        assert_eq!(utc("Europe/Berlin", "20251026_023000"), "2025-10-26T00:30:00Z");
+        assert_eq!(utc("Europe/Berlin", "20250330_023000"), "2025-03-30T01:30:00Z");
+    }
+
+    #[test]
+    fn other_texts_are_no_zone_and_no_time() {
+        let error = "Berlin".parse::<Zone>().unwrap_err().to_string();
+        assert!(error.starts_with("`Berlin` is no time zone: write `UTC`"), "{error}");
+        for text in ["", "2025-06-10", "20250610_14173", "20251310_141733", "stage"] {
+            assert_eq!(Zone::UTC.moment_of_tag(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Import: another store's runs, artifacts and registry come in, and its tags become history.
+//!
+//! Runs come first, in batches: their files are on the disk before the transaction that tells of them. Then the
+//! registry, all of it in one transaction, so that the rules hold at every moment. What is there already is not
+//! brought again: an import that was interrupted is begun again, and ends as if it never had been.
+
+mod artifacts;
+mod experiments;
+mod facts;
+mod registry;
+mod runs;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use herdbook_domain::import::{
+    Finding, FindingKind, SourceRecords, SourceRun, TargetFacts, Zone, plan_import,
+};
+use herdbook_domain::{ModelName, RunId, RunStatus, VersionNumber};
+
+use crate::source::{ModelRecord, Reader, RunHead, Source, SourceOptions};
+use crate::store::now;
+use crate::{Effect, Store, StoreError};
+use artifacts::Look;
+use runs::Batches;
+
+/// What to import, and how to read it.
+#[derive(Debug, Clone)]
+pub struct ImportRequest {
+    /// The store to import from.
+    pub source: Source,
+    /// What its name does not say.
+    pub options: SourceOptions,
+    /// The zone of the times in its tags.
+    pub zone: Zone,
+}
+
+/// Watches an import.
+pub trait ImportObserver {
+    /// So many of so many runs are in.
+    fn runs(&mut self, done: usize, total: usize);
+    /// What comes next.
+    fn stage(&mut self, text: &str);
+}
+
+/// How many records of a kind the source has, and what became of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Count {
+    /// In the source.
+    pub found: usize,
+    /// New in the target.
+    pub added: usize,
+    /// There already.
+    pub present: usize,
+    /// There already, and completed: the source had ended them since.
+    pub completed: usize,
+}
+
+/// What an import did, or would do.
+#[derive(Debug, Clone, Default)]
+pub struct ImportReport {
+    /// What was imported from.
+    pub source: String,
+    /// Experiments.
+    pub experiments: Count,
+    /// Runs.
+    pub runs: Count,
+    /// Registered models.
+    pub models: Count,
+    /// Their versions.
+    pub versions: Count,
+    /// Artifact files that were copied.
+    pub files: usize,
+    /// Their length together.
+    pub bytes: u64,
+    /// The contradictions that were found, each with what was done about it.
+    pub audit: Vec<Finding>,
+}
+
+/// Imports into a store; a dry run reads everything and writes nothing, and needs no store.
+pub fn import(
+    store: Option<&Store>,
+    effect: Effect,
+    request: &ImportRequest,
+    observer: &mut dyn ImportObserver,
+) -> Result<ImportReport, StoreError> {
+    observer.stage("reading the source");
+    let mut reader = request.source.open(&request.options)?;
+    let mut report = ImportReport { source: reader.label(), ..ImportReport::default() };
+    let experiments = reader.experiments()?;
+    let heads = usable_runs(reader.runs()?, &mut report.audit);
+    let models = usable_models(reader.models()?, &mut report.audit);
+    report.experiments.found = experiments.len();
+    report.runs.found = heads.len();
+    report.models.found = models.len();
+
+    let batches = Batches::plan(store, &heads, &mut report)?;
+    let written = store.filter(|_| effect == Effect::Commit);
+    if let Some(store) = written {
+        let places = store.import_experiments(&experiments, &mut report)?;
+        batches.import(store, reader.as_mut(), &places, &mut report, observer)?;
+    }
+    observer.stage("reading the registry");
+    let records = records(reader.as_mut(), request, store, &heads, &models)?;
+    report.versions.found = records.versions.len();
+    let plan = if let Some(store) = written {
+        store.import_registry(&records, &models, &mut report)?
+    } else {
+        let facts = match store {
+            Some(store) => store.read(|conn| facts::gather(conn, &records))?,
+            None => TargetFacts { now: now(), ..TargetFacts::default() },
+        };
+        plan_import(&records, &facts)
+    };
+    report.versions.added = plan.versions.len();
+    report.versions.present = plan.n_present;
+    report.audit.extend(plan.findings);
+    report.audit.extend(reader.findings());
+    Ok(report)
+}
+
+/// The runs whose ids and states herdbook can keep.
+fn usable_runs(heads: Vec<RunHead>, audit: &mut Vec<Finding>) -> Vec<RunHead> {
+    let mut seen = BTreeSet::new();
+    let mut is_usable = |head: &RunHead| {
+        let problem = match (RunId::parse(&head.id), head.status.parse::<RunStatus>()) {
+            (Err(error), _) => error.to_string(),
+            (_, Err(error)) => error.to_string(),
+            _ if !seen.insert(head.id.clone()) => "another run has the same id".to_owned(),
+            _ => return true,
+        };
+        audit.push(Finding::new(FindingKind::Unusable, problem, "left out").of_run(&head.id));
+        false
+    };
+    heads.into_iter().filter(|head| is_usable(head)).collect()
+}
+
+/// The models and versions whose names and numbers herdbook can keep.
+fn usable_models(models: Vec<ModelRecord>, audit: &mut Vec<Finding>) -> Vec<ModelRecord> {
+    let mut left_out = |name: &str, problem: String| {
+        let finding = Finding::new(FindingKind::Unusable, problem, "left out");
+        audit.push(Finding { name: Some(name.to_owned()), ..finding });
+    };
+    let mut usable = Vec::new();
+    for mut model in models {
+        if let Err(error) = ModelName::parse(&model.name) {
+            left_out(&model.name, error.to_string());
+            continue;
+        }
+        let name = model.name.clone();
+        model.versions.retain(|version| {
+            let is_usable = VersionNumber::new(version.number).is_some();
+            if !is_usable {
+                left_out(&name, format!("version {} cannot be a version's number", version.number));
+            }
+            is_usable
+        });
+        usable.push(model);
+    }
+    usable
+}
+
+/// What the rules know of the source.
+fn records(
+    reader: &mut dyn Reader,
+    request: &ImportRequest,
+    store: Option<&Store>,
+    heads: &[RunHead],
+    models: &[ModelRecord],
+) -> Result<SourceRecords, StoreError> {
+    let mut runs = BTreeMap::new();
+    for head in heads {
+        if let (Ok(run_id), Ok(status)) = (RunId::parse(&head.id), head.status.parse()) {
+            let tags = head.tags.clone();
+            runs.insert(run_id.clone(), SourceRun { run_id, status, tags });
+        }
+    }
+    let mut records = SourceRecords {
+        label: reader.label(),
+        zone: request.zone,
+        runs,
+        versions: Vec::new(),
+        aliases: BTreeMap::new(),
+        deleted_children: BTreeMap::new(),
+    };
+    let by_id: BTreeMap<&str, &RunHead> =
+        heads.iter().map(|head| (head.id.as_str(), head)).collect();
+    let known = store.map(Store::known_registrations).transpose()?.unwrap_or_default();
+    for model in models {
+        facts::add_model(&mut records, model);
+        for found in model.versions.iter().filter(|version| !version.is_deleted()) {
+            let Some(mut version) = facts::version(&model.name, found) else { continue };
+            let head = version.run_id.as_ref().and_then(|id| by_id.get(id.as_str()).copied());
+            if let Some(head) = head {
+                // What is there already is not hashed again.
+                let is_known = known.contains(&(model.name.clone(), version.created_at));
+                let look = if is_known { Look::Name } else { Look::Hash };
+                let place = store.map(|store| store.import_folder(head)).transpose()?.flatten();
+                version.model_file = artifacts::model_file(reader, head, found, place, look)?;
+            }
+            records.versions.push(version);
+        }
+    }
+    Ok(records)
+}
