@@ -159,7 +159,7 @@ fn installed() -> Option<PathBuf> {
     let mut found: Vec<(u32, PathBuf)> = INSTALLED
         .iter()
         .filter_map(|folder| fs::read_dir(folder).ok())
-        .flat_map(|versions| versions.flatten())
+        .flat_map(Iterator::flatten)
         .filter_map(|version| {
             let number = version.file_name().to_str()?.parse().ok()?;
             let programs = version.path().join("bin");
