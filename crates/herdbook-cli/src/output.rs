@@ -43,6 +43,11 @@ impl Output {
         self.is_quiet
     }
 
+    /// Whether data is printed as JSON: everything there is, not only what a table shows.
+    pub(crate) fn is_json(&self) -> bool {
+        self.mode == Mode::Json
+    }
+
     /// Prints the data of a command: the value as JSON, or the text. Only the one that is printed is made.
     pub(crate) fn data<T: Serialize>(
         &mut self,

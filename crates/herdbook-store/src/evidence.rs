@@ -61,9 +61,14 @@ impl Store {
         window: Window,
     ) -> Result<Vec<Trial>, StoreError> {
         self.read(|conn| {
+            let param = |key: &str| {
+                format!(
+                    "(SELECT p.value FROM params p WHERE p.run_uuid = r.run_uuid AND p.key = '{key}')"
+                )
+            };
             let sql = format!(
                 "SELECT r.run_uuid, (SELECT s.value FROM latest_metrics s WHERE s.run_uuid = r.run_uuid
-                        AND s.key = 'portfolio/sharpe_per_bar' AND s.is_nan = FALSE)
+                        AND s.key = 'portfolio/sharpe_per_bar' AND s.is_nan = FALSE), {}, {}, {}
                  FROM tags t CROSS JOIN runs r
                  WHERE t.key = 'timeframe' AND {} AND r.run_uuid = t.run_uuid
                    AND r.lifecycle_stage = 'active'
@@ -72,37 +77,31 @@ impl Store {
                    AND EXISTS (SELECT 1 FROM params p WHERE p.run_uuid = r.run_uuid
                         AND p.key = ?2 AND p.value = ?3)
                  ORDER BY r.start_time, r.run_uuid",
+                param("data.test_start"),
+                param("data.test_end"),
+                param(window_params::BARS_SHA256),
                 conn.dialect().tag_is("t.value", "?1")
             );
-            let runs: Vec<(String, Option<f64>)> = conn.query(
-                &sql,
-                params![timeframe.as_str(), window_params::SYMBOL, symbol.as_str()],
-                |row| Ok((row.get(0)?, row.get(1)?)),
-            )?;
-            let mut trials = Vec::new();
-            for (id, sharpe_per_bar) in runs {
-                let of_run = |key: &str| -> Result<Option<String>, StoreError> {
-                    conn.query_first(
-                        "SELECT value FROM params WHERE run_uuid = ?1 AND key = ?2",
-                        params![id, key],
-                        |row| row.get(0),
-                    )
-                };
-                let (start, end) = (of_run("data.test_start")?, of_run("data.test_end")?);
+            let asked = params![timeframe.as_str(), window_params::SYMBOL, symbol.as_str()];
+            let trials = conn.query(&sql, asked, |row| {
                 let moment = |text: Option<String>| Timestamp::parse(&text?).ok();
-                let (Some(start), Some(end)) = (moment(start), moment(end)) else { continue };
+                let run_id: String = row.get(0)?;
+                let (start, end) = (moment(row.get(2)?), moment(row.get(3)?));
+                let (Some(start), Some(end), Ok(run_id)) = (start, end, RunId::parse(&run_id))
+                else {
+                    return Ok(None);
+                };
+                let bars_sha256: Option<String> = row.get(4)?;
                 let test = Window { start, end };
-                let Ok(run_id) = RunId::parse(&id) else { continue };
-                if test.overlaps(window) {
-                    trials.push(Trial {
-                        test,
-                        bars_sha256: of_run(window_params::BARS_SHA256)?.unwrap_or_default(),
-                        run_id,
-                        sharpe_per_bar,
-                    });
-                }
-            }
-            Ok(trials)
+                let trial = Trial {
+                    run_id,
+                    test,
+                    bars_sha256: bars_sha256.unwrap_or_default(),
+                    sharpe_per_bar: row.get(1)?,
+                };
+                Ok(test.overlaps(window).then_some(trial))
+            })?;
+            Ok(trials.into_iter().flatten().collect())
         })
     }
 }

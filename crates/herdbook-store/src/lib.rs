@@ -5,6 +5,7 @@
 //! `herdbook-domain` for a plan, and carries it out.
 
 mod artifact;
+mod board;
 mod comparable;
 mod condition;
 mod db;
@@ -32,6 +33,7 @@ mod store;
 mod tag;
 mod version;
 
+pub use board::ModelSummary;
 pub use disk::Disk;
 pub use error::StoreError;
 pub use event::EventQuery;

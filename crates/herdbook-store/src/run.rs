@@ -218,8 +218,8 @@ impl Store {
     pub fn running(&self) -> Result<Vec<RunRecord>, StoreError> {
         self.read(|conn| {
             let ids: Vec<String> = conn.query(
-                "SELECT r.run_uuid FROM runs r JOIN herdbook_leases l USING (run_uuid)
-                 WHERE r.status = 'RUNNING' AND r.lifecycle_stage = 'active'
+                "SELECT r.run_uuid FROM herdbook_leases l CROSS JOIN runs r
+                 WHERE r.run_uuid = l.run_uuid AND r.status = 'RUNNING' AND r.lifecycle_stage = 'active'
                  ORDER BY r.start_time DESC, r.run_uuid",
                 params![],
                 |row| row.get(0),

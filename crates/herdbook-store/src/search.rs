@@ -4,7 +4,7 @@
 
 use herdbook_domain::{Direction, Honesty, MetricName, ModelType, Symbol, Timeframe, VersionType};
 
-use crate::db::{Conn, Dialect, Row, ToValue};
+use crate::db::{Conn, Dialect, Row, ToValue, params};
 use crate::metric::FINITE;
 use crate::version::{self, COLUMNS, VersionRecord};
 use crate::{MetricSelection, Store, StoreError, comparable, tag};
@@ -46,27 +46,50 @@ pub struct Best {
     pub differing: Vec<String>,
 }
 
-/// Runs `r` and versions `v` of the candidates, as the end of a WHERE clause.
-pub(crate) fn conditions(dialect: Dialect) -> String {
+/// Runs `r` and versions `v` of the candidates, as the end of a WHERE clause. `run` is the column that names the run in
+/// the first table of the walk, so that its tags are looked at before anything else.
+pub(crate) fn conditions(dialect: Dialect, run: &str) -> String {
     let steps = dialect.integer("t.value");
     format!(
         "v.workspace = 'default' AND v.current_stage <> 'Deleted_Internal'
     AND r.lifecycle_stage = 'active' AND r.status = 'FINISHED'
-    AND EXISTS (SELECT 1 FROM tags t WHERE t.run_uuid = r.run_uuid
+    AND EXISTS (SELECT 1 FROM tags t WHERE t.run_uuid = {run}
         AND t.key = 'timeframe' AND t.value = :timeframe)
-    AND EXISTS (SELECT 1 FROM tags t WHERE t.run_uuid = r.run_uuid
+    AND EXISTS (SELECT 1 FROM tags t WHERE t.run_uuid = {run}
         AND t.key = 'model_type' AND t.value = :model_type)
-    AND (:version_type IS NULL OR EXISTS (SELECT 1 FROM tags t WHERE t.run_uuid = r.run_uuid
+    AND (:version_type IS NULL OR EXISTS (SELECT 1 FROM tags t WHERE t.run_uuid = {run}
         AND t.key = 'version_type' AND t.value = :version_type))
-    AND (:symbol IS NULL OR EXISTS (SELECT 1 FROM params p WHERE p.run_uuid = r.run_uuid
+    AND (:symbol IS NULL OR EXISTS (SELECT 1 FROM params p WHERE p.run_uuid = {run}
         AND p.key = 'data.symbol' AND p.value = :symbol))
     AND (:min_timesteps = 0 OR EXISTS (SELECT 1 FROM model_version_tags t
         WHERE t.workspace = 'default' AND t.key = 'total_timesteps' AND t.name = v.name
         AND t.version = v.version AND {steps} >= :min_timesteps))
-    AND (:honesty IS NULL OR NOT EXISTS (SELECT 1 FROM tags t WHERE t.run_uuid = r.run_uuid
+    AND (:honesty IS NULL OR NOT EXISTS (SELECT 1 FROM tags t WHERE t.run_uuid = {run}
         AND t.key = 'honesty' AND t.value = :honesty))"
     )
 }
+
+/// So many rows of a walk are looked at; a candidate that is found in none of them is rare, and found by its tags.
+const WALK: i64 = 250;
+
+/// Runs by their two tags: a walk along the index of each.
+fn by_tags(dialect: Dialect) -> String {
+    let tagged = |key: &str, parameter: &str| {
+        let is = dialect.tag_is("t.value", parameter);
+        format!("SELECT t.run_uuid FROM tags t WHERE t.key = '{key}' AND {is}")
+    };
+    let (timeframe, model_type) =
+        (tagged("timeframe", ":timeframe"), tagged("model_type", ":model_type"));
+    format!("({timeframe} INTERSECT {model_type}) c")
+}
+
+/// Runs whose last value of a metric is not finite: a short walk for each way of that.
+const ENDED_NOT_FINITE: &str = "(
+    SELECT m.run_uuid FROM latest_metrics m WHERE m.key = :metric AND m.is_nan = TRUE
+    UNION ALL SELECT m.run_uuid FROM latest_metrics m
+        WHERE m.key = :metric AND m.is_nan = FALSE AND m.value >= 1.7976931348623157e308
+    UNION ALL SELECT m.run_uuid FROM latest_metrics m
+        WHERE m.key = :metric AND m.is_nan = FALSE AND m.value <= -1.7976931348623157e308) n";
 
 /// Candidates that have a metric. SQLite keeps the order of a CROSS JOIN: metrics come first, so that a walk from the
 /// best value down ends at the first candidate.
@@ -83,14 +106,12 @@ impl Store {
         candidates: &Candidates,
     ) -> Result<Option<VersionRecord>, StoreError> {
         self.read(|conn| {
-            let sql = format!(
-                "SELECT {COLUMNS} FROM model_versions v JOIN runs r ON r.run_uuid = v.run_id
-                 WHERE {} ORDER BY {NEWEST_FIRST} LIMIT 1",
-                conditions(conn.dialect())
-            );
             let bound = Bound::new(candidates);
-            let found =
-                conn.query_first(&sql, bound.params().as_slice(), version::from_row)?.flatten();
+            let found = match newest_of_the_latest(conn, &bound)? {
+                Walked::Found(found) => Some(found),
+                Walked::ToTheEnd => None,
+                Walked::Far => newest_by_tags(conn, &bound)?,
+            };
             found.map(|record| completed(conn, record)).transpose()
         })
     }
@@ -180,24 +201,80 @@ impl Scored {
     }
 }
 
+/// How a walk from the best or newest on ended.
+enum Walked<T> {
+    Found(T),
+    /// There is no candidate.
+    ToTheEnd,
+    /// Nothing was found so far.
+    Far,
+}
+
+fn newest_of_the_latest(conn: &Conn, bound: &Bound) -> Result<Walked<VersionRecord>, StoreError> {
+    let latest = format!("SELECT v.* FROM model_versions v ORDER BY {NEWEST_FIRST} LIMIT {WALK}");
+    let sql = format!(
+        "SELECT {COLUMNS} FROM ({latest}) v CROSS JOIN runs r
+         WHERE r.run_uuid = v.run_id AND {} ORDER BY {NEWEST_FIRST} LIMIT 1",
+        conditions(conn.dialect(), "v.run_id")
+    );
+    let found = conn.query_first(&sql, bound.params().as_slice(), version::from_row)?.flatten();
+    if let Some(found) = found {
+        return Ok(Walked::Found(found));
+    }
+    let further = "SELECT 1 FROM model_versions LIMIT 1 OFFSET ?1";
+    let is_far = conn.query_first(further, params![WALK], |_| Ok(()))?.is_some();
+    Ok(if is_far { Walked::Far } else { Walked::ToTheEnd })
+}
+
+fn newest_by_tags(conn: &Conn, bound: &Bound) -> Result<Option<VersionRecord>, StoreError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM {} CROSS JOIN model_versions v CROSS JOIN runs r
+         WHERE v.run_id = c.run_uuid AND r.run_uuid = c.run_uuid AND {}
+         ORDER BY {NEWEST_FIRST} LIMIT 1",
+        by_tags(conn.dialect()),
+        conditions(conn.dialect(), "c.run_uuid")
+    );
+    Ok(conn.query_first(&sql, bound.params().as_slice(), version::from_row)?.flatten())
+}
+
 fn best_by_latest_value(
     conn: &Conn,
     bound: &Bound,
     metric: &MetricName,
 ) -> Result<Option<Scored>, StoreError> {
-    let order = match Direction::of(metric.as_str()) {
-        Direction::More | Direction::Neither => "DESC",
-        Direction::Less => "ASC",
+    let (order, beyond) = match Direction::of(metric.as_str()) {
+        Direction::More | Direction::Neither => ("DESC", ">"),
+        Direction::Less => ("ASC", "<"),
     };
-    let sql = format!(
-        "SELECT {COLUMNS}, m.value FROM {WITH_METRIC} AND {FINITE} AND {}
-         ORDER BY m.value {order}, {NEWEST_FIRST} LIMIT 1",
-        conditions(conn.dialect())
+    let best_first = format!("ORDER BY m.value {order}, {NEWEST_FIRST} LIMIT 1");
+    // Up to this value, not including it: of equal values all are looked at, or none.
+    let end: Option<f64> = conn.query_first(
+        &format!(
+            "SELECT m.value FROM latest_metrics m WHERE m.key = ?1 AND {FINITE}
+             ORDER BY m.value {order} LIMIT 1 OFFSET {WALK}"
+        ),
+        params![metric.as_str()],
+        |row| row.get(0),
+    )?;
+    let until = if end.is_some() { format!("AND m.value {beyond} :end") } else { String::new() };
+    let walk = format!(
+        "SELECT {COLUMNS}, m.value FROM {WITH_METRIC} AND {FINITE} {until} AND {} {best_first}",
+        conditions(conn.dialect(), "m.run_uuid")
     );
-    let name = metric.as_str();
+    let (name, end_value) = (metric.as_str(), end.unwrap_or_default());
     let mut params = bound.params();
-    params.push((":metric", &name));
-    Ok(conn.query_first(&sql, params.as_slice(), scored)?.flatten())
+    params.extend([(":metric", &name as &dyn ToValue), (":end", &end_value)]);
+    let found = conn.query_first(&walk, params.as_slice(), scored)?.flatten();
+    if found.is_some() || end.is_none() {
+        return Ok(found);
+    }
+    let by_tags = format!(
+        "SELECT {COLUMNS}, m.value FROM {} CROSS JOIN {WITH_METRIC} AND m.run_uuid = c.run_uuid
+           AND {FINITE} AND {} {best_first}",
+        by_tags(conn.dialect()),
+        conditions(conn.dialect(), "c.run_uuid")
+    );
+    Ok(conn.query_first(&by_tags, params.as_slice(), scored)?.flatten())
 }
 
 /// Candidates whose last value is NaN or infinite, with their last finite one.
@@ -210,9 +287,10 @@ fn ended_not_finite(
         "SELECT * FROM (SELECT {COLUMNS}, (SELECT m.value FROM metrics m
             WHERE m.run_uuid = r.run_uuid AND m.key = :metric AND {FINITE}
             ORDER BY m.step DESC, m.timestamp DESC, m.value DESC LIMIT 1) AS last_finite
-         FROM {WITH_METRIC} AND NOT {FINITE} AND {}) found
+         FROM {ENDED_NOT_FINITE} CROSS JOIN model_versions v CROSS JOIN runs r
+         WHERE v.run_id = n.run_uuid AND r.run_uuid = n.run_uuid AND {}) found
          WHERE last_finite IS NOT NULL",
-        conditions(conn.dialect())
+        conditions(conn.dialect(), "n.run_uuid")
     );
     let name = metric.as_str();
     let mut params = bound.params();

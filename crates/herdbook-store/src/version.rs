@@ -87,16 +87,21 @@ impl Store {
     /// The versions that a query asks for, newest first; deleted ones are not among them.
     pub fn versions(&self, query: &VersionQuery) -> Result<Vec<VersionRecord>, StoreError> {
         self.read(|conn| {
+            // Those in a stage are few where it is beta or champion: their tags come first.
+            let in_stage = if query.stage.is_some() {
+                "model_version_tags s CROSS JOIN model_versions v WHERE s.workspace = 'default'
+                   AND s.key = 'promotion_stage' AND s.value = ?3 AND v.name = s.name
+                   AND v.version = s.version AND"
+            } else {
+                "model_versions v WHERE ?3 IS NULL AND"
+            };
             let sql = format!(
-                "SELECT {COLUMNS} FROM model_versions v
-                 WHERE v.workspace = 'default' AND v.current_stage <> 'Deleted_Internal'
+                "SELECT {COLUMNS} FROM {in_stage}
+                       v.workspace = 'default' AND v.current_stage <> 'Deleted_Internal'
                    AND (?1 IS NULL OR v.name = ?1)
                    AND (?2 IS NULL OR EXISTS (SELECT 1 FROM model_version_tags t
                         WHERE t.workspace = 'default' AND t.key = 'timeframe' AND t.name = v.name
                           AND t.version = v.version AND t.value = ?2))
-                   AND (?3 IS NULL OR EXISTS (SELECT 1 FROM model_version_tags t
-                        WHERE t.workspace = 'default' AND t.key = 'promotion_stage'
-                          AND t.name = v.name AND t.version = v.version AND t.value = ?3))
                  ORDER BY v.creation_time DESC, v.version DESC, v.name"
             );
             let rows = conn.query(

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use herdbook_domain::tags::key;
-use herdbook_domain::{ModelName, Stage, Timeframe, Timestamp};
-use herdbook_store::{Liveness, MetricSelection, RunRecord, Store, VersionQuery, VersionRecord};
+use herdbook_domain::{ModelName, Stage, Timeframe, Timestamp, VersionNumber};
+use herdbook_store::{Liveness, ModelSummary, RunRecord, Store, VersionRecord};
 use serde_json::{Value, json};
 
 use crate::commands::list;
@@ -15,11 +15,8 @@ use crate::output::Output;
 use crate::table::{Align, Columns};
 
 pub(crate) fn run(store: &Store, output: &mut Output) -> Result<(), Failure> {
-    // Only the champions' figures are shown.
-    let metrics = MetricSelection::Only(&[]);
-    let versions = store.versions(&VersionQuery { metrics, ..VersionQuery::default() })?;
     let running = store.running()?;
-    let boards = boards(store, &versions)?;
+    let boards = boards(store, output.is_json())?;
     let value = || {
         json!({
             "store": store.location().uri(),
@@ -40,71 +37,55 @@ fn since(version: &VersionRecord, now: Timestamp) -> String {
 }
 
 /// One registered model on the board.
-struct Board<'a> {
-    name: &'a ModelName,
+struct Board {
     timeframe: Option<Timeframe>,
     champion: Option<VersionRecord>,
     /// About the champion.
     evidence: Option<Since>,
-    newest: &'a VersionRecord,
-    by_stage: BTreeMap<Stage, Vec<&'a VersionRecord>>,
+    summary: ModelSummary,
+    /// Only where they are shown: there may be very many.
+    numbers: BTreeMap<Stage, Vec<VersionNumber>>,
 }
 
-/// The models by timeframe, then name. Versions come newest first.
-fn boards<'a>(store: &Store, versions: &'a [VersionRecord]) -> Result<Vec<Board<'a>>, Failure> {
-    let mut by_name: BTreeMap<&ModelName, Vec<&VersionRecord>> = BTreeMap::new();
-    for version in versions {
-        by_name.entry(&version.key.name).or_default().push(version);
-    }
-    let mut boards = Vec::with_capacity(by_name.len());
-    for (name, versions) in by_name {
-        let mut by_stage: BTreeMap<Stage, Vec<&VersionRecord>> = BTreeMap::new();
-        for version in &versions {
-            if let Some(stage) = version.stage() {
-                by_stage.entry(stage).or_default().push(version);
-            }
-        }
+/// The models by timeframe, then name.
+fn boards(store: &Store, with_numbers: bool) -> Result<Vec<Board>, Failure> {
+    let mut boards = Vec::new();
+    for summary in store.summaries()? {
+        let name = &summary.newest.key.name;
         let champion = store.champion(name)?;
         let evidence =
             champion.as_ref().map(|it| Since::training_of(store, &it.key)).transpose()?;
-        boards.push(Board {
-            name,
-            timeframe: versions[0].tag(key::TIMEFRAME),
-            champion,
-            evidence,
-            newest: versions[0],
-            by_stage,
-        });
+        let numbers =
+            if with_numbers { store.numbers_by_stage(name)? } else { BTreeMap::default() };
+        let timeframe = summary.newest.tag(key::TIMEFRAME);
+        boards.push(Board { timeframe, champion, evidence, summary, numbers });
     }
-    boards.sort_by_key(|board| (board.timeframe.is_none(), board.timeframe, board.name));
+    boards.sort_by(|a, b| {
+        let place = |board: &Board| (board.timeframe.is_none(), board.timeframe);
+        place(a).cmp(&place(b)).then_with(|| a.name().cmp(b.name()))
+    });
     Ok(boards)
 }
 
-impl Board<'_> {
+impl Board {
+    fn name(&self) -> &ModelName {
+        &self.summary.newest.key.name
+    }
+
     fn count(&self, stage: Stage) -> usize {
-        self.by_stage.get(&stage).map_or(0, Vec::len)
+        self.summary.n_in_stage.get(&stage).copied().unwrap_or(0)
     }
 
     fn to_json(&self) -> Value {
-        let stages: serde_json::Map<String, Value> = Stage::ALL
-            .iter()
-            .map(|stage| {
-                let versions: Vec<u32> = self
-                    .by_stage
-                    .get(stage)
-                    .into_iter()
-                    .flatten()
-                    .map(|version| version.key.version.get())
-                    .collect();
-                (stage.to_string(), json!(versions))
-            })
-            .collect();
+        let numbers = |stage: &Stage| self.numbers.get(stage).map_or(json!([]), |it| json!(it));
+        let stages: serde_json::Map<String, Value> =
+            Stage::ALL.iter().map(|stage| (stage.to_string(), numbers(stage))).collect();
         json!({
-            "name": self.name,
+            "name": self.name(),
             "timeframe": self.timeframe,
             "champion": self.champion.as_ref().map(list::to_json),
             "evidence": self.evidence.as_ref().map(Since::to_json),
-            "newest_version": self.newest.key.version,
+            "newest_version": self.summary.newest.key.version,
             "stages": stages,
         })
     }
@@ -120,7 +101,7 @@ fn running_to_json(run: &RunRecord) -> Value {
     })
 }
 
-fn text(boards: &[Board<'_>], running: &[RunRecord]) -> String {
+fn text(boards: &[Board], running: &[RunRecord]) -> String {
     let now = herdbook_store::now();
     let mut table = Columns::new(&[
         ("model", Align::Left),
@@ -141,7 +122,7 @@ fn text(boards: &[Board<'_>], running: &[RunRecord]) -> String {
         };
         let metric = |name: &str| champion(&|version| format::metric_of(&version.metrics, name));
         table.row([
-            board.name.to_string(),
+            board.name().to_string(),
             champion(&|version| format!("version {}", version.key.version)),
             champion(&|version| since(version, now)),
             metric("portfolio/total_return"),
@@ -155,8 +136,8 @@ fn text(boards: &[Board<'_>], running: &[RunRecord]) -> String {
             board.count(Stage::Archived).to_string(),
             format!(
                 "version {}, {}",
-                board.newest.key.version,
-                format::age(now.millis() - board.newest.created_at.millis())
+                board.summary.newest.key.version,
+                format::age(now.millis() - board.summary.newest.created_at.millis())
             ),
         ]);
     }

@@ -40,7 +40,10 @@ CREATE TABLE IF NOT EXISTS herdbook_leases (
 CREATE UNIQUE INDEX IF NOT EXISTS herdbook_one_champion ON model_version_tags (workspace, name)
 	WHERE "key" = 'promotion_stage' AND value = 'champion';
 -- The champion of a model, and the versions in a stage, without a walk over all tags.
-CREATE INDEX IF NOT EXISTS herdbook_version_tags ON model_version_tags ("key", value, name, version);
+CREATE INDEX IF NOT EXISTS herdbook_version_tags ON model_version_tags ("key", value, workspace, name, version);
+-- Versions that MLflow deleted, to be left out of counts without looking at all.
+CREATE INDEX IF NOT EXISTS herdbook_deleted_versions ON model_versions (name, version)
+	WHERE current_stage = 'Deleted_Internal';
 CREATE INDEX IF NOT EXISTS herdbook_versions_run ON model_versions (run_id);
 CREATE INDEX IF NOT EXISTS herdbook_versions_created ON model_versions (creation_time, version);
 CREATE INDEX IF NOT EXISTS herdbook_run_tags ON tags ("key", {tag_value}, run_uuid);

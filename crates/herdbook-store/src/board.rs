@@ -1,0 +1,107 @@
+//! What the board of all models shows, by counting instead of reading every version.
+
+use std::collections::BTreeMap;
+
+use herdbook_domain::{ModelName, Stage, VersionNumber};
+
+use crate::db::{Conn, params};
+use crate::version::{self, COLUMNS, VersionRecord};
+use crate::{Store, StoreError, tag};
+
+/// A registered model at a glance.
+#[derive(Debug, Clone)]
+pub struct ModelSummary {
+    /// Its newest version, without metrics.
+    pub newest: VersionRecord,
+    /// How many versions are in each stage; a stage without any is absent.
+    pub n_in_stage: BTreeMap<Stage, usize>,
+}
+
+impl Store {
+    /// Every registered model that has a version, by name; deleted versions do not count.
+    pub fn summaries(&self) -> Result<Vec<ModelSummary>, StoreError> {
+        self.read(|conn| {
+            let mut counts = counts(conn)?;
+            let mut summaries = Vec::new();
+            for name in version::model_names(conn)? {
+                let Some(newest) = newest(conn, &name)? else { continue };
+                let n_in_stage = counts.remove(&name).unwrap_or_default();
+                summaries.push(ModelSummary { newest, n_in_stage });
+            }
+            Ok(summaries)
+        })
+    }
+
+    /// The versions of a model by stage, newest first; deleted ones are not among them.
+    pub fn numbers_by_stage(
+        &self,
+        name: &ModelName,
+    ) -> Result<BTreeMap<Stage, Vec<VersionNumber>>, StoreError> {
+        self.read(|conn| {
+            let rows: Vec<(String, i64)> = conn.query(
+                "SELECT t.value, t.version FROM model_version_tags t
+                 WHERE t.workspace = 'default' AND t.key = 'promotion_stage' AND t.name = ?1
+                   AND NOT EXISTS (SELECT 1 FROM model_versions v
+                        WHERE v.workspace = 'default' AND v.name = t.name AND v.version = t.version
+                          AND v.current_stage = 'Deleted_Internal')
+                 ORDER BY t.version DESC",
+                params![name.as_str()],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )?;
+            let mut numbers: BTreeMap<Stage, Vec<VersionNumber>> = BTreeMap::new();
+            for (stage, version) in rows {
+                if let (Ok(stage), Some(version)) = (stage.parse(), VersionNumber::new(version)) {
+                    numbers.entry(stage).or_default().push(version);
+                }
+            }
+            Ok(numbers)
+        })
+    }
+}
+
+fn newest(conn: &Conn, name: &str) -> Result<Option<VersionRecord>, StoreError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM model_versions v WHERE v.workspace = 'default' AND v.name = ?1
+           AND v.current_stage <> 'Deleted_Internal' ORDER BY v.version DESC LIMIT 1"
+    );
+    let newest = conn.query_first(&sql, params![name], version::from_row)?.flatten();
+    newest
+        .map(|mut record| {
+            record.tags = tag::of_version(conn, &record.key)?;
+            Ok(record)
+        })
+        .transpose()
+}
+
+/// By model and stage: all that are tagged, less those that were deleted. The first is a walk along the index of tags.
+fn counts(conn: &Conn) -> Result<BTreeMap<String, BTreeMap<Stage, usize>>, StoreError> {
+    let count = |sql: &str| -> Result<Vec<(String, String, i64)>, StoreError> {
+        conn.query(sql, params![], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+    };
+    let tagged = count(
+        "SELECT t.name, t.value, count(*) FROM model_version_tags t
+         WHERE t.workspace = 'default' AND t.key = 'promotion_stage'
+         GROUP BY t.value, t.workspace, t.name",
+    )?;
+    let deleted = count(
+        "SELECT t.name, t.value, count(*) FROM model_versions v CROSS JOIN model_version_tags t
+         WHERE v.current_stage = 'Deleted_Internal' AND v.workspace = 'default'
+           AND t.workspace = 'default' AND t.key = 'promotion_stage' AND t.name = v.name
+           AND t.version = v.version
+         GROUP BY t.name, t.value",
+    )?;
+    let mut counts: BTreeMap<String, BTreeMap<Stage, usize>> = BTreeMap::new();
+    for (name, stage, n) in tagged {
+        if let Ok(stage) = stage.parse() {
+            counts.entry(name).or_default().insert(stage, n as usize);
+        }
+    }
+    for (name, stage, n) in deleted {
+        if let (Some(of_model), Ok(stage)) = (counts.get_mut(&name), stage.parse())
+            && let Some(count) = of_model.get_mut(&stage)
+        {
+            *count = count.saturating_sub(n as usize);
+        }
+    }
+    Ok(counts)
+}
