@@ -84,12 +84,12 @@ pub(crate) struct EvaluateArgs {
 pub(crate) struct PredictArgs {
     #[command(flatten)]
     pub(crate) running: RunningArgs,
-    /// Refuse when the newest closed bar ended longer ago than this, such as 90m, 2h or 3d
+    /// Refuse a model registered longer ago than this, such as 90m, 2h, 3d or 4w
     #[arg(long, value_name = "DURATION", value_parser = milliseconds)]
     pub(crate) max_age: Option<i64>,
-    /// Refuse a model registered longer ago than this
+    /// Refuse when the newest closed bar ended longer ago than this
     #[arg(long, value_name = "DURATION", value_parser = milliseconds)]
-    pub(crate) max_model_age: Option<i64>,
+    pub(crate) max_bar_age: Option<i64>,
 }
 
 /// A length of time: a whole number of minutes, hours, days or weeks.
