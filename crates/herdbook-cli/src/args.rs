@@ -127,7 +127,8 @@ pub(crate) struct TrainFamily {
 pub(crate) struct TrainArgs {
     #[command(flatten)]
     pub(crate) family: TrainFamily,
-    /// Bars as CSV (also gzipped), of the timeframe or finer [default: a sample carried in this program]
+    /// Bars as CSV, Parquet or JSON (also gzipped or zipped), of the timeframe or finer [default: a sample carried in
+    /// this program]
     #[arg(long, value_name = "FILE")]
     pub(crate) data: Option<PathBuf>,
     #[command(flatten)]
@@ -191,7 +192,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "RUN_ID", value_parser = RunId::parse, conflicts_with_all = [
         "timeframe", "model", "symbol", "timesteps", "n_envs", "seed", "enhance", "experiment",
         "cost_bps", "validation_from", "test_from", "allow_contaminated", "seeds", "walk_forward",
-        "config", "columns", "volume_column", "bar_timezone",
+        "config", "columns", "volume_column", "bar_timezone", "member",
     ])]
     pub(crate) resume: Option<RunId>,
 }

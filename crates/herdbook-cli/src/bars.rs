@@ -43,14 +43,16 @@ pub(crate) fn read_again(
     )
 }
 
-/// `EURUSD` of `EURUSD.csv` and of `EURUSD.csv.gz`.
+/// `EURUSD` of `EURUSD.csv`, of `EURUSD.csv.gz` and of `EURUSD.csv.zip`.
 fn instrument_of(file_name: &str) -> &str {
-    let name = file_name.strip_suffix(".gz").unwrap_or(file_name);
+    let packed = [".gz", ".zip"].into_iter().find_map(|ending| file_name.strip_suffix(ending));
+    let name = packed.unwrap_or(file_name);
     name.rsplit_once('.').map_or(name, |(stem, _)| stem)
 }
 
 impl From<ReadingArgs> for Reading {
     fn from(args: ReadingArgs) -> Self {
-        Self { columns: args.columns, volume_column: args.volume_column, zone: args.bar_timezone }
+        let ReadingArgs { columns, volume_column, bar_timezone, member } = args;
+        Self { columns, volume_column, zone: bar_timezone, member }
     }
 }

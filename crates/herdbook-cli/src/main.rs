@@ -27,6 +27,7 @@ use crate::failure::Failure;
 use crate::output::{Mode, Output};
 
 fn main() -> ExitCode {
+    silence_decoder();
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => return usage(&error),
@@ -56,6 +57,16 @@ fn usage(error: &clap::Error) -> ExitCode {
     // A closed pipe is all that can go wrong here.
     let _ = error.print();
     if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS }
+}
+
+/// A damaged file at which the Parquet decoder panics is an error that is told: the panic is caught, and not printed.
+fn silence_decoder() {
+    let print = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !herdbook_training::is_decoding() {
+            print(panic);
+        }
+    }));
 }
 
 /// A write beyond a file-size limit shall be an error that is told, not the end of the process.

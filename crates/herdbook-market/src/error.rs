@@ -9,15 +9,33 @@ use crate::time::Utc;
 pub struct Place {
     /// Name of the file, as the caller gave it.
     pub file: String,
-    /// Line in the file; the header is line 1.
-    pub line: u64,
+    /// Where the row stands.
+    pub spot: Spot,
     /// Name of the column, as the header spells it.
     pub column: String,
 }
 
+/// Where a row stands in a data file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spot {
+    /// Line of a text; the header is line 1.
+    Line(u64),
+    /// Row of a table; the first one is row 1.
+    Row(u64),
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` line {}, column `{}`", self.file, self.line, self.column)
+        write!(f, "`{}` {}, column `{}`", self.file, self.spot, self.column)
+    }
+}
+
+impl fmt::Display for Spot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line(line) => write!(f, "line {line}"),
+            Self::Row(row) => write!(f, "row {row}"),
+        }
     }
 }
 
@@ -29,9 +47,53 @@ pub enum MarketError {
     #[error("`{file}` is empty: give a csv file with a header and one bar per row")]
     EmptyFile { file: String },
 
-    /// A gzip file that cannot be unpacked, or that unpacks to more than any file of bars.
+    /// A gzip file or zip archive that cannot be unpacked, or that unpacks to more than any file of bars.
     #[error("`{file}` cannot be unpacked: {problem}")]
     Packed { file: String, problem: String },
+
+    /// An archive of several files, any of which may be the bars.
+    #[error("`{file}` holds several files: choose one with `--member`: {members}")]
+    SeveralMembers { file: String, members: String },
+
+    /// An archive without the file asked for.
+    #[error("`{file}` holds no file `{asked}` (flag `--member`): there are {members}")]
+    NoSuchMember { file: String, asked: String, members: String },
+
+    /// An archive without a file.
+    #[error("`{file}` holds no file")]
+    EmptyArchive { file: String },
+
+    /// The flag for archives, and a file that is none.
+    #[error("`{file}` is no zip archive: `--member` chooses a file of one")]
+    NoArchive { file: String },
+
+    /// A kind of file that is known and not read.
+    #[error(
+        "`{file}` is {what}, which is not read: give CSV or Parquet, such as pandas' `to_parquet` \
+         or freqtrade's `convert-data --format-to parquet` writes"
+    )]
+    ForeignFormat { file: String, what: &'static str },
+
+    /// A Parquet file that cannot be decoded.
+    #[error("`{file}` cannot be read as Parquet: {problem}")]
+    Parquet { file: String, problem: String },
+
+    /// A column of a Parquet file whose type holds no bars.
+    #[error(
+        "`{file}` column `{column}` is of type {found}: give {needed}, or write the file as CSV"
+    )]
+    ColumnType { file: String, column: String, found: String, needed: &'static str },
+
+    /// A JSON file that is no list of bars.
+    #[error("`{file}` cannot be read as JSON: {problem}")]
+    Json { file: String, problem: String },
+
+    /// JSON rows without names.
+    #[error(
+        "`{file}` has rows of {n_fields} values without names: name them with `--columns`, such as \
+         `--columns date,open,high,low,close,volume` for freqtrade's files"
+    )]
+    UnnamedColumns { file: String, n_fields: usize },
 
     /// NUL bytes or bytes that are no UTF-8.
     #[error("`{file}` line {line} is not text: give a csv file in UTF-8, plain or gzipped")]
@@ -62,9 +124,23 @@ pub enum MarketError {
     /// Times of an unknown zone.
     #[error(
         "{place}: `{value}` is a time of the exporting program's own zone: say which with \
-         `--bar-timezone`, such as `+02:00` or `UTC`"
+         `--bar-timezone`, such as `UTC`, `+02:00` or `Europe/Athens`"
     )]
     UnknownZone { place: Place, value: String },
+
+    /// A local time that clocks showed twice.
+    #[error(
+        "{place}: `{value}` came twice in {zone}, where clocks were set back, and the rows around it \
+         do not tell which one it is: export in UTC, or remove the rows of that hour"
+    )]
+    LocalTimeTwice { place: Place, value: String, zone: String },
+
+    /// A local time that clocks were set past.
+    #[error(
+        "{place}: `{value}` never was in {zone}, where clocks were set forward: give the zone that \
+         the times are really of, or export in UTC"
+    )]
+    NoSuchLocalTime { place: Place, value: String, zone: String },
 
     /// Two columns claim one meaning.
     #[error(
@@ -74,10 +150,10 @@ pub enum MarketError {
 
     /// A row with more or fewer fields than the header.
     #[error(
-        "`{file}` line {line} has {found} columns where the header has {expected}: \
+        "`{file}` {spot} has {found} columns where the header has {expected}: \
          complete or remove the row"
     )]
-    ColumnCount { file: String, line: u64, found: usize, expected: usize },
+    ColumnCount { file: String, spot: Spot, found: usize, expected: usize },
 
     /// A field that is no finite number.
     #[error("{place}: `{value}` is not a finite number: correct it or remove the row")]

@@ -6,12 +6,12 @@
 
 mod account;
 mod bars;
-mod csv;
 mod error;
 mod features;
 mod folds;
 pub mod indicators;
 pub mod metrics;
+mod read;
 mod resample;
 mod samples;
 mod split;
@@ -19,13 +19,13 @@ mod time;
 
 pub use account::{Account, CostModel, Ledger, Position, Trade};
 pub use bars::{Bar, Bars};
-pub use csv::{Column, RawBars, Reading, UtcOffset, read_csv, read_csv_as};
-pub use error::{MarketError, Place};
+pub use error::{MarketError, Place, Spot};
 pub use features::{
     FEATURES_VERSION, Feature, FeatureMatrix, FeatureStream, N_FEATURES, WARM_UP_BARS,
     feature_names, features,
 };
 pub use folds::{Fold, folds, walk_forward};
+pub use read::{Column, RawBars, Reading, Zone, is_decoding, read_bars, read_bars_as};
 pub use resample::resample;
 pub use samples::Sample;
 pub use split::{Boundaries, MIN_BARS, N_EVALUATION_EPISODES, Split, Window, split};

@@ -152,10 +152,15 @@ pub enum TrainingError {
         now: Timestamp,
     },
     /// What a prediction would stand on is older than allowed.
-    #[error("the {what} is of {since}, {} ago, and may be {} old", age(*age_ms), age(*allowed_ms))]
+    #[error(
+        "the {what} is of {since}, {} ago, and may be {} old (flag `{flag}`)",
+        age(*age_ms), age(*allowed_ms)
+    )]
     TooOld {
         /// The bar, or the model.
         what: &'static str,
+        /// The flag that says how old it may be.
+        flag: &'static str,
         /// When the bar ended, or the model was registered.
         since: Timestamp,
         /// Milliseconds since then.

@@ -42,7 +42,7 @@ pub use evaluate::{NewEvidence, evaluate};
 pub use evidence::{Deflation, Evidence, deflation};
 pub use find::{FindQuery, Found, find_best, find_latest};
 pub use herdbook_market::metrics::Performance;
-pub use herdbook_market::{Boundaries, MarketError, Position, Reading, Sample, UtcOffset};
+pub use herdbook_market::{Boundaries, MarketError, Position, Reading, Sample, Zone, is_decoding};
 pub use herdbook_ppo::{PpoConfig, PpoError};
 pub use import::{ImportRequest, Imported, PreparedImport, import_model};
 pub use market_data::{DataSource, MarketData, Tape};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use herdbook_domain::{Symbol, Timeframe, Timestamp, Window, Windows, hex_sha256};
 use herdbook_market::{
     Bars, Boundaries, FeatureMatrix, MarketError, RawBars, Reading, Sample, Split, features,
-    read_csv_as, resample, split,
+    read_bars_as, resample, split,
 };
 
 use serde::{Deserialize, Serialize};
@@ -78,7 +78,7 @@ pub struct MarketData {
 impl Tape {
     /// Reads, resamples and computes.
     pub fn read(source: &DataSource, timeframe: Timeframe) -> Result<Self, TrainingError> {
-        let raw = read_csv_as(&source.bytes, &source.name, &source.reading)?;
+        let raw = read_bars_as(&source.bytes, &source.name, &source.reading)?;
         let mut remarks = remarks(&raw);
         if raw.bar_length_ms() != timeframe.millis() {
             remarks.push(format!(

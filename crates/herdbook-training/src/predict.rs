@@ -42,8 +42,8 @@ impl Prediction {
         let closed = bars.rev().find(|idx| tape.window_of(*idx..idx + 1).end <= now);
         let bar_idx = closed.ok_or(TrainingError::NoClosedBar { now })?;
         let bar = tape.window_of(bar_idx..bar_idx + 1);
-        check_age("newest closed bar", bar.end, now, freshness.bar_ms)?;
-        check_age("model", model.version.created_at, now, freshness.model_ms)?;
+        check_age(("newest closed bar", "--max-bar-age"), bar.end, now, freshness.bar_ms)?;
+        check_age(("model", "--max-age"), model.version.created_at, now, freshness.model_ms)?;
 
         let costs = CostModel::from_bps(model.env.cost_bps)?;
         let mut obs = [0.0; OBS_LEN];
@@ -59,7 +59,7 @@ impl Prediction {
 }
 
 fn check_age(
-    what: &'static str,
+    (what, flag): (&'static str, &'static str),
     since: Timestamp,
     now: Timestamp,
     allowed_ms: Option<i64>,
@@ -67,7 +67,7 @@ fn check_age(
     let age_ms = now.millis() - since.millis();
     match allowed_ms {
         Some(allowed_ms) if age_ms > allowed_ms => {
-            Err(TrainingError::TooOld { what, since, age_ms, allowed_ms })
+            Err(TrainingError::TooOld { what, flag, since, age_ms, allowed_ms })
         }
         _ => Ok(()),
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use herdbook_domain::{Stage, Symbol, Timestamp, VersionNumber};
-use herdbook_training::UtcOffset;
+use herdbook_training::Zone;
 
 use crate::args::OptionalFamily;
 use crate::reference::Reference;
@@ -18,9 +18,12 @@ pub(crate) struct ReadingArgs {
     /// The column that is the volume, where there are several, or `none`
     #[arg(long, value_name = "NAME", requires = "data")]
     pub(crate) volume_column: Option<String>,
-    /// The zone of times that name none: UTC, or a fixed distance such as +02:00 [default: UTC]
+    /// The zone of times that name none: UTC, +02:00, Europe/Athens or America/New_York+07:00 [default: UTC]
     #[arg(long, value_name = "ZONE", allow_hyphen_values = true, requires = "data")]
-    pub(crate) bar_timezone: Option<UtcOffset>,
+    pub(crate) bar_timezone: Option<Zone>,
+    /// The file of a zip archive that holds the bars, where there are several
+    #[arg(long, value_name = "NAME", requires = "data")]
+    pub(crate) member: Option<String>,
 }
 
 /// Which model to run, and on which bars.
@@ -37,7 +40,7 @@ pub(crate) struct RunningArgs {
     pub(crate) stage: Option<Stage>,
     #[command(flatten)]
     pub(crate) family: OptionalFamily,
-    /// Bars as CSV (also gzipped), of the model's timeframe or finer
+    /// Bars as CSV, Parquet or JSON (also gzipped or zipped), of the model's timeframe or finer
     #[arg(long, value_name = "FILE")]
     pub(crate) data: PathBuf,
     #[command(flatten)]
@@ -81,12 +84,12 @@ pub(crate) struct EvaluateArgs {
 pub(crate) struct PredictArgs {
     #[command(flatten)]
     pub(crate) running: RunningArgs,
-    /// Refuse when the newest closed bar ended longer ago than this, such as 90m, 2h or 3d
+    /// Refuse a model registered longer ago than this, such as 90m, 2h, 3d or 4w
     #[arg(long, value_name = "DURATION", value_parser = milliseconds)]
     pub(crate) max_age: Option<i64>,
-    /// Refuse a model registered longer ago than this
+    /// Refuse when the newest closed bar ended longer ago than this
     #[arg(long, value_name = "DURATION", value_parser = milliseconds)]
-    pub(crate) max_model_age: Option<i64>,
+    pub(crate) max_bar_age: Option<i64>,
 }
 
 /// A length of time: a whole number of minutes, hours, days or weeks.

@@ -1,7 +1,7 @@
 //! The carried data, and bars made for tests.
 
 use herdbook_domain::Timeframe;
-use herdbook_market::{Bar, Bars, RawBars, Sample, read_csv, resample};
+use herdbook_market::{Bar, Bars, RawBars, Sample, read_bars, resample};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -10,10 +10,31 @@ pub(crate) fn golden() -> Value {
     serde_json::from_str(include_str!("../../../../testdata/golden.json")).unwrap()
 }
 
+/// 2017-01-02T07:00:00Z.
+pub(crate) const FIRST_MS: i64 = 1_483_340_400_000;
+
+/// Three hourly bars, as every kind of file holds them.
+pub(crate) fn three_bars() -> Vec<Bar> {
+    let rows = [
+        (1.05, 1.06, 1.04, 1.055, 10.0),
+        (1.055, 1.07, 1.05, 1.06, 0.0),
+        (1.06, 1.061, 1.02, 1.03, 7.0),
+    ];
+    let bar = |(idx, (open, high, low, close, volume)): (usize, (f64, f64, f64, f64, f64))| Bar {
+        open_time_ms: FIRST_MS + idx as i64 * 3_600_000,
+        open,
+        high,
+        low,
+        close,
+        volume,
+    };
+    rows.into_iter().enumerate().map(bar).collect()
+}
+
 /// The bars of a carried file.
 pub(crate) fn raw_bars(file_name: &str) -> RawBars {
     let sample = Sample::ALL.into_iter().find(|sample| sample.file_name == file_name).unwrap();
-    read_csv(&sample.csv().unwrap(), file_name).unwrap()
+    read_bars(&sample.csv().unwrap(), file_name).unwrap()
 }
 
 /// A carried sample at a timeframe.

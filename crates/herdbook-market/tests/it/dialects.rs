@@ -2,36 +2,18 @@
 
 use std::io::Write;
 
-use herdbook_market::{Bar, RawBars, Reading, read_csv_as};
+use herdbook_market::{Bar, RawBars, Reading, read_bars_as};
+
+use crate::data::{FIRST_MS, three_bars as bars};
 
 const HOUR_MS: i64 = 3_600_000;
-/// 2017-01-02T07:00:00Z.
-const FIRST_MS: i64 = 1_483_340_400_000;
-
-fn bars() -> Vec<Bar> {
-    let rows = [
-        (1.05, 1.06, 1.04, 1.055, 10.0),
-        (1.055, 1.07, 1.05, 1.06, 0.0),
-        (1.06, 1.061, 1.02, 1.03, 7.0),
-    ];
-    let bar = |(idx, (open, high, low, close, volume)): (usize, (f64, f64, f64, f64, f64))| Bar {
-        open_time_ms: FIRST_MS + idx as i64 * HOUR_MS,
-        open,
-        high,
-        low,
-        close,
-        volume,
-    };
-    rows.into_iter().enumerate().map(bar).collect()
-}
-
 /// The volume that is given in another unit, or that the export does not know.
 fn with_volumes(volumes: [f64; 3]) -> Vec<Bar> {
     bars().into_iter().zip(volumes).map(|(bar, volume)| Bar { volume, ..bar }).collect()
 }
 
 fn read_as(text: &str, reading: &Reading) -> Result<RawBars, String> {
-    read_csv_as(text.as_bytes(), "export.csv", reading).map_err(|error| error.to_string())
+    read_bars_as(text.as_bytes(), "export.csv", reading).map_err(|error| error.to_string())
 }
 
 fn read(text: &str) -> RawBars {
@@ -157,6 +139,18 @@ fn stooq_writes_compact_dates_and_clocks() {
 }
 
 #[test]
+fn histdata_writes_compact_times_and_no_header() {
+    let text = "20170102 020000;1.05;1.06;1.04;1.055;10\n20170102 030000;1.055;1.07;1.05;1.06;0\n\
+                20170102 040000;1.06;1.061;1.02;1.03;7\n";
+    let reading = Reading {
+        columns: Some("time,open,high,low,close,volume".to_owned()),
+        zone: Some("-05:00".parse().unwrap()),
+        ..Reading::default()
+    };
+    assert_eq!(read_as(text, &reading).unwrap().as_slice(), bars());
+}
+
+#[test]
 fn yahoo_prices_are_those_traded_and_yfinance_has_three_header_lines() {
     let text = "Date,Open,High,Low,Close,Adj Close,Volume\n2017-01-02,1.05,1.06,1.04,1.055,0.9,10\n\
                 2017-01-03,1.055,1.07,1.05,1.06,0.91,0\n";
@@ -213,7 +207,7 @@ fn gzipped_file_is_read_and_a_broken_one_refused() {
     packer.write_all(text.as_bytes()).unwrap();
     let packed = packer.finish().unwrap();
     let reading = Reading::default();
-    assert_eq!(read_csv_as(&packed, "a.csv.gz", &reading).unwrap().as_slice().len(), 2);
-    let cut = read_csv_as(&packed[..packed.len() / 2], "a.csv.gz", &reading).unwrap_err();
+    assert_eq!(read_bars_as(&packed, "a.csv.gz", &reading).unwrap().as_slice().len(), 2);
+    let cut = read_bars_as(&packed[..packed.len() / 2], "a.csv.gz", &reading).unwrap_err();
     assert!(cut.to_string().starts_with("`a.csv.gz` cannot be unpacked"), "{cut}");
 }

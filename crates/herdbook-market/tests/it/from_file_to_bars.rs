@@ -1,23 +1,23 @@
 //! From the bytes of a file to bars, and every way this is refused.
 
 use herdbook_domain::Timeframe;
-use herdbook_market::{Bar, RawBars, read_csv, resample};
+use herdbook_market::{Bar, RawBars, read_bars, resample};
 
 const HEADER: &str = "timestamp,open,high,low,close,volume\n";
 
 fn read(rows: &str) -> Result<RawBars, String> {
-    read_csv(format!("{HEADER}{rows}").as_bytes(), "a.csv").map_err(|error| error.to_string())
+    read_bars(format!("{HEADER}{rows}").as_bytes(), "a.csv").map_err(|error| error.to_string())
 }
 
 fn refusal(bytes: &[u8]) -> String {
-    read_csv(bytes, "a.csv").unwrap_err().to_string()
+    read_bars(bytes, "a.csv").unwrap_err().to_string()
 }
 
 const FIRST: &str = "2017-01-02T07:00:00Z,1.5,2,1,1.75,10\n";
 
 #[test]
 fn files_that_say_the_same_read_the_same() {
-    let expected = read_csv(
+    let expected = read_bars(
         b"timestamp,open,high,low,close,volume\n\
           2017-01-02T07:00:00Z,1.5,2,1,1.75,10\n\
           2017-01-02T08:00:00Z,1.75,3,1.5,2.5,0\n",
@@ -39,7 +39,7 @@ fn files_that_say_the_same_read_the_same() {
          2017-01-02T07:00:00.000Z,1.50,2,1,1.75,10\n2017-01-02T08:00:00Z,1.75,3,1.5,2.5,0\n",
     ];
     for text in same {
-        let raw = read_csv(text.as_bytes(), "b.csv").unwrap();
+        let raw = read_bars(text.as_bytes(), "b.csv").unwrap();
         assert_eq!(raw.as_slice(), expected.as_slice(), "{text}");
         assert_eq!(raw.bar_length_ms(), 3_600_000);
     }
@@ -48,7 +48,7 @@ fn files_that_say_the_same_read_the_same() {
 #[test]
 fn missing_volume_is_zero() {
     let text = b"time,open,high,low,close\n2017-01-02,1,1,1,1\n2017-01-03,1,1,1,1\n";
-    let raw = read_csv(text, "a.csv").unwrap();
+    let raw = read_bars(text, "a.csv").unwrap();
     assert!(raw.as_slice().iter().all(|bar| bar.volume == 0.0));
     assert_eq!(raw.columns().len(), 5);
 }

@@ -5,6 +5,7 @@
 
 mod account;
 mod any_file;
+mod archives;
 mod causality;
 mod data;
 mod dialects;
@@ -14,4 +15,7 @@ mod golden;
 mod golden_bootstrap;
 mod golden_edges;
 mod golden_sharpe;
+mod json;
+mod parquet;
 mod sample_data;
+mod zones;

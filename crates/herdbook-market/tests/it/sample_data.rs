@@ -1,7 +1,7 @@
 //! The carried data: counts and hashes that must never change unnoticed.
 
 use herdbook_domain::Timeframe::{self, Day1, Hour1, Hour4, Minute1, Minute5, Minute15, Minute30};
-use herdbook_market::{Bars, Boundaries, Sample, features, read_csv, resample, split};
+use herdbook_market::{Bars, Boundaries, Sample, features, read_bars, resample, split};
 
 use crate::data;
 
@@ -61,7 +61,7 @@ fn hashes_of_the_bars_do_not_change() {
 fn every_timeframe_can_be_tried_on_its_sample() {
     for timeframe in Timeframe::ALL.iter().copied() {
         let sample = Sample::for_timeframe(timeframe);
-        let raw = read_csv(&sample.csv().unwrap(), sample.file_name).unwrap();
+        let raw = read_bars(&sample.csv().unwrap(), sample.file_name).unwrap();
         let bars = resample(raw, timeframe).unwrap();
         let split = split(&bars, Boundaries::default()).unwrap();
         assert_eq!(split.test.bars.end, bars.len());

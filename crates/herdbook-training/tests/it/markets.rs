@@ -1,7 +1,7 @@
 //! Markets of which it is known whether there is anything to find in them, made of real returns.
 
 use herdbook_domain::Timeframe;
-use herdbook_market::{Bar, Sample, read_csv};
+use herdbook_market::{Bar, Sample, read_bars};
 use herdbook_ppo::Rng;
 
 /// Bars that stay together: what is shorter than this lives on in a block, what is longer does not.
@@ -42,7 +42,7 @@ struct Shape {
 
 fn shapes() -> Vec<Shape> {
     let sample = Sample::for_timeframe(Timeframe::Hour1);
-    let raw = read_csv(&sample.csv().expect("the carried sample is sound"), sample.file_name)
+    let raw = read_bars(&sample.csv().expect("the carried sample is sound"), sample.file_name)
         .expect("the carried sample is sound");
     let bars: Vec<Bar> = raw.as_slice().to_vec();
     let bodies: Vec<f64> =

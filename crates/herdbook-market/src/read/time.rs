@@ -1,6 +1,10 @@
 //! Times as files write them.
 
+use std::fmt;
+
 use chrono::NaiveDate;
+
+use crate::Utc;
 
 const DAY_MS: i64 = 86_400_000;
 const MINUTE_MS: i64 = 60_000;
@@ -15,6 +19,33 @@ const FIRST_MICROSECOND: f64 = 1e14;
 const FIRST_NANOSECOND: f64 = 1e17;
 /// Numbers from this on are no times (5138).
 const BEYOND: f64 = 1e20;
+
+/// Moments as far from 1970 as this (5138) are none of bars.
+const BEYOND_MS: i64 = 100_000_000_000_000;
+
+/// A moment as a file has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Moment {
+    /// Since 1970 in UTC; where no zone is known, what the clocks showed, as if they were UTC's.
+    pub(super) ms: i64,
+    /// Whether it is known to be UTC.
+    pub(super) has_zone: bool,
+}
+
+impl Moment {
+    /// Refuses what lies beyond any bar, so that lengths of time can be added to it.
+    pub(super) fn checked(self) -> Result<Self, TimeProblem> {
+        let is_near = (-BEYOND_MS..=BEYOND_MS).contains(&self.ms);
+        if is_near { Ok(self) } else { Err(TimeProblem::Unknown) }
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = Utc(self.ms).to_string();
+        f.write_str(if self.has_zone { &text } else { text.trim_end_matches('Z') })
+    }
+}
 
 /// How a file writes its times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,55 +77,84 @@ impl TimeStyle {
         }
     }
 
-    fn of(text: &str) -> Result<Self, TimeProblem> {
+    /// The style of a text, and its number where it is an epoch.
+    fn of(text: &str) -> Result<(Self, f64), TimeProblem> {
         // `20170102` is no epoch number of any unit.
         if !is_number(text) || parse_compact_date(text).is_some() {
-            return Ok(Self::Text);
+            return Ok((Self::Text, 0.0));
         }
-        match text.parse::<f64>() {
-            Ok(number) if (FIRST_SECOND..FIRST_MILLISECOND).contains(&number) => Ok(Self::Seconds),
-            Ok(number) if (FIRST_MILLISECOND..FIRST_MICROSECOND).contains(&number) => {
-                Ok(Self::Milliseconds)
-            }
-            Ok(number) if (FIRST_MICROSECOND..FIRST_NANOSECOND).contains(&number) => {
-                Ok(Self::Microseconds)
-            }
-            Ok(number) if (FIRST_NANOSECOND..BEYOND).contains(&number) => Ok(Self::Nanoseconds),
+        let number = text.parse().map_err(|_| TimeProblem::Unknown)?;
+        Ok((Self::of_number(number)?, number))
+    }
+
+    fn of_number(number: f64) -> Result<Self, TimeProblem> {
+        match number {
+            _ if (FIRST_SECOND..FIRST_MILLISECOND).contains(&number) => Ok(Self::Seconds),
+            _ if (FIRST_MILLISECOND..FIRST_MICROSECOND).contains(&number) => Ok(Self::Milliseconds),
+            _ if (FIRST_MICROSECOND..FIRST_NANOSECOND).contains(&number) => Ok(Self::Microseconds),
+            _ if (FIRST_NANOSECOND..BEYOND).contains(&number) => Ok(Self::Nanoseconds),
             _ => Err(TimeProblem::Unknown),
         }
+    }
+
+    /// Milliseconds in one unit of an epoch number.
+    const fn unit_ms(self) -> f64 {
+        match self {
+            Self::Text => 0.0,
+            Self::Seconds => 1_000.0,
+            Self::Milliseconds => 1.0,
+            Self::Microseconds => 1e-3,
+            Self::Nanoseconds => 1e-6,
+        }
+    }
+
+    /// Checks that it is the file's, which the first time sets.
+    fn same(self, style: &mut Option<Self>) -> Result<(), TimeProblem> {
+        let first = *style.get_or_insert(self);
+        if self == first { Ok(()) } else { Err(TimeProblem::Mixed(first)) }
     }
 }
 
 /// Reads a time in one column; the first one of a file sets the `style` of all.
-pub(super) fn parse(text: &str, style: &mut Option<TimeStyle>) -> Result<i64, TimeProblem> {
-    let found = TimeStyle::of(text)?;
-    let first = *style.get_or_insert(found);
-    if found != first {
-        return Err(TimeProblem::Mixed(first));
+pub(super) fn parse(text: &str, style: &mut Option<TimeStyle>) -> Result<Moment, TimeProblem> {
+    let (found, number) = TimeStyle::of(text)?;
+    found.same(style)?;
+    if found == TimeStyle::Text {
+        let ms = parse_text(text).ok_or_else(|| problem_of(text))?;
+        return Ok(Moment { ms, has_zone: has_zone(text) });
     }
-    match found {
-        TimeStyle::Text => parse_text(text).ok_or_else(|| problem_of(text)),
-        TimeStyle::Seconds => parse_epoch(text, 1_000.0),
-        TimeStyle::Milliseconds => parse_epoch(text, 1.0),
-        TimeStyle::Microseconds => parse_epoch(text, 1e-3),
-        TimeStyle::Nanoseconds => parse_epoch(text, 1e-6),
-    }
+    Ok(epoch(number, found))
+}
+
+/// Reads an epoch number; the first one of a file sets the `style` of all.
+pub(super) fn parse_number(
+    number: f64,
+    style: &mut Option<TimeStyle>,
+) -> Result<Moment, TimeProblem> {
+    let found = TimeStyle::of_number(number)?;
+    found.same(style)?;
+    Ok(epoch(number, found))
+}
+
+fn epoch(number: f64, style: TimeStyle) -> Moment {
+    Moment { ms: (number * style.unit_ms()).round() as i64, has_zone: true }
 }
 
 /// Reads a time whose date and clock stand in columns of their own.
-pub(super) fn parse_parts(date: &str, clock: &str) -> Result<i64, TimeProblem> {
+pub(super) fn parse_parts(date: &str, clock: &str) -> Result<Moment, TimeProblem> {
     let day = parse_date(date).or_else(|| parse_compact_date(date));
     let day = day.ok_or_else(|| problem_of(date))?;
     let within = parse_clock(clock).or_else(|| parse_compact_clock(clock));
-    within.map(|within| day + within).ok_or(TimeProblem::Unknown)
+    let ms = within.map(|within| day + within).ok_or(TimeProblem::Unknown)?;
+    Ok(Moment { ms, has_zone: clock_has_zone(clock) })
 }
 
-/// Whether a text says which zone its time is of; an epoch number is UTC.
-pub(super) fn has_zone(text: &str) -> bool {
-    if is_number(text) {
-        return true;
-    }
-    let clock = text.split_once(['T', 't', ' ']).map_or("", |(_, clock)| clock);
+/// Whether a date with a clock says which zone it is of.
+fn has_zone(text: &str) -> bool {
+    clock_has_zone(text.split_once(['T', 't', ' ']).map_or("", |(_, clock)| clock))
+}
+
+fn clock_has_zone(clock: &str) -> bool {
     clock.ends_with(['Z', 'z'])
         || clock.contains(['+', '-']) && !clock.contains("-AM") && !clock.contains("-PM")
         || clock.ends_with("UTC")
@@ -121,14 +181,15 @@ fn parse_compact_clock(text: &str) -> Option<i64> {
     Some((two_digits(hour, 23)? * 60 + two_digits(minute, 59)?) * MINUTE_MS + second * 1_000)
 }
 
-fn parse_epoch(text: &str, unit_ms: f64) -> Result<i64, TimeProblem> {
-    let number: f64 = text.parse().map_err(|_| TimeProblem::Unknown)?;
-    Ok((number * unit_ms).round() as i64)
-}
-
 fn parse_text(text: &str) -> Option<i64> {
     if let Some(day) = parse_compact_date(text) {
         return Some(day);
+    }
+    // `20170102 070000`, as HistData writes it.
+    if let Some((date, clock)) = text.split_once(' ')
+        && let Some(day) = parse_compact_date(date)
+    {
+        return Some(day + parse_compact_clock(clock)?);
     }
     let (date, rest) = text.split_at_checked(10)?;
     let day = parse_date(date)?;
@@ -253,7 +314,11 @@ mod tests {
     const SEVEN: i64 = 1_483_340_400_000;
 
     fn one(text: &str) -> Result<i64, TimeProblem> {
-        parse(text, &mut None)
+        parse(text, &mut None).map(|moment| moment.ms)
+    }
+
+    fn parts(date: &str, clock: &str) -> Result<i64, TimeProblem> {
+        parse_parts(date, clock).map(|moment| moment.ms)
     }
 
     #[test]
@@ -272,13 +337,14 @@ mod tests {
             "2017-01-01T23:30:00-07:30",
             "2017/01/02 07:00",
             "2017.01.02 07:00",
+            "20170102 070000",
         ] {
             assert_eq!(one(text), Ok(SEVEN), "{text}");
         }
         assert_eq!(one("2017-01-02"), Ok(SEVEN - 7 * 3_600_000));
         assert_eq!(one("2017-01-02 07:00:00.25"), Ok(SEVEN + 250));
         assert_eq!(one("1969-12-31T23:59:59Z"), Ok(-1_000));
-        assert_eq!(parse_parts("2017.01.02", "07:00"), Ok(SEVEN));
+        assert_eq!(parts("2017.01.02", "07:00"), Ok(SEVEN));
     }
 
     #[test]
@@ -294,8 +360,8 @@ mod tests {
     #[test]
     fn compact_dates_and_clocks_are_read_where_they_cannot_be_numbers() {
         assert_eq!(one("20170102"), Ok(SEVEN - 7 * 3_600_000));
-        assert_eq!(parse_parts("20170102", "070000"), Ok(SEVEN));
-        assert_eq!(parse_parts("20170102", "0700"), Ok(SEVEN));
+        assert_eq!(parts("20170102", "070000"), Ok(SEVEN));
+        assert_eq!(parts("20170102", "0700"), Ok(SEVEN));
         assert!(parse_parts("20170102", "2500").is_err());
     }
 
@@ -319,18 +385,19 @@ mod tests {
 
     #[test]
     fn zone_of_a_text_is_seen() {
+        let is_known = |text| parse(text, &mut None).unwrap().has_zone;
         for text in ["1483340400", "2017-01-02T07:00:00Z", "2017-01-02 07:00+01:00"] {
-            assert!(has_zone(text), "{text}");
+            assert!(is_known(text), "{text}");
         }
-        for text in ["2017-01-02", "2017-01-02 07:00", "2017-01-02 07-AM"] {
-            assert!(!has_zone(text), "{text}");
+        for text in ["2017-01-02", "20170102", "2017-01-02 07:00", "2017-01-02 07-AM"] {
+            assert!(!is_known(text), "{text}");
         }
     }
 
     #[test]
     fn the_first_time_sets_the_style_of_the_file() {
         let mut style = None;
-        assert_eq!(parse("1483340400", &mut style), Ok(SEVEN));
+        assert_eq!(parse("1483340400", &mut style).map(|it| it.ms), Ok(SEVEN));
         let mixed = Err(TimeProblem::Mixed(TimeStyle::Seconds));
         assert_eq!(parse("1483340400000", &mut style), mixed);
         assert_eq!(parse("2017-01-02", &mut style), mixed);

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::header::{Header, names_all};
+use super::header::{Header, delimiter_of, names_all};
 use super::reading::Reading;
+use super::text::first_line;
 
 /// A header is looked for in so many lines; further down it would be data.
 const MAX_PREAMBLE: usize = 8;
@@ -20,7 +21,9 @@ pub(super) struct Prepared<'a> {
 
 pub(super) fn prepared<'a>(text: &'a str, reading: &Reading) -> Prepared<'a> {
     if let Some(columns) = &reading.columns {
-        let text = format!("{columns}\n{text}").into();
+        let delimiter = char::from(delimiter_of(first_line(text)));
+        let columns: Vec<&str> = columns.split([',', ';', '\t']).collect();
+        let text = format!("{}\n{text}", columns.join(&delimiter.to_string())).into();
         let remarks = vec!["a header was given for the file".to_owned()];
         return Prepared { text, n_added: 1, remarks };
     }

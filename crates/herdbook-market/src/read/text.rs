@@ -25,6 +25,11 @@ pub(super) fn unreadable(error: &::csv::Error, text: &str, file: &str) -> Market
     MarketError::NotText { file: file.to_owned(), line: line_of_record(text, start as usize) }
 }
 
+/// The first line that is not blank.
+pub(super) fn first_line(text: &str) -> &str {
+    text.lines().find(|line| !line.is_empty()).unwrap_or_default()
+}
+
 /// Number of line ends, an upper bound of the number of bars below a header.
 pub(super) fn count_lines(text: &str) -> usize {
     count_newlines(text.as_bytes())

@@ -3,6 +3,7 @@
 use ::csv::ReaderBuilder;
 
 use super::reading::{NO_VOLUME, Reading};
+use super::text::first_line;
 use crate::MarketError;
 
 /// The names of the columns, for a message that has to list them.
@@ -64,7 +65,6 @@ pub(super) enum TimeColumns {
 /// The columns of a file.
 #[derive(Debug)]
 pub(super) struct Header {
-    pub(super) delimiter: u8,
     pub(super) names: Vec<String>,
     pub(super) columns: Vec<Column>,
     pub(super) time: TimeColumns,
@@ -128,9 +128,17 @@ impl Header {
 
     /// Reads the first line that is not blank.
     pub(super) fn parse(text: &str, file: &str, reading: &Reading) -> Result<Self, MarketError> {
-        let line = text.lines().find(|line| !line.is_empty()).unwrap_or_default();
-        let delimiter = delimiter_of(line);
-        let names = names(line, delimiter);
+        let line = first_line(text);
+        Self::of_names(names(line, delimiter_of(line)), line, file, reading)
+    }
+
+    /// Finds the meaning of columns; `line` is what to show of them in a message.
+    pub(super) fn of_names(
+        names: Vec<String>,
+        line: &str,
+        file: &str,
+        reading: &Reading,
+    ) -> Result<Self, MarketError> {
         let bare = without_prefix(&names);
         let found = Found { file, line, names: &names, bare: &bare };
         let prices = [Meaning::Open, Meaning::High, Meaning::Low, Meaning::Close];
@@ -146,7 +154,7 @@ impl Header {
         let instrument = names
             .iter()
             .position(|name| INSTRUMENT_NAMES.contains(&name.to_ascii_lowercase().as_str()));
-        Ok(Self { delimiter, names, columns, time, open, high, low, close, volume, instrument })
+        Ok(Self { names, columns, time, open, high, low, close, volume, instrument })
     }
 }
 
@@ -287,7 +295,7 @@ fn without_prefix(names: &[String]) -> Vec<String> {
 }
 
 /// The delimiter the header has most of; a comma if it has none.
-fn delimiter_of(line: &str) -> u8 {
+pub(super) fn delimiter_of(line: &str) -> u8 {
     let count = |delimiter: &u8| line.bytes().filter(|byte| byte == delimiter).count();
     // The last of equals wins, so the comma stands last.
     [b'\t', b';', b','].into_iter().max_by_key(count).unwrap_or(b',')
@@ -329,9 +337,9 @@ mod tests {
 
     #[test]
     fn delimiter_is_the_one_the_header_has_most_of() {
-        assert_eq!(parse("time;o;h;l;c;v").unwrap().delimiter, b';');
-        assert_eq!(parse("time\to\th\tl\tc").unwrap().delimiter, b'\t');
-        assert_eq!(parse("time,o,h,l,c").unwrap().delimiter, b',');
+        assert_eq!(delimiter_of("time;o;h;l;c;v"), b';');
+        assert_eq!(delimiter_of("time\to\th\tl\tc"), b'\t');
+        assert_eq!(delimiter_of("time,o,h,l,c"), b',');
     }
 
     #[test]
