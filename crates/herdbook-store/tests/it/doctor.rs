@@ -4,9 +4,9 @@ use herdbook_domain::tags::key;
 use herdbook_domain::{
     Breach, BreachKind, EventKind, Reason, Remedy, RollbackRequest, RunStatus, Stage,
 };
-use herdbook_store::{Effect, EventQuery, Missing, Store};
+use herdbook_store::{Effect, EventQuery, Missing, Store, StoreError};
 
-use crate::herd::{Herd, model, number, options, version};
+use crate::herd::{Herd, model, number, options, promotion, version};
 
 /// Versions 1 (champion, a parent) and 2 (its child, in beta).
 fn herd() -> Herd {
@@ -349,4 +349,31 @@ fn nothing_is_set_back_to_a_broken_history() {
     foreign(&herd, "UPDATE herdbook_events SET kind = 'nonsense' WHERE id = 8");
     let line = herd.store.diagnose().unwrap()[0].line();
     assert!(line.contains("unknown event kind `nonsense`"), "{line}");
+}
+
+#[test]
+fn repair_and_a_writer_at_once_leave_whole_records() {
+    let herd = herd();
+    let store = herd.another_store();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            for _ in 0..30 {
+                for stage in [Stage::Development, Stage::Beta] {
+                    match store.promote(&promotion(2, stage), Effect::Commit) {
+                        Ok(_) | Err(StoreError::Refused(_)) => {}
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            }
+        });
+        for _ in 0..15 {
+            set_tag(&herd, 1, "version_type", "latest");
+            set_tag(&herd, 2, "timeframe", "4H");
+            foreign(&herd, "UPDATE tags SET value = 'champion' WHERE key = 'promotion_stage'");
+            herd.store.repair().unwrap();
+        }
+    });
+    herd.store.repair().unwrap();
+    assert_eq!(herd.store.diagnose().unwrap(), []);
+    herd.assert_invariants();
 }

@@ -1,9 +1,9 @@
 //! Finding the newest and the best.
 
-use herdbook_domain::{MetricName, ModelType, Timeframe, VersionType};
+use herdbook_domain::{MetricName, ModelType, Stage, Timeframe, VersionType};
 use herdbook_store::{Candidates, Contaminated};
 
-use crate::herd::{Herd, metric, number};
+use crate::herd::{Herd, metric, model, number};
 
 fn candidates(model_type: ModelType, version_type: Option<VersionType>) -> Candidates {
     Candidates {
@@ -100,4 +100,81 @@ fn candidates_of_other_data_make_the_best_incomparable() {
         .execute_batch(&format!("UPDATE params SET value = 'IBM' WHERE run_uuid = {first}"))
         .unwrap();
     assert_eq!(differing(), ["data.symbol"]);
+}
+
+/// Runs that others registered later, with better values: each is looked at before the herd's own and is no candidate.
+fn crowd(herd: &Herd, metric: &str, value: f64) {
+    let (mut runs, mut metrics, mut versions) = (Vec::new(), Vec::new(), Vec::new());
+    for idx in 1..=400 {
+        let id = format!("f{idx:031}");
+        runs.push(format!(
+            "('{id}', '', 'LOCAL', '', '', 'x', 'FINISHED', 1, 2, '', 'active', '', 0)"
+        ));
+        metrics.push(format!("('{metric}', {value:?}, 1, 1, FALSE, '{id}')"));
+        let (number, at) = (1_000 + idx, 9_000_000_000_000_000_i64);
+        versions.push(format!(
+            "('1H_trading_model', {number}, {at}, {at}, 'None', 'READY', '{id}', 'default')"
+        ));
+    }
+    let sql = format!(
+        "INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name, user_id, status,
+            start_time, end_time, source_version, lifecycle_stage, artifact_uri, experiment_id)
+         VALUES {};
+         INSERT INTO latest_metrics (key, value, timestamp, step, is_nan, run_uuid) VALUES {};
+         INSERT INTO model_versions (name, version, creation_time, last_updated_time, current_stage,
+            status, run_id, workspace) VALUES {};",
+        runs.join(", "),
+        metrics.join(", "),
+        versions.join(", ")
+    );
+    herd.foreign().execute_batch(&sql).unwrap();
+}
+
+#[test]
+fn candidates_behind_hundreds_of_others_are_found_by_their_tags() {
+    let herd = Herd::new();
+    for reward in [1.0, 3.0, 3.0, 2.0] {
+        herd.train(None, reward);
+    }
+    crowd(&herd, "evaluation/best_mean_reward", 9.0);
+    assert_eq!(best(&herd, "evaluation/best_mean_reward"), Some((3, 3.0)));
+    let latest = herd.store.find_latest(&candidates(ModelType::Base, None)).unwrap().unwrap();
+    assert_eq!(latest.key.version, number(4));
+    let metric = MetricName::parse("evaluation/best_mean_reward").unwrap();
+    let nothing = candidates(ModelType::Replay, None);
+    assert!(herd.store.find_best(&nothing, &metric).unwrap().is_none());
+    assert!(herd.store.find_latest(&nothing).unwrap().is_none());
+}
+
+#[test]
+fn ties_with_hundreds_of_others_go_to_the_newest_candidate() {
+    let herd = Herd::new();
+    for reward in [3.0, 3.0, 1.0] {
+        herd.train(None, reward);
+    }
+    crowd(&herd, "evaluation/best_mean_reward", 3.0);
+    assert_eq!(best(&herd, "evaluation/best_mean_reward"), Some((2, 3.0)));
+}
+
+#[test]
+fn board_counts_versions_in_each_stage_without_deleted_ones() {
+    let herd = Herd::new();
+    for _ in 0..4 {
+        herd.train(None, 1.0);
+    }
+    herd.promote(1, Stage::Beta).unwrap();
+    herd.promote(1, Stage::Champion).unwrap();
+    herd.promote(2, Stage::Beta).unwrap();
+    let deleted = "UPDATE model_versions SET current_stage = 'Deleted_Internal' WHERE version = 4";
+    herd.foreign().execute_batch(deleted).unwrap();
+    let summaries = herd.store.summaries().unwrap();
+    assert_eq!(summaries.len(), 1);
+    assert_eq!(summaries[0].newest.key.version, number(3));
+    let counts: Vec<_> = summaries[0].n_in_stage.iter().map(|(s, n)| (*s, *n)).collect();
+    let numbers = herd.store.numbers_by_stage(&model()).unwrap();
+    for (stage, n) in counts {
+        assert_eq!(numbers.get(&stage).map_or(0, Vec::len), n, "{stage}");
+    }
+    assert_eq!(numbers[&Stage::Champion], [number(1)]);
+    assert_eq!(numbers[&Stage::Development], [number(3)]);
 }
