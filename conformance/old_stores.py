@@ -28,7 +28,8 @@ def imported(folder, source, *arguments):
 def fill(address, folder):
     """Writes what every old store holds through the client of this MLflow."""
     command = [sys.executable, OLD_STORES / "make.py", address]
-    subprocess.run(command, cwd=folder, env={**environment(), "TZ": "Europe/Berlin"}, check=True)
+    told = {**environment(), "TZ": "Europe/Berlin"}
+    subprocess.run(command, cwd=folder, env=told, check=True, capture_output=True)
 
 
 def kinds(report):

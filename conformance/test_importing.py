@@ -236,7 +236,8 @@ def test_database_with_our_tables_survives_mlflows_upgrade(tmp_path):
     assert herd.ask("history", *uri) == before
     found = herd.refused_after_data("doctor", *uri)
     assert {breach["kind"] for breach in found["breaches"]} == {"orphan_parent"}
-    assert herd.ask("rollback", "--timeframe", "1H", "--reason", "after it", *uri)["version"] == 2
+    herd.promote(2, "beta", "after it", *uri)
+    herd.promote(2, "champion", "after it", *uri)
     client = herd.client()
     assert client.get_model_version_by_alias("1H_trading_model", "champion").version == 2
     with pytest.raises(Exception, match="UNIQUE constraint failed"):

@@ -38,7 +38,7 @@ pub use disk::Disk;
 pub use error::StoreError;
 pub use event::EventQuery;
 pub use evidence::Trial;
-pub use import::{Count, ImportObserver, ImportReport, ImportRequest, import};
+pub use import::{Count, Import, ImportObserver, ImportReport, ImportRequest};
 pub use integrity::{FileState, RegisteredFile, Verification};
 pub use lease::{LEASE_EXPIRY_MS, LEASE_REFRESH_MS, Lease, Liveness};
 pub use location::Location;

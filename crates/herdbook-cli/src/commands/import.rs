@@ -4,8 +4,8 @@ use std::path::Path;
 
 use herdbook_domain::import::Zone;
 use herdbook_store::{
-    Count, Credentials, Effect, ImportObserver, ImportReport, ImportRequest, Source, SourceOptions,
-    import,
+    Count, Credentials, Effect, Import, ImportObserver, ImportReport, ImportRequest, Source,
+    SourceOptions,
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
@@ -31,9 +31,11 @@ pub(crate) fn run(args: &ImportArgs, global: &Global, output: &mut Output) -> Re
         source,
     };
     let effect = if args.dry_run { Effect::DryRun } else { Effect::Commit };
-    let store = open_store_for_import(global, &request.source, effect, output)?;
     let mut bar = Bar::new(output.is_quiet());
-    let report = import(store.as_ref(), effect, &request, &mut bar);
+    // Before a store is made: a source that cannot be read leaves nothing behind.
+    let found = Import::read(&request, &mut bar)?;
+    let store = open_store_for_import(global, &request.source, effect, output)?;
+    let report = found.bring_into(store.as_ref(), effect, &mut bar);
     bar.bar.finish_and_clear();
     let report = report?;
     let target = store.as_ref().map(|store| store.location().uri());

@@ -17,7 +17,7 @@ use herdbook_domain::import::{
 };
 use herdbook_domain::{ModelName, RunId, RunStatus, VersionNumber};
 
-use crate::source::{ModelRecord, Reader, RunHead, Source, SourceOptions};
+use crate::source::{ExperimentRecord, ModelRecord, Reader, RunHead, Source, SourceOptions};
 use crate::store::now;
 use crate::{Effect, Store, StoreError};
 use artifacts::Look;
@@ -76,46 +76,75 @@ pub struct ImportReport {
     pub audit: Vec<Finding>,
 }
 
-/// Imports into a store; a dry run reads everything and writes nothing, and needs no store.
-pub fn import(
-    store: Option<&Store>,
-    effect: Effect,
-    request: &ImportRequest,
-    observer: &mut dyn ImportObserver,
-) -> Result<ImportReport, StoreError> {
-    observer.stage("reading the source");
-    let mut reader = request.source.open(&request.options)?;
-    let mut report = ImportReport { source: reader.label(), ..ImportReport::default() };
-    let experiments = reader.experiments()?;
-    let heads = usable_runs(reader.runs()?, &mut report.audit);
-    let models = usable_models(reader.models()?, &mut report.audit);
-    report.experiments.found = experiments.len();
-    report.runs.found = heads.len();
-    report.models.found = models.len();
+/// A source that was read: what is in it, its params, metrics and files aside.
+pub struct Import {
+    reader: Box<dyn Reader>,
+    zone: Zone,
+    experiments: Vec<ExperimentRecord>,
+    heads: Vec<RunHead>,
+    models: Vec<ModelRecord>,
+    report: ImportReport,
+}
 
-    let batches = Batches::plan(store, &heads, &mut report)?;
-    let written = store.filter(|_| effect == Effect::Commit);
-    if let Some(store) = written {
-        let places = store.import_experiments(&experiments, &mut report)?;
-        batches.import(store, reader.as_mut(), &places, &mut report, observer)?;
+impl std::fmt::Debug for Import {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Import({})", self.report.source)
     }
-    observer.stage("reading the registry");
-    let records = records(reader.as_mut(), request, store, &heads, &models)?;
-    report.versions.found = records.versions.len();
-    let plan = if let Some(store) = written {
-        store.import_registry(&records, &models, &mut report)?
-    } else {
-        let facts = match store {
-            Some(store) => store.read(|conn| facts::gather(conn, &records))?,
-            None => TargetFacts { now: now(), ..TargetFacts::default() },
+}
+
+impl Import {
+    /// Reads a source.
+    pub fn read(
+        request: &ImportRequest,
+        observer: &mut dyn ImportObserver,
+    ) -> Result<Self, StoreError> {
+        observer.stage("reading the source");
+        let mut reader = request.source.open(&request.options)?;
+        let mut report = ImportReport { source: reader.label(), ..ImportReport::default() };
+        let mut experiments = reader.experiments()?;
+        // Servers tell the newest first: numbers shall not depend on how a store is read.
+        experiments
+            .sort_by(|one, other| (one.created_at, &one.id).cmp(&(other.created_at, &other.id)));
+        let heads = usable_runs(reader.runs()?, &mut report.audit);
+        let models = usable_models(reader.models()?, &mut report.audit);
+        report.experiments.found = experiments.len();
+        report.runs.found = heads.len();
+        report.models.found = models.len();
+        Ok(Self { reader, zone: request.zone, experiments, heads, models, report })
+    }
+
+    /// Brings it into a store; a dry run audits everything and writes nothing, and needs no store.
+    pub fn bring_into(
+        self,
+        store: Option<&Store>,
+        effect: Effect,
+        observer: &mut dyn ImportObserver,
+    ) -> Result<ImportReport, StoreError> {
+        let Self { mut reader, zone, experiments, heads, models, mut report } = self;
+        let batches = Batches::plan(store, &heads, &mut report)?;
+        let written = store.filter(|_| effect == Effect::Commit);
+        if let Some(store) = written {
+            let places = store.import_experiments(&experiments, &mut report)?;
+            batches.import(store, reader.as_mut(), &places, &mut report, observer)?;
+        }
+        observer.stage("reading the registry");
+        let records = records(reader.as_mut(), zone, store, &heads, &models)?;
+        report.versions.found = records.versions.len();
+        let plan = if let Some(store) = written {
+            store.import_registry(&records, &models, &mut report)?
+        } else {
+            let facts = match store {
+                Some(store) => store.read(|conn| facts::gather(conn, &records))?,
+                None => TargetFacts { now: now(), ..TargetFacts::default() },
+            };
+            plan_import(&records, &facts)
         };
-        plan_import(&records, &facts)
-    };
-    report.versions.added = plan.versions.len();
-    report.versions.present = plan.n_present;
-    report.audit.extend(plan.findings);
-    report.audit.extend(reader.findings());
-    Ok(report)
+        report.versions.added = plan.versions.len();
+        report.versions.present = plan.n_present;
+        report.audit.extend(plan.findings);
+        report.audit.extend(reader.findings());
+        Ok(report)
+    }
 }
 
 /// The runs whose ids and states herdbook can keep.
@@ -162,7 +191,7 @@ fn usable_models(models: Vec<ModelRecord>, audit: &mut Vec<Finding>) -> Vec<Mode
 /// What the rules know of the source.
 fn records(
     reader: &mut dyn Reader,
-    request: &ImportRequest,
+    zone: Zone,
     store: Option<&Store>,
     heads: &[RunHead],
     models: &[ModelRecord],
@@ -176,7 +205,7 @@ fn records(
     }
     let mut records = SourceRecords {
         label: reader.label(),
-        zone: request.zone,
+        zone,
         runs,
         versions: Vec::new(),
         aliases: BTreeMap::new(),

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use herdbook_domain::hex_sha256;
 use herdbook_store::{
-    Effect, ImportObserver, ImportReport, ImportRequest, Location, Missing, Source, SourceOptions,
-    Store, StoreError, import,
+    Effect, Import, ImportObserver, ImportReport, ImportRequest, Location, Missing, Source,
+    SourceOptions, Store, StoreError,
 };
 use tempfile::TempDir;
 
@@ -114,11 +114,11 @@ pub(crate) fn import_into(
     store: &Store,
     request: &ImportRequest,
 ) -> Result<ImportReport, StoreError> {
-    import(Some(store), Effect::Commit, request, &mut Silent)
+    Import::read(request, &mut Silent)?.bring_into(Some(store), Effect::Commit, &mut Silent)
 }
 
 pub(crate) fn dry_run(request: &ImportRequest) -> Result<ImportReport, StoreError> {
-    import(None, Effect::DryRun, request, &mut Silent)
+    Import::read(request, &mut Silent)?.bring_into(None, Effect::DryRun, &mut Silent)
 }
 
 fn hash_below(folder: &Path, found: &mut BTreeMap<PathBuf, String>) {
