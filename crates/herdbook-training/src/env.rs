@@ -89,6 +89,10 @@ pub struct EpisodeRecord {
     pub segment: usize,
     /// Mean reward per timestep.
     pub mean_reward: f64,
+    /// Mean change of the position per timestep: 2 from long to short.
+    pub turnover: f64,
+    /// Costs in basis points a side.
+    pub cost_bps: f64,
 }
 
 /// The environment a model is trained in.
@@ -104,6 +108,7 @@ pub struct TradingEnv {
     episode: Range<usize>,
     segment: usize,
     reward_sum: f64,
+    turnover_sum: f64,
     finished: Vec<EpisodeRecord>,
 }
 
@@ -115,6 +120,7 @@ pub struct EnvState {
     episode: Range<usize>,
     segment: usize,
     reward_sum: f64,
+    turnover_sum: f64,
     costs: CostModel,
     episode_bars: usize,
     starts: Starts,
@@ -135,6 +141,7 @@ impl TradingEnv {
             starts,
             segment: 0,
             reward_sum: 0.0,
+            turnover_sum: 0.0,
             finished: Vec::new(),
         }
     }
@@ -149,10 +156,9 @@ impl TradingEnv {
         &mut self.starts
     }
 
-    /// Sets costs and length of the episodes to come.
-    pub fn set_difficulty(&mut self, costs: CostModel, episode_bars: usize) {
+    /// Sets the costs of the episodes to come.
+    pub fn set_costs(&mut self, costs: CostModel) {
         self.costs = costs;
-        self.episode_bars = episode_bars;
     }
 
     /// The episodes that ended since this was last asked.
@@ -194,11 +200,14 @@ impl Env for TradingEnv {
         self.bar_idx = start;
         self.account = Account::new(INITIAL_EQUITY, self.costs);
         self.reward_sum = 0.0;
+        self.turnover_sum = 0.0;
         write_observation(&self.market.tape, self.bar_idx, &self.account, obs);
     }
 
     fn step(&mut self, action: usize, obs: &mut [f32]) -> Step {
         let target = Position::from_action(action).expect("the trainer draws one of `n_actions`");
+        let before = self.account.position();
+        self.turnover_sum += (target.sign() - before.sign()).abs();
         let next = &self.market.tape.bars.as_slice()[self.bar_idx + 1];
         let reward = step_account(&mut self.account, target, next);
         self.bar_idx += 1;
@@ -207,8 +216,12 @@ impl Env for TradingEnv {
         let end = self.end();
         if end != EpisodeEnd::Running {
             let timesteps = (self.bar_idx - self.episode.start) as f64;
-            let mean_reward = self.reward_sum / timesteps;
-            self.finished.push(EpisodeRecord { segment: self.segment, mean_reward });
+            self.finished.push(EpisodeRecord {
+                segment: self.segment,
+                mean_reward: self.reward_sum / timesteps,
+                turnover: self.turnover_sum / timesteps,
+                cost_bps: self.account.costs().bps(),
+            });
         }
         Step { reward: reward as f32, end }
     }
@@ -224,6 +237,7 @@ impl ResumableEnv for TradingEnv {
             episode: self.episode.clone(),
             segment: self.segment,
             reward_sum: self.reward_sum,
+            turnover_sum: self.turnover_sum,
             costs: self.costs,
             episode_bars: self.episode_bars,
             starts: self.starts.clone(),
@@ -241,6 +255,7 @@ impl ResumableEnv for TradingEnv {
         self.episode = state.episode;
         self.segment = state.segment;
         self.reward_sum = state.reward_sum;
+        self.turnover_sum = state.turnover_sum;
         self.costs = state.costs;
         self.episode_bars = state.episode_bars;
         self.starts = state.starts;

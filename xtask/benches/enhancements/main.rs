@@ -3,6 +3,7 @@
 
 #![expect(clippy::print_stdout, reason = "figures are for the terminal")]
 
+#[path = "../../../crates/herdbook-training/tests/it/costly.rs"]
 mod costly;
 #[path = "../../../crates/herdbook-training/tests/it/regimes.rs"]
 mod regimes;
@@ -23,18 +24,29 @@ use herdbook_training::{
 };
 
 const N_SEEDS: u64 = 16;
-const PARENT_TIMESTEPS: u64 = 40_000;
-const CHILD_TIMESTEPS: u64 = 40_000;
 const DEFAULT_COSTS: f64 = 1.0;
 
 /// A contest: where the parent comes from, where the children are trained, and what counts.
 struct Contest {
     enhancement: Enhancement,
     aim: &'static str,
-    parent: fn(u64) -> (Vec<u8>, regimes::Borders),
-    child: fn(u64) -> (Vec<u8>, regimes::Borders),
-    cost_bps: f64,
+    parent: Training,
+    child: Training,
     score: Score,
+}
+
+/// On which bars, at which costs, for how long.
+struct Training {
+    bars: fn(u64) -> (Vec<u8>, regimes::Borders),
+    cost_bps: f64,
+    timesteps: u64,
+}
+
+impl Training {
+    /// As long as the common regime takes to be learned, at the default costs.
+    const fn usual(bars: fn(u64) -> (Vec<u8>, regimes::Borders)) -> Self {
+        Self { bars, cost_bps: DEFAULT_COSTS, timesteps: 40_000 }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -45,32 +57,47 @@ enum Score {
     AreaUnderValidation,
 }
 
-const CONTESTS: [Contest; 3] = [
+const CONTESTS: [Contest; 4] = [
     Contest {
         enhancement: Enhancement::Replay,
         aim: "reward on the rare regime",
-        parent: regimes::common,
-        child: regimes::rare,
-        cost_bps: DEFAULT_COSTS,
-        score: Score::Test,
-    },
-    Contest {
-        enhancement: Enhancement::Curriculum,
-        aim: "reward at 60 bp a side",
-        parent: costly::costly,
-        child: costly::costly,
-        cost_bps: costly::HIGH_COSTS,
+        parent: Training::usual(regimes::common),
+        child: Training::usual(regimes::rare),
         score: Score::Test,
     },
     Contest {
         enhancement: Enhancement::Adaptive,
         aim: "area under the curve after the switch",
-        parent: regimes::common,
-        child: regimes::switched,
-        cost_bps: DEFAULT_COSTS,
+        parent: Training::usual(regimes::common),
+        child: Training::usual(regimes::switched),
         score: Score::AreaUnderValidation,
     },
+    // Direct training: the parent is one rollout old and knows nothing.
+    Contest {
+        enhancement: Enhancement::Curriculum,
+        aim: "reward at 150 bp a side, unskilled parent",
+        parent: Training { bars: costly::hidden, cost_bps: costly::HIDDEN_COSTS, timesteps: 2_048 },
+        child: Training {
+            bars: costly::hidden,
+            cost_bps: costly::HIDDEN_COSTS,
+            timesteps: 100_000,
+        },
+        score: Score::Test,
+    },
+    Contest {
+        enhancement: Enhancement::Curriculum,
+        aim: "reward at 60 bp a side, skilled parent",
+        parent: Training::usual(clear),
+        child: Training { bars: clear, cost_bps: 60.0, timesteps: 40_000 },
+        score: Score::Test,
+    },
 ];
+
+/// Each trend is worth 300 basis points and shows at once; getting in and out costs 120.
+fn clear(seed: u64) -> (Vec<u8>, regimes::Borders) {
+    let trends = costly::Trends { n_bars: 12_000, drift: 0.0005, noise: 0.0006, length: 60.0 };
+    (trends.bars(seed), (8_000, 10_000))
+}
 
 fn main() -> anyhow::Result<()> {
     println!("{N_SEEDS} seeds; better by: mean difference with its 95 % bootstrap interval");
@@ -88,11 +115,10 @@ fn main() -> anyhow::Result<()> {
 impl Contest {
     /// The scores of `continued` and of the enhancement with one seed.
     fn run(&self, store: &Store, seed: u64) -> anyhow::Result<(f64, f64)> {
-        let mut parent = self.request(seed, (self.parent)(seed), PARENT_TIMESTEPS)?;
-        parent.cost_bps = DEFAULT_COSTS;
+        let parent = request(&self.parent, seed)?;
         let (parent, _) = trained(store, &parent, self.score)?;
         let child = |enhancement| {
-            let mut request = self.request(seed, (self.child)(seed), CHILD_TIMESTEPS)?;
+            let mut request = request(&self.child, seed)?;
             request.enhance = Some(EnhanceRequest {
                 selector: ParentSelector::Run(parent.clone()),
                 model_type: ModelType::Base,
@@ -104,40 +130,6 @@ impl Contest {
         Ok((child(Enhancement::Continued)?, child(self.enhancement)?))
     }
 
-    fn request(
-        &self,
-        seed: u64,
-        (bytes, (validation, test)): (Vec<u8>, regimes::Borders),
-        timesteps: u64,
-    ) -> anyhow::Result<TrainRequest> {
-        Ok(TrainRequest {
-            timeframe: Timeframe::Hour1,
-            data: DataSource {
-                name: "made.csv".to_owned(),
-                path: None,
-                symbol: Symbol::parse("MADE")?,
-                reading: Reading::default(),
-                bytes,
-            },
-            boundaries: Boundaries {
-                validation_from_ms: Some(regimes::open_time_ms(validation)),
-                test_from_ms: Some(regimes::open_time_ms(test)),
-                test_until_ms: None,
-            },
-            timesteps,
-            seed,
-            cost_bps: self.cost_bps,
-            config: PpoConfig::default(),
-            schedules: Schedules::default(),
-            model: ModelName::parse("1H_made")?,
-            experiment: ExperimentName::parse("made_1H")?,
-            enhance: None,
-            // Parent and child have markets of their own, made by the same clock.
-            contaminated: ContaminatedTest::Marked,
-            membership: None,
-        })
-    }
-
     fn print(&self, pairs: &[(f64, f64)]) {
         let n = pairs.len() as f64;
         let mean = |side: fn(&(f64, f64)) -> f64| pairs.iter().map(side).sum::<f64>() / n;
@@ -145,7 +137,7 @@ impl Contest {
         let (low, high) = interval(&differences);
         let n_better = differences.iter().filter(|difference| **difference > 0.0).count();
         println!(
-            "{:<11} {:<38} continued {:>7.2}   {} {:>7.2}   better by {:+.2} ({low:+.2} to {high:+.2}), with {n_better} of {} seeds",
+            "{:<11} {:<42} continued {:>7.2}   {} {:>7.2}   better by {:+.2} ({low:+.2} to {high:+.2}), with {n_better} of {} seeds",
             self.enhancement.as_str(),
             self.aim,
             mean(|pair| pair.0),
@@ -155,6 +147,36 @@ impl Contest {
             pairs.len(),
         );
     }
+}
+
+fn request(training: &Training, seed: u64) -> anyhow::Result<TrainRequest> {
+    let (bytes, (validation, test)) = (training.bars)(seed);
+    Ok(TrainRequest {
+        timeframe: Timeframe::Hour1,
+        data: DataSource {
+            name: "made.csv".to_owned(),
+            path: None,
+            symbol: Symbol::parse("MADE")?,
+            reading: Reading::default(),
+            bytes,
+        },
+        boundaries: Boundaries {
+            validation_from_ms: Some(regimes::open_time_ms(validation)),
+            test_from_ms: Some(regimes::open_time_ms(test)),
+            test_until_ms: None,
+        },
+        timesteps: training.timesteps,
+        seed,
+        cost_bps: training.cost_bps,
+        config: PpoConfig::default(),
+        schedules: Schedules::default(),
+        model: ModelName::parse("1H_made")?,
+        experiment: ExperimentName::parse("made_1H")?,
+        enhance: None,
+        // Parent and child have markets of their own, made by the same clock.
+        contaminated: ContaminatedTest::Marked,
+        membership: None,
+    })
 }
 
 /// The run and its score.

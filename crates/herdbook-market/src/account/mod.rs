@@ -75,6 +75,11 @@ impl Account {
         self.position
     }
 
+    /// What each side of a trade costs it.
+    pub fn costs(&self) -> CostModel {
+        self.costs
+    }
+
     /// Return since the position was entered, costs of entering it paid; 0 when flat.
     pub fn unrealised_return(&self) -> f64 {
         match self.position {

@@ -1,212 +1,179 @@
-//! `curriculum`: costs, episode length and volatility grow by stages, the next stage when the last is mastered
-//! (Bengio, Louradour, Collobert, Weston 2009, "Curriculum learning").
+//! `curriculum`: training begins without costs, and costs grow with what the model earns, up to the full ones.
+//!
+//! Where costs are many times what a bar moves, trying anything out costs more than it can bring until the model is
+//! skilled: training at full costs learns to leave its position alone before it has seen what there is to earn. So the
+//! skill comes first (Bengio, Louradour, Collobert, Weston 2009, "Curriculum learning"), and the pace is the learner's
+//! own (Kumar, Packer, Koller 2010, "Self-paced learning"): a model that still trades at random can pay next to nothing,
+//! one that holds what it earns can pay the full price. Nobody has to know at which costs that is.
 
 use std::collections::VecDeque;
 
 use herdbook_market::CostModel;
 use serde::{Deserialize, Serialize};
 
-use crate::env::{TradingEnv, training_bars};
+use crate::env::{EpisodeRecord, TradingEnv};
 
 use super::Lesson;
 
-/// One stage of the curriculum.
-#[derive(Debug, Clone, Copy)]
-struct Stage {
-    /// Share of the full costs.
-    costs: f64,
-    /// Share of the full episode length.
-    episode: f64,
-    /// Share of the segments, the calmest first, in which episodes start.
-    calmest: f64,
-}
+/// Costs may take this share of what the model earns before them: more, and what pays hardly shows in the reward.
+const BEARABLE: f64 = 0.7;
+/// Costs grow after an iteration at most by this factor, and by this share of the full ones: a lucky episode is no skill.
+const LARGEST_STEP: (f64, f64) = (1.5, 0.05);
+/// A model is judged by the episodes of the last rollout, and by this many at least.
+const JUDGED_BY: usize = 4;
+/// The share of the training after which costs are the full ones, whatever was earned: the rest is for getting used to
+/// them.
+const FULL_FROM: f64 = 0.7;
+/// How late the costs come that are charged whatever was earned: their share of the full ones is the share of the time
+/// until [`FULL_FROM`], to this power.
+const LATENESS: i32 = 4;
+/// The unit of rewards is a percent.
+const BPS_PER_PERCENT: f64 = 100.0;
 
-const STAGES: [Stage; 4] = [
-    Stage { costs: 0.0, episode: 0.25, calmest: 0.5 },
-    Stage { costs: 0.33, episode: 0.5, calmest: 0.75 },
-    Stage { costs: 0.67, episode: 1.0, calmest: 1.0 },
-    Stage { costs: 1.0, episode: 1.0, calmest: 1.0 },
-];
-
-/// A stage is mastered when this many episodes in a row earned something on average.
-const MASTERY_EPISODES: usize = 16;
-/// Each stage before the last ends at the latest after this share of the training, mastered or not.
-const LONGEST_STAGE: f64 = 0.2;
-
-/// How far the curriculum has come.
+/// How far the costs have grown.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Curriculum {
-    course: Course,
     full_costs: CostModel,
-    full_episode: usize,
-    /// Segments of the training window, calmest first.
-    calm_order: Vec<usize>,
-}
-
-/// Which stage the next rollout belongs to.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Course {
-    stage: usize,
-    /// Timesteps trained when the stage began.
-    began: u64,
     timesteps: u64,
     rollout_len: u64,
-    /// Mean rewards of the last episodes of the stage.
-    recent: VecDeque<f64>,
-}
-
-impl Course {
-    fn new(timesteps: u64, rollout_len: u64) -> Self {
-        let mut course =
-            Self { stage: 0, began: 0, timesteps, rollout_len, recent: VecDeque::new() };
-        course.advance(0);
-        course
-    }
-
-    fn learn(&mut self, mean_reward: f64) {
-        self.recent.push_back(mean_reward);
-        if self.recent.len() > MASTERY_EPISODES {
-            self.recent.pop_front();
-        }
-    }
-
-    /// Moves on where it is time to; says whether it did. The last rollout always belongs to the last stage: every
-    /// child is trained on the market as it is.
-    fn advance(&mut self, trained: u64) -> bool {
-        let last = STAGES.len() - 1;
-        let is_overdue =
-            (trained - self.began) as f64 >= LONGEST_STAGE * self.timesteps as f64 && trained > 0;
-        let next = if trained + self.rollout_len >= self.timesteps {
-            last
-        } else if self.is_mastered() || is_overdue {
-            (self.stage + 1).min(last)
-        } else {
-            self.stage
-        };
-        let moves = next != self.stage;
-        if moves {
-            self.stage = next;
-            self.began = trained;
-            self.recent.clear();
-        }
-        moves
-    }
-
-    fn is_mastered(&self) -> bool {
-        self.recent.len() == MASTERY_EPISODES && self.recent.iter().sum::<f64>() > 0.0
-    }
+    /// Of the full costs.
+    share: f64,
+    /// What the last episodes earned before costs, in percent a bar, and their turnover.
+    recent: VecDeque<(f64, f64)>,
 }
 
 impl Curriculum {
     pub(super) fn new(lesson: &Lesson<'_>, envs: &mut [TradingEnv]) -> Self {
-        let curriculum = Self {
-            course: Course::new(lesson.timesteps, lesson.rollout_len),
+        let mut curriculum = Self {
             full_costs: lesson.costs,
-            full_episode: lesson.episode_bars,
-            calm_order: calm_order(lesson, envs),
+            timesteps: lesson.timesteps,
+            rollout_len: lesson.rollout_len,
+            share: 0.0,
+            recent: VecDeque::new(),
         };
+        curriculum.advance(0);
         curriculum.apply(envs);
         curriculum
     }
 
     pub(super) fn after_iteration(&mut self, trained: u64, envs: &mut [TradingEnv]) {
-        for episode in envs.iter_mut().flat_map(TradingEnv::take_finished) {
-            self.course.learn(episode.mean_reward);
-        }
-        if self.course.advance(trained) {
+        let finished: Vec<EpisodeRecord> =
+            envs.iter_mut().flat_map(TradingEnv::take_finished).collect();
+        self.learn(&finished);
+        if self.advance(trained) {
             self.apply(envs);
         }
     }
 
     pub(super) fn metrics(&self) -> Vec<(&'static str, f64)> {
-        vec![
-            ("training/curriculum_stage", (self.course.stage + 1) as f64),
-            ("training/curriculum_cost_bps", self.costs().bps()),
-        ]
+        vec![("training/curriculum_cost_bps", self.costs().bps())]
+    }
+
+    fn learn(&mut self, finished: &[EpisodeRecord]) {
+        self.recent.extend(finished.iter().map(|episode| {
+            let paid = episode.turnover * episode.cost_bps / BPS_PER_PERCENT;
+            (episode.mean_reward + paid, episode.turnover)
+        }));
+        let n_judged = finished.len().max(JUDGED_BY);
+        self.recent.drain(..self.recent.len().saturating_sub(n_judged));
+    }
+
+    /// Raises the costs where it is time to; says whether it did. They are never lowered, and the last rollout is always
+    /// charged the full ones: every child is trained on the market as it is.
+    fn advance(&mut self, trained: u64) -> bool {
+        let step = self.share * LARGEST_STEP.0 + LARGEST_STEP.1;
+        let time = (trained as f64 / (FULL_FROM * self.timesteps as f64)).min(1.0);
+        let is_last = trained + self.rollout_len >= self.timesteps;
+        let due = if is_last { 1.0 } else { time.powi(LATENESS) };
+        let next = self.bearable().min(step).max(due).clamp(self.share, 1.0);
+        let grows = next > self.share;
+        self.share = next;
+        grows
+    }
+
+    /// The share of the full costs that the model can bear, by what it earned and how much it traded.
+    fn bearable(&self) -> f64 {
+        if self.recent.len() < JUDGED_BY {
+            return self.share;
+        }
+        let earned: f64 = self.recent.iter().map(|(earned, _)| earned).sum();
+        let turnover: f64 = self.recent.iter().map(|(_, turnover)| turnover).sum();
+        let full = turnover * self.full_costs.bps() / BPS_PER_PERCENT;
+        if full > 0.0 { BEARABLE * earned / full } else { self.share }
     }
 
     fn costs(&self) -> CostModel {
-        CostModel::from_bps(self.full_costs.bps() * STAGES[self.course.stage].costs)
+        CostModel::from_bps(self.full_costs.bps() * self.share)
             .expect("a share of valid costs is valid")
     }
 
     fn apply(&self, envs: &mut [TradingEnv]) {
-        let stage = STAGES[self.course.stage];
-        let episode_bars = ((self.full_episode as f64 * stage.episode) as usize).max(1);
-        let n_calm = ((self.calm_order.len() as f64 * stage.calmest).ceil() as usize).max(1);
-        let mut weights = vec![0.0; self.calm_order.len()];
-        for segment in &self.calm_order[..n_calm] {
-            weights[*segment] = 1.0;
-        }
         for env in envs {
-            env.set_difficulty(self.costs(), episode_bars);
-            env.starts_mut().set_weights(&weights);
+            env.set_costs(self.costs());
         }
     }
-}
-
-/// The segments by the mean absolute log return of the bars that their episodes cover, calmest first.
-fn calm_order(lesson: &Lesson<'_>, envs: &mut [TradingEnv]) -> Vec<usize> {
-    let segments = envs.first_mut().map(|env| env.starts_mut().segments().to_vec());
-    let segments = segments.unwrap_or_default();
-    let bars = lesson.market.tape.bars.as_slice();
-    let last = training_bars(lesson.market).end;
-    let restlessness: Vec<f64> = segments
-        .iter()
-        .map(|segment| {
-            let covered = segment.start..(segment.end + lesson.episode_bars).min(last);
-            let n_moves = (covered.len() - 1).max(1);
-            let moves = bars[covered].windows(2);
-            moves.map(|pair| (pair[1].close / pair[0].close).ln().abs()).sum::<f64>()
-                / n_moves as f64
-        })
-        .collect();
-    let mut order: Vec<usize> = (0..segments.len()).collect();
-    order.sort_by(|a, b| restlessness[*a].total_cmp(&restlessness[*b]));
-    order
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn stage_is_left_when_it_is_mastered() {
-        let mut course = Course::new(100_000, 2_048);
-        for _ in 0..MASTERY_EPISODES {
-            assert!(!course.advance(2_048));
-            course.learn(0.01);
+    fn curriculum(timesteps: u64) -> Curriculum {
+        Curriculum {
+            full_costs: CostModel::from_bps(100.0).unwrap(),
+            timesteps,
+            rollout_len: 2_000,
+            share: 0.0,
+            recent: VecDeque::new(),
         }
-        assert!(course.advance(4_096));
-        assert_eq!(course.stage, 1);
-        assert!(
-            !course.advance(6_144),
-            "the next stage is not mastered by the last one's episodes"
-        );
+    }
+
+    fn after(curriculum: &mut Curriculum, trained: u64, mean_reward: f64, turnover: f64) -> f64 {
+        let cost_bps = curriculum.costs().bps();
+        let episode = EpisodeRecord { segment: 0, mean_reward, turnover, cost_bps };
+        curriculum.learn(&[episode; JUDGED_BY]);
+        curriculum.advance(trained);
+        curriculum.share
     }
 
     #[test]
-    fn stage_that_is_never_mastered_ends_all_the_same() {
-        let mut course = Course::new(100_000, 2_000);
-        let stages: Vec<usize> = (1..50)
-            .map(|rollout| {
-                course.learn(-1.0);
-                course.advance(rollout * 2_000);
-                course.stage
-            })
-            .collect();
-        assert!(stages.is_sorted());
-        assert_eq!((stages[8], stages[9], stages[29], stages[48]), (0, 1, 3, 3));
+    fn costs_grow_with_what_is_earned() {
+        // Full costs of 100 bp make 0.8 % a bar of random trading, and 0.02 % of one position in fifty bars.
+        let mut random = curriculum(1_000_000);
+        assert!(after(&mut random, 2_000, 0.01, 0.8) < 0.01);
+        let mut skilled = curriculum(1_000_000);
+        for (trained, expected) in [(2_000, 0.05), (4_000, 0.125), (6_000, 0.2375)] {
+            assert!((after(&mut skilled, trained, 0.05, 0.02) - expected).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn costs_stay_where_nothing_is_earned_and_never_fall() {
+        let mut curriculum = curriculum(1_000_000);
+        assert!(after(&mut curriculum, 2_000, -0.1, 0.8) < 1e-6);
+        let share = after(&mut curriculum, 4_000, 0.05, 0.02);
+        assert!((after(&mut curriculum, 6_000, -1.0, 0.8) - share).abs() < 1e-6);
+        // One that never trades has not shown what it can bear.
+        assert!((after(&mut curriculum, 8_000, 0.05, 0.0) - share).abs() < 1e-6);
+    }
+
+    #[test]
+    fn costs_are_full_for_the_last_third_whatever_was_earned() {
+        let mut curriculum = curriculum(100_000);
+        let shares: Vec<f64> =
+            (1..50).map(|n| after(&mut curriculum, n * 2_000, -1.0, 0.8)).collect();
+        assert!(shares.is_sorted());
+        assert!(shares[16] < 0.07 && shares[33] < 1.0 && shares[34] >= 1.0, "{shares:?}");
     }
 
     #[test]
     fn last_rollout_is_the_market_as_it_is() {
         for n_rollouts in 1..6 {
-            let mut course = Course::new(n_rollouts * 2_048, 2_048);
-            for rollout in 1..n_rollouts {
-                course.advance(rollout * 2_048);
+            let mut curriculum = curriculum(n_rollouts * 2_000);
+            for rollout in 0..n_rollouts {
+                curriculum.advance(rollout * 2_000);
             }
-            assert_eq!(course.stage, STAGES.len() - 1, "{n_rollouts} rollouts");
+            assert!(curriculum.share >= 1.0, "{n_rollouts} rollouts");
         }
     }
 }

@@ -90,11 +90,16 @@ pub(super) fn short(value: f64) -> String {
 /// Labels of an axis, with as many decimals as tell them apart.
 pub(super) fn label_for(range: &std::ops::Range<f64>) -> impl Fn(&f64) -> String + use<> {
     let decimals = (1.5 - (range.end - range.start).log10()).ceil().clamp(0.0, 8.0) as usize;
-    move |value| format!("{value:.decimals$}")
+    move |value| format!("{:.decimals$}", not_minus_zero(*value, decimals as i32))
 }
 
 pub(super) fn percent(value: f64) -> impl Display {
-    format!("{value:+.1} %")
+    format!("{:+.1} %", not_minus_zero(value, 1))
+}
+
+/// The value, or 0 where it would be printed as `-0`.
+fn not_minus_zero(value: f64, decimals: i32) -> f64 {
+    if (value * 10_f64.powi(decimals)).round() == 0.0 { 0.0 } else { value }
 }
 
 pub(super) fn thousands(value: f64) -> String {
@@ -114,6 +119,13 @@ mod tests {
         assert!(points.len() <= MAX_POINTS);
         assert!(points.contains(&(12_345.0, 9.0)) && points.contains(&(54_321.0, -9.0)));
         assert!(points.is_sorted_by(|a, b| a.0 < b.0));
+    }
+
+    #[test]
+    fn zero_has_no_sign() {
+        assert_eq!(label_for(&(-0.8..0.1))(&-1e-17), "0.00");
+        assert_eq!(label_for(&(-0.8..0.1))(&-0.25), "-0.25");
+        assert_eq!(percent(-0.04).to_string(), "+0.0 %");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use herdbook_training::{
 };
 
 use crate::barn::{Barn, Listener, child, market, request};
+use crate::costly::{HIDDEN_COSTS, hidden};
 use crate::regimes::{Borders, common, open_time_ms, rare, switched};
 
 const SEEDS: u64 = 6;
@@ -67,4 +68,26 @@ fn replay_wins_back_more_of_the_rare_regime_than_going_on() {
 #[test]
 fn adaptive_learns_a_new_regime_sooner_than_going_on() {
     assert!(n_better(Enhancement::Adaptive, switched, |(area, _)| *area) >= 4);
+}
+
+#[test]
+fn curriculum_reaches_costs_at_which_direct_training_fails() {
+    let at_high_costs = |seed, timesteps| TrainRequest {
+        cost_bps: HIDDEN_COSTS,
+        timesteps,
+        ..on(seed, hidden(seed))
+    };
+    let gain = |seed: u64| {
+        let barn = Barn::new();
+        // One rollout: it knows nothing yet.
+        let parent = trained(&barn, at_high_costs(seed, 2_048)).1;
+        let score_of = |enhancement| {
+            let mut request = at_high_costs(seed, 100_000);
+            request.enhance =
+                child(ParentSelector::Run(parent.run.run_id.clone()), enhancement).enhance;
+            trained(&barn, request).1.run.metrics["final/mean_reward"]
+        };
+        score_of(Enhancement::Curriculum) - score_of(Enhancement::Continued)
+    };
+    assert!((0..3).map(gain).sum::<f64>() > 0.0);
 }

@@ -57,7 +57,7 @@ fn the_four_ways_differ() {
         assert!(!files[..idx].contains(file), "{} equals another", Enhancement::ALL[idx]);
     }
     let metrics = |version: i64| barn.version(version).metrics;
-    assert!(metrics(4).contains_key("training/curriculum_stage"));
+    assert!(metrics(4).contains_key("training/curriculum_cost_bps"));
     assert!(metrics(5).contains_key("training/ent_coef"));
 }
 

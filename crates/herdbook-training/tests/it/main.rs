@@ -4,6 +4,7 @@
 
 mod barn;
 mod contests;
+mod costly;
 mod enhancing;
 mod environment;
 mod evidence;
