@@ -5,11 +5,12 @@ use std::fmt::Display;
 
 use pulp::Arch;
 
+use crate::both::{Both, Net};
 use crate::config::{Activation, NetArch};
 use crate::init;
 use crate::math::buffer::Buffer;
 use crate::math::{categorical, padded};
-use crate::network::{Layer, Mlp, Network, Outputs, Pass, Weights};
+use crate::network::{Layer, Network, Outputs, Pass, Weights};
 use crate::{PpoError, Rng};
 
 /// An actor-critic: two separate perceptrons over the observation, one giving the logits of the
@@ -21,7 +22,7 @@ pub struct Policy {
     net_arch: NetArch,
     activation: Activation,
     pub(crate) network: Network,
-    pub(crate) weights: Weights,
+    pub(crate) weights: Both<Weights>,
     pub(crate) arch: Arch,
 }
 
@@ -92,9 +93,10 @@ impl Policy {
     ) -> Result<Self, PpoError> {
         let network = Network::new(obs_len, n_actions, &net_arch, activation);
         network.check_size()?;
-        let mut weights = Weights::zeroed(&network);
-        import(&network, tensors, &mut weights.flat)?;
-        weights.transpose(&network);
+        let mut weights = network.as_ref().map(Weights::zeroed);
+        import(&network, tensors, weights.as_mut().map(|weights| &mut weights.flat[..]))?;
+        weights.pi.transpose(&network.pi);
+        weights.vf.transpose(&network.vf);
         Ok(Self { obs_len, n_actions, net_arch, activation, network, weights, arch: Arch::new() })
     }
 
@@ -142,7 +144,7 @@ impl Policy {
 
     /// An action drawn with its probability.
     pub fn act(&self, obs: &[f32], rng: &mut Rng, scratch: &mut Scratch) -> usize {
-        categorical::sample(self.probabilities(obs, scratch), rng)
+        categorical::pick(self.probabilities(obs, scratch), rng.uniform_f32())
     }
 
     /// The expected discounted reward from the observation on.
@@ -165,22 +167,19 @@ impl Policy {
 
     /// All weights and biases: hidden layers of the policy, of the value, then the two heads.
     pub fn tensors(&self) -> Vec<NamedTensor> {
-        export(&self.network, &self.weights.flat)
-    }
-
-    /// A batch of observations on its way through this policy's networks.
-    pub(crate) fn pass<'a>(&'a self, obs: &'a [f32], rows: usize) -> Pass<'a> {
-        Pass { arch: self.arch, weights: &self.weights, obs, rows }
+        export(&self.network, self.weights.as_ref().map(|weights| &weights.flat[..]))
     }
 
     /// Computes logits of `rows` observations.
     pub(crate) fn forward_pi(&self, obs: &[f32], rows: usize, scratch: &mut Scratch) {
-        self.network.pi.forward(self.pass(obs, rows), &mut scratch.pi);
+        let pass = Pass { arch: self.arch, weights: &self.weights.pi, obs, rows };
+        self.network.pi.forward(pass, &mut scratch.pi);
     }
 
     /// Computes values of `rows` observations.
     pub(crate) fn forward_vf(&self, obs: &[f32], rows: usize, scratch: &mut Scratch) {
-        self.network.vf.forward(self.pass(obs, rows), &mut scratch.vf);
+        let pass = Pass { arch: self.arch, weights: &self.weights.vf, obs, rows };
+        self.network.vf.forward(pass, &mut scratch.vf);
     }
 
     /// Computes log-probabilities, in place of the logits, and probabilities of `rows` observations.
@@ -192,10 +191,11 @@ impl Policy {
     }
 }
 
-/// The numbers of a flat buffer as stable-baselines3 orders and names them.
-pub(crate) fn export(network: &Network, flat: &[f32]) -> Vec<NamedTensor> {
+/// The numbers of two flat buffers as stable-baselines3 orders and names them.
+pub(crate) fn export(network: &Network, flat: Both<&[f32]>) -> Vec<NamedTensor> {
     let mut tensors = Vec::new();
-    for (name, layer) in named_layers(network) {
+    for (name, net, layer) in named_layers(network) {
+        let flat = flat.of(net);
         let (weights, width) = (&flat[layer.weights()], layer.width());
         let column = |output: usize| weights[output..].iter().step_by(width).copied();
         let values = (0..layer.outputs).flat_map(column).collect();
@@ -212,14 +212,15 @@ pub(crate) fn export(network: &Network, flat: &[f32]) -> Vec<NamedTensor> {
 pub(crate) fn import(
     network: &Network,
     tensors: &[NamedTensor],
-    flat: &mut [f32],
+    mut flat: Both<&mut [f32]>,
 ) -> Result<(), PpoError> {
     let layers = named_layers(network);
     let n_expected = 2 * layers.len();
     if tensors.len() != n_expected {
         return Err(mismatch("the number of tensors", tensors.len(), n_expected));
     }
-    for ((name, layer), pair) in layers.iter().zip(tensors.chunks_exact(2)) {
+    for ((name, net, layer), pair) in layers.iter().zip(tensors.chunks_exact(2)) {
+        let flat = flat.of_mut(*net);
         check_tensor(&pair[0], format!("{name}.weight"), &[layer.outputs, layer.inputs])?;
         check_tensor(&pair[1], format!("{name}.bias"), &[layer.outputs])?;
         let (weights, width) = (&mut flat[layer.weights()], layer.width());
@@ -233,17 +234,22 @@ pub(crate) fn import(
     Ok(())
 }
 
-fn named_layers(network: &Network) -> Vec<(String, &Layer)> {
-    let hidden = |net: &str, mlp: &'_ Mlp| -> Vec<String> {
-        // Odd places are the activations.
-        (0..mlp.layers.len() - 1).map(|i| format!("mlp_extractor.{net}.{}", 2 * i)).collect()
-    };
-    let (pi, vf) = (&network.pi, &network.vf);
-    let mut named: Vec<(String, &Layer)> = Vec::new();
-    named.extend(hidden("policy_net", pi).into_iter().zip(&pi.layers));
-    named.extend(hidden("value_net", vf).into_iter().zip(&vf.layers));
-    named.extend(pi.layers.last().map(|head| ("action_net".to_owned(), head)));
-    named.extend(vf.layers.last().map(|head| ("value_net".to_owned(), head)));
+/// All layers in the order of the file: hidden ones of the policy, of the value, then the two heads.
+fn named_layers(network: &Network) -> Vec<(String, Net, &Layer)> {
+    let (mut named, mut heads) = (Vec::new(), Vec::new());
+    for (net, hidden_name, head_name) in
+        [(Net::Pi, "policy_net", "action_net"), (Net::Vf, "value_net", "value_net")]
+    {
+        let Some((head, hidden)) = network.of(net).layers.split_last() else {
+            continue;
+        };
+        for (layer_idx, layer) in hidden.iter().enumerate() {
+            // Odd places are the activations.
+            named.push((format!("mlp_extractor.{hidden_name}.{}", 2 * layer_idx), net, layer));
+        }
+        heads.push((head_name.to_owned(), net, head));
+    }
+    named.extend(heads);
     named
 }
 
