@@ -44,7 +44,7 @@ impl Case {
         }
         let policy = Policy::from_tensors(
             OBS_LEN,
-            N_ACTIONS,
+            &[N_ACTIONS],
             config.net_arch.clone(),
             config.activation,
             &tensors,

@@ -45,7 +45,7 @@ impl<'a, E: Env> Player<'a, E> {
         discount: Discount,
     ) -> Self {
         let rows = seats.envs.len().max(VALUE_ROWS);
-        let scratch = Scratch::new(&policy.network, policy.n_actions(), rows);
+        let scratch = Scratch::new(&policy.network, policy.n_logits(), rows);
         let ended = Vec::new();
         Self { policy, seats, part, draws, n_envs_of_all, discount, scratch, ended }
     }
@@ -70,7 +70,7 @@ impl<'a, E: Env> Player<'a, E> {
     /// Draws an action for every environment and records what it was drawn from.
     fn choose(&mut self, t: usize) {
         let Self { policy, seats, part, scratch, .. } = self;
-        let (n_envs, n_actions) = (seats.envs.len(), policy.n_actions());
+        let (n_envs, n_actions) = (seats.envs.len(), policy.n_logits());
         policy.distributions(seats.obs, n_envs, scratch);
         let log_probs = scratch.pi.last(n_envs);
         let draws = &self.draws[t * self.n_envs_of_all + seats.first..];

@@ -18,7 +18,9 @@ use crate::{PpoError, Rng};
 #[derive(Debug, Clone)]
 pub struct Policy {
     obs_len: usize,
-    n_actions: usize,
+    /// Numbers of choices; an action is one choice of each.
+    action_dims: Vec<usize>,
+    n_logits: usize,
     net_arch: NetArch,
     activation: Activation,
     pub(crate) network: Network,
@@ -78,26 +80,44 @@ impl Policy {
         let network = Network::new(obs_len, n_actions, &net_arch, activation);
         network.check_size()?;
         let weights = init::orthogonal(&network, rng);
-        let arch = Arch::new();
-        Ok(Self { obs_len, n_actions, net_arch, activation, network, weights, arch })
+        Ok(Self {
+            obs_len,
+            action_dims: vec![n_actions],
+            n_logits: n_actions,
+            net_arch,
+            activation,
+            network,
+            weights,
+            arch: Arch::new(),
+        })
     }
 
     /// The policy with these tensors, which must be those that [`Policy::tensors`] gives, in the
-    /// same order.
+    /// same order. An action is one choice from each of `action_dims`.
     pub fn from_tensors(
         obs_len: usize,
-        n_actions: usize,
+        action_dims: &[usize],
         net_arch: NetArch,
         activation: Activation,
         tensors: &[NamedTensor],
     ) -> Result<Self, PpoError> {
-        let network = Network::new(obs_len, n_actions, &net_arch, activation);
+        let n_logits = action_dims.iter().sum();
+        let network = Network::new(obs_len, n_logits, &net_arch, activation);
         network.check_size()?;
         let mut weights = network.as_ref().map(Weights::zeroed);
         import(&network, tensors, weights.as_mut().map(|weights| &mut weights.flat[..]))?;
         weights.pi.transpose(&network.pi);
         weights.vf.transpose(&network.vf);
-        Ok(Self { obs_len, n_actions, net_arch, activation, network, weights, arch: Arch::new() })
+        Ok(Self {
+            obs_len,
+            action_dims: action_dims.to_vec(),
+            n_logits,
+            net_arch,
+            activation,
+            network,
+            weights,
+            arch: Arch::new(),
+        })
     }
 
     /// Length of an observation.
@@ -105,9 +125,22 @@ impl Policy {
         self.obs_len
     }
 
-    /// Number of actions.
-    pub fn n_actions(&self) -> usize {
-        self.n_actions
+    /// Number of actions, where an action is one choice: `Discrete` in Gymnasium. `None` where it is several at once.
+    pub fn n_actions(&self) -> Option<usize> {
+        match self.action_dims[..] {
+            [n] => Some(n),
+            _ => None,
+        }
+    }
+
+    /// Number of options of each choice that makes up an action: `MultiDiscrete` in Gymnasium, where there are several.
+    pub fn action_dims(&self) -> &[usize] {
+        &self.action_dims
+    }
+
+    /// Numbers that the policy network gives, one for each option.
+    pub(crate) fn n_logits(&self) -> usize {
+        self.n_logits
     }
 
     /// Widths of the hidden layers.
@@ -122,27 +155,62 @@ impl Policy {
 
     /// Room for the methods below.
     pub fn scratch(&self) -> Scratch {
-        Scratch::new(&self.network, self.n_actions, 1)
+        Scratch::new(&self.network, self.n_logits, 1)
+    }
+
+    /// The most likely option of each choice, the first of equals.
+    pub fn choose(&self, obs: &[f32], scratch: &mut Scratch) -> Vec<usize> {
+        let mut rest = self.logits(obs, scratch);
+        let mut choices = Vec::with_capacity(self.action_dims.len());
+        for &n in &self.action_dims {
+            let (options, others) = rest.split_at(n);
+            choices.push(categorical::argmax(options));
+            rest = others;
+        }
+        choices
+    }
+
+    /// Log-probability of an action of one choice or several, value and entropy. Choices are independent of each other.
+    ///
+    /// # Panics
+    /// When there is no such action.
+    pub fn evaluate_choices(
+        &self,
+        obs: &[f32],
+        choices: &[usize],
+        scratch: &mut Scratch,
+    ) -> Evaluation {
+        assert_eq!(choices.len(), self.action_dims.len(), "an action is one choice of each");
+        let mut found = Evaluation { log_prob: 0.0, value: self.value(obs, scratch), entropy: 0.0 };
+        let mut rest = self.logits(obs, scratch);
+        for (&n, &choice) in self.action_dims.iter().zip(choices) {
+            let (options, others) = rest.split_at(n);
+            let (log_probs, probabilities) = categorical::of_logits(self.arch, options);
+            found.log_prob += log_probs[choice];
+            found.entropy += categorical::entropy(&log_probs, &probabilities);
+            rest = others;
+        }
+        found
     }
 
     /// The unnormalised log-probability of each action.
     pub fn logits<'a>(&self, obs: &[f32], scratch: &'a mut Scratch) -> &'a [f32] {
         self.forward_pi(obs, 1, scratch);
-        &scratch.pi.last(1)[..self.n_actions]
+        &scratch.pi.last(1)[..self.n_logits]
     }
 
-    /// The probability of each action.
+    /// The probability of each action, where an action is one choice.
     pub fn probabilities<'a>(&self, obs: &[f32], scratch: &'a mut Scratch) -> &'a [f32] {
         self.distributions(obs, 1, scratch);
-        &scratch.probabilities[..self.n_actions]
+        &scratch.probabilities[..self.n_logits]
     }
 
-    /// The most likely action, the first of equals.
+    /// The most likely action, where an action is one choice; the first of equals.
     pub fn act_deterministic(&self, obs: &[f32], scratch: &mut Scratch) -> usize {
         categorical::argmax(self.logits(obs, scratch))
     }
 
-    /// An action drawn with its probability.
+    /// An action drawn with its probability, where an action is one choice.
     pub fn act(&self, obs: &[f32], rng: &mut Rng, scratch: &mut Scratch) -> usize {
         categorical::pick(self.probabilities(obs, scratch), rng.uniform_f32())
     }
@@ -153,15 +221,15 @@ impl Policy {
         scratch.vf.last(1)[0]
     }
 
-    /// Log-probability of an action, value and entropy.
+    /// Log-probability of an action, value and entropy, where an action is one choice.
     ///
     /// # Panics
     /// When there is no such action.
     pub fn evaluate(&self, obs: &[f32], action: usize, scratch: &mut Scratch) -> Evaluation {
         let value = self.value(obs, scratch);
         self.distributions(obs, 1, scratch);
-        let log_probs = &scratch.pi.last(1)[..self.n_actions];
-        let entropy = categorical::entropy(log_probs, &scratch.probabilities[..self.n_actions]);
+        let log_probs = &scratch.pi.last(1)[..self.n_logits];
+        let entropy = categorical::entropy(log_probs, &scratch.probabilities[..self.n_logits]);
         Evaluation { log_prob: log_probs[action], value, entropy }
     }
 
@@ -187,7 +255,7 @@ impl Policy {
         self.forward_pi(obs, rows, scratch);
         let log_probs = scratch.pi.last(rows);
         let probabilities = &mut scratch.probabilities[..log_probs.len()];
-        categorical::log_softmax(self.arch, self.n_actions, log_probs, probabilities);
+        categorical::log_softmax(self.arch, self.n_logits, log_probs, probabilities);
     }
 }
 

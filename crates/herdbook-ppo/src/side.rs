@@ -59,7 +59,7 @@ impl SideBuffers {
             samples: Vec::with_capacity(config.batch_size),
             obs: Buffer::zeroed(SHARD_ROWS * policy.obs_len()),
             outputs: Outputs::new(mlp, SHARD_ROWS),
-            loss: LossScratch::new(SHARD_ROWS, policy.n_actions()),
+            loss: LossScratch::new(SHARD_ROWS, policy.n_logits()),
             backward: Buffer::zeroed(SHARD_ROWS * mlp.max_width()),
             gradients: array::from_fn(|_| Buffer::zeroed(mlp.len)),
         })

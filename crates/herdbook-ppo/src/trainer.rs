@@ -53,7 +53,8 @@ impl<E: Env> Trainer<E> {
         let policy = &model.policy;
         let of_model = "the model";
         same("the observation length", &obs_len, of_model, &policy.obs_len())?;
-        same("the number of actions", &n_actions, of_model, &policy.n_actions())?;
+        let dims = ActionDims(policy.action_dims());
+        same("the number of actions", &ActionDims(&[n_actions]), of_model, &dims)?;
         let (net_arch, activation) = (policy.net_arch(), &policy.activation());
         same("`net_arch`", &config.net_arch, of_model, net_arch)?;
         same("`activation`", &config.activation, of_model, activation)?;
@@ -199,6 +200,17 @@ fn check_envs<E: Env>(config: &PpoConfig, envs: &[E]) -> Result<(usize, usize), 
         same("the number of actions", &env.n_actions(), "the first environment", &n_actions)?;
     }
     Ok((obs_len, n_actions))
+}
+
+/// `3`, or `3 × 2` where an action is several choices at once.
+#[derive(PartialEq)]
+struct ActionDims<'a>(&'a [usize]);
+
+impl std::fmt::Display for ActionDims<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let dims: Vec<String> = self.0.iter().map(usize::to_string).collect();
+        f.write_str(&dims.join(" × "))
+    }
 }
 
 fn same<T: PartialEq + std::fmt::Display>(

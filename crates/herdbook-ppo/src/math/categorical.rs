@@ -26,6 +26,17 @@ pub(crate) fn log_softmax(arch: Arch, n: usize, logits: &mut [f32], probabilitie
     }
 }
 
+/// Log-probabilities and probabilities of one row of logits.
+pub(crate) fn of_logits(arch: Arch, logits: &[f32]) -> (Vec<f32>, Vec<f32>) {
+    let (n, width) = (logits.len(), padded(logits.len()));
+    let (mut log_probs, mut probabilities) = (logits.to_vec(), vec![0.0; width]);
+    log_probs.resize(width, 0.0);
+    log_softmax(arch, n, &mut log_probs, &mut probabilities);
+    log_probs.truncate(n);
+    probabilities.truncate(n);
+    (log_probs, probabilities)
+}
+
 /// `-Σ p·ln p`, in nats.
 pub(crate) fn entropy(log_probs: &[f32], probabilities: &[f32]) -> f32 {
     -log_probs.iter().zip(probabilities).map(|(log_p, p)| log_p * p).sum::<f32>()
@@ -61,12 +72,7 @@ mod tests {
     use crate::Rng;
 
     fn distribution(logits: &[f32]) -> (Vec<f32>, Vec<f32>) {
-        let n = logits.len();
-        let mut log_probs = logits.to_vec();
-        log_probs.resize(padded(n), 0.0);
-        let mut probabilities = vec![0.0; padded(n)];
-        log_softmax(Arch::new(), n, &mut log_probs, &mut probabilities);
-        (log_probs[..n].to_vec(), probabilities[..n].to_vec())
+        of_logits(Arch::new(), logits)
     }
 
     #[test]
