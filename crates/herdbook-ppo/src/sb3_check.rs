@@ -5,10 +5,12 @@ use std::io::Read;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use pulp::Arch;
 use serde_json::Value;
 
 use crate::adam::{clip_scale, square_sum};
 use crate::both::Both;
+use crate::math::levels;
 use crate::policy::{self, NamedTensor};
 use crate::returns::{StepEnd, Timestep};
 use crate::rollout::Rollout;
@@ -35,6 +37,12 @@ impl Case {
         let content: Value = serde_json::from_str(&text).unwrap();
         let rollout = rollout(&model.config, model.policy.obs_len(), &content["rollout"]);
         Self { model, rollout, content }
+    }
+
+    /// With these vector instructions instead of the best there are.
+    fn on(mut self, arch: Arch) -> Self {
+        self.model.policy.arch = arch;
+        self
     }
 
     fn order(&self) -> Vec<u32> {
@@ -145,12 +153,16 @@ fn relu() -> Case {
 
 #[test]
 fn first_minibatch_has_the_losses_and_the_gradient_of_stable_baselines3() {
-    tanh().first_minibatch();
-    relu().first_minibatch();
+    for arch in levels() {
+        tanh().on(arch).first_minibatch();
+        relu().on(arch).first_minibatch();
+    }
 }
 
 #[test]
 fn epoch_ends_with_the_statistics_and_the_weights_of_stable_baselines3() {
-    tanh().epoch();
-    relu().epoch();
+    for arch in levels() {
+        tanh().on(arch).epoch();
+        relu().on(arch).epoch();
+    }
 }

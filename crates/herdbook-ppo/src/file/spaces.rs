@@ -121,20 +121,18 @@ pub(super) fn read_action(value: Value<'_, '_>) -> Result<Vec<usize>, PpoError> 
 
 /// `nvec` of a `MultiDiscrete`.
 fn read_choices(value: Value<'_, '_>, arguments: &[Value<'_, '_>]) -> Result<Vec<usize>, PpoError> {
-    let dims = match arguments {
-        [list] => list.items()?.into_iter().map(Value::int).collect::<Result<_, _>>()?,
-        _ => {
-            let state = value.state()?;
-            // What an option is called does not matter here, but a start other than 0 would be lost.
-            if let Some(start) = state.find("start")?
-                && numpy::whole_array(start)?.iter().any(|start| *start != 0)
-            {
-                return Err(value.place().unsupported("`MultiDiscrete` with a `start` is"));
-            }
-            numpy::whole_array(state.get("nvec")?)?
-        }
-    };
-    check_dims(value, &dims)
+    if let [list] = arguments {
+        let dims = list.items()?.into_iter().map(Value::int).collect::<Result<Vec<_>, _>>()?;
+        return check_dims(value, &dims);
+    }
+    let state = value.state()?;
+    // What an option is called does not matter here, but a start other than 0 would be lost.
+    if let Some(start) = state.find("start")?
+        && numpy::whole_array(start)?.iter().any(|start| *start != 0)
+    {
+        return Err(value.place().unsupported("`MultiDiscrete` with a `start` is"));
+    }
+    check_dims(value, &numpy::whole_array(state.get("nvec")?)?)
 }
 
 fn check_dims(value: Value<'_, '_>, dims: &[i64]) -> Result<Vec<usize>, PpoError> {
