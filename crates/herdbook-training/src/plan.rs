@@ -119,9 +119,13 @@ impl<'a> Plan<'a> {
     /// Sets the child's metrics beside those of its parent on the same windows.
     pub(crate) fn improvement(&self, child: &BTreeMap<String, f64>) -> Option<ImprovementReport> {
         let parent = self.parent.as_ref()?;
-        let basis = ImprovementBasis::of(&parent.run.params, &self.params);
+        let basis = if parent.is_foreign {
+            ImprovementBasis::Logged
+        } else {
+            ImprovementBasis::of(&parent.run.params, &self.params)
+        };
         let values = match basis {
-            ImprovementBasis::SameWindows => parent.run.metrics.clone(),
+            ImprovementBasis::SameWindows | ImprovementBasis::Logged => parent.run.metrics.clone(),
             ImprovementBasis::Reevaluated => {
                 measure(self.market, self.costs, &parent.model.policy).metrics
             }
