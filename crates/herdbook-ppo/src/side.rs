@@ -16,11 +16,25 @@ use crate::{Adam, Policy, PpoConfig};
 /// A minibatch is worked through in shards of this many rows, whose gradients are summed in order.
 const SHARD_ROWS: usize = 64;
 
+/// What a thread has before it of a minibatch: all of its samples, and the observations of one shard.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    samples: Vec<Sample>,
+    obs: Buffer,
+}
+
+/// Some rows of a minibatch, of which each weighs `weight`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shard<'a> {
+    idx: usize,
+    samples: &'a [Sample],
+    obs: &'a [f32],
+    weight: f32,
+}
+
 /// Buffers of one network's update, made once.
 #[derive(Debug)]
 pub(crate) struct SideBuffers {
-    samples: Vec<Sample>,
-    obs: Buffer,
     outputs: Outputs,
     loss: LossScratch,
     backward: Buffer,
@@ -53,11 +67,42 @@ impl<'a> Task<'a> {
     }
 }
 
-impl SideBuffers {
-    pub(crate) fn of(policy: &Policy, config: &PpoConfig) -> Both<Self> {
-        policy.network.as_ref().map(|mlp| Self {
+impl Batch {
+    pub(crate) fn new(policy: &Policy, config: &PpoConfig) -> Self {
+        Self {
             samples: Vec::with_capacity(config.batch_size),
             obs: Buffer::zeroed(SHARD_ROWS * policy.obs_len()),
+        }
+    }
+
+    /// Gathers what the rollout recorded of a minibatch, and hands it over shard by shard.
+    pub(crate) fn for_each_shard(
+        &mut self,
+        task: &Task<'_>,
+        minibatch: &[u32],
+        mut work: impl FnMut(Shard<'_>),
+    ) {
+        let Self { samples, obs } = self;
+        let rollout = task.rollout;
+        samples.clear();
+        samples.extend(minibatch.iter().map(|&row| rollout.sample(row as usize)));
+        if task.config.normalize_advantage {
+            normalize_advantages(samples);
+        }
+        let weight = 1.0 / minibatch.len() as f32;
+        let shards = minibatch.chunks(SHARD_ROWS).zip(samples.chunks(SHARD_ROWS));
+        for (idx, (rows, samples)) in shards.enumerate() {
+            for (obs, &row) in obs.chunks_exact_mut(rollout.obs_len).zip(rows) {
+                obs.copy_from_slice(rollout.obs(row as usize));
+            }
+            work(Shard { idx, samples, obs, weight });
+        }
+    }
+}
+
+impl SideBuffers {
+    pub(crate) fn of(policy: &Policy) -> Both<Self> {
+        policy.network.as_ref().map(|mlp| Self {
             outputs: Outputs::new(mlp, SHARD_ROWS),
             loss: LossScratch::new(SHARD_ROWS, policy.n_logits()),
             backward: Buffer::zeroed(SHARD_ROWS * mlp.max_width()),
@@ -93,21 +138,26 @@ impl<'a> Side<'a> {
         ]
     }
 
-    /// Computes this network's losses of a minibatch, and keeps their gradient.
-    pub(crate) fn differentiate(&mut self, task: &Task<'_>, minibatch: &[u32]) -> Losses {
-        self.load(task, minibatch);
-        let weight = 1.0 / minibatch.len() as f32;
-        let mut total = Losses::default();
-        for (shard_idx, rows) in minibatch.chunks(SHARD_ROWS).enumerate() {
-            total += self.differentiate_shard(task, shard_idx * SHARD_ROWS, rows, weight);
-            let [shard, sum] = &mut self.buffers.gradients;
-            if shard_idx == 0 {
-                std::mem::swap(sum, shard);
-            } else {
-                elementwise::add(task.arch, sum, shard);
-            }
+    /// Computes this network's share of the losses of a minibatch, and keeps their gradient, summed over the shards
+    /// so far.
+    pub(crate) fn differentiate(&mut self, task: &Task<'_>, shard: Shard<'_>) -> Losses {
+        let Task { arch, objective, .. } = *task;
+        let Shard { idx, samples, obs, weight } = shard;
+        let SideBuffers { outputs, loss, backward, gradients: [own, sum] } = &mut *self.buffers;
+        let pass = Pass { arch, weights: &*self.weights, obs, rows: samples.len() };
+        self.mlp.forward(pass, outputs);
+        let out = outputs.last(samples.len());
+        let losses = match self.net {
+            Net::Pi => objective.differentiate_policy(arch, samples, weight, out, loss),
+            Net::Vf => objective.differentiate_value(samples, weight, out),
+        };
+        self.mlp.backward(pass, outputs, backward, own);
+        if idx == 0 {
+            std::mem::swap(sum, own);
+        } else {
+            elementwise::add(arch, sum, own);
         }
-        total
+        losses
     }
 
     /// The sum of the squares of the gradient.
@@ -125,40 +175,6 @@ impl<'a> Side<'a> {
     /// The gradient of the last minibatch, laid out as the weights are.
     pub(crate) fn gradient(&self) -> &[f32] {
         &self.buffers.gradients[1]
-    }
-
-    /// Gathers what the rollout recorded of a minibatch.
-    fn load(&mut self, task: &Task<'_>, minibatch: &[u32]) {
-        let (rollout, samples) = (task.rollout, &mut self.buffers.samples);
-        samples.clear();
-        samples.extend(minibatch.iter().map(|&row| rollout.sample(row as usize)));
-        if task.config.normalize_advantage && self.net == Net::Pi {
-            normalize_advantages(samples);
-        }
-    }
-
-    /// Forward pass, loss, backward pass; `first` is the place of the shard's first row in the minibatch.
-    fn differentiate_shard(
-        &mut self,
-        task: &Task<'_>,
-        first: usize,
-        rows: &[u32],
-        weight: f32,
-    ) -> Losses {
-        let Task { arch, rollout, objective, .. } = task;
-        let SideBuffers { samples, obs, outputs, loss, backward, gradients } = &mut *self.buffers;
-        for (obs, &row) in obs.chunks_exact_mut(rollout.obs_len).zip(rows) {
-            obs.copy_from_slice(rollout.obs(row as usize));
-        }
-        let pass = Pass { arch: *arch, weights: &*self.weights, obs, rows: rows.len() };
-        self.mlp.forward(pass, outputs);
-        let (samples, out) = (&samples[first..][..rows.len()], outputs.last(rows.len()));
-        let losses = match self.net {
-            Net::Pi => objective.differentiate_policy(*arch, samples, weight, out, loss),
-            Net::Vf => objective.differentiate_value(samples, weight, out),
-        };
-        self.mlp.backward(pass, outputs, backward, &mut gradients[0]);
-        losses
     }
 }
 

@@ -12,7 +12,7 @@ use crate::adam::{AdamConstants, clip_scale};
 use crate::both::Both;
 use crate::loss::{Losses, Objective};
 use crate::meeting::{Guest, Meeting, Word};
-use crate::side::{Side, SideBuffers, Task};
+use crate::side::{Batch, Side, SideBuffers, Task};
 use crate::{Adam, Policy, PpoConfig, Rng};
 
 /// The approximate divergence may exceed `target_kl` by this factor (stable-baselines3's `PPO.train`).
@@ -22,6 +22,8 @@ const TARGET_KL_SLACK: f64 = 1.5;
 #[derive(Debug)]
 pub(crate) struct Updater {
     buffers: Both<SideBuffers>,
+    /// One for each thread.
+    batches: [Batch; 2],
 }
 
 /// What all epochs of one rollout came to.
@@ -37,7 +39,8 @@ pub(crate) struct UpdateStats {
 
 impl Updater {
     pub(crate) fn new(policy: &Policy, config: &PpoConfig) -> Self {
-        Self { buffers: SideBuffers::of(policy, config) }
+        let batches = std::array::from_fn(|_| Batch::new(policy, config));
+        Self { buffers: SideBuffers::of(policy), batches }
     }
 
     /// Fits the policy to one rollout; more than two threads have nothing to do.
@@ -52,8 +55,8 @@ impl Updater {
         let course = Course { task, constants: adam.constants, step: adam.step };
         let mut sides = Side::of(policy, adam, &mut self.buffers);
         let tally = match n_threads {
-            1 => course.run(&mut sides, rng, |own| own),
-            _ => course.run_paired(sides, rng),
+            1 => course.run(&mut sides, &mut self.batches[0], rng, |own| own),
+            _ => course.run_paired(sides, &mut self.batches, rng),
         };
         adam.step += u64::from(tally.n_steps);
         tally.finish(&task.objective)
@@ -71,17 +74,19 @@ struct Course<'a> {
 
 impl Course<'_> {
     /// Each side on a thread of its own. Both draw the same order of rows.
-    fn run_paired(self, sides: [Side<'_>; 2], rng: &mut Rng) -> Tally {
-        let [mut pi, mut vf] = sides;
+    fn run_paired(self, sides: [Side<'_>; 2], batches: &mut [Batch; 2], rng: &mut Rng) -> Tally {
+        let ([mut pi, mut vf], [batch_of_pi, batch_of_vf]) = (sides, batches);
         let (meeting, host, mut rng_of_vf) = (Meeting::default(), thread::current(), rng.clone());
         thread::scope(|scope| {
             let meeting = &meeting;
             let of_vf = scope.spawn(move || {
                 let mut guest = meeting.guest(1, host);
-                self.run(slice::from_mut(&mut vf), &mut rng_of_vf, |own| own.join(&mut guest))
+                let side = slice::from_mut(&mut vf);
+                self.run(side, batch_of_vf, &mut rng_of_vf, |own| own.join(&mut guest))
             });
             let mut guest = meeting.guest(0, of_vf.thread().clone());
-            let of_pi = self.run(slice::from_mut(&mut pi), rng, |own| own.join(&mut guest));
+            let side = slice::from_mut(&mut pi);
+            let of_pi = self.run(side, batch_of_pi, rng, |own| own.join(&mut guest));
             of_pi.beside(&of_vf.join().expect("a thread that panics ends the one it meets"))
         })
     }
@@ -90,6 +95,7 @@ impl Course<'_> {
     fn run(
         self,
         sides: &mut [Side<'_>],
+        batch: &mut Batch,
         rng: &mut Rng,
         mut meet: impl FnMut(Finding) -> Finding,
     ) -> Tally {
@@ -98,7 +104,7 @@ impl Course<'_> {
         let mut order: Vec<u32> = (0..self.task.rollout.len() as u32).collect();
         for _ in 0..self.task.config.n_epochs {
             rng.shuffle(&mut order);
-            if self.epoch(sides, &order, &mut meet, &mut tally).is_break() {
+            if self.epoch(sides, batch, &order, &mut meet, &mut tally).is_break() {
                 break;
             }
         }
@@ -109,6 +115,7 @@ impl Course<'_> {
     fn epoch(
         self,
         sides: &mut [Side<'_>],
+        batch: &mut Batch,
         order: &[u32],
         meet: &mut impl FnMut(Finding) -> Finding,
         tally: &mut Tally,
@@ -116,15 +123,13 @@ impl Course<'_> {
         let Task { arch, config, .. } = *self.task;
         tally.start_epoch();
         for minibatch in order.chunks(config.batch_size) {
-            let (mut losses, mut own) = (Losses::default(), Finding::default());
-            for side in &mut *sides {
-                losses += side.differentiate(self.task, minibatch);
-                own.square_sum += f64::from(side.square_sum(arch));
-            }
+            let losses = self.differentiate(sides, batch, minibatch);
             tally.add(&losses);
-            own.is_too_far =
-                config.target_kl.is_some_and(|target| losses.approx_kl > TARGET_KL_SLACK * target);
-            let all = meet(own);
+            let is_too_far = |target| losses.approx_kl > TARGET_KL_SLACK * target;
+            let all = meet(Finding {
+                square_sum: sides.iter().map(|side| f64::from(side.square_sum(arch))).sum(),
+                is_too_far: config.target_kl.is_some_and(is_too_far),
+            });
             if all.is_too_far {
                 return ControlFlow::Break(());
             }
@@ -138,10 +143,21 @@ impl Course<'_> {
         }
         ControlFlow::Continue(())
     }
+
+    /// Computes the losses of a minibatch; each side keeps their gradient.
+    fn differentiate(self, sides: &mut [Side<'_>], batch: &mut Batch, minibatch: &[u32]) -> Losses {
+        let mut losses = Losses::default();
+        batch.for_each_shard(self.task, minibatch, |shard| {
+            for side in &mut *sides {
+                losses += side.differentiate(self.task, shard);
+            }
+        });
+        losses
+    }
 }
 
 /// What a thread finds in a minibatch that concerns both sides.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Finding {
     /// Of the gradient's components.
     square_sum: f64,
@@ -221,11 +237,10 @@ impl Updater {
         rows: &[u32],
     ) -> (Losses, Both<Vec<f32>>) {
         let (mut policy, mut adam) = (policy.clone(), Adam::new(&policy.network));
-        let mut losses = Losses::default();
-        let [pi, vf] = Side::of(&mut policy, &mut adam, &mut self.buffers).map(|mut side| {
-            losses += side.differentiate(task, rows);
-            side.gradient().to_vec()
-        });
+        let course = Course { task, constants: adam.constants, step: 0 };
+        let mut sides = Side::of(&mut policy, &mut adam, &mut self.buffers);
+        let losses = course.differentiate(&mut sides, &mut self.batches[0], rows);
+        let [pi, vf] = sides.map(|side| side.gradient().to_vec());
         (losses, Both { pi, vf })
     }
 
@@ -239,7 +254,7 @@ impl Updater {
     ) -> UpdateStats {
         let course = Course { task, constants: adam.constants, step: adam.step };
         let (mut tally, mut sides) = (Tally::default(), Side::of(policy, adam, &mut self.buffers));
-        let _ = course.epoch(&mut sides, order, &mut |own| own, &mut tally);
+        let _ = course.epoch(&mut sides, &mut self.batches[0], order, &mut |own| own, &mut tally);
         tally.finish(&task.objective)
     }
 }
