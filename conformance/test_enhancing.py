@@ -48,7 +48,7 @@ def test_newest_old_model_is_taken_where_none_is_latest_and_says_so(herd):
     base = herd.train()
     herd.train("--enhance", "latest")
     answer = herd.run(*training("--enhance", "latest"))
-    assert answer.status == 0 and "old" in answer.stderr, answer
+    assert answer.status == 0 and "the newest with children" in answer.stderr, answer
     assert herd.versions()[3]["model_type"] == "continued"
     parents = "SELECT DISTINCT value FROM tags WHERE key = 'base_model_run_id'"
     assert herd.rows(parents) == [(base["run_id"],)]

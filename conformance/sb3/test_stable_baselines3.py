@@ -89,14 +89,34 @@ def test_learning_goes_on_there_with_optimizer_and_counters_and_comes_back(herd,
     invariants.assert_hold(herd)
 
 
-def test_model_of_another_environment_joins_the_register_and_says_what_it_cannot_do(herd, tmp_path):
+def test_model_of_an_unknown_environment_is_enhanced_where_its_networks_fit(herd, tmp_path):
     model = PPO("MlpPolicy", Noise(), n_steps=256, device="cpu", seed=1)
     model.learn(256)
     model.save(tmp_path / "own.zip")
     answer = herd.ask("import-model", tmp_path / "own.zip", "--timeframe", "1H")
     assert not answer["usable"] and "does not describe an environment" in answer["obstacle"]
     herd.crown(1)
-    error = herd.refused("train", "--timeframe", "1H", "--enhance", 1)
-    assert error["code"] == "conflict"
+    assert answer["enhanceable"]
+    child = herd.train("--enhance", 1)
+    assert child["previous_timesteps"] == 256 and child["honesty"] == "unknown"
+    assert child["improvement_basis"] == "logged" and child["improvement"] == {}
     assert herd.refused("import-model", tmp_path / "own.zip", "--timeframe", "1H")["code"] == "conflict"
     assert MODEL == answer["model_name"]
+
+
+class SeveralChoices(Noise):
+    """An action of two choices."""
+
+    action_space = gymnasium.spaces.MultiDiscrete([3, 2])
+
+    def step(self, action):
+        return super().step(action[0])
+
+
+def test_model_of_several_choices_joins_the_register_and_is_no_parent(herd, tmp_path):
+    model = PPO("MlpPolicy", SeveralChoices(), n_steps=256, device="cpu", seed=1)
+    model.learn(256)
+    model.save(tmp_path / "choices.zip")
+    answer = herd.ask("import-model", tmp_path / "choices.zip", "--timeframe", "1H")
+    assert not answer["usable"] and not answer["enhanceable"] and "[3, 2]" in answer["obstacle"]
+    assert herd.refused("train", "--timeframe", "1H", "--enhance", 1)["code"] == "conflict"

@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: builds what is measured as it is shipped, and starts the bench that measures it.
 
+use std::path::PathBuf;
+
 use crate::python::Python;
 use crate::workspace::Workspace;
 use crate::{cache, checks, program};
@@ -29,6 +31,21 @@ pub(crate) enum Bench {
         /// Real processes to kill in each test
         #[arg(long, default_value_t = 1_000)]
         kills: u32,
+    },
+    /// Speed and learning curves beside the real stable-baselines3; takes most of an hour, and torch
+    Sb3 {
+        /// Keep the curves of stable-baselines3 in this file, and take from it those that are there
+        #[arg(long, value_name = "FILE")]
+        curves: Option<PathBuf>,
+    },
+    /// Broken and hostile model files, made from real ones, for a while
+    Fuzz {
+        /// How long
+        #[arg(long, value_name = "N", default_value_t = 60)]
+        seconds: u64,
+        /// Which files are made
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        seed: u64,
     },
     /// Each way of enhancing against `continued`, at what it is for
     Enhancements,
@@ -60,6 +77,22 @@ impl Bench {
                 program::to_end(&mut bench)
             }
             Self::Faults { points, kills } => faults(workspace, *points, *kills),
+            Self::Sb3 { curves } => {
+                let python = Python::ready(workspace, checks::STABLE_BASELINES3)?;
+                let mut bench = bench("sb3");
+                bench.env("HERDBOOK_SB3_PYTHON", python.programs().join("python"));
+                if let Some(curves) = curves {
+                    bench.env("HERDBOOK_SB3_CURVES", std::path::absolute(curves)?);
+                }
+                program::to_end(&mut bench)
+            }
+            Self::Fuzz { seconds, seed } => {
+                // Not as it is shipped: overflow checks and assertions find what would go unnoticed.
+                let mut bench =
+                    workspace.cargo("bench --quiet --profile dev --package xtask --bench fuzz --");
+                bench.args(["--seconds", &seconds.to_string(), "--seed", &seed.to_string()]);
+                program::to_end(&mut bench)
+            }
             Self::Evidence => program::to_end(&mut bench("evidence")),
             Self::Enhancements => program::to_end(&mut bench("enhancements")),
         }

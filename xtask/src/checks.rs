@@ -111,6 +111,8 @@ const CHECKS: [Check; 12] = [
 /// The check that needs torch, several gigabytes with its libraries.
 const TORCH: &str = "sb3";
 const SB3: &str = "conformance/sb3";
+/// The packages of the newest stable-baselines3.
+pub(crate) const STABLE_BASELINES3: &str = "conformance/sb3/requirements.txt";
 const POSTGRES: &str = "conformance/postgres";
 /// Names the server to the suites.
 const SERVER: &str = "HERDBOOK_TEST_POSTGRES";
@@ -208,7 +210,7 @@ fn postgres(workspace: &Workspace) -> anyhow::Result<()> {
 
 /// The same tests with the newest stable-baselines3, and with two older ones (numpy 2 and numpy 1) on the same torch.
 fn stable_baselines3(workspace: &Workspace) -> anyhow::Result<()> {
-    let python = Python::ready(workspace, "conformance/sb3/requirements.txt")?;
+    let python = Python::ready(workspace, STABLE_BASELINES3)?;
     program::to_end(&mut pytest(workspace, &python, &[SB3])?)?;
     for version in ["2.7", "2.3"] {
         println!("-- stable-baselines3 {version}");

@@ -142,6 +142,10 @@ pub(crate) struct TrainArgs {
     /// Environments stepped side by side [default: 1]
     #[arg(long, value_name = "N")]
     pub(crate) n_envs: Option<usize>,
+    /// Threads to train on: they change how long it takes, not a byte of the model. The update has work for 2,
+    /// environments are shared out among all
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) threads: u16,
     /// Hyperparameters from a TOML file; flags win over it
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "printing is what an example does")]
 #![expect(clippy::disallowed_methods, reason = "an example may read the clock")]
 
+use std::num::NonZeroUsize;
 use std::time::Instant;
 
 use herdbook_ppo::{Env, EpisodeEnd, Policy, PpoConfig, PpoError, Rng, Step, Trainer};
@@ -51,15 +52,18 @@ impl Env for StandIn {
 fn main() -> Result<(), PpoError> {
     let mut rng = Rng::new(1);
     let numbers: Vec<f32> = (0..4_096).map(|_| rng.normal() as f32).collect();
-    for n_envs in [1, 8] {
+    for (n_envs, n_threads) in [(1, 1), (1, 2), (8, 1), (8, 2)] {
         let config = PpoConfig { n_envs, n_steps: 2_048 / n_envs, ..PpoConfig::default() };
         let envs = (0..n_envs).map(|_| StandIn { numbers: numbers.clone(), t: 0 }).collect();
         let mut trainer = Trainer::new(config, envs, 7)?;
+        trainer.set_threads(NonZeroUsize::new(n_threads).expect("1 and 2 are not 0"));
         trainer.iterate();
         let (before, start) = (trainer.num_timesteps(), Instant::now());
         let reward = (0..ITERATIONS).map(|_| trainer.iterate().mean_step_reward).last();
         let rate = (trainer.num_timesteps() - before) as f64 / start.elapsed().as_secs_f64();
-        println!("{n_envs} environments: {rate:.0} timesteps/s, mean reward {reward:.3?}");
+        println!(
+            "{n_envs} environments, {n_threads} threads: {rate:.0} timesteps/s, mean reward {reward:.3?}"
+        );
         act(trainer.policy(), &numbers);
     }
     Ok(())

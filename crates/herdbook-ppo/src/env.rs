@@ -2,8 +2,9 @@
 
 use crate::Rng;
 
-/// A task with a flat observation and one discrete action per timestep.
-pub trait Env {
+/// A task with a flat observation and one discrete action per timestep. Several are played at once on several
+/// threads.
+pub trait Env: Send {
     /// Length of every observation.
     fn obs_len(&self) -> usize;
 

@@ -30,7 +30,7 @@ pub enum PpoError {
     /// A sound model of a kind that herdbook does not train.
     #[error(
         "`{file}`: {what} not supported; herdbook models have flat `Box` observations, \
-             one `Discrete` action and separate tanh or relu networks"
+             `Discrete` or `MultiDiscrete` actions and separate tanh or relu networks"
     )]
     Unsupported { file: String, what: String },
 

@@ -5,6 +5,7 @@ use crate::loss::Objective;
 use crate::policy::{self, NamedTensor};
 use crate::returns::{StepEnd, Timestep};
 use crate::rollout::Rollout;
+use crate::side::Task;
 use crate::update::Updater;
 use crate::{Activation, NetArch, Policy, PpoConfig, Rng};
 
@@ -43,7 +44,7 @@ impl Case {
         }
         let policy = Policy::from_tensors(
             OBS_LEN,
-            N_ACTIONS,
+            &[N_ACTIONS],
             config.net_arch.clone(),
             config.activation,
             &tensors,
@@ -57,9 +58,9 @@ impl Case {
         let mut updater = Updater::new(&self.policy, &self.config);
         let rows: Vec<u32> = (0..ROWS as u32).collect();
         let objective = Objective::new(&self.config);
-        updater.load(&self.rollout, &rows, self.config.normalize_advantage);
-        let losses = updater.differentiate(&self.policy, &self.rollout, &rows, &objective);
-        let gradient = policy::export(&self.policy.network, updater.gradient());
+        let task = Task::new(self.policy.arch, &self.rollout, &self.config);
+        let (losses, gradient) = updater.differentiate(&self.policy, &task, &rows);
+        let gradient = policy::export(&self.policy.network, gradient.as_ref().map(Vec::as_slice));
 
         let mut weights: Vec<Vec<f64>> = self.policy.tensors().iter().map(doubles).collect();
         let loss = self.loss(&weights);

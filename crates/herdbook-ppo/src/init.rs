@@ -2,6 +2,7 @@
 //! stable-baselines3's `ActorCriticPolicy` with `ortho_init`.
 
 use crate::Rng;
+use crate::both::Both;
 use crate::network::{Layer, Mlp, Network, Weights};
 
 /// After tanh and relu alike.
@@ -11,20 +12,20 @@ const ACTION_GAIN: f64 = 0.01;
 const VALUE_GAIN: f64 = 1.0;
 
 /// Weights for a new model, drawn layer by layer: policy, then value.
-pub(crate) fn orthogonal(network: &Network, rng: &mut Rng) -> Weights {
-    let mut weights = Weights::zeroed(network);
-    fill(&network.pi, ACTION_GAIN, rng, &mut weights);
-    fill(&network.vf, VALUE_GAIN, rng, &mut weights);
-    weights.transpose(network);
-    weights
+pub(crate) fn orthogonal(network: &Network, rng: &mut Rng) -> Both<Weights> {
+    let pi = drawn(&network.pi, ACTION_GAIN, rng);
+    Both { pi, vf: drawn(&network.vf, VALUE_GAIN, rng) }
 }
 
-fn fill(mlp: &Mlp, head_gain: f64, rng: &mut Rng, weights: &mut Weights) {
+fn drawn(mlp: &Mlp, head_gain: f64, rng: &mut Rng) -> Weights {
+    let mut weights = Weights::zeroed(mlp);
     let head = mlp.layers.len() - 1;
     for (layer_idx, layer) in mlp.layers.iter().enumerate() {
         let gain = if layer_idx == head { head_gain } else { HIDDEN_GAIN };
         fill_layer(layer, gain, rng, &mut weights.flat[layer.weights()]);
     }
+    weights.transpose(mlp);
+    weights
 }
 
 /// Writes `gain` times a matrix whose rows, or columns where those are fewer, are orthonormal.
@@ -81,8 +82,8 @@ mod tests {
         let weights = orthogonal(&network, &mut Rng::new(1));
         let gains = [HIDDEN_GAIN, HIDDEN_GAIN, ACTION_GAIN];
         for (layer, gain) in network.pi.layers.iter().zip(gains) {
-            let columns = columns(layer, &weights);
-            assert!(weights.flat[layer.bias()].iter().all(|x| *x == 0.0));
+            let columns = columns(layer, &weights.pi);
+            assert!(weights.pi.flat[layer.bias()].iter().all(|x| *x == 0.0));
             if layer.inputs < layer.outputs {
                 continue; // the rows are orthonormal there, not the columns
             }
@@ -99,7 +100,7 @@ mod tests {
     fn wide_layer_keeps_the_length_of_every_observation() {
         let network = Network::new(35, 3, &NetArch::default(), Activation::Tanh);
         let weights = orthogonal(&network, &mut Rng::new(2));
-        let columns = columns(&network.vf.layers[0], &weights);
+        let columns = columns(&network.vf.layers[0], &weights.vf);
         let obs: Vec<f64> = (0..35).map(|i| f64::from(i) - 10.0).collect();
         let image: f64 = columns.iter().map(|column| dot(column, &obs).powi(2)).sum();
         assert!((image / dot(&obs, &obs) - 2.0).abs() < 1e-5);

@@ -31,6 +31,7 @@
 //! ```
 
 mod adam;
+mod both;
 mod config;
 mod env;
 mod error;
@@ -40,15 +41,18 @@ mod gradient_check;
 mod init;
 mod loss;
 mod math;
+mod meeting;
 mod model;
 mod network;
 mod onnx;
+mod player;
 mod policy;
 mod returns;
 mod rng;
 mod rollout;
 #[cfg(test)]
 mod sb3_check;
+mod side;
 mod snapshot;
 mod stats;
 mod trainer;

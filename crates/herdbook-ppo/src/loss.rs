@@ -60,16 +60,14 @@ impl Objective {
         }
     }
 
-    /// Replaces `logits` and `values`, rows of [`padded`] width, by the gradient of the loss with
-    /// respect to them, and gives the samples' share of the losses of a minibatch of which each
-    /// sample weighs `weight`.
-    pub(crate) fn differentiate(
+    /// Replaces `logits`, rows of [`padded`] width, by the gradient of the loss with respect to them, and gives the
+    /// samples' share of the policy's losses of a minibatch of which each sample weighs `weight`.
+    pub(crate) fn differentiate_policy(
         &self,
         arch: Arch,
         samples: &[Sample],
         weight: f32,
         logits: &mut [f32],
-        values: &mut [f32],
         scratch: &mut LossScratch,
     ) -> Losses {
         let (n_actions, width) = (scratch.n_actions, padded(scratch.n_actions));
@@ -83,19 +81,29 @@ impl Objective {
             losses.approx_kl -= f64::from(*ratio);
         }
         elementwise::exp(arch, ratios);
-        let policy_rows = logits.chunks_mut(width).zip(probabilities.chunks(width));
-        let rows = policy_rows.zip(values.chunks_mut(padded(1)));
-        for ((sample, &ratio), ((logits, probabilities), values)) in
-            samples.iter().zip(&*ratios).zip(rows)
-        {
+        let rows = logits.chunks_mut(width).zip(probabilities.chunks(width));
+        for ((sample, &ratio), (logits, probabilities)) in samples.iter().zip(&*ratios).zip(rows) {
             let (log_probs, padding) = logits.split_at_mut(n_actions);
-            let policy =
+            losses +=
                 self.policy_gradient(sample, ratio, weight, log_probs, &probabilities[..n_actions]);
-            let (value_loss, slope) = self.value_loss(sample, values[0]);
             padding.fill(0.0);
+        }
+        losses.scaled(f64::from(weight))
+    }
+
+    /// The same for `values` and the value's loss.
+    pub(crate) fn differentiate_value(
+        &self,
+        samples: &[Sample],
+        weight: f32,
+        values: &mut [f32],
+    ) -> Losses {
+        let mut losses = Losses::default();
+        for (sample, values) in samples.iter().zip(values.chunks_mut(padded(1))) {
+            let (value_loss, slope) = self.value_loss(sample, values[0]);
             values.fill(0.0);
             values[0] = weight * self.vf_coef * slope;
-            losses += Losses { value: value_loss.into(), ..policy };
+            losses.value += f64::from(value_loss);
         }
         losses.scaled(f64::from(weight))
     }

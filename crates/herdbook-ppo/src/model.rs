@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::adam::Moments;
 use crate::{Adam, NamedTensor, Policy, PpoConfig, PpoError, file, policy};
 
 /// Policy, optimizer and counters, as a stable-baselines3 zip stores them.
@@ -48,12 +49,16 @@ impl Model {
 
     /// Adam's running mean of the gradient, tensor by tensor.
     pub fn exp_avg(&self) -> Vec<NamedTensor> {
-        policy::export(&self.policy.network, &self.adam.exp_avg)
+        self.export(|moments| &moments.exp_avg)
     }
 
     /// Adam's running mean of the squared gradient, tensor by tensor.
     pub fn exp_avg_sq(&self) -> Vec<NamedTensor> {
-        policy::export(&self.policy.network, &self.adam.exp_avg_sq)
+        self.export(|moments| &moments.exp_avg_sq)
+    }
+
+    fn export(&self, which: impl Fn(&Moments) -> &[f32]) -> Vec<NamedTensor> {
+        policy::export(&self.policy.network, self.adam.moments.as_ref().map(which))
     }
 
     /// The zip that stable-baselines3's `PPO.load` reads. Equal models give equal bytes.

@@ -1,8 +1,9 @@
-//! The two multilayer perceptrons, policy and value: where their weights lie in one flat buffer,
-//! and how a batch of rows goes through them, forwards and backwards.
+//! The two multilayer perceptrons, policy and value: where the weights of each lie in a flat buffer,
+//! and how a batch of rows goes through it, forwards and backwards. They share nothing.
 
 use pulp::Arch;
 
+use crate::both::Both;
 use crate::config::{Activation, NetArch, check};
 use crate::math::buffer::Buffer;
 use crate::math::elementwise;
@@ -11,20 +12,16 @@ use crate::math::product::{Product, View};
 use crate::{Model, PpoError};
 
 /// The shape of both networks.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Network {
-    pub(crate) pi: Mlp,
-    pub(crate) vf: Mlp,
-    /// Floats of all weights and biases, padding included.
-    pub(crate) len: usize,
-    transposed_len: usize,
-}
+pub(crate) type Network = Both<Mlp>;
 
 /// One perceptron: hidden layers with an activation after each, and a linear output layer.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Mlp {
     pub(crate) layers: Vec<Layer>,
     activation: Activation,
+    /// Floats of all weights and biases, padding included.
+    pub(crate) len: usize,
+    transposed_len: usize,
 }
 
 /// One linear layer. Its weights are `inputs` rows of [`Layer::width`] floats, one more row after
@@ -39,7 +36,7 @@ pub(crate) struct Layer {
     transposed: Option<usize>,
 }
 
-/// The weights of both networks, and the transposed copies that the backward pass reads.
+/// The weights of one network, and the transposed copies that the backward pass reads.
 #[derive(Debug, Clone)]
 pub(crate) struct Weights {
     pub(crate) flat: Buffer,
@@ -70,30 +67,15 @@ impl Network {
         arch: &NetArch,
         activation: Activation,
     ) -> Self {
-        let (mut len, mut transposed_len) = (0, 0);
-        let mut mlp = |hidden: &[usize], head: usize| {
-            let mut inputs = obs_len;
-            let mut layers = Vec::new();
-            for (layer_idx, &outputs) in hidden.iter().chain([&head]).enumerate() {
-                let transposed = (layer_idx > 0).then_some(transposed_len);
-                transposed_len += transposed.map_or(0, |_| outputs * padded(inputs));
-                let layer = Layer { inputs, outputs, start: len, transposed };
-                len = layer.bias().end;
-                layers.push(layer);
-                inputs = outputs;
-            }
-            Mlp { layers, activation }
-        };
-        let (pi, vf) = (mlp(&arch.pi, n_actions), mlp(&arch.vf, 1));
-        Self { pi, vf, len, transposed_len }
+        let mlp = |hidden: &[usize], outputs| Mlp::new(obs_len, hidden, outputs, activation);
+        Self { pi: mlp(&arch.pi, n_actions), vf: mlp(&arch.vf, 1) }
     }
-}
 
-impl Network {
     /// Refuses networks that are a mistake, or made to exhaust memory.
     pub(crate) fn check_size(&self) -> Result<(), PpoError> {
-        let sound = self.len <= Model::MAX_PARAMETERS;
-        check("net_arch", self.len, sound, "of at most 16777216 weights, padding included")
+        let len = self.pi.len + self.vf.len;
+        let sound = len <= Model::MAX_PARAMETERS;
+        check("net_arch", len, sound, "of at most 16777216 weights, padding included")
     }
 }
 
@@ -113,16 +95,13 @@ impl Layer {
 }
 
 impl Weights {
-    pub(crate) fn zeroed(network: &Network) -> Self {
-        Self {
-            flat: Buffer::zeroed(network.len),
-            transposed: Buffer::zeroed(network.transposed_len),
-        }
+    pub(crate) fn zeroed(mlp: &Mlp) -> Self {
+        Self { flat: Buffer::zeroed(mlp.len), transposed: Buffer::zeroed(mlp.transposed_len) }
     }
 
     /// Brings the transposed copies up to date; needed after every change of `flat`.
-    pub(crate) fn transpose(&mut self, network: &Network) {
-        for layer in network.pi.layers.iter().chain(&network.vf.layers) {
+    pub(crate) fn transpose(&mut self, mlp: &Mlp) {
+        for layer in &mlp.layers {
             let Some(start) = layer.transposed else {
                 continue;
             };
@@ -156,6 +135,20 @@ impl Outputs {
 }
 
 impl Mlp {
+    fn new(inputs: usize, hidden: &[usize], head: usize, activation: Activation) -> Self {
+        let (mut len, mut transposed_len, mut inputs) = (0, 0, inputs);
+        let mut layers = Vec::new();
+        for (layer_idx, &outputs) in hidden.iter().chain([&head]).enumerate() {
+            let transposed = (layer_idx > 0).then_some(transposed_len);
+            transposed_len += transposed.map_or(0, |_| outputs * padded(inputs));
+            let layer = Layer { inputs, outputs, start: len, transposed };
+            len = layer.bias().end;
+            layers.push(layer);
+            inputs = outputs;
+        }
+        Self { layers, activation, len, transposed_len }
+    }
+
     /// Sends the observations through all layers.
     pub(crate) fn forward(&self, pass: Pass<'_>, outputs: &mut Outputs) {
         let Pass { arch, weights, obs, rows } = pass;

@@ -2,11 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::math::categorical;
-use crate::math::padded;
-use crate::policy::Scratch;
+use crate::loss::Sample;
+use crate::player::{Player, Seats};
 use crate::returns::{self, Discount, StepEnd, Timestep};
-use crate::{Env, EpisodeEnd, EpisodeSummary, Policy, PpoConfig, Rng};
+use crate::{Env, EpisodeSummary, Policy, PpoConfig, Rng};
 
 /// One rollout. Row `env_idx * n_steps + t` of everything belongs to timestep `t` of that
 /// environment, so that each environment's timesteps stand together.
@@ -22,6 +21,19 @@ pub(crate) struct Rollout {
     n_steps: usize,
 }
 
+/// The rows of some environments that stand side by side.
+#[derive(Debug)]
+pub(crate) struct RolloutPart<'a> {
+    pub(crate) n_steps: usize,
+    pub(crate) obs_len: usize,
+    pub(crate) obs: &'a mut [f32],
+    pub(crate) actions: &'a mut [u32],
+    pub(crate) log_probs: &'a mut [f32],
+    pub(crate) steps: &'a mut [Timestep],
+    pub(crate) advantages: &'a mut [f32],
+    pub(crate) returns: &'a mut [f32],
+}
+
 /// The environments, each in the middle of an episode, with its own generator.
 #[derive(Debug)]
 pub(crate) struct Actors<E> {
@@ -31,7 +43,6 @@ pub(crate) struct Actors<E> {
     pub(crate) obs: Vec<f32>,
     pub(crate) episodes: Vec<EpisodeSoFar>,
     pub(crate) started: bool,
-    scratch: Scratch,
 }
 
 /// What [`Actors`] come to between two rollouts, `S` being the state of an environment.
@@ -46,8 +57,8 @@ pub(crate) struct ActorsState<S> {
 
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(crate) struct EpisodeSoFar {
-    reward: f64,
-    length: u32,
+    pub(crate) reward: f64,
+    pub(crate) length: u32,
 }
 
 impl Rollout {
@@ -74,6 +85,17 @@ impl Rollout {
         &self.obs[row * self.obs_len..(row + 1) * self.obs_len]
     }
 
+    /// What the update needs of one row, besides its observation.
+    pub(crate) fn sample(&self, row: usize) -> Sample {
+        Sample {
+            action: self.actions[row],
+            log_prob: self.log_probs[row],
+            value: self.steps[row].value,
+            advantage: self.advantages[row],
+            target: self.returns[row],
+        }
+    }
+
     pub(crate) fn explained_variance(&self) -> Option<f64> {
         returns::explained_variance(self.steps.iter().map(|step| step.value), &self.returns)
     }
@@ -83,18 +105,25 @@ impl Rollout {
         self.steps.iter().map(|step| f64::from(step.reward)).sum::<f64>() / self.len() as f64
     }
 
-    /// Fills in advantages, and returns as their sum with the values, given the value after the
-    /// last timestep of each environment.
-    fn finish(&mut self, last_values: impl Iterator<Item = f32>, discount: Discount) {
-        let chunks = self.steps.chunks(self.n_steps).zip(self.advantages.chunks_mut(self.n_steps));
-        for ((steps, advantages), last_value) in chunks.zip(last_values) {
-            returns::advantages(steps, last_value, discount, advantages);
-        }
-        for ((target, advantage), step) in
-            self.returns.iter_mut().zip(&self.advantages).zip(&self.steps)
-        {
-            *target = advantage + step.value;
-        }
+    /// The rows of each group of `n_envs` environments; the last group may have fewer.
+    fn parts(&mut self, n_envs: usize) -> impl Iterator<Item = RolloutPart<'_>> {
+        let (n_steps, obs_len) = (self.n_steps, self.obs_len);
+        let rows = n_envs * n_steps;
+        let obs = self.obs.chunks_mut(rows * obs_len);
+        let drawn = self.actions.chunks_mut(rows).zip(self.log_probs.chunks_mut(rows));
+        let judged = self.advantages.chunks_mut(rows).zip(self.returns.chunks_mut(rows));
+        obs.zip(self.steps.chunks_mut(rows)).zip(drawn.zip(judged)).map(
+            move |((obs, steps), ((actions, log_probs), (advantages, returns)))| RolloutPart {
+                n_steps,
+                obs_len,
+                obs,
+                actions,
+                log_probs,
+                steps,
+                advantages,
+                returns,
+            },
+        )
     }
 }
 
@@ -107,30 +136,48 @@ impl<E: Env> Actors<E> {
             obs: vec![0.0; n_envs * policy.obs_len()],
             episodes: vec![EpisodeSoFar::default(); n_envs],
             started: false,
-            scratch: Scratch::new(&policy.network, policy.n_actions(), n_envs),
             envs,
         }
     }
 
-    /// Plays one rollout, adding the episodes that ended in it to `ended`.
+    /// Plays one rollout on as many threads as there are, or as there are environments; gives the episodes that ended
+    /// in it, in order.
     pub(crate) fn play(
         &mut self,
         policy: &Policy,
         discount: Discount,
         rng: &mut Rng,
         rollout: &mut Rollout,
-        ended: &mut Vec<EpisodeSummary>,
-    ) {
+        n_threads: usize,
+    ) -> Vec<EpisodeSummary> {
         self.start();
-        for t in 0..rollout.n_steps {
-            self.choose(policy, rng, rollout, t);
-            for env_idx in 0..self.envs.len() {
-                self.step(env_idx, policy, rollout, t, ended);
+        let n_envs = self.envs.len();
+        // Drawn here, so that who plays which environment makes no difference.
+        let draws: Vec<f32> = (0..rollout.len()).map(|_| rng.uniform_f32()).collect();
+        let group = n_envs.div_ceil(n_threads.min(n_envs));
+        let obs_len = policy.obs_len();
+        let envs = self.envs.chunks_mut(group).zip(self.rngs.chunks_mut(group));
+        let states = self.obs.chunks_mut(group * obs_len).zip(self.episodes.chunks_mut(group));
+        let seats =
+            envs.zip(states).enumerate().map(|(group_idx, ((envs, rngs), (obs, episodes)))| {
+                let first = group_idx * group;
+                Seats { first, envs, rngs, obs, episodes }
+            });
+        let mut players: Vec<Player<'_, E>> = seats
+            .zip(rollout.parts(group))
+            .map(|(seats, part)| Player::new(policy, seats, part, &draws, n_envs, discount))
+            .collect();
+        std::thread::scope(|scope| {
+            if let Some((here, elsewhere)) = players.split_first_mut() {
+                for player in elsewhere {
+                    scope.spawn(|| player.play());
+                }
+                here.play();
             }
-        }
-        policy.forward_vf(&self.obs, self.envs.len(), &mut self.scratch);
-        let values = self.scratch.vf.last(self.envs.len());
-        rollout.finish(values.iter().step_by(padded(1)).copied(), discount);
+        });
+        let mut ended: Vec<_> = players.into_iter().flat_map(Player::into_ended).collect();
+        ended.sort_by_key(|(t, _)| *t);
+        ended.into_iter().map(|(_, episode)| episode).collect()
     }
 
     /// Resets all environments before the first rollout, not earlier: until then their owner may
@@ -145,60 +192,12 @@ impl<E: Env> Actors<E> {
             env.reset(rng, obs);
         }
     }
-
-    /// Draws an action for every environment and records what it was drawn from.
-    fn choose(&mut self, policy: &Policy, rng: &mut Rng, rollout: &mut Rollout, t: usize) {
-        let (n_envs, n_actions) = (self.envs.len(), policy.n_actions());
-        policy.distributions(&self.obs, n_envs, &mut self.scratch);
-        policy.forward_vf(&self.obs, n_envs, &mut self.scratch);
-        let log_probs = self.scratch.pi.last(n_envs);
-        let values = self.scratch.vf.last(n_envs);
-        for (env_idx, obs) in self.obs.chunks_exact(rollout.obs_len).enumerate() {
-            let (row, start) = (env_idx * rollout.n_steps + t, env_idx * padded(n_actions));
-            let action =
-                categorical::sample(&self.scratch.probabilities[start..start + n_actions], rng);
-            rollout.obs[row * rollout.obs_len..][..rollout.obs_len].copy_from_slice(obs);
-            rollout.actions[row] = action as u32;
-            rollout.log_probs[row] = log_probs[start + action];
-            rollout.steps[row].value = values[env_idx * padded(1)];
-        }
-    }
-
-    /// Takes the chosen action in one environment, and starts its next episode if this one ended.
-    fn step(
-        &mut self,
-        env_idx: usize,
-        policy: &Policy,
-        rollout: &mut Rollout,
-        t: usize,
-        ended: &mut Vec<EpisodeSummary>,
-    ) {
-        let row = env_idx * rollout.n_steps + t;
-        let obs = &mut self.obs[env_idx * rollout.obs_len..][..rollout.obs_len];
-        let step = self.envs[env_idx].step(rollout.actions[row] as usize, obs);
-        let episode = &mut self.episodes[env_idx];
-        episode.reward += f64::from(step.reward);
-        episode.length += 1;
-        rollout.steps[row].reward = step.reward;
-        rollout.steps[row].end = match step.end {
-            EpisodeEnd::Running => StepEnd::Running,
-            EpisodeEnd::Terminated => StepEnd::Terminated,
-            EpisodeEnd::Truncated => {
-                StepEnd::Truncated { final_value: policy.value(obs, &mut self.scratch) }
-            }
-        };
-        if step.end != EpisodeEnd::Running {
-            let EpisodeSoFar { reward, length } = std::mem::take(episode);
-            ended.push(EpisodeSummary { reward: reward as f32, length, env_idx });
-            self.envs[env_idx].reset(&mut self.rngs[env_idx], obs);
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Activation, NetArch, Step};
+    use crate::{Activation, EpisodeEnd, NetArch, Step};
 
     /// Shows the time, counted from 1; episodes of 3 timesteps that end as told.
     struct Clock {
@@ -228,22 +227,25 @@ mod tests {
         }
     }
 
-    fn played(ends: [EpisodeEnd; 2]) -> (Policy, Rollout, Vec<EpisodeSummary>) {
-        let config = PpoConfig { n_envs: 2, n_steps: 4, ..PpoConfig::default() };
+    fn played<const N: usize>(
+        ends: [EpisodeEnd; N],
+        n_threads: usize,
+    ) -> (Policy, Rollout, Vec<EpisodeSummary>) {
+        let config = PpoConfig { n_envs: N, n_steps: 4, ..PpoConfig::default() };
         let mut rng = Rng::new(1);
         let net_arch = NetArch { pi: vec![], vf: vec![8] };
         let policy = Policy::new(1, 2, net_arch, Activation::Tanh, &mut rng).unwrap();
         let envs = ends.map(|end| Clock { end, time: 0.0 }).into();
         let mut actors = Actors::new(envs, &policy, &mut rng);
-        let (mut rollout, mut ended) = (Rollout::new(&config, 1), vec![]);
+        let mut rollout = Rollout::new(&config, 1);
         let discount = Discount { gamma: 0.9, lambda: 0.8 };
-        actors.play(&policy, discount, &mut rng, &mut rollout, &mut ended);
+        let ended = actors.play(&policy, discount, &mut rng, &mut rollout, n_threads);
         (policy, rollout, ended)
     }
 
     #[test]
     fn truncated_episode_is_valued_at_its_last_observation_and_a_terminated_one_is_not() {
-        let (policy, rollout, _) = played([EpisodeEnd::Truncated, EpisodeEnd::Terminated]);
+        let (policy, rollout, _) = played([EpisodeEnd::Truncated, EpisodeEnd::Terminated], 1);
         let final_value = policy.value(&[4.0], &mut policy.scratch());
         assert_eq!(rollout.steps[2].end, StepEnd::Truncated { final_value });
         assert_eq!(rollout.steps[4 + 2].end, StepEnd::Terminated);
@@ -253,7 +255,7 @@ mod tests {
 
     #[test]
     fn timesteps_of_an_environment_stand_together_and_start_anew_after_an_end() {
-        let (_, rollout, ended) = played([EpisodeEnd::Truncated, EpisodeEnd::Terminated]);
+        let (_, rollout, ended) = played([EpisodeEnd::Truncated, EpisodeEnd::Terminated], 1);
         assert_eq!(rollout.obs, [1.0, 2.0, 3.0, 1.0].repeat(2));
         let summary = |env_idx| EpisodeSummary { reward: 9.0, length: 3, env_idx };
         assert_eq!(ended, [summary(0), summary(1)]);
@@ -261,13 +263,27 @@ mod tests {
 
     #[test]
     fn recorded_probabilities_are_those_of_the_policy() {
-        let (policy, rollout, _) = played([EpisodeEnd::Running; 2]);
+        let (policy, rollout, _) = played([EpisodeEnd::Running; 2], 2);
         let mut scratch = policy.scratch();
         for row in 0..rollout.len() {
             let action = rollout.actions[row] as usize;
             let now = policy.evaluate(rollout.obs(row), action, &mut scratch);
             assert_eq!(now.log_prob.to_bits(), rollout.log_probs[row].to_bits());
             assert_eq!(now.value.to_bits(), rollout.steps[row].value.to_bits());
+        }
+    }
+
+    #[test]
+    fn rollout_is_the_same_whatever_the_number_of_threads() {
+        use EpisodeEnd::{Running, Terminated, Truncated};
+        let ends = [Truncated, Terminated, Running, Truncated, Terminated];
+        let (_, alone, ended) = played(ends, 1);
+        for n_threads in [2, 3, 5, 9] {
+            let (_, together, ended_together) = played(ends, n_threads);
+            assert_eq!(ended_together, ended);
+            assert_eq!(together.actions, alone.actions);
+            assert_eq!(together.steps, alone.steps);
+            assert_eq!(together.advantages, alone.advantages);
         }
     }
 }

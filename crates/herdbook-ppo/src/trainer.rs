@@ -1,8 +1,11 @@
 //! The training loop: rollout, update, and again.
 
+use std::num::NonZeroUsize;
+
 use crate::config;
 use crate::returns::Discount;
 use crate::rollout::{Actors, Rollout};
+use crate::side::Task;
 use crate::update::Updater;
 use crate::{Adam, Bounds, Env, IterationStats, Model, Policy, PpoConfig, PpoError, Rng};
 
@@ -24,6 +27,7 @@ pub struct Trainer<E> {
     n_updates: u64,
     extra: serde_json::Map<String, serde_json::Value>,
     bounds: Option<Bounds>,
+    n_threads: NonZeroUsize,
 }
 
 impl<E: Env> Trainer<E> {
@@ -33,7 +37,7 @@ impl<E: Env> Trainer<E> {
         let mut rng = Rng::new(seed);
         let (net_arch, activation) = (config.net_arch.clone(), config.activation);
         let policy = Policy::new(obs_len, n_actions, net_arch, activation, &mut rng)?;
-        let adam = Adam::new(policy.network.len);
+        let adam = Adam::new(&policy.network);
         Ok(Self::assemble(Model::new(policy, adam, config), envs, rng))
     }
 
@@ -49,7 +53,8 @@ impl<E: Env> Trainer<E> {
         let policy = &model.policy;
         let of_model = "the model";
         same("the observation length", &obs_len, of_model, &policy.obs_len())?;
-        same("the number of actions", &n_actions, of_model, &policy.n_actions())?;
+        let dims = ActionDims(policy.action_dims());
+        same("the number of actions", &ActionDims(&[n_actions]), of_model, &dims)?;
         let (net_arch, activation) = (policy.net_arch(), &policy.activation());
         same("`net_arch`", &config.net_arch, of_model, net_arch)?;
         same("`activation`", &config.activation, of_model, activation)?;
@@ -60,13 +65,15 @@ impl<E: Env> Trainer<E> {
     pub fn iterate(&mut self) -> IterationStats {
         let discount =
             Discount { gamma: self.config.gamma as f32, lambda: self.config.gae_lambda as f32 };
-        let mut episodes = Vec::new();
-        self.actors.play(&self.policy, discount, &mut self.rng, &mut self.rollout, &mut episodes);
+        let n_threads = self.n_threads.get();
+        let episodes =
+            self.actors.play(&self.policy, discount, &mut self.rng, &mut self.rollout, n_threads);
         self.trained_timesteps += self.rollout.len() as u64;
         let explained_variance = self.rollout.explained_variance();
         let mean_step_reward = self.rollout.mean_reward();
+        let task = Task::new(self.policy.arch, &self.rollout, &self.config);
         let (policy, adam) = (&mut self.policy, &mut self.adam);
-        let update = self.updater.update(policy, adam, &self.rollout, &self.config, &mut self.rng);
+        let update = self.updater.update(policy, adam, &task, &mut self.rng, n_threads);
         self.n_updates += u64::from(update.n_epochs);
         IterationStats {
             num_timesteps: self.num_timesteps(),
@@ -120,6 +127,12 @@ impl<E: Env> Trainer<E> {
         &self.config
     }
 
+    /// Sets how many threads the coming iterations may use; 1 at first. It changes how long they take, never what comes
+    /// out. Environments are shared out among all threads, the update has work for two.
+    pub fn set_threads(&mut self, n_threads: NonZeroUsize) {
+        self.n_threads = n_threads;
+    }
+
     /// The environments; changes count from their next timestep on.
     pub fn envs_mut(&mut self) -> &mut [E] {
         &mut self.actors.envs
@@ -164,6 +177,7 @@ impl<E: Env> Trainer<E> {
             n_updates,
             extra,
             bounds,
+            n_threads: NonZeroUsize::MIN,
         }
     }
 }
@@ -186,6 +200,17 @@ fn check_envs<E: Env>(config: &PpoConfig, envs: &[E]) -> Result<(usize, usize), 
         same("the number of actions", &env.n_actions(), "the first environment", &n_actions)?;
     }
     Ok((obs_len, n_actions))
+}
+
+/// `3`, or `3 × 2` where an action is several choices at once.
+#[derive(PartialEq)]
+struct ActionDims<'a>(&'a [usize]);
+
+impl std::fmt::Display for ActionDims<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let dims: Vec<String> = self.0.iter().map(usize::to_string).collect();
+        f.write_str(&dims.join(" × "))
+    }
 }
 
 fn same<T: PartialEq + std::fmt::Display>(

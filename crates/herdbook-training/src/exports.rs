@@ -11,20 +11,22 @@ const REQUIREMENTS: &str = "mlflow>=3.10\nnumpy\nonnx>=1.8\nonnxruntime>=1.9\n";
 const PYTHON_ENV: &str =
     "python: \"3.11\"\nbuild_dependencies:\n- pip\ndependencies:\n- -r requirements.txt\n";
 
-/// The files by artifact path. Like the zip, they hold no time and no host.
+/// The files by artifact path; none for a policy that has no ONNX form. Like the zip, they hold no time and no host.
 pub(crate) fn of_model(
     policy: &Policy,
     timeframe: Timeframe,
     run_id: &RunId,
-) -> [(String, Vec<u8>); 4] {
+) -> Vec<(String, Vec<u8>)> {
+    let Some(onnx) = policy.to_onnx() else { return Vec::new() };
     [
-        ("model.onnx", policy.to_onnx()),
+        ("model.onnx", onnx),
         ("requirements.txt", REQUIREMENTS.into()),
         ("python_env.yaml", PYTHON_ENV.into()),
         // Last: it is what makes the folder an MLflow model.
         ("MLmodel", ml_model(timeframe, run_id).into_bytes()),
     ]
     .map(|(name, bytes)| (artifact(timeframe, name), bytes))
+    .into()
 }
 
 fn ml_model(timeframe: Timeframe, run_id: &RunId) -> String {

@@ -12,7 +12,7 @@ use herdbook_store::{
     Finish, Metric, Registered, RunStart, Store, UnfinishedEnd, VersionQuery, now,
 };
 
-use crate::env::{ENVIRONMENT, EnvSpec};
+use crate::registered_model::{Foreign, known_environment};
 use crate::{TrainingError, exports, record};
 
 /// Asks for a model to be taken in.
@@ -56,8 +56,11 @@ pub struct Imported {
     pub registered: Registered,
     /// Timesteps behind it, as its file counts them.
     pub timesteps: u64,
-    /// Why herdbook can neither run nor enhance it; `None` where it can.
+    /// Why herdbook cannot run it; `None` where it can.
     pub obstacle: Option<String>,
+    /// Whether it can be enhanced: where it can be run, or where its networks fit and nothing is known of its
+    /// environment.
+    pub is_enhanceable: bool,
     /// What reading the file left behind.
     pub notes: Vec<String>,
 }
@@ -82,13 +85,26 @@ pub fn import_model(store: &Store, prepared: PreparedImport) -> Result<Imported,
         // Best effort: what is reported is the first error, and the lease tells that the process is gone.
         let _ = store.end_run(&run_id, &request.model, UnfinishedEnd::Failed, &error.to_string());
     })?;
+    let foreign = known_environment(model).err();
     Ok(Imported {
         run_id,
         registered,
         timesteps: model.num_timesteps,
-        obstacle: obstacle(model),
-        notes: prepared.model.notes,
+        is_enhanceable: !matches!(foreign, Some(Foreign::Unfit(_))),
+        obstacle: foreign.map(|foreign| foreign.to_string()),
+        notes: notes(prepared.model),
     })
+}
+
+fn notes(model: Model) -> Vec<String> {
+    let mut notes = model.notes;
+    if model.policy.n_actions().is_none() {
+        let dims = model.policy.action_dims();
+        notes.push(format!(
+            "an action is several choices {dims:?}: no `model.onnx` stands beside it"
+        ));
+    }
+    notes
 }
 
 fn refuse_twice(store: &Store, request: &ImportRequest, sha256: &str) -> Result<(), TrainingError> {
@@ -141,15 +157,4 @@ fn finish(
     };
     let finish = Finish { registration, metrics: vec![timesteps], run_tags: Tags::new() };
     Ok(store.finish_and_register(&finish)?)
-}
-
-/// What keeps herdbook from running the model: it does not say that it belongs to an environment of ours.
-fn obstacle(model: &Model) -> Option<String> {
-    let Some(spec) = model.extra.get(ENVIRONMENT) else {
-        return Some("its file does not describe an environment of herdbook's".to_owned());
-    };
-    match serde_json::from_value::<EnvSpec>(spec.clone()) {
-        Ok(spec) => spec.obstacle(&EnvSpec::new(spec.cost_bps, spec.episode_bars)),
-        Err(error) => Some(format!("its description of the environment cannot be read: {error}")),
-    }
 }

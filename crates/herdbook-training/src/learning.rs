@@ -33,10 +33,11 @@ impl<'a> Learning<'a> {
         let mut envs = plan.envs();
         let coach = plan.coach(&mut envs);
         let (config, seed) = (plan.config.clone(), plan.request.seed);
-        let trainer = match &plan.parent {
+        let mut trainer = match &plan.parent {
             Some(parent) => Trainer::resume(parent.model.clone(), config, envs, seed)?,
             None => Trainer::new(config, envs, seed)?,
         };
+        trainer.set_threads(plan.n_threads);
         let journal = Journal::new(store, run_id, plan.previous_timesteps());
         Ok(Self { store, plan, run_id, trainer, coach, journal })
     }
@@ -50,7 +51,8 @@ impl<'a> Learning<'a> {
     ) -> Result<Self, TrainingError> {
         let Checkpoint { state: State { snapshot, coach, journal, .. }, model } = checkpoint;
         let model = Model::from_zip(&model, "the checkpoint's model")?;
-        let trainer = Trainer::restore(model, snapshot, plan.envs())?;
+        let mut trainer = Trainer::restore(model, snapshot, plan.envs())?;
+        trainer.set_threads(plan.n_threads);
         let logged = store.logged_steps(run_id)?;
         let journal = Journal::restore(store, run_id, journal, logged);
         Ok(Self { store, plan, run_id, trainer, coach, journal })

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Passed;
 use crate::find::{FindQuery, find_best};
-use crate::registered_model::{RegisteredModel, lineage_windows};
+use crate::registered_model::{Loaded, lineage_windows};
 use crate::{Observer, TrainingError};
 
 /// What a training asks of its parent.
@@ -38,6 +38,8 @@ pub struct Parent {
     pub model: Model,
     /// How far it departs from what was asked.
     pub departure: Departure,
+    /// Whether it comes from an environment that is not known here.
+    pub is_foreign: bool,
 }
 
 /// What the child is, as far as its parent has to fit.
@@ -59,14 +61,22 @@ impl Parent {
         announce(request, departure, &version, observer);
         let timeframe = version.tags.get(key::TIMEFRAME);
         check_fit(&version.key, "timeframe", timeframe, child.timeframe.as_str())?;
-        let loaded = RegisteredModel::load_at(store, version, child.timeframe)?;
-        let RegisteredModel { version, run, model, .. } = loaded;
+        let loaded = Loaded::read(store, version, child.timeframe)?;
+        let foreign = loaded.check_parent()?;
+        let Loaded { version, run, model } = loaded;
+        if let Some(foreign) = &foreign {
+            observer.notice(&format!(
+                "{}: {foreign}. Its networks fit, so it is trained on from; whether what it learned means anything \
+                 here is not known",
+                version.key
+            ));
+        }
         let symbol = run.params.get(window_params::SYMBOL);
         check_fit(&version.key, "symbol", symbol, child.symbol.as_str())?;
         for note in &model.notes {
             observer.notice(note);
         }
-        Ok(Self { version, run, model, departure })
+        Ok(Self { version, run, model, departure, is_foreign: foreign.is_some() })
     }
 }
 

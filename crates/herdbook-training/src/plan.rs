@@ -1,6 +1,7 @@
 //! A training that passed every check, before anything is written: parent, honesty, origin, params.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use herdbook_domain::tags::{Tags, key};
@@ -24,6 +25,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) request: &'a TrainRequest,
     pub(crate) market: &'a Arc<MarketData>,
     pub(crate) costs: CostModel,
+    pub(crate) n_threads: NonZeroUsize,
     pub(crate) config: PpoConfig,
     pub(crate) env: EnvSpec,
     pub(crate) parent: Option<Parent>,
@@ -38,7 +40,7 @@ impl<'a> Plan<'a> {
         prepared: &'a PreparedTraining,
         observer: &mut dyn Observer,
     ) -> Result<Self, TrainingError> {
-        let PreparedTraining { request, market, costs } = prepared;
+        let PreparedTraining { request, market, costs, n_threads } = prepared;
         let env = EnvSpec::new(request.cost_bps, EPISODE_BARS);
         let child = Child {
             timeframe: request.timeframe,
@@ -61,6 +63,7 @@ impl<'a> Plan<'a> {
             request,
             market,
             costs: *costs,
+            n_threads: *n_threads,
             config,
             env,
             parent,
@@ -116,9 +119,13 @@ impl<'a> Plan<'a> {
     /// Sets the child's metrics beside those of its parent on the same windows.
     pub(crate) fn improvement(&self, child: &BTreeMap<String, f64>) -> Option<ImprovementReport> {
         let parent = self.parent.as_ref()?;
-        let basis = ImprovementBasis::of(&parent.run.params, &self.params);
+        let basis = if parent.is_foreign {
+            ImprovementBasis::Logged
+        } else {
+            ImprovementBasis::of(&parent.run.params, &self.params)
+        };
         let values = match basis {
-            ImprovementBasis::SameWindows => parent.run.metrics.clone(),
+            ImprovementBasis::SameWindows | ImprovementBasis::Logged => parent.run.metrics.clone(),
             ImprovementBasis::Reevaluated => {
                 measure(self.market, self.costs, &parent.model.policy).metrics
             }

@@ -17,6 +17,8 @@ pub enum ImprovementBasis {
     SameWindows,
     /// The parent was run again on the child's windows and costs.
     Reevaluated,
+    /// What was logged of the parent, which comes from an environment that is not known here.
+    Logged,
 }
 
 impl ImprovementBasis {
@@ -25,6 +27,16 @@ impl ImprovementBasis {
         match self {
             Self::SameWindows => "same_windows",
             Self::Reevaluated => "reevaluated",
+            Self::Logged => "logged",
+        }
+    }
+
+    /// For people.
+    pub const fn describe(self) -> &'static str {
+        match self {
+            Self::SameWindows => "same windows for both",
+            Self::Reevaluated => "the parent run again on the child's windows and costs",
+            Self::Logged => "as logged of the parent, whose environment is not known here",
         }
     }
 

@@ -42,15 +42,9 @@ impl RegisteredModel {
         version: VersionRecord,
         timeframe: Timeframe,
     ) -> Result<Self, TrainingError> {
-        let unusable = |problem| TrainingError::Unusable { key: version.key.clone(), problem };
-        let run_id = version.run_id.clone();
-        let run_id = run_id.ok_or_else(|| unusable("was registered without a run"))?;
-        let run = store.run(&run_id)?;
-        if run.deleted {
-            return Err(unusable("comes from a run that was deleted"));
-        }
-        let model = read_model(store, &version.key, &run_id, timeframe)?;
-        let env = known_environment(&model, &version.key)?;
+        let Loaded { version, run, model } = Loaded::read(store, version, timeframe)?;
+        let env = known_environment(&model)
+            .map_err(|problem| foreign(&version.key, problem.to_string()))?;
         Ok(Self { version, run, model, env, timeframe })
     }
 
@@ -63,6 +57,62 @@ impl RegisteredModel {
     pub fn seen(&self, store: &Store) -> Result<Seen, StoreError> {
         Ok(lineage_windows(store, &self.run)?.into_iter().collect())
     }
+}
+
+/// A registered version with its model, whatever environment that belongs to.
+pub(crate) struct Loaded {
+    pub(crate) version: VersionRecord,
+    pub(crate) run: RunRecord,
+    pub(crate) model: Model,
+}
+
+/// Why herdbook's environment is not the model's.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Foreign {
+    /// The file does not say what environment it belongs to, but its networks would fit ours.
+    Undescribed,
+    /// Its networks do not fit, or it describes another environment.
+    Unfit(String),
+}
+
+impl std::fmt::Display for Foreign {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Undescribed => "its file does not describe an environment of herdbook's",
+            Self::Unfit(problem) => problem,
+        })
+    }
+}
+
+impl Loaded {
+    pub(crate) fn read(
+        store: &Store,
+        version: VersionRecord,
+        timeframe: Timeframe,
+    ) -> Result<Self, TrainingError> {
+        let unusable = |problem| TrainingError::Unusable { key: version.key.clone(), problem };
+        let run_id = version.run_id.clone();
+        let run_id = run_id.ok_or_else(|| unusable("was registered without a run"))?;
+        let run = store.run(&run_id)?;
+        if run.deleted {
+            return Err(unusable("comes from a run that was deleted"));
+        }
+        let model = read_model(store, &version.key, &run_id, timeframe)?;
+        Ok(Self { version, run, model })
+    }
+
+    /// Whether the model can be trained on from: its environment is ours, or unknown and its networks fit ours.
+    pub(crate) fn check_parent(&self) -> Result<Option<Foreign>, TrainingError> {
+        match known_environment(&self.model) {
+            Ok(_) => Ok(None),
+            Err(Foreign::Undescribed) => Ok(Some(Foreign::Undescribed)),
+            Err(problem) => Err(foreign(&self.version.key, problem.to_string())),
+        }
+    }
+}
+
+fn foreign(key: &VersionKey, problem: String) -> TrainingError {
+    TrainingError::ForeignEnvironment { key: key.clone(), problem }
 }
 
 /// The windows of a run and of its ancestors; `None` for one without records.
@@ -94,21 +144,21 @@ fn read_model(
 }
 
 /// The rules the file says it was trained under, which must be ours but for costs and the length of episodes.
-fn known_environment(model: &Model, key: &VersionKey) -> Result<EnvSpec, TrainingError> {
-    let foreign = |problem| TrainingError::ForeignEnvironment { key: key.clone(), problem };
-    let spec = model.extra.get(ENVIRONMENT).cloned().ok_or_else(|| {
-        foreign("its file does not describe one: it was not trained by herdbook".to_owned())
-    })?;
-    let spec: EnvSpec = serde_json::from_value(spec)
-        .map_err(|error| foreign(format!("its description cannot be read: {error}")))?;
-    if let Some(problem) = spec.obstacle(&EnvSpec::new(spec.cost_bps, spec.episode_bars)) {
-        return Err(foreign(problem));
-    }
-    let (inputs, outputs) = (model.policy.obs_len(), model.policy.n_actions());
-    if (inputs, outputs) != (OBS_LEN, Position::ALL.len()) {
-        return Err(foreign(format!(
-            "its networks have {inputs} inputs and {outputs} actions, which it does not describe"
+pub(crate) fn known_environment(model: &Model) -> Result<EnvSpec, Foreign> {
+    let (inputs, actions) = (model.policy.obs_len(), model.policy.action_dims());
+    let ours = Position::ALL.len();
+    if inputs != OBS_LEN || *actions != [ours] {
+        return Err(Foreign::Unfit(format!(
+            "its networks take {inputs} numbers and choose from {actions:?}, where herdbook's environment has \
+             {OBS_LEN} and [{ours}]"
         )));
     }
-    Ok(spec)
+    let spec = model.extra.get(ENVIRONMENT).cloned().ok_or(Foreign::Undescribed)?;
+    let spec: EnvSpec = serde_json::from_value(spec).map_err(|error| {
+        Foreign::Unfit(format!("its description of the environment cannot be read: {error}"))
+    })?;
+    match spec.obstacle(&EnvSpec::new(spec.cost_bps, spec.episode_bars)) {
+        Some(problem) => Err(Foreign::Unfit(problem)),
+        None => Ok(spec),
+    }
 }

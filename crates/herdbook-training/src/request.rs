@@ -1,5 +1,6 @@
 //! What is asked of a training, and what can be checked of it without the records.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use herdbook_domain::{Enhancement, ExperimentName, ModelName, Timeframe};
@@ -75,6 +76,7 @@ impl TrainRequest {
             costs: CostModel::from_bps(self.cost_bps)?,
             market: Arc::new(MarketData::prepare(&self.data, self.timeframe, self.boundaries)?),
             request: self,
+            n_threads: NonZeroUsize::MIN,
         })
     }
 }
@@ -85,9 +87,17 @@ pub struct PreparedTraining {
     pub(crate) request: TrainRequest,
     pub(crate) market: Arc<MarketData>,
     pub(crate) costs: CostModel,
+    /// Not of the request: it changes nothing of what comes out.
+    pub(crate) n_threads: NonZeroUsize,
 }
 
 impl PreparedTraining {
+    /// Trains on this many threads instead of one, to the same model.
+    #[must_use]
+    pub fn with_threads(self, n_threads: NonZeroUsize) -> Self {
+        Self { n_threads, ..self }
+    }
+
     /// What the bars are and how they were read.
     pub fn market(&self) -> &MarketData {
         &self.market

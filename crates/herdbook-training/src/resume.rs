@@ -1,5 +1,7 @@
 //! Taking up a training that crashed or was cancelled.
 
+use std::num::NonZeroUsize;
+
 use herdbook_domain::tags::key;
 use herdbook_domain::{RunId, Timeframe};
 use herdbook_store::{RunRecord, Store};
@@ -73,6 +75,20 @@ impl Resumption {
         let (training, run_id) = (request.prepare()?, self.run_id);
         let prepared = PreparedRun { run_id, training, checkpoint: self.checkpoint };
         Ok(PreparedResumption::Run(Box::new(prepared)))
+    }
+}
+
+impl PreparedResumption {
+    /// Goes on with this many threads instead of one, to the same model.
+    #[must_use]
+    pub fn with_threads(self, n_threads: NonZeroUsize) -> Self {
+        match self {
+            Self::Run(mut run) => {
+                run.training = run.training.with_threads(n_threads);
+                Self::Run(run)
+            }
+            Self::Sweep(sweep) => Self::Sweep(sweep.with_threads(n_threads)),
+        }
     }
 }
 

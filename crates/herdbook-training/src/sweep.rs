@@ -154,7 +154,8 @@ impl PreparedSweep {
                 error => error,
             })?;
             let market = Arc::new(market);
-            members.push(PreparedTraining { request, market, costs: first.costs });
+            let (costs, n_threads) = (first.costs, first.n_threads);
+            members.push(PreparedTraining { request, market, costs, n_threads });
         }
         Ok(Self { kind, group, members })
     }
@@ -169,6 +170,15 @@ impl PreparedSweep {
         }
         request.membership = None;
         Self::of_group(request, member.kind, member.n_members, member.group.clone())
+    }
+
+    /// Trains each member on this many threads instead of one, to the same model.
+    #[must_use]
+    pub fn with_threads(mut self, n_threads: NonZeroUsize) -> Self {
+        for member in &mut self.members {
+            member.n_threads = n_threads;
+        }
+        self
     }
 
     /// What the bars are and how they were read.

@@ -165,7 +165,7 @@ impl Training<'_> {
         };
         let mut drawn = pictures::of_window(&story);
         drawn.push(pictures::of_learning(&story, learning));
-        let beside = report.improvement.as_ref();
+        let beside = report.improvement.as_ref().filter(|beside| !beside.metrics.is_empty());
         drawn.extend(beside.map(|beside| pictures::of_improvement(&story, beside)));
         for (name, drawn) in drawn {
             let path = format!("pictures/{name}");

@@ -6,6 +6,8 @@
 
 mod clean_build;
 mod figure;
+mod live;
+mod peak;
 mod processes;
 mod records;
 mod running;
@@ -20,6 +22,7 @@ fn main() -> anyhow::Result<()> {
         .map(PathBuf::from)
         .context("start it as `cargo xtask bench train`, which builds `herdbook` and names it")?;
     steps::measure()?;
+    live::measure()?;
     running::measure()?;
     processes::measure(&binary)?;
     if std::env::args().any(|argument| argument == "--build") {

@@ -55,13 +55,7 @@ const N_OTHER_PARAMS: usize = 27;
 /// Fills the store of an empty folder: every third run a base model, the others children of the run before; of
 /// each timeframe one champion.
 pub(crate) fn fill(folder: &Path) -> anyhow::Result<()> {
-    let options = OpenOptions {
-        missing: Missing::Create,
-        busy_timeout: Duration::from_secs(10),
-        actor: Actor::parse("bench")?,
-        channel: Channel::Cli,
-    };
-    let store = Store::open(Location::resolve(None, folder)?, options)?;
+    let store = open(folder)?;
     for timeframe in Timeframe::ALL {
         let n_runs = N_RUNS / Timeframe::ALL.len()
             + usize::from(timeframe.as_str() == "1H") * (N_RUNS % Timeframe::ALL.len());
@@ -79,6 +73,17 @@ pub(crate) fn fill(folder: &Path) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The store of a folder.
+pub(crate) fn open(folder: &Path) -> anyhow::Result<Store> {
+    let options = OpenOptions {
+        missing: Missing::Create,
+        busy_timeout: Duration::from_secs(10),
+        actor: Actor::parse("bench")?,
+        channel: Channel::Cli,
+    };
+    Ok(Store::open(Location::resolve(None, folder)?, options)?)
 }
 
 fn train(

@@ -45,6 +45,7 @@ fn to_json(timeframe: Timeframe, imported: &Imported) -> Value {
         "total_timesteps": imported.timesteps,
         "honesty": Honesty::Unknown,
         "usable": imported.obstacle.is_none(),
+        "enhanceable": imported.is_enhanceable,
         "obstacle": imported.obstacle,
     })
 }
@@ -53,6 +54,9 @@ fn summary(imported: &Imported) -> String {
     let key = &imported.registered.key;
     let use_of_it = match &imported.obstacle {
         None => "it can be enhanced, backtested and evaluated here".to_owned(),
+        Some(obstacle) if imported.is_enhanceable => format!(
+            "it can be promoted, found and enhanced (its networks fit), but not run here: {obstacle}"
+        ),
         Some(obstacle) => {
             format!("it can be promoted and found, but neither enhanced nor run here: {obstacle}")
         }

@@ -4,6 +4,7 @@ mod report;
 mod request;
 mod sweep;
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -46,12 +47,16 @@ fn begin(
     let is_sample = args.data.is_none();
     let is_base = args.enhance.is_none();
     let sweep = request::sweep(&args);
+    let n_threads = threads(&args);
     let base_command = output.command(&request::base_command(&args, family));
     let request = request::from_args(args, family, output)?;
     note_rounding(&request, output);
+    note_idle_threads(n_threads, request.config.n_envs, output);
     let prepared = match sweep {
-        Some((kind, n)) => Prepared::Sweep(PreparedSweep::new(request, kind, n)?),
-        None => Prepared::Run(Box::new(request.prepare()?)),
+        Some((kind, n)) => {
+            Prepared::Sweep(PreparedSweep::new(request, kind, n)?.with_threads(n_threads))
+        }
+        None => Prepared::Run(Box::new(request.prepare()?.with_threads(n_threads))),
     };
     // What the samples' columns are called is no news.
     if !is_sample {
@@ -107,6 +112,20 @@ fn note_rounding(request: &TrainRequest, output: &mut Output) {
     }
 }
 
+/// Threads without work are no error, but nobody should believe that they help.
+fn note_idle_threads(n_threads: NonZeroUsize, n_envs: usize, output: &mut Output) {
+    let n_busy = n_envs.max(2);
+    if n_threads.get() > n_busy {
+        output.note(&format!(
+            "note: {n_busy} of the {n_threads} threads have work: the update has it for 2, and {n_envs} environment(s) for as many"
+        ));
+    }
+}
+
+fn threads(args: &TrainArgs) -> NonZeroUsize {
+    NonZeroUsize::new(args.threads.into()).unwrap_or(NonZeroUsize::MIN)
+}
+
 /// Takes a training up again.
 fn go_on(
     run_id: &RunId,
@@ -120,7 +139,7 @@ fn go_on(
     let request = resumption.request();
     let bytes = bars::read_again(&request.data, args.data.as_deref(), request.timeframe)?;
     let trained = count(resumption.trained_timesteps());
-    let prepared = resumption.prepare(bytes)?;
+    let prepared = resumption.prepare(bytes)?.with_threads(threads(args));
     bar.notice(&format!("going on after {trained} timesteps"));
 
     let cancelled = cancel_on_signal()?;

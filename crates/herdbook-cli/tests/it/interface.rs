@@ -521,6 +521,12 @@ fn help_of_each_command() {
           --n-envs <N>
               Environments stepped side by side [default: 1]
 
+          --threads <N>
+              Threads to train on: they change how long it takes, not a byte of the model. The update
+              has work for 2, environments are shared out among all
+              
+              [default: 1]
+
           --config <FILE>
               Hyperparameters from a TOML file; flags win over it
 

@@ -105,8 +105,8 @@ pub(super) fn write(model: &Model) -> Result<Vec<u8>, PpoError> {
         observation_space: serialized(spaces::BOX_TYPE, |w| {
             spaces::write_observation(w, policy.obs_len(), model.bounds.as_ref());
         }),
-        action_space: serialized(spaces::DISCRETE_TYPE, |w| {
-            spaces::write_action(w, policy.n_actions());
+        action_space: serialized(spaces::action_type(policy.action_dims()), |w| {
+            spaces::write_action(w, policy.action_dims());
         }),
         n_envs: config.n_envs,
         n_steps: config.n_steps,

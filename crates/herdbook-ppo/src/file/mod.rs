@@ -52,12 +52,12 @@ pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Model, PpoError> {
         return Err(attributes.place("use_sde").unsupported("state-dependent exploration is"));
     }
     // The action first: it is what tells a user most plainly that a model is of another kind.
-    let n_actions = read_space(&attributes, "action_space", spaces::read_action)?;
+    let action_dims = read_space(&attributes, "action_space", spaces::read_action)?;
     let (obs_len, bounds) = read_space(&attributes, "observation_space", spaces::read_observation)?;
-    let config = read_config(&attributes)?;
+    let (config, mut notes) = read_config(&attributes)?;
     let place = Place { file, member: weights::POLICY };
     let tensors = weights::read_policy(&archive.read(weights::POLICY)?, place)?;
-    let policy = build_policy(obs_len, n_actions, &config, &tensors, place)?;
+    let policy = build_policy(obs_len, &action_dims, &config, &tensors, place)?;
     let place = place.at(weights::OPTIMIZER);
     let stored = weights::read_optimizer(&archive.read(weights::OPTIMIZER)?, &policy, place)?;
     let mut model = Model::new(policy, stored.adam, config);
@@ -66,14 +66,14 @@ pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Model, PpoError> {
     } else {
         let rate = stored.learning_rate;
         model.config.learning_rate = rate;
-        model
-            .notes
-            .push(format!("the schedule of `learning_rate` was not read: it stays at {rate}"));
+        notes.push(format!("the schedule of `learning_rate` was not read: it stays at {rate}"));
     }
     check_config(&model.config, place)?;
     model.num_timesteps = attributes.count("num_timesteps", 0)?;
     model.n_updates = attributes.count("_n_updates", 0)?;
     model.bounds = bounds;
+    notes.extend(missing(&attributes, &model));
+    model.notes = notes;
     if let Some(extra) = attributes.plain("herdbook").and_then(Value::as_object) {
         model.extra.clone_from(extra);
     }
@@ -93,14 +93,46 @@ fn check_config(config: &PpoConfig, place: Place<'_>) -> Result<(), PpoError> {
     config.validate().map_err(|error| place.at("data").error(format!("is not sound: {error}")))
 }
 
-/// All hyperparameters but the learning rate.
-fn read_config(attributes: &Attributes<'_>) -> Result<PpoConfig, PpoError> {
+/// What going on with the model would need and the file does not have.
+fn missing(attributes: &Attributes<'_>, model: &Model) -> Vec<String> {
+    let mut notes = Vec::new();
+    if model.num_timesteps > 0 && model.adam.step_count() == 0 {
+        notes.push(
+            "its optimizer has no moments, though it was trained: Adam begins anew".to_owned(),
+        );
+    }
+    // stable-baselines3 keeps it only where observations were changed on their way to the model.
+    if attributes.plain("_last_original_obs").is_some() {
+        notes.push(
+            "it was trained on observations normalised by `VecNormalize`, whose statistics are not in the zip \
+             (`VecNormalize.save` writes them beside it): unnormalised ones mean something else to it"
+                .to_owned(),
+        );
+    }
+    notes
+}
+
+/// All hyperparameters but the learning rate, and what of them could not be read.
+fn read_config(attributes: &Attributes<'_>) -> Result<(PpoConfig, Vec<String>), PpoError> {
     let default = PpoConfig::default();
+    let mut notes = Vec::new();
+    let clip_range = attributes.number("clip_range").unwrap_or_else(|_| {
+        let range = default.clip_range;
+        notes
+            .push(format!("the schedule of `clip_range` was not read: it is {range}, the default"));
+        None
+    });
+    let clip_range_vf = attributes.number("clip_range_vf").unwrap_or_else(|_| {
+        notes.push(
+            "the schedule of `clip_range_vf` was not read: values are not clipped".to_owned(),
+        );
+        None
+    });
     let number = |key, default| attributes.number(key).map(|number| number.unwrap_or(default));
     let count =
         |key, default: usize| attributes.count(key, default as u64).map(|count| count as usize);
     let (net_arch, activation) = attributes.policy_kwargs()?;
-    Ok(PpoConfig {
+    let config = PpoConfig {
         n_envs: count("n_envs", default.n_envs)?,
         n_steps: count("n_steps", default.n_steps)?,
         batch_size: count("batch_size", default.batch_size)?,
@@ -108,8 +140,8 @@ fn read_config(attributes: &Attributes<'_>) -> Result<PpoConfig, PpoError> {
         learning_rate: default.learning_rate,
         gamma: number("gamma", default.gamma)?,
         gae_lambda: number("gae_lambda", default.gae_lambda)?,
-        clip_range: number("clip_range", default.clip_range)?,
-        clip_range_vf: attributes.number("clip_range_vf")?,
+        clip_range: clip_range.unwrap_or(default.clip_range),
+        clip_range_vf,
         ent_coef: number("ent_coef", default.ent_coef)?,
         vf_coef: number("vf_coef", default.vf_coef)?,
         max_grad_norm: number("max_grad_norm", default.max_grad_norm)?,
@@ -121,18 +153,19 @@ fn read_config(attributes: &Attributes<'_>) -> Result<PpoConfig, PpoError> {
         },
         net_arch,
         activation,
-    })
+    };
+    Ok((config, notes))
 }
 
 fn build_policy(
     obs_len: usize,
-    n_actions: usize,
+    action_dims: &[usize],
     config: &PpoConfig,
     tensors: &[NamedTensor],
     place: Place<'_>,
 ) -> Result<Policy, PpoError> {
     check_config(config, place)?;
     let (net_arch, activation) = (config.net_arch.clone(), config.activation);
-    Policy::from_tensors(obs_len, n_actions, net_arch, activation, tensors)
+    Policy::from_tensors(obs_len, action_dims, net_arch, activation, tensors)
         .map_err(|error| place.error(format!("does not fit `data`: {error}")))
 }

@@ -63,26 +63,46 @@ pub(super) fn whole_number(value: Value<'_, '_>) -> Result<i64, PpoError> {
 
 /// The elements of an array of 32-bit floats of one dimension.
 pub(super) fn float_array(value: Value<'_, '_>) -> Result<Vec<f32>, PpoError> {
-    let (kind, bytes) = if let Some(arguments) = core_call(value, "numeric._frombuffer") {
-        let [bytes, kind, ..] = arguments[..] else {
-            return Err(value.unexpected("an array"));
-        };
-        (dtype(kind)?, buffer(bytes)?)
-    } else if core_call(value, "multiarray._reconstruct").is_some() {
-        // The state: version, shape, element type, whether column-major, bytes.
-        let state = value.state()?.items()?;
-        let [_, _, kind, _, bytes] = state[..] else {
-            return Err(value.unexpected("an array"));
-        };
-        (dtype(kind)?, bytes.bytes()?)
-    } else {
-        return Err(value.unexpected("an array"));
-    };
+    let (kind, bytes) = array(value)?;
     let (quads, rest) = bytes.as_chunks::<4>();
     if kind != Kind::Float32 || !rest.is_empty() {
         return Err(value.unexpected("an array of 32-bit floats"));
     }
     Ok(quads.iter().map(|quad| f32::from_le_bytes(*quad)).collect())
+}
+
+/// The elements of an array of whole numbers of one dimension.
+pub(super) fn whole_array(value: Value<'_, '_>) -> Result<Vec<i64>, PpoError> {
+    let (kind, bytes) = array(value)?;
+    let (quads, eights) = (bytes.as_chunks::<4>(), bytes.as_chunks::<8>());
+    match kind {
+        Kind::Int32 if quads.1.is_empty() => {
+            Ok(quads.0.iter().map(|quad| i32::from_le_bytes(*quad).into()).collect())
+        }
+        Kind::Int64 if eights.1.is_empty() => {
+            Ok(eights.0.iter().map(|eight| i64::from_le_bytes(*eight)).collect())
+        }
+        _ => Err(value.unexpected("an array of whole numbers")),
+    }
+}
+
+/// Element type and bytes of an array.
+fn array<'a>(value: Value<'_, 'a>) -> Result<(Kind, &'a [u8]), PpoError> {
+    if let Some(arguments) = core_call(value, "numeric._frombuffer") {
+        let [bytes, kind, ..] = arguments[..] else {
+            return Err(value.unexpected("an array"));
+        };
+        return Ok((dtype(kind)?, buffer(bytes)?));
+    }
+    if core_call(value, "multiarray._reconstruct").is_some() {
+        // The state: version, shape, element type, whether column-major, bytes.
+        let state = value.state()?.items()?;
+        let [_, _, kind, _, bytes] = state[..] else {
+            return Err(value.unexpected("an array"));
+        };
+        return Ok((dtype(kind)?, bytes.bytes()?));
+    }
+    Err(value.unexpected("an array"))
 }
 
 fn scalar<'a>(value: Value<'_, 'a>) -> Result<(Kind, &'a [u8]), PpoError> {

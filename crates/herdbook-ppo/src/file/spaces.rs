@@ -1,4 +1,4 @@
-//! The spaces of observations and actions: Gymnasium's `Box` and `Discrete`.
+//! The spaces of observations and actions: Gymnasium's `Box`, `Discrete` and `MultiDiscrete`.
 
 use super::numpy;
 use super::pickle::{PickleWriter, Value};
@@ -6,10 +6,9 @@ use crate::{Bounds, Model, PpoError};
 
 const BOX: (&str, &str) = ("gymnasium.spaces.box", "Box");
 const DISCRETE: (&str, &str) = ("gymnasium.spaces.discrete", "Discrete");
-/// Spaces that are recognised in order to be refused by name.
 const MULTI_DISCRETE: (&str, &str) = ("gymnasium.spaces.multi_discrete", "MultiDiscrete");
+/// A space that is recognised in order to be refused by name.
 const MULTI_BINARY: (&str, &str) = ("gymnasium.spaces.multi_binary", "MultiBinary");
-const OTHERS: [(&str, &str); 2] = [MULTI_DISCRETE, MULTI_BINARY];
 
 /// The Python objects of a pickled space. The generators are read over: a seeded space holds one.
 pub(super) const GLOBALS: [(&str, &str); 20] = [
@@ -37,7 +36,8 @@ pub(super) const GLOBALS: [(&str, &str); 20] = [
 
 /// What `str(type(space))` says, which stable-baselines3 puts beside the pickle.
 pub(super) const BOX_TYPE: &str = "<class 'gymnasium.spaces.box.Box'>";
-pub(super) const DISCRETE_TYPE: &str = "<class 'gymnasium.spaces.discrete.Discrete'>";
+const DISCRETE_TYPE: &str = "<class 'gymnasium.spaces.discrete.Discrete'>";
+const MULTI_DISCRETE_TYPE: &str = "<class 'gymnasium.spaces.multi_discrete.MultiDiscrete'>";
 
 /// Writes the space of observations as a call of its constructor, which every version of numpy and
 /// Gymnasium understands.
@@ -55,8 +55,17 @@ pub(super) fn write_observation(w: &mut PickleWriter, obs_len: usize, bounds: Op
     });
 }
 
-pub(super) fn write_action(w: &mut PickleWriter, n_actions: usize) {
-    w.call(DISCRETE.0, DISCRETE.1, |w| w.int(n_actions as u32));
+pub(super) fn action_type(dims: &[usize]) -> &'static str {
+    if dims.len() == 1 { DISCRETE_TYPE } else { MULTI_DISCRETE_TYPE }
+}
+
+pub(super) fn write_action(w: &mut PickleWriter, dims: &[usize]) {
+    match dims {
+        [n_actions] => w.call(DISCRETE.0, DISCRETE.1, |w| w.int(*n_actions as u32)),
+        dims => w.call(MULTI_DISCRETE.0, MULTI_DISCRETE.1, |w| {
+            w.list(|w| dims.iter().for_each(|n| w.int(*n as u32)));
+        }),
+    }
 }
 
 /// The length of an observation, and its limits if it has any.
@@ -88,15 +97,16 @@ pub(super) fn read_observation(value: Value<'_, '_>) -> Result<(usize, Option<Bo
     Ok((obs_len, (!free).then_some(bounds)))
 }
 
-/// The number of actions.
-pub(super) fn read_action(value: Value<'_, '_>) -> Result<usize, PpoError> {
+/// The number of options of each choice that makes up an action.
+pub(super) fn read_action(value: Value<'_, '_>) -> Result<Vec<usize>, PpoError> {
     if value.calls(BOX.0, BOX.1).is_some() {
         return Err(value.place().unsupported("continuous actions (`Box`) are"));
     }
-    if let Some((_, name)) =
-        OTHERS.into_iter().find(|(module, name)| value.calls(module, name).is_some())
-    {
-        return Err(value.place().unsupported(format!("`{name}` actions are")));
+    if value.calls(MULTI_BINARY.0, MULTI_BINARY.1).is_some() {
+        return Err(value.place().unsupported("`MultiBinary` actions are"));
+    }
+    if let Some(arguments) = value.calls(MULTI_DISCRETE.0, MULTI_DISCRETE.1) {
+        return read_choices(value, &arguments);
     }
     let arguments = value.calls(DISCRETE.0, DISCRETE.1);
     let arguments = arguments.ok_or_else(|| value.unexpected("a space"))?;
@@ -106,9 +116,31 @@ pub(super) fn read_action(value: Value<'_, '_>) -> Result<usize, PpoError> {
         let n = value.state()?.get("n")?;
         n.int().or_else(|_| numpy::whole_number(n))?
     };
-    match usize::try_from(n) {
-        Ok(n @ 1..=Model::MAX_SPACE) => Ok(n),
-        _ => Err(value.place().unsupported(format!("{n} actions are"))),
+    check_dims(value, &[n])
+}
+
+/// `nvec` of a `MultiDiscrete`.
+fn read_choices(value: Value<'_, '_>, arguments: &[Value<'_, '_>]) -> Result<Vec<usize>, PpoError> {
+    if let [list] = arguments {
+        let dims = list.items()?.into_iter().map(Value::int).collect::<Result<Vec<_>, _>>()?;
+        return check_dims(value, &dims);
+    }
+    let state = value.state()?;
+    // What an option is called does not matter here, but a start other than 0 would be lost.
+    if let Some(start) = state.find("start")?
+        && numpy::whole_array(start)?.iter().any(|start| *start != 0)
+    {
+        return Err(value.place().unsupported("`MultiDiscrete` with a `start` is"));
+    }
+    check_dims(value, &numpy::whole_array(state.get("nvec")?)?)
+}
+
+fn check_dims(value: Value<'_, '_>, dims: &[i64]) -> Result<Vec<usize>, PpoError> {
+    let sound = |n: &i64| usize::try_from(*n).ok().filter(|n| (1..=Model::MAX_SPACE).contains(n));
+    let sound: Option<Vec<usize>> = dims.iter().map(sound).collect();
+    match sound.filter(|dims| (1..=Model::MAX_SPACE).contains(&dims.iter().sum())) {
+        Some(dims) => Ok(dims),
+        None => Err(value.place().unsupported(format!("{dims:?} actions are"))),
     }
 }
 

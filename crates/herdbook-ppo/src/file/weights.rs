@@ -3,6 +3,8 @@
 use super::pickle::{PickleWriter, Value};
 use super::place::Place;
 use super::torch::{Storages, TorchReader, parse_torch};
+use crate::adam::AdamConstants;
+use crate::both::Both;
 use crate::policy::{self, NamedTensor};
 use crate::{Adam, Model, Policy, PpoError};
 
@@ -38,9 +40,7 @@ pub(super) fn write_policy(model: &Model) -> Result<Vec<u8>, PpoError> {
 
 pub(super) fn write_optimizer(model: &Model) -> Result<Vec<u8>, PpoError> {
     let (mut storages, mut pickle) = (Storages::default(), PickleWriter::new());
-    let network = &model.policy.network;
-    let exp_avg = policy::export(network, &model.adam.exp_avg);
-    let exp_avg_sq = policy::export(network, &model.adam.exp_avg_sq);
+    let (exp_avg, exp_avg_sq) = (model.exp_avg(), model.exp_avg_sq());
     check_finite(&exp_avg)?;
     check_finite(&exp_avg_sq)?;
     let n_tensors = exp_avg.len() as u32;
@@ -68,13 +68,13 @@ pub(super) fn write_optimizer(model: &Model) -> Result<Vec<u8>, PpoError> {
 
 /// The settings of `torch.optim.Adam`, in its order.
 fn write_group(w: &mut PickleWriter, model: &Model, n_tensors: u32) {
-    let (beta1, beta2) = model.adam.betas;
+    let (beta1, beta2) = model.adam.constants.betas;
     w.text("lr");
     w.float(model.config.learning_rate);
     w.text("betas");
     w.tuple(|w| [beta1, beta2].into_iter().for_each(|beta| w.float(beta)));
     w.text("eps");
-    w.float(model.adam.eps);
+    w.float(model.adam.constants.eps);
     w.text("weight_decay");
     w.int(0);
     for (name, value) in [
@@ -140,12 +140,12 @@ pub(super) fn read_optimizer(
     if exp_avg_sq.iter().flat_map(|tensor| &tensor.values).any(|square| *square < 0.0) {
         return Err(place.error("has a negative mean of squares"));
     }
-    let import = |tensors: &[NamedTensor], flat: &mut [f32]| {
+    let import = |tensors: &[NamedTensor], flat: Both<&mut [f32]>| {
         policy::import(&policy.network, tensors, flat)
             .map_err(|error| place.error(format!("does not fit: {error}")))
     };
-    import(&exp_avg, &mut adam.exp_avg)?;
-    import(&exp_avg_sq, &mut adam.exp_avg_sq)?;
+    import(&exp_avg, adam.moments.as_mut().map(|moments| &mut moments.exp_avg[..]))?;
+    import(&exp_avg_sq, adam.moments.as_mut().map(|moments| &mut moments.exp_avg_sq[..]))?;
     Ok(StoredAdam { adam, learning_rate })
 }
 
@@ -176,12 +176,11 @@ fn read_group(
     let &[beta1, beta2] = &betas.items()?[..] else {
         return Err(betas.unexpected("a pair of numbers"));
     };
-    let mut adam = Adam::new(policy.network.len);
-    adam.betas = (beta1.float()?, beta2.float()?);
-    adam.eps = group.get("eps")?.float()?;
+    let mut adam = Adam::new(&policy.network);
+    let (betas, eps) = ((beta1.float()?, beta2.float()?), group.get("eps")?.float()?);
+    adam.constants = AdamConstants { betas, eps };
     let fraction = |beta: f64| (0.0..1.0).contains(&beta);
-    let sound =
-        fraction(adam.betas.0) && fraction(adam.betas.1) && (1e-30..1e30).contains(&adam.eps);
+    let sound = fraction(betas.0) && fraction(betas.1) && (1e-30..1e30).contains(&eps);
     if !sound {
         return Err(group.place().error("has `betas` or `eps` out of range"));
     }

@@ -3,7 +3,6 @@
 use pulp::Arch;
 
 use super::{elementwise, padded};
-use crate::Rng;
 
 /// Turns rows of `n` logits into log-probabilities and writes the probabilities beside them.
 /// Rows are [`padded`]`(n)` floats; the padding of both is left without meaning.
@@ -27,14 +26,25 @@ pub(crate) fn log_softmax(arch: Arch, n: usize, logits: &mut [f32], probabilitie
     }
 }
 
+/// Log-probabilities and probabilities of one row of logits.
+pub(crate) fn of_logits(arch: Arch, logits: &[f32]) -> (Vec<f32>, Vec<f32>) {
+    let (n, width) = (logits.len(), padded(logits.len()));
+    let (mut log_probs, mut probabilities) = (logits.to_vec(), vec![0.0; width]);
+    log_probs.resize(width, 0.0);
+    log_softmax(arch, n, &mut log_probs, &mut probabilities);
+    log_probs.truncate(n);
+    probabilities.truncate(n);
+    (log_probs, probabilities)
+}
+
 /// `-Σ p·ln p`, in nats.
 pub(crate) fn entropy(log_probs: &[f32], probabilities: &[f32]) -> f32 {
     -log_probs.iter().zip(probabilities).map(|(log_p, p)| log_p * p).sum::<f32>()
 }
 
-/// An index drawn with these probabilities.
-pub(crate) fn sample(probabilities: &[f32], rng: &mut Rng) -> usize {
-    let mut rest = rng.uniform_f32();
+/// The index that a number drawn uniformly from `[0, 1)` falls upon: drawn with these probabilities.
+pub(crate) fn pick(probabilities: &[f32], uniform: f32) -> usize {
+    let mut rest = uniform;
     for (index, p) in probabilities.iter().enumerate() {
         rest -= p;
         if rest < 0.0 {
@@ -59,14 +69,10 @@ pub(crate) fn argmax(numbers: &[f32]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Rng;
 
     fn distribution(logits: &[f32]) -> (Vec<f32>, Vec<f32>) {
-        let n = logits.len();
-        let mut log_probs = logits.to_vec();
-        log_probs.resize(padded(n), 0.0);
-        let mut probabilities = vec![0.0; padded(n)];
-        log_softmax(Arch::new(), n, &mut log_probs, &mut probabilities);
-        (log_probs[..n].to_vec(), probabilities[..n].to_vec())
+        of_logits(Arch::new(), logits)
     }
 
     #[test]
@@ -99,7 +105,7 @@ mod tests {
         let mut rng = Rng::new(1);
         let mut counts = [0_i32; 3];
         for _ in 0..100_000 {
-            counts[sample(&[0.2, 0.0, 0.8], &mut rng)] += 1;
+            counts[pick(&[0.2, 0.0, 0.8], rng.uniform_f32())] += 1;
         }
         assert!((counts[0] - 20_000).abs() < 500 && counts[1] == 0, "{counts:?}");
     }

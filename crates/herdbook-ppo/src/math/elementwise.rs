@@ -189,11 +189,12 @@ fn horner<S: Simd>(simd: S, x: S::f32s, first: f32, others: &[f32]) -> S::f32s {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::math::levels;
 
     /// The largest distance from the double-precision function, in units in the last place.
     fn worst_ulp(values: &[f32], apply: fn(Arch, &mut [f32]), exact: fn(f64) -> f64) -> f64 {
         let mut worst = 0.0_f64;
-        for arch in [Arch::new(), Arch::Scalar] {
+        for arch in levels() {
             let mut got = values.to_vec();
             apply(arch, &mut got);
             for (x, got) in values.iter().zip(got) {

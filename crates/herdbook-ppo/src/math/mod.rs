@@ -22,3 +22,17 @@ pub(crate) const LINE: usize = 16;
 pub(crate) const fn padded(n: usize) -> usize {
     n.next_multiple_of(LINE)
 }
+
+/// Every set of vector instructions that this machine has and the code is made for, none of them first.
+#[cfg(test)]
+pub(crate) fn levels() -> Vec<pulp::Arch> {
+    let mut levels = vec![pulp::Arch::Scalar];
+    #[cfg(target_arch = "x86_64")]
+    {
+        levels.extend(pulp::x86::V3::try_new().map(pulp::Arch::V3));
+        levels.extend(pulp::x86::V4::try_new().map(pulp::Arch::V4));
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    levels.push(pulp::Arch::new());
+    levels
+}

@@ -151,6 +151,7 @@ impl<S: Simd> Grid<'_, S> {
 mod tests {
     use super::*;
     use crate::Rng;
+    use crate::math::levels;
 
     fn random(rng: &mut Rng, len: usize) -> Vec<f32> {
         (0..len).map(|_| rng.uniform_f32() - 0.5).collect()
@@ -179,7 +180,7 @@ mod tests {
 
     #[test]
     fn every_shape_equals_the_definition() {
-        [Arch::new(), Arch::Scalar].into_iter().for_each(check_shapes);
+        levels().into_iter().for_each(check_shapes);
     }
 
     fn check_shapes(arch: Arch) {

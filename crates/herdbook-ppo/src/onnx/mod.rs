@@ -19,8 +19,9 @@ const INT64: u64 = 7;
 const INT: u64 = 2;
 
 impl Policy {
-    /// The bytes of the ONNX model.
-    pub fn to_onnx(&self) -> Vec<u8> {
+    /// The bytes of the ONNX model; none where an action is several choices at once.
+    pub fn to_onnx(&self) -> Option<Vec<u8>> {
+        let n_actions = self.n_actions()?;
         let mut graph = Graph { tensors: self.tensors(), message: Message::new() };
         let activation = match self.activation() {
             Activation::Tanh => "Tanh",
@@ -42,7 +43,7 @@ impl Policy {
         }
         message.message(11, &value_info("obs", FLOAT, &[self.obs_len()]));
         message.message(12, &value_info("action", INT64, &[]));
-        message.message(12, &value_info("probabilities", FLOAT, &[self.n_actions()]));
+        message.message(12, &value_info("probabilities", FLOAT, &[n_actions]));
         message.message(12, &value_info("value", FLOAT, &[1]));
 
         let mut opset = Message::new();
@@ -53,7 +54,7 @@ impl Policy {
         model.text(2, "herdbook");
         model.message(7, &message);
         model.message(8, &opset);
-        model.into_bytes()
+        Some(model.into_bytes())
     }
 }
 

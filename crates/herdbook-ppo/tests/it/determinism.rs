@@ -1,5 +1,7 @@
 //! The same seed gives the same model; a stored model goes on as if it had never been stored.
 
+use std::num::NonZeroUsize;
+
 use herdbook_ppo::{Activation, Bounds, Model, NetArch, PpoConfig, Trainer};
 use serde_json::json;
 
@@ -115,4 +117,36 @@ fn snapshot_of_other_environments_is_refused() {
     let refused = Trainer::restore(trainer.model(), snapshot, envs::<CartPole>(3)).err().unwrap();
     let text = "the training cannot be taken up again: 2 environments where there are 3";
     assert_eq!(refused.to_string(), text);
+}
+
+#[test]
+fn number_of_threads_changes_no_byte() {
+    let configs = [
+        config(),
+        // A last minibatch that is shorter, several shards, epochs that end early, gradients that are cut.
+        PpoConfig {
+            n_envs: 5,
+            n_steps: 70,
+            batch_size: 150,
+            target_kl: Some(1e-4),
+            max_grad_norm: 0.01,
+            net_arch: NetArch { pi: vec![24], vf: vec![100, 8] },
+            ..config()
+        },
+    ];
+    for config in configs {
+        let trained = |n_threads| {
+            let envs = envs::<CartPole>(config.n_envs);
+            let mut trainer = Trainer::new(config.clone(), envs, 1).unwrap();
+            trainer.set_threads(NonZeroUsize::new(n_threads).unwrap());
+            let stats: Vec<_> = (0..4).map(|_| trainer.iterate()).collect();
+            (stats, zip(&trainer))
+        };
+        let (stats, bytes) = trained(1);
+        for n_threads in [2, 3, 8] {
+            let (stats_together, bytes_together) = trained(n_threads);
+            assert_eq!(stats_together, stats);
+            assert!(bytes_together == bytes, "{n_threads} threads");
+        }
+    }
 }

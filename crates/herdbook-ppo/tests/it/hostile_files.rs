@@ -156,7 +156,7 @@ fn tensor_that_is_not_finite_makes_no_policy() {
     let mut tensors = model.policy.tensors();
     tensors[0].values[3] = f32::NAN;
     let (net_arch, activation) = (model.policy.net_arch().clone(), model.policy.activation());
-    let error = Policy::from_tensors(4, 2, net_arch, activation, &tensors).err().unwrap();
+    let error = Policy::from_tensors(4, &[2], net_arch, activation, &tensors).err().unwrap();
     assert_eq!(
         error.to_string(),
         "`mlp_extractor.policy_net.0.weight` holds a value that is not finite: lower \

@@ -1,6 +1,6 @@
 //! Zips that stable-baselines3 2.9.2 wrote, and what it computed with them.
 
-use herdbook_ppo::{Activation, Model, NetArch, Trainer};
+use herdbook_ppo::{Activation, Model, NetArch, PpoConfig, Trainer};
 use serde_json::Value;
 
 use crate::cart_pole::CartPole;
@@ -10,6 +10,17 @@ pub(crate) const TANH: &[u8] = include_bytes!("../data/discrete_tanh.zip");
 const TANH_EXPECTED: &str = include_str!("../data/discrete_tanh.json");
 pub(crate) const RELU: &[u8] = include_bytes!("../data/discrete_relu_bounds.zip");
 const RELU_EXPECTED: &str = include_str!("../data/discrete_relu_bounds.json");
+const MULTI_DISCRETE: [(&[u8], &str); 2] = [
+    (
+        include_bytes!("../data/multi_discrete_tanh.zip"),
+        include_str!("../data/multi_discrete_tanh.json"),
+    ),
+    (
+        include_bytes!("../data/multi_discrete_relu.zip"),
+        include_str!("../data/multi_discrete_relu.json"),
+    ),
+];
+const LACKING: &[u8] = include_bytes!("../data/normalized_scheduled.zip");
 const BOX: &[u8] = include_bytes!("../data/box_untrained.zip");
 
 fn assert_close(what: &str, got: f64, want: &Value, tolerance: f64) {
@@ -109,7 +120,7 @@ fn continuous_actions_are_refused_by_name() {
     assert_eq!(
         message,
         "`box.zip`: continuous actions (`Box`) are not supported; herdbook models have flat `Box` \
-         observations, one `Discrete` action and separate tanh or relu networks"
+         observations, `Discrete` or `MultiDiscrete` actions and separate tanh or relu networks"
     );
 }
 
@@ -133,4 +144,66 @@ fn foreign_model_does_not_train_in_an_environment_of_another_shape() {
         message,
         "the observation length is 4, but the model has 35: train a new model, or make them equal"
     );
+}
+
+#[test]
+fn models_of_several_choices_give_the_outputs_of_stable_baselines3() {
+    for (bytes, expected) in MULTI_DISCRETE {
+        let model = Model::from_zip(bytes, "sample.zip").unwrap();
+        let expected: Value = serde_json::from_str(expected).unwrap();
+        let policy = &model.policy;
+        assert_eq!(serde_json::json!(policy.action_dims()), expected["dims"]);
+        assert_eq!(policy.n_actions(), None);
+        assert_eq!(model.num_timesteps, expected["num_timesteps"]);
+        let mut scratch = policy.scratch();
+        for case in expected["cases"].as_array().unwrap() {
+            let obs = floats(&case["obs"]);
+            let choices = policy.choose(&obs, &mut scratch);
+            assert_eq!(serde_json::json!(choices), case["action"]);
+            let got = policy.evaluate_choices(&obs, &choices, &mut scratch);
+            assert_close("log_prob", got.log_prob.into(), &case["log_prob"], 1e-5);
+            assert_close("value", got.value.into(), &case["value"], 1e-5);
+            assert_close("entropy", got.entropy.into(), &case["entropy"], 1e-5);
+        }
+        let again = Model::from_zip(&model.to_zip().unwrap(), "again.zip").unwrap();
+        assert_eq!(again.policy.action_dims(), policy.action_dims());
+        assert_eq!(again.policy.tensors(), policy.tensors());
+    }
+}
+
+#[test]
+fn one_choice_is_chosen_and_evaluated_as_an_action_is() {
+    let policy = Model::from_zip(TANH, "sample.zip").unwrap().policy;
+    let (mut scratch, obs) = (policy.scratch(), [0.3; 35]);
+    let action = policy.act_deterministic(&obs, &mut scratch);
+    assert_eq!(policy.choose(&obs, &mut scratch), [action]);
+    let found = policy.evaluate_choices(&obs, &[action], &mut scratch);
+    assert_eq!(found, policy.evaluate(&obs, action, &mut scratch));
+}
+
+#[test]
+fn model_of_several_choices_does_not_train_where_an_action_is_one() {
+    let model = Model::from_zip(MULTI_DISCRETE[1].0, "sample.zip").unwrap();
+    let config = PpoConfig { net_arch: model.policy.net_arch().clone(), ..PpoConfig::default() };
+    let message = Trainer::resume(model, config, envs::<CartPole>(1), 1).err().unwrap().to_string();
+    assert_eq!(
+        message,
+        "the number of actions is 2, but the model has 2 × 5 × 3 × 4: train a new model, or make them equal"
+    );
+}
+
+#[test]
+fn what_going_on_would_need_and_the_file_lacks_is_named() {
+    let model = Model::from_zip(LACKING, "sample.zip").unwrap();
+    let rate = model.config.learning_rate;
+    assert_eq!(model.config.clip_range, 0.2);
+    let [clip_range, learning_rate, normalised] = &model.notes[..] else {
+        panic!("{:?}", model.notes);
+    };
+    assert_eq!(clip_range, "the schedule of `clip_range` was not read: it is 0.2, the default");
+    assert_eq!(
+        *learning_rate,
+        format!("the schedule of `learning_rate` was not read: it stays at {rate}")
+    );
+    assert!(normalised.contains("`VecNormalize`, whose statistics are not in the zip"));
 }

@@ -8,7 +8,7 @@ use plotters::prelude::*;
 
 use super::Story;
 use super::axes::{Area, BLUE, GREEN, GREY, ORANGE, RED, picture, short};
-use crate::record::{ImprovementBasis, ImprovementReport};
+use crate::record::ImprovementReport;
 
 /// Share of the bars over which each position was held.
 pub(super) fn actions(story: &Story<'_>) -> Result<String, String> {
@@ -38,10 +38,7 @@ pub(super) fn improvement(story: &Story<'_>, report: &ImprovementReport) -> Resu
         .iter()
         .filter_map(|name| Some(row(name, report.metrics.get(*name)?)))
         .collect();
-    let basis = match report.basis {
-        ImprovementBasis::SameWindows => "same windows for both",
-        ImprovementBasis::Reevaluated => "the parent run again on the child's windows and costs",
-    };
+    let basis = report.basis.describe();
     let heading = format!("{}: change over its parent", story.model);
     picture(&heading, &format!("{}; {basis}; green is better", story.circumstances()), |area| {
         chart(area, &rows)

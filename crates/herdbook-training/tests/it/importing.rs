@@ -1,12 +1,17 @@
 //! Models trained elsewhere.
 
 use herdbook_domain::{Enhancement, Honesty, ParentSelector};
-use herdbook_training::{ImportRequest, Imported, TrainingError, import_model};
+use herdbook_training::{
+    ImportRequest, Imported, ImprovementBasis, RegisteredModel, TrainingError, import_model,
+};
 
-use crate::barn::{Barn, child, model, request};
+use crate::barn::{Barn, Listener, child, model, request};
 
 /// Written by stable-baselines3 2.9.2: 35 observed numbers, three actions.
 const FOREIGN: &[u8] = include_bytes!("../../../herdbook-ppo/src/fixtures/sb3_tanh.zip");
+
+const SEVERAL_CHOICES: &[u8] =
+    include_bytes!("../../../herdbook-ppo/tests/data/multi_discrete_tanh.zip");
 
 fn imported(barn: &Barn, bytes: &[u8]) -> Result<Imported, TrainingError> {
     let request = ImportRequest {
@@ -30,8 +35,42 @@ fn foreign_model_joins_the_register_with_an_unknown_past_and_cannot_be_run() {
     assert_eq!(version.tags["total_timesteps"], found.timesteps.to_string());
     let stored = barn.store.read_artifact(&found.run_id, "models/1H/model.zip").unwrap();
     assert!(stored == FOREIGN, "the file is kept as it is");
+    let loaded = RegisteredModel::load(&barn.store, version).unwrap_err();
+    assert!(matches!(loaded, TrainingError::ForeignEnvironment { .. }), "{loaded}");
+}
+
+#[test]
+fn model_of_an_unknown_environment_is_a_parent_where_its_networks_fit() {
+    let barn = Barn::new();
+    let found = imported(&barn, FOREIGN).unwrap();
+    assert!(found.is_enhanceable);
+    let mut listener = Listener::default();
+    let asked = child(ParentSelector::Latest, Enhancement::Continued);
+    let report = barn.train_listening(asked, &mut listener).unwrap();
+    assert_eq!(report.run.honesty, Honesty::Unknown);
+    assert_eq!(report.run.previous_timesteps, found.timesteps);
+    let improvement = report.run.improvement.unwrap();
+    assert_eq!(improvement.basis, ImprovementBasis::Logged);
+    assert!(improvement.metrics.is_empty(), "nothing was logged of the parent");
+    let notice = "Its networks fit, so it is trained on from";
+    assert!(listener.notices.iter().any(|text| text.contains(notice)), "{:?}", listener.notices);
+    // The child is one of ours.
+    assert!(RegisteredModel::load(&barn.store, barn.version(2)).is_ok());
+}
+
+#[test]
+fn model_of_another_shape_joins_the_register_and_is_no_parent() {
+    let barn = Barn::new();
+    let found = imported(&barn, SEVERAL_CHOICES).unwrap();
+    assert!(!found.is_enhanceable);
+    let [note] = &found.notes[..] else { panic!("{:?}", found.notes) };
+    assert!(note.contains("no `model.onnx`"), "{note}");
     let refused = barn.train(child(ParentSelector::Latest, Enhancement::Continued)).unwrap_err();
-    assert!(matches!(refused, TrainingError::ForeignEnvironment { .. }), "{refused}");
+    assert_eq!(
+        refused.to_string(),
+        "the model of `1H_trading_model` version 1 expects an environment that this herdbook does not have (its \
+         networks take 7 numbers and choose from [3, 2], where herdbook's environment has 35 and [3])"
+    );
 }
 
 #[test]

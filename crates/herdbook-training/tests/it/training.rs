@@ -1,5 +1,6 @@
 //! One training: what is recorded, what is refused, what a failure leaves.
 
+use std::num::NonZeroUsize;
 use std::sync::atomic::AtomicBool;
 
 use herdbook_domain::tags::key;
@@ -57,6 +58,22 @@ fn same_seed_gives_the_same_file_and_another_seed_another() {
     }
     assert!(files[0] == files[1]);
     assert!(files[0] != files[2]);
+}
+
+#[test]
+fn number_of_threads_changes_no_byte_of_the_file() {
+    let barn = Barn::new();
+    let mut files = Vec::new();
+    for n_threads in [1, 2, 3] {
+        let mut request = request();
+        request.config.n_envs = 3;
+        let prepared = request.prepare().unwrap();
+        let prepared = prepared.with_threads(NonZeroUsize::new(n_threads).unwrap());
+        let cancelled = AtomicBool::new(false);
+        let report = train(&barn.store, &prepared, &mut Listener::default(), &cancelled).unwrap();
+        files.push(barn.model_file(&report));
+    }
+    assert!(files[0] == files[1] && files[0] == files[2]);
 }
 
 #[test]

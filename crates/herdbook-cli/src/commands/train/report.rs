@@ -1,7 +1,7 @@
 //! What `train` prints.
 
 use herdbook_domain::{Departure, HEADLINE_METRICS, Honesty};
-use herdbook_training::{ImprovementBasis, ImprovementReport, Outcome, RunReport, TrainReport};
+use herdbook_training::{ImprovementReport, Outcome, RunReport, TrainReport};
 use serde_json::{Value, json};
 
 use super::sweep;
@@ -137,9 +137,9 @@ fn improvements(report: &ImprovementReport) -> String {
             improvement.verdict().to_owned(),
         ]);
     }
-    let basis = match report.basis {
-        ImprovementBasis::SameWindows => "same windows for both",
-        ImprovementBasis::Reevaluated => "the parent run again on the child's windows and costs",
-    };
+    let basis = report.basis.describe();
+    if report.metrics.is_empty() {
+        return format!("improvement over the parent: nothing to compare ({basis})\n");
+    }
     format!("improvement over the parent ({basis})\n{table}")
 }
