@@ -22,7 +22,7 @@ fn set_stage_tag(herd: &Herd, version: i64, stage: &str) -> Result<(), String> {
         "UPDATE model_version_tags SET value = '{stage}'
          WHERE key = 'promotion_stage' AND version = {version}"
     );
-    herd.foreign().execute_batch(&sql).map_err(|error| error.to_string())
+    herd.foreign().execute_batch(&sql).map_err(|error| format!("{error}"))
 }
 
 #[test]
