@@ -190,7 +190,8 @@ fn store_code(error: &StoreError) -> Code {
         | StoreError::Source { .. }
         | StoreError::SameStore { .. }
         | StoreError::DeletedExperiment { .. }
-        | StoreError::ForeignArtifacts { .. } => Code::InvalidInput,
+        | StoreError::ForeignArtifacts { .. }
+        | StoreError::CannotLog { .. } => Code::InvalidInput,
         StoreError::NotADatabase { .. } | StoreError::Schema { .. } => Code::StoreSchema,
         StoreError::Busy { .. } => Code::StoreBusy,
         StoreError::CannotOpen { .. }
@@ -215,7 +216,8 @@ fn refusal_code(refusal: &Refusal) -> Code {
         Refusal::ChampionChanged { .. }
         | Refusal::StageDisagrees { .. }
         | Refusal::UnsoundFile { .. }
-        | Refusal::NotManaged { .. } => Code::Conflict,
+        | Refusal::NotManaged { .. }
+        | Refusal::GuardedTag { .. } => Code::Conflict,
         Refusal::Contaminated { .. } => Code::Contaminated,
         Refusal::GateFailed { .. } => Code::GateFailed,
         Refusal::NoFormerChampion { .. } => Code::NotFound,
@@ -282,6 +284,7 @@ fn training_code(error: &TrainingError) -> Code {
         | TrainingError::TwoLearningRates
         | TrainingError::NoClosedBar { .. }
         | TrainingError::ParentMismatch { .. }
+        | TrainingError::NoParentNamed { .. }
         | TrainingError::NotTheSame { .. } => Code::InvalidInput,
     }
 }

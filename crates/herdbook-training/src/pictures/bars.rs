@@ -40,6 +40,7 @@ pub(super) fn improvement(story: &Story<'_>, report: &ImprovementReport) -> Resu
         .collect();
     let basis = match report.basis {
         ImprovementBasis::SameWindows => "same windows for both",
+        ImprovementBasis::Logged => "the values that each logged",
         ImprovementBasis::Reevaluated => "the parent run again on the child's windows and costs",
     };
     let heading = format!("{}: change over its parent", story.model);

@@ -139,6 +139,7 @@ fn improvements(report: &ImprovementReport) -> String {
     }
     let basis = match report.basis {
         ImprovementBasis::SameWindows => "same windows for both",
+        ImprovementBasis::Logged => "the values that each logged",
         ImprovementBasis::Reevaluated => "the parent run again on the child's windows and costs",
     };
     format!("improvement over the parent ({basis})\n{table}")
