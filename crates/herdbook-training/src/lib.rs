@@ -43,7 +43,7 @@ pub use env::{EnvSpec, OBS_LEN, TradingEnv};
 pub use error::{Passed, TrainingError};
 pub use evaluate::{NewEvidence, evaluate};
 pub use evidence::{Deflation, Evidence, deflation};
-pub use find::{FindQuery, Found, find_best, find_latest};
+pub use find::{FindQuery, Found, find_best, find_latest, find_parent};
 pub use heartbeat::Heartbeat;
 pub use herdbook_market::metrics::Performance;
 pub use herdbook_market::{Boundaries, MarketError, Position, Reading, Sample, UtcOffset};

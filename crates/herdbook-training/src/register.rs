@@ -11,11 +11,10 @@ use herdbook_domain::{
 use herdbook_ppo::Model;
 use herdbook_store::{ForeignFinish, Metric, Registered, RunRecord, Store, VersionRecord, now};
 
-use crate::arena::Arena;
 use crate::parent::check_fit;
 use crate::record::{ImprovementBasis, ImprovementReport};
 use crate::registered_model::lineage_windows;
-use crate::{RegisteredModel, TrainingError, exports};
+use crate::{TrainingError, exports};
 
 /// Asks for the model of a run to be registered.
 #[derive(Debug, Clone)]
@@ -55,19 +54,19 @@ pub struct RegisteredRun {
 
 /// Registers the model of a run and ends the run; its parent turns `old` in the same act.
 ///
-/// The file is kept byte for byte, as `models/<timeframe>/model.zip`. `arena` is what it was trained in, where that
-/// is known: its parent is then run again where the two were not tested alike.
+/// The file is kept byte for byte, as `models/<timeframe>/model.zip`. `parent_here` is what the parent brings on the
+/// windows and at the costs of the run, where it could be run there: it counts where the two were not tested alike.
 pub fn register_run(
     store: &Store,
     request: &RegisterRequest,
-    arena: Option<&Arena>,
+    parent_here: Option<&BTreeMap<String, f64>>,
 ) -> Result<RegisteredRun, TrainingError> {
     let run = store.run(&request.run_id)?;
     let bytes = store.read_artifact(&request.run_id, &request.artifact)?;
     let model = Model::from_zip(&bytes, &request.artifact);
     let parent = parent(store, request, &run)?;
     let origin = origin(request, &run, parent.as_ref())?;
-    let improvement = improvement(store, &run, parent.as_ref(), arena)?;
+    let improvement = improvement(&run, parent.as_ref(), parent_here);
     let honesty = honesty(store, &run, parent.as_ref())?;
     let canonical = RunId::model_artifact(request.timeframe);
     let model_sha256 = store.store_artifact(&request.run_id, &canonical, &bytes)?;
@@ -173,24 +172,18 @@ fn honesty(
 /// The run's metrics beside its parent's: those that were logged, or the parent's from the run's own windows where
 /// it can be run there.
 fn improvement(
-    store: &Store,
     run: &RunRecord,
     parent: Option<&Parent>,
-    arena: Option<&Arena>,
-) -> Result<Option<ImprovementReport>, TrainingError> {
-    let Some(parent) = parent else { return Ok(None) };
+    parent_here: Option<&BTreeMap<String, f64>>,
+) -> Option<ImprovementReport> {
+    let parent = parent?;
     let same = ImprovementBasis::of(&parent.run.params, &run.params);
-    if same == ImprovementBasis::SameWindows {
-        return Ok(Some(ImprovementReport::new(same, &parent.run.metrics, &run.metrics)));
-    }
-    let loaded = arena.map(|arena| (arena, RegisteredModel::load(store, parent.version.clone())));
-    let (basis, values): (_, BTreeMap<String, f64>) = match loaded {
-        Some((arena, Ok(loaded))) => {
-            (ImprovementBasis::Reevaluated, arena.measure(&loaded.model.policy))
-        }
-        _ => (ImprovementBasis::Logged, parent.run.metrics.clone()),
+    let (basis, values) = match (same, parent_here) {
+        (ImprovementBasis::SameWindows, _) => (same, &parent.run.metrics),
+        (_, Some(values)) => (ImprovementBasis::Reevaluated, values),
+        (_, None) => (ImprovementBasis::Logged, &parent.run.metrics),
     };
-    Ok(Some(ImprovementReport::new(basis, &values, &run.metrics)))
+    Some(ImprovementReport::new(basis, values, &run.metrics))
 }
 
 /// Timesteps of this run. A file of stable-baselines3 counts those of its parent too, unless its counter was reset.
