@@ -2,7 +2,7 @@
 
 use crate::python::Python;
 use crate::workspace::Workspace;
-use crate::{cache, checks, program};
+use crate::{cache, checks, program, wheel};
 
 /// What to measure.
 #[derive(clap::Subcommand)]
@@ -30,6 +30,8 @@ pub(crate) enum Bench {
         #[arg(long, default_value_t = 1_000)]
         kills: u32,
     },
+    /// Environment steps a second from Python, beside the same environment in numpy (needs torch)
+    Python,
     /// Each way of enhancing against `continued`, at what it is for
     Enhancements,
 }
@@ -60,6 +62,7 @@ impl Bench {
                 program::to_end(&mut bench)
             }
             Self::Faults { points, kills } => faults(workspace, *points, *kills),
+            Self::Python => wheel::bench(workspace),
             Self::Evidence => program::to_end(&mut bench("evidence")),
             Self::Enhancements => program::to_end(&mut bench("enhancements")),
         }
