@@ -15,5 +15,5 @@ from herdbook.sb3 import LifecycleCallback
 env = herdbook.TradingVecEnv(8, sys.argv[1], "1H")
 model = PPO("MlpPolicy", env, n_steps=256, seed=0, device="cpu")
 with LifecycleCallback() as callback:
-    model.learn(20_000, callback=callback)
+    model.learn(8_192, callback=callback)
 print(f"version {callback.version} is registered")

@@ -14,9 +14,9 @@ from herdbook.sb3 import LifecycleCallback
 
 env = herdbook.TradingVecEnv(8, sys.argv[1], "1H")
 parent = herdbook.load_parent("best", timeframe="1H")
-model = PPO.load(parent, env=env, device="cpu")
+model = PPO.load(parent, env=env, n_steps=256, device="cpu")
 with LifecycleCallback(parent=parent) as callback:
-    model.learn(20_000, callback=callback)
+    model.learn(8_192, callback=callback)
 
 child = herdbook.show("1H", callback.version or "latest")
 print(f"version {child.version} is registered, its parent is {parent.version}")

@@ -7,7 +7,9 @@ NumPy.
 from __future__ import annotations
 
 import sys as _sys
-from typing import TYPE_CHECKING
+
+# As `typing.TYPE_CHECKING`; the module itself would take most of the time of this import.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from ._bars import BarsLike as BarsLike

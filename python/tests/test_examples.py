@@ -15,7 +15,7 @@ NEED_SB3 = {"ppo_base.py", "ppo_enhance.py"}
 
 
 def run(name: str, folder: Path, *args: str) -> str:
-    env = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    env = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, EXAMPLES / name, *args], cwd=folder, env=env, capture_output=True, text=True
     )
