@@ -23,6 +23,8 @@ def text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
+        if abs(value) >= 1 and value == int(value):
+            return f"{value:,.0f}"
         return f"{value:,.4f}" if abs(value) < 1e6 else f"{value:,.0f}"
     if isinstance(value, int):
         return f"{value:,}"
@@ -116,6 +118,10 @@ def _member(member: Mapping[str, Any], *, is_root: bool) -> str:
     return f'<div style="{branch}padding:4px 0 0 12px">{line}{below}</div>'
 
 
+def _percent(fraction: float | None) -> str | None:
+    return None if fraction is None else f"{100 * fraction:.2f} %"
+
+
 def board(
     store: str, models: Sequence[Mapping[str, Any]], running: Sequence[Mapping[str, Any]]
 ) -> str:
@@ -129,9 +135,9 @@ def board(
             {
                 "name": model["name"],
                 "champion": f"version {champion['version']}" if champion else None,
-                "return": metrics.get("portfolio/total_return"),
+                "return": _percent(metrics.get("portfolio/total_return")),
                 "sharpe": metrics.get("portfolio/sharpe_ratio"),
-                "drawdown": metrics.get("portfolio/max_drawdown"),
+                "drawdown": _percent(metrics.get("portfolio/max_drawdown")),
                 "beta": stages.get("beta"),
                 "development": stages.get("development"),
                 "archived": stages.get("archived"),
