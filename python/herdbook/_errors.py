@@ -47,6 +47,10 @@ class ContaminatedError(RefusedError):
     """The test window holds bars that the model or an ancestor was trained or validated on."""
 
 
+class GateFailedError(RefusedError):
+    """A condition that the team set on promotion (``herdbook.toml``) is not met."""
+
+
 class TooOldError(RefusedError):
     """The newest bar, or the model, is older than allowed."""
 
@@ -84,6 +88,7 @@ _CLASSES: dict[str, type[HerdbookError]] = {
     "forbidden_transition": ForbiddenTransitionError,
     "conflict": ConflictError,
     "contaminated": ContaminatedError,
+    "gate_failed": GateFailedError,
     "too_old": TooOldError,
     "cancelled": CancelledError,
     "invalid_input": InvalidInputError,
@@ -100,6 +105,7 @@ _MLFLOW_CODES = {
     "forbidden_transition": "INVALID_STATE",
     "conflict": "RESOURCE_CONFLICT",
     "contaminated": "INVALID_STATE",
+    "gate_failed": "INVALID_STATE",
     "too_old": "INVALID_STATE",
     "cancelled": "CANCELLED",
     "invalid_input": "INVALID_PARAMETER_VALUE",

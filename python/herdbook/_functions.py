@@ -29,6 +29,7 @@ from ._results import (
     Found,
     History,
     Imported,
+    ImportedStore,
     Lineage,
     Lineages,
     Model,
@@ -139,6 +140,26 @@ def import_model(
     return Imported._of(command("import-model", arguments.pop("file"), **arguments))
 
 
+def import_store(
+    source: str,
+    *,
+    timezone: str | None = None,
+    artifacts: PathLike | None = None,
+    dry_run: bool = False,
+    tracking_uri: str | None = None,
+    actor: str | None = None,
+) -> ImportedStore:
+    """Takes in another MLflow store, and audits its tags.
+
+    Args:
+        source: ``sqlite:///old.db``, the path of a database or of an ``mlruns`` folder, or the address of a server.
+        timezone: of the times in its tags, such as ``Europe/Berlin``; this machine's when left out.
+        artifacts: the folder that holds its artifacts, if they are not where it says.
+    """
+    arguments = dict(locals())
+    return ImportedStore._of(command("import", arguments.pop("source"), **arguments))
+
+
 def promote(
     timeframe: Timeframe,
     version: int,
@@ -148,6 +169,7 @@ def promote(
     expect_champion: int | Literal["none"] | None = None,
     force: bool = False,
     dry_run: bool = False,
+    config_file: PathLike | None = None,
     model: str = "trading_model",
     tracking_uri: str | None = None,
     actor: str | None = None,
@@ -158,10 +180,12 @@ def promote(
     Args:
         reason: at most 2,000 characters.
         expect_champion: refuse unless this version (or ``"none"``) is champion now.
-        force: let a contaminated model rise; needs a reason.
+        force: let a model rise that is contaminated or does not meet the conditions; needs a reason.
+        config_file: conditions on promotion; the nearest ``herdbook.toml`` when left out.
 
     Raises:
         ForbiddenTransitionError: the text names the stages it may go to.
+        GateFailedError: a condition is not met.
         ConflictError, ContaminatedError, NotFoundError.
     """
     return _change(
@@ -175,6 +199,7 @@ def promote(
             expect_champion=expect_champion,
             force=force,
             dry_run=dry_run,
+            config_file=config_file,
             tracking_uri=tracking_uri,
             actor=actor,
             lock_timeout=lock_timeout,

@@ -56,7 +56,9 @@ class MLflowManager:
         self.model_type = model_type
         self.experiment_name = f"{experiment_name}_{timeframe}" if timeframe else experiment_name
         self.current_run: Run | None = None
-        self._records = _worker.records(resolved_uri(tracking_uri), actor=actor)
+        # As given: the one that the records tell is without a password.
+        self._uri = resolved_uri(tracking_uri) or os.environ.get("MLFLOW_TRACKING_URI") or None
+        self._records = _worker.records(self._uri, actor=actor)
         self._in_mlflow = False
         _OPEN.add(self)
 
@@ -323,6 +325,7 @@ class MLflowManager:
             ForbiddenTransitionError: the text names the stages it may go to. With MLflow loaded this is an
                 ``MlflowException``, as every exception of herdbook's.
             ConflictError, ContaminatedError, NotFoundError.
+            GateFailedError: a condition of ``herdbook.toml`` is not met.
         """
         self._records.promote(
             model_name,
@@ -428,7 +431,7 @@ class MLflowManager:
         if mlflow is None:
             return
         try:
-            mlflow.set_tracking_uri(self._records.uri)
+            mlflow.set_tracking_uri(self._uri or self._records.uri)
             mlflow.start_run(run_id=run_id, nested=nested or mlflow.active_run() is not None)
         except Exception:
             self.end_run("FAILED", reason="MLflow could not take it up")

@@ -29,6 +29,7 @@ __all__ = [
     "Found",
     "History",
     "Imported",
+    "ImportedStore",
     "Lineage",
     "Model",
     "ParentPath",
@@ -130,6 +131,21 @@ class Imported(Result):
     honesty: str
     usable: bool
     obstacle: str | None
+
+
+@dataclass(frozen=True)
+class ImportedStore(Result):
+    """A store that was taken in, and what its tags said that cannot be."""
+
+    source: str
+    target: str | None
+    dry_run: bool
+    experiments: Any
+    runs: Any
+    models: Any
+    versions: Any
+    artifacts: Mapping[str, Any]
+    audit: Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,6 @@ from typing import Any, cast
 from . import _native
 from ._errors import HerdbookError, exception
 
-# What commands read of the environment, which may have changed since a worker began.
-_ENVIRONMENT = ("MLFLOW_TRACKING_URI", "HERDBOOK_ACTOR", "USER")
 # Wrong types of arguments are found where they are used.
 _BUILTIN = {error.__name__: error for error in (TypeError, ValueError, OverflowError, OSError)}
 
@@ -220,8 +218,9 @@ def _end_idle() -> None:
             worker.close()
 
 
-def _environment() -> dict[str, str | None]:
-    return {name: os.environ.get(name) for name in _ENVIRONMENT}
+def _environment() -> dict[str, str]:
+    """Commands read it, and it may have changed since a worker began."""
+    return dict(os.environ)
 
 
 # In the worker
@@ -284,8 +283,8 @@ class _Served:
             attribute = getattr(self._records, name)
             return attribute(*args, **kwargs) if callable(attribute) else attribute
         environment, folder, *rest = rest
-        for name, value in environment.items():
-            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+        os.environ.clear()
+        os.environ.update(environment)
         os.chdir(folder)
         if kind == "open":
             args, kwargs = rest
