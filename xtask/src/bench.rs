@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::python::Python;
 use crate::workspace::Workspace;
-use crate::{cache, checks, program};
+use crate::{cache, checks, program, wheel};
 
 /// What to measure.
 #[derive(clap::Subcommand)]
@@ -47,6 +47,8 @@ pub(crate) enum Bench {
         #[arg(long, value_name = "N", default_value_t = 0)]
         seed: u64,
     },
+    /// Environment steps a second from Python, beside the same environment in numpy (needs torch)
+    Python,
     /// Each way of enhancing against `continued`, at what it is for
     Enhancements,
 }
@@ -93,6 +95,7 @@ impl Bench {
                 bench.args(["--seconds", &seconds.to_string(), "--seed", &seed.to_string()]);
                 program::to_end(&mut bench)
             }
+            Self::Python => wheel::bench(workspace),
             Self::Evidence => program::to_end(&mut bench("evidence")),
             Self::Enhancements => program::to_end(&mut bench("enhancements")),
         }

@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use crate::postgres::Postgres;
 use crate::python::Python;
 use crate::tools::{DENY, MACHETE, NEXTEST, Tool};
+use crate::wheel::{self, Beside};
 use crate::workspace::Workspace;
 use crate::{program, session, snapshots};
 
@@ -17,7 +18,7 @@ pub(crate) struct Args {
     /// Run this check only; may be repeated
     #[arg(long, value_name = "CHECK")]
     only: Vec<String>,
-    /// Leave out the check that needs torch, several gigabytes to download: for daily work
+    /// Leave out the checks that need torch, several gigabytes to download: for daily work
     #[arg(long)]
     without_torch: bool,
     /// List the checks, run none
@@ -31,7 +32,7 @@ struct Check {
     run: fn(&Workspace) -> anyhow::Result<()>,
 }
 
-const CHECKS: [Check; 12] = [
+const CHECKS: [Check; 14] = [
     Check {
         name: "fmt",
         about: "the code is formatted",
@@ -102,14 +103,24 @@ const CHECKS: [Check; 12] = [
         run: postgres,
     },
     Check {
-        name: TORCH,
+        name: "python",
+        about: "the Python package: its wheel beside the real MLflow and Gymnasium, and its types (pytest, mypy)",
+        run: |workspace| wheel::check(workspace, Beside::Mlflow),
+    },
+    Check {
+        name: "python-sb3",
+        about: "the Python package beside the real stable-baselines3 (pytest, mypy, torch)",
+        run: |workspace| wheel::check(workspace, Beside::Torch),
+    },
+    Check {
+        name: "sb3",
         about: "models go to the real stable-baselines3, 2.9, 2.7 and 2.3, and come back (pytest, torch)",
         run: stable_baselines3,
     },
 ];
 
-/// The check that needs torch, several gigabytes with its libraries.
-const TORCH: &str = "sb3";
+/// The checks that need torch, several gigabytes with its libraries.
+const TORCH: [&str; 2] = ["python-sb3", "sb3"];
 const SB3: &str = "conformance/sb3";
 /// The packages of the newest stable-baselines3.
 pub(crate) const STABLE_BASELINES3: &str = "conformance/sb3/requirements.txt";
@@ -135,7 +146,7 @@ pub(crate) fn run(args: &Args, workspace: &Workspace) -> anyhow::Result<()> {
     }
     let mut times: Vec<(&str, Duration)> = Vec::new();
     for check in chosen {
-        if args.without_torch && check.name == TORCH {
+        if args.without_torch && TORCH.contains(&check.name) {
             println!("== {}: LEFT OUT (--without-torch): {}", check.name, check.about);
             continue;
         }
@@ -150,10 +161,7 @@ pub(crate) fn run(args: &Args, workspace: &Workspace) -> anyhow::Result<()> {
         println!("== {}: ok in {:.1} s", check.name, begun.elapsed().as_secs_f64());
         times.push((check.name, begun.elapsed()));
     }
-    println!(
-        "\nall checks passed{}",
-        if args.without_torch { " but the one left out" } else { "" }
-    );
+    println!("\nall checks passed{}", if args.without_torch { " but those left out" } else { "" });
     for (name, time) in &times {
         println!("{name:<12} {:>8.1} s", time.as_secs_f64());
     }

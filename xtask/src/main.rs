@@ -18,6 +18,7 @@ mod session;
 mod snapshots;
 mod tools;
 mod transcript;
+mod wheel;
 mod workspace;
 
 use std::process::ExitCode;

@@ -57,6 +57,23 @@ impl Python {
         })
     }
 
+    /// Its interpreter.
+    pub(crate) fn program(&self) -> PathBuf {
+        self.programs().join("python")
+    }
+
+    /// The folder of its packages.
+    pub(crate) fn packages(&self) -> anyhow::Result<PathBuf> {
+        Self::packages_of(&self.program())
+    }
+
+    /// The folder of an interpreter's packages.
+    pub(crate) fn packages_of(interpreter: &Path) -> anyhow::Result<PathBuf> {
+        let print = "import sysconfig; print(sysconfig.get_path('purelib'))";
+        let path = program::output(Command::new(interpreter).args(["-c", print]))?;
+        Ok(PathBuf::from(path.trim()))
+    }
+
     /// The folder of its programs.
     pub(crate) fn programs(&self) -> PathBuf {
         self.folder.join("bin")

@@ -29,6 +29,11 @@ impl Workspace {
         })
     }
 
+    /// Where cargo builds.
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
+    }
+
     /// A call of the cargo that runs this program, in the root folder.
     pub(crate) fn cargo(&self, arguments: &str) -> Command {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());

@@ -8,15 +8,28 @@ use herdbook_training::{DataSource, Reading};
 
 use crate::args::ReadingArgs;
 use crate::failure::Failure;
+use crate::output::Output;
 
 /// Reads a file; where no instrument is given, its name without its ending is one.
 pub(crate) fn read(
     path: &Path,
     symbol: Option<Symbol>,
     reading: ReadingArgs,
+    output: &mut Output,
 ) -> Result<DataSource, Failure> {
-    let bytes = std::fs::read(path)
+    let bytes = output
+        .read(path)
         .with_context(|| format!("cannot read `{}` (flag `--data`)", path.display()))?;
+    data_source(path, bytes, symbol, reading.into())
+}
+
+/// The bars of a file that was read.
+pub fn data_source(
+    path: &Path,
+    bytes: Vec<u8>,
+    symbol: Option<Symbol>,
+    reading: Reading,
+) -> Result<DataSource, Failure> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let symbol = match symbol {
         Some(symbol) => symbol,
@@ -24,7 +37,7 @@ pub(crate) fn read(
             .map_err(|error| Failure::from(error).with_hint("name it with `--symbol`"))?,
     };
     let path = std::path::absolute(path).with_context(|| path.display().to_string())?;
-    Ok(DataSource { name, path: Some(path), symbol, reading: reading.into(), bytes })
+    Ok(DataSource { name, path: Some(path), symbol, reading, bytes })
 }
 
 /// Reads the bars of a training that is taken up again: where they were, or where they are now.
@@ -32,11 +45,12 @@ pub(crate) fn read_again(
     source: &DataSource,
     moved_to: Option<&Path>,
     timeframe: Timeframe,
+    output: &mut Output,
 ) -> Result<Vec<u8>, Failure> {
     let Some(path) = moved_to.or(source.path.as_deref()) else {
         return Ok(DataSource::sample(timeframe)?.0.bytes);
     };
-    std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display())).map_err(
+    output.read(path).with_context(|| format!("cannot read `{}`", path.display())).map_err(
         |error| {
             Failure::from(error).with_hint("`--data` says where the bars of this training are now")
         },

@@ -13,22 +13,34 @@ use crate::output::Output;
 /// Name of the file, in the working directory or a folder above it.
 const FILE: &str = "herdbook.toml";
 
+/// The conditions that every promotion from this working directory is judged by; none where there is no file.
+pub fn conditions_on_promotion() -> Result<Conditions, Failure> {
+    Ok(load(None)?.map_or_else(Conditions::default, |(_, conditions)| conditions))
+}
+
 /// Reads the conditions and says from where; none where there is no file.
 pub(crate) fn read(named: Option<&Path>, output: &mut Output) -> Result<Conditions, Failure> {
+    let Some((path, conditions)) = load(named)? else {
+        return Ok(Conditions::default());
+    };
+    let effect = if conditions.enforce { "enforced" } else { "they warn" };
+    output.note(&format!("conditions on promotion: {} ({effect})", path.display()));
+    Ok(conditions)
+}
+
+fn load(named: Option<&Path>) -> Result<Option<(PathBuf, Conditions)>, Failure> {
     let from_environment = environment("HERDBOOK_CONFIG").map(PathBuf::from);
     let Some(path) = named
         .map(Path::to_owned)
         .or(from_environment)
         .map_or_else(nearest, |path| Ok(Some(path)))?
     else {
-        return Ok(Conditions::default());
+        return Ok(None);
     };
     let text = std::fs::read_to_string(&path)
         .map_err(|error| Failure::usage(&format!("cannot read `{}`: {error}", path.display())))?;
     let conditions = conditions_from_toml(&text, &path.display().to_string())?;
-    let effect = if conditions.enforce { "enforced" } else { "they warn" };
-    output.note(&format!("conditions on promotion: {} ({effect})", path.display()));
-    Ok(conditions)
+    Ok(Some((path, conditions)))
 }
 
 /// The nearest one, from the working directory up.

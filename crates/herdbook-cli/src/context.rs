@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use herdbook_domain::{Actor, Channel};
+use herdbook_domain::Actor;
 use herdbook_store::{Effect, Location, Missing, OpenOptions, Opened, Source, Store, StoreError};
 
 use crate::args::Global;
@@ -63,7 +63,7 @@ fn open_with(
         missing,
         busy_timeout: Duration::from_secs(u64::from(global.lock_timeout)),
         actor: actor(global)?,
-        channel: Channel::Cli,
+        channel: output.channel(),
     };
     let store = open(location, options)?;
     let what = match store.opened() {
@@ -77,9 +77,11 @@ fn open_with(
 }
 
 fn actor(global: &Global) -> Result<Actor, Failure> {
-    if let Some(actor) = &global.actor {
-        return Ok(actor.clone());
-    }
+    global.actor.clone().map_or_else(default_actor, Ok)
+}
+
+/// Who acts where nobody is named: `HERDBOOK_ACTOR`, else the user of this system.
+pub fn default_actor() -> Result<Actor, Failure> {
     if let Some(name) = environment("HERDBOOK_ACTOR") {
         return Actor::parse(&name)
             .map_err(|error| Failure::usage(&format!("HERDBOOK_ACTOR: {error}")));

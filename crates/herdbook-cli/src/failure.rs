@@ -9,7 +9,8 @@ use serde_json::json;
 
 /// What a script can act upon; part of the JSON interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Code {
+#[expect(missing_docs, reason = "each is said by its own name")]
+pub enum Code {
     NotFound,
     ForbiddenTransition,
     Conflict,
@@ -24,7 +25,8 @@ pub(crate) enum Code {
 }
 
 impl Code {
-    const fn as_str(self) -> &'static str {
+    /// Its spelling in JSON.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::NotFound => "not_found",
             Self::ForbiddenTransition => "forbidden_transition",
@@ -57,15 +59,15 @@ impl Code {
 
 /// Why a command did not do what it should.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub struct Failure {
     code: Code,
-    pub(crate) message: String,
-    pub(crate) hint: Option<String>,
+    message: String,
+    hint: Option<String>,
     /// The conditions on promotion that stood against it, those that are met too.
     pub(crate) conditions: Option<Judgement>,
     is_closed_pipe: bool,
     /// Whether the command printed its data all the same, so that JSON has no room for an error.
-    pub(crate) is_after_data: bool,
+    is_after_data: bool,
 }
 
 impl Failure {
@@ -80,7 +82,8 @@ impl Failure {
         }
     }
 
-    pub(crate) fn usage(message: &str) -> Self {
+    /// Wrong usage.
+    pub fn usage(message: &str) -> Self {
         Self::new(Code::InvalidInput, message)
     }
 
@@ -102,11 +105,26 @@ impl Failure {
         Self { hint, ..self }
     }
 
+    /// What happened.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What helps, where that is known.
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    pub(crate) fn is_after_data(&self) -> bool {
+        self.is_after_data
+    }
+
     pub(crate) fn is_closed_pipe(&self) -> bool {
         self.is_closed_pipe
     }
 
-    pub(crate) fn code(&self) -> Code {
+    /// What kind of failure it is.
+    pub fn code(&self) -> Code {
         self.code
     }
 
@@ -190,7 +208,8 @@ fn store_code(error: &StoreError) -> Code {
         | StoreError::Source { .. }
         | StoreError::SameStore { .. }
         | StoreError::DeletedExperiment { .. }
-        | StoreError::ForeignArtifacts { .. } => Code::InvalidInput,
+        | StoreError::ForeignArtifacts { .. }
+        | StoreError::CannotLog { .. } => Code::InvalidInput,
         StoreError::NotADatabase { .. } | StoreError::Schema { .. } => Code::StoreSchema,
         StoreError::Busy { .. } => Code::StoreBusy,
         StoreError::CannotOpen { .. }
@@ -215,7 +234,8 @@ fn refusal_code(refusal: &Refusal) -> Code {
         Refusal::ChampionChanged { .. }
         | Refusal::StageDisagrees { .. }
         | Refusal::UnsoundFile { .. }
-        | Refusal::NotManaged { .. } => Code::Conflict,
+        | Refusal::NotManaged { .. }
+        | Refusal::GuardedTag { .. } => Code::Conflict,
         Refusal::Contaminated { .. } => Code::Contaminated,
         Refusal::GateFailed { .. } => Code::GateFailed,
         Refusal::NoFormerChampion { .. } => Code::NotFound,
@@ -282,6 +302,7 @@ fn training_code(error: &TrainingError) -> Code {
         | TrainingError::TwoLearningRates
         | TrainingError::NoClosedBar { .. }
         | TrainingError::ParentMismatch { .. }
+        | TrainingError::NoParentNamed { .. }
         | TrainingError::NotTheSame { .. } => Code::InvalidInput,
     }
 }

@@ -1,7 +1,15 @@
-//! The progress bar of a training: steps a second, reward, time left.
+//! A training and its terminal: the progress bar (steps a second, reward, time left), and signals.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::Context as _;
 use herdbook_training::{Observer, Progress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
+
+use crate::failure::Failure;
 
 const TEMPLATE: &str = "{bar:20} {percent:>3} % · {msg} · {eta} left";
 
@@ -19,8 +27,10 @@ impl Bar {
         let bar = ProgressBar::with_draw_target(None, target).with_style(style);
         Self { bar, is_quiet }
     }
+}
 
-    pub(crate) fn finish(&self) {
+impl Drop for Bar {
+    fn drop(&mut self) {
         self.bar.finish_and_clear();
     }
 }
@@ -55,4 +65,16 @@ impl Observer for Bar {
             reward("validation", progress.validation_reward),
         ));
     }
+}
+
+/// Ctrl-C, SIGTERM and SIGHUP end the training at its next iteration; a second one ends the process.
+pub(crate) fn cancel_on_signal() -> Result<Arc<AtomicBool>, Failure> {
+    let cancelled = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        // In this order: the first signal finds the flag down, raises it and goes on.
+        flag::register_conditional_shutdown(signal, 1, Arc::clone(&cancelled))
+            .and_then(|_| flag::register(signal, Arc::clone(&cancelled)))
+            .context("cannot catch signals")?;
+    }
+    Ok(cancelled)
 }

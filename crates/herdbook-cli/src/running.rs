@@ -20,7 +20,8 @@ pub(crate) fn prepare(
         output.note(&format!("note: {note}"));
     }
     let trained_on = model.symbol();
-    let source = bars::read(&args.data, args.symbol.or_else(|| trained_on.clone()), args.reading)?;
+    let source =
+        bars::read(&args.data, args.symbol.or_else(|| trained_on.clone()), args.reading, output)?;
     if let Some(trained_on) = trained_on.filter(|symbol| *symbol != source.symbol) {
         let symbol = &source.symbol;
         output.note(&format!(

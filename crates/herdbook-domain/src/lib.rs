@@ -10,6 +10,7 @@ mod condition;
 mod doctor;
 mod evaluation;
 mod event;
+mod guard;
 mod honesty;
 pub mod import;
 mod kind;
@@ -38,6 +39,7 @@ pub use doctor::{
 };
 pub use evaluation::{EVIDENCE_PROBABILITY, Evaluation};
 pub use event::{ActContext, Channel, Event, EventDraft, EventKind, GENESIS_HASH, hex_sha256};
+pub use guard::{RunPhase, guard_run_tags, guard_version_tags};
 pub use honesty::{Honesty, Seen, Window, Windows, data_fingerprint, judge, window_params};
 pub use kind::{Enhancement, ModelType, RunStatus, VersionType};
 pub use lineage::{LineageTree, Pedigree, lineage_trees};

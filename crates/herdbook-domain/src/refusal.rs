@@ -88,6 +88,21 @@ pub enum Refusal {
         /// Which version.
         key: VersionKey,
     },
+    /// A tag that only acts may change.
+    #[error(
+        "the tag `{key}` cannot be set to `{value}`, it {}: herdbook's rules keep it, and {way}",
+        present.as_ref().map_or_else(|| "is not set".to_owned(), |present| format!("is `{present}`"))
+    )]
+    GuardedTag {
+        /// Which tag.
+        key: String,
+        /// The value asked for.
+        value: String,
+        /// The value it has.
+        present: Option<String>,
+        /// What changes it.
+        way: &'static str,
+    },
 }
 
 fn unmet(judgement: &Judgement) -> String {

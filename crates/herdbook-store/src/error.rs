@@ -196,6 +196,16 @@ pub enum StoreError {
         /// Its artifact location.
         location: String,
     },
+    /// What was to be logged is not what MLflow keeps.
+    #[error("cannot log {what} to the run `{run_id}`: {problem}")]
+    CannotLog {
+        /// The run.
+        run_id: RunId,
+        /// Which entry.
+        what: String,
+        /// What is wrong with it, and the way out.
+        problem: String,
+    },
     /// A file could not be written or read.
     #[error("cannot {verb} `{}`: {source}", path.display())]
     Artifact {

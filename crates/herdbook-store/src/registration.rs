@@ -65,7 +65,10 @@ impl Store {
     }
 }
 
-fn register(act: &Act<'_>, request: &Registration) -> Result<(Registered, Timestamp), StoreError> {
+pub(crate) fn register(
+    act: &Act<'_>,
+    request: &Registration,
+) -> Result<(Registered, Timestamp), StoreError> {
     let parents = names_of_parent(act.tx, request)?;
     // The facts come after the time: from then on nobody else acts on these models.
     let at = act.time_for(parents.iter().chain([&request.name]))?;

@@ -263,6 +263,17 @@ fn ended_event(model: &ModelName, run_id: &RunId, status: RunStatus) -> EventDra
     }
 }
 
+/// Notes the end of a run in the log.
+pub(crate) fn record_end(
+    act: &Act<'_>,
+    at: Timestamp,
+    model: &ModelName,
+    run_id: &RunId,
+    status: RunStatus,
+) -> Result<(), StoreError> {
+    event::append(act, at, [ended_event(model, run_id, status)]).map(drop)
+}
+
 fn set_params(
     conn: &Conn,
     run_id: &RunId,
@@ -278,7 +289,7 @@ fn set_params(
 }
 
 /// Status and lifecycle stage of a run, which stay as they are until the act ends.
-fn status(conn: &Conn, run_id: &RunId) -> Result<(String, String), StoreError> {
+pub(crate) fn status(conn: &Conn, run_id: &RunId) -> Result<(String, String), StoreError> {
     let for_update = conn.dialect().for_update();
     conn.query_first(
         &format!("SELECT status, lifecycle_stage FROM runs WHERE run_uuid = ?1{for_update}"),

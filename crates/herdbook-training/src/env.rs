@@ -99,6 +99,8 @@ pub struct EpisodeRecord {
 #[derive(Debug)]
 pub struct TradingEnv {
     market: Arc<MarketData>,
+    /// Those that episodes are played on.
+    bars: Range<usize>,
     costs: CostModel,
     episode_bars: usize,
     starts: Starts,
@@ -129,12 +131,24 @@ pub struct EnvState {
 impl TradingEnv {
     /// An environment over the training window.
     pub fn new(market: Arc<MarketData>, costs: CostModel, episode_bars: usize) -> Self {
-        let window = training_bars(&market);
-        let starts = Starts::uniform(window.clone(), episode_bars);
+        let bars = training_bars(&market);
+        Self::over(market, bars, costs, episode_bars)
+    }
+
+    /// An environment over some bars with features, two at least. Where they are no more than an episode, every
+    /// episode starts at the first.
+    pub(crate) fn over(
+        market: Arc<MarketData>,
+        bars: Range<usize>,
+        costs: CostModel,
+        episode_bars: usize,
+    ) -> Self {
+        let starts = Starts::uniform(bars.clone(), episode_bars);
         Self {
             account: Account::new(INITIAL_EQUITY, costs),
-            bar_idx: window.start,
-            episode: window,
+            bar_idx: bars.start,
+            episode: bars.clone(),
+            bars,
             market,
             costs,
             episode_bars,
@@ -149,6 +163,16 @@ impl TradingEnv {
     /// Index of the last closed bar: all that is known.
     pub fn bar_idx(&self) -> usize {
         self.bar_idx
+    }
+
+    /// The account's worth at the close of the last bar, in units of which an episode starts with 10,000.
+    pub fn equity(&self) -> f64 {
+        self.account.equity()
+    }
+
+    /// What is held.
+    pub fn position(&self) -> Position {
+        self.account.position()
     }
 
     /// Where episodes start.
@@ -194,7 +218,7 @@ impl Env for TradingEnv {
 
     fn reset(&mut self, rng: &mut Rng, obs: &mut [f32]) {
         let (segment, start) = self.starts.draw(rng);
-        let last = training_bars(&self.market).end;
+        let last = self.bars.end;
         self.segment = segment;
         self.episode = start..(start + self.episode_bars + 1).min(last);
         self.bar_idx = start;
@@ -205,7 +229,7 @@ impl Env for TradingEnv {
     }
 
     fn step(&mut self, action: usize, obs: &mut [f32]) -> Step {
-        let target = Position::from_action(action).expect("the trainer draws one of `n_actions`");
+        let target = Position::from_action(action).expect("the caller gives one of `n_actions`");
         let before = self.account.position();
         self.turnover_sum += (target.sign() - before.sign()).abs();
         let next = &self.market.tape.bars.as_slice()[self.bar_idx + 1];
@@ -245,8 +269,7 @@ impl ResumableEnv for TradingEnv {
     }
 
     fn restore(&mut self, state: EnvState) -> Result<(), String> {
-        let bars = training_bars(&self.market);
-        let is_inside = bars.contains(&state.bar_idx) && state.episode.end <= bars.end;
+        let is_inside = self.bars.contains(&state.bar_idx) && state.episode.end <= self.bars.end;
         if !is_inside || state.starts.segments() != self.starts.segments() {
             return Err("an episode lies outside the training window".to_owned());
         }

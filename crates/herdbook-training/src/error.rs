@@ -81,6 +81,16 @@ pub enum TrainingError {
         /// The run.
         run_id: RunId,
     },
+    /// An enhanced model without a parent.
+    #[error(
+        "run `{run_id}` is to be registered as `{model_type}`, but names no parent: give `base_run_id`"
+    )]
+    NoParentNamed {
+        /// The run.
+        run_id: RunId,
+        /// Its type.
+        model_type: ModelType,
+    },
     /// What is needed to load the version's model is missing.
     #[error("{key} {problem}: its model cannot be used")]
     Unusable {

@@ -1,7 +1,8 @@
 //! Finding models, with the fallback to a base model (spec §5).
 
 use herdbook_domain::{
-    Departure, MetricName, ModelType, Symbol, Timeframe, VersionType, base_model_fallback,
+    Departure, MetricName, ModelType, Symbol, Timeframe, VersionType, attempts_for_latest,
+    base_model_fallback,
 };
 use herdbook_store::{Candidates, Contaminated, Store, StoreError, VersionRecord};
 
@@ -79,6 +80,28 @@ pub fn find_latest(
         Some(attempt) => latest(attempt.model_type, attempt.version_type, attempt.departure),
         None => Ok(None),
     }
+}
+
+/// The model that an enhancement takes for its parent: the best by a metric that is not contaminated, or, without a
+/// metric, the newest, one without children first.
+pub fn find_parent(
+    store: &Store,
+    query: &FindQuery,
+    metric: Option<&MetricName>,
+) -> Result<Option<Found>, StoreError> {
+    if let Some(metric) = metric {
+        let query = FindQuery { contaminated: Contaminated::Skipped, ..query.clone() };
+        return find_best(store, &query, metric);
+    }
+    for attempt in attempts_for_latest(query.model_type) {
+        let candidates = query.candidates(attempt.model_type, attempt.version_type);
+        if let Some(version) = store.find_latest(&candidates)? {
+            let (model_type, departure) = (attempt.model_type, attempt.departure);
+            let differing = Vec::new();
+            return Ok(Some(Found { version, model_type, departure, value: None, differing }));
+        }
+    }
+    Ok(None)
 }
 
 /// The best model of a type by a metric; when there is none, the best base model.

@@ -1,6 +1,6 @@
 //! Says in the records, every 15 seconds, that a training is alive.
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use herdbook_domain::RunId;
@@ -14,6 +14,28 @@ pub(crate) fn during<T>(store: &Store, run_id: &RunId, work: impl FnOnce() -> T)
         let _stop = StopOnDrop(&finished);
         work()
     })
+}
+
+/// A thread that keeps the lease of a run alive until it is dropped.
+#[derive(Debug)]
+pub struct Heartbeat {
+    finished: Arc<(Mutex<bool>, Condvar)>,
+}
+
+impl Heartbeat {
+    /// Begins.
+    pub fn start(store: Arc<Store>, run_id: RunId) -> Self {
+        let finished = Arc::new((Mutex::new(false), Condvar::new()));
+        let seen = Arc::clone(&finished);
+        std::thread::spawn(move || beat(&store, &run_id, &seen));
+        Self { finished }
+    }
+}
+
+impl Drop for Heartbeat {
+    fn drop(&mut self) {
+        drop(StopOnDrop(&self.finished));
+    }
 }
 
 /// Stops the thread also when the work panics.

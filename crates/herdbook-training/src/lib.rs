@@ -1,5 +1,6 @@
 //! Use cases that join market, trainer and records: train a run, enhance a parent, evaluate, find, report.
 
+mod arena;
 mod backtest;
 mod checkpoint;
 mod conditions_file;
@@ -24,6 +25,7 @@ mod pictures;
 mod plan;
 mod predict;
 mod record;
+mod register;
 mod registered_model;
 mod report;
 mod request;
@@ -33,6 +35,7 @@ mod starts;
 mod sweep;
 mod train;
 
+pub use arena::{Arena, Stretch};
 pub use backtest::{Backtest, EquityPoint, Terms};
 pub use conditions_file::conditions_from_toml;
 pub use config_file::Hyperparameters;
@@ -40,16 +43,18 @@ pub use env::{EnvSpec, OBS_LEN, TradingEnv};
 pub use error::{Passed, TrainingError};
 pub use evaluate::{NewEvidence, evaluate};
 pub use evidence::{Deflation, Evidence, deflation};
-pub use find::{FindQuery, Found, find_best, find_latest};
+pub use find::{FindQuery, Found, find_best, find_latest, find_parent};
+pub use heartbeat::Heartbeat;
 pub use herdbook_market::metrics::Performance;
 pub use herdbook_market::{Boundaries, MarketError, Position, Reading, Sample, Zone, is_decoding};
-pub use herdbook_ppo::{PpoConfig, PpoError};
+pub use herdbook_ppo::{Env, EpisodeEnd, PpoConfig, PpoError, Rng};
 pub use import::{ImportRequest, Imported, PreparedImport, import_model};
 pub use market_data::{DataSource, MarketData, Tape};
 pub use parent::{EnhanceRequest, Parent};
 pub use pictures::Picture;
 pub use predict::{Freshness, Prediction};
 pub use record::{ImprovementBasis, ImprovementReport};
+pub use register::{RegisterRequest, RegisteredRun, logged_improvements, register_run};
 pub use registered_model::RegisteredModel;
 pub use report::{Baselines, Outcome, RunReport, TrainReport};
 pub use request::{ContaminatedTest, EPISODE_BARS, PreparedTraining, TrainRequest};

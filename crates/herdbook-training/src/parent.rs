@@ -201,7 +201,7 @@ fn no_parent(
 }
 
 /// A parent that was named must be of the child's timeframe and symbol, as far as that is recorded.
-fn check_fit(
+pub(crate) fn check_fit(
     key: &VersionKey,
     what: &'static str,
     found: Option<&String>,

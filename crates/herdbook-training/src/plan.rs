@@ -5,10 +5,13 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use herdbook_domain::tags::{Tags, key};
-use herdbook_domain::{EnhancedFrom, Honesty, Origin, Timeframe, data_fingerprint, window_params};
+use herdbook_domain::{
+    EnhancedFrom, Honesty, Origin, Symbol, Timeframe, data_fingerprint, window_params,
+};
 use herdbook_market::CostModel;
 use herdbook_ppo::{Model, PpoConfig};
 use herdbook_store::{RunStart, Store};
+use serde_json::{Map, Value};
 
 use crate::enhancement::{Coach, Lesson};
 use crate::env::{ENVIRONMENT, EnvSpec, TradingEnv};
@@ -139,13 +142,25 @@ impl<'a> Plan<'a> {
 
     /// The file says what environment its model belongs to, and nothing of when, where or by whom it was made.
     pub(crate) fn describe(&self, model: &mut Model) {
-        let environment =
-            serde_json::to_value(&self.env).expect("plain numbers and texts are JSON");
-        model.extra.insert("version".to_owned(), 1.into());
-        model.extra.insert("timeframe".to_owned(), self.request.timeframe.as_str().into());
-        model.extra.insert("symbol".to_owned(), self.request.data.symbol.as_str().into());
-        model.extra.insert(ENVIRONMENT.to_owned(), environment);
+        let request = self.request;
+        model.extra.extend(description(&self.env, request.timeframe, &request.data.symbol));
     }
+}
+
+/// What a model file says under its key `herdbook`.
+pub(crate) fn description(
+    env: &EnvSpec,
+    timeframe: Timeframe,
+    symbol: &Symbol,
+) -> Map<String, Value> {
+    let environment = serde_json::to_value(env).expect("plain numbers and texts are JSON");
+    let entries = [
+        ("version", 1.into()),
+        ("timeframe", timeframe.as_str().into()),
+        ("symbol", symbol.as_str().into()),
+        (ENVIRONMENT, environment),
+    ];
+    entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 /// A child has its parent's networks; the rest is the request's.

@@ -48,13 +48,8 @@ impl ImprovementBasis {
     }
 }
 
-/// The params of a run.
-pub(crate) fn params(
-    request: &TrainRequest,
-    market: &MarketData,
-    config: &PpoConfig,
-    env: &EnvSpec,
-) -> BTreeMap<String, String> {
+/// What a run records of its bars and its environment.
+pub(crate) fn market_params(market: &MarketData, env: &EnvSpec) -> BTreeMap<String, String> {
     let windows = market.windows();
     let mut params: BTreeMap<String, String> =
         windows.to_params().into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
@@ -72,6 +67,20 @@ pub(crate) fn params(
     add("env.episode_bars", env.episode_bars.to_string());
     add("env.features_version", env.features_version.to_string());
     add("env.obs_len", OBS_LEN.to_string());
+    params
+}
+
+/// The params of a run.
+pub(crate) fn params(
+    request: &TrainRequest,
+    market: &MarketData,
+    config: &PpoConfig,
+    env: &EnvSpec,
+) -> BTreeMap<String, String> {
+    let mut params = market_params(market, env);
+    let mut add = |key: &str, value: String| {
+        params.insert(key.to_owned(), value);
+    };
     add("timesteps", request.timesteps.to_string());
     add("seed", request.seed.to_string());
     add("algorithm", "PPO".to_owned());

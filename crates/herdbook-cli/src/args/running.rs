@@ -18,7 +18,7 @@ pub(crate) struct ReadingArgs {
     /// The column that is the volume, where there are several, or `none`
     #[arg(long, value_name = "NAME", requires = "data")]
     pub(crate) volume_column: Option<String>,
-    /// The zone of times that name none: UTC, +02:00, Europe/Athens or America/New_York+07:00 [default: UTC]
+    /// The zone of times that name none: UTC, +02:00, Europe/Athens or `America/New_York+07:00` [default: UTC]
     #[arg(long, value_name = "ZONE", allow_hyphen_values = true, requires = "data")]
     pub(crate) bar_timezone: Option<Zone>,
     /// The file of a zip archive that holds the bars, where there are several

@@ -32,7 +32,43 @@ pub(crate) fn run(args: BacktestArgs, store: &Store, output: &mut Output) -> Res
     if let Some(folder) = &args.pictures {
         draw_into(folder, &model, &backtest)?;
     }
-    output.data(|| to_json(&model, &backtest), || summary(&model, &backtest))
+    let wants_curves = output.wants_curves();
+    let value = || {
+        let mut value = to_json(&model, &backtest);
+        if wants_curves {
+            value["equity"] = equity_to_json(&backtest);
+            value["trades"] = trades_to_json(&backtest);
+        }
+        value
+    };
+    output.data(value, || summary(&model, &backtest))
+}
+
+/// What `--equity` writes, by column.
+fn equity_to_json(backtest: &Backtest) -> Value {
+    let points: Vec<_> = backtest.equity_curve().collect();
+    json!({
+        "timestamp": points.iter().map(|point| point.at).collect::<Vec<_>>(),
+        "equity": points.iter().map(|point| point.equity).collect::<Vec<_>>(),
+        "drawdown": points.iter().map(|point| point.drawdown).collect::<Vec<_>>(),
+        "position": points.iter().map(|point| point.position).collect::<Vec<_>>(),
+    })
+}
+
+/// What `--trades` writes, a trade each.
+fn trades_to_json(backtest: &Backtest) -> Value {
+    let trades = backtest.trades().map(|(entered, left, trade)| {
+        json!({
+            "entered": entered,
+            "left": left,
+            "side": trade.side.as_str(),
+            "entry_price": trade.entry_price,
+            "exit_price": trade.exit_price,
+            "result": trade.result,
+            "equity_at_entry": trade.equity_at_entry,
+        })
+    });
+    trades.collect()
 }
 
 fn to_json(model: &RegisteredModel, backtest: &Backtest) -> Value {

@@ -18,7 +18,7 @@ pub(crate) fn run(
     output: &mut Output,
 ) -> Result<(), Failure> {
     let (path, timeframe) = (&args.file, args.family.timeframe);
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    let bytes = output.read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
     let request = ImportRequest {
         timeframe,
         model: args.family.name()?,

@@ -5,18 +5,13 @@ mod request;
 mod sweep;
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
-use anyhow::Context as _;
 use herdbook_domain::RunId;
 use herdbook_store::Missing;
 use herdbook_training::{
-    MarketData, Observer as _, Outcome, PreparedSweep, PreparedTraining, Resumption, TrainReport,
-    TrainRequest, TrainingError, resume, train, train_sweep,
+    MarketData, Outcome, PreparedSweep, PreparedTraining, Resumption, TrainReport, TrainRequest,
+    TrainingError, resume, train, train_sweep,
 };
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::flag;
 
 use crate::args::{Family, Global, TrainArgs};
 use crate::bars;
@@ -24,7 +19,6 @@ use crate::context::open_store;
 use crate::failure::{Code, Failure};
 use crate::format::count;
 use crate::output::Output;
-use crate::progress::Bar;
 use crate::shell::model_flag;
 
 pub(crate) fn run(args: TrainArgs, global: &Global, output: &mut Output) -> Result<(), Failure> {
@@ -70,15 +64,15 @@ fn begin(
         _ => failure,
     })?;
 
-    let cancelled = cancel_on_signal()?;
-    let mut bar = Bar::new(output.is_quiet());
+    let cancelled = output.cancelled()?;
+    let mut observer = output.observer();
     let outcome = match &prepared {
-        Prepared::Run(one) => train(&store, one, &mut bar, &cancelled).map(Outcome::Run),
+        Prepared::Run(one) => train(&store, one, &mut *observer, &cancelled).map(Outcome::Run),
         Prepared::Sweep(several) => {
-            train_sweep(&store, several, &mut bar, &cancelled).map(Outcome::Sweep)
+            train_sweep(&store, several, &mut *observer, &cancelled).map(Outcome::Sweep)
         }
     };
-    bar.finish();
+    drop(observer);
     let outcome = outcome.map_err(|error| match error {
         TrainingError::NoParent { .. } => Failure::from(error).with_hint(trains_a_base()),
         _ => failure_of(error, output),
@@ -134,17 +128,15 @@ fn go_on(
     output: &mut Output,
 ) -> Result<(), Failure> {
     let store = open_store(global, Missing::Refuse, output)?;
-    let mut bar = Bar::new(output.is_quiet());
-    let resumption = Resumption::find(&store, run_id, &mut bar)?;
+    let resumption = Resumption::find(&store, run_id, &mut *output.observer())?;
     let request = resumption.request();
-    let bytes = bars::read_again(&request.data, args.data.as_deref(), request.timeframe)?;
+    let bytes = bars::read_again(&request.data, args.data.as_deref(), request.timeframe, output)?;
     let trained = count(resumption.trained_timesteps());
     let prepared = resumption.prepare(bytes)?.with_threads(threads(args));
-    bar.notice(&format!("going on after {trained} timesteps"));
+    output.note(&format!("note: going on after {trained} timesteps"));
 
-    let cancelled = cancel_on_signal()?;
-    let outcome = resume(&store, prepared, &mut bar, &cancelled);
-    bar.finish();
+    let cancelled = output.cancelled()?;
+    let outcome = resume(&store, prepared, &mut *output.observer(), &cancelled);
     print(&outcome.map_err(|error| failure_of(error, output))?, output)
 }
 
@@ -183,16 +175,4 @@ fn say_how_read(market: &MarketData, output: &mut Output) {
     for remark in &market.tape.remarks {
         output.note(&format!("bars: {remark}"));
     }
-}
-
-/// Ctrl-C, SIGTERM and SIGHUP end the training at its next iteration; a second one ends the process.
-fn cancel_on_signal() -> Result<Arc<AtomicBool>, Failure> {
-    let cancelled = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        // In this order: the first signal finds the flag down, raises it and goes on.
-        flag::register_conditional_shutdown(signal, 1, Arc::clone(&cancelled))
-            .and_then(|_| flag::register(signal, Arc::clone(&cancelled)))
-            .context("cannot catch signals")?;
-    }
-    Ok(cancelled)
 }

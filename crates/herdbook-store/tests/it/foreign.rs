@@ -17,12 +17,16 @@ fn delete_as_mlflow(herd: &Herd, version: i64) {
         .unwrap();
 }
 
+fn words(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
 fn set_stage_tag(herd: &Herd, version: i64, stage: &str) -> Result<(), String> {
     let sql = format!(
         "UPDATE model_version_tags SET value = '{stage}'
          WHERE key = 'promotion_stage' AND version = {version}"
     );
-    herd.foreign().execute_batch(&sql).map_err(|error| format!("{error}"))
+    herd.foreign().execute_batch(&sql).map_err(words)
 }
 
 #[test]

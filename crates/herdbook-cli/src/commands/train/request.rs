@@ -36,7 +36,7 @@ pub(super) fn from_args(
 ) -> Result<TrainRequest, Failure> {
     let timeframe = family.timeframe;
     let data = match &args.data {
-        Some(path) => bars::read(path, args.symbol, args.reading)?,
+        Some(path) => bars::read(path, args.symbol, args.reading, output)?,
         None => sample(timeframe, args.symbol, output)?,
     };
     let Hyperparameters { config, schedules } = match &args.config {

@@ -1,0 +1,44 @@
+//! Files and folders of this machine on their way among a run's artifacts.
+
+use std::path::{Component, Path};
+
+use herdbook_cli::Failure;
+use herdbook_domain::RunId;
+use herdbook_store::Store;
+
+/// A path among artifacts stays among them.
+pub(crate) fn checked_path(artifact: &str) -> Result<&str, Failure> {
+    let is_inside =
+        Path::new(artifact).components().all(|part| matches!(part, Component::Normal(_)));
+    if is_inside && !artifact.contains('\\') {
+        return Ok(artifact);
+    }
+    Err(Failure::usage(&format!(
+        "`{artifact}` is no path among a run's artifacts: give a relative one without `..`"
+    )))
+}
+
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path)
+        .map_err(|error| Failure::usage(&format!("cannot read `{}`: {error}", path.display())))
+}
+
+pub(crate) fn store_folder(
+    store: &Store,
+    run_id: &RunId,
+    folder: &Path,
+    place: &str,
+) -> Result<(), Failure> {
+    let cannot = |error| Failure::usage(&format!("cannot read `{}`: {error}", folder.display()));
+    for entry in std::fs::read_dir(folder).map_err(cannot)? {
+        let path = entry.map_err(cannot)?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let place = if place.is_empty() { name } else { format!("{place}/{name}") };
+        if path.is_dir() {
+            store_folder(store, run_id, &path, &place)?;
+        } else {
+            store.store_artifact(run_id, &place, &read(&path)?)?;
+        }
+    }
+    Ok(())
+}

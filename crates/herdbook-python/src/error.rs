@@ -1,0 +1,52 @@
+//! Failures as Python exceptions. The classes are Python's (`herdbook/_errors.py`): only there is it known whether
+//! MLflow is loaded, whose exception they then are, too.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use herdbook_cli::{Code, Failure};
+use pyo3::prelude::*;
+
+use crate::wording;
+
+/// Runs work that needs no Python, without the GIL; a panic in it becomes an exception.
+pub(crate) fn detached<T: Send>(
+    py: Python<'_>,
+    work: impl FnOnce() -> Result<T, Failure> + Send,
+) -> PyResult<T> {
+    let done = py.detach(|| catch_unwind(AssertUnwindSafe(work)));
+    match done {
+        Ok(result) => result.map_err(|failure| raise(py, &failure)),
+        Err(panic) => Err(internal(py, panic.as_ref())),
+    }
+}
+
+/// The exception of a failure.
+pub(crate) fn raise(py: Python<'_>, failure: &Failure) -> PyErr {
+    let hint = failure.hint().map(wording::for_python);
+    exception(py, failure.code().as_str(), &wording::for_python(failure.message()), hint)
+}
+
+/// An argument that cannot be used.
+pub(crate) fn invalid(py: Python<'_>, message: &str, hint: Option<&str>) -> PyErr {
+    exception(py, Code::InvalidInput.as_str(), message, hint.map(ToOwned::to_owned))
+}
+
+/// A defect of ours: what Rust says of it, and where to take it.
+pub(crate) fn internal(py: Python<'_>, panic: &(dyn Any + Send)) -> PyErr {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    let message = format!("a defect of herdbook: {}", text.unwrap_or_default());
+    exception(py, "internal", &message, Some("please report it with what led to it".to_owned()))
+}
+
+fn exception(py: Python<'_>, code: &str, message: &str, hint: Option<String>) -> PyErr {
+    let made = py
+        .import("herdbook._errors")
+        .and_then(|errors| errors.getattr("exception"))
+        .and_then(|make| make.call1((code, message, hint)));
+    match made {
+        Ok(exception) => PyErr::from_value(exception),
+        Err(error) => error,
+    }
+}

@@ -1,0 +1,50 @@
+//! Runs and versions as MLflow's client names their parts.
+
+use herdbook_domain::{Departure, Timeframe, Timestamp};
+use herdbook_store::{RunRecord, VersionRecord};
+use herdbook_training::Found;
+use serde_json::{Value, json};
+
+pub(crate) fn found_to_json(found: Option<Found>, timeframe: Timeframe) -> Value {
+    let Some(found) = found else { return Value::Null };
+    let mut value = version_to_json(&found.version);
+    value["model_path"] = json!(found.version.run_id.as_ref().map(|id| id.model_path(timeframe)));
+    value["value"] = json!(found.value);
+    value["fallback"] = json!(found.departure == Departure::BaseModel);
+    value["differing"] = json!(found.differing);
+    value
+}
+
+/// A version as MLflow's client shows it, and what is ours beside that.
+pub(crate) fn version_to_json(version: &VersionRecord) -> Value {
+    json!({
+        "name": version.key.name,
+        "version": version.key.version,
+        "stage": version.mlflow_stage,
+        "promotion_stage": version.tags.get("promotion_stage"),
+        "creation_timestamp": version.created_at.millis(),
+        "last_updated_timestamp": version.updated_at.millis(),
+        "run_id": version.run_id,
+        "timeframe": version.tags.get("timeframe"),
+        "model_type": version.tags.get("model_type"),
+        "version_type": version.tags.get("version_type"),
+        "honesty": version.tags.get("honesty"),
+        "tags": version.tags,
+        "metrics": version.metrics,
+    })
+}
+
+pub(crate) fn run_to_json(run: &RunRecord) -> Value {
+    json!({
+        "run_id": run.run_id,
+        "run_name": run.name,
+        "experiment": run.experiment,
+        "status": run.status,
+        "start_time": run.started_at.millis(),
+        "end_time": run.ended_at.map(Timestamp::millis),
+        "deleted": run.deleted,
+        "tags": run.tags,
+        "params": run.params,
+        "metrics": run.metrics,
+    })
+}

@@ -1,0 +1,48 @@
+//! Messages of the command line in the words of a Python caller: a flag is an argument.
+
+/// Turns `--model-version <N>` into `model_version`; commands that a message names stay as they are typed.
+pub(crate) fn for_python(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    // Odd pieces stand between backticks or quotes.
+    for (idx, piece) in text.split('`').enumerate() {
+        if idx > 0 {
+            out.push('`');
+        }
+        if idx % 2 == 1 && piece.starts_with("herdbook ") {
+            out.push_str(piece);
+        } else {
+            out.push_str(&arguments(piece));
+        }
+    }
+    out
+}
+
+fn arguments(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("--") {
+        let (before, flag) = rest.split_at(at);
+        let name = &flag[2..];
+        let end = name.find(|c: char| !(c.is_ascii_lowercase() || c == '-')).unwrap_or(name.len());
+        let starts_word = before.chars().next_back().is_none_or(|c| !c.is_alphanumeric());
+        out.push_str(before);
+        if end == 0 || !starts_word {
+            out.push_str("--");
+            rest = name;
+            continue;
+        }
+        out.push_str(&name[..end].replace('-', "_"));
+        rest = without_placeholder(&name[end..]);
+    }
+    out.push_str(rest);
+    out.replace(" (flag `", " (argument `").replace("(flag ", "(argument ")
+}
+
+/// ` <TIMEFRAME>` behind a flag is clap's.
+fn without_placeholder(text: &str) -> &str {
+    let Some(inner) = text.strip_prefix(" <") else { return text };
+    match inner.split_once('>') {
+        Some((name, rest)) if name.chars().all(|c| c.is_ascii_uppercase() || c == '_') => rest,
+        _ => text,
+    }
+}

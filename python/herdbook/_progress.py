@@ -1,0 +1,92 @@
+"""How a training is followed: a callback, tqdm's bar, or nothing."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any, Union
+
+from ._results import Progress
+
+#: Called after each iteration; ``True`` shows a bar where tqdm is installed, ``False`` nothing.
+ProgressLike = Union[bool, Callable[[Progress], object]]
+
+_log = logging.getLogger("herdbook")
+_QUIET = ("store", "new store", "bars:")
+
+
+class HerdbookWarning(UserWarning):
+    """Something that a person should know: a fallback, values that cannot be compared."""
+
+
+def note(text: str) -> None:
+    """What is said beside the data: which store and bars goes to the log, all else is a warning."""
+    if text.startswith(_QUIET):
+        _log.info("%s", text)
+    else:
+        warnings.warn(text, HerdbookWarning, stacklevel=_levels_to_the_caller())
+
+
+def _levels_to_the_caller() -> int:
+    """How many calls lie between a warning and the first line that is not this package's."""
+    package = os.path.dirname(__file__)
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and os.path.dirname(frame.f_code.co_filename) == package:
+        level, frame = level + 1, frame.f_back
+    return level
+
+
+class Listener:
+    """Takes the native module's progress; closes its bar at the end."""
+
+    def __init__(self, progress: ProgressLike) -> None:
+        self._callback = progress if callable(progress) else None
+        self._bar: Any = None
+        self._wants_bar = progress is True
+
+    def hear(self, message: tuple[Any, ...]) -> None:
+        """Takes a note, or progress."""
+        kind, *values = message
+        if kind == "note":
+            note(*values)
+        else:
+            self._hear_progress(*values)
+
+    def _hear_progress(
+        self,
+        trained: int,
+        target: int,
+        steps_per_second: float,
+        mean_episode_reward: float | None,
+        validation_reward: float | None,
+    ) -> None:
+        if self._callback is not None:
+            self._callback(
+                Progress(trained, target, steps_per_second, mean_episode_reward, validation_reward)
+            )
+        elif self._wants_bar:
+            self._show(trained, target, mean_episode_reward, validation_reward)
+
+    def _show(
+        self, trained: int, target: int, reward: float | None, validation: float | None
+    ) -> None:
+        if self._bar is None:
+            try:
+                from tqdm.auto import tqdm
+            except ImportError:
+                self._wants_bar = False
+                return
+            self._bar = tqdm(total=target, unit="steps", unit_scale=True, leave=False)
+        rewards = {"reward": reward, "validation": validation}
+        shown = {name: f"{value:+.2f}" for name, value in rewards.items() if value is not None}
+        self._bar.set_postfix(shown, refresh=False)
+        self._bar.total = max(target, trained)
+        self._bar.update(trained - self._bar.n)
+
+    def close(self) -> None:
+        """Takes the bar away."""
+        if self._bar is not None:
+            self._bar.close()

@@ -1,0 +1,459 @@
+"""What the functions of :mod:`herdbook` answer: plain data with types, shown as tables, convertible to pandas.
+
+Every object keeps the data as the command line's ``--json`` has it in ``raw``, and ``to_dict()`` gives a copy of it.
+Times are aware UTC datetimes. Returns, drawdowns and rates are fractions, improvements percent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from . import _html
+from ._result import Result, Results, flat, pandas
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "Backtest",
+    "Board",
+    "Champion",
+    "Change",
+    "Comparison",
+    "Diagnosis",
+    "Evaluation",
+    "Event",
+    "Found",
+    "History",
+    "Imported",
+    "ImportedStore",
+    "Lineage",
+    "Model",
+    "ParentPath",
+    "Prediction",
+    "Progress",
+    "Training",
+    "Verification",
+    "Version",
+    "Versions",
+]
+
+
+@dataclass(frozen=True)
+class Version(Result):
+    """One registered model version."""
+
+    name: str
+    version: int
+    run_id: str | None
+    timeframe: str | None
+    model_type: str | None
+    version_type: str | None
+    promotion_stage: str | None
+    honesty: str | None
+    created_at: datetime
+    updated_at: datetime
+    metrics: Mapping[str, float]
+
+
+class Versions(Results[Version]):
+    """Model versions, newest first."""
+
+    _title = "model versions"
+
+    def _columns(self) -> list[tuple[str, str]]:
+        return [
+            ("name", "model"),
+            ("version", "version"),
+            ("model_type", "type"),
+            ("version_type", ""),
+            ("promotion_stage", "stage"),
+            ("metrics.evaluation/mean_reward", "validation reward"),
+            ("metrics.portfolio/total_return", "test return"),
+            ("metrics.portfolio/sharpe_ratio", "Sharpe"),
+            ("honesty", "honesty"),
+            ("created_at", "registered (UTC)"),
+        ]
+
+
+@dataclass(frozen=True)
+class Model(Version):
+    """Everything about one model version."""
+
+    tags: Mapping[str, str]
+    mlflow_stage: str
+    windows: Mapping[str, Any] | None
+    run: Mapping[str, Any] | None
+    history: Sequence[Mapping[str, Any]]
+    evidence: Sequence[Mapping[str, Any]]
+    deflation: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Training(Result):
+    """A finished training and the version that it registered."""
+
+    run_id: str
+    model_name: str
+    version: int
+    model_path: str
+    model_type: str
+    parent: Mapping[str, Any] | None
+    fallback: bool
+    previous_timesteps: int
+    current_run_timesteps: int
+    total_timesteps: int
+    metrics: Mapping[str, float]
+    improvement: Mapping[str, Mapping[str, Any]]
+    improvement_basis: str | None
+    evidence: Mapping[str, Any]
+    deflation: Mapping[str, Any] | None
+    honesty: str
+    windows: Mapping[str, Any]
+    cost_bps: float
+    seed: int
+    steps_per_second: float
+    sweep: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Imported(Result):
+    """A model file that was taken in."""
+
+    run_id: str
+    model_name: str
+    version: int
+    model_path: str
+    total_timesteps: int
+    honesty: str
+    usable: bool
+    obstacle: str | None
+
+
+@dataclass(frozen=True)
+class ImportedStore(Result):
+    """A store that was taken in, and what its tags said that cannot be."""
+
+    source: str
+    target: str | None
+    dry_run: bool
+    experiments: Any
+    runs: Any
+    models: Any
+    versions: Any
+    artifacts: Mapping[str, Any]
+    audit: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Found(Result):
+    """The newest or the best model."""
+
+    run_id: str
+    model_path: str
+    model_type: str
+    name: str
+    version: int
+    metric: Mapping[str, Any] | None
+    fallback: bool
+    comparable: bool
+    differing: Sequence[str]
+    honesty: str
+
+
+class ParentPath(str):
+    """The path of a parent's ``model.zip`` on this machine: what ``PPO.load`` takes.
+
+    Attributes:
+        run_id: the parent's run, by which :class:`herdbook.sb3.LifecycleCallback` knows it.
+        name, version: its registered version.
+        fallback: whether it is a base model because there is none of the type asked for.
+    """
+
+    run_id: str
+    name: str
+    version: int
+    fallback: bool
+
+    def __new__(cls, path: str, found: Mapping[str, Any]) -> ParentPath:
+        made = super().__new__(cls, path)
+        made.run_id, made.name, made.version = found["run_id"], found["name"], found["version"]
+        made.fallback = found.get("fallback", False)
+        return made
+
+
+@dataclass(frozen=True)
+class Change(Result):
+    """A promotion or rollback; of a dry run, what it would be."""
+
+    name: str
+    version: int
+    event_id: int | None
+    displaced: Mapping[str, Any] | None
+    dry_run: bool
+    #: Stages before and after, and the command that brings back what was; ``None`` for a rollback.
+    from_stage: str | None = None
+    to_stage: str | None = None
+    undo: str | None = None
+
+
+@dataclass(frozen=True)
+class Champion(Result):
+    """Who is champion, or was at a moment."""
+
+    name: str
+    version: int
+    run_id: str | None
+    model_path: str | None
+    since: datetime
+    actor: str
+    reason: str | None
+    event_id: int
+
+
+@dataclass(frozen=True)
+class Event(Result):
+    """One event of the history."""
+
+    id: int
+    act_id: str
+    at: datetime
+    actor: str
+    channel: str
+    kind: str
+    name: str | None
+    version: int | None
+    run_id: str | None
+    reason: str | None
+    parent: str | None
+    details: Mapping[str, Any]
+    hash: str
+    from_state: str | None = None
+    to_state: str | None = None
+
+
+class History(Results[Event]):
+    """What happened, oldest first."""
+
+    _title = "history (UTC)"
+
+    def _columns(self) -> list[tuple[str, str]]:
+        return [
+            ("at", "when"),
+            ("actor", "who"),
+            ("kind", "what"),
+            ("name", "model"),
+            ("version", "version"),
+            ("from", "from"),
+            ("to", "to"),
+            ("reason", "why"),
+        ]
+
+
+@dataclass(frozen=True)
+class Lineage(Result):
+    """One model and those bred from it."""
+
+    name: str
+    version: int
+    run_id: str
+    parent_run_id: str | None
+    model_type: str | None
+    version_type: str | None
+    promotion_stage: str | None
+    honesty: str | None
+    total_timesteps: int | None
+    improvement_percent: float | None
+    children: Sequence[Lineage]
+
+    @classmethod
+    def _tree(cls, raw: Mapping[str, Any]) -> Lineage:
+        return cls._of(raw, children=tuple(cls._tree(child) for child in raw["children"]))
+
+    def walk(self) -> Iterator[Lineage]:
+        """This model and all its descendants, each parent before its children."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [
+            {key: value for key, value in member.raw.items() if key != "children"}
+            for member in self.walk()
+        ]
+
+    def _repr_html_(self) -> str:
+        return _html.trees([self.raw])
+
+
+class Lineages(Results[Lineage]):
+    """The trees of descent, oldest first."""
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row for each model of all trees, each parent before its children."""
+        return pandas().DataFrame([row for tree in self for row in tree._rows()])
+
+    def _repr_html_(self) -> str:
+        return _html.trees([tree.raw for tree in self])
+
+
+@dataclass(frozen=True)
+class Comparison(Result):
+    """Two versions side by side."""
+
+    first: Version
+    second: Version
+    comparable: bool
+    differing: Sequence[str]
+    metrics: Mapping[str, Mapping[str, Any]]
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [{"metric": name, **values} for name, values in self.metrics.items()]
+
+    def _repr_html_(self) -> str:
+        columns = [
+            ("metric", "metric"),
+            ("first", f"{self.first.name} {self.first.version}"),
+            ("second", f"{self.second.name} {self.second.version}"),
+            ("change_percent", "change %"),
+        ]
+        title = "comparison"
+        if not self.comparable:
+            title += f" (they differ in {', '.join(self.differing)}: not really comparable)"
+        return _html.table(title, columns, self._rows())
+
+
+@dataclass(frozen=True)
+class Board(Result):
+    """Registered models and their stages, and trainings under way."""
+
+    store: str
+    models: Sequence[Mapping[str, Any]]
+    running: Sequence[Mapping[str, Any]]
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [flat(model) for model in self.models]
+
+    def _repr_html_(self) -> str:
+        return _html.board(self.store, self.models, self.running)
+
+
+@dataclass(frozen=True)
+class Backtest(Result):
+    """A model over bars, beside buying and holding and beside doing nothing."""
+
+    name: str
+    version: int
+    run_id: str
+    timeframe: str
+    symbol: str
+    window: Mapping[str, Any]
+    bars_sha256: str
+    n_bars: int
+    n_seen: int
+    honesty: str
+    cost_bps: float
+    metrics: Mapping[str, float]
+    evidence: Mapping[str, Any]
+    baselines: Mapping[str, Any]
+    equity: Mapping[str, Sequence[Any]]
+    trades: Sequence[Mapping[str, Any]]
+
+    def equity_to_pandas(self) -> pd.DataFrame:
+        """``equity``, ``drawdown`` (a fraction) and ``position`` by the time each bar opened."""
+        frame = pandas().DataFrame(dict(self.equity))
+        frame["timestamp"] = pandas().to_datetime(frame["timestamp"], utc=True)
+        return frame.set_index("timestamp")
+
+    def trades_to_pandas(self) -> pd.DataFrame:
+        """The closed trades, oldest first."""
+        return pandas().DataFrame(list(self.trades))
+
+    def _rows(self) -> list[dict[str, Any]]:
+        sides = {
+            "model": self.metrics,
+            "buy_and_hold": self.baselines["buy_and_hold"]["metrics"],
+            "flat": self.baselines["flat"]["metrics"],
+        }
+        names = sorted({name for side in sides.values() for name in side})
+        return [
+            {"metric": name, **{side: values.get(name) for side, values in sides.items()}}
+            for name in names
+        ]
+
+    def _repr_html_(self) -> str:
+        columns = [
+            ("metric", ""),
+            ("model", f"{self.name} {self.version}"),
+            ("buy_and_hold", "buy and hold"),
+            ("flat", "flat"),
+        ]
+        title = f"{self.n_bars:,} bars of {self.symbol} {self.timeframe}, {self.honesty}"
+        return _html.table(title, columns, self._rows())
+
+
+@dataclass(frozen=True)
+class Evaluation(Result):
+    """Evidence from bars newer than all a model knew, recorded in its history."""
+
+    name: str
+    version: int
+    run_id: str
+    event_id: int
+    is_evidence: bool
+    evidence: Mapping[str, Any]
+    evaluation: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Prediction(Result):
+    """What a model would do after the newest closed bar."""
+
+    action: str
+    probabilities: Mapping[str, float]
+    from_position: str
+    bar: Mapping[str, Any]
+    observation: Sequence[float]
+    symbol: str
+    timeframe: str
+    name: str
+    version: int
+    run_id: str
+
+
+@dataclass(frozen=True)
+class Verification(Result):
+    """The chain of events and every registered model file are what was written."""
+
+    events: int
+    head: str
+    files_intact: int
+    files_without_recorded_hash: int
+
+
+@dataclass(frozen=True)
+class Diagnosis(Result):
+    """What breaks the rules on the records."""
+
+    breaches: Sequence[Mapping[str, Any]]
+    healthy: bool
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [dict(breach) for breach in self.breaches]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a training has come."""
+
+    #: Timesteps trained, and asked for.
+    trained: int
+    target: int
+    steps_per_second: float
+    #: Mean reward of the episodes that ended in the last rollout.
+    mean_episode_reward: float | None
+    #: Mean reward of the last evaluation on the validation window.
+    validation_reward: float | None

@@ -1,0 +1,86 @@
+"""Fixtures of the suite, which runs on the wheel as it was built: folders, bars, and stores with a past."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ.pop("MLFLOW_TRACKING_URI", None)
+
+import pytest
+
+import herdbook
+
+SAMPLES = Path(__file__).resolve().parents[2] / "testdata"
+BARS = SAMPLES / "eurusd_1h_2017.csv.gz"
+# Two rollouts: the least that has a learning curve.
+TIMESTEPS = 4096
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "sb3: needs stable-baselines3 and torch")
+    installed = Path(herdbook.__file__).resolve()
+    if Path(__file__).resolve().parents[1] in installed.parents:
+        raise pytest.UsageError(f"tests run on an installed wheel, not on {installed.parent}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if importlib.util.find_spec("stable_baselines3") is not None:
+        return
+    for item in items:
+        if item.get_closest_marker("sb3"):
+            item.add_marker(pytest.mark.skip(reason="stable-baselines3 is not installed"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, in which the test works."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def mlflow_forgets() -> Iterator[None]:
+    """What a test told a loaded MLflow ends with the test."""
+    yield
+    if mlflow := sys.modules.get("mlflow"):
+        while mlflow.active_run() is not None:
+            mlflow.end_run()
+        mlflow.set_tracking_uri(None)
+
+
+@pytest.fixture(scope="session")
+def past(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with a past, never to be written: version 1 is the base and champion, 2 its child."""
+    folder = tmp_path_factory.mktemp("past")
+    uri = f"sqlite:///{folder}/mlflow.db"
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        herdbook.train("1H", BARS, timesteps=TIMESTEPS, tracking_uri=uri, progress=False)
+        herdbook.enhance("1H", "best", BARS, timesteps=TIMESTEPS, tracking_uri=uri, progress=False)
+        herdbook.promote("1H", 1, "beta", tracking_uri=uri)
+        herdbook.promote("1H", 1, "champion", reason="the first one", tracking_uri=uri)
+    finally:
+        os.chdir(before)
+    return folder
+
+
+@pytest.fixture
+def herd(past: Path, folder: Path) -> Iterator[str]:
+    """A store with the past of ``past``, to be read only; its tracking URI."""
+    yield f"sqlite:///{past}/mlflow.db"
+
+
+@pytest.fixture
+def own_herd(folder: Path) -> str:
+    """A store of the test's own with a base model in it; its tracking URI."""
+    uri = f"sqlite:///{folder}/mlflow.db"
+    herdbook.train("1H", BARS, timesteps=TIMESTEPS, tracking_uri=uri, progress=False)
+    return uri
+
+

@@ -1,0 +1,313 @@
+"""The commands as functions: what they answer, how it shows, how it converts."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from conftest import BARS, TIMESTEPS
+
+import herdbook
+from herdbook import Progress
+
+
+def test_training_answers_what_the_command_line_prints(folder: Path) -> None:
+    trained = herdbook.train("1H", BARS, timesteps=TIMESTEPS, seed=3, progress=False)
+    command = Path(sys.executable).parent / "herdbook"
+    other = folder / "other"
+    other.mkdir()
+    args = ["train", "--timeframe=1H", f"--data={BARS}", f"--timesteps={TIMESTEPS}", "--seed=3", "--json"]
+    printed = json.loads(
+        subprocess.run([command, *args], cwd=other, capture_output=True, check=True).stdout
+    )
+    ours = trained.to_dict()
+    assert ours.keys() == printed.keys()
+    assert ours["metrics"] == printed["metrics"] and ours["windows"] == printed["windows"]
+    model = Path("models/1H/model.zip")
+    ours_zip = folder / "mlruns/1" / trained.run_id / "artifacts" / model
+    theirs_zip = other / "mlruns/1" / printed["run_id"] / "artifacts" / model
+    assert ours_zip.read_bytes() == theirs_zip.read_bytes(), "the same model, byte for byte"
+
+
+def test_child_flips_its_parent(herd: str) -> None:
+    child = herdbook.show("1H", "latest", tracking_uri=herd)
+    parent = herdbook.show("1H", 1, tracking_uri=herd)
+    assert (child.version, child.model_type, child.version_type) == (2, "continued", "latest")
+    assert (parent.version_type, parent.promotion_stage) == ("old", "champion")
+    assert child.created_at.tzinfo is not None and child.created_at > parent.created_at
+
+
+def test_hyperparameters_are_those_of_a_file(folder: Path) -> None:
+    given = {"n_steps": 512, "n_envs": 2, "net_arch": {"pi": [32], "vf": [32, 16]}, "activation": "relu",
+             "learning_rate": {"initial": 1e-3, "final": 0.0}, "target_kl": None}  # fmt: skip
+    trained = herdbook.train("1H", timesteps=1024, hyperparameters=given, progress=False)
+    params = (herdbook.show("1H").run or {})["params"]
+    assert trained.total_timesteps == 1024
+    assert (params["n_steps"], params["activation"]) == ("512", "relu")
+    assert params["net_arch"] == "pi=[32] vf=[32, 16]"
+    with pytest.raises(herdbook.InvalidInputError, match="`learning_rate` is meant"):
+        herdbook.train("1H", hyperparameters={"learning_rte": 1e-3}, progress=False)
+
+
+def test_progress_is_told_in_the_calling_thread(folder: Path) -> None:
+    seen: list[Progress] = []
+    threads = set()
+
+    def watch(progress: Progress) -> None:
+        seen.append(progress)
+        threads.add(threading.current_thread())
+
+    herdbook.train("1H", timesteps=TIMESTEPS, progress=watch)
+    assert [one.trained for one in seen] == [2048, 4096]
+    assert all(one.target == TIMESTEPS and one.steps_per_second > 0 for one in seen)
+    assert threads == {threading.main_thread()}
+
+
+def test_bar_of_tqdm_is_shown_on_request(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    herdbook.train("1H", timesteps=TIMESTEPS, progress=True)
+    assert "steps" in capsys.readouterr().err
+
+
+def test_exception_of_a_callback_ends_the_training(folder: Path) -> None:
+    def fail(progress: Progress) -> None:
+        raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        herdbook.train("1H", timesteps=50_000_000, progress=fail)
+    assert herdbook.history("1H")[-1].to_state == "KILLED"
+    assert len(herdbook.list_models()) == 0
+
+
+def test_other_threads_go_on_during_a_training(folder: Path) -> None:
+    ticks = 0
+    done = threading.Event()
+
+    def tick() -> None:
+        nonlocal ticks
+        while not done.wait(0.001):
+            ticks += 1
+
+    beside = threading.Thread(target=tick)
+    beside.start()
+    herdbook.train("1H", timesteps=20_000, progress=False)
+    done.set()
+    beside.join()
+    assert ticks > 10
+
+
+@pytest.mark.parametrize("where", ["herdbook.train", "callback"])
+def test_ctrl_c_kills_the_run_and_raises(folder: Path, where: str) -> None:
+    code = (
+        "import herdbook, sys\n"
+        "def watch(p): print('step', flush=True)\n"
+        "try:\n"
+        "    herdbook.train('1H', timesteps=500_000_000, progress=watch)\n"
+        "except KeyboardInterrupt:\n"
+        "    print('interrupted', flush=True)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "step\n"
+        os.kill(process.pid, signal.SIGINT)
+        rest = process.stdout.read()
+    assert rest.endswith("interrupted\n") and process.returncode == 0
+    (event,) = [event for event in herdbook.history("1H") if event.kind == "run_ended"]
+    assert event.to_state == "KILLED"
+    assert event.run_id is not None
+    assert any("resume" in name.name for name in folder.rglob("checkpoint_*")), "it can go on"
+
+
+def test_training_ends_with_the_program_that_asked_for_it(folder: Path) -> None:
+    code = (
+        "import herdbook\n"
+        "def watch(p): print('step', flush=True)\n"
+        "herdbook.train('1H', timesteps=500_000_000, progress=watch)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "step\n"
+        process.kill()
+    while herdbook.history("1H")[-1].kind != "run_ended":
+        pass
+    assert herdbook.history("1H")[-1].to_state == "KILLED"
+
+
+def test_records_wait_for_a_transaction_of_this_very_process(own_herd: str, folder: Path) -> None:
+    """Two copies of SQLite in one process do not see each other's locks: the records are in another one."""
+    import sqlite3
+
+    mine = sqlite3.connect(folder / "mlflow.db", isolation_level=None)
+    mine.execute("BEGIN IMMEDIATE")
+    mine.execute("UPDATE registered_models SET description = 'mine'")
+    with pytest.raises(herdbook.StoreBusyError, match="locked by another process"):
+        herdbook.promote("1H", 1, "beta", tracking_uri=own_herd, lock_timeout=1)
+    mine.execute("COMMIT")
+    herdbook.promote("1H", 1, "beta", tracking_uri=own_herd)
+    (said,) = mine.execute("SELECT description FROM registered_models").fetchone()
+    mine.close()
+    assert said == "mine" and herdbook.doctor(tracking_uri=own_herd).healthy
+
+
+def test_cancelled_training_goes_on_where_it_stopped(folder: Path) -> None:
+    whole = herdbook.train("1H", timesteps=8192, model="whole", progress=False)
+
+    def stop(progress: Progress) -> None:
+        if progress.trained >= TIMESTEPS:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        herdbook.train("1H", timesteps=8192, model="cut", progress=stop)
+    (run,) = {event.run_id for event in herdbook.history("1H", model="cut")}
+    assert run is not None
+    resumed = herdbook.resume(run, progress=False)
+    file = lambda one: next(folder.glob(f"mlruns/*/{one.run_id}/artifacts/models/1H/model.zip"))  # noqa: E731
+    assert file(resumed).read_bytes() == file(whole).read_bytes()
+
+
+def frame() -> pd.DataFrame:
+    with gzip.open(BARS, "rt") as file:
+        return pd.read_csv(file)
+
+
+def forms() -> dict[str, Callable[[pd.DataFrame], Any]]:
+    import pyarrow as pa
+
+    times = lambda f: pd.to_datetime(f.iloc[:, 0], utc=True)  # noqa: E731
+    values = ["open", "high", "low", "close", "volume"]
+
+    class Stream:
+        """Nothing but the Arrow PyCapsule interface."""
+
+        def __init__(self, table: Any) -> None:
+            self._table = table
+
+        def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+            return self._table.__arrow_c_stream__(requested_schema)
+
+    def array(f: pd.DataFrame) -> Any:
+        named = f.rename(columns=str.lower)
+        out = named[values].astype(float)
+        out.insert(0, "t", times(f).astype("int64") // 1_000_000)
+        return out.to_numpy(float)
+
+    def indexed(f: pd.DataFrame) -> pd.DataFrame:
+        return f.set_index(times(f)).iloc[:, 1:]
+
+    return {
+        "frame of texts": lambda f: f,
+        "frame by time": indexed,
+        "dict": lambda f: {name: f[name].to_list() for name in f.columns},
+        "Arrow table": lambda f: pa.Table.from_pandas(f.assign(**{f.columns[0]: times(f)})),
+        "Arrow stream": lambda f: Stream(pa.Table.from_pandas(f.assign(**{f.columns[0]: times(f)}))),
+        "array": array,
+        "structured array": lambda f: pd.DataFrame(
+            array(f), columns=["timestamp", *values]
+        ).astype({"timestamp": "int64"}).to_records(index=False),
+    }
+
+
+@pytest.mark.parametrize("form", forms())
+def test_bars_in_memory_are_the_bars_of_the_file(herd: str, form: str) -> None:
+    from_file = herdbook.backtest("1H", BARS, 1, symbol="EURUSD", tracking_uri=herd)
+    bars = forms()[form](frame())
+    in_memory = herdbook.backtest("1H", bars, 1, symbol="EURUSD", tracking_uri=herd)
+    assert in_memory.bars_sha256 == from_file.bars_sha256
+    assert in_memory.metrics == from_file.metrics
+
+
+def test_backtest_has_curves_and_trades(herd: str) -> None:
+    done = herdbook.backtest("1H", BARS, tracking_uri=herd, cost_bps=0.5)
+    assert (done.version, done.honesty, done.cost_bps) == (1, "contaminated", 0.5)
+    equity = done.equity_to_pandas()
+    assert len(equity) == done.n_bars and equity["equity"].iloc[0] == 10_000
+    growth = equity["equity"].iloc[-1] / 10_000 - 1
+    assert growth == pytest.approx(done.metrics["total_return"], abs=1e-12)
+    assert len(done.trades_to_pandas()) == done.metrics["total_trades"]
+    assert {"metric", "model", "buy_and_hold", "flat"} == set(done.to_pandas().columns)
+
+
+def test_prediction_and_evaluation_are_typed(own_herd: str) -> None:
+    asked = herdbook.predict("1H", BARS, 1, tracking_uri=own_herd)
+    assert asked.action in {"short", "flat", "long"}
+    assert sum(asked.probabilities.values()) == pytest.approx(1, abs=1e-6)
+    assert len(asked.observation) == 35
+    with pytest.raises(herdbook.TooOldError, match="may be 1.0 h|may be 60 min"):
+        herdbook.predict("1H", BARS, 1, max_age="1h", tracking_uri=own_herd)
+    with pytest.raises(herdbook.NotFoundError, match="are new to"):
+        herdbook.evaluate("1H", BARS, 1, symbol="eurusd_1h_2017", tracking_uri=own_herd)
+
+
+def test_promotions_and_rollback_tell_their_undo(own_herd: str) -> None:
+    dry = herdbook.promote("1H", 1, "beta", dry_run=True, tracking_uri=own_herd)
+    assert dry.dry_run and dry.event_id is None
+    done = herdbook.promote("1H", 1, "beta", reason="it's good", tracking_uri=own_herd, actor="ada")
+    assert (done.from_stage, done.to_stage) == ("development", "beta")
+    assert done.undo is not None and done.undo.startswith("herdbook promote")
+    with pytest.raises(herdbook.ConflictError, match="someone was faster"):
+        herdbook.promote("1H", 1, "champion", expect_champion=7, tracking_uri=own_herd)
+    herdbook.promote("1H", 1, "champion", expect_champion="none", tracking_uri=own_herd)
+    assert herdbook.champion("1H", tracking_uri=own_herd).version == 1
+    with pytest.raises(herdbook.NotFoundError, match="no other version was ever champion"):
+        herdbook.rollback("1H", reason="lost money", tracking_uri=own_herd)
+    with pytest.raises(herdbook.ForbiddenTransitionError) as refused:
+        herdbook.promote("1H", 1, "development", tracking_uri=own_herd)
+    assert refused.value.code == "forbidden_transition" and "`beta` or `archived`" in refused.value.message
+
+
+def test_lineage_board_and_history_show_and_convert(herd: str) -> None:
+    (tree,) = herdbook.lineage("1H", tracking_uri=herd)
+    assert [one.version for one in tree.walk()] == [1, 2]
+    shown = herdbook.lineage("1H", tracking_uri=herd)._repr_html_()
+    assert "continued" in shown and "champion" in shown
+    frame = herdbook.lineage("1H", tracking_uri=herd).to_pandas()
+    assert list(frame["version"]) == [1, 2]
+    board = herdbook.status(tracking_uri=herd)
+    assert "version 1" in board._repr_html_() and board.to_pandas().shape[0] == 1
+    history = herdbook.history("1H", tracking_uri=herd)
+    assert "the first one" in history._repr_html_()
+    assert list(history.to_pandas()["kind"])[:2] == ["run_started", "run_ended"] or len(history) > 5
+    compared = herdbook.compare("1H", 1, 2, tracking_uri=herd)
+    assert compared.comparable and "change_percent" in compared.to_pandas().columns
+    versions = herdbook.list_models(tracking_uri=herd)
+    assert [one.version for one in versions] == [2, 1] and versions[-1].version == 1
+    assert versions.to_pandas()["metrics.final/mean_reward"].notna().all()
+    assert "<table" in versions._repr_html_()
+
+
+def test_html_escapes_what_users_wrote(own_herd: str) -> None:
+    herdbook.promote("1H", 1, "beta", reason="<script>alert(1)</script>", tracking_uri=own_herd)
+    shown = herdbook.history("1H", tracking_uri=own_herd)._repr_html_()
+    assert "<script>" not in shown and "&lt;script&gt;" in shown
+
+
+def test_parent_is_found_with_its_file(herd: str) -> None:
+    best = herdbook.load_parent("best", timeframe="1H", tracking_uri=herd)
+    assert Path(best).is_file() and best.version == 1 and not best.fallback
+    newest = herdbook.load_parent("latest", timeframe="1H", model_type="continued", tracking_uri=herd)
+    assert newest.version == 2
+    assert herdbook.load_parent("champion", timeframe="1H", tracking_uri=herd) == best
+    assert herdbook.load_parent(2, timeframe="1H", tracking_uri=herd).run_id == newest.run_id
+    with pytest.raises(herdbook.NotFoundError):
+        herdbook.load_parent("best", timeframe="D", tracking_uri=herd)
+
+
+def test_imported_model_is_refused_twice(folder: Path, herd: str) -> None:
+    file = herdbook.load_parent("best", timeframe="1H", tracking_uri=herd)
+    own = f"sqlite:///{folder}/own.db"
+    taken = herdbook.import_model(file, "1H", symbol="EURUSD", tracking_uri=own)
+    assert taken.usable and taken.honesty == "unknown" and taken.version == 1
+    with pytest.raises(herdbook.ConflictError, match="very same file"):
+        herdbook.import_model(file, "1H", tracking_uri=own)
+    assert herdbook.find_latest("1H", tracking_uri=own).run_id == taken.run_id
+    assert herdbook.find_best("1H", metric="total_timesteps", tracking_uri=own).version == 1
+    assert herdbook.verify(tracking_uri=own).files_intact == 1

@@ -1,0 +1,121 @@
+//! The Python package: its wheel is built as it is shipped, installed into a fresh environment, and tested there.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context;
+
+use crate::program;
+use crate::python::Python;
+use crate::workspace::Workspace;
+
+/// The types and the tests of the package, on its wheel. Beside torch only what needs it is tested.
+pub(crate) fn check(workspace: &Workspace, beside: Beside) -> anyhow::Result<()> {
+    let wheel = Wheel::installed(workspace, beside)?;
+    let mut types = wheel.python(workspace);
+    types.current_dir(workspace.root.join("python")).args(["-m", "mypy", "--cache-dir"]);
+    // Not in the package's folder: there its sources would be imported, not the wheel.
+    let mut tests = wheel.python(workspace);
+    tests.args(["-m", "pytest", "-c", "python/pyproject.toml", "-p", "no:cacheprovider"]);
+    match beside {
+        Beside::Mlflow => {
+            // Without stable-baselines3 its classes are of any type.
+            types.arg(workspace.target().join("mypy")).arg("--allow-subclassing-any");
+            tests.args(["python/tests", "-m", "not sb3"]);
+        }
+        Beside::Torch => {
+            types.arg(workspace.target().join("mypy-sb3"));
+            tests.args(["python/tests", "-m", "sb3"]);
+        }
+    }
+    program::to_end(&mut types)?;
+    program::to_end(&mut tests)
+}
+
+/// Environment steps a second, beside the same environment in numpy.
+pub(crate) fn bench(workspace: &Workspace) -> anyhow::Result<()> {
+    let wheel = Wheel::installed(workspace, Beside::Torch)?;
+    let mut bench = wheel.python(workspace);
+    program::to_end(bench.args(["python/benches/env_speed.py", "testdata/eurusd_1h_2017.csv.gz"]))
+}
+
+/// What stands beside the wheel in its environment.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Beside {
+    /// MLflow, pandas, Arrow, Gymnasium.
+    Mlflow,
+    /// Those, and stable-baselines3 with torch.
+    Torch,
+}
+
+/// An environment that holds the wheel, and nothing of it outside the temporary folder.
+struct Wheel {
+    environment: tempfile::TempDir,
+}
+
+impl Wheel {
+    /// Builds the wheel and installs it.
+    fn installed(workspace: &Workspace, beside: Beside) -> anyhow::Result<Self> {
+        let mlflow = Python::ready(workspace, "conformance/requirements.txt")?;
+        let tools = mlflow.layer(workspace, "python/requirements.txt")?;
+        let wheel = build(workspace, &mlflow, &tools)?;
+        let mut packages = vec![tools, mlflow.packages()?];
+        if beside == Beside::Torch {
+            packages
+                .push(Python::ready(workspace, "conformance/sb3/requirements.txt")?.packages()?);
+        }
+        let environment = tempfile::tempdir()?;
+        let mut venv = Command::new(mlflow.program());
+        program::to_end(venv.args(["-m", "venv", "--without-pip"]).arg(environment.path()))?;
+        let made = Self { environment };
+        let found = Python::packages_of(&made.program())?;
+        let lines: Vec<String> = packages.iter().map(|path| path.display().to_string()).collect();
+        std::fs::write(found.join("beside.pth"), lines.join("\n"))?;
+        let mut pip = Command::new(mlflow.program());
+        pip.args(["-m", "pip", "--quiet", "--disable-pip-version-check", "--python"])
+            .arg(made.program())
+            .args(["install", "--no-deps", "--no-index"])
+            .arg(wheel);
+        program::to_end(&mut pip)?;
+        Ok(made)
+    }
+
+    /// Its interpreter.
+    fn program(&self) -> PathBuf {
+        self.environment.path().join("bin").join("python")
+    }
+
+    /// A call of its interpreter in the root folder, which leaves nothing behind there.
+    fn python(&self, workspace: &Workspace) -> Command {
+        let mut python = workspace.command(self.program());
+        python
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("MLFLOW_DISABLE_TELEMETRY", "true")
+            .env_remove("MLFLOW_TRACKING_URI");
+        python
+    }
+}
+
+/// The wheel, built with the release profile: what the command line is built of serves it too.
+fn build(workspace: &Workspace, python: &Python, tools: &Path) -> anyhow::Result<PathBuf> {
+    let folder = workspace.target().join("wheels");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    let mut maturin = workspace.command(tools.join("bin").join("maturin"));
+    maturin
+        .args(["build", "--release", "--locked", "--quiet"])
+        .current_dir(workspace.root.join("python"))
+        .arg("--interpreter")
+        .arg(python.program())
+        .arg("--out")
+        .arg(&folder)
+        .env("CARGO_TARGET_DIR", workspace.target());
+    program::to_end(&mut maturin)?;
+    let entries = std::fs::read_dir(&folder)?.collect::<Result<Vec<_>, _>>()?;
+    let mut wheels = entries.into_iter().map(|entry| entry.path());
+    let wheel = wheels.next().context("maturin left no wheel")?;
+    let bytes = std::fs::metadata(&wheel)?.len();
+    println!("   {} ({:.1} MB)", wheel.display(), bytes as f64 / 1e6);
+    Ok(wheel)
+}
