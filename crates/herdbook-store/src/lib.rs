@@ -23,6 +23,7 @@ mod metric;
 mod pedigree;
 mod promotion;
 mod registration;
+mod remote;
 mod row;
 mod run;
 mod schema;

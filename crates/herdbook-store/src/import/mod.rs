@@ -83,6 +83,14 @@ pub fn import(
     request: &ImportRequest,
     observer: &mut dyn ImportObserver,
 ) -> Result<ImportReport, StoreError> {
+    if let Some(server) = store.filter(|store| store.remote().is_some()) {
+        return Err(StoreError::UnsupportedUri {
+            uri: server.location().uri(),
+            rule: "an import writes runs with their ids and times, which a server does not take: \
+                   import into a database, on which `mlflow server` can be started"
+                .to_owned(),
+        });
+    }
     observer.stage("reading the source");
     let mut reader = request.source.open(&request.options)?;
     let mut report = ImportReport { source: reader.label(), ..ImportReport::default() };
