@@ -35,6 +35,8 @@ class Answer:
 
 
 class Herd:
+    patience_s = PATIENCE_S
+
     def __init__(self, folder, binary=BINARY):
         self.folder = Path(folder)
         self.binary = str(binary)
@@ -68,7 +70,7 @@ class Herd:
     def run(self, *arguments, **options):
         """Runs a command to its end, whichever end that is."""
         with self.start(*arguments, **options) as process:
-            return ended(process)
+            return ended(process, self.patience_s)
 
     def ask(self, *arguments):
         """The JSON answer of a command that must succeed."""
@@ -147,8 +149,8 @@ def promotion(version, stage, reason="tested", timeframe="1H"):
     return (*named, "--target-stage", stage, "--reason", reason)
 
 
-def ended(process):
-    stdout, stderr = process.communicate(timeout=PATIENCE_S)
+def ended(process, patience_s=PATIENCE_S):
+    stdout, stderr = process.communicate(timeout=patience_s)
     return Answer(process.returncode, stdout, stderr)
 
 
@@ -161,9 +163,9 @@ def strict_json(text):
     return json.loads(text, parse_constant=refuse)
 
 
-def wait_until(condition, what):
+def wait_until(condition, what, patience_s=PATIENCE_S):
     """What the condition answers as soon as that is true."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:
         if found := condition():
             return found

@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 
 use crate::postgres::Postgres;
 use crate::python::Python;
+use crate::server::Server;
 use crate::tools::{DENY, MACHETE, NEXTEST, Tool};
 use crate::wheel::{self, Beside};
 use crate::workspace::Workspace;
@@ -32,7 +33,7 @@ struct Check {
     run: fn(&Workspace) -> anyhow::Result<()>,
 }
 
-const CHECKS: [Check; 14] = [
+const CHECKS: [Check; 15] = [
     Check {
         name: "fmt",
         about: "the code is formatted",
@@ -101,6 +102,11 @@ const CHECKS: [Check; 14] = [
         name: "postgres",
         about: "the same suites over a real PostgreSQL server (cargo-nextest, pytest)",
         run: postgres,
+    },
+    Check {
+        name: "server",
+        about: "the store's suite over a stock `mlflow server` (cargo-nextest)",
+        run: server,
     },
     Check {
         name: "python",
@@ -214,6 +220,19 @@ fn postgres(workspace: &Workspace) -> anyhow::Result<()> {
     // It makes folders of its own.
     options.extend(["--deselect", "conformance/test_kill.py::test_training_killed_in_an_empty_folder_leaves_a_store_that_works"]);
     program::to_end(pytest(workspace, &python, &options)?.env(SERVER, &server.uri))
+}
+
+/// The suite of the store over an MLflow server. Whether it is empty before a test, the test sees to: one after another.
+fn server(workspace: &Workspace) -> anyhow::Result<()> {
+    let python = Python::ready(workspace, "conformance/requirements.txt")?;
+    let server = Server::start(&python)?;
+    let mut suite = workspace.command(NEXTEST.program(workspace)?);
+    suite.args(["nextest", "run", "--locked", "--package", "herdbook-store"]);
+    suite.args(["--features", "server-suite", "--test", "server", "--test-threads", "1"]);
+    // It rewrites the log in the database; a server has none there.
+    suite.args(["-E", "not test(verification_names_the_first_break)"]);
+    suite.env("HERDBOOK_TEST_SERVER", server.uri());
+    program::to_end(suite.env("HERDBOOK_TEST_SERVER_DATABASE", server.database()))
 }
 
 /// The same tests with the newest stable-baselines3, and with two older ones (numpy 2 and numpy 1) on the same torch.

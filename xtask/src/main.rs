@@ -14,6 +14,7 @@ mod checks;
 mod postgres;
 mod program;
 mod python;
+mod server;
 mod session;
 mod snapshots;
 mod tools;

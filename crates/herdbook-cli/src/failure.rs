@@ -203,6 +203,7 @@ fn store_code(error: &StoreError) -> Code {
         | StoreError::NotResumable { .. }
         | StoreError::TwoChampions { .. } => Code::Conflict,
         StoreError::UnsupportedUri { .. }
+        | StoreError::BadAccess { .. }
         | StoreError::NotUtf8 { .. }
         | StoreError::FileStore { .. }
         | StoreError::Source { .. }
@@ -221,6 +222,9 @@ fn store_code(error: &StoreError) -> Code {
         | StoreError::BrokenRecord { .. }
         | StoreError::Database { .. }
         | StoreError::Unreachable { .. }
+        | StoreError::NotMlflow { .. }
+        | StoreError::ServerRefused { .. }
+        | StoreError::Unfinished { .. }
         | StoreError::OutcomeUnknown { .. }
         | StoreError::Server { .. }
         | StoreError::Sqlite(_)
@@ -248,6 +252,13 @@ fn store_hint(error: &StoreError) -> Option<String> {
         StoreError::NoStore { .. } => {
             Some("`herdbook train --timeframe …` makes one; `--tracking-uri` names another".into())
         }
+        StoreError::Unreachable { store, .. } if store.starts_with("http") => {
+            Some("is `mlflow server` running there? `--tracking-uri` or MLFLOW_TRACKING_URI names it".into())
+        }
+        StoreError::ServerRefused { status: 401 | 403, .. } => Some(
+            "sign in with MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+                .into(),
+        ),
         StoreError::Unreachable { .. } => Some(
             "check host, port, user, database and password; a database is made with `createdb`"
                 .into(),

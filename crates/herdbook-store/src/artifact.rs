@@ -7,6 +7,7 @@ use herdbook_domain::{RunId, hex_sha256};
 
 use crate::disk::Disk;
 use crate::experiment::local_folder;
+use crate::remote::{Artifacts, Remote};
 use crate::store::new_id;
 use crate::{Store, StoreError, run};
 
@@ -19,14 +20,23 @@ impl Store {
         artifact: &str,
         bytes: &[u8],
     ) -> Result<String, StoreError> {
-        let path = self.artifact_path(run_id, artifact)?;
-        write_durably(self.disk(), &path, bytes)?;
+        match self.artifact_place(run_id, artifact)? {
+            Place::Server(remote, path) => remote.put(&path, bytes)?,
+            Place::Disk(path) => write_durably(self.disk(), &path, bytes)?,
+        }
         Ok(hex_sha256(bytes))
     }
 
     /// Makes the folder of an artifact to come, and shows that it can be written to.
     pub fn prepare_artifact(&self, run_id: &RunId, artifact: &str) -> Result<(), StoreError> {
-        let path = self.artifact_path(run_id, artifact)?;
+        let path = match self.artifact_place(run_id, artifact)? {
+            Place::Server(remote, path) => {
+                let probe = format!("{path}.probe");
+                remote.put(&probe, b"")?;
+                return remote.remove(&probe);
+            }
+            Place::Disk(path) => path,
+        };
         let probe = path.with_extension("probe");
         write_durably(self.disk(), &probe, b"")?;
         fs::remove_file(&probe).map_err(|source| StoreError::Artifact {
@@ -38,13 +48,25 @@ impl Store {
 
     /// Reads a file among a run's artifacts.
     pub fn read_artifact(&self, run_id: &RunId, artifact: &str) -> Result<Vec<u8>, StoreError> {
-        let path = self.artifact_path(run_id, artifact)?;
+        let path = match self.artifact_place(run_id, artifact)? {
+            Place::Server(remote, path) => {
+                return remote.fetch(&path)?.ok_or_else(|| StoreError::Artifact {
+                    verb: "read",
+                    path: PathBuf::from(path),
+                    source: std::io::ErrorKind::NotFound.into(),
+                });
+            }
+            Place::Disk(path) => path,
+        };
         fs::read(&path).map_err(|source| StoreError::Artifact { verb: "read", path, source })
     }
 
     /// The names of the files in a folder among a run's artifacts, sorted; none where there is no such folder.
     pub fn artifact_names(&self, run_id: &RunId, folder: &str) -> Result<Vec<String>, StoreError> {
-        let path = self.artifact_path(run_id, folder)?;
+        let path = match self.artifact_place(run_id, folder)? {
+            Place::Server(remote, path) => return remote.names(&path),
+            Place::Disk(path) => path,
+        };
         let entries = match fs::read_dir(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries
@@ -59,7 +81,10 @@ impl Store {
 
     /// Removes a file among a run's artifacts; one that is not there is no error.
     pub fn remove_artifact(&self, run_id: &RunId, artifact: &str) -> Result<(), StoreError> {
-        let path = self.artifact_path(run_id, artifact)?;
+        let path = match self.artifact_place(run_id, artifact)? {
+            Place::Server(remote, path) => return remote.remove(&path),
+            Place::Disk(path) => path,
+        };
         match fs::remove_file(&path) {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
                 Err(StoreError::Artifact { verb: "remove", path, source })
@@ -68,15 +93,41 @@ impl Store {
         }
     }
 
-    /// Where a file among a run's artifacts lies.
+    /// Where a file among a run's artifacts lies on this machine.
+    ///
+    /// # Errors
+    /// [`StoreError::ForeignArtifacts`] where it lies behind a server.
     pub fn artifact_path(&self, run_id: &RunId, artifact: &str) -> Result<PathBuf, StoreError> {
+        match self.artifact_place(run_id, artifact)? {
+            Place::Disk(path) => Ok(path),
+            Place::Server(_, location) => {
+                Err(StoreError::ForeignArtifacts { name: run_id.to_string(), location })
+            }
+        }
+    }
+
+    /// Where a file among a run's artifacts lies.
+    fn artifact_place(&self, run_id: &RunId, artifact: &str) -> Result<Place<'_>, StoreError> {
+        if let Some(remote) = self.remote() {
+            return Ok(match remote.artifacts_of_run(run_id)? {
+                Artifacts::Proxy(folder) => Place::Server(remote, format!("{folder}/{artifact}")),
+                Artifacts::Folder(folder) => Place::Disk(folder.join(artifact)),
+            });
+        }
         let uri = self.read(|conn| run::artifact_uri(conn, run_id))?;
         let folder = local_folder(&uri).ok_or_else(|| StoreError::ForeignArtifacts {
             name: run_id.to_string(),
             location: uri.clone(),
         })?;
-        Ok(folder.join(artifact))
+        Ok(Place::Disk(folder.join(artifact)))
     }
+}
+
+/// Where a file lies.
+enum Place<'a> {
+    Disk(PathBuf),
+    /// Behind a server's proxy, at a path there.
+    Server(&'a Remote, String),
 }
 
 fn write_durably(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {

@@ -254,6 +254,49 @@ pub enum StoreError {
         /// What the network or the server says.
         problem: String,
     },
+    /// A variable of MLflow's that says how a server is reached cannot be used.
+    #[error("{variable}: {problem}")]
+    BadAccess {
+        /// Its name.
+        variable: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Something answers, but not as MLflow does.
+    #[error("`{store}` does not answer as an MLflow server does: {problem}")]
+    NotMlflow {
+        /// The server's address.
+        store: String,
+        /// What it did.
+        problem: String,
+    },
+    /// An MLflow server answered a call with an error.
+    #[error(
+        "the MLflow server `{store}` answers `{endpoint}` with status {status}{}",
+        said(code, message)
+    )]
+    ServerRefused {
+        /// Its address.
+        store: String,
+        /// What was asked.
+        endpoint: String,
+        /// The HTTP status.
+        status: u16,
+        /// MLflow's name of the error; empty where another program answered.
+        code: String,
+        /// In the server's words.
+        message: String,
+    },
+    /// The act is recorded; the server went away before all that follows was written.
+    #[error(
+        "the act is recorded at `{store}`, but the server went away before tags and alias followed ({problem}): the next herdbook command that reaches it completes them"
+    )]
+    Unfinished {
+        /// The server's address.
+        store: String,
+        /// What happened.
+        problem: String,
+    },
     /// The connection broke while a commit was under way, and nobody could be asked what became of it.
     #[error(
         "the connection to the store `{store}` broke while it committed, so the act may have happened or not: look before you repeat it"
@@ -337,6 +380,13 @@ impl StoreError {
         }
         let detail = error.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
         Self::Server { store, problem: format!("{}{detail}", error.message()) }
+    }
+}
+
+fn said(code: &str, message: &str) -> String {
+    match (code, message) {
+        ("", "") => String::new(),
+        (code, message) => format!(" ({})", format!("{code}: {message}").trim_matches([':', ' '])),
     }
 }
 

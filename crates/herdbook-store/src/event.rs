@@ -77,7 +77,7 @@ pub(crate) fn append(
     Ok(events)
 }
 
-fn insert(conn: &Conn, event: &Event) -> Result<(), StoreError> {
+pub(crate) fn insert(conn: &Conn, event: &Event) -> Result<(), StoreError> {
     let what = &event.what;
     let sql = format!(
         "INSERT INTO herdbook_events ({COLUMNS})
@@ -105,6 +105,18 @@ fn insert(conn: &Conn, event: &Event) -> Result<(), StoreError> {
         ],
     )?;
     Ok(())
+}
+
+/// The number of the last event, 0 where there is none.
+pub(crate) fn last_id(conn: &Conn) -> Result<i64, StoreError> {
+    let sql = "SELECT coalesce(max(id), 0) FROM herdbook_events";
+    conn.query_row(sql, params![], |row| row.get(0))
+}
+
+/// The events after one, in order.
+pub(crate) fn after(conn: &Conn, id: i64) -> Result<Vec<Event>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM herdbook_events WHERE id > ?1 ORDER BY id");
+    conn.query(&sql, params![id], from_row)
 }
 
 fn from_row(row: &Row<'_>) -> Result<Event, StoreError> {

@@ -110,8 +110,10 @@ impl Store {
         &self,
         finish: &ForeignFinish,
     ) -> Result<(Registered, Vec<String>), StoreError> {
-        self.write(|act| {
-            let request = &finish.registration;
+        let request = &finish.registration;
+        let require = |conn: &Conn, run_id: &RunId| require_active(conn, run_id).map(drop);
+        let reserved = self.reserve(request, require)?;
+        let outcome = self.write(|act| {
             let run_id = &request.run_id;
             let status = require_active(act.tx, run_id)?;
             let is_running = status == RunStatus::Running.as_str();
@@ -123,7 +125,7 @@ impl Store {
             }
             metric::log(act.tx, run_id, &finish.metrics)?;
             tag::set_on_run(act.tx, run_id, &finish.run_tags)?;
-            let (registered, at) = register(act, request)?;
+            let (registered, at) = register(act, request, reserved)?;
             let planned = tag::of_version(act.tx, &registered.key)?;
             let (free, overruled) = guard_version_tags(&finish.version_tags, &planned)?;
             tag::set_on_version(act.tx, &registered.key, &free)?;
@@ -131,7 +133,8 @@ impl Store {
                 run::close(act.tx, run_id, RunStatus::Finished, at)?;
             }
             Ok((registered, overruled))
-        })
+        });
+        self.released(request, reserved, outcome)
     }
 }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::db::{Conn, params};
 use crate::experiment::local_folder;
+use crate::remote::{Artifacts, Remote};
 use crate::{EventQuery, Store, StoreError, VersionQuery, run};
 
 /// The model file of a version, as it was registered.
@@ -70,12 +71,23 @@ impl Store {
     /// Recomputes the chain of events and the hash of every registered model file.
     pub fn verify(&self) -> Result<Verification, StoreError> {
         let events = self.events(&EventQuery::default())?;
-        let mut files = Vec::new();
-        for version in self.versions(&VersionQuery::default())?.into_iter().rev() {
-            let state = self.read(|conn| file_state(conn, &version.key))?;
-            files.push((version.key, state));
-        }
+        let versions = self.versions(&VersionQuery::default())?;
+        let keys: Vec<VersionKey> = versions.into_iter().rev().map(|version| version.key).collect();
+        let states = self.file_states(&keys)?;
+        let files = keys.into_iter().zip(states).collect();
         Ok(Verification { n_events: events.len(), chain: verify_chain(&events), files })
+    }
+
+    /// What the model files of some versions are. Each is looked at on its own, as hashing takes long; a server sends its
+    /// records once for all.
+    pub(crate) fn file_states(&self, keys: &[VersionKey]) -> Result<Vec<FileState>, StoreError> {
+        let remote = self.remote();
+        if remote.is_some() {
+            return self.read_as_it_stands(|conn| {
+                keys.iter().map(|key| file_state(remote, conn, key)).collect::<Result<Vec<_>, _>>()
+            });
+        }
+        keys.iter().map(|key| self.read(|conn| file_state(remote, conn, key))).collect()
     }
 
     /// The model file that was registered for a version, if that was recorded.
@@ -103,18 +115,22 @@ fn registered_file(conn: &Conn, key: &VersionKey) -> Result<Option<RegisteredFil
 }
 
 /// Reads a version's model file and compares it with what was registered.
-pub(crate) fn file_state(conn: &Conn, key: &VersionKey) -> Result<FileState, StoreError> {
+pub(crate) fn file_state(
+    remote: Option<&Remote>,
+    conn: &Conn,
+    key: &VersionKey,
+) -> Result<FileState, StoreError> {
     let Some(file) = registered_file(conn, key)? else {
         return Ok(FileState::Unknown);
     };
-    let folder = match run::artifact_uri(conn, &file.run_id) {
-        Ok(uri) => local_folder(&uri).unwrap_or_else(|| PathBuf::from(uri)),
+    let uri = match run::artifact_uri(conn, &file.run_id) {
+        Ok(uri) => uri,
         // The run was deleted for good, and its files with it.
-        Err(StoreError::NoSuchRun { .. }) => PathBuf::from(file.run_id.as_str()),
+        Err(StoreError::NoSuchRun { .. }) => file.run_id.to_string(),
         Err(error) => return Err(error),
     };
-    let path = folder.join(&file.artifact);
-    let Ok(bytes) = std::fs::read(&path) else {
+    let (path, bytes) = content(remote, &uri, &file.artifact)?;
+    let Some(bytes) = bytes else {
         return Ok(FileState::Missing { path });
     };
     let found = hex_sha256(&bytes);
@@ -123,4 +139,21 @@ pub(crate) fn file_state(conn: &Conn, key: &VersionKey) -> Result<FileState, Sto
     } else {
         Ok(FileState::Altered { path, found })
     }
+}
+
+/// Where a file lies, and what is in it, where it can be read.
+fn content(
+    remote: Option<&Remote>,
+    uri: &str,
+    artifact: &str,
+) -> Result<(PathBuf, Option<Vec<u8>>), StoreError> {
+    if let Some(remote) = remote
+        && let Ok(Artifacts::Proxy(folder)) = remote.artifacts_at(uri, uri)
+    {
+        let path = PathBuf::from(format!("{uri}/{artifact}"));
+        return Ok((path, remote.fetch(&format!("{folder}/{artifact}"))?));
+    }
+    let path = local_folder(uri).unwrap_or_else(|| PathBuf::from(uri)).join(artifact);
+    let bytes = std::fs::read(&path).ok();
+    Ok((path, bytes))
 }

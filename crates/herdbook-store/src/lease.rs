@@ -60,7 +60,7 @@ impl Store {
     /// Says that the training of a run goes on.
     pub fn refresh_lease(&self, run_id: &RunId) -> Result<(), StoreError> {
         let at = now();
-        self.write(|act| {
+        self.write_on_run(run_id, |act| {
             // Only where there is one: a run that was ended meanwhile gets no new lease.
             act.tx.execute(
                 "UPDATE herdbook_leases SET refreshed_at_ms = ?1 WHERE run_uuid = ?2",
@@ -75,7 +75,9 @@ impl Store {
 pub(crate) fn write(conn: &Conn, run_id: &RunId, lease: &Lease) -> Result<(), StoreError> {
     conn.execute(
         "INSERT INTO herdbook_leases (run_uuid, host, pid, process_started, refreshed_at_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5)",
+         VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (run_uuid) DO UPDATE SET host = excluded.host, pid = excluded.pid,
+            process_started = excluded.process_started, refreshed_at_ms = excluded.refreshed_at_ms",
         params![
             run_id.as_str(),
             lease.host,

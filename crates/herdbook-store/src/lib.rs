@@ -25,6 +25,7 @@ mod metric;
 mod pedigree;
 mod promotion;
 mod registration;
+mod remote;
 mod row;
 mod run;
 mod schema;

@@ -1,15 +1,17 @@
 //! Where the records are: the tracking URI, and the folder for artifacts beside it.
 
 mod postgres;
+mod server;
 
 use std::path::{Path, PathBuf};
 
 pub(crate) use self::postgres::{PostgresUri, TlsMode};
+pub(crate) use self::server::ServerUri;
 use crate::StoreError;
 
 /// What this version opens, in the words of the error that refuses the rest.
-const SUPPORTED: &str = "give `sqlite:///relative/path.db`, `sqlite:////absolute/path.db` or \
-                         `postgresql://user@host/database`";
+const SUPPORTED: &str = "give `sqlite:///relative/path.db`, `sqlite:////absolute/path.db`, \
+                         `postgresql://user@host/database` or `https://mlflow.example`";
 
 /// Where a store is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,10 +29,12 @@ pub(crate) enum Place {
     Sqlite(PathBuf),
     /// A database of a PostgreSQL server.
     Postgres(Box<PostgresUri>),
+    /// An MLflow server.
+    Server(ServerUri),
 }
 
 impl Location {
-    /// The store of a working directory: that of `uri` (`sqlite:///…` or `postgresql://…`), or `mlflow.db` in the
+    /// The store of a working directory: that of `uri` (`sqlite:///…`, `postgresql://…`, `http://…`, `https://…`), or `mlflow.db` in the
     /// directory itself; artifacts in `mlruns` there, as MLflow does.
     ///
     /// # Errors
@@ -42,6 +46,9 @@ impl Location {
             return Err(StoreError::NotUtf8 { path: artifact_root });
         }
         let place = if let Some(uri) = uri {
+            if let Some(server) = ServerUri::parse(uri) {
+                return Ok(Self { place: Place::Server(server), artifact_root });
+            }
             match PostgresUri::parse(uri)? {
                 Some(postgres) => Place::Postgres(Box::new(postgres)),
                 None => Place::Sqlite(directory.join(sqlite_path(uri)?)),
@@ -63,6 +70,7 @@ impl Location {
         match &self.place {
             Place::Sqlite(path) => format!("sqlite:///{}", path.display()),
             Place::Postgres(uri) => uri.to_string(),
+            Place::Server(uri) => uri.to_string(),
         }
     }
 
@@ -71,6 +79,7 @@ impl Location {
         match &self.place {
             Place::Sqlite(path) => path.display().to_string(),
             Place::Postgres(uri) => uri.to_string(),
+            Place::Server(uri) => uri.to_string(),
         }
     }
 }
@@ -123,8 +132,7 @@ mod tests {
 
     #[test]
     fn other_uris_are_refused_by_name() {
-        for uri in ["mysql://host/db", "http://localhost:5000", "sqlite://", "sqlite:///", "mlruns"]
-        {
+        for uri in ["mysql://host/db", "databricks", "sqlite://", "sqlite:///", "mlruns"] {
             let error = Location::resolve(Some(uri), Path::new("/here")).unwrap_err();
             assert!(error.to_string().contains(uri), "{error}");
         }

@@ -22,7 +22,7 @@ pub struct Metric {
 
 /// Value and NaN flag in the database: NaN is 0 with the flag, infinities are the largest doubles
 /// (MLflow 3.17.2, `store/tracking/sqlalchemy_store.py`).
-fn stored(value: f64) -> (f64, bool) {
+pub(crate) fn stored(value: f64) -> (f64, bool) {
     if value.is_nan() { (0.0, true) } else { (value.clamp(f64::MIN, f64::MAX), false) }
 }
 

@@ -49,7 +49,7 @@ impl Store {
     ) -> Result<Promotion, StoreError> {
         self.write_or_dry(effect, |act| {
             let at = act.time_for([&request.key.name])?;
-            let facts = facts(act.tx, request)?;
+            let facts = facts(act, request)?;
             let judgement = condition::judge(act.tx, request, conditions, &facts, at)?;
             let plan = plan_judged_promotion(request, &facts, &judgement, at)?;
             carry_out(act, &request.key.name, plan, at)
@@ -68,29 +68,30 @@ impl Store {
         self.write_or_dry(effect, |act| {
             version::require_model(act.tx, &request.name)?;
             let at = act.time_for([&request.name])?;
-            let plan = plan_rollback(request, &rollback_facts(act.tx, &request.name)?, at)?;
+            let plan = plan_rollback(request, &rollback_facts(act, &request.name)?, at)?;
             carry_out(act, &request.name, plan, at)
         })
     }
 }
 
-fn facts(conn: &Conn, request: &PromotionRequest) -> Result<PromotionFacts, StoreError> {
-    let facts = version_facts(conn, &request.key)?;
+fn facts(act: &Act<'_>, request: &PromotionRequest) -> Result<PromotionFacts, StoreError> {
+    let facts = version_facts(act, &request.key)?;
     if facts.deleted {
         return Err(StoreError::DeletedVersion { key: request.key.clone() });
     }
-    let champion = champion_facts(conn, &request.key.name)?;
+    let champion = champion_facts(act, &request.key.name)?;
     Ok(PromotionFacts { version: facts, champion })
 }
 
-fn champion_facts(conn: &Conn, name: &ModelName) -> Result<Option<VersionFacts>, StoreError> {
-    champion_of(conn, name)?
-        .map(|version| version_facts(conn, &VersionKey { name: name.clone(), version }))
+fn champion_facts(act: &Act<'_>, name: &ModelName) -> Result<Option<VersionFacts>, StoreError> {
+    champion_of(act.tx, name)?
+        .map(|version| version_facts(act, &VersionKey { name: name.clone(), version }))
         .transpose()
 }
 
-fn rollback_facts(conn: &Conn, name: &ModelName) -> Result<RollbackFacts, StoreError> {
-    let champion = champion_facts(conn, name)?;
+fn rollback_facts(act: &Act<'_>, name: &ModelName) -> Result<RollbackFacts, StoreError> {
+    let conn = act.tx;
+    let champion = champion_facts(act, name)?;
     let present = champion.as_ref().map(|champion| champion.key.version);
     let mut former = Vec::new();
     for version in event::former_champions(conn, name)? {
@@ -99,7 +100,7 @@ fn rollback_facts(conn: &Conn, name: &ModelName) -> Result<RollbackFacts, StoreE
         if Some(version) == present || !version::exists(conn, &key)? {
             continue;
         }
-        let facts = version_facts(conn, &key)?;
+        let facts = version_facts(act, &key)?;
         let obstacle = obstacle(conn, &facts)?;
         former.push(FormerChampion { facts, obstacle });
     }
@@ -116,7 +117,8 @@ fn obstacle(conn: &Conn, facts: &VersionFacts) -> Result<Option<Obstacle>, Store
     Ok(facts.file)
 }
 
-fn version_facts(conn: &Conn, key: &VersionKey) -> Result<VersionFacts, StoreError> {
+fn version_facts(act: &Act<'_>, key: &VersionKey) -> Result<VersionFacts, StoreError> {
+    let conn = act.tx;
     let record = version::load(conn, key)?;
     let run_id = match record.run_id {
         Some(run_id) => Some(run_id),
@@ -137,7 +139,7 @@ fn version_facts(conn: &Conn, key: &VersionKey) -> Result<VersionFacts, StoreErr
             .into_keys()
             .filter(|tag| tag.starts_with("promotion_"))
             .collect(),
-        file: match integrity::file_state(conn, key)? {
+        file: match integrity::file_state(act.remote, conn, key)? {
             FileState::Intact => None,
             FileState::Missing { .. } | FileState::Altered { .. } => Some(Obstacle::FileAltered),
             FileState::Unknown => Some(Obstacle::FileUnknown),

@@ -2,14 +2,15 @@
 
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
-    Event, ModelName, Registration, RegistrationFacts, RegistrationPlan, RunId, RunStatus, Stage,
-    Timestamp, VersionKey, VersionNumber, VersionType, plan_registration,
+    Event, EventKind, ModelName, Registration, RegistrationFacts, RegistrationPlan, RunId,
+    RunStatus, Stage, Timestamp, VersionKey, VersionNumber, VersionType, hex_sha256,
+    plan_registration,
 };
 
 use crate::db::{Conn, params};
 use crate::metric::{self, Metric};
 use crate::store::Act;
-use crate::{Store, StoreError, event, run, tag, version};
+use crate::{EventQuery, Store, StoreError, event, run, tag, version};
 
 /// A training whose model file is stored.
 #[derive(Debug, Clone)]
@@ -39,15 +40,20 @@ impl Store {
     /// # Errors
     /// [`StoreError::RunNotRunning`] where someone else ended the run meanwhile.
     pub fn finish_and_register(&self, finish: &Finish) -> Result<Registered, StoreError> {
-        self.write(|act| {
-            let request = &finish.registration;
+        let request = &finish.registration;
+        if let Some(registered) = self.registered_before(request)? {
+            return Ok(registered);
+        }
+        let reserved = self.reserve(request, run::require_running)?;
+        let outcome = self.write(|act| {
             run::require_running(act.tx, &request.run_id)?;
             metric::log(act.tx, &request.run_id, &finish.metrics)?;
             tag::set_on_run(act.tx, &request.run_id, &finish.run_tags)?;
-            let (registered, at) = register(act, request)?;
+            let (registered, at) = register(act, request, reserved)?;
             run::close(act.tx, &request.run_id, RunStatus::Finished, at)?;
             Ok(registered)
-        })
+        });
+        self.released(request, reserved, outcome)
     }
 
     /// Registers the model of a run that is FINISHED already, or changes nothing.
@@ -55,24 +61,102 @@ impl Store {
     /// # Errors
     /// [`StoreError::RunNotFinished`], and [`StoreError::AlreadyRegistered`] where the run has a version.
     pub fn register_finished(&self, request: &Registration) -> Result<Registered, StoreError> {
-        self.write(|act| {
+        let reserved = self.reserve(request, run::require_finished)?;
+        let outcome = self.write(|act| {
             run::require_finished(act.tx, &request.run_id)?;
             if let Some(key) = version::keys_of_run(act.tx, &request.run_id)?.pop() {
                 return Err(StoreError::AlreadyRegistered { run_id: request.run_id.clone(), key });
             }
-            Ok(register(act, request)?.0)
-        })
+            Ok(register(act, request, reserved)?.0)
+        });
+        self.released(request, reserved, outcome)
+    }
+
+    /// A server chooses the numbers of its versions itself: it is asked for one, after a look at what was uploaded.
+    pub(crate) fn reserve(
+        &self,
+        request: &Registration,
+        require: impl Fn(&Conn, &RunId) -> Result<(), StoreError>,
+    ) -> Result<Option<VersionNumber>, StoreError> {
+        let Some(remote) = self.remote() else { return Ok(None) };
+        self.read(|conn| require(conn, &request.run_id))?;
+        let artifact = RunId::model_artifact(request.origin.timeframe);
+        let found = hex_sha256(&self.read_artifact(&request.run_id, &artifact)?);
+        if found != request.model_sha256 {
+            return Err(StoreError::BrokenRecord {
+                what: format!("the file `{artifact}` of run `{}`", request.run_id),
+                problem: format!(
+                    "its SHA-256 at the server is {found}, not {}",
+                    request.model_sha256
+                ),
+            });
+        }
+        let folder = format!("models/{}", request.origin.timeframe);
+        let (name, run_id) = (request.name.as_str(), request.run_id.as_str());
+        remote.reserve_version(name, run_id, &folder).map(Some)
+    }
+
+    /// Gives a reserved number back where the act was refused. Where the connection broke, the act may have happened.
+    pub(crate) fn released<T>(
+        &self,
+        request: &Registration,
+        reserved: Option<VersionNumber>,
+        outcome: Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let is_refused = match &outcome {
+            Ok(_) => false,
+            Err(error) => !error.is_about_connection(),
+        };
+        if let (Some(remote), Some(number)) = (self.remote(), reserved)
+            && is_refused
+        {
+            remote.release_version(request.name.as_str(), request.run_id.as_str(), number);
+        }
+        outcome
+    }
+
+    /// What an earlier try did whose answer was lost on the way from a server.
+    fn registered_before(&self, request: &Registration) -> Result<Option<Registered>, StoreError> {
+        if self.remote().is_none() {
+            return Ok(None);
+        }
+        let run_id = Some(request.run_id.clone());
+        let kind = Some(EventKind::Registered);
+        let query = EventQuery { run_id, kind, ..EventQuery::default() };
+        let Some(event) = self.events(&query)?.pop() else { return Ok(None) };
+        let is_same = serde_json::from_str::<serde_json::Value>(&event.what.details)
+            .is_ok_and(|details| details["model_sha256"] == request.model_sha256);
+        let (Some(name), Some(version)) = (event.what.name.clone(), event.what.version) else {
+            return Ok(None);
+        };
+        if !is_same {
+            return Ok(None);
+        }
+        let mut events = self.events(&EventQuery::default())?;
+        events.retain(|other| other.act_id == event.act_id);
+        let superseded = events
+            .iter()
+            .filter(|event| event.what.kind == EventKind::Superseded)
+            .filter_map(|event| {
+                Some(VersionKey { name: event.what.name.clone()?, version: event.what.version? })
+            })
+            .collect();
+        Ok(Some(Registered { key: VersionKey { name, version }, superseded, events }))
     }
 }
 
 pub(crate) fn register(
     act: &Act<'_>,
     request: &Registration,
+    reserved: Option<VersionNumber>,
 ) -> Result<(Registered, Timestamp), StoreError> {
     let parents = names_of_parent(act.tx, request)?;
     // The facts come after the time: from then on nobody else acts on these models.
     let at = act.time_for(parents.iter().chain([&request.name]))?;
-    let facts = facts(act.tx, request)?;
+    let mut facts = facts(act.tx, request)?;
+    if let Some(number) = reserved {
+        facts.last_version = VersionNumber::new(i64::from(number.get()) - 1);
+    }
     let plan = plan_registration(request, &facts, at);
     carry_out(act, request, &plan, at)?;
     let events = event::append(act, at, plan.events)?;

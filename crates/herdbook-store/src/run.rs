@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use herdbook_domain::tags::Tags;
 use herdbook_domain::{
-    EventDraft, EventKind, ExperimentName, ModelName, Origin, Reason, RunId, RunStatus, Timestamp,
+    Actor, EventDraft, EventKind, ExperimentName, ModelName, Origin, Reason, RunId, RunStatus,
+    Timestamp,
 };
 
 use crate::db::{Conn, Row, params};
@@ -76,34 +77,27 @@ pub struct RunRecord {
 impl Store {
     /// Begins a run: RUNNING, with a lease of this process.
     pub fn start_run(&self, start: &RunStart) -> Result<RunId, StoreError> {
+        let id = new_id();
+        let name = format!("{}-{}-{}", start.origin.timeframe, start.origin.model_type(), &id[..8]);
+        let mut tags = start.tags.clone();
+        tags.extend(start.origin.run_tags());
+        tags.extend(mlflow_tags(self.actor(), &name));
+        // A server chooses the ids of its runs itself.
+        let made = match self.remote() {
+            Some(remote) => Some(remote.make_run(start.experiment.as_str(), &id, tags.clone())?),
+            None => None,
+        };
         self.write(|act| {
             let at = act.time_for([&start.model])?;
-            let experiment = experiment::find_or_create(act, &start.experiment, at)?;
-            let id = new_id();
-            let run_id = RunId::parse(&id).map_err(|error| StoreError::BrokenRecord {
-                what: "a new run id".to_owned(),
-                problem: error.to_string(),
+            let run_id = RunId::parse(made.as_ref().unwrap_or(&id)).map_err(|error| {
+                StoreError::BrokenRecord {
+                    what: "a new run id".to_owned(),
+                    problem: error.to_string(),
+                }
             })?;
-            let name =
-                format!("{}-{}-{}", start.origin.timeframe, start.origin.model_type(), &id[..8]);
-            let artifacts = experiment.artifacts.join(&id).join("artifacts");
-            act.tx.execute(
-                "INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name,
-                    user_id, status, start_time, source_version, lifecycle_stage, artifact_uri,
-                    experiment_id)
-                 VALUES (?1, ?2, 'UNKNOWN', '', '', ?3, 'RUNNING', ?4, '', 'active', ?5, ?6)",
-                params![
-                    id,
-                    name,
-                    act.context.actor.as_str(),
-                    at.millis(),
-                    experiment::location_of(&artifacts),
-                    experiment.id
-                ],
-            )?;
-            let mut tags = start.tags.clone();
-            tags.extend(start.origin.run_tags());
-            tags.extend(mlflow_tags(act, &name));
+            if made.is_none() {
+                insert(act, &start.experiment, &run_id, &name, at)?;
+            }
             tag::set_on_run(act.tx, &run_id, &tags)?;
             set_params(act.tx, &run_id, &start.params)?;
             lease::write(act.tx, &run_id, &Lease::of_this_process())?;
@@ -114,7 +108,7 @@ impl Store {
 
     /// Adds metrics to a run that is RUNNING.
     pub fn log_metrics(&self, run_id: &RunId, metrics: &[Metric]) -> Result<(), StoreError> {
-        self.write(|act| {
+        self.write_on_run(run_id, |act| {
             require_running(act.tx, run_id)?;
             metric::log(act.tx, run_id, metrics)
         })
@@ -229,10 +223,36 @@ impl Store {
     }
 }
 
-fn mlflow_tags(act: &Act<'_>, name: &str) -> Tags {
+fn insert(
+    act: &Act<'_>,
+    experiment: &ExperimentName,
+    run_id: &RunId,
+    name: &str,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let experiment = experiment::find_or_create(act, experiment, at)?;
+    let artifacts = experiment.artifacts.join(run_id.as_str()).join("artifacts");
+    act.tx.execute(
+        "INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name,
+            user_id, status, start_time, source_version, lifecycle_stage, artifact_uri,
+            experiment_id)
+         VALUES (?1, ?2, 'UNKNOWN', '', '', ?3, 'RUNNING', ?4, '', 'active', ?5, ?6)",
+        params![
+            run_id.as_str(),
+            name,
+            act.context.actor.as_str(),
+            at.millis(),
+            experiment::location_of(&artifacts),
+            experiment.id
+        ],
+    )?;
+    Ok(())
+}
+
+fn mlflow_tags(actor: &Actor, name: &str) -> Tags {
     Tags::from([
         ("mlflow.runName".to_owned(), name.to_owned()),
-        ("mlflow.user".to_owned(), act.context.actor.to_string()),
+        ("mlflow.user".to_owned(), actor.to_string()),
         ("mlflow.source.name".to_owned(), "herdbook".to_owned()),
         ("mlflow.source.type".to_owned(), "LOCAL".to_owned()),
     ])

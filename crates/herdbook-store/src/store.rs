@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use herdbook_domain::{ActContext, Actor, Channel, ModelName, SchemaState, Timestamp};
+use herdbook_domain::{ActContext, Actor, Channel, ModelName, RunId, SchemaState, Timestamp};
 
 use crate::db::Conn;
 use crate::disk::{Disk, LocalDisk};
 use crate::engine::{self, Engine, Lock};
+use crate::remote::{Remote, Scope, View};
 use crate::schema::{PutBack, SecondChampion};
 use crate::{Location, StoreError, event};
 
@@ -102,6 +103,19 @@ impl Store {
         &self.location
     }
 
+    /// Who acts.
+    pub(crate) fn actor(&self) -> &Actor {
+        &self.options.actor
+    }
+
+    /// The server, where the records are one's.
+    pub(crate) fn remote(&self) -> Option<&Remote> {
+        match &self.engine {
+            Engine::Remote(remote) => Some(remote),
+            Engine::Sqlite(_) | Engine::Postgres(_) => None,
+        }
+    }
+
     /// What opening did to the database.
     pub fn opened(&self) -> Opened {
         self.opened
@@ -124,6 +138,33 @@ impl Store {
     pub(crate) fn write_or_dry<T>(
         &self,
         effect: Effect,
+        act: impl FnMut(&Act<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.write_in(Scope::Everything(View::Completed), effect, act)
+    }
+
+    /// As [`Store::write`], for an act on one run's own metrics and lease, on which nothing else depends.
+    pub(crate) fn write_on_run<T>(
+        &self,
+        run_id: &RunId,
+        act: impl FnMut(&Act<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.write_in(Scope::Run(run_id.as_str()), Effect::Commit, act)
+    }
+
+    /// As [`Store::write`], for the doctor: on a server, tags that do not follow the journal are seen as they are.
+    pub(crate) fn write_as_it_stands<T>(
+        &self,
+        act: impl FnMut(&Act<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.write_in(Scope::Everything(View::AsItStands), Effect::Commit, act)
+    }
+
+    /// The scope tells a server what to send; a database has all at hand.
+    fn write_in<T>(
+        &self,
+        scope: Scope<'_>,
+        effect: Effect,
         mut act: impl FnMut(&Act<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let act = |conn: &Conn| {
@@ -132,11 +173,17 @@ impl Store {
                 actor: self.options.actor.clone(),
                 channel: self.options.channel,
             };
-            act(&Act { tx: conn, context, artifact_root: &self.location.artifact_root })
+            act(&Act {
+                tx: conn,
+                context,
+                artifact_root: &self.location.artifact_root,
+                remote: self.remote(),
+            })
         };
         let outcome = match &self.engine {
             Engine::Sqlite(engine) => engine.write(effect, act),
             Engine::Postgres(engine) => engine.write(effect, act),
+            Engine::Remote(remote) => remote.write(effect, scope, act),
         };
         outcome.map_err(|error| self.named(error))
     }
@@ -146,9 +193,26 @@ impl Store {
         &self,
         look_up: impl FnMut(&Conn) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        self.read_in(View::Completed, look_up)
+    }
+
+    /// As [`Store::read`], for the doctor: on a server, tags that do not follow the journal are seen as they are.
+    pub(crate) fn read_as_it_stands<T>(
+        &self,
+        look_up: impl FnMut(&Conn) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.read_in(View::AsItStands, look_up)
+    }
+
+    fn read_in<T>(
+        &self,
+        view: View,
+        look_up: impl FnMut(&Conn) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let found = match &self.engine {
             Engine::Sqlite(engine) => engine.read(look_up),
             Engine::Postgres(engine) => engine.read(look_up),
+            Engine::Remote(remote) => remote.read(view, look_up),
         };
         found.map_err(|error| self.named(error))
     }
@@ -172,6 +236,8 @@ pub(crate) struct Act<'a> {
     pub(crate) tx: &'a Conn,
     pub(crate) context: ActContext,
     pub(crate) artifact_root: &'a Path,
+    /// The server, where the records are one's.
+    pub(crate) remote: Option<&'a Remote>,
 }
 
 impl Act<'_> {

@@ -197,8 +197,8 @@ impl<'a> Journal<'a> {
         self.flushed = Instant::now();
         match self.store.log_metrics(self.run_id, &self.pending) {
             Ok(()) => self.pending.clear(),
-            // Kept for the next time: a store that is busy now does not end a training.
-            Err(StoreError::Busy { .. }) => {}
+            // Kept for the next time: a store that is busy or away now does not end a training.
+            Err(StoreError::Busy { .. } | StoreError::Unreachable { .. }) => {}
             Err(error) => return Err(error),
         }
         Ok(())

@@ -9,6 +9,8 @@ use crate::Observer;
 
 /// How long an act at the end of a training waits for the store, beyond the store's own lock timeout.
 const PATIENCE: Duration = Duration::from_secs(600);
+/// Between two tries of a store that cannot be reached: that is known at once.
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// Tries an act again while the store is busy, until patience ends or the user cancels.
 pub(crate) fn patiently<T>(
@@ -25,6 +27,12 @@ pub(crate) fn patiently<T>(
                 observer.notice(&format!(
                     "the store `{store}` is locked by another process (waited {waited_s} s): trying again"
                 ));
+            }
+            Err(error @ StoreError::Unreachable { .. })
+                if began.elapsed() < PATIENCE && !cancelled.load(Ordering::Relaxed) =>
+            {
+                observer.notice(&format!("{error}: trying again"));
+                std::thread::sleep(PAUSE);
             }
             outcome => return outcome,
         }

@@ -7,21 +7,21 @@ mod records;
 
 use std::collections::VecDeque;
 
-use herdbook_domain::{Breach, Fix, Remedy, Repair, RunStatus, Timestamp, examine};
+use herdbook_domain::{Breach, Fix, Remedy, Repair, RunStatus, Timestamp, VersionKey, examine};
 
 use crate::db::{Conn, params};
 use crate::schema::{self, Found, SecondChampion};
 use crate::store::{Act, Opened, now};
-use crate::{Store, StoreError, event, integrity, lease, promotion, run, tag, version};
+use crate::{Store, StoreError, event, lease, promotion, run, tag, version};
 
 impl Store {
     /// Every breach of the rules in the store. Reads only.
     pub fn diagnose(&self) -> Result<Vec<Breach>, StoreError> {
-        let records = self.read(|conn| records::collect(conn, self))?;
+        let records = self.read_as_it_stands(|conn| records::collect(conn, self))?;
         let mut breaches = examine(&records);
-        for version in records.versions.iter().filter(|version| !version.deleted) {
-            // Each on its own: to hash all the files takes longer than a writer should wait.
-            let state = self.read(|conn| integrity::file_state(conn, &version.key))?;
+        let versions: Vec<_> = records.versions.iter().filter(|version| !version.deleted).collect();
+        let keys: Vec<VersionKey> = versions.iter().map(|version| version.key.clone()).collect();
+        for (version, state) in versions.into_iter().zip(self.file_states(&keys)?) {
             let problem = state.problem();
             breaches.extend(problem.map(|problem| {
                 Breach::of_model_file(&version.key, version.run_id.as_ref(), &problem)
@@ -33,10 +33,11 @@ impl Store {
     /// Carries out every repair that is safe. Answers what was mended, then what is left.
     pub fn repair(&self) -> Result<Vec<Breach>, StoreError> {
         let mut mended = Vec::new();
-        let is_ailing = self.read(|conn| Ok(!repairable(conn, self, &[])?.is_empty()))?;
+        let is_ailing =
+            self.read_as_it_stands(|conn| Ok(!repairable(conn, self, &[])?.is_empty()))?;
         if is_ailing {
             let mut plan = Plan::default();
-            while let Some(breach) = self.write(|act| plan.next(act, self, &mended))? {
+            while let Some(breach) = self.write_as_it_stands(|act| plan.next(act, self, &mended))? {
                 mended.push(breach.repaired());
             }
         }
@@ -67,6 +68,8 @@ impl Plan {
     ) -> Result<Option<Breach>, StoreError> {
         act.hold_everything()?;
         let commits = match act.tx.dialect().commits_of_others() {
+            // What others did on a server is not seen by the copy in memory.
+            Some(_) if act.remote.is_some() => None,
             Some(sql) => Some(act.tx.query_row(sql, params![], |row| row.get(0))?),
             None => None,
         };

@@ -34,6 +34,10 @@ pub(super) fn collect(conn: &Conn, store: &Store) -> Result<Records, StoreError>
 
 /// What opening has put back, and what is not there now.
 fn schema(conn: &Conn, store: &Store) -> Result<Vec<(String, SchemaState)>, StoreError> {
+    // A server has no tables of ours.
+    if store.remote().is_some() {
+        return Ok(Vec::new());
+    }
     let state = if store.is_read_only() { SchemaState::Missing } else { SchemaState::LeftOut };
     let missing = schema::faults(conn)?;
     let put_back = store

@@ -11,6 +11,7 @@ use herdbook_domain::ModelName;
 
 use crate::db::{Conn, params};
 use crate::location::Place;
+use crate::remote::Remote;
 use crate::schema::{PutBack, SecondChampion};
 use crate::{Location, OpenOptions, Opened, StoreError};
 
@@ -19,6 +20,8 @@ use crate::{Location, OpenOptions, Opened, StoreError};
 pub(crate) enum Engine {
     Sqlite(sqlite::SqliteEngine),
     Postgres(postgres::PostgresEngine),
+    /// An MLflow server: the acts run on a copy in memory.
+    Remote(Box<Remote>),
 }
 
 /// An engine that is ready, and what making it did to the database.
@@ -37,6 +40,11 @@ pub(crate) fn connect(
     match &location.place {
         Place::Sqlite(path) => sqlite::connect(path, location, options, second_champion),
         Place::Postgres(uri) => postgres::connect(uri, location, options, second_champion),
+        Place::Server(uri) => {
+            let remote = Remote::open(uri, options.actor.as_str(), second_champion)?;
+            let engine = Engine::Remote(Box::new(remote));
+            Ok(Connected { engine, opened: Opened::AsItWas, put_back: PutBack::default() })
+        }
     }
 }
 

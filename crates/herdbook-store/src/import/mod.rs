@@ -120,6 +120,15 @@ impl Import {
         effect: Effect,
         observer: &mut dyn ImportObserver,
     ) -> Result<ImportReport, StoreError> {
+        if let Some(server) = store.filter(|store| store.remote().is_some()) {
+            return Err(StoreError::UnsupportedUri {
+                uri: server.location().uri(),
+                rule:
+                    "an import writes runs with their ids and times, which a server does not take: \
+                       import into a database, on which `mlflow server` can be started"
+                        .to_owned(),
+            });
+        }
         let Self { mut reader, zone, experiments, heads, models, mut report } = self;
         let batches = Batches::plan(store, &heads, &mut report)?;
         let written = store.filter(|_| effect == Effect::Commit);

@@ -4,7 +4,7 @@ use herdbook_domain::tags::key;
 use herdbook_domain::{EventKind, Reason, Refusal, RollbackRequest, RunStatus, Stage, champion_at};
 use herdbook_store::{Effect, EventQuery, FileState, StoreError, UnfinishedEnd};
 
-use crate::herd::{Herd, finish, model, number, promotion, version};
+use crate::herd::{Herd, MODEL_FILE, finish, model, number, promotion, version};
 
 #[test]
 fn finished_training_is_registered_in_development() {
@@ -153,6 +153,7 @@ fn racing_trainings_number_their_versions_without_gap_or_duplicate() {
                 let store = herd.another_store();
                 for _ in 0..5 {
                     let (child, origin) = herd.start(Some(&parent));
+                    store.store_artifact(&child, "models/1H/model.zip", MODEL_FILE).unwrap();
                     store.finish_and_register(&finish(&child, origin, &[])).unwrap();
                 }
             });

@@ -1,0 +1,72 @@
+//! The address of an MLflow server: `http` or `https`, perhaps with a user and a password, which are never shown.
+
+use std::fmt;
+
+use percent_encoding::percent_decode_str;
+
+/// A server's address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ServerUri {
+    /// Without user and password, and without a slash at its end.
+    pub(crate) base: String,
+    /// User and password, where the address names them.
+    pub(crate) user: Option<(String, Secret)>,
+}
+
+/// A password.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Secret(pub(crate) String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl fmt::Display for ServerUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.base)
+    }
+}
+
+impl ServerUri {
+    /// `None` where the URI is not a server's.
+    pub(crate) fn parse(uri: &str) -> Option<Self> {
+        let (scheme, rest) = uri.trim_end_matches('/').split_once("://")?;
+        if !["http", "https"].contains(&scheme) || rest.is_empty() {
+            return None;
+        }
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let Some((user, host)) = authority.rsplit_once('@') else {
+            return Some(Self { base: format!("{scheme}://{rest}"), user: None });
+        };
+        let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let (user, password) = user.split_once(':').unwrap_or((user, ""));
+        Some(Self {
+            base: format!("{scheme}://{host}{path}"),
+            user: Some((decoded(user), Secret(decoded(password)))),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_and_password_are_read_and_never_shown() {
+        let plain = ServerUri::parse("http://h:5000/").unwrap();
+        assert_eq!(plain, ServerUri { base: "http://h:5000".to_owned(), user: None });
+        let with_user = ServerUri::parse("https://ada:p%40ss@h/sub/").unwrap();
+        assert_eq!(with_user.base, "https://h/sub");
+        assert_eq!(with_user.user, Some(("ada".to_owned(), Secret("p@ss".to_owned()))));
+        assert!(!format!("{with_user} {with_user:?}").contains("p@ss"));
+    }
+
+    #[test]
+    fn other_schemes_are_no_servers() {
+        for uri in ["sqlite:///a.db", "postgresql://h/d", "http://", "databricks", "ftp://h"] {
+            assert_eq!(ServerUri::parse(uri), None);
+        }
+    }
+}

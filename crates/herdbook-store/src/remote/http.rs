@@ -1,0 +1,341 @@
+//! HTTP to an MLflow server: one agent that keeps its connections, retries with back-off, errors as MLflow words them.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use ureq::http::Response;
+use ureq::{Agent, Body};
+
+use super::credentials::Access;
+use crate::StoreError;
+
+/// The longest JSON answer that is read: a page of runs is a few MB.
+const ANSWER_LIMIT: u64 = 1 << 30;
+/// How long an address is tried where nobody ever was: a wrong one should be told at once.
+const FIRST_CONTACT: Duration = Duration::from_secs(2);
+/// How long a connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The first wait before a call is made again; each following one is twice as long.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// How often a call is made again that a server answers with its own breakdown (500): it seldom helps.
+const BREAKDOWNS: u32 = 3;
+
+/// The methods MLflow uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Method {
+    Get,
+    Post,
+    Put,
+    Delete,
+}
+
+/// Whether a call that got no good answer is made again. Only calls that may be repeated are given `Patiently`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trying {
+    /// One try: the caller knows better when to try again.
+    Once,
+    /// Until the server is back, or MLflow's own client would give up.
+    Patiently,
+}
+
+/// A server that is spoken to.
+#[derive(Debug)]
+pub(crate) struct Client {
+    agent: Agent,
+    /// The tracking URI without user and password, and without a slash at its end.
+    base: String,
+    authorization: Option<String>,
+    patience: Duration,
+    /// Whether it ever answered.
+    met: AtomicBool,
+}
+
+/// One call under way.
+struct Call<'a> {
+    method: Method,
+    url: String,
+    content_type: &'a str,
+    body: Option<&'a [u8]>,
+}
+
+impl Client {
+    pub(crate) fn new(access: Access) -> Self {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .timeout_connect(Some(CONNECT_TIMEOUT))
+            .timeout_per_read(Some(access.timeout))
+            .timeout_per_write(Some(access.timeout))
+            .user_agent(concat!("herdbook/", env!("CARGO_PKG_VERSION")))
+            .tls_config(access.tls)
+            .build();
+        Self {
+            agent: config.new_agent(),
+            base: access.base,
+            authorization: access.authorization,
+            patience: access.patience,
+            met: AtomicBool::new(false),
+        }
+    }
+
+    /// The tracking URI, without what is secret in it.
+    pub(crate) fn uri(&self) -> &str {
+        &self.base
+    }
+
+    /// Asks for something. Repeated as long as it makes sense: asking changes nothing.
+    pub(crate) fn get<T: DeserializeOwned>(
+        &self,
+        endpoint: &str,
+        query: &[(&str, &str)],
+    ) -> Result<T, StoreError> {
+        self.get_trying(endpoint, query, Trying::Patiently)
+    }
+
+    /// As [`Client::get`], where the caller may know better when to ask again.
+    pub(crate) fn get_trying<T: DeserializeOwned>(
+        &self,
+        endpoint: &str,
+        query: &[(&str, &str)],
+        trying: Trying,
+    ) -> Result<T, StoreError> {
+        let url = format!("{}{}{}", self.base, endpoint, query_string(query));
+        let call = Call { method: Method::Get, url, content_type: "", body: None };
+        self.json(endpoint, &call, trying)
+    }
+
+    /// Sends JSON.
+    pub(crate) fn send<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        endpoint: &str,
+        body: &Value,
+        trying: Trying,
+    ) -> Result<T, StoreError> {
+        let bytes = body.to_string();
+        let call = Call {
+            method,
+            url: format!("{}{endpoint}", self.base),
+            content_type: "application/json",
+            body: Some(bytes.as_bytes()),
+        };
+        self.json(endpoint, &call, trying)
+    }
+
+    /// Fetches the bytes of a file.
+    pub(crate) fn download(&self, url: &str) -> Result<Vec<u8>, StoreError> {
+        let url = self.absolute(url);
+        let call = Call { method: Method::Get, url, content_type: "", body: None };
+        self.until_answered(&call, Trying::Patiently)
+    }
+
+    /// Stores a file. The same bytes again are the same file.
+    pub(crate) fn upload(&self, url: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        let call = Call {
+            method: Method::Put,
+            url: self.absolute(url),
+            content_type: "application/octet-stream",
+            body: Some(bytes),
+        };
+        self.until_answered(&call, Trying::Patiently).map(drop)
+    }
+
+    fn absolute(&self, url: &str) -> String {
+        if url.starts_with('/') { format!("{}{url}", self.base) } else { url.to_owned() }
+    }
+
+    fn json<T: DeserializeOwned>(
+        &self,
+        endpoint: &str,
+        call: &Call<'_>,
+        trying: Trying,
+    ) -> Result<T, StoreError> {
+        let bytes = self.until_answered(call, trying)?;
+        let text = if bytes.is_empty() { b"{}".as_slice() } else { &bytes };
+        serde_json::from_slice(text).map_err(|error| StoreError::NotMlflow {
+            store: self.base.clone(),
+            problem: format!("its answer to `{endpoint}` cannot be read ({error})"),
+        })
+    }
+
+    fn until_answered(&self, call: &Call<'_>, trying: Trying) -> Result<Vec<u8>, StoreError> {
+        let began = Instant::now();
+        let (mut wait, mut breakdowns) = (FIRST_WAIT, 0);
+        loop {
+            let mut is_somebody = true;
+            let (error, may_help) = match self.once(call) {
+                Ok(bytes) => return Ok(bytes),
+                Err(Failed::Nobody(problem)) => {
+                    is_somebody = false;
+                    (self.unreachable(problem), true)
+                }
+                Err(Failed::ForNow(problem)) => (self.unreachable(problem), true),
+                Err(Failed::Breakdown(error)) => {
+                    breakdowns += 1;
+                    (error, breakdowns <= BREAKDOWNS)
+                }
+                Err(Failed::Answered(error)) => (error, false),
+            };
+            let is_known = is_somebody || self.met.load(Ordering::Relaxed);
+            let patience = if is_known { self.patience } else { self.patience.min(FIRST_CONTACT) };
+            if trying == Trying::Once || !may_help || began.elapsed() + wait > patience {
+                return Err(error);
+            }
+            std::thread::sleep(wait);
+            wait = (wait * 2).min(LONGEST_WAIT);
+        }
+    }
+
+    fn once(&self, call: &Call<'_>) -> Result<Vec<u8>, Failed> {
+        let mut answer = self.answer_to(call).map_err(|error| match error {
+            ureq::Error::Rustls(_) | ureq::Error::Tls(_) | ureq::Error::Pem(_) => {
+                Failed::Answered(self.unreachable(format!(
+                    "{error}: name the certificate that signed the server's with \
+                     MLFLOW_TRACKING_SERVER_CERT_PATH"
+                )))
+            }
+            ureq::Error::Io(inner) if inner.kind() == std::io::ErrorKind::ConnectionRefused => {
+                Failed::Nobody("nobody listens there".to_owned())
+            }
+            ureq::Error::HostNotFound => Failed::Nobody("there is no such host".to_owned()),
+            ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
+                Failed::Answered(self.unreachable(error.to_string()))
+            }
+            // rustls hands its errors through the socket's.
+            ureq::Error::Io(inner) if inner.to_string().contains("certificate") => {
+                Failed::Answered(self.unreachable(format!(
+                    "{inner}: name the certificate that signed the server's with \
+                     MLFLOW_TRACKING_SERVER_CERT_PATH"
+                )))
+            }
+            error => Failed::ForNow(error.to_string()),
+        })?;
+        let status = answer.status().as_u16();
+        let bytes = answer
+            .body_mut()
+            .with_config()
+            .limit(ANSWER_LIMIT)
+            .read_to_vec()
+            .map_err(|error| Failed::ForNow(error.to_string()))?;
+        match status {
+            200 => {
+                self.met.store(true, Ordering::Relaxed);
+                Ok(bytes)
+            }
+            408 | 429 | 502..=504 => {
+                Err(Failed::ForNow(format!("it answers with status {status}")))
+            }
+            500 => Err(Failed::Breakdown(self.answered(call, status, &bytes))),
+            _ => Err(Failed::Answered(self.answered(call, status, &bytes))),
+        }
+    }
+
+    fn answer_to(&self, call: &Call<'_>) -> Result<Response<Body>, ureq::Error> {
+        let body = call.body.unwrap_or_default();
+        let (url, kind) = (call.url.as_str(), call.content_type);
+        let (name, value) = ("Authorization", self.authorization.as_deref());
+        macro_rules! with_headers {
+            ($request:expr) => {{
+                let request = $request;
+                match value {
+                    Some(value) => request.header(name, value),
+                    None => request,
+                }
+            }};
+        }
+        match call.method {
+            Method::Get => with_headers!(self.agent.get(url)).call(),
+            Method::Post => with_headers!(self.agent.post(url)).content_type(kind).send(body),
+            Method::Put => with_headers!(self.agent.put(url)).content_type(kind).send(body),
+            Method::Delete => with_headers!(self.agent.delete(url))
+                .force_send_body()
+                .content_type(kind)
+                .send(body),
+        }
+    }
+
+    fn unreachable(&self, problem: String) -> StoreError {
+        StoreError::Unreachable { store: self.base.clone(), problem }
+    }
+
+    fn answered(&self, call: &Call<'_>, status: u16, bytes: &[u8]) -> StoreError {
+        let wire: WireError = serde_json::from_slice(bytes).unwrap_or_default();
+        let endpoint = call.url.strip_prefix(&self.base).unwrap_or(&call.url);
+        let endpoint = endpoint.split('?').next().unwrap_or_default().to_owned();
+        StoreError::ServerRefused {
+            store: self.base.clone(),
+            endpoint,
+            status,
+            code: wire.error_code,
+            message: wire.message,
+        }
+    }
+}
+
+/// Why a call got no good answer.
+enum Failed {
+    /// Nobody is there.
+    Nobody(String),
+    /// The connection broke, or the server asks to come again.
+    ForNow(String),
+    /// The server broke down over it.
+    Breakdown(StoreError),
+    /// For good.
+    Answered(StoreError),
+}
+
+/// An error as MLflow sends it; other programs on the way (proxies) send something else.
+#[derive(Default, Deserialize)]
+struct WireError {
+    #[serde(default)]
+    error_code: String,
+    #[serde(default)]
+    message: String,
+}
+
+fn query_string(query: &[(&str, &str)]) -> String {
+    let mut text = String::new();
+    for (key, value) in query {
+        text.push(if text.is_empty() { '?' } else { '&' });
+        let value =
+            percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC);
+        text.push_str(&format!("{key}={value}"));
+    }
+    text
+}
+
+impl StoreError {
+    /// Whether the server says that there is no such thing.
+    pub(crate) fn is_absence(&self) -> bool {
+        matches!(self, Self::ServerRefused { code, .. }
+            if code == "RESOURCE_DOES_NOT_EXIST" || code == "NOT_FOUND")
+    }
+
+    /// Whether the server says that there is such a thing already.
+    pub(crate) fn is_presence(&self) -> bool {
+        matches!(self, Self::ServerRefused { code, .. } if code == "RESOURCE_ALREADY_EXISTS")
+    }
+
+    /// Whether the server refuses the call for what it asks, not for who asks.
+    pub(crate) fn is_invalid(&self) -> bool {
+        matches!(self, Self::ServerRefused { status: 400, .. })
+    }
+
+    /// Whether it is about the way to the server: the act itself may have happened.
+    pub(crate) fn is_about_connection(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable { .. } | Self::OutcomeUnknown { .. } | Self::Unfinished { .. }
+        )
+    }
+
+    /// Whether the server refuses it to whoever asks.
+    pub(crate) fn is_forbidden(&self) -> bool {
+        matches!(self, Self::ServerRefused { status: 401 | 403, .. })
+    }
+}

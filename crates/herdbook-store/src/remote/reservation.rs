@@ -1,0 +1,148 @@
+//! What only the server can give: the ids of runs and the numbers of versions. They are taken before the act.
+//!
+//! A run that was made for an act that never came has a lease that ends. A version is marked as pending until the
+//! journal registers it, and only the process that trains a run makes versions for it: so one that is found pending is
+//! taken, and none is made twice.
+
+use herdbook_domain::VersionNumber;
+
+use super::api::NewRun;
+use super::wire::{ModelVersion, value_of};
+use super::{Journal, Remote, lease, mirror};
+use crate::store::now;
+use crate::{Lease, StoreError};
+
+/// The tag by which a run is found again whose making was not answered.
+const TOKEN: &str = "herdbook.token";
+
+impl Remote {
+    /// Makes a run in the experiment of a name, with its tags and a lease of this process. Answers its id.
+    pub(crate) fn make_run(
+        &self,
+        experiment: &str,
+        token: &str,
+        tags: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<String, StoreError> {
+        let experiment_id = self.experiment_for_runs(experiment)?;
+        let mut tags: Vec<(String, String)> = tags.into_iter().collect();
+        tags.push((TOKEN.to_owned(), token.to_owned()));
+        tags.push((lease::TAG.to_owned(), lease::of(&Lease::of_this_process())));
+        let start_time = now().millis();
+        let new =
+            NewRun { experiment_id: &experiment_id, user: &self.actor, start_time, tags: &tags };
+        let made = until_known(
+            || self.client.create_run(&new),
+            || {
+                let filter = format!("tags.`{TOKEN}` = '{token}'");
+                Ok(self.client.runs(std::slice::from_ref(&experiment_id), &filter)?.pop())
+            },
+        )?;
+        Ok(made.info.run_id)
+    }
+
+    /// The experiment of a name, whose artifacts can be reached; made where there is none.
+    fn experiment_for_runs(&self, name: &str) -> Result<String, StoreError> {
+        if self.client.experiment(name)?.is_none() {
+            // By this tag MLflow's UI shows the experiment with the pages for training.
+            let kind = [("mlflow.experimentKind", "custom_model_development")];
+            match self.client.create_experiment(name, &kind) {
+                Err(error) if error.is_presence() => {}
+                outcome => drop(outcome?),
+            }
+        }
+        let experiment = self.client.experiment(name)?.ok_or_else(|| StoreError::BrokenRecord {
+            what: format!("experiment `{name}`"),
+            problem: "it vanished after it was made".to_owned(),
+        })?;
+        if experiment.lifecycle_stage == "deleted" {
+            let id = experiment.id.parse().unwrap_or_default();
+            return Err(StoreError::DeletedExperiment { name: name.to_owned(), id });
+        }
+        self.artifacts_at(name, &experiment.artifact_location)?;
+        Ok(experiment.id)
+    }
+
+    /// Makes a version for a run's model, or finds the one that was made before, and answers its number. Nobody takes
+    /// it for a model of this system until the journal registers it.
+    pub(crate) fn reserve_version(
+        &self,
+        name: &str,
+        run_id: &str,
+        folder: &str,
+    ) -> Result<VersionNumber, StoreError> {
+        let run = self.client.run(run_id)?.ok_or_else(|| StoreError::BrokenRecord {
+            what: format!("run `{run_id}`"),
+            problem: "the server does not know it".to_owned(),
+        })?;
+        let source = format!("{}/{folder}", run.info.artifact_uri);
+        self.client.ensure_model(name)?;
+        let highest = {
+            let mut state = self.lock();
+            if state.journal.is_none() {
+                state.journal = Journal::find(&self.client)?;
+            }
+            state.read_journal(&self.client)?;
+            state.fold.highest_version(name)
+        };
+        loop {
+            let version = match self.pending_version(name, run_id)? {
+                Some(version) => version,
+                None => until_known(
+                    || {
+                        let pending = [(mirror::PENDING, run_id)];
+                        self.client.create_version(name, &source, run_id, &pending)
+                    },
+                    || self.pending_version(name, run_id),
+                )?,
+            };
+            let number: i64 = version.version.parse().unwrap_or_default();
+            // A number that the journal knows is never given again, not even after MLflow deleted the whole model.
+            if let Some(number) = VersionNumber::new(number)
+                && i64::from(number.get()) > highest
+            {
+                return Ok(number);
+            }
+            self.client.delete_version(name, number)?;
+        }
+    }
+
+    /// Gives back a version that was made for an act which was refused.
+    pub(crate) fn release_version(&self, name: &str, run_id: &str, number: VersionNumber) {
+        let number = i64::from(number.get());
+        let is_free = {
+            let mut state = self.lock();
+            state.read_journal(&self.client).is_ok() && !state.fold.is_registered(name, number)
+        };
+        // Left behind it does no harm: it is marked as pending.
+        if is_free && matches!(self.pending_version(name, run_id), Ok(Some(_))) {
+            let _ = self.client.delete_version(name, number);
+        }
+    }
+
+    fn pending_version(
+        &self,
+        name: &str,
+        run_id: &str,
+    ) -> Result<Option<ModelVersion>, StoreError> {
+        let filter = format!("name = '{name}' AND run_id = '{run_id}'");
+        let found = self.client.versions(&filter)?;
+        Ok(found.into_iter().find(|version| value_of(&version.tags, mirror::PENDING).is_some()))
+    }
+}
+
+/// Makes something that must not be made twice: after a lost answer it is looked for first.
+fn until_known<T>(
+    make: impl Fn() -> Result<T, StoreError>,
+    find: impl Fn() -> Result<Option<T>, StoreError>,
+) -> Result<T, StoreError> {
+    loop {
+        match make() {
+            Err(StoreError::Unreachable { .. }) => {}
+            outcome => return outcome,
+        }
+        // Waits until the server is back, or fails.
+        if let Some(found) = find()? {
+            return Ok(found);
+        }
+    }
+}
