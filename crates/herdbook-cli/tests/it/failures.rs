@@ -75,9 +75,9 @@ fn failure_is_json_where_json_was_asked_for() {
 
 #[test]
 fn other_stores_are_refused_by_name() {
-    assert_snapshot!(refused("list --tracking-uri postgresql://localhost/db"), @r"
+    assert_snapshot!(refused("list --tracking-uri mysql://localhost/db"), @r"
     status 2
-    error: the tracking URI `postgresql://localhost/db` is not supported: give `sqlite:///relative/path.db` or `sqlite:////absolute/path.db`
+    error: the tracking URI `mysql://localhost/db` is not supported: give `sqlite:///relative/path.db`, `sqlite:////absolute/path.db`, `postgresql://user@host/database` or `https://mlflow.example`
     ");
 }
 

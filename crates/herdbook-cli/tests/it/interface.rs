@@ -110,6 +110,8 @@ fn json_of_train_and_promote() {
     let promoted =
         folder.done("promote -t 1H --model-version 2 --target-stage champion --json").json();
     assert_snapshot!(shape(&promoted), @r"
+    conditions.enforce: bool
+    conditions.verdicts: empty
     displaced.version: number
     dry_run: bool
     event_id: number
@@ -417,6 +419,7 @@ fn help_of_each_command() {
       evaluate      Run a registered model over bars newer than all it knew, and record the result as
                     evidence
       predict       Show what a registered model would do after the newest closed bar
+      import        Take in another MLflow store, an `mlruns` folder or a server, and audit its tags
       import-model  Register a model.zip of stable-baselines3 that was trained elsewhere
       promote       Change the stage of a model version
       rollback      Bring the last good champion back
