@@ -489,8 +489,8 @@ fn help_of_each_command() {
               [default: trading_model]
 
           --data <FILE>
-              Bars as CSV (also gzipped), of the timeframe or finer [default: a sample carried in this
-              program]
+              Bars as CSV, Parquet or JSON (also gzipped or zipped), of the timeframe or finer [default:
+              a sample carried in this program]
 
       -q, --quiet
               Print data and errors only
@@ -511,7 +511,11 @@ fn help_of_each_command() {
               The column that is the volume, where there are several, or `none`
 
           --bar-timezone <ZONE>
-              The zone of times that name none: UTC, or a fixed distance such as +02:00 [default: UTC]
+              The zone of times that name none: UTC, +02:00, Europe/Athens or `America/New_York+07:00`
+              [default: UTC]
+
+          --member <NAME>
+              The file of a zip archive that holds the bars, where there are several
 
           --symbol <NAME>
               The instrument [default: the file's name without its ending]
@@ -641,7 +645,11 @@ fn help_of_each_command() {
               Refuse unless this version (or `none`) is champion now
 
           --force
-              Let a contaminated model rise; needs a reason
+              Let a model rise that is contaminated, or does not meet the conditions; needs a reason
+
+          --config-file <FILE>
+              Conditions on promotion [default: the environment variable `HERDBOOK_CONFIG`, else
+              herdbook.toml in this folder or the nearest one above it]
 
           --list-models
               List the model's versions instead
