@@ -33,7 +33,7 @@ WRONG_USAGE = {
         training("--validation-from", "2017-10-01", "--test-from", "2017-09-01"), ["test"]),
     "window outside the bars": (training("--test-from", "2031-01-01"), ["2031-01-01"]),
     "time that is none": (training("--test-from", "soon"), ["`soon`", "2025-06-10"]),
-    "remote store": (("list", "--tracking-uri", "http://127.0.0.1:5000"), ["sqlite:///"]),
+    "unknown store": (("list", "--tracking-uri", "mysql://127.0.0.1/herd"), ["sqlite:///", "postgresql://"]),
     "unknown command": (("deploy",), ["deploy"]),
     "unknown flag": (("list", "--newest"), ["--newest"]),
 }

@@ -100,7 +100,7 @@ def predict(
     stage: Stage | None = None,
     symbol: str | None = None,
     max_age: str | None = None,
-    max_model_age: str | None = None,
+    max_bar_age: str | None = None,
     model: str = "trading_model",
     columns: str | None = None,
     volume_column: str | None = None,
@@ -110,7 +110,7 @@ def predict(
     """What a model (the champion by default) would do after the newest closed bar, from a flat account.
 
     Args:
-        max_age, max_model_age: how old the bar and the model may be, such as ``"2h"`` or ``"30d"``.
+        max_age, max_bar_age: how old the model and the bar may be, such as ``"2h"`` or ``"30d"``.
 
     Raises:
         TooOldError: one of them is older.

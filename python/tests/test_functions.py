@@ -242,7 +242,7 @@ def test_prediction_and_evaluation_are_typed(own_herd: str) -> None:
     assert sum(asked.probabilities.values()) == pytest.approx(1, abs=1e-6)
     assert len(asked.observation) == 35
     with pytest.raises(herdbook.TooOldError, match="may be 1.0 h|may be 60 min"):
-        herdbook.predict("1H", BARS, 1, max_age="1h", tracking_uri=own_herd)
+        herdbook.predict("1H", BARS, 1, max_bar_age="1h", tracking_uri=own_herd)
     with pytest.raises(herdbook.NotFoundError, match="are new to"):
         herdbook.evaluate("1H", BARS, 1, symbol="eurusd_1h_2017", tracking_uri=own_herd)
 
