@@ -152,6 +152,10 @@ class RemoteHerd(Herd):
                 " WHERE t.name = model_versions.name AND t.version = model_versions.version"
                 "  AND t.key = 'herdbook.pending')"
             )
+            copy.execute(
+                "DELETE FROM model_version_tags WHERE NOT EXISTS (SELECT 1 FROM model_versions v"
+                " WHERE v.name = model_version_tags.name AND v.version = model_version_tags.version)"
+            )
             copy.commit()
 
 
