@@ -294,6 +294,7 @@ pub(crate) fn record_end(
     event::append(act, at, [ended_event(model, run_id, status)]).map(drop)
 }
 
+/// Sets the params of a run that begins. Where the act begins again, a server may have them already.
 fn set_params(
     conn: &Conn,
     run_id: &RunId,
@@ -301,7 +302,8 @@ fn set_params(
 ) -> Result<(), StoreError> {
     for (key, value) in params {
         conn.execute(
-            "INSERT INTO params (key, value, run_uuid) VALUES (?1, ?2, ?3)",
+            "INSERT INTO params (key, value, run_uuid) VALUES (?1, ?2, ?3)
+             ON CONFLICT (key, run_uuid) DO NOTHING",
             params![key, value, run_id.as_str()],
         )?;
     }
