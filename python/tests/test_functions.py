@@ -159,14 +159,16 @@ def test_records_wait_for_a_transaction_of_this_very_process(own_herd: str, fold
 
 
 def test_cancelled_training_goes_on_where_it_stopped(folder: Path) -> None:
-    whole = herdbook.train("1H", timesteps=8192, model="whole", progress=False)
+    # Long enough to be still at it when the word to stop arrives.
+    long = 409_600
+    whole = herdbook.train("1H", timesteps=long, model="whole", progress=False)
 
     def stop(progress: Progress) -> None:
         if progress.trained >= TIMESTEPS:
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        herdbook.train("1H", timesteps=8192, model="cut", progress=stop)
+        herdbook.train("1H", timesteps=long, model="cut", progress=stop)
     (run,) = {event.run_id for event in herdbook.history("1H", model="cut")}
     assert run is not None
     resumed = herdbook.resume(run, progress=False)
