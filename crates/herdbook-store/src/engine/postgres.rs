@@ -61,46 +61,34 @@ impl PostgresEngine {
             let found = conn
                 .execute_batch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 .and_then(|()| look_up(conn));
+            // Nothing was written: however it went, the connection is free for the next.
+            let _ = conn.execute_batch("ROLLBACK");
             match found {
                 Err(error) if may_begin_again(&error) => Attempt::TakenBack(error),
-                found => {
-                    // Nothing was written: how it ends does not matter.
-                    let _ = conn.execute_batch("COMMIT");
-                    Attempt::Over(found)
-                }
+                found => Attempt::Over(found),
             }
         })
     }
 
     fn repeat<T>(&self, mut attempt: impl FnMut(&Conn) -> Attempt<T>) -> Result<T, StoreError> {
-        let mut pause = PAUSE;
-        for _ in 1..ATTEMPTS {
-            let taken_back = match self.connection() {
-                Ok(conn) => match attempt(&conn) {
-                    Attempt::Over(outcome) => {
-                        self.keep(conn);
-                        return outcome;
-                    }
-                    Attempt::TakenBack(_) => {
-                        self.keep(conn);
-                        true
-                    }
-                },
-                Err(error) if may_begin_again(&error) => true,
-                Err(error) => return Err(error),
-            };
-            if taken_back {
-                std::thread::sleep(pause);
-                pause *= 2;
-            }
-        }
-        let conn = self.connection()?;
-        match attempt(&conn) {
-            Attempt::Over(outcome) => {
+        let (mut left, mut pause) = (ATTEMPTS, PAUSE);
+        loop {
+            left -= 1;
+            let attempted = self.connection().map(|conn| {
+                let attempted = attempt(&conn);
                 self.keep(conn);
-                outcome
+                attempted
+            });
+            match attempted {
+                Ok(Attempt::Over(outcome)) => return outcome,
+                Ok(Attempt::TakenBack(error)) | Err(error)
+                    if left > 0 && may_begin_again(&error) =>
+                {
+                    std::thread::sleep(pause);
+                    pause *= 2;
+                }
+                Ok(Attempt::TakenBack(error)) | Err(error) => return Err(error),
             }
-            Attempt::TakenBack(error) => Err(error),
         }
     }
 

@@ -1,26 +1,23 @@
 //! SQLite: one writer, whose commits gather the acts that wait for it, and readers on connections of their own.
 
+mod file;
+
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
+use rusqlite::ffi;
 
-use super::{Connected, Engine};
+pub(super) use self::file::connect;
 use crate::db::Conn;
-use crate::schema::{self, Found, SecondChampion};
-use crate::store::{Effect, now};
-use crate::{Location, Missing, OpenOptions, Opened, StoreError};
+use crate::store::Effect;
+use crate::{OpenOptions, StoreError};
 
-/// Pause before another process's lock is looked at again.
-const WAL_RETRY: Duration = Duration::from_millis(5);
 /// The most acts in one commit: nobody's answer waits for more than these.
 const BATCH_LIMIT: u32 = 128;
-/// More than the statements of all acts.
-const STATEMENT_CACHE: usize = 128;
 
 /// A database file.
 #[derive(Debug)]
@@ -47,6 +44,20 @@ enum Access {
 }
 
 impl SqliteEngine {
+    /// The engine of a file that is in order, with a connection to it.
+    fn new(path: &Path, options: &OpenOptions, access: Access, conn: Conn) -> Self {
+        Self {
+            path: path.to_owned(),
+            busy_timeout: options.busy_timeout,
+            file: file_identity(path),
+            access,
+            readers: Mutex::new(vec![conn]),
+            writer: Mutex::default(),
+            waiting: AtomicUsize::new(0),
+            settled: Condvar::new(),
+        }
+    }
+
     /// Runs an act inside a savepoint of the batch that is open, or of a new one, and answers when that is committed.
     pub(crate) fn write<T>(
         &self,
@@ -100,8 +111,8 @@ impl SqliteEngine {
             return Err(StoreError::Replaced { store: self.path.display().to_string() });
         }
         let conn = match self.access {
-            Access::ReadWrite => read_write(&self.path, self.busy_timeout)?,
-            Access::ReadOnly(query) => read_only(&self.path, query, self.busy_timeout)?,
+            Access::ReadWrite => file::read_write(&self.path, self.busy_timeout)?,
+            Access::ReadOnly(query) => file::read_only(&self.path, query, self.busy_timeout)?,
         };
         Ok(Conn::Sqlite(conn))
     }
@@ -264,130 +275,6 @@ impl Drop for Savepoint<'_> {
     }
 }
 
-/// Opens or makes a database file, and puts back what is missing of ours.
-pub(super) fn connect(
-    path: &Path,
-    location: &Location,
-    options: &OpenOptions,
-    second_champion: SecondChampion,
-) -> Result<Connected, StoreError> {
-    let store = path.display().to_string();
-    if options.missing == Missing::Refuse && !path.exists() {
-        return Err(StoreError::NoStore { store });
-    }
-    let conn = open(path, options.busy_timeout)?;
-    if conn.is_readonly("main")? {
-        return connect_read_only(path, options);
-    }
-    let conn = Conn::Sqlite(conn);
-    let found = schema::inspect(&conn, location)?;
-    if found == Found::Empty && options.missing == Missing::Refuse {
-        return Err(StoreError::NoStore { store });
-    }
-    let Conn::Sqlite(raw) = &conn else { unreachable!("it was made above") };
-    enter_wal(raw, options.busy_timeout)?;
-    set_up(raw)?;
-    let (opened, put_back) = if found == Found::Complete {
-        (Opened::AsItWas, Vec::new())
-    } else {
-        raw.execute_batch("BEGIN IMMEDIATE")?;
-        let completed = schema::complete_what_is_missing(&conn, location, now(), second_champion);
-        raw.execute_batch(if completed.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
-        completed?
-    };
-    let engine = engine(path, options, Access::ReadWrite, conn);
-    Ok(Connected { engine, opened, put_back })
-}
-
-fn engine(path: &Path, options: &OpenOptions, access: Access, conn: Conn) -> Engine {
-    Engine::Sqlite(SqliteEngine {
-        path: path.to_owned(),
-        busy_timeout: options.busy_timeout,
-        file: file_identity(path),
-        access,
-        readers: Mutex::new(vec![conn]),
-        writer: Mutex::default(),
-        waiting: AtomicUsize::new(0),
-        settled: Condvar::new(),
-    })
-}
-
-fn open(path: &Path, busy_timeout: Duration) -> Result<Connection, StoreError> {
-    let conn = Connection::open_with_flags(
-        path,
-        OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_CREATE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )?;
-    conn.busy_timeout(busy_timeout)?;
-    conn.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
-    Ok(conn)
-}
-
-fn set_up(conn: &Connection) -> Result<(), StoreError> {
-    conn.pragma_update(None, "synchronous", "full")?;
-    conn.pragma_update(None, "foreign_keys", true)?;
-    Ok(())
-}
-
-/// A further connection to a file that is in order.
-fn read_write(path: &Path, busy_timeout: Duration) -> Result<Connection, StoreError> {
-    let conn = open(path, busy_timeout)?;
-    set_up(&conn)?;
-    Ok(conn)
-}
-
-/// Switches a database to write-ahead logging, for good. SQLite answers "busy" here without waiting: where two
-/// processes open a new file at once, each holds a lock that the other's switch has to wait for.
-fn enter_wal(conn: &Connection, patience: Duration) -> Result<(), StoreError> {
-    let begun = Instant::now();
-    loop {
-        match conn.pragma_update(None, "journal_mode", "wal") {
-            Err(error)
-                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
-                    && begun.elapsed() < patience =>
-            {
-                std::thread::sleep(WAL_RETRY);
-            }
-            outcome => return Ok(outcome?),
-        }
-    }
-}
-
-/// A store that may only be read. Where SQLite cannot even make its shared memory (a read-only folder) and there is
-/// no journal to replay, the file as it stands is the whole truth.
-fn connect_read_only(path: &Path, options: &OpenOptions) -> Result<Connected, StoreError> {
-    if options.missing == Missing::Create {
-        return Err(StoreError::ReadOnly { store: path.display().to_string() });
-    }
-    let location = Location::of_file(path);
-    let inspected = |query| -> Result<Conn, StoreError> {
-        let conn = Conn::Sqlite(read_only(path, query, options.busy_timeout)?);
-        schema::inspect(&conn, &location)?;
-        Ok(conn)
-    };
-    let mut journal = path.as_os_str().to_owned();
-    journal.push("-wal");
-    let is_at_rest = !std::fs::metadata(&journal).is_ok_and(|file| file.len() > 0);
-    let (conn, query) = match inspected("") {
-        Err(StoreError::Sqlite(_)) if is_at_rest => (inspected("?immutable=1")?, "?immutable=1"),
-        outcome => (outcome?, ""),
-    };
-    let engine = engine(path, options, Access::ReadOnly(query), conn);
-    Ok(Connected { engine, opened: Opened::ReadOnly, put_back: Vec::new() })
-}
-
-fn read_only(path: &Path, query: &str, busy_timeout: Duration) -> Result<Connection, StoreError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
-        | OpenFlags::SQLITE_OPEN_URI
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let escaped =
-        path.display().to_string().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
-    let conn = Connection::open_with_flags(format!("file:{escaped}{query}"), flags)?;
-    conn.busy_timeout(busy_timeout)?;
-    Ok(conn)
-}
-
 /// Device and number of a file.
 type FileIdentity = (u64, u64);
 
@@ -410,8 +297,8 @@ mod tests {
     use herdbook_domain::{Actor, Channel};
 
     use super::*;
-    use crate::Store;
     use crate::db::params;
+    use crate::{Location, Missing, Store};
 
     const THREADS: i64 = 8;
     const ROUNDS: i64 = 20;
