@@ -50,6 +50,6 @@ pub use promotion::Promotion;
 pub use registration::{Finish, Registered};
 pub use run::{RunRecord, RunStart, UnfinishedEnd};
 pub use search::{Best, Candidates, Contaminated};
-pub use source::{Credentials, Source, SourceOptions};
+pub use source::{Source, SourceOptions};
 pub use store::{Effect, Missing, OpenOptions, Opened, Store, new_id, now};
 pub use version::{VersionQuery, VersionRecord};

@@ -4,8 +4,7 @@ use std::path::Path;
 
 use herdbook_domain::import::Zone;
 use herdbook_store::{
-    Count, Credentials, Effect, Import, ImportObserver, ImportReport, ImportRequest, Source,
-    SourceOptions,
+    Count, Effect, Import, ImportObserver, ImportReport, ImportRequest, Source, SourceOptions,
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
@@ -26,7 +25,6 @@ pub(crate) fn run(args: &ImportArgs, global: &Global, output: &mut Output) -> Re
         zone: zone(args.timezone, output),
         options: SourceOptions {
             artifacts: args.artifacts.as_ref().map(|folder| directory.join(folder)),
-            credentials: credentials(),
         },
         source,
     };
@@ -62,16 +60,6 @@ fn zone(asked: Option<Zone>, output: &mut Output) -> Zone {
         "times in the tags are read as {zone}, this machine's zone (`--timezone` names another)"
     ));
     zone
-}
-
-/// How MLflow's own client names itself to a server.
-fn credentials() -> Credentials {
-    if let (Some(user), Some(password)) =
-        (environment("MLFLOW_TRACKING_USERNAME"), environment("MLFLOW_TRACKING_PASSWORD"))
-    {
-        return Credentials::Basic { user, password };
-    }
-    environment("MLFLOW_TRACKING_TOKEN").map_or(Credentials::None, Credentials::Token)
 }
 
 fn to_json(report: &ImportReport, target: Option<&str>, args: &ImportArgs) -> Value {

@@ -298,7 +298,8 @@ struct WireError {
     message: String,
 }
 
-fn query_string(query: &[(&str, &str)]) -> String {
+/// Parameters as the end of an address; one may be given several times.
+pub(crate) fn query_string(query: &[(&str, &str)]) -> String {
     let mut text = String::new();
     for (key, value) in query {
         text.push(if text.is_empty() { '?' } else { '&' });

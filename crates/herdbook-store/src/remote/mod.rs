@@ -29,9 +29,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub(crate) use artifacts::Artifacts;
 use capture::Captured;
-use credentials::Access;
+pub(crate) use credentials::Access;
 use fold::Fold;
-use http::{Client, Trying};
+pub(crate) use http::{Client, Method, Trying, query_string};
 use journal::{Entry, Journal};
 use state::{State, raw};
 

@@ -18,7 +18,6 @@ use herdbook_domain::tags::Tags;
 
 use crate::{Metric, StoreError};
 
-pub use http::Credentials;
 pub(crate) use local::files as files_below;
 pub use place::{Source, SourceOptions};
 

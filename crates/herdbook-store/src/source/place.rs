@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use super::Reader;
 use super::files::Files;
-use super::http::Credentials;
 use super::server::Server;
 use super::sqlite::Database;
 use crate::experiment::local_folder;
@@ -16,8 +15,6 @@ use crate::{Location, StoreError};
 pub struct SourceOptions {
     /// Where the artifacts are, if not where the records say.
     pub artifacts: Option<PathBuf>,
-    /// For a server.
-    pub credentials: Credentials,
 }
 
 /// A store to import from.
@@ -93,7 +90,7 @@ impl Source {
         Ok(match self {
             Self::Database(path) => Box::new(Database::open(path, options.artifacts.as_deref())?),
             Self::Files(path) => Box::new(Files::open(path, options.artifacts.as_deref())?),
-            Self::Server(address) => Box::new(Server::open(address, &options.credentials)?),
+            Self::Server(address) => Box::new(Server::open(address)?),
         })
     }
 }

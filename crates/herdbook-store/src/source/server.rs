@@ -12,7 +12,7 @@ use herdbook_domain::import::Finding;
 use herdbook_domain::tags::Tags;
 use serde_json::{Value, json};
 
-use super::http::{CallError, Client, Credentials};
+use super::http::{CallError, Client};
 use super::{
     ExperimentRecord, ModelRecord, ModelVersionRecord, Reader, RunBody, RunHead, Unreadable,
 };
@@ -40,8 +40,8 @@ struct Known {
 }
 
 impl Server {
-    pub(super) fn open(address: &str, credentials: &Credentials) -> Result<Self, StoreError> {
-        let client = Client::new(address, credentials);
+    pub(super) fn open(address: &str) -> Result<Self, StoreError> {
+        let client = Client::new(address)?;
         let body = json!({"max_results": 1, "view_type": "ALL"});
         client
             .post(&format!("{API}/experiments/search"), &body)
