@@ -23,6 +23,10 @@ const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// How often a call is made again that a server answers with its own breakdown (500): it seldom helps.
 const BREAKDOWNS: u32 = 3;
+/// In MLflow's words (3.17, status 400, the text of its database): two callers set or removed the same row at once.
+/// Its "set" looks whether the row is there and then inserts or updates it; made again, the call sees what became of it.
+/// In turn: `SQLite` and `MySQL`, PostgreSQL, a row that vanished under an update.
+const LOST_RACES: [&str; 3] = ["IntegrityError", "UniqueViolation", "0 were matched"];
 
 /// The methods MLflow uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -231,7 +235,12 @@ impl Client {
                 Err(Failed::ForNow(format!("it answers with status {status}")))
             }
             500 => Err(Failed::Breakdown(self.answered(call, status, &bytes))),
-            _ => Err(Failed::Answered(self.answered(call, status, &bytes))),
+            _ => {
+                let error = self.answered(call, status, &bytes);
+                let is_race = matches!(&error, StoreError::ServerRefused { status: 400, message, .. }
+                    if LOST_RACES.iter().any(|race| message.contains(race)));
+                Err(if is_race { Failed::Breakdown(error) } else { Failed::Answered(error) })
+            }
         }
     }
 
@@ -283,7 +292,7 @@ enum Failed {
     Nobody(String),
     /// The connection broke, or the server asks to come again.
     ForNow(String),
-    /// The server broke down over it.
+    /// The server broke down over it, or over somebody else's call.
     Breakdown(StoreError),
     /// For good.
     Answered(StoreError),
