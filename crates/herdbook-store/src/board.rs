@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use herdbook_domain::{ModelName, Stage, VersionNumber};
 
-use crate::db::{Conn, params};
+use crate::db::{Conn, Row, params};
 use crate::version::{self, COLUMNS, VersionRecord};
 use crate::{Store, StoreError, tag};
 
@@ -73,22 +73,28 @@ fn newest(conn: &Conn, name: &str) -> Result<Option<VersionRecord>, StoreError> 
         .transpose()
 }
 
-/// By model and stage: all that are tagged, less those that were deleted. The first is a walk along the index of tags.
+/// By model and stage: all that are tagged, less those that were deleted.
 fn counts(conn: &Conn) -> Result<BTreeMap<String, BTreeMap<Stage, usize>>, StoreError> {
-    let count = |sql: &str| -> Result<Vec<(String, String, i64)>, StoreError> {
-        conn.query(sql, params![], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-    };
-    let tagged = count(
-        "SELECT t.name, t.value, count(*) FROM model_version_tags t
-         WHERE t.workspace = 'default' AND t.key = 'promotion_stage'
-         GROUP BY t.value, t.workspace, t.name",
+    // Workspaces are told apart below: with a condition on them SQLite would sort what the index has in order.
+    let of_workspaces = conn.query(
+        "SELECT t.name, t.value, count(*), t.workspace FROM model_version_tags t
+         WHERE t.key = 'promotion_stage' GROUP BY t.value, t.workspace, t.name",
+        params![],
+        |row| {
+            let workspace: String = row.get(3)?;
+            Ok((workspace == "default").then_some(named_count(row)?))
+        },
     )?;
-    let deleted = count(
+    let tagged = of_workspaces.into_iter().flatten();
+    // `coalesce` keeps SQLite from the index of the workspace, in which they all are.
+    let deleted = conn.query(
         "SELECT t.name, t.value, count(*) FROM model_versions v CROSS JOIN model_version_tags t
-         WHERE v.current_stage = 'Deleted_Internal' AND v.workspace = 'default'
+         WHERE v.current_stage = 'Deleted_Internal' AND coalesce(v.workspace, '') = 'default'
            AND t.workspace = 'default' AND t.key = 'promotion_stage' AND t.name = v.name
            AND t.version = v.version
          GROUP BY t.name, t.value",
+        params![],
+        named_count,
     )?;
     let mut counts: BTreeMap<String, BTreeMap<Stage, usize>> = BTreeMap::new();
     for (name, stage, n) in tagged {
@@ -104,4 +110,9 @@ fn counts(conn: &Conn) -> Result<BTreeMap<String, BTreeMap<Stage, usize>>, Store
         }
     }
     Ok(counts)
+}
+
+/// A model, the stage as it is tagged, and how many.
+fn named_count(row: &Row<'_>) -> Result<(String, String, i64), StoreError> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
 }

@@ -6,7 +6,7 @@ use herdbook_domain::{
 };
 
 use crate::StoreError;
-use crate::db::{Conn, Row, params};
+use crate::db::{Conn, Row, ToValue, params};
 use crate::row::{checked, optional};
 use crate::store::{Act, Store};
 
@@ -34,19 +34,25 @@ impl Store {
 }
 
 pub(crate) fn select(conn: &Conn, query: &EventQuery) -> Result<Vec<Event>, StoreError> {
+    let name = query.name.as_ref().map(ModelName::as_str);
+    let version = query.version.map(VersionNumber::get);
+    let run_id = query.run_id.as_ref().map(RunId::as_str);
+    let kind = query.kind.map(EventKind::as_str);
+    // Only what is asked for: beside an `OR` no index would be used.
+    let conditions = [
+        (name.is_some(), "name = :name"),
+        (version.is_some(), "version = :version"),
+        (run_id.is_some(), "run_id = :run_id"),
+        (kind.is_some(), "kind = :kind"),
+    ];
+    let asked: Vec<&str> =
+        conditions.into_iter().filter(|(is_asked, _)| *is_asked).map(|(_, sql)| sql).collect();
+    let asked = if asked.is_empty() { "TRUE".to_owned() } else { asked.join(" AND ") };
+    let values: [(&str, &dyn ToValue); 4] =
+        [(":name", &name), (":version", &version), (":run_id", &run_id), (":kind", &kind)];
     conn.query(
-        &format!(
-            "SELECT {COLUMNS} FROM herdbook_events
-             WHERE (?1 IS NULL OR name = ?1) AND (?2 IS NULL OR version = ?2)
-               AND (?3 IS NULL OR run_id = ?3) AND (?4 IS NULL OR kind = ?4)
-             ORDER BY id"
-        ),
-        params![
-            query.name.as_ref().map(ModelName::as_str),
-            query.version.map(VersionNumber::get),
-            query.run_id.as_ref().map(RunId::as_str),
-            query.kind.map(EventKind::as_str),
-        ],
+        &format!("SELECT {COLUMNS} FROM herdbook_events WHERE {asked} ORDER BY id"),
+        values.as_slice(),
         from_row,
     )
 }

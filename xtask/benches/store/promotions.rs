@@ -10,27 +10,30 @@ use herdbook_domain::{
     ExperimentName, Honesty, ModelName, Origin, PromotionRequest, Registration, Stage, Timeframe,
     VersionKey, VersionNumber,
 };
-use herdbook_store::{Effect, Finish, Missing, RunStart, Store};
+use herdbook_store::{Effect, Finish, Missing, RunStart, Store, StoreError};
 
 use crate::{figure, generate, shared};
 
 /// Asks this program to be one of several processes.
 pub(crate) const WORKER: &str = "--promote-in";
-const N_WRITERS: i64 = 8;
+const N_WRITERS: u32 = 8;
+/// Versions that each writer takes up and down in turn: each keeps a tag of every change, and nobody makes thousands of one.
+const SHELF: u32 = 64;
 const LASTING: Duration = Duration::from_secs(5);
 
 pub(crate) fn measure() -> anyhow::Result<()> {
-    println!("-- promotions, synchronous = FULL, {N_WRITERS} versions going up and down");
+    let n_versions = N_WRITERS * SHELF;
+    println!("-- promotions, synchronous = FULL, {n_versions} versions going up and down");
     let (folder, store) = shared::temporary()?;
-    for _ in 0..N_WRITERS {
+    for _ in 0..n_versions {
         register(&store)?;
     }
     for n_threads in [1, N_WRITERS] {
         let begun = Instant::now();
         let store = &store;
         let counts = std::thread::scope(|scope| {
-            let writers: Vec<_> = (1..=n_threads)
-                .map(|version| scope.spawn(move || promote_for_a_while(store, version)))
+            let writers: Vec<_> = (0..n_threads)
+                .map(|writer| scope.spawn(move || promote_for_a_while(store, writer)))
                 .collect();
             writers
                 .into_iter()
@@ -54,7 +57,7 @@ pub(crate) fn measure() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn print(what: &str, n_promotions: u64, begun: Instant, n_threads: i64) {
+fn print(what: &str, n_promotions: u64, begun: Instant, n_threads: u32) {
     let rate = n_promotions as f64 / begun.elapsed().as_secs_f64();
     let limit = if n_threads == N_WRITERS { "at least 1,000 a second" } else { "" };
     figure::print(what, &format!("{rate:.0} a second"), limit);
@@ -86,23 +89,35 @@ fn register(store: &Store) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Takes a version up and down, and counts.
-fn promote_for_a_while(store: &Store, version: i64) -> anyhow::Result<u64> {
+/// Takes the versions of one writer up and down, and counts.
+fn promote_for_a_while(store: &Store, writer: u32) -> anyhow::Result<u64> {
     let name = ModelName::of_timeframe(Timeframe::Hour1, "trading_model")?;
-    let version = VersionNumber::new(version).expect("versions begin with 1");
     let begun = Instant::now();
     let mut n_promotions = 0;
-    while begun.elapsed() < LASTING {
-        for target in [Stage::Beta, Stage::Development] {
-            let request = PromotionRequest {
-                key: VersionKey { name: name.clone(), version },
-                target,
-                reason: None,
-                expected_champion: None,
-                force: false,
-            };
-            store.promote(&request, Effect::Commit)?;
-            n_promotions += 1;
+    for (target, nth) in [Stage::Beta, Stage::Development]
+        .into_iter()
+        .cycle()
+        .flat_map(|target| (0..SHELF).map(move |nth| (target, nth)))
+    {
+        if begun.elapsed() > LASTING {
+            break;
+        }
+        let version = i64::from(writer * SHELF + nth + 1);
+        let request = PromotionRequest {
+            key: VersionKey {
+                name: name.clone(),
+                version: VersionNumber::new(version).expect("versions begin with 1"),
+            },
+            target,
+            reason: None,
+            expected_champion: None,
+            force: false,
+        };
+        // From a stage to itself: where the writer before this one was interrupted.
+        match store.promote(&request, Effect::Commit) {
+            Ok(_) => n_promotions += 1,
+            Err(StoreError::Refused(_)) => {}
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(n_promotions)
@@ -110,10 +125,10 @@ fn promote_for_a_while(store: &Store, version: i64) -> anyhow::Result<u64> {
 
 fn processes(folder: &Path) -> anyhow::Result<u64> {
     let program = std::env::current_exe()?;
-    let workers = (1..=N_WRITERS)
-        .map(|version| {
+    let workers = (0..N_WRITERS)
+        .map(|writer| {
             let mut worker = Command::new(&program);
-            worker.arg(WORKER).arg(folder).arg(version.to_string());
+            worker.arg(WORKER).arg(folder).arg(writer.to_string());
             worker.stdout(std::process::Stdio::piped()).spawn()
         })
         .collect::<Result<Vec<_>, _>>()?;
@@ -128,8 +143,8 @@ fn processes(folder: &Path) -> anyhow::Result<u64> {
 
 /// One of several processes: prints how many promotions it made.
 pub(crate) fn work(arguments: &[String]) -> anyhow::Result<()> {
-    let [folder, version, ..] = arguments else { anyhow::bail!("a folder and a version") };
+    let [folder, writer, ..] = arguments else { anyhow::bail!("a folder and a writer") };
     let store = generate::open(Path::new(folder), Missing::Refuse)?;
-    println!("{}", promote_for_a_while(&store, version.parse()?)?);
+    println!("{}", promote_for_a_while(&store, writer.parse()?)?);
     Ok(())
 }

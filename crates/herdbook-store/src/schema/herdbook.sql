@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS herdbook_events (
 	hash VARCHAR(64) NOT NULL
 );
 CREATE INDEX IF NOT EXISTS herdbook_events_version ON herdbook_events (name, version, id);
+CREATE INDEX IF NOT EXISTS herdbook_events_time ON herdbook_events (name, at_ms);
 CREATE INDEX IF NOT EXISTS herdbook_events_run ON herdbook_events (run_id, id);
 
 -- Which process trains a run that is RUNNING, and when it last said so.

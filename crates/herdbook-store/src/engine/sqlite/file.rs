@@ -59,9 +59,15 @@ fn open(path: &Path, busy_timeout: Duration) -> Result<Connection, StoreError> {
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
+    prepare(&conn, busy_timeout)?;
+    Ok(conn)
+}
+
+/// What every connection needs.
+fn prepare(conn: &Connection, busy_timeout: Duration) -> Result<(), StoreError> {
     conn.busy_timeout(busy_timeout)?;
     conn.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
-    Ok(conn)
+    Ok(())
 }
 
 fn set_up(conn: &Connection) -> Result<(), StoreError> {
@@ -128,6 +134,6 @@ pub(super) fn read_only(
     let escaped =
         path.display().to_string().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
     let conn = Connection::open_with_flags(format!("file:{escaped}{query}"), flags)?;
-    conn.busy_timeout(busy_timeout)?;
+    prepare(&conn, busy_timeout)?;
     Ok(conn)
 }
