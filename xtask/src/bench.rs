@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::postgres::Postgres;
 use crate::python::Python;
 use crate::workspace::Workspace;
 use crate::{cache, checks, program, wheel};
@@ -17,7 +18,8 @@ pub(crate) enum Bench {
     },
     /// How often a model passes for better than chance where there is nothing to find, and where there is
     Evidence,
-    /// The records at 100,000 runs beside MLflow's own store on the same file, and promotions a second
+    /// The records at 100,000 runs, in SQLite beside MLflow's own store on the same file and in PostgreSQL, and
+    /// promotions a second
     Store {
         /// Also at 1,000,000 runs; needs 12 GB in the cache folder, and minutes to generate them
         #[arg(long)]
@@ -73,6 +75,8 @@ impl Bench {
                 let python = Python::ready(workspace, "conformance/requirements.txt")?;
                 bench.env("HERDBOOK_PYTHON", python.programs().join("python"));
                 bench.env("HERDBOOK_BENCH_STORES", cache::root()?.join("bench-stores"));
+                let server = Postgres::start(workspace)?;
+                bench.env("HERDBOOK_BENCH_POSTGRES", server.database("bench")?);
                 if *million {
                     bench.arg("--million");
                 }

@@ -59,6 +59,17 @@ impl Postgres {
         Ok(server)
     }
 
+    /// Makes a database, and answers its URI.
+    pub(crate) fn database(&self, name: &str) -> anyhow::Result<String> {
+        program::output(
+            self.command("createdb")
+                .arg("--maintenance-db")
+                .arg(format!("{}/postgres", self.uri))
+                .arg(name),
+        )?;
+        Ok(format!("{}/{name}", self.uri))
+    }
+
     fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }

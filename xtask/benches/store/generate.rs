@@ -50,13 +50,17 @@ pub(crate) fn store(cache: &Path, n_runs: usize) -> anyhow::Result<PathBuf> {
 }
 
 pub(crate) fn open(folder: &Path, missing: Missing) -> anyhow::Result<Store> {
+    open_at(None, folder, missing)
+}
+
+pub(crate) fn open_at(uri: Option<&str>, folder: &Path, missing: Missing) -> anyhow::Result<Store> {
     let options = OpenOptions {
         missing,
         busy_timeout: std::time::Duration::from_secs(30),
         actor: Actor::parse("bench")?,
         channel: Channel::Cli,
     };
-    Ok(Store::open(Location::resolve(None, folder)?, options)?)
+    Ok(Store::open(Location::resolve(uri, folder)?, options)?)
 }
 
 fn fill(folder: &Path, n_runs: usize) -> anyhow::Result<()> {

@@ -8,6 +8,7 @@
 mod figure;
 mod generate;
 mod mlflow;
+mod postgres;
 mod promotions;
 mod queries;
 #[path = "../shared/store.rs"]
@@ -16,6 +17,7 @@ mod shared;
 use std::path::PathBuf;
 
 use anyhow::Context;
+use queries::Asked;
 
 /// Runs in the larger store that is compared with the smaller one.
 const MILLION: usize = 1_000_000;
@@ -35,13 +37,18 @@ fn main() -> anyhow::Result<()> {
     let binary = of_environment("HERDBOOK_BIN")?;
     let python = of_environment("HERDBOOK_PYTHON")?;
     let cache = of_environment("HERDBOOK_BENCH_STORES")?;
+    let uri = std::env::var("HERDBOOK_BENCH_POSTGRES").context("no PostgreSQL was started")?;
     promotions::measure()?;
     let folder = generate::store(&cache, N_RUNS)?;
-    queries::measure(&folder, &binary, N_RUNS)?;
+    queries::measure(&Asked { folder: &folder, uri: None, limit: "0.2 ms" }, &binary, N_RUNS)?;
     mlflow::measure(&folder, &python)?;
+    postgres::copy(&folder, &uri)?;
+    let asked = Asked { folder: &folder, uri: Some(&uri), limit: "2 ms" };
+    queries::measure(&asked, &binary, N_RUNS)?;
     if arguments.iter().any(|argument| argument == "--million") {
         let folder = generate::store(&cache, MILLION)?;
-        queries::measure(&folder, &binary, MILLION)?;
+        let asked = Asked { folder: &folder, uri: None, limit: "twice that of 100,000" };
+        queries::measure(&asked, &binary, MILLION)?;
     }
     Ok(())
 }
