@@ -259,7 +259,7 @@ mod tests {
     #[test]
     fn every_object_of_ours_is_recognised_after_it_was_made() {
         assert_eq!(inspect(&new_database(), &location()).unwrap(), Found::Complete);
-        assert_eq!(our_objects().count(), 12);
+        assert_eq!(our_objects().count(), 13);
     }
 
     #[test]
