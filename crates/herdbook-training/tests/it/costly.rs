@@ -30,8 +30,8 @@ impl Trends {
     }
 }
 
-/// Each trend is worth 1,200 basis points, where getting in and out costs 300, but a bar moves three times as much at
-/// random as with its trend: it takes long to learn what there is to earn, and trading at random costs 133 a bar
+/// Each trend is worth 1,200 basis points, where getting in and out costs 500, but a bar moves three times as much at
+/// random as with its trend: it takes long to learn what there is to earn, and trading at random costs 222 a bar
 /// meanwhile.
 pub(crate) fn hidden(seed: u64) -> (Vec<u8>, Borders) {
     let trends = Trends { n_bars: 26_000, drift: 0.0005, noise: 0.0015, length: 240.0 };
@@ -39,4 +39,4 @@ pub(crate) fn hidden(seed: u64) -> (Vec<u8>, Borders) {
 }
 
 /// Basis points a side in [`hidden`].
-pub(crate) const HIDDEN_COSTS: f64 = 150.0;
+pub(crate) const HIDDEN_COSTS: f64 = 250.0;
