@@ -50,7 +50,8 @@ class StockServer:
                     *("--uvicorn-opts", "--timeout-worker-healthcheck 120"),
                 ],
                 cwd=self.folder,
-                env=environment(),
+                # Its processes for jobs of MLflow's own (evaluations of prompts) keep a small machine busy.
+                env={**environment(), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -36,6 +36,8 @@ impl Server {
             .args(["--uvicorn-opts", "--timeout-worker-healthcheck 120"])
             .current_dir(&folder)
             .env("MLFLOW_DISABLE_TELEMETRY", "true")
+            // Its half a dozen processes for jobs of MLflow's own (evaluations of prompts) keep a small machine busy.
+            .env("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
