@@ -86,6 +86,10 @@ class StockServer:
         return answer.json()
 
 
+# Commands that name a family of models.
+OF_A_MODEL = "train promote rollback champion evaluate backtest predict compare show import-model".split()
+
+
 class RemoteHerd(Herd):
     """A herd whose store is a server, with a registered model of its own there."""
 
@@ -102,7 +106,7 @@ class RemoteHerd(Herd):
         self.database = self.folder / "snapshot.db"
 
     def start(self, *arguments, **options):
-        if arguments[0] in ("train", "promote", "rollback", "champion"):
+        if arguments[0] in OF_A_MODEL and "--resume" not in arguments:
             arguments = (*arguments, "--model", self.family)
         return super().start(*arguments, "--tracking-uri", self.uri, **options)
 

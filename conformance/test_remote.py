@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from gate import gate, self_signed
-from herd import MODEL, ended, promotion, strict_json, training, wait_until
+from herd import MODEL, SAMPLES, ended, hourly_bars, promotion, strict_json, training, wait_until
 from stock import RemoteHerd, StockServer
 
 KILLS = 12
@@ -88,6 +88,71 @@ def test_what_the_rules_refuse_is_refused_here_too(lived):
     refused = lived.refused(*promotion(1, "development"))
     assert refused["code"] == "forbidden_transition"
     lived.assert_invariants()
+
+
+def test_every_other_command_works_here_too(server, tmp_path, rng):
+    herd = RemoteHerd(tmp_path / "work", server, "everything")
+    header, rows = hourly_bars()
+    early, late = tmp_path / "early.csv", tmp_path / "late.csv"
+    early.write_text("\n".join([header, *rows[:4_000]]))
+    late.write_text("\n".join([header, *rows]))
+    on = ("--timeframe", "1H", "--symbol", "EURUSD")
+    assert len(herd.ask("train", *on, "--data", early, "--timesteps", 2048, "--seeds", 2)["sweep"]["members"]) == 2
+    sweep = herd.ask("train", *on, "--data", early, "--timesteps", 2048, "--walk-forward", 2)["sweep"]
+    assert sweep["chosen"] == 1 and sorted(herd.versions()) == [1, 2]
+    last = herd.ask("show", 2, "--timeframe", "1H")
+
+    # A condition that wants evidence, then the evidence.
+    (herd.folder / "herdbook.toml").write_text(
+        '[promotion]\nenforce = true\n[[promotion.condition]]\nto = "beta"\nevidence = 0.000001\n'
+    )
+    assert herd.refused(*promotion(2, "beta"))["code"] == "gate_failed"
+    found = herd.ask("evaluate", 2, *on, "--data", late)["evaluation"]
+    assert found["window"]["start"] > last["windows"]["test"]["end"]
+    (known,) = herd.ask("show", 2, "--timeframe", "1H")["evidence"]
+    assert known["evaluation"] == found
+    (herd.folder / "herdbook.toml").unlink()
+
+    assert herd.ask("backtest", 1, *on, "--data", late)["version"] == 1
+    assert herd.ask("predict", 1, *on, "--data", late)["action"] in {"short", "flat", "long"}
+    assert herd.ask("compare", 1, 2, "--timeframe", "1H")
+    zipped = SAMPLES.parent / "crates/herdbook-ppo/tests/data/discrete_tanh.zip"
+    taken = herd.ask("import-model", zipped, "--timeframe", "1H")
+    assert (taken["version"], taken["honesty"]) == (3, "unknown")
+
+    # A training that is killed after a checkpoint goes on to the same bytes.
+    long = ("train", *on, "--data", early, "--timesteps", 120_000, "--enhance", 1)
+    process = herd.start(*long)
+    run_id = wait_until(lambda: begun(server, "RUNNING"), "the run to begin")
+    wait_until(lambda: checkpoints(server, run_id), "a checkpoint")
+    process.kill()
+    process.communicate()
+    resumed = herd.ask("train", "--resume", run_id)
+    assert resumed["run_id"] == run_id
+    whole = herd.ask(*long)
+    assert resumed["metrics"] == {**whole["metrics"], **speed(resumed["metrics"])}
+    assert herd.ask("doctor")["healthy"]
+    herd.assert_invariants()
+
+
+def begun(server, status):
+    """The run with this status, if there is one."""
+    experiments = [e["experiment_id"] for e in server.get("experiments/search", max_results=100)["experiments"]]
+    query = {"experiment_ids": experiments, "filter": f"attributes.status = '{status}'"}
+    runs = [run for run in server.post("runs/search", **query).get("runs", []) if is_training(run)]
+    return runs[0]["info"]["run_id"] if runs else None
+
+
+def is_training(run):
+    return any(tag["key"] == "model_type" for tag in run["data"].get("tags", []))
+
+
+def checkpoints(server, run_id):
+    return list((server.folder / "mlartifacts").glob(f"*/{run_id}/**/*.resume"))
+
+
+def speed(metrics):
+    return {name: value for name, value in metrics.items() if "steps_per_second" in name}
 
 
 def test_tag_set_by_hand_is_named_and_set_back(lived):

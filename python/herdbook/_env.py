@@ -37,6 +37,7 @@ def read_arena(
     columns: str | None,
     volume_column: str | None,
     bar_timezone: str | None,
+    member: str | None,
 ) -> _native.Arena:
     """Bars with windows and costs, read once for all environments that are made of them."""
     path, bars = _bars.given(data)
@@ -49,6 +50,7 @@ def read_arena(
             "columns": columns,
             "volume_column": volume_column,
             "bar_timezone": bar_timezone,
+            "member": member,
         },
         validation_from=_moment(validation_from),
         test_from=_moment(test_from),
@@ -89,7 +91,7 @@ class TradingEnv(gymnasium.Env[npt.NDArray[np.float32], np.int64]):
         cost_bps: basis points of traded notional per side.
         episode_bars: 512 when left out.
         validation_from, test_from: first moments (UTC) of the windows.
-        columns, volume_column, bar_timezone: what a file leaves open.
+        columns, volume_column, bar_timezone, member: what a file leaves open; ``member`` is the file of a zip archive.
 
     Raises:
         InvalidInputError: bars or arguments cannot be used.
@@ -111,6 +113,7 @@ class TradingEnv(gymnasium.Env[npt.NDArray[np.float32], np.int64]):
         columns: str | None = None,
         volume_column: str | None = None,
         bar_timezone: str | None = None,
+        member: str | None = None,
         arena: _native.Arena | None = None,
         render_mode: None = None,
     ) -> None:
@@ -125,6 +128,7 @@ class TradingEnv(gymnasium.Env[npt.NDArray[np.float32], np.int64]):
             columns=columns,
             volume_column=volume_column,
             bar_timezone=bar_timezone,
+            member=member,
         )
         self._env = self.arena.env(window)
         self.window = window

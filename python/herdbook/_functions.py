@@ -53,6 +53,7 @@ def evaluate(
     columns: str | None = None,
     volume_column: str | None = None,
     bar_timezone: str | None = None,
+    member: str | None = None,
     tracking_uri: str | None = None,
     actor: str | None = None,
 ) -> Evaluation:
@@ -79,6 +80,7 @@ def backtest(
     columns: str | None = None,
     volume_column: str | None = None,
     bar_timezone: str | None = None,
+    member: str | None = None,
     tracking_uri: str | None = None,
 ) -> Backtest:
     """Runs a model (the champion by default) over any bars, beside buying and holding and beside doing nothing.
@@ -105,6 +107,7 @@ def predict(
     columns: str | None = None,
     volume_column: str | None = None,
     bar_timezone: str | None = None,
+    member: str | None = None,
     tracking_uri: str | None = None,
 ) -> Prediction:
     """What a model (the champion by default) would do after the newest closed bar, from a flat account.

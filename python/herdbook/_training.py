@@ -36,6 +36,7 @@ def train(
     columns: str | None = None,
     volume_column: str | None = None,
     bar_timezone: str | None = None,
+    member: str | None = None,
     progress: ProgressLike = True,
     tracking_uri: str | None = None,
     actor: str | None = None,
@@ -55,7 +56,7 @@ def train(
         validation_from, test_from: first moments (UTC) of the windows, after 64 % and 80 % of the bars by default.
         seeds: train with so many seeds and register the best on the validation window.
         walk_forward: train on so many consecutive folds and register the last.
-        columns, volume_column, bar_timezone: what a file leaves open.
+        columns, volume_column, bar_timezone, member: what a file leaves open; ``member`` is the file of a zip archive.
         progress: a function called with :class:`Progress` after each iteration, or whether to show tqdm's bar.
 
     Raises:
@@ -90,6 +91,7 @@ def enhance(
     columns: str | None = None,
     volume_column: str | None = None,
     bar_timezone: str | None = None,
+    member: str | None = None,
     progress: ProgressLike = True,
     tracking_uri: str | None = None,
     actor: str | None = None,

@@ -47,6 +47,7 @@ class TradingVecEnv(VecEnv):
         columns: str | None = None,
         volume_column: str | None = None,
         bar_timezone: str | None = None,
+        member: str | None = None,
         arena: _native.Arena | None = None,
     ) -> None:
         self.arena = arena or read_arena(
@@ -60,6 +61,7 @@ class TradingVecEnv(VecEnv):
             columns=columns,
             volume_column=volume_column,
             bar_timezone=bar_timezone,
+            member=member,
         )
         self.window = window
         self.render_mode = None

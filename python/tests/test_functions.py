@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -182,6 +183,7 @@ def frame() -> pd.DataFrame:
 
 
 def forms() -> dict[str, Callable[[pd.DataFrame], Any]]:
+    import polars as pl
     import pyarrow as pa
 
     times = lambda f: pd.to_datetime(f.iloc[:, 0], utc=True)  # noqa: E731
@@ -211,11 +213,25 @@ def forms() -> dict[str, Callable[[pd.DataFrame], Any]]:
         "dict": lambda f: {name: f[name].to_list() for name in f.columns},
         "Arrow table": lambda f: pa.Table.from_pandas(f.assign(**{f.columns[0]: times(f)})),
         "Arrow stream": lambda f: Stream(pa.Table.from_pandas(f.assign(**{f.columns[0]: times(f)}))),
+        "polars frame": lambda f: pl.DataFrame(pa.Table.from_pandas(f.assign(**{f.columns[0]: times(f)}))),
+        "polars through Arrow alone": lambda f: Stream(pl.from_pandas(f.assign(**{f.columns[0]: times(f)}))),
         "array": array,
         "structured array": lambda f: pd.DataFrame(
             array(f), columns=["timestamp", *values]
         ).astype({"timestamp": "int64"}).to_records(index=False),
     }
+
+
+def test_member_of_an_archive_is_named(herd: str, folder: Path) -> None:
+    with zipfile.ZipFile("bars.zip", "w") as archive:
+        archive.writestr("eurusd.csv", gzip.decompress(BARS.read_bytes()))
+        archive.writestr("other.csv", "timestamp,open,high,low,close\n")
+    with pytest.raises(herdbook.InvalidInputError, match="eurusd.csv"):
+        herdbook.backtest("1H", "bars.zip", 1, symbol="EURUSD", tracking_uri=herd)
+    named = herdbook.backtest("1H", "bars.zip", 1, symbol="EURUSD", member="eurusd.csv", tracking_uri=herd)
+    assert named.bars_sha256 == herdbook.backtest("1H", BARS, 1, symbol="EURUSD", tracking_uri=herd).bars_sha256
+    env = herdbook.TradingEnv("bars.zip", "1H", symbol="EURUSD", member="eurusd.csv")
+    assert env.reset(seed=0)[0].shape == (35,)
 
 
 @pytest.mark.parametrize("form", forms())

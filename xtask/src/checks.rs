@@ -219,7 +219,9 @@ fn postgres(workspace: &Workspace) -> anyhow::Result<()> {
     options.extend(OVER_ANY_STORE);
     // It makes folders of its own.
     options.extend(["--deselect", "conformance/test_kill.py::test_training_killed_in_an_empty_folder_leaves_a_store_that_works"]);
-    program::to_end(pytest(workspace, &python, &options)?.env(SERVER, &server.uri))
+    let mut tests = pytest(workspace, &python, &options)?;
+    tests.env("HERDBOOK_POSTGRES_PROGRAMS", &server.programs);
+    program::to_end(tests.env(SERVER, &server.uri))
 }
 
 /// The suite of the store over an MLflow server. Whether it is empty before a test, the test sees to: one after another.

@@ -24,7 +24,8 @@ const SETTINGS: &str = "fsync = off\nlisten_addresses = 'localhost'\nunix_socket
 
 /// A server that runs until it is dropped.
 pub(crate) struct Postgres {
-    programs: PathBuf,
+    /// The folder of `initdb` and `postgres`.
+    pub(crate) programs: PathBuf,
     folder: TempDir,
     user: Option<User>,
     /// Without a database.

@@ -5,8 +5,10 @@ use std::process::Command;
 
 use anyhow::Context;
 
+use crate::postgres::Postgres;
 use crate::program;
 use crate::python::Python;
+use crate::server::Server;
 use crate::workspace::Workspace;
 
 /// The types and the tests of the package, on its wheel. Beside torch only what needs it is tested.
@@ -22,6 +24,7 @@ pub(crate) fn check(workspace: &Workspace, beside: Beside) -> anyhow::Result<()>
             // Without stable-baselines3 its classes are of any type.
             types.arg(workspace.target().join("mypy")).arg("--allow-subclassing-any");
             tests.args(["python/tests", "-m", "not sb3"]);
+            return with_servers(workspace, types, tests);
         }
         Beside::Torch => {
             types.arg(workspace.target().join("mypy-sb3"));
@@ -29,6 +32,19 @@ pub(crate) fn check(workspace: &Workspace, beside: Beside) -> anyhow::Result<()>
         }
     }
     program::to_end(&mut types)?;
+    program::to_end(&mut tests)
+}
+
+/// The types, then the tests beside a PostgreSQL server and an MLflow server, which are stores too.
+fn with_servers(
+    workspace: &Workspace,
+    mut types: Command,
+    mut tests: Command,
+) -> anyhow::Result<()> {
+    program::to_end(&mut types)?;
+    let postgres = Postgres::start(workspace)?;
+    let server = Server::start(&Python::ready(workspace, "conformance/requirements.txt")?)?;
+    tests.env("HERDBOOK_TEST_POSTGRES", &postgres.uri).env("HERDBOOK_TEST_SERVER", server.uri());
     program::to_end(&mut tests)
 }
 

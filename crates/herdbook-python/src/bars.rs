@@ -114,6 +114,8 @@ pub(crate) struct ReadingOptions {
     volume_column: Option<String>,
     #[pyo3(item)]
     bar_timezone: Option<String>,
+    #[pyo3(item)]
+    member: Option<String>,
 }
 
 /// Bars from a file, from memory, or those carried in the program.
@@ -138,8 +140,7 @@ pub(crate) fn source(
                 ),
                 None => None,
             },
-            // An archive of several files is refused with their names: take the one out.
-            member: None,
+            member: reading.member,
         };
         match (path, csv) {
             (_, Some(csv)) => data_source(Path::new(NAME), csv.to_vec(), symbol, reading),

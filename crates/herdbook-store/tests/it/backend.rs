@@ -31,3 +31,6 @@ impl Database {
 pub(crate) fn number(foreign: &Foreign, sql: &str) -> Option<i64> {
     foreign.query_row(sql, [], |row| row.get(0)).ok()
 }
+
+/// How many trainings each of several writers makes in a race.
+pub(crate) const RACE_ROUNDS: i64 = 5;

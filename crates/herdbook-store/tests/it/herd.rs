@@ -75,23 +75,8 @@ impl Herd {
     }
 
     pub(crate) fn start(&self, parent: Option<&RunId>) -> (RunId, Origin) {
-        let enhanced = parent.map(|parent| EnhancedFrom {
-            enhancement: Enhancement::Continued,
-            parent: parent.clone(),
-            previous_timesteps: 2048,
-        });
-        let origin = Origin { timeframe: Timeframe::Hour1, enhanced };
-        let run_id = self
-            .store
-            .start_run(&RunStart {
-                experiment: ExperimentName::parse("stock_trading_rl_1H").unwrap(),
-                model: model(),
-                origin: origin.clone(),
-                params: BTreeMap::from([("data.symbol".to_owned(), "EURUSD".to_owned())]),
-                tags: Tags::new(),
-            })
-            .unwrap();
-        (run_id, origin)
+        let start = start(parent);
+        (self.store.start_run(&start).unwrap(), start.origin)
     }
 
     pub(crate) fn finish(&self, run_id: &RunId, origin: Origin, reward: f64) -> VersionKey {
@@ -159,6 +144,22 @@ impl Herd {
             assert_eq!(event.hash, event.compute_hash());
             previous.clone_from(&event.hash);
         }
+    }
+}
+
+/// A training on hourly bars; of a child, where there is a parent.
+pub(crate) fn start(parent: Option<&RunId>) -> RunStart {
+    let enhanced = parent.map(|parent| EnhancedFrom {
+        enhancement: Enhancement::Continued,
+        parent: parent.clone(),
+        previous_timesteps: 2048,
+    });
+    RunStart {
+        experiment: ExperimentName::parse("stock_trading_rl_1H").unwrap(),
+        model: model(),
+        origin: Origin { timeframe: Timeframe::Hour1, enhanced },
+        params: BTreeMap::from([("data.symbol".to_owned(), "EURUSD".to_owned())]),
+        tags: Tags::new(),
     }
 }
 

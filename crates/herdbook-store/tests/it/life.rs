@@ -4,6 +4,7 @@ use herdbook_domain::tags::key;
 use herdbook_domain::{EventKind, Reason, Refusal, RollbackRequest, RunStatus, Stage, champion_at};
 use herdbook_store::{Effect, EventQuery, FileState, StoreError, UnfinishedEnd};
 
+use crate::backend::RACE_ROUNDS;
 use crate::herd::{Herd, MODEL_FILE, finish, model, number, promotion, version};
 
 #[test]
@@ -151,7 +152,7 @@ fn racing_trainings_number_their_versions_without_gap_or_duplicate() {
         for _ in 0..4 {
             scope.spawn(|| {
                 let store = herd.another_store();
-                for _ in 0..5 {
+                for _ in 0..RACE_ROUNDS {
                     let (child, origin) = herd.start(Some(&parent));
                     store.store_artifact(&child, "models/1H/model.zip", MODEL_FILE).unwrap();
                     store.finish_and_register(&finish(&child, origin, &[])).unwrap();
@@ -159,7 +160,7 @@ fn racing_trainings_number_their_versions_without_gap_or_duplicate() {
             });
         }
     });
-    for version in 1..=21 {
+    for version in 1..=1 + 4 * RACE_ROUNDS {
         assert!(herd.tag(version, key::VERSION_TYPE).is_some());
     }
     herd.assert_invariants();

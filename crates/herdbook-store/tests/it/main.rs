@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a broken test stops where it breaks")]
 
 mod backend;
+mod chance;
 mod conditions;
 mod doctor;
 mod faults;

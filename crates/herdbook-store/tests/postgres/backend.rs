@@ -59,3 +59,6 @@ pub(crate) fn number(foreign: &Foreign, sql: &str) -> Option<i64> {
     let row = foreign.0.borrow_mut().query_opt(sql, &[]).unwrap()?;
     Some(i64::from(row.get::<_, i32>(0)))
 }
+
+/// How many trainings each of several writers makes in a race.
+pub(crate) const RACE_ROUNDS: i64 = 5;

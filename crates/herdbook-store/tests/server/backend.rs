@@ -47,3 +47,6 @@ const EMPTY: &str = "
 pub(crate) fn number(foreign: &Foreign, sql: &str) -> Option<i64> {
     foreign.query_row(sql, [], |row| row.get(0)).ok()
 }
+
+/// How many trainings each of several writers makes in a race. A training takes seconds here.
+pub(crate) const RACE_ROUNDS: i64 = 2;

@@ -3,7 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a broken test stops where it breaks")]
 
 mod backend;
+mod deaths;
+mod proxy;
 
+#[path = "../it/chance.rs"]
+mod chance;
 #[path = "../it/finding.rs"]
 mod finding;
 #[path = "../it/herd.rs"]

@@ -5,10 +5,11 @@ use std::time::Instant;
 
 use herdbook_store::StoreError;
 
+use super::empty;
 use super::power::Chance;
 use super::recording::{Fault, Plan, Recording};
 use super::scenario::{Command, Head, LIFE, Place, temporary};
-use super::{empty, points, report, seed};
+use crate::chance::{points, report, seed};
 
 fn copy(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap() {

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use super::empty;
 use super::power::{Chance, Left, Power};
 use super::recording::{Op, Plan, Recording};
 use super::scenario::{Head, LIFE, Place, temporary};
-use super::{empty, points, report, seed};
+use crate::chance::{points, report, seed};
 
 /// A life that was lived once.
 struct Lived {

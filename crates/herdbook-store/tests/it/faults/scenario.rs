@@ -3,16 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use herdbook_domain::{
-    Breach, EnhancedFrom, Enhancement, Event, EventKind, ExperimentName, Origin, Reason,
-    RollbackRequest, Stage, Timeframe,
-};
+use herdbook_domain::{Breach, Event, EventKind, Reason, RollbackRequest, Stage};
 use herdbook_store::{
-    Disk, Effect, EventQuery, Location, Missing, RunStart, Store, StoreError, VersionQuery,
+    Disk, Effect, EventQuery, Location, Missing, Store, StoreError, VersionQuery,
 };
 
 use super::recording::{RecordedDisk, Recording};
-use crate::herd::{MODEL_FILE, finish, metric, model, number, options, promotion};
+use crate::herd::{MODEL_FILE, finish, metric, model, number, options, promotion, start};
 
 /// One command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,27 +141,16 @@ impl Command {
 }
 
 fn train(store: &Store, parent: Option<i64>) -> Result<(), StoreError> {
-    let enhanced = parent
-        .map(|parent| -> Result<EnhancedFrom, StoreError> {
-            let key = crate::herd::version(parent);
-            Ok(EnhancedFrom {
-                enhancement: Enhancement::Continued,
-                parent: store.version(&key)?.run_id.expect("a registered version has a run"),
-                previous_timesteps: 2048,
-            })
-        })
-        .transpose()?;
-    let origin = Origin { timeframe: Timeframe::Hour1, enhanced };
-    let run_id = store.start_run(&RunStart {
-        experiment: ExperimentName::parse("stock_trading_rl_1H").unwrap(),
-        model: model(),
-        origin: origin.clone(),
-        params: [("data.symbol".to_owned(), "EURUSD".to_owned())].into(),
-        tags: herdbook_domain::tags::Tags::new(),
-    })?;
+    let parent = parent
+        .map(|parent| store.version(&crate::herd::version(parent)))
+        .transpose()?
+        .map(|parent| parent.run_id.expect("a registered version has a run"));
+    let start = start(parent.as_ref());
+    let run_id = store.start_run(&start)?;
     store.log_metrics(&run_id, &[metric("training/policy_loss", 0.1, 1)])?;
     store.store_artifact(&run_id, "models/1H/model.zip", MODEL_FILE)?;
-    store.finish_and_register(&finish(&run_id, origin, &[("evaluation/best_mean_reward", 1.0)]))?;
+    let metrics = [("evaluation/best_mean_reward", 1.0)];
+    store.finish_and_register(&finish(&run_id, start.origin, &metrics))?;
     Ok(())
 }
 
