@@ -292,6 +292,8 @@ def load_parent(
 ) -> ParentPath:
     """The path of a registered model's ``model.zip`` on this machine, for ``PPO.load``.
 
+    What a server keeps is downloaded into a temporary folder, which goes when this process ends.
+
     Args:
         parent: ``"best"``, ``"latest"``, ``"champion"``, a version number or a run id.
         model_type, metric: what ``best`` and ``latest`` look for. As in :func:`enhance`, ``best`` passes contaminated
@@ -319,7 +321,7 @@ def load_parent(
     run_id = found["run_id"]
     if run_id is None:
         raise exception("not_found", f"`{found['name']}` version {found['version']} has no run")
-    path = records.artifact_path(run_id, f"models/{timeframe}/model.zip")
+    path = records.artifact_path(run_id, f"models/{timeframe}/model.zip", _worker.downloads())
     records.close()
     if not path.is_file():
         raise exception("not_found", f"the model file of run `{run_id}` is not at `{path}`")

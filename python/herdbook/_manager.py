@@ -432,6 +432,8 @@ class MLflowManager:
             return
         try:
             mlflow.set_tracking_uri(self._uri or self._records.uri)
+            # As the original does. MLflow takes up no run of another experiment than the one it was told last.
+            mlflow.set_experiment(experiment_id=mlflow.get_run(run_id).info.experiment_id)
             mlflow.start_run(run_id=run_id, nested=nested or mlflow.active_run() is not None)
         except Exception:
             self.end_run("FAILED", reason="MLflow could not take it up")

@@ -10,15 +10,19 @@ A worker ends when this process does, however it ends; a training that is under 
 from __future__ import annotations
 
 import atexit
+import functools
 import os
 import pickle
 import queue
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import weakref
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 from . import _native
@@ -303,3 +307,11 @@ class _Served:
 def serve() -> None:
     """Answers requests until nobody can send any."""
     _Served().run()
+
+
+@functools.cache
+def downloads() -> Path:
+    """A folder for what is fetched from servers; it goes when this process ends."""
+    folder = tempfile.mkdtemp(prefix="herdbook-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)

@@ -319,7 +319,8 @@ class LifecycleCallback(BaseCallback):
         """What the parent brings on the windows of this training, where herdbook can run it."""
         if self._arena is None or self.parent_run_id is None:
             return None
-        path = self._records.artifact_path(self.parent_run_id, f"models/{timeframe}/model.zip")
+        artifact = f"models/{timeframe}/model.zip"
+        path = self._records.artifact_path(self.parent_run_id, artifact, _worker.downloads())
         try:
             return self._arena.measure(path.read_bytes())
         except (HerdbookError, OSError):

@@ -190,10 +190,32 @@ impl Records {
         })
     }
 
-    /// Where an artifact of a run lies on this machine; it need not be there.
-    fn artifact_path(&self, py: Python<'_>, run_id: &str, artifact: &str) -> PyResult<PathBuf> {
+    /// Where an artifact of a run lies on this machine; it need not be there. What lies behind a server is brought into
+    /// `downloads`, a folder of this machine.
+    fn artifact_path(
+        &self,
+        py: Python<'_>,
+        run_id: &str,
+        artifact: &str,
+        downloads: PathBuf,
+    ) -> PyResult<PathBuf> {
         self.act(py, |store| {
-            Ok(store.artifact_path(&RunId::parse(run_id)?, checked_path(artifact)?)?)
+            let (run_id, artifact) = (RunId::parse(run_id)?, checked_path(artifact)?);
+            match store.artifact_path(&run_id, artifact) {
+                Err(StoreError::ForeignArtifacts { .. }) => {
+                    let content = store.read_artifact(&run_id, artifact)?;
+                    let path = downloads.join(run_id.as_str()).join(artifact);
+                    let written = path
+                        .parent()
+                        .map_or(Ok(()), std::fs::create_dir_all)
+                        .and_then(|()| std::fs::write(&path, content));
+                    written.map_err(|error| {
+                        Failure::usage(&format!("cannot write `{}`: {error}", path.display()))
+                    })?;
+                    Ok(path)
+                }
+                outcome => Ok(outcome?),
+            }
         })
     }
 
