@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use herdbook_domain::{Event, EventKind, RunStatus};
+use herdbook_domain::{Event, EventKind};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::changes::Place;
@@ -323,10 +323,7 @@ fn insert_run(conn: &Connection, run: &Run) -> Result<(), StoreError> {
         .prepare_cached("INSERT OR IGNORE INTO tags (key, value, run_uuid) VALUES (?1, ?2, ?3)")?;
     for pair in &run.data.tags {
         if pair.key == lease::TAG {
-            // That of a run which ended is left over: whoever ended it died before removing it.
-            if info.status == RunStatus::Running.as_str() {
-                lease::insert(conn, id, &pair.value)?;
-            }
+            lease::insert(conn, id, &pair.value)?;
         } else {
             tag.execute(params![pair.key, pair.value, id])?;
         }
