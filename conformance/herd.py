@@ -178,3 +178,11 @@ def hourly_bars(count=None):
     with gzip.open(SAMPLES / "eurusd_1h_2017.csv.gz", "rt") as file:
         header, *rows = file.read().splitlines()
     return header, rows[:count]
+
+
+def bars_file(folder, name, count=None):
+    """The real EURUSD hourly bars as a file, the first so many of them."""
+    header, rows = hourly_bars(count)
+    path = folder / name
+    path.write_text("\n".join([header, *rows]) + "\n")
+    return path

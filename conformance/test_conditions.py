@@ -3,7 +3,7 @@
 import pytest
 
 import invariants
-from herd import hourly_bars, promotion, strict_json
+from herd import bars_file, promotion, strict_json
 
 RETURN = "portfolio/total_return"
 
@@ -113,10 +113,7 @@ def test_challenger_must_beat_the_champion_on_the_same_window(trained):
 
 
 def test_evidence_and_time_in_beta_are_asked_for(herd, tmp_path):
-    header, rows = hourly_bars()
-    early, late = tmp_path / "early.csv", tmp_path / "late.csv"
-    early.write_text("\n".join([header, *rows[:4_000]]) + "\n")
-    late.write_text("\n".join([header, *rows]) + "\n")
+    early, late = bars_file(tmp_path, "early.csv", 4_000), bars_file(tmp_path, "late.csv")
     bars = ("--symbol", "EURUSD", "--data")
     herd.train(*bars, early)
     set_conditions(

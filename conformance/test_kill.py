@@ -8,7 +8,7 @@ import time
 import pytest
 
 import invariants
-from herd import TIMESTEPS, Herd, hourly_bars, promotion, training, wait_until
+from herd import TIMESTEPS, Herd, bars_file, promotion, training, wait_until
 
 # `cargo xtask bench faults` asks for more.
 KILLS = int(os.environ.get("HERDBOOK_KILLS", 120))
@@ -140,10 +140,7 @@ ROLLBACK = ("rollback", "--timeframe", "1H", "--reason", "tested")
 
 def of_each_kind(folder):
     """Commands that write, each with what goes before it. Others that write join here."""
-    header, rows = hourly_bars()
-    early, late = folder / "early.csv", folder / "late.csv"
-    early.write_text("\n".join([header, *rows[:4_000]]) + "\n")
-    late.write_text("\n".join([header, *rows]) + "\n")
+    early, late = bars_file(folder, "early.csv", 4_000), bars_file(folder, "late.csv")
     bars = ("--symbol", "EURUSD", "--data")
 
     def train(herd):

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 import invariants
-from herd import ended, wait_until
+from herd import bars_file, ended, wait_until
 
 LONG = ("--timeframe", "1H", "--timesteps", 120_000, "--seed", 3)
 KILLS = 4
@@ -101,11 +101,7 @@ def test_training_that_lives_is_not_taken_up_by_another(herd):
 
 
 def test_bars_that_moved_are_named_and_others_refused(herd, tmp_path):
-    from herd import hourly_bars
-
-    header, rows = hourly_bars()
-    bars = tmp_path / "bars.csv"
-    bars.write_text("\n".join([header, *rows]) + "\n")
+    bars = bars_file(tmp_path, "bars.csv")
     process = herd.start("train", *LONG, "--data", bars, "--symbol", "EURUSD")
     run_id = wait_until(lambda: secured_run(herd), "a checkpoint")
     process.send_signal(signal.SIGINT)
@@ -114,8 +110,7 @@ def test_bars_that_moved_are_named_and_others_refused(herd, tmp_path):
     bars.rename(moved)
     answer = herd.run("train", "--resume", run_id, "--json")
     assert answer.status == 2 and "--data" in json.loads(answer.stdout)["error"]["hint"], answer
-    shorter = tmp_path / "bars.csv"
-    shorter.write_text("\n".join([header, *rows[:-1]]) + "\n")
+    shorter = bars_file(tmp_path, "bars.csv", -1)
     answer = herd.run("train", "--resume", run_id, "--json")
     assert answer.status == 2 and "data." in json.loads(answer.stdout)["error"]["message"], answer
     shorter.unlink()

@@ -3,14 +3,7 @@
 import numpy as np
 
 import invariants
-from herd import TIMESTEPS, hourly_bars, strict_json
-
-
-def bars(folder, name, count):
-    header, rows = hourly_bars(count)
-    path = folder / name
-    path.write_text("\n".join([header, *rows]) + "\n")
-    return path
+from herd import TIMESTEPS, bars_file, strict_json
 
 
 def test_one_of_several_seeds_is_registered_and_mlflow_shows_them_all(herd):
@@ -45,7 +38,7 @@ def test_folds_follow_one_another_and_the_last_is_registered(herd):
 
 
 def test_evidence_comes_from_newer_bars_alone_and_is_shown_before_promotions(herd, tmp_path):
-    early, late = bars(tmp_path, "early.csv", 4_000), bars(tmp_path, "late.csv", None)
+    early, late = bars_file(tmp_path, "early.csv", 4_000), bars_file(tmp_path, "late.csv")
     named = ("--symbol", "EURUSD")
     herd.train("--data", early, *named)
     assert herd.promote(1, "beta")["evidence"] == []

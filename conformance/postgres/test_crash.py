@@ -5,6 +5,7 @@ import os
 import pwd
 import signal
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -26,12 +27,12 @@ class Server:
     def __init__(self, folder):
         # It refuses to run as root.
         self.user = unprivileged() if os.geteuid() == 0 else getpass.getuser()
-        self.folder, self.port, self.process = folder, free_port(), None
+        self.folder, self.port, self.process = Path(folder), free_port(), None
         self.uri = f"postgresql://herd@localhost:{self.port}"
-        folder.mkdir()
-        os.chown(folder, *owner(self.user))
+        account = pwd.getpwnam(self.user)
+        os.chown(folder, account.pw_uid, account.pw_gid)
         options = ("--auth=trust", "--username=herd", "--encoding=UTF8", "--locale=C")
-        self.call("initdb", *options, "-D", folder / "data").wait()
+        assert self.call("initdb", *options, "-D", self.folder / "data").wait() == 0
 
     def call(self, program, *arguments):
         return subprocess.Popen(
@@ -73,20 +74,14 @@ def unprivileged():
     return "postgres" if "postgres" in names else "nobody"
 
 
-def owner(name):
-    account = pwd.getpwnam(name)
-    return account.pw_uid, account.pw_gid
-
-
 @pytest.fixture
-def server(tmp_path_factory):
-    # Its user has to reach it through the folders above, which only this one may enter.
-    folder = Path(f"/tmp/herdbook-crash-{os.getpid()}")
-    server = Server(folder)
-    server.start()
-    yield server
-    server.kill()
-    subprocess.run(["rm", "-rf", folder], check=True)
+def server():
+    # Not in pytest's folders: only their own user may enter them.
+    with tempfile.TemporaryDirectory(prefix="herdbook-crash") as folder:
+        server = Server(folder)
+        server.start()
+        yield server
+        server.kill()
 
 
 def test_server_killed_in_the_middle_of_acts_loses_nothing_acknowledged(tmp_path, server, rng):

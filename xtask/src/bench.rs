@@ -21,7 +21,7 @@ pub(crate) enum Bench {
     /// The records at 100,000 runs, in SQLite beside MLflow's own store on the same file and in PostgreSQL, and
     /// promotions a second
     Store {
-        /// Also at 1,000,000 runs; needs 12 GB in the cache folder, and minutes to generate them
+        /// Also at 1,000,000 runs; needs 20 GB in the cache folder, and ten minutes to generate them
         #[arg(long)]
         million: bool,
     },

@@ -24,7 +24,6 @@ pub(crate) fn check(workspace: &Workspace, beside: Beside) -> anyhow::Result<()>
             // Without stable-baselines3 its classes are of any type.
             types.arg(workspace.target().join("mypy")).arg("--allow-subclassing-any");
             tests.args(["python/tests", "-m", "not sb3"]);
-            return with_servers(workspace, types, tests);
         }
         Beside::Torch => {
             types.arg(workspace.target().join("mypy-sb3"));
@@ -32,20 +31,19 @@ pub(crate) fn check(workspace: &Workspace, beside: Beside) -> anyhow::Result<()>
         }
     }
     program::to_end(&mut types)?;
+    let _servers = match beside {
+        Beside::Mlflow => Some(with_servers(workspace, &mut tests)?),
+        Beside::Torch => None,
+    };
     program::to_end(&mut tests)
 }
 
-/// The types, then the tests beside a PostgreSQL server and an MLflow server, which are stores too.
-fn with_servers(
-    workspace: &Workspace,
-    mut types: Command,
-    mut tests: Command,
-) -> anyhow::Result<()> {
-    program::to_end(&mut types)?;
+/// Gives the tests a PostgreSQL server and an MLflow server, which are stores too, for as long as the answer lives.
+fn with_servers(workspace: &Workspace, tests: &mut Command) -> anyhow::Result<(Postgres, Server)> {
     let postgres = Postgres::start(workspace)?;
     let server = Server::start(&Python::ready(workspace, "conformance/requirements.txt")?)?;
     tests.env("HERDBOOK_TEST_POSTGRES", &postgres.uri).env("HERDBOOK_TEST_SERVER", server.uri());
-    program::to_end(&mut tests)
+    Ok((postgres, server))
 }
 
 /// Environment steps a second, beside the same environment in numpy.

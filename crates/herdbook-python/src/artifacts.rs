@@ -1,6 +1,6 @@
 //! Files and folders of this machine on their way among a run's artifacts.
 
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use herdbook_cli::Failure;
 use herdbook_domain::RunId;
@@ -21,6 +21,21 @@ pub(crate) fn checked_path(artifact: &str) -> Result<&str, Failure> {
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(path)
         .map_err(|error| Failure::usage(&format!("cannot read `{}`: {error}", path.display())))
+}
+
+/// Brings an artifact into a folder of this machine; answers where it is.
+pub(crate) fn fetch(
+    store: &Store,
+    run_id: &RunId,
+    artifact: &str,
+    folder: &Path,
+) -> Result<PathBuf, Failure> {
+    let content = store.read_artifact(run_id, artifact)?;
+    let path = folder.join(run_id.as_str()).join(artifact);
+    let cannot = |error| Failure::usage(&format!("cannot write `{}`: {error}", path.display()));
+    std::fs::create_dir_all(path.parent().unwrap_or(folder)).map_err(cannot)?;
+    std::fs::write(&path, content).map_err(cannot)?;
+    Ok(path)
 }
 
 pub(crate) fn store_folder(

@@ -23,7 +23,7 @@ use herdbook_training::{
 use pyo3::prelude::*;
 use serde_json::{Value, json};
 
-use crate::artifacts::{checked_path, read, store_folder};
+use crate::artifacts::{checked_path, fetch, read, store_folder};
 use crate::error::detached;
 use crate::json::to_python;
 use crate::shapes::{found_to_json, run_to_json, version_to_json};
@@ -203,16 +203,7 @@ impl Records {
             let (run_id, artifact) = (RunId::parse(run_id)?, checked_path(artifact)?);
             match store.artifact_path(&run_id, artifact) {
                 Err(StoreError::ForeignArtifacts { .. }) => {
-                    let content = store.read_artifact(&run_id, artifact)?;
-                    let path = downloads.join(run_id.as_str()).join(artifact);
-                    let written = path
-                        .parent()
-                        .map_or(Ok(()), std::fs::create_dir_all)
-                        .and_then(|()| std::fs::write(&path, content));
-                    written.map_err(|error| {
-                        Failure::usage(&format!("cannot write `{}`: {error}", path.display()))
-                    })?;
-                    Ok(path)
+                    fetch(store, &run_id, artifact, &downloads)
                 }
                 outcome => Ok(outcome?),
             }

@@ -10,6 +10,11 @@ pub(crate) fn points(default: usize) -> usize {
     asked.map_or(default, |points| points.parse().expect("HERDBOOK_FAULT_POINTS is a number"))
 }
 
+/// Every how manieth of so many is tried, so that there are about as many points as are asked for.
+pub(crate) fn stride(n: usize, default: usize) -> usize {
+    (n / points(default)).max(1)
+}
+
 /// Chance begins with this: `HERDBOOK_TEST_SEED` repeats it.
 pub(crate) fn seed() -> u64 {
     let asked = std::env::var("HERDBOOK_TEST_SEED").ok();

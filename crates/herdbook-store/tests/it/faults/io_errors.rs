@@ -9,7 +9,7 @@ use super::empty;
 use super::power::Chance;
 use super::recording::{Fault, Plan, Recording};
 use super::scenario::{Command, Head, LIFE, Place, temporary};
-use crate::chance::{points, report, seed};
+use crate::chance::{report, seed, stride};
 
 fn copy(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap() {
@@ -65,7 +65,7 @@ fn assert_survived(what: &str, plan: impl Fn(usize) -> Plan) {
         let head = place.folder.join("mlflow.db").exists().then(|| place.head().unwrap());
         let (n_steps, _) = run_with(&place, command, Plan::Sound, head.as_ref());
         // Evenly spread, from a first one by chance on.
-        let stride = (n_steps * LIFE.len() / points(200)).max(1);
+        let stride = stride(n_steps * LIFE.len(), 200);
         for at in (chance.next() as usize % stride..n_steps).step_by(stride) {
             empty(herd.path());
             copy(before.path(), herd.path());

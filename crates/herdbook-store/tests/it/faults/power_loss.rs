@@ -7,7 +7,7 @@ use super::empty;
 use super::power::{Chance, Left, Power};
 use super::recording::{Op, Plan, Recording};
 use super::scenario::{Head, LIFE, Place, temporary};
-use crate::chance::{points, report, seed};
+use crate::chance::{points, report, seed, stride};
 
 /// A life that was lived once.
 struct Lived {
@@ -89,15 +89,10 @@ fn assert_none(what: &str, lived: &Lived, points_at: impl FnMut(usize) -> Vec<Le
     assert!(found.is_empty(), "{} breaches:\n{}", found.len(), found.join("\n"));
 }
 
-/// Every `n`-th step, so that there are about as many as are to be tried.
-fn stride(steps: usize, points: usize) -> usize {
-    (steps / points).max(1)
-}
-
 #[test]
 fn killed_after_any_write_nothing_acknowledged_is_lost_and_the_command_can_be_repeated() {
     let lived = Lived::new();
-    let stride = stride(lived.steps.len(), points(120));
+    let stride = stride(lived.steps.len(), 120);
     assert_none("kill -9 after a step", &lived, |number| {
         if number % stride == 0 { vec![Left::Everything] } else { Vec::new() }
     });
