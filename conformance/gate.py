@@ -1,10 +1,11 @@
-"""A gate before a server: it lets in who is authorised, over TLS if it has a certificate."""
+"""A gate before a server: it lets in who is authorised, over TLS if it has a certificate, and may fail for a while."""
 
 import datetime
 import http.server
 import ipaddress
 import ssl
 import threading
+import time
 from contextlib import contextmanager
 
 import requests
@@ -14,8 +15,28 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
+class Outage:
+    """Calls get no answer for some seconds, from the nth act on that is written in the journal."""
+
+    def __init__(self, nth, duration_s, is_carried_out):
+        self.n_before, self.duration_s, self.is_carried_out = nth - 1, duration_s, is_carried_out
+        self.ends_s = None
+
+    def begins_with(self, path):
+        if self.ends_s is not None or not path.endswith("/runs/log-parameter"):
+            return False
+        self.n_before -= 1
+        if self.n_before >= 0:
+            return False
+        self.ends_s = time.monotonic() + self.duration_s
+        return True
+
+    def is_on(self):
+        return self.ends_s is not None and time.monotonic() < self.ends_s
+
+
 @contextmanager
-def gate(behind, authorization, certificate=None):
+def gate(behind, authorization=None, certificate=None, outage=None):
     """Yields the gate's address. `certificate` is a file with certificate and key."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -26,11 +47,18 @@ def gate(behind, authorization, certificate=None):
             body = self.rfile.read(length)
             if self.headers.get("Authorization") != authorization:
                 return self.answer(401, b"who are you?", "text/plain")
+            is_first = outage and outage.begins_with(self.path)
+            is_answered = not (outage and outage.is_on())
+            if not is_answered:
+                self.close_connection = True
+                if not (is_first and outage.is_carried_out):
+                    return None
             kept = {"Content-Type": self.headers.get("Content-Type", "")}
             answer = requests.request(
                 self.command, behind + self.path, data=body, headers=kept, timeout=60
             )
-            self.answer(answer.status_code, answer.content, answer.headers.get("Content-Type", ""))
+            kind = answer.headers.get("Content-Type", "")
+            return self.answer(answer.status_code, answer.content, kind) if is_answered else None
 
         def answer(self, status, content, kind):
             self.send_response(status)

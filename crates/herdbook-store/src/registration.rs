@@ -35,7 +35,8 @@ pub struct Registered {
 }
 
 impl Store {
-    /// Ends a run as FINISHED and registers its model, or changes nothing.
+    /// Ends a run as FINISHED and registers its model, or changes nothing. Where an earlier try did it whose answer was
+    /// lost, the answer is that try's.
     ///
     /// # Errors
     /// [`StoreError::RunNotRunning`] where someone else ended the run meanwhile.
@@ -56,11 +57,15 @@ impl Store {
         self.released(request, reserved, outcome)
     }
 
-    /// Registers the model of a run that is FINISHED already, or changes nothing.
+    /// Registers the model of a run that is FINISHED already, or changes nothing. Where an earlier try did it, the
+    /// answer is that try's.
     ///
     /// # Errors
-    /// [`StoreError::RunNotFinished`], and [`StoreError::AlreadyRegistered`] where the run has a version.
+    /// [`StoreError::RunNotFinished`], and [`StoreError::AlreadyRegistered`] where the run has a version of another file.
     pub fn register_finished(&self, request: &Registration) -> Result<Registered, StoreError> {
+        if let Some(registered) = self.registered_before(request)? {
+            return Ok(registered);
+        }
         let reserved = self.reserve(request, run::require_finished)?;
         let outcome = self.write(|act| {
             run::require_finished(act.tx, &request.run_id)?;
@@ -115,23 +120,18 @@ impl Store {
         outcome
     }
 
-    /// What an earlier try did whose answer was lost on the way from a server.
+    /// What an earlier try did, whose answer was lost on the way from a server.
     fn registered_before(&self, request: &Registration) -> Result<Option<Registered>, StoreError> {
-        if self.remote().is_none() {
-            return Ok(None);
-        }
-        let run_id = Some(request.run_id.clone());
-        let kind = Some(EventKind::Registered);
-        let query = EventQuery { run_id, kind, ..EventQuery::default() };
+        let query = EventQuery {
+            name: Some(request.name.clone()),
+            run_id: Some(request.run_id.clone()),
+            kind: Some(EventKind::Registered),
+            ..EventQuery::default()
+        };
         let Some(event) = self.events(&query)?.pop() else { return Ok(None) };
         let is_same = serde_json::from_str::<serde_json::Value>(&event.what.details)
             .is_ok_and(|details| details["model_sha256"] == request.model_sha256);
-        let (Some(name), Some(version)) = (event.what.name.clone(), event.what.version) else {
-            return Ok(None);
-        };
-        if !is_same {
-            return Ok(None);
-        }
+        let Some(version) = event.what.version.filter(|_| is_same) else { return Ok(None) };
         let mut events = self.events(&EventQuery::default())?;
         events.retain(|other| other.act_id == event.act_id);
         let superseded = events
@@ -141,7 +141,8 @@ impl Store {
                 Some(VersionKey { name: event.what.name.clone()?, version: event.what.version? })
             })
             .collect();
-        Ok(Some(Registered { key: VersionKey { name, version }, superseded, events }))
+        let key = VersionKey { name: request.name.clone(), version };
+        Ok(Some(Registered { key, superseded, events }))
     }
 }
 

@@ -12,7 +12,7 @@ use crate::db::{Conn, Row, params};
 use crate::lease::{self, Lease, Liveness};
 use crate::metric::{self, Metric};
 use crate::store::{Act, new_id, now};
-use crate::{MetricSelection, Store, StoreError, event, experiment, tag};
+use crate::{EventQuery, MetricSelection, Store, StoreError, event, experiment, tag};
 
 /// A training about to begin.
 #[derive(Debug, Clone)]
@@ -139,7 +139,8 @@ impl Store {
         })
     }
 
-    /// Ends a run as FINISHED without registering its model: one of several, of which another may be chosen.
+    /// Ends a run as FINISHED without registering its model: one of several, of which another may be chosen. Where an
+    /// earlier try did it whose answer was lost, nothing is changed.
     pub fn finish_unregistered(
         &self,
         run_id: &RunId,
@@ -148,6 +149,9 @@ impl Store {
         tags: &Tags,
     ) -> Result<(), StoreError> {
         self.write(|act| {
+            if has_finished(act.tx, run_id)? {
+                return Ok(());
+            }
             require_running(act.tx, run_id)?;
             let at = act.time_for([model])?;
             metric::log(act.tx, run_id, metrics)?;
@@ -281,6 +285,14 @@ fn ended_event(model: &ModelName, run_id: &RunId, status: RunStatus) -> EventDra
         to: Some(status.to_string()),
         ..EventDraft::new(EventKind::RunEnded, &serde_json::json!({"v": 1}))
     }
+}
+
+/// Whether the log says that a run came to its end: a run that someone else finished is not meant.
+fn has_finished(conn: &Conn, run_id: &RunId) -> Result<bool, StoreError> {
+    let (run_id, kind) = (Some(run_id.clone()), Some(EventKind::RunEnded));
+    let ends = event::select(conn, &EventQuery { run_id, kind, ..EventQuery::default() })?;
+    let finished = RunStatus::Finished.to_string();
+    Ok(ends.iter().any(|end| end.what.to.as_ref() == Some(&finished)))
 }
 
 /// Notes the end of a run in the log.

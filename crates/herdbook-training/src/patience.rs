@@ -1,4 +1,5 @@
-//! Waiting for a store that someone else holds: hours of training are not thrown away for a minute's lock.
+//! Waiting for a store that someone else holds or that went away: hours of training are not thrown away for a minute's
+//! lock, nor for an answer that was lost on its way.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -12,7 +13,8 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// Between two tries of a store that cannot be reached: that is known at once.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// Tries an act again while the store is busy, until patience ends or the user cancels.
+/// Tries an act again while the store is busy or away, until patience ends or the user cancels. A try that got no answer
+/// may have happened: the act is one that then answers as that try would have.
 pub(crate) fn patiently<T>(
     observer: &mut dyn Observer,
     cancelled: &AtomicBool,
@@ -28,8 +30,10 @@ pub(crate) fn patiently<T>(
                     "the store `{store}` is locked by another process (waited {waited_s} s): trying again"
                 ));
             }
-            Err(error @ StoreError::Unreachable { .. })
-                if began.elapsed() < PATIENCE && !cancelled.load(Ordering::Relaxed) =>
+            Err(error)
+                if error.is_about_connection()
+                    && began.elapsed() < PATIENCE
+                    && !cancelled.load(Ordering::Relaxed) =>
             {
                 observer.notice(&format!("{error}: trying again"));
                 std::thread::sleep(PAUSE);

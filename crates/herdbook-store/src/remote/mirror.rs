@@ -73,6 +73,16 @@ pub(crate) fn refill_run(conn: &Connection, run: &Run) -> Result<(), StoreError>
     insert_run(conn, run)
 }
 
+/// Takes the lease of a run away that is not RUNNING; whether there was one.
+pub(crate) fn end_lease(conn: &Connection, run_id: &str) -> Result<bool, StoreError> {
+    let n_ended = conn.execute(
+        "DELETE FROM herdbook_leases
+         WHERE run_uuid IN (SELECT run_uuid FROM runs WHERE run_uuid = ?1 AND status <> 'RUNNING')",
+        [run_id],
+    )?;
+    Ok(n_ended > 0)
+}
+
 /// Adds events of the journal.
 pub(crate) fn add_events<'a>(
     conn: &Conn,

@@ -9,6 +9,7 @@ use super::changes::{Place, Step};
 use super::fold::{Fold, Verdict};
 use super::http::{Client, Trying};
 use super::journal::Journal;
+use super::lease;
 use super::mirror::{self, Subject};
 use super::projection;
 use super::slice::Slice;
@@ -35,6 +36,14 @@ pub(super) struct Undone {
     changes: BTreeMap<Place, Step>,
     /// Registered versions that are still marked as pending.
     pending: Vec<(String, i64)>,
+    /// Runs that ended and still have a lease.
+    leases: Vec<String>,
+}
+
+impl Undone {
+    fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.pending.is_empty() && self.leases.is_empty()
+    }
 }
 
 impl State {
@@ -56,7 +65,7 @@ impl State {
             (View::AsItStands, Some(journal)) => journal.n_applied(client)?,
             _ => 0,
         };
-        let changes = self.mirror(&slice, before, n_settled)?;
+        let (changes, leases) = self.mirror(&slice, before, n_settled)?;
         let pending = slice
             .versions
             .iter()
@@ -64,7 +73,7 @@ impl State {
             .map(|version| (version.name.clone(), version.version.parse().unwrap_or_default()))
             .filter(|(name, version)| self.fold.is_registered(name, *version))
             .collect();
-        Ok(Undone { changes, pending })
+        Ok(Undone { changes, pending, leases })
     }
 
     pub(super) fn read_journal(&mut self, client: &Client) -> Result<(), StoreError> {
@@ -80,13 +89,13 @@ impl State {
         Ok(())
     }
 
-    /// Fills the mirror. Answers what the journal says and the server does not show yet.
+    /// Fills the mirror. Answers what the journal says and the server does not show yet, and the runs whose lease is over.
     fn mirror(
         &mut self,
         slice: &Slice,
         before: usize,
         n_settled: usize,
-    ) -> Result<BTreeMap<Place, Step>, StoreError> {
+    ) -> Result<(BTreeMap<Place, Step>, Vec<String>), StoreError> {
         let tx = raw(&self.conn).unchecked_transaction()?;
         mirror::fill(&tx, slice, &self.fold)?;
         let entries = self.journal.as_ref().map_or(&[][..], Journal::entries);
@@ -119,9 +128,10 @@ impl State {
             Err(StoreError::TwoChampions { name, versions }) => Some((name, versions)),
             outcome => outcome.map(|()| None)?,
         };
+        let leases = end_leases(&tx, &self.fold, n_settled)?;
         self.n_mirrored = entries.len();
         tx.commit()?;
-        Ok(unfinished)
+        Ok((unfinished, leases))
     }
 
     /// Goes on until no act came while the last values were written: one that came may have been carried out before they
@@ -140,7 +150,7 @@ impl State {
 
     /// Writes what is left undone.
     pub(super) fn complete(&mut self, client: &Client, undone: &Undone) -> Result<(), StoreError> {
-        if undone.changes.is_empty() && undone.pending.is_empty() {
+        if undone.is_empty() {
             return Ok(());
         }
         // Whoever wrote the journal on since then knows better, and completes this too.
@@ -152,6 +162,9 @@ impl State {
         projection::write(client, &undone.changes)?;
         for (name, version) in &undone.pending {
             client.delete_version_tag(name, *version, mirror::PENDING)?;
+        }
+        for run_id in &undone.leases {
+            client.delete_run_tag(run_id, lease::TAG)?;
         }
         if let Some(journal) = &self.journal {
             journal.note_applied(client, self.n_mirrored)?;
@@ -173,6 +186,20 @@ pub(super) fn raw(conn: &Conn) -> &Connection {
         Conn::Sqlite(conn) => conn,
         Conn::Postgres(_) => unreachable!("`mirror::empty` makes the connection"),
     }
+}
+
+/// Takes away the leases of runs that the journal ended: whoever ended them may have died before the lease went.
+fn end_leases(conn: &Connection, fold: &Fold, n_settled: usize) -> Result<Vec<String>, StoreError> {
+    let mut ended = Vec::new();
+    for (place, act) in fold.places() {
+        let Place::RunStatus { run } = place else { continue };
+        let held = mirror::held(conn, place)?;
+        let is_ours = matches!(fold.verdict(place, held.value.as_deref()), Verdict::Right);
+        if act > n_settled && is_ours && mirror::end_lease(conn, run)? {
+            ended.push(run.clone());
+        }
+    }
+    Ok(ended)
 }
 
 /// A version that was deleted with its model, and one of the same number made since, are not the same.

@@ -1,9 +1,10 @@
 //! The suite's database: a file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use herdbook_store::Location;
+use herdbook_domain::RunId;
+use herdbook_store::{Location, Store};
 
 /// The database as a foreign program sees it.
 pub(crate) type Foreign = rusqlite::Connection;
@@ -11,13 +12,19 @@ pub(crate) type Foreign = rusqlite::Connection;
 /// A database of a test's own.
 pub(crate) struct Database {
     pub(crate) location: Location,
-    file: std::path::PathBuf,
+    file: PathBuf,
 }
 
 impl Database {
     pub(crate) fn new(folder: &Path) -> Self {
         let location = Location::resolve(None, folder).unwrap();
         Self { location, file: folder.join("mlflow.db") }
+    }
+
+    /// Where an artifact lies.
+    #[expect(clippy::unused_self, reason = "another backend needs it")]
+    pub(crate) fn file_of(&self, store: &Store, run_id: &RunId, artifact: &str) -> PathBuf {
+        store.artifact_path(run_id, artifact).unwrap()
     }
 
     pub(crate) fn foreign(&self) -> Foreign {
@@ -34,3 +41,9 @@ pub(crate) fn number(foreign: &Foreign, sql: &str) -> Option<i64> {
 
 /// How many trainings each of several writers makes in a race.
 pub(crate) const RACE_ROUNDS: i64 = 5;
+
+/// Makes the leases those of a process that is no more.
+pub(crate) const OF_ANOTHER_PROCESS: &str =
+    "UPDATE herdbook_leases SET process_started = process_started + 1";
+/// Takes the leases away.
+pub(crate) const WITHOUT_LEASES: &str = "DELETE FROM herdbook_leases";

@@ -4,12 +4,13 @@ use herdbook_domain::tags::key;
 use herdbook_domain::{
     Breach, BreachKind, EventKind, Reason, Remedy, RollbackRequest, RunStatus, Stage,
 };
-use herdbook_store::{Effect, EventQuery, Missing, Store, StoreError};
+use herdbook_store::{Effect, EventQuery, StoreError};
 
-use crate::herd::{Herd, model, number, options, promotion, version};
+use crate::backend;
+use crate::herd::{Herd, model, number, promotion, version};
 
 /// Versions 1 (champion, a parent) and 2 (its child, in beta).
-fn herd() -> Herd {
+pub(crate) fn herd() -> Herd {
     let herd = Herd::new();
     let parent = herd.train(None, 1.0);
     herd.train(Some(&parent), 2.0);
@@ -19,7 +20,7 @@ fn herd() -> Herd {
     herd
 }
 
-fn kinds(breaches: &[Breach]) -> Vec<BreachKind> {
+pub(crate) fn kinds(breaches: &[Breach]) -> Vec<BreachKind> {
     breaches.iter().map(|breach| breach.kind).collect()
 }
 
@@ -47,11 +48,11 @@ fn assert_left_alone(herd: &Herd, kind: BreachKind) -> String {
     found[0].line()
 }
 
-fn foreign(herd: &Herd, sql: &str) {
+pub(crate) fn foreign(herd: &Herd, sql: &str) {
     herd.foreign().execute_batch(sql).unwrap();
 }
 
-fn set_tag(herd: &Herd, of: i64, key: &str, value: &str) {
+pub(crate) fn set_tag(herd: &Herd, of: i64, key: &str, value: &str) {
     let sql = format!(
         "UPDATE model_version_tags SET value = '{value}' WHERE key = '{key}' AND version = {of}"
     );
@@ -100,9 +101,10 @@ fn model_that_takes_no_part_is_nobodys_patient() {
     let herd = herd();
     foreign(
         &herd,
-        "INSERT INTO registered_models (name, workspace) VALUES ('other', 'default');
-         INSERT INTO model_versions (name, version, current_stage, status, workspace)
-         VALUES ('other', 1, 'Production', 'READY', 'default');
+        "INSERT INTO registered_models (name, creation_time, last_updated_time, workspace)
+         VALUES ('other', 0, 0, 'default');
+         INSERT INTO model_versions (name, version, creation_time, last_updated_time, current_stage, status, workspace)
+         VALUES ('other', 1, 0, 0, 'Production', 'READY', 'default');
          INSERT INTO registered_model_aliases (alias, version, name, workspace)
          VALUES ('champion', 1, 'other', 'default');",
     );
@@ -203,34 +205,10 @@ fn run_follows_its_version_and_the_version_its_registration() {
 }
 
 #[test]
-fn two_champions_are_named_and_never_chosen_between() {
-    let herd = herd();
-    foreign(&herd, "DROP INDEX herdbook_one_champion");
-    set_tag(&herd, 2, "promotion_stage", "champion");
-    let ailing = Store::open_for_doctor(herd.store.location().clone(), options(Missing::Refuse));
-    let ailing = ailing.unwrap();
-    let found = ailing.repair().unwrap();
-    let expected = [BreachKind::TwoChampions, BreachKind::Stage, BreachKind::Schema];
-    assert_eq!(kinds(&found), expected, "{found:#?}");
-    assert!(found.iter().all(Breach::is_open));
-    let line = found[0].line();
-    assert!(line.contains("version 1 (its history ends in `champion`)"), "{line}");
-    assert!(line.contains("version 2 (its history ends in `beta`)"), "{line}");
-    // A person has chosen: the doctor does the rest.
-    set_tag(&herd, 2, "promotion_stage", "archived");
-    let mended = ailing.repair().unwrap();
-    assert_eq!(kinds(&mended), [BreachKind::Stage, BreachKind::Schema]);
-    assert!(mended.iter().all(|breach| !breach.is_open()), "{mended:#?}");
-    assert_eq!(herd.another_store().opened(), herdbook_store::Opened::AsItWas);
-    assert_eq!(herd.store.diagnose().unwrap(), []);
-    herd.assert_invariants();
-}
-
-#[test]
 fn run_of_a_dead_process_fails() {
     let herd = herd();
     let (run_id, _) = herd.start(None);
-    foreign(&herd, "UPDATE herdbook_leases SET process_started = process_started + 1");
+    foreign(&herd, backend::OF_ANOTHER_PROCESS);
     let mended = assert_mended(&herd, BreachKind::DeadRun);
     assert_eq!(mended.subject.run_id.as_ref(), Some(&run_id));
     assert_eq!(herd.store.run(&run_id).unwrap().status, RunStatus::Failed);
@@ -243,7 +221,7 @@ fn run_of_a_dead_process_fails() {
 fn run_that_lost_its_lease_is_named() {
     let herd = herd();
     herd.start(None);
-    foreign(&herd, "DELETE FROM herdbook_leases");
+    foreign(&herd, backend::WITHOUT_LEASES);
     let line = assert_left_alone(&herd, BreachKind::DeadRun);
     assert!(line.contains("set_terminated("), "{line}");
 }
@@ -283,7 +261,7 @@ fn missing_and_altered_model_files_are_named() {
     let herd = herd();
     let file = |of: i64| {
         let run_id = herd.store.version(&version(of)).unwrap().run_id.unwrap();
-        herd.store.artifact_path(&run_id, "models/1H/model.zip").unwrap()
+        herd.database.file_of(&herd.store, &run_id, "models/1H/model.zip")
     };
     std::fs::write(file(1), "another model").unwrap();
     assert!(assert_left_alone(&herd, BreachKind::ModelFile).contains("was altered"));
@@ -322,33 +300,6 @@ fn deleted_champion_is_archived() {
     assert_eq!(event.kind, EventKind::StageChanged);
     assert_eq!((event.from.as_deref(), event.to.as_deref()), (Some("champion"), Some("archived")));
     assert!(event.details.contains("deleted_elsewhere"), "{}", event.details);
-}
-
-#[test]
-fn indexes_that_opening_put_back_are_named() {
-    let herd = herd();
-    foreign(
-        &herd,
-        "DROP INDEX herdbook_one_champion;
-         DROP INDEX herdbook_best_metrics;
-         CREATE INDEX herdbook_best_metrics ON latest_metrics (key, is_nan, value, run_uuid);",
-    );
-    let found = herd.another_store().diagnose().unwrap();
-    assert_eq!(kinds(&found), [BreachKind::Schema, BreachKind::Schema]);
-    assert!(found.iter().all(|breach| !breach.is_open()), "{found:#?}");
-    assert_eq!(herd.another_store().diagnose().unwrap(), []);
-}
-
-#[test]
-fn nothing_is_set_back_to_a_broken_history() {
-    let herd = herd();
-    foreign(&herd, "UPDATE herdbook_events SET to_state = 'archived' WHERE id = 8");
-    let line = herd.store.repair().unwrap()[0].line();
-    assert!(line.starts_with("the history is broken: event 8 was altered"), "{line}");
-    assert_eq!(herd.tag(2, key::PROMOTION_STAGE).unwrap(), "beta");
-    foreign(&herd, "UPDATE herdbook_events SET kind = 'nonsense' WHERE id = 8");
-    let line = herd.store.diagnose().unwrap()[0].line();
-    assert!(line.contains("unknown event kind `nonsense`"), "{line}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod backend;
 mod chance;
 mod conditions;
 mod doctor;
+mod doctor_tables;
 mod faults;
 mod finding;
 mod foreign;

@@ -1,9 +1,10 @@
 //! The suite's database: one of its own on the PostgreSQL server that `cargo xtask test` has started.
 
 use std::cell::RefCell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use herdbook_store::Location;
+use herdbook_domain::RunId;
+use herdbook_store::{Location, Store};
 use postgres::{Client, NoTls};
 
 /// The database as a foreign program sees it.
@@ -38,6 +39,12 @@ impl Database {
         Self { location, server, name }
     }
 
+    /// Where an artifact lies.
+    #[expect(clippy::unused_self, reason = "another backend needs it")]
+    pub(crate) fn file_of(&self, store: &Store, run_id: &RunId, artifact: &str) -> PathBuf {
+        store.artifact_path(run_id, artifact).unwrap()
+    }
+
     pub(crate) fn foreign(&self) -> Foreign {
         Foreign(RefCell::new(connect(&self.server, &self.name)))
     }
@@ -62,3 +69,9 @@ pub(crate) fn number(foreign: &Foreign, sql: &str) -> Option<i64> {
 
 /// How many trainings each of several writers makes in a race.
 pub(crate) const RACE_ROUNDS: i64 = 5;
+
+/// Makes the leases those of a process that is no more.
+pub(crate) const OF_ANOTHER_PROCESS: &str =
+    "UPDATE herdbook_leases SET process_started = process_started + 1";
+/// Takes the leases away.
+pub(crate) const WITHOUT_LEASES: &str = "DELETE FROM herdbook_leases";

@@ -1,15 +1,14 @@
 //! A client that dies at any call of any act, before the server did what was asked or after: the next command finds
 //! every rule kept, nothing acknowledged lost, and can carry the act out.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use herdbook_domain::{Breach, Event, EventKind, Reason, RollbackRequest, RunId, Stage};
 use herdbook_store::{Effect, EventQuery, Location, Missing, Store, StoreError, VersionQuery};
-use rusqlite::Connection;
 
 use crate::backend::number;
-use crate::chance::{points, report, seed};
+use crate::chance::{report, seed, stride};
 use crate::herd::{Herd, MODEL_FILE, finish, model, options, promotion, start};
 use crate::proxy::{Death, Proxy};
 
@@ -43,14 +42,13 @@ impl Past {
         }
         let third = herd.train(None, 3.0);
         herd.promote(3, Stage::Beta).unwrap();
-        let database = herd.folder.path().join("past.db");
-        herd.foreign().execute("VACUUM INTO ?1", [database.to_str().unwrap()]).unwrap();
+        let database = herd.database.kept_in(herd.folder.path());
         let events = herd.store.events(&EventQuery::default()).unwrap();
         Self { herd, third, database, events }
     }
 
     fn return_to(&self) {
-        copy(&self.database, &self.herd.foreign());
+        self.herd.database.put_back(&self.database);
     }
 
     /// A new process: a store that was just opened.
@@ -115,10 +113,7 @@ impl Past {
         let store = self.open(&self.server())?;
         // A look-up completes what was left undone; the doctor looks at tags as they stand.
         let versions = store.versions(&VersionQuery::default())?;
-        let found = store.diagnose()?;
-        // Of an ended run a lease may be left over; the doctor names it and removes it.
-        let grave = found.iter().filter(|breach| !breach.message.contains("has a lease"));
-        let mut breaches: Vec<String> = grave.map(Breach::line).collect();
+        let mut breaches: Vec<String> = store.diagnose()?.iter().map(Breach::line).collect();
         let champion = versions.iter().find(|version| version.stage() == Some(Stage::Champion));
         let champion = champion.map(|version| i64::from(version.key.version.get()));
         if champion.is_none() || champion != alias(&self.herd) {
@@ -155,33 +150,6 @@ fn alias(herd: &Herd) -> Option<i64> {
     number(&herd.foreign(), sql)
 }
 
-/// What a test's acts write.
-const TABLES: [&str; 11] = [
-    "experiments",
-    "experiment_tags",
-    "runs",
-    "tags",
-    "params",
-    "metrics",
-    "latest_metrics",
-    "registered_models",
-    "registered_model_aliases",
-    "model_versions",
-    "model_version_tags",
-];
-
-/// The rows of a database file put in the place of those of another one.
-fn copy(from: &Path, to: &Connection) {
-    to.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
-    to.execute("ATTACH ?1 AS past", [from.to_str().unwrap()]).unwrap();
-    to.execute_batch("BEGIN IMMEDIATE").unwrap();
-    for table in TABLES {
-        let copy = format!("DELETE FROM {table}; INSERT INTO {table} SELECT * FROM past.{table};");
-        to.execute_batch(&copy).unwrap();
-    }
-    to.execute_batch("COMMIT; DETACH past;").unwrap();
-}
-
 #[test]
 fn death_at_any_call_leaves_a_whole_act_or_none() {
     let begun = Instant::now();
@@ -192,7 +160,7 @@ fn death_at_any_call_leaves_a_whole_act_or_none() {
         all.extend((0..n_calls).flat_map(|at| [(act, Death::Before(at)), (act, Death::After(at))]));
     }
     // One of so many each, from a random one on.
-    let stride = (all.len() / points(10)).max(1);
+    let stride = stride(all.len(), 10);
     let first = seed() as usize % stride;
     let mut found = Vec::new();
     let mut n_points = 0;

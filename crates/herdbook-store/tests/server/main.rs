@@ -4,10 +4,13 @@
 
 mod backend;
 mod deaths;
+mod doctor_journal;
 mod proxy;
 
 #[path = "../it/chance.rs"]
 mod chance;
+#[path = "../it/doctor.rs"]
+mod doctor;
 #[path = "../it/finding.rs"]
 mod finding;
 #[path = "../it/herd.rs"]
