@@ -84,6 +84,9 @@ impl Store {
         require: impl Fn(&Conn, &RunId) -> Result<(), StoreError>,
     ) -> Result<Option<VersionNumber>, StoreError> {
         let Some(remote) = self.remote() else { return Ok(None) };
+        if let Some(enhanced) = &request.origin.enhanced {
+            remote.want(&enhanced.parent);
+        }
         self.read(|conn| require(conn, &request.run_id))?;
         let artifact = RunId::model_artifact(request.origin.timeframe);
         let found = hex_sha256(&self.read_artifact(&request.run_id, &artifact)?);

@@ -24,13 +24,14 @@ mod slice;
 mod state;
 mod wire;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub(crate) use artifacts::Artifacts;
 use capture::Captured;
 pub(crate) use credentials::Access;
 use fold::Fold;
+use herdbook_domain::RunId;
 pub(crate) use http::{Client, Method, Trying, query_string};
 use journal::{Entry, Journal};
 use state::{State, raw};
@@ -88,6 +89,7 @@ impl Remote {
             fold: Fold::default(),
             n_mirrored: 0,
             two_champions: None,
+            wanted: BTreeSet::new(),
         };
         Ok(Self {
             client,
@@ -103,6 +105,11 @@ impl Remote {
         self.client.uri()
     }
 
+    /// Lets look-ups and acts see a run from here on, whoever made it.
+    pub(crate) fn want(&self, run_id: &RunId) {
+        self.lock().wanted.insert(run_id.to_string());
+    }
+
     /// Runs a look-up on one view of the records.
     pub(crate) fn read<T>(
         &self,
@@ -110,13 +117,19 @@ impl Remote {
         mut look_up: impl FnMut(&Conn) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let mut state = self.lock();
-        let undone = state.refresh(&self.client, view)?;
-        match state.complete(&self.client, &undone) {
-            // Who may only read leaves completing to others.
-            Err(error) if error.is_forbidden() => {}
-            outcome => outcome?,
+        loop {
+            let undone = state.refresh(&self.client, view)?;
+            match state.complete(&self.client, &undone) {
+                // Who may only read leaves completing to others.
+                Err(error) if error.is_forbidden() => {}
+                outcome => outcome?,
+            }
+            match look_up(&state.conn) {
+                Err(StoreError::NoSuchRun { run_id })
+                    if state.wanted.insert(run_id.to_string()) => {}
+                outcome => return outcome,
+            }
         }
-        look_up(&state.conn)
     }
 
     /// Runs an act: decided on the mirror, entered in the journal, carried out. Where another act was first, it is
@@ -137,8 +150,12 @@ impl Remote {
                 }
                 Scope::Run(run_id) => state.refresh_run(&self.client, run_id)?,
             }
-            if let Some(outcome) = self.attempt(&mut state, effect, scope, &mut act)? {
-                return Ok(outcome);
+            match self.attempt(&mut state, effect, scope, &mut act) {
+                Ok(Some(outcome)) => return Ok(outcome),
+                Ok(None) => {}
+                Err(StoreError::NoSuchRun { run_id })
+                    if state.wanted.insert(run_id.to_string()) => {}
+                Err(error) => return Err(error),
             }
         }
     }

@@ -12,8 +12,8 @@ use super::{Journal, Remote, lease, mirror};
 use crate::store::now;
 use crate::{Lease, StoreError};
 
-/// The tag by which a run is found again whose making was not answered.
-const TOKEN: &str = "herdbook.token";
+/// The tag by which a run is found again whose making was not answered. Every run made here has it.
+pub(super) const TOKEN: &str = "herdbook.token";
 
 impl Remote {
     /// Makes a run in the experiment of a name, with its tags and a lease of this process. Answers its id.

@@ -2,9 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use herdbook_domain::RunId;
+use herdbook_domain::tags::key;
+use herdbook_domain::window_params::SYMBOL;
+
 use super::http::Client;
 use super::journal::Journal;
-use super::wire::{Experiment, MetricValue, ModelVersion, RegisteredModel, Run};
+use super::wire::{Experiment, MetricValue, ModelVersion, RegisteredModel, Run, value_of};
+use super::{View, reservation};
 use crate::StoreError;
 
 /// How many runs are asked for by name in one call.
@@ -22,9 +27,14 @@ pub(crate) struct Slice {
 }
 
 impl Slice {
-    /// Everything that concerns this system: all registered models and versions, the runs behind them, every run with a
-    /// `model_type`, and those that say they are RUNNING.
-    pub(crate) fn fetch(client: &Client) -> Result<Self, StoreError> {
+    /// What look-ups and acts rest on: all registered models and versions, the runs behind them and those that were
+    /// asked for by name, runs that herdbook made or that say on which symbol they were tested, those RUNNING, and the
+    /// parents of them all. The doctor sees every run that names a parent. Other programs may keep any number of runs there.
+    pub(crate) fn fetch(
+        client: &Client,
+        view: View,
+        wanted: &BTreeSet<String>,
+    ) -> Result<Self, StoreError> {
         let mut slice = Self {
             experiments: client.experiments()?,
             models: client.registered_models()?,
@@ -34,24 +44,50 @@ impl Slice {
         slice.experiments.retain(|experiment| !Journal::is_its_experiment(&experiment.name));
         let ids: Vec<String> =
             slice.experiments.iter().map(|experiment| experiment.id.clone()).collect();
-        slice.runs = client.runs(&ids, "tags.model_type != ''")?;
-        slice.runs.extend(client.runs(&ids, "attributes.status = 'RUNNING'")?);
-        let known: BTreeSet<&str> = slice.runs.iter().map(|run| run.info.run_id.as_str()).collect();
-        let others: BTreeSet<String> = slice
-            .versions
-            .iter()
-            .map(|version| version.run_id.as_str())
-            .filter(|run_id| !run_id.is_empty() && !known.contains(run_id))
-            .map(ToOwned::to_owned)
-            .collect();
-        let others: Vec<String> = others.into_iter().collect();
-        for some in others.chunks(RUNS_A_CALL) {
-            let quoted: Vec<String> = some.iter().map(|run_id| format!("'{run_id}'")).collect();
-            let filter = format!("attributes.run_id IN ({})", quoted.join(","));
+        let token = reservation::TOKEN;
+        let mut filters = vec![
+            "attributes.status = 'RUNNING'".to_owned(),
+            format!("tags.`{token}` IS NOT NULL"),
+            format!("params.`{SYMBOL}` IS NOT NULL AND tags.`{token}` IS NULL"),
+        ];
+        if view == View::AsItStands {
+            filters.push(format!("tags.{} IS NOT NULL", key::BASE_MODEL_RUN_ID));
+        }
+        for filter in filters {
             slice.runs.extend(client.runs(&ids, &filter)?);
         }
+        let of_versions = slice.versions.iter().map(|version| version.run_id.clone());
+        slice.fetch_runs(client, &ids, of_versions.chain(wanted.iter().cloned()).collect())?;
         slice.fetch_histories(client)?;
         Ok(slice)
+    }
+
+    /// Adds runs by their ids, and the parents of all.
+    fn fetch_runs(
+        &mut self,
+        client: &Client,
+        experiments: &[String],
+        mut wanted: BTreeSet<String>,
+    ) -> Result<(), StoreError> {
+        let mut looked_for = BTreeSet::new();
+        loop {
+            for run in &self.runs {
+                looked_for.insert(run.info.run_id.clone());
+                let parent = value_of(&run.data.tags, key::BASE_MODEL_RUN_ID);
+                wanted.extend(parent.map(ToOwned::to_owned));
+            }
+            // Others may have put anything in a tag.
+            wanted.retain(|id| RunId::parse(id).is_ok() && !looked_for.contains(id));
+            if wanted.is_empty() {
+                return Ok(());
+            }
+            let ids: Vec<String> = wanted.iter().map(|id| format!("'{id}'")).collect();
+            for some in ids.chunks(RUNS_A_CALL) {
+                let filter = format!("attributes.run_id IN ({})", some.join(","));
+                self.runs.extend(client.runs(experiments, &filter)?);
+            }
+            looked_for.append(&mut wanted);
+        }
     }
 
     /// A best model is found by the last *finite* value, which MLflow does not send with a run.

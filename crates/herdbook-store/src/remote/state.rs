@@ -1,6 +1,6 @@
 //! What this process knows of a server: the journal as far as it was read, and the mirror filled from the records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
 
@@ -29,6 +29,8 @@ pub(super) struct State {
     pub(super) n_mirrored: usize,
     /// A model with more than one champion, and those.
     pub(super) two_champions: Option<(String, Vec<i64>)>,
+    /// Runs that a look-up or act missed: they are fetched too.
+    pub(super) wanted: BTreeSet<String>,
 }
 
 /// What the journal says and the server does not show yet.
@@ -54,7 +56,7 @@ impl State {
             // The journal before and after: what is registered in between may be missing in what was fetched.
             self.read_journal(client)?;
             let before = self.fold.n_entries();
-            let slice = Slice::fetch(client)?;
+            let slice = Slice::fetch(client, view, &self.wanted)?;
             self.read_journal(client)?;
             fetches += 1;
             if !self.fold.has_registered_since(before) || fetches == FETCHES {

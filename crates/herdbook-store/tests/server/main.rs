@@ -19,10 +19,37 @@ mod herd;
 mod life;
 
 use herd::Herd;
+use herdbook_domain::RunId;
 
 #[test]
 fn nothing_is_written_on_this_side() {
     let herd = Herd::new();
     herd.train(None, 1.0);
     assert_eq!(std::fs::read_dir(herd.folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn runs_of_other_programs_are_found_by_their_id_with_their_parents() {
+    let herd = Herd::new();
+    herd.train(None, 1.0);
+    let run_id = |digit: &str| RunId::parse(&digit.repeat(32)).unwrap();
+    let (child, parent, grandparent) = (run_id("a"), run_id("b"), run_id("c"));
+    for id in [&child, &parent, &grandparent] {
+        let sql = format!(
+            "INSERT INTO runs (run_uuid, name, status, start_time, end_time, user_id, lifecycle_stage,
+                artifact_uri, experiment_id, source_type)
+             VALUES ('{id}', 'theirs', 'FINISHED', 0, 1, 'them', 'active', '', 0, 'UNKNOWN')"
+        );
+        herd.foreign().execute_batch(&sql).unwrap();
+    }
+    for (id, parent) in [(&child, &parent), (&parent, &grandparent)] {
+        let sql = format!("INSERT INTO tags VALUES ('base_model_run_id', '{parent}', '{id}')");
+        herd.foreign().execute_batch(&sql).unwrap();
+    }
+    let store = herd.another_store();
+    assert_eq!(store.run(&child).unwrap().run_id, child);
+    let ancestors = store.ancestors(&child).unwrap();
+    let ids: Vec<_> = ancestors.into_iter().map(|run| run.unwrap().run_id).collect();
+    assert_eq!(ids, [parent, grandparent]);
+    assert_eq!(herd.store.diagnose().unwrap(), []);
 }
