@@ -40,7 +40,7 @@ pub struct ForeignFinish {
     pub registration: Registration,
     /// The last metrics.
     pub metrics: Vec<Metric>,
-    /// Tags of the run that say where its model came from.
+    /// Further tags of the run, beside those that say where its model came from.
     pub run_tags: Tags,
     /// Further tags of the new version.
     pub version_tags: Tags,
@@ -125,6 +125,7 @@ impl Store {
             }
             metric::log(act.tx, run_id, &finish.metrics)?;
             tag::set_on_run(act.tx, run_id, &finish.run_tags)?;
+            tag::set_on_run(act.tx, run_id, &request.origin.run_tags())?;
             let (registered, at) = register(act, request, reserved)?;
             let planned = tag::of_version(act.tx, &registered.key)?;
             let (free, overruled) = guard_version_tags(&finish.version_tags, &planned)?;

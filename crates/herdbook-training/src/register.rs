@@ -224,10 +224,11 @@ fn run_tags(
     honesty: Honesty,
     improvement: Option<&ImprovementReport>,
 ) -> Tags {
-    let mut tags = origin.run_tags();
     let fingerprint = data_fingerprint(request.timeframe, origin.model_type(), &run.params);
-    tags.insert(window_params::FINGERPRINT.to_owned(), fingerprint);
-    tags.insert(key::HONESTY.to_owned(), honesty.to_string());
+    let mut tags = Tags::from([
+        (window_params::FINGERPRINT.to_owned(), fingerprint),
+        (key::HONESTY.to_owned(), honesty.to_string()),
+    ]);
     let basis = improvement.map(|improvement| improvement.basis.as_str().to_owned());
     tags.extend(basis.map(|basis| (key::IMPROVEMENT_BASIS.to_owned(), basis)));
     tags

@@ -10,6 +10,7 @@ mod doctor_tables;
 mod faults;
 mod finding;
 mod foreign;
+mod foreign_runs;
 mod herd;
 mod importing;
 mod life;

@@ -14,6 +14,8 @@ mod doctor_tables;
 mod finding;
 #[path = "../it/foreign.rs"]
 mod foreign;
+#[path = "../it/foreign_runs.rs"]
+mod foreign_runs;
 #[path = "../it/herd.rs"]
 mod herd;
 #[path = "../it/life.rs"]

@@ -13,6 +13,8 @@ mod chance;
 mod doctor;
 #[path = "../it/finding.rs"]
 mod finding;
+#[path = "../it/foreign_runs.rs"]
+mod foreign_runs;
 #[path = "../it/herd.rs"]
 mod herd;
 #[path = "../it/life.rs"]
