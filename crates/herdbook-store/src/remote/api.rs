@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::http::{Client, Method, Trying};
+use super::projection::tolerating_absence;
 use super::wire::{Experiment, FileInfo, MetricValue, Run};
 use crate::StoreError;
 
@@ -230,9 +231,9 @@ impl Client {
         self.send::<Value>(Method::Post, &path("runs/set-tag"), &body, trying).map(drop)
     }
 
-    /// Removes a tag of a run; one that is not there is no error.
+    /// Removes a tag of a run; one that is not there is no error, nor a run that was deleted: its tags cannot change.
     pub(crate) fn delete_run_tag(&self, run_id: &str, key: &str) -> Result<(), StoreError> {
-        found(self.post("runs/delete-tag", &json!({"run_id": run_id, "key": key}))).map(drop)
+        tolerating_absence(self.post("runs/delete-tag", &json!({"run_id": run_id, "key": key})))
     }
 
     /// Every logged value of a metric.

@@ -122,7 +122,7 @@ fn write_one(client: &Client, place: &Place, value: Option<&str>) -> Result<(), 
 }
 
 /// What was deleted through MLflow meanwhile needs nothing any more.
-fn tolerating_absence(outcome: Result<(), StoreError>) -> Result<(), StoreError> {
+pub(super) fn tolerating_absence(outcome: Result<(), StoreError>) -> Result<(), StoreError> {
     match outcome {
         Err(error) if error.is_absence() => Ok(()),
         Err(StoreError::ServerRefused { message, .. }) if message.contains("'active' state") => {

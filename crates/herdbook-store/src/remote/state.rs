@@ -197,7 +197,10 @@ fn end_leases(conn: &Connection, fold: &Fold, n_settled: usize) -> Result<Vec<St
         let Place::RunStatus { run } = place else { continue };
         let held = mirror::held(conn, place)?;
         let is_ours = matches!(fold.verdict(place, held.value.as_deref()), Verdict::Right);
-        if act > n_settled && is_ours && mirror::end_lease(conn, run)? {
+        // MLflow changes nothing of a run that was deleted: the tag stays, and says nothing.
+        let is_deleted = held.subject == Subject::Deleted;
+        let is_over = is_ours && (is_deleted || act > n_settled);
+        if is_over && mirror::end_lease(conn, run)? && !is_deleted {
             ended.push(run.clone());
         }
     }

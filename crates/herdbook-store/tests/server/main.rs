@@ -22,6 +22,7 @@ mod life;
 
 use herd::Herd;
 use herdbook_domain::RunId;
+use herdbook_store::{UnfinishedEnd, VersionQuery};
 
 #[test]
 fn nothing_is_written_on_this_side() {
@@ -54,4 +55,18 @@ fn runs_of_other_programs_are_found_by_their_id_with_their_parents() {
     let ids: Vec<_> = ancestors.into_iter().map(|run| run.unwrap().run_id).collect();
     assert_eq!(ids, [parent, grandparent]);
     assert_eq!(herd.store.diagnose().unwrap(), []);
+}
+
+#[test]
+fn training_that_was_deleted_through_mlflow_stops_no_command() {
+    let herd = Herd::new();
+    let (run_id, _) = herd.start(None);
+    let sql = format!("UPDATE runs SET lifecycle_stage = 'deleted' WHERE run_uuid = '{run_id}'");
+    herd.foreign().execute_batch(&sql).unwrap();
+    herd.store.end_run(&run_id, &herd::model(), UnfinishedEnd::Failed, "deleted").unwrap();
+    let store = herd.another_store();
+    assert_eq!(store.versions(&VersionQuery::default()).unwrap().len(), 0);
+    assert_eq!(store.diagnose().unwrap(), []);
+    herd.train(None, 1.0);
+    herd.assert_invariants();
 }
