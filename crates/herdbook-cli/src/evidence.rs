@@ -44,9 +44,9 @@ impl Since {
 
 fn line(at: Timestamp, found: &Evaluation) -> String {
     let verdict = if found.is_evidence() { "evidence" } else { "no evidence" };
-    let unknown = if found.is_lineage_known { "" } else { ", unknown whether these bars were new" };
+    let why = found.shortcoming().map(|why| format!(", {why}")).unwrap_or_default();
     format!(
-        "{} · {} to {}, {} bars of {}, costs {} bp: return {}, Sharpe {}, probability {} of beating flat and hold: {verdict}{unknown}",
+        "{} · {} to {}, {} bars of {}, costs {} bp: return {}, Sharpe {}, probability {} of beating flat and hold: {verdict}{why}",
         format::moment(at),
         format::moment(found.window.start),
         format::moment(found.window.end),

@@ -313,6 +313,7 @@ fn training_code(error: &TrainingError) -> Code {
         | TrainingError::TwoLearningRates
         | TrainingError::NoClosedBar { .. }
         | TrainingError::ParentMismatch { .. }
+        | TrainingError::NotAsDescribed { .. }
         | TrainingError::NoParentNamed { .. }
         | TrainingError::NotTheSame { .. } => Code::InvalidInput,
     }

@@ -1,6 +1,6 @@
 //! What bars brought: the model beside buying and holding, and beside doing nothing.
 
-use herdbook_domain::{EVIDENCE_PROBABILITY, Honesty, Timestamp};
+use herdbook_domain::{EVIDENCE_BARS, EVIDENCE_PROBABILITY, Honesty, Timestamp};
 use herdbook_training::{Baselines, Deflation, Evidence, Performance};
 use serde_json::{Value, json};
 
@@ -49,6 +49,7 @@ fn certainty(model: &Performance, evidence: &Evidence) -> String {
         Honesty::Contaminated => "NO EVIDENCE, bars were seen in training",
         Honesty::Unknown => "no evidence, bars may have been seen in training",
         Honesty::Clean if evidence.is_evidence() => "evidence",
+        Honesty::Clean if evidence.n_bars < EVIDENCE_BARS => "no evidence, too few bars for any",
         Honesty::Clean => "no evidence",
     };
     format!(

@@ -216,11 +216,10 @@ fn evidence(limit: f64, evaluations: &[Evaluation]) -> Verdict {
     };
     let verdict =
         Verdict::of(condition, newest.probability, Some(limit), |value, limit| value >= limit);
-    if newest.is_lineage_known {
-        return verdict;
+    match newest.shortcoming() {
+        None => verdict,
+        Some(shortcoming) => Verdict { verdict: Outcome::Missing, ..verdict }.noted(&shortcoming),
     }
-    // A figure on bars that an ancestor may have seen shows nothing, however high it is.
-    Verdict { verdict: Outcome::Missing, ..verdict }.noted("unknown whether its bars were new")
 }
 
 fn beats_champion(metric: &MetricName, facts: &ConditionFacts) -> Verdict {

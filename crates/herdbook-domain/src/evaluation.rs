@@ -38,13 +38,29 @@ pub struct Evaluation {
 /// From this probability on that a model beats the better of doing nothing and holding, one speaks of evidence.
 pub const EVIDENCE_PROBABILITY: f64 = 0.95;
 
+/// Fewest bars from which anything follows: as many as the shortest test window of a training has.
+pub const EVIDENCE_BARS: usize = 51;
+
 impl Evaluation {
     /// Version of the description that this herdbook writes.
     pub const VERSION: u32 = 1;
 
     /// Whether it is evidence that the model is better than doing nothing and than holding.
     pub fn is_evidence(&self) -> bool {
-        self.is_lineage_known && self.probability.is_some_and(|p| p > EVIDENCE_PROBABILITY)
+        self.shortcoming().is_none() && self.probability.is_some_and(|p| p > EVIDENCE_PROBABILITY)
+    }
+
+    /// Why nothing follows from it, however high its figures are.
+    pub fn shortcoming(&self) -> Option<String> {
+        if !self.is_lineage_known {
+            Some("unknown whether its bars were new".to_owned())
+        } else if self.n_bars < EVIDENCE_BARS {
+            Some(format!("fewer than {EVIDENCE_BARS} bars"))
+        } else if self.cost_bps <= 0.0 {
+            Some("without costs".to_owned())
+        } else {
+            None
+        }
     }
 
     /// The event of it.
@@ -99,6 +115,24 @@ mod tests {
     fn bars_that_may_have_been_known_are_no_evidence() {
         let mut evaluation: Evaluation = serde_json::from_str(FROZEN).unwrap();
         evaluation.is_lineage_known = false;
+        assert!(!evaluation.is_evidence());
+    }
+
+    #[test]
+    fn handful_of_bars_is_no_evidence() {
+        let mut evaluation: Evaluation = serde_json::from_str(FROZEN).unwrap();
+        evaluation.n_bars = EVIDENCE_BARS;
+        assert!(evaluation.is_evidence());
+        evaluation.n_bars -= 1;
+        assert_eq!(evaluation.shortcoming().as_deref(), Some("fewer than 51 bars"));
+        assert!(!evaluation.is_evidence());
+    }
+
+    #[test]
+    fn figure_without_costs_is_no_evidence() {
+        let mut evaluation: Evaluation = serde_json::from_str(FROZEN).unwrap();
+        evaluation.cost_bps = 0.0;
+        assert_eq!(evaluation.shortcoming().as_deref(), Some("without costs"));
         assert!(!evaluation.is_evidence());
     }
 }

@@ -156,11 +156,12 @@ impl Seen {
         })
     }
 
-    /// The first moment from which on every bar of a symbol is new: after the training, validation and test windows
-    /// of the model and all ancestors, and one bar more. `None` where no window of the symbol is recorded.
-    pub fn new_from(&self, symbol: &Symbol) -> Option<Timestamp> {
-        let known = self.known.iter().filter(|windows| windows.symbol == *symbol);
-        known
+    /// The first moment from which on every bar is new: after the training, validation and test windows of the model
+    /// and all ancestors, and one bar more. Of whatever symbol: instruments of one time move together, and one may go
+    /// by two names. `None` where no window is recorded.
+    pub fn new_from(&self) -> Option<Timestamp> {
+        self.known
+            .iter()
             .flat_map(|windows| {
                 let of_model = [windows.train, windows.validation, windows.test];
                 of_model.map(|window| window.extended(windows.timeframe.millis()).end)
@@ -259,10 +260,11 @@ mod tests {
         let parent = split("EURUSD", 0, 64, 80, 200);
         let child = split("EURUSD", 0, 64, 80, 100);
         let other = split("IBM", 0, 64, 80, 900);
-        let seen: Seen = [parent, child, other].into_iter().map(Some).collect();
-        let eurusd = Symbol::parse("EURUSD").unwrap();
-        assert_eq!(seen.new_from(&eurusd), Some(window(201, 202).start));
-        assert_eq!(seen.new_from(&Symbol::parse("SPY").unwrap()), None);
+        let seen = |known: &[Windows]| known.iter().cloned().map(Some).collect::<Seen>();
+        let both = [parent, child];
+        assert_eq!(seen(&both).new_from(), Some(window(201, 202).start));
+        assert_eq!(seen(&[&both[..], &[other]].concat()).new_from(), Some(window(901, 902).start));
+        assert_eq!(seen(&[]).new_from(), None);
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub use doctor::{
     Breach, BreachKind, Fix, Orphan, Process, Records, Remedy, Repair, RunOnRecord, SchemaState,
     Subject, VersionOnRecord, examine,
 };
-pub use evaluation::{EVIDENCE_PROBABILITY, Evaluation};
+pub use evaluation::{EVIDENCE_BARS, EVIDENCE_PROBABILITY, Evaluation};
 pub use event::{ActContext, Channel, Event, EventDraft, EventKind, GENESIS_HASH, hex_sha256};
 pub use guard::{RunPhase, guard_run_tags, guard_version_tags};
 pub use honesty::{Honesty, Seen, Window, Windows, data_fingerprint, judge, window_params};

@@ -93,6 +93,17 @@ impl Store {
         }
     }
 
+    /// Removes files of a folder among a run's artifacts that were never written to their end: by their names, which
+    /// only [`Store::store_artifact`] gives.
+    pub fn remove_halves(&self, run_id: &RunId, folder: &str) -> Result<(), StoreError> {
+        for name in self.artifact_names(run_id, folder)? {
+            if name.starts_with('.') && name.ends_with(".tmp") {
+                self.remove_artifact(run_id, &format!("{folder}/{name}"))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Where a file among a run's artifacts lies on this machine.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! The event log: appended to inside the transaction of the act it tells of, and never changed.
 
 use herdbook_domain::{
-    Cause, Event, EventDraft, EventKind, GENESIS_HASH, ModelName, RunId, Stage, Timestamp,
+    Cause, Event, EventDraft, EventKind, GENESIS_HASH, Honesty, ModelName, RunId, Stage, Timestamp,
     VersionKey, VersionNumber,
 };
 
@@ -191,6 +191,21 @@ pub(crate) fn registered_run(conn: &Conn, key: &VersionKey) -> Result<Option<Run
         |row| row.get(0),
     )?;
     Ok(run_id.and_then(|run_id| RunId::parse(&run_id).ok()))
+}
+
+/// The honesty that a version was registered with; `None` where the history does not tell.
+pub(crate) fn registered_honesty(
+    conn: &Conn,
+    key: &VersionKey,
+) -> Result<Option<Honesty>, StoreError> {
+    let (name, version) = (Some(key.name.clone()), Some(key.version));
+    let kind = Some(EventKind::Registered);
+    let told = select(conn, &EventQuery { name, version, kind, ..EventQuery::default() })?;
+    let honesty = |event: &Event| {
+        let details: serde_json::Value = serde_json::from_str(&event.what.details).ok()?;
+        details["honesty"].as_str()?.parse().ok()
+    };
+    Ok(told.iter().rev().find_map(honesty))
 }
 
 /// The highest version number that a model's history knows.

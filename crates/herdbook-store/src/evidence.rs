@@ -53,7 +53,7 @@ impl Store {
     }
 
     /// The runs of a symbol and timeframe that left a figure on a test window which overlaps the given one: of any
-    /// registered model, those that failed or were never registered too; not those deleted through MLflow.
+    /// registered model, those that failed, were never registered, or were deleted through MLflow too.
     pub fn trials(
         &self,
         symbol: &Symbol,
@@ -71,7 +71,6 @@ impl Store {
                         AND s.key = 'portfolio/sharpe_per_bar' AND s.is_nan = FALSE), {}, {}, {}
                  FROM tags t CROSS JOIN runs r
                  WHERE t.key = 'timeframe' AND {} AND r.run_uuid = t.run_uuid
-                   AND r.lifecycle_stage = 'active'
                    AND EXISTS (SELECT 1 FROM latest_metrics m WHERE m.run_uuid = r.run_uuid
                         AND m.key = 'portfolio/total_return')
                    AND EXISTS (SELECT 1 FROM params p WHERE p.run_uuid = r.run_uuid

@@ -4,7 +4,7 @@ use herdbook_domain::{RunId, Timestamp};
 
 use crate::db::{Conn, params};
 use crate::store::now;
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, run};
 
 /// How often a training says that it is alive.
 pub const LEASE_REFRESH_MS: i64 = 15_000;
@@ -46,6 +46,11 @@ impl Lease {
         }
     }
 
+    fn is_same_process(&self, other: &Self) -> bool {
+        let process = |lease: &Self| (lease.pid, lease.process_started);
+        self.host == other.host && process(self) == process(other)
+    }
+
     /// Whether its process lives.
     pub fn liveness(&self, at: Timestamp) -> Liveness {
         let silent = at.millis() - self.refreshed_at.millis() > LEASE_EXPIRY_MS;
@@ -59,14 +64,14 @@ impl Lease {
 impl Store {
     /// Says that the training of a run goes on.
     pub fn refresh_lease(&self, run_id: &RunId) -> Result<(), StoreError> {
-        let at = now();
+        let own = Lease::of_this_process();
         self.write_on_run(run_id, |act| {
-            // Only where there is one: a run that was ended meanwhile gets no new lease.
-            act.tx.execute(
-                "UPDATE herdbook_leases SET refreshed_at_ms = ?1 WHERE run_uuid = ?2",
-                params![at.millis(), run_id.as_str()],
-            )?;
-            Ok(())
+            // A run that was ended meanwhile gets no new lease, nor one that another process took up.
+            let is_over = run::require_running(act.tx, run_id).is_err();
+            if is_over || of_run(act.tx, run_id)?.is_some_and(|held| !held.is_same_process(&own)) {
+                return Ok(());
+            }
+            write(act.tx, run_id, &own)
         })
     }
 }

@@ -1,11 +1,12 @@
-//! Ancestors and relatives: the chain of parents that the tags of runs tell.
+//! Ancestors: the chain of parents that the history tells, and the tags of runs where it is silent.
 
 use std::collections::BTreeSet;
 
 use herdbook_domain::tags::key;
-use herdbook_domain::{RunId, Timeframe, Windows};
+use herdbook_domain::{EventKind, RunId, Timeframe, Windows};
 
-use crate::{RunRecord, Store, StoreError, run};
+use crate::db::Conn;
+use crate::{EventQuery, RunRecord, Store, StoreError, event, run};
 
 impl Store {
     /// The ancestors of a run, its parent first. A parent without a row in the records ends the chain with
@@ -14,7 +15,7 @@ impl Store {
         self.read(|conn| {
             let mut ancestors = Vec::new();
             let mut seen = BTreeSet::from([run_id.clone()]);
-            let mut parent = parent_of(&run::load(conn, run_id)?);
+            let mut parent = parent_of(conn, &run::load(conn, run_id)?)?;
             while let Some(id) = parent {
                 let record = match RunId::parse(&id) {
                     Ok(id) if seen.insert(id.clone()) => match run::load(conn, &id) {
@@ -24,7 +25,10 @@ impl Store {
                     },
                     _ => None,
                 };
-                parent = record.as_ref().and_then(parent_of);
+                parent = match &record {
+                    Some(record) => parent_of(conn, record)?,
+                    None => None,
+                };
                 ancestors.push(record);
             }
             Ok(ancestors)
@@ -32,8 +36,16 @@ impl Store {
     }
 }
 
-fn parent_of(run: &RunRecord) -> Option<String> {
-    run.tags.get(key::BASE_MODEL_RUN_ID).cloned()
+/// The parent of a run: the one that its registration named, which nobody can take away; else the tag's.
+fn parent_of(conn: &Conn, run: &RunRecord) -> Result<Option<String>, StoreError> {
+    for kind in [EventKind::Registered, EventKind::RunStarted] {
+        let (run_id, kind) = (Some(run.run_id.clone()), Some(kind));
+        let told = event::select(conn, &EventQuery { run_id, kind, ..EventQuery::default() })?;
+        if let Some(parent) = told.into_iter().rev().find_map(|event| event.what.parent) {
+            return Ok(Some(parent.to_string()));
+        }
+    }
+    Ok(run.tags.get(key::BASE_MODEL_RUN_ID).cloned())
 }
 
 impl RunRecord {

@@ -120,7 +120,7 @@ fn obstacle(conn: &Conn, facts: &VersionFacts) -> Result<Option<Obstacle>, Store
 fn version_facts(act: &Act<'_>, key: &VersionKey) -> Result<VersionFacts, StoreError> {
     let conn = act.tx;
     let record = version::load(conn, key)?;
-    let run_id = match record.run_id {
+    let run_id = match record.run_id.clone() {
         Some(run_id) => Some(run_id),
         None => event::registered_run(conn, key)?,
     };
@@ -129,11 +129,11 @@ fn version_facts(act: &Act<'_>, key: &VersionKey) -> Result<VersionFacts, StoreE
         run_id,
         stage_tag: record.tags.get(key::PROMOTION_STAGE).cloned(),
         history_end: event::history_end(conn, key)?,
-        honesty: record
-            .tags
-            .get(key::HONESTY)
-            .and_then(|text| text.parse().ok())
-            .unwrap_or(Honesty::Unknown),
+        honesty: match event::registered_honesty(conn, key)? {
+            // A tag can be set by anyone, the history by nobody.
+            Some(Honesty::Contaminated) => Honesty::Contaminated,
+            told => record.tag(key::HONESTY).or(told).unwrap_or(Honesty::Unknown),
+        },
         promotion_keys: record
             .tags
             .into_keys()

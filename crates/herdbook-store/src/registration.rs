@@ -42,19 +42,18 @@ impl Store {
     /// [`StoreError::RunNotRunning`] where someone else ended the run meanwhile.
     pub fn finish_and_register(&self, finish: &Finish) -> Result<Registered, StoreError> {
         let request = &finish.registration;
-        if let Some(registered) = self.registered_before(request)? {
-            return Ok(registered);
-        }
-        let reserved = self.reserve(request, run::require_running)?;
-        let outcome = self.write(|act| {
-            run::require_running(act.tx, &request.run_id)?;
-            metric::log(act.tx, &request.run_id, &finish.metrics)?;
-            tag::set_on_run(act.tx, &request.run_id, &finish.run_tags)?;
-            let (registered, at) = register(act, request, reserved)?;
-            run::close(act.tx, &request.run_id, RunStatus::Finished, at)?;
-            Ok(registered)
-        });
-        self.released(request, reserved, outcome)
+        self.once(request, || {
+            let reserved = self.reserve(request, run::require_running)?;
+            let outcome = self.write(|act| {
+                run::require_running(act.tx, &request.run_id)?;
+                metric::log(act.tx, &request.run_id, &finish.metrics)?;
+                tag::set_on_run(act.tx, &request.run_id, &finish.run_tags)?;
+                let (registered, at) = register(act, request, reserved)?;
+                run::close(act.tx, &request.run_id, RunStatus::Finished, at)?;
+                Ok(registered)
+            });
+            self.released(request, reserved, outcome)
+        })
     }
 
     /// Registers the model of a run that is FINISHED already, or changes nothing. Where an earlier try did it, the
@@ -63,18 +62,35 @@ impl Store {
     /// # Errors
     /// [`StoreError::RunNotFinished`], and [`StoreError::AlreadyRegistered`] where the run has a version of another file.
     pub fn register_finished(&self, request: &Registration) -> Result<Registered, StoreError> {
+        self.once(request, || {
+            let reserved = self.reserve(request, run::require_finished)?;
+            let outcome = self.write(|act| {
+                run::require_finished(act.tx, &request.run_id)?;
+                if let Some(key) = version::keys_of_run(act.tx, &request.run_id)?.pop() {
+                    let run_id = request.run_id.clone();
+                    return Err(StoreError::AlreadyRegistered { run_id, key });
+                }
+                Ok(register(act, request, reserved)?.0)
+            });
+            self.released(request, reserved, outcome)
+        })
+    }
+
+    /// Registers a model, unless an earlier try did: before this one, or on its way until now.
+    fn once(
+        &self,
+        request: &Registration,
+        act: impl FnOnce() -> Result<Registered, StoreError>,
+    ) -> Result<Registered, StoreError> {
         if let Some(registered) = self.registered_before(request)? {
             return Ok(registered);
         }
-        let reserved = self.reserve(request, run::require_finished)?;
-        let outcome = self.write(|act| {
-            run::require_finished(act.tx, &request.run_id)?;
-            if let Some(key) = version::keys_of_run(act.tx, &request.run_id)?.pop() {
-                return Err(StoreError::AlreadyRegistered { run_id: request.run_id.clone(), key });
-            }
-            Ok(register(act, request, reserved)?.0)
-        });
-        self.released(request, reserved, outcome)
+        match act() {
+            Err(
+                error @ (StoreError::RunNotRunning { .. } | StoreError::AlreadyRegistered { .. }),
+            ) => self.registered_before(request)?.ok_or(error),
+            outcome => outcome,
+        }
     }
 
     /// A server chooses the numbers of its versions itself: it is asked for one, after a look at what was uploaded.

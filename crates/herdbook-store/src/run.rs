@@ -174,14 +174,21 @@ impl Store {
                 "UPDATE runs SET status = 'RUNNING', end_time = NULL WHERE run_uuid = ?1",
                 params![run_id.as_str()],
             )?;
+            let Lease { host, pid, process_started, .. } = Lease::of_this_process();
             lease::remove(act.tx, run_id.as_str())?;
             lease::write(act.tx, run_id, &Lease::of_this_process())?;
+            let details = serde_json::json!({
+                "v": 1,
+                "host": host,
+                "pid": pid,
+                "process_started": process_started,
+            });
             let draft = EventDraft {
                 name: Some(model.clone()),
                 run_id: Some(run_id.clone()),
                 from: Some(before),
                 to: Some(RunStatus::Running.to_string()),
-                ..EventDraft::new(EventKind::RunResumed, &serde_json::json!({"v": 1}))
+                ..EventDraft::new(EventKind::RunResumed, &details)
             };
             event::append(act, at, [draft])?;
             Ok(())

@@ -102,7 +102,7 @@ impl Checkpoint {
     }
 }
 
-/// Removes the checkpoints of a training that has come to its end.
+/// Removes the checkpoints of a training that has come to its end, and what a process left behind that died over a file.
 pub(crate) fn remove_all(
     store: &Store,
     run_id: &RunId,
@@ -110,6 +110,9 @@ pub(crate) fn remove_all(
 ) -> Result<(), StoreError> {
     for (_, name) in names(store, run_id, timeframe)? {
         store.remove_artifact(run_id, &artifact(timeframe, &name))?;
+    }
+    for folder in [&format!("models/{timeframe}"), "pictures", "evaluation"] {
+        store.remove_halves(run_id, folder)?;
     }
     Ok(())
 }

@@ -28,6 +28,18 @@ pub enum TrainingError {
         /// The version.
         key: VersionKey,
     },
+    /// A model's file says that it is of something else.
+    #[error("`{file}` says that its model is of {what} `{said}`, not `{asked}`: give that")]
+    NotAsDescribed {
+        /// Its name.
+        file: String,
+        /// Timeframe or symbol.
+        what: &'static str,
+        /// As in the file.
+        said: String,
+        /// As given.
+        asked: String,
+    },
     /// A file of hyperparameters cannot be used.
     #[error("`{file}`, line {line}: {problem}")]
     ConfigFile {

@@ -33,7 +33,7 @@ pub fn evaluate(
     cost_bps: Option<f64>,
 ) -> Result<NewEvidence, TrainingError> {
     let seen = model.seen(store)?;
-    let new_from = seen.new_from(&source.symbol);
+    let new_from = seen.new_from();
     let backtest = Backtest::run(store, model, source, Terms { cost_bps, from: new_from })
         .map_err(|error| match (error, new_from) {
             (TrainingError::Market(MarketError::BoundaryOutside { .. }), Some(from)) => {

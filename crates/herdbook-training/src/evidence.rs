@@ -1,6 +1,6 @@
 //! How sure a figure is: against doing nothing and holding, and among all that were tried.
 
-use herdbook_domain::{EVIDENCE_PROBABILITY, Honesty, Symbol, Timeframe, Window};
+use herdbook_domain::{EVIDENCE_BARS, EVIDENCE_PROBABILITY, Honesty, Symbol, Timeframe, Window};
 use herdbook_market::metrics::{
     Performance, SharpeEstimate, SharpeInterval, Trials, deflated_sharpe_ratio,
     expected_max_sharpe, probabilistic_sharpe_ratio, sharpe_interval,
@@ -26,6 +26,8 @@ pub struct Evidence {
     pub interval: Option<SharpeInterval>,
     /// Whether the window was free of bars seen in training: of any other, nothing follows.
     pub honesty: Honesty,
+    /// Bars of the window: of fewer than [`EVIDENCE_BARS`], nothing follows.
+    pub n_bars: usize,
 }
 
 impl Evidence {
@@ -43,13 +45,16 @@ impl Evidence {
                 .and_then(|estimate| probabilistic_sharpe_ratio(&estimate, benchmark)),
             interval: bars_per_year.and_then(|b| sharpe_interval(returns, b)),
             honesty,
+            n_bars: returns.len() + 1,
         }
     }
 
-    /// Whether the model beats both doing nothing and holding with a probability above 0.95, on bars that are
+    /// Whether the model beats both doing nothing and holding with a probability above 0.95, on enough bars that are
     /// known to be unseen.
     pub fn is_evidence(&self) -> bool {
-        self.honesty == Honesty::Clean && self.probability.is_some_and(|p| p > EVIDENCE_PROBABILITY)
+        self.honesty == Honesty::Clean
+            && self.n_bars >= EVIDENCE_BARS
+            && self.probability.is_some_and(|p| p > EVIDENCE_PROBABILITY)
     }
 }
 

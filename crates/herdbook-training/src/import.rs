@@ -40,9 +40,27 @@ pub struct PreparedImport {
 }
 
 impl ImportRequest {
-    /// Reads the file. Nothing in it is executed.
-    pub fn prepare(self) -> Result<PreparedImport, TrainingError> {
+    /// Reads the file. Nothing in it is executed. The instrument is the file's where none is given.
+    ///
+    /// # Errors
+    /// [`TrainingError::NotAsDescribed`] where the file says that it is of another timeframe or instrument.
+    pub fn prepare(mut self) -> Result<PreparedImport, TrainingError> {
         let model = Model::from_zip(&self.bytes, &self.file)?;
+        let said = |what: &str| model.extra.get(what).and_then(|value| value.as_str());
+        let described = said("symbol").and_then(|text| Symbol::parse(text).ok());
+        self.symbol = self.symbol.or(described);
+        let asked = [
+            ("timeframe", Some(self.timeframe.as_str())),
+            ("symbol", self.symbol.as_ref().map(Symbol::as_str)),
+        ];
+        for (what, asked) in asked {
+            if let (Some(said), Some(asked)) = (said(what), asked)
+                && said != asked
+            {
+                let (file, said, asked) = (self.file, said.to_owned(), asked.to_owned());
+                return Err(TrainingError::NotAsDescribed { file, what, said, asked });
+            }
+        }
         Ok(PreparedImport { request: self, model })
     }
 }
@@ -68,11 +86,11 @@ pub struct Imported {
 /// Registers a model that was trained elsewhere as a base model in development, its honesty `unknown`.
 ///
 /// # Errors
-/// [`TrainingError::ImportedAlready`] where a version of the registered model has the same file.
+/// [`TrainingError::ImportedAlready`] where a version of any registered model has the same file.
 pub fn import_model(store: &Store, prepared: PreparedImport) -> Result<Imported, TrainingError> {
     let PreparedImport { request, model } = &prepared;
     let sha256 = hex_sha256(&request.bytes);
-    refuse_twice(store, request, &sha256)?;
+    refuse_twice(store, &sha256)?;
     let origin = Origin { timeframe: request.timeframe, enhanced: None };
     let run_id = store.start_run(&RunStart {
         experiment: request.experiment.clone(),
@@ -107,9 +125,9 @@ fn notes(model: Model) -> Vec<String> {
     notes
 }
 
-fn refuse_twice(store: &Store, request: &ImportRequest, sha256: &str) -> Result<(), TrainingError> {
-    let name = Some(request.model.clone());
-    for version in store.versions(&VersionQuery { name, ..VersionQuery::default() })? {
+fn refuse_twice(store: &Store, sha256: &str) -> Result<(), TrainingError> {
+    // Of any registered model: under another name its past would be forgotten.
+    for version in store.versions(&VersionQuery::default())? {
         if store.registered_file(&version.key)?.is_some_and(|file| file.sha256 == sha256) {
             return Err(TrainingError::ImportedAlready { key: version.key });
         }

@@ -197,8 +197,13 @@ impl<'a> Journal<'a> {
         self.flushed = Instant::now();
         match self.store.log_metrics(self.run_id, &self.pending) {
             Ok(()) => self.pending.clear(),
-            // Kept for the next time: a store that is busy or away now does not end a training.
-            Err(StoreError::Busy { .. } | StoreError::Unreachable { .. }) => {}
+            // Kept for the next time: a store that is busy, away or out of sorts now does not end a training.
+            Err(
+                StoreError::Busy { .. }
+                | StoreError::Unreachable { .. }
+                | StoreError::NotMlflow { .. }
+                | StoreError::ServerRefused { .. },
+            ) => {}
             Err(error) => return Err(error),
         }
         Ok(())

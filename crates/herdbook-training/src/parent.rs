@@ -92,6 +92,17 @@ pub(crate) fn judge_child(
     Ok(judge(windows, &lineage_windows(store, &parent.run)?))
 }
 
+/// Whether a training's validation window has bars that its parent or an ancestor was trained on.
+pub(crate) fn is_validation_trained_on(
+    store: &Store,
+    windows: &Windows,
+    parent: &Parent,
+) -> Result<bool, StoreError> {
+    let known = lineage_windows(store, &parent.run)?;
+    let mut known = known.iter().flatten().filter(|ancestor| ancestor.symbol == windows.symbol);
+    Ok(known.any(|ancestor| ancestor.train.overlaps(windows.validation)))
+}
+
 /// The version, and how far it departs from what was asked.
 fn find_version(
     store: &Store,
@@ -146,6 +157,12 @@ fn best(
         let passed = if any.is_some() { Passed::Contaminated } else { Passed::None };
         return Err(no_parent(request, child, Some(metric), passed));
     };
+    if !metric.as_str().starts_with("evaluation/") {
+        observer.notice(&format!(
+            "`{metric}` is no figure of the validation windows: where the child's test window has bars of those that \
+             this parent was chosen by, the child's test figures are not of bars unseen by that choice"
+        ));
+    }
     if !found.differing.is_empty() {
         observer.notice(&format!(
             "the candidates differ in {}: their `{metric}` cannot really be compared",

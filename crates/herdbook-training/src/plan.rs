@@ -17,7 +17,7 @@ use crate::enhancement::{Coach, Lesson};
 use crate::env::{ENVIRONMENT, EnvSpec, TradingEnv};
 use crate::evaluation::measure;
 use crate::market_data::MarketData;
-use crate::parent::{Child, Parent, judge_child};
+use crate::parent::{Child, Parent, is_validation_trained_on, judge_child};
 use crate::record::{self, ImprovementBasis, ImprovementReport};
 use crate::report::Baselines;
 use crate::request::{ContaminatedTest, EPISODE_BARS, PreparedTraining, TrainRequest};
@@ -56,6 +56,14 @@ impl<'a> Plan<'a> {
         };
         let windows = market.windows();
         let honesty = judge_child(store, &windows, parent.as_ref())?;
+        if let Some(parent) = &parent
+            && is_validation_trained_on(store, &windows, parent)?
+        {
+            observer.notice(
+                "the validation window has bars that an ancestor was trained on: `evaluation/*` flatters this model \
+                 beside others, and `best` goes by it; move it with `--validation-from`",
+            );
+        }
         if honesty == Honesty::Contaminated && request.contaminated == ContaminatedTest::Refused {
             return Err(TrainingError::Contaminated { symbol: windows.symbol, test: windows.test });
         }

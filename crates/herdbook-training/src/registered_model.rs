@@ -4,7 +4,7 @@
 use herdbook_domain::{
     RunId, Seen, Symbol, Timeframe, VersionKey, Windows, hex_sha256, tags::key, window_params,
 };
-use herdbook_market::Position;
+use herdbook_market::{CostModel, Position};
 use herdbook_ppo::Model;
 use herdbook_store::{RunRecord, Store, StoreError, VersionRecord};
 
@@ -157,6 +157,9 @@ pub(crate) fn known_environment(model: &Model) -> Result<EnvSpec, Foreign> {
     let spec: EnvSpec = serde_json::from_value(spec).map_err(|error| {
         Foreign::Unfit(format!("its description of the environment cannot be read: {error}"))
     })?;
+    if let Err(error) = CostModel::from_bps(spec.cost_bps) {
+        return Err(Foreign::Unfit(format!("its description of the environment names {error}")));
+    }
     match spec.obstacle(&EnvSpec::new(spec.cost_bps, spec.episode_bars)) {
         Some(problem) => Err(Foreign::Unfit(problem)),
         None => Ok(spec),

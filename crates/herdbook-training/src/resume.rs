@@ -3,13 +3,14 @@
 use std::num::NonZeroUsize;
 
 use herdbook_domain::tags::key;
-use herdbook_domain::{RunId, Timeframe};
-use herdbook_store::{RunRecord, Store};
+use herdbook_domain::{RunId, RunStatus, Timeframe, window_params};
+use herdbook_store::{RunRecord, Store, StoreError};
 
 use crate::checkpoint::Checkpoint;
+use crate::market_data::MarketData;
 use crate::plan::Plan;
 use crate::request::{PreparedTraining, TrainRequest};
-use crate::sweep::PreparedSweep;
+use crate::sweep::{PreparedSweep, SWEEP_TAG};
 use crate::{DataSource, Observer, TrainingError};
 
 /// A run with a checkpoint to go on from. Its bars are still to be read.
@@ -37,20 +38,36 @@ pub struct PreparedRun {
 }
 
 impl Resumption {
-    /// Finds the newest checkpoint of a run.
+    /// Finds the newest checkpoint of a run, or of another member of its sweep.
     ///
     /// # Errors
-    /// [`TrainingError::NoCheckpoint`] where there is none that can be read.
+    /// [`TrainingError::NoCheckpoint`] where there is none that can be read, [`StoreError::NotResumable`] of a run that
+    /// is finished.
     pub fn find(
         store: &Store,
         run_id: &RunId,
         observer: &mut dyn Observer,
     ) -> Result<Self, TrainingError> {
         let run = store.run(run_id)?;
-        let none = || TrainingError::NoCheckpoint { run_id: run_id.clone(), status: run.status };
+        let none = || match run.status {
+            RunStatus::Finished => {
+                let (run_id, problem) = (run_id.clone(), "is FINISHED".to_owned());
+                StoreError::NotResumable { run_id, problem }.into()
+            }
+            status => TrainingError::NoCheckpoint { run_id: run_id.clone(), status },
+        };
         let timeframe: Timeframe =
             run.tags.get(key::TIMEFRAME).and_then(|text| text.parse().ok()).ok_or_else(none)?;
-        let checkpoint = Checkpoint::newest(store, run_id, timeframe, observer)?;
+        let mut checkpoint = Checkpoint::newest(store, run_id, timeframe, observer)?;
+        // A member of a sweep without one: any other's tells what had been asked for.
+        if let (None, Some(group)) = (&checkpoint, run.tags.get(SWEEP_TAG)) {
+            for member in store.runs_with_tag(SWEEP_TAG, group)? {
+                checkpoint = Checkpoint::newest(store, &member.run_id, timeframe, observer)?;
+                if checkpoint.is_some() {
+                    break;
+                }
+            }
+        }
         Ok(Self { run_id: run_id.clone(), checkpoint: checkpoint.ok_or_else(none)? })
     }
 
@@ -89,6 +106,20 @@ impl PreparedResumption {
             }
             Self::Sweep(sweep) => Self::Sweep(sweep.with_threads(n_threads)),
         }
+    }
+}
+
+/// Refuses to go on with a run on other bars than it was begun on: whatever else is wrong then comes of that.
+pub(crate) fn check_same_bars(run: &RunRecord, market: &MarketData) -> Result<(), TrainingError> {
+    let (param, now) = (window_params::BARS_SHA256, market.tape.bars.sha256());
+    match run.params.get(param) {
+        Some(before) if *before != now => Err(TrainingError::NotTheSame {
+            run_id: run.run_id.clone(),
+            param: param.to_owned(),
+            before: before.clone(),
+            now,
+        }),
+        _ => Ok(()),
     }
 }
 

@@ -8,8 +8,8 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use herdbook_domain::RunId;
 use herdbook_domain::tags::Tags;
+use herdbook_domain::{Honesty, RunId};
 use herdbook_market::{MarketError, folds};
 use herdbook_store::{RunRecord, Store, new_id};
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,7 @@ use crate::patience::patiently;
 use crate::plan::Plan;
 use crate::report::{RunReport, TrainReport};
 use crate::request::{PreparedTraining, TrainRequest};
+use crate::resume::check_same_bars;
 use crate::train::{Trained, Training, clean_up, in_run};
 use crate::{Observer, TrainingError};
 
@@ -92,9 +93,15 @@ pub struct Spread {
 }
 
 impl SweepReport {
-    /// The spread of a metric; `None` where no member has it.
+    /// The spread of a metric over the members whose test window no ancestor was trained on; `None` where none has it.
     pub fn spread(&self, metric: &str) -> Option<Spread> {
-        Spread::of(self.members.iter().filter_map(|run| run.metrics.get(metric).copied()))
+        let honest = self.members.iter().filter(|run| run.honesty != Honesty::Contaminated);
+        Spread::of(honest.filter_map(|run| run.metrics.get(metric).copied()))
+    }
+
+    /// How many members are contaminated.
+    pub fn n_contaminated(&self) -> usize {
+        self.members.iter().filter(|run| run.honesty == Honesty::Contaminated).count()
     }
 }
 
@@ -202,11 +209,14 @@ pub fn train_sweep(
     observer: &mut dyn Observer,
     cancelled: &AtomicBool,
 ) -> Result<SweepReport, TrainingError> {
+    let known = known_members(store, &sweep.group)?;
+    for run in known.values() {
+        check_same_bars(run, sweep.market())?;
+    }
     let mut plans = Vec::with_capacity(sweep.members.len());
     for member in &sweep.members {
         plans.push(Plan::new(store, member, observer)?);
     }
-    let known = known_members(store, &sweep.group)?;
     let (mut runs, mut trained) = (Vec::new(), Vec::new());
     for (index, plan) in plans.iter().enumerate() {
         let shown = format!("{} of {}", index + 1, plans.len());
@@ -219,6 +229,10 @@ pub fn train_sweep(
     let registration = &trained[chosen].finish.registration;
     let registered = patiently(observer, cancelled, || store.register_finished(registration))?;
     let members: Vec<RunReport> = trained.into_iter().map(|trained| trained.report).collect();
+    // Until now they told what had been asked for, to whoever takes the sweep up.
+    for member in &members {
+        clean_up(store, member, observer);
+    }
     let report = TrainReport::new(store, members[chosen].clone(), registered, observer);
     Ok(SweepReport { kind: sweep.kind, members, chosen, report })
 }
@@ -305,7 +319,6 @@ impl Member<'_> {
             patiently(observer, cancelled, || {
                 store.finish_unregistered(run_id, &plan.request.model, metrics, tags)
             })?;
-            clean_up(store, &trained.report, observer);
             Ok(trained)
         })
     }

@@ -23,7 +23,7 @@ use crate::plan::Plan;
 use crate::record::ImprovementReport;
 use crate::report::{Outcome, RunReport, TrainReport};
 use crate::request::PreparedTraining;
-use crate::resume::{PreparedResumption, PreparedRun};
+use crate::resume::{PreparedResumption, PreparedRun, check_same_bars};
 use crate::sweep::train_sweep;
 use crate::{Observer, TrainingError, exports, heartbeat, npy, pictures};
 
@@ -61,8 +61,10 @@ pub fn resume(
             return train_sweep(store, &sweep, observer, cancelled).map(Outcome::Sweep);
         }
     };
+    let run = store.run(&run_id)?;
+    check_same_bars(&run, training.market())?;
     let plan = Plan::new(store, &training, observer)?;
-    plan.check_same_as(&store.run(&run_id)?)?;
+    plan.check_same_as(&run)?;
     store.resume_run(&run_id, &plan.request.model)?;
     in_run(store, &plan, &run_id, observer, |observer| {
         let training = Training { store, plan: &plan, run_id: &run_id };
@@ -130,11 +132,14 @@ impl Training<'_> {
         let trained = trainer.trained_timesteps();
         let mut measured = measure(plan.market, plan.costs, trainer.policy());
         measured.metrics.extend(journal.best());
-        store.store_artifact(run_id, TEST_RETURNS, &npy::write(&measured.returns))?;
+        let mut keep = |path: &str, bytes: &[u8]| {
+            patiently(observer, cancelled, || store.store_artifact(run_id, path, bytes))
+        };
+        keep(TEST_RETURNS, &npy::write(&measured.returns))?;
         for (path, bytes) in exports::of_model(trainer.policy(), plan.timeframe(), run_id) {
-            store.store_artifact(run_id, &path, &bytes)?;
+            keep(&path, &bytes)?;
         }
-        let model_sha256 = store.store_artifact(run_id, &artifact, &model)?;
+        let model_sha256 = keep(&artifact, &model)?;
         let steps_per_second = journal.steps_per_second(trained);
         let ledger = measured.ledger.clone();
         let report = self.report(trained, measured, steps_per_second);

@@ -131,9 +131,12 @@ fn go_on(
     let resumption = Resumption::find(&store, run_id, &mut *output.observer())?;
     let request = resumption.request();
     let bytes = bars::read_again(&request.data, args.data.as_deref(), request.timeframe, output)?;
-    let trained = count(resumption.trained_timesteps());
+    let what = match &request.membership {
+        Some(member) => format!("with what is not finished of {} trainings", member.n_members),
+        None => format!("after {} timesteps", count(resumption.trained_timesteps())),
+    };
     let prepared = resumption.prepare(bytes)?.with_threads(threads(args));
-    output.note(&format!("note: going on after {trained} timesteps"));
+    output.note(&format!("note: going on {what}"));
 
     let cancelled = output.cancelled()?;
     let outcome = resume(&store, prepared, &mut *output.observer(), &cancelled);

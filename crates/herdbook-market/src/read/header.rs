@@ -44,7 +44,8 @@ const QUALIFIED_VOLUME: &str = "volume ";
 const PREFIX_ENDS: [char; 4] = [' ', '_', '.', ':'];
 
 /// Names of a column that must say the same on every row.
-const INSTRUMENT_NAMES: [&str; 5] = ["symbol", "ticker", "instrument", "pair", "asset"];
+const INSTRUMENT_NAMES: [&str; 8] =
+    ["symbol", "ticker", "instrument", "pair", "asset", "tic", "act symbol", "name"];
 
 /// A column that was recognised.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,7 +92,7 @@ enum Meaning {
 
 impl Meaning {
     fn of(name: &str) -> Option<Self> {
-        let name = name.trim_matches(['<', '>']).to_ascii_lowercase().replace('_', " ");
+        let name = normal(name);
         // Alpha Vantage numbers its columns: `1. open`.
         let name = match name.split_once(". ") {
             Some((number, rest)) if number.bytes().all(|byte| byte.is_ascii_digit()) => rest,
@@ -141,6 +142,11 @@ impl Header {
     ) -> Result<Self, MarketError> {
         let bare = without_prefix(&names);
         let found = Found { file, line, names: &names, bare: &bare };
+        // Two markets in one table: which is meant, only the user knows.
+        let mut opens = (0..names.len()).filter(|idx| prefix_of_open(&names[*idx]).is_some());
+        if let (Some(first), Some(second)) = (opens.next(), opens.next()) {
+            return Err(found.repeated(Meaning::Open, first, second));
+        }
         let prices = [Meaning::Open, Meaning::High, Meaning::Low, Meaning::Close];
         let [open, high, low, close] = prices.map(|meaning| found.one(meaning));
         let (time, open, high, low, close) = (found.time()?, open?, high?, low?, close?);
@@ -151,9 +157,8 @@ impl Header {
         };
         let volume = found.volume(reading)?;
         let columns = found.columns(volume);
-        let instrument = names
-            .iter()
-            .position(|name| INSTRUMENT_NAMES.contains(&name.to_ascii_lowercase().as_str()));
+        let instrument =
+            names.iter().position(|name| INSTRUMENT_NAMES.contains(&normal(name).as_str()));
         Ok(Self { names, columns, time, open, high, low, close, volume, instrument })
     }
 }
@@ -279,19 +284,26 @@ pub(super) fn names_all(line: &str) -> bool {
     has_time && [Meaning::Open, Meaning::High, Meaning::Low, Meaning::Close].into_iter().all(has)
 }
 
+/// What stands before `open` in a column's name, if something does.
+fn prefix_of_open(name: &str) -> Option<&str> {
+    let length = name.len().checked_sub("open".len()).filter(|length| *length > 0)?;
+    let (prefix, last) = name.split_at_checked(length)?;
+    (last.eq_ignore_ascii_case("open") && prefix.ends_with(PREFIX_ENDS)).then_some(prefix)
+}
+
 /// The names without what stands before all four prices alike, such as `AAPL ` or `BTCUSDT_`.
 fn without_prefix(names: &[String]) -> Vec<String> {
-    let prefix = names.iter().find_map(|name| {
-        let length = name.len().checked_sub("open".len()).filter(|length| *length > 0)?;
-        let (prefix, last) = name.split_at_checked(length)?;
-        let is_prefix = last.eq_ignore_ascii_case("open") && prefix.ends_with(PREFIX_ENDS);
-        is_prefix.then_some(prefix)
-    });
+    let prefix = names.iter().find_map(|name| prefix_of_open(name));
     let bare = |name: &String| {
         let rest = prefix.and_then(|prefix| name.strip_prefix(prefix));
         rest.unwrap_or(name).to_owned()
     };
     names.iter().map(bare).collect()
+}
+
+/// A name in lower case, without brackets and with blanks, as the tables have it.
+fn normal(name: &str) -> String {
+    name.trim_matches(['<', '>']).to_ascii_lowercase().replace('_', " ")
 }
 
 /// The delimiter the header has most of; a comma if it has none.
@@ -359,8 +371,22 @@ mod tests {
             parse("timestamp,date,open,high,low,close").unwrap_err(),
             "`a.csv` has two columns for time, `timestamp` and `date`: rename or remove one"
         );
+        assert_eq!(
+            parse("time,bid_open,bid_high,bid_low,bid_close,ask_open,ask_high,ask_low,ask_close")
+                .unwrap_err(),
+            "`a.csv` has two columns for open, `bid_open` and `ask_open`: rename or remove one"
+        );
         assert!(parse("time,timestamp,open,high,low,close").is_err());
         assert!(parse("time,time,open,high,low,close").is_err());
+    }
+
+    #[test]
+    fn column_that_names_the_instrument_is_known_in_brackets_too() {
+        let header =
+            parse("<TICKER>,<PER>,<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>").unwrap();
+        assert_eq!(header.instrument, Some(0));
+        assert_eq!(parse("date,open,high,low,close,act_symbol").unwrap().instrument, Some(5));
+        assert_eq!(parse("date,open,high,low,close,note").unwrap().instrument, None);
     }
 
     #[test]

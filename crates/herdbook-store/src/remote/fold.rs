@@ -107,16 +107,6 @@ impl Fold {
     pub(crate) fn has_registered_since(&self, n: usize) -> bool {
         self.versions.values().any(|(_, act)| *act > n)
     }
-
-    /// The highest version of a model that the journal knows.
-    pub(crate) fn highest_version(&self, name: &str) -> i64 {
-        self.versions
-            .keys()
-            .filter(|(of, _)| of == name)
-            .map(|(_, version)| *version)
-            .max()
-            .unwrap_or(0)
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! HTTP to an MLflow server: one agent, retries with back-off, errors as MLflow words them.
 
+use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -31,6 +32,8 @@ const BREAKDOWNS: u32 = 3;
 /// Its "set" looks whether the row is there and then inserts or updates it; made again, the call sees what became of it.
 /// In turn: `SQLite` and `MySQL`, PostgreSQL, a row that vanished under an update.
 const LOST_RACES: [&str; 3] = ["IntegrityError", "UniqueViolation", "0 were matched"];
+/// In SQLAlchemy's words (2.0, status 400 from MLflow): none of the connections to the database came free in time.
+const TOO_MANY: &str = "QueuePool limit of size";
 
 /// The methods MLflow uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,6 +158,32 @@ impl Client {
         self.until_answered(&call, Trying::Patiently).map(drop)
     }
 
+    /// Makes something that is not to be made twice: after a lost answer it is looked for first. As long as a call is
+    /// made again.
+    pub(crate) fn until_known<T>(
+        &self,
+        make: impl Fn() -> Result<T, StoreError>,
+        find: impl Fn() -> Result<Option<T>, StoreError>,
+    ) -> Result<T, StoreError> {
+        let began = Instant::now();
+        let mut wait = FIRST_WAIT;
+        loop {
+            let error = match make() {
+                Err(error @ StoreError::Unreachable { .. }) => error,
+                outcome => return outcome,
+            };
+            // Waits until the server is back, or fails.
+            if let Some(found) = find()? {
+                return Ok(found);
+            }
+            if began.elapsed() + wait > self.patience {
+                return Err(error);
+            }
+            std::thread::sleep(wait);
+            wait = (wait * 2).min(LONGEST_WAIT);
+        }
+    }
+
     fn absolute(&self, url: &str) -> String {
         if url.starts_with('/') { format!("{}{url}", self.base) } else { url.to_owned() }
     }
@@ -209,10 +238,11 @@ impl Client {
                      MLFLOW_TRACKING_SERVER_CERT_PATH"
                 )))
             }
-            ureq::Error::Io(inner) if inner.kind() == std::io::ErrorKind::ConnectionRefused => {
+            ureq::Error::Io(inner) if inner.kind() == ErrorKind::ConnectionRefused => {
                 Failed::Nobody("nobody listens there".to_owned())
             }
             ureq::Error::HostNotFound => Failed::Nobody("there is no such host".to_owned()),
+            error if is_about_connecting(&error) => Failed::Nobody(error.to_string()),
             ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
                 Failed::Answered(self.unreachable(error.to_string()))
             }
@@ -243,9 +273,17 @@ impl Client {
             500 => Err(Failed::Breakdown(self.answered(call, status, &bytes))),
             _ => {
                 let error = self.answered(call, status, &bytes);
-                let is_race = matches!(&error, StoreError::ServerRefused { status: 400, message, .. }
-                    if LOST_RACES.iter().any(|race| message.contains(race)));
-                Err(if is_race { Failed::Breakdown(error) } else { Failed::Answered(error) })
+                let says = |words: &str| {
+                    matches!(&error, StoreError::ServerRefused { status: 400, message, .. }
+                        if message.contains(words))
+                };
+                Err(if says(TOO_MANY) {
+                    Failed::ForNow("its connections to its database are all in use".to_owned())
+                } else if LOST_RACES.into_iter().any(says) {
+                    Failed::Breakdown(error)
+                } else {
+                    Failed::Answered(error)
+                })
             }
         }
     }
@@ -304,6 +342,17 @@ enum Failed {
     Answered(StoreError),
 }
 
+/// Whether no connection came to be: the call did not reach anyone.
+fn is_about_connecting(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::ConnectionFailed | ureq::Error::Timeout(ureq::Timeout::Connect) => true,
+        ureq::Error::Io(error) => {
+            matches!(error.kind(), ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable)
+        }
+        _ => false,
+    }
+}
+
 /// An error as MLflow sends it; other programs on the way (proxies) send something else.
 #[derive(Default, Deserialize)]
 struct WireError {
@@ -340,6 +389,15 @@ impl StoreError {
     /// Whether the server refuses the call for what it asks, not for who asks.
     pub(crate) fn is_invalid(&self) -> bool {
         matches!(self, Self::ServerRefused { status: 400, .. })
+    }
+
+    /// Whether the call may have been carried out for all that: no answer came, or not one of MLflow's.
+    pub(crate) fn leaves_outcome_open(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::NotMlflow { .. } => true,
+            Self::ServerRefused { status, .. } => *status >= 500,
+            _ => false,
+        }
     }
 
     /// Whether it is about the way to the server: the act itself may have happened.

@@ -174,8 +174,8 @@ impl Journal {
                 let place = if first.act == entry.act { Place::Taken } else { Place::Lost };
                 return Ok(place);
             }
-            Err(StoreError::Unreachable { store, .. }) => {
-                return Err(StoreError::OutcomeUnknown { store });
+            Err(error) if error.leaves_outcome_open() => {
+                return Err(StoreError::OutcomeUnknown { store: client.uri().to_owned() });
             }
             Err(error) => return Err(error),
         }

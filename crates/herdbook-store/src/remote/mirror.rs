@@ -83,6 +83,23 @@ pub(crate) fn end_lease(conn: &Connection, run_id: &str) -> Result<bool, StoreEr
     Ok(n_ended > 0)
 }
 
+/// A run that was taken up, whose lease is not there: the process died before it wrote it, or a writer that was late
+/// took it away. The act itself says who took the run up.
+pub(crate) fn add_leases_of_resumed(conn: &Connection) -> Result<(), StoreError> {
+    conn.execute(
+        "INSERT INTO herdbook_leases (run_uuid, host, pid, process_started, refreshed_at_ms)
+         SELECT r.run_uuid, coalesce(json_extract(e.details, '$.host'), ''),
+            coalesce(json_extract(e.details, '$.pid'), 0),
+            coalesce(json_extract(e.details, '$.process_started'), 0), e.at_ms
+         FROM runs r JOIN herdbook_events e ON e.id =
+            (SELECT max(id) FROM herdbook_events WHERE run_id = r.run_uuid AND kind = ?1)
+         WHERE r.status = 'RUNNING' AND r.lifecycle_stage = 'active'
+         ON CONFLICT (run_uuid) DO NOTHING",
+        [EventKind::RunResumed.as_str()],
+    )?;
+    Ok(())
+}
+
 /// Adds events of the journal.
 pub(crate) fn add_events<'a>(
     conn: &Conn,
@@ -111,9 +128,12 @@ pub(crate) fn add_deleted(
     Ok(())
 }
 
-/// Puts back the index that refuses a second champion, where there is none.
-pub(crate) fn refuse_second_champion(conn: &Conn) -> Result<(), StoreError> {
-    schema::complete(conn, Found::WithoutOurs, Path::new("/"), now(), SecondChampion::Refuse)
+/// Puts back the index that refuses a second champion, where there is none. Answers the models with more than one.
+pub(crate) fn refuse_second_champion(
+    conn: &Conn,
+) -> Result<BTreeMap<String, Vec<i64>>, StoreError> {
+    schema::complete(conn, Found::WithoutOurs, Path::new("/"), now(), SecondChampion::Tolerate)?;
+    schema::two_champions(conn)
 }
 
 /// What the mirror holds at a place.

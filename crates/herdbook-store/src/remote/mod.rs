@@ -31,7 +31,7 @@ pub(crate) use artifacts::Artifacts;
 use capture::Captured;
 pub(crate) use credentials::Access;
 use fold::Fold;
-use herdbook_domain::RunId;
+use herdbook_domain::{Event, RunId};
 pub(crate) use http::{Client, Method, Trying, query_string};
 use journal::{Entry, Journal};
 use state::{State, raw};
@@ -88,7 +88,7 @@ impl Remote {
             journal,
             fold: Fold::default(),
             n_mirrored: 0,
-            two_champions: None,
+            two_champions: BTreeMap::new(),
             wanted: BTreeSet::new(),
         };
         Ok(Self {
@@ -146,7 +146,6 @@ impl Remote {
                 Scope::Everything(view) => {
                     let undone = state.refresh(&self.client, view)?;
                     state.complete(&self.client, &undone)?;
-                    self.check_champions(&state)?;
                 }
                 Scope::Run(run_id) => state.refresh_run(&self.client, run_id)?,
             }
@@ -160,13 +159,21 @@ impl Remote {
         }
     }
 
-    /// Where the SQL store's index refuses a second champion, here everyone but the doctor does.
-    fn check_champions(&self, state: &State) -> Result<(), StoreError> {
-        match &state.two_champions {
-            Some((name, versions)) if self.second_champion == SecondChampion::Refuse => {
+    /// Where the SQL store's index refuses a second champion, here everyone but the doctor refuses acts on its model.
+    fn check_champions(
+        &self,
+        two_champions: &BTreeMap<String, Vec<i64>>,
+        events: &[Event],
+    ) -> Result<(), StoreError> {
+        if self.second_champion == SecondChampion::Tolerate {
+            return Ok(());
+        }
+        let names = events.iter().filter_map(|event| event.what.name.as_ref());
+        match names.filter_map(|name| two_champions.get_key_value(name.as_str())).next() {
+            None => Ok(()),
+            Some((name, versions)) => {
                 Err(StoreError::TwoChampions { name: name.clone(), versions: versions.clone() })
             }
-            _ => Ok(()),
         }
     }
 
@@ -178,13 +185,14 @@ impl Remote {
         scope: Scope<'_>,
         act: &mut impl FnMut(&Conn) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
-        let State { conn, journal, fold, n_mirrored, .. } = state;
+        let State { conn, journal, fold, n_mirrored, two_champions, .. } = state;
         let tx = raw(conn).unchecked_transaction()?;
         capture::begin(&tx)?;
         let last = event::last_id(conn)?;
         let outcome = act(conn)?;
         let captured = capture::end(&tx)?;
         let events = event::after(conn, last)?;
+        self.check_champions(two_champions, &events)?;
         if effect == Effect::DryRun {
             tx.rollback()?;
             return Ok(Some(outcome));
@@ -222,9 +230,11 @@ impl Remote {
             .carry_out(state, &captured, &leases, trying, is_journaled)
             .and_then(|()| if is_journaled { state.settle(&self.client) } else { Ok(()) });
         match carried_out {
-            Err(StoreError::Unreachable { store, problem }) if is_journaled => {
-                Err(StoreError::Unfinished { store, problem })
-            }
+            // What the journal holds has happened, whatever came after.
+            Err(error) if is_journaled => Err(StoreError::Unfinished {
+                store: self.client.uri().to_owned(),
+                problem: error.to_string(),
+            }),
             outcome_of_writes => outcome_of_writes.map(|()| Some(outcome)),
         }
     }

@@ -8,7 +8,7 @@ use herdbook_domain::VersionNumber;
 
 use super::api::NewRun;
 use super::wire::{ModelVersion, value_of};
-use super::{Journal, Remote, lease, mirror};
+use super::{Remote, lease, mirror};
 use crate::store::now;
 use crate::{Lease, StoreError};
 
@@ -30,7 +30,7 @@ impl Remote {
         let start_time = now().millis();
         let new =
             NewRun { experiment_id: &experiment_id, user: &self.actor, start_time, tags: &tags };
-        let made = until_known(
+        let made = self.client.until_known(
             || self.client.create_run(&new),
             || {
                 let filter = format!("tags.`{TOKEN}` = '{token}'");
@@ -76,18 +76,10 @@ impl Remote {
         })?;
         let source = format!("{}/{folder}", run.info.artifact_uri);
         self.client.ensure_model(name)?;
-        let highest = {
-            let mut state = self.lock();
-            if state.journal.is_none() {
-                state.journal = Journal::find(&self.client)?;
-            }
-            state.read_journal(&self.client)?;
-            state.fold.highest_version(name)
-        };
         loop {
             let version = match self.pending_version(name, run_id)? {
                 Some(version) => version,
-                None => until_known(
+                None => self.client.until_known(
                     || {
                         let pending = [(mirror::PENDING, run_id)];
                         self.client.create_version(name, &source, run_id, &pending)
@@ -96,14 +88,21 @@ impl Remote {
                 )?,
             };
             let number: i64 = version.version.parse().unwrap_or_default();
-            // A number that the journal knows is never given again, not even after MLflow deleted the whole model.
-            if let Some(number) = VersionNumber::new(number)
-                && i64::from(number.get()) > highest
+            if let Some(given) = VersionNumber::new(number)
+                && self.is_free_for(name, number, run_id)?
             {
-                return Ok(number);
+                return Ok(given);
             }
             self.client.delete_version(name, number)?;
         }
+    }
+
+    /// A number that the journal knows of another run is never given again, not even after MLflow deleted the whole model.
+    fn is_free_for(&self, name: &str, number: i64, run_id: &str) -> Result<bool, StoreError> {
+        let mut state = self.lock();
+        state.read_journal(&self.client)?;
+        let is_known = state.fold.is_registered(name, number);
+        Ok(!is_known || state.fold.run_of(name, number) == Some(run_id))
     }
 
     /// Gives back a version that was made for an act which was refused.
@@ -127,22 +126,5 @@ impl Remote {
         let filter = format!("name = '{name}' AND run_id = '{run_id}'");
         let found = self.client.versions(&filter)?;
         Ok(found.into_iter().find(|version| value_of(&version.tags, mirror::PENDING).is_some()))
-    }
-}
-
-/// Makes something that must not be made twice: after a lost answer it is looked for first.
-fn until_known<T>(
-    make: impl Fn() -> Result<T, StoreError>,
-    find: impl Fn() -> Result<Option<T>, StoreError>,
-) -> Result<T, StoreError> {
-    loop {
-        match make() {
-            Err(StoreError::Unreachable { .. }) => {}
-            outcome => return outcome,
-        }
-        // Waits until the server is back, or fails.
-        if let Some(found) = find()? {
-            return Ok(found);
-        }
     }
 }

@@ -27,8 +27,8 @@ pub(super) struct State {
     pub(super) fold: Fold,
     /// How many acts of the journal have their events in the mirror.
     pub(super) n_mirrored: usize,
-    /// A model with more than one champion, and those.
-    pub(super) two_champions: Option<(String, Vec<i64>)>,
+    /// Models with more than one champion, and those.
+    pub(super) two_champions: BTreeMap<String, Vec<i64>>,
     /// Runs that a look-up or act missed: they are fetched too.
     pub(super) wanted: BTreeSet<String>,
 }
@@ -126,10 +126,8 @@ impl State {
                 unfinished.insert(place.clone(), Step(held.value, right.map(ToOwned::to_owned)));
             }
         }
-        self.two_champions = match mirror::refuse_second_champion(&self.conn) {
-            Err(StoreError::TwoChampions { name, versions }) => Some((name, versions)),
-            outcome => outcome.map(|()| None)?,
-        };
+        self.two_champions = mirror::refuse_second_champion(&self.conn)?;
+        mirror::add_leases_of_resumed(&tx)?;
         let leases = end_leases(&tx, &self.fold, n_settled)?;
         self.n_mirrored = entries.len();
         tx.commit()?;

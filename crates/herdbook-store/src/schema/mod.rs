@@ -144,13 +144,13 @@ pub(crate) fn complete(
     }
     drop_altered_indexes(conn)?;
     let mut tables = tables(conn.dialect());
-    match refuse_two_champions(conn) {
-        Err(StoreError::TwoChampions { .. }) if second_champion == SecondChampion::Tolerate => {
-            for (_, sql) in our_objects().filter(|(name, _)| *name == ONE_CHAMPION) {
-                tables = tables.replace(sql, "");
-            }
+    if let Some((name, versions)) = two_champions(conn)?.pop_first() {
+        if second_champion == SecondChampion::Refuse {
+            return Err(StoreError::TwoChampions { name, versions });
         }
-        outcome => outcome?,
+        for (_, sql) in our_objects().filter(|(name, _)| *name == ONE_CHAMPION) {
+            tables = tables.replace(sql, "");
+        }
     }
     conn.execute_batch(&tables)?;
     seal_indexes(conn)
@@ -215,26 +215,21 @@ fn check_ours(conn: &Conn, location: &Location) -> Result<(), StoreError> {
     }
 }
 
-fn refuse_two_champions(conn: &Conn) -> Result<(), StoreError> {
-    let champions: Vec<(String, i64)> = conn.query(
+/// The registered models with more than one champion, and those.
+pub(crate) fn two_champions(conn: &Conn) -> Result<BTreeMap<String, Vec<i64>>, StoreError> {
+    let rows: Vec<(String, i64)> = conn.query(
         "SELECT name, version FROM model_version_tags
          WHERE workspace = 'default' AND key = 'promotion_stage' AND value = 'champion'
          ORDER BY name, version",
         params![],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
-    for pair in champions.windows(2) {
-        if pair[0].0 == pair[1].0 {
-            let name = pair[0].0.clone();
-            let versions = champions
-                .iter()
-                .filter(|(of, _)| *of == name)
-                .map(|(_, version)| *version)
-                .collect();
-            return Err(StoreError::TwoChampions { name, versions });
-        }
+    let mut champions: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+    for (name, version) in rows {
+        champions.entry(name).or_default().push(version);
     }
-    Ok(())
+    champions.retain(|_, versions| versions.len() > 1);
+    Ok(champions)
 }
 
 #[cfg(test)]

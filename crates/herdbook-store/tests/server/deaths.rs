@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use herdbook_domain::{Breach, Event, EventKind, Reason, RollbackRequest, RunId, Stage};
-use herdbook_store::{Effect, EventQuery, Location, Missing, Store, StoreError, VersionQuery};
+use herdbook_store::{
+    Effect, EventQuery, Location, Missing, Store, StoreError, UnfinishedEnd, VersionQuery,
+};
 
 use crate::backend::number;
 use crate::chance::{report, seed, stride};
@@ -19,14 +21,16 @@ enum Act {
     Enhance,
     Promote,
     Rollback,
+    Resume,
 }
 
-const ACTS: [Act; 4] = [Act::Train, Act::Enhance, Act::Promote, Act::Rollback];
+const ACTS: [Act; 5] = [Act::Train, Act::Enhance, Act::Promote, Act::Rollback, Act::Resume];
 
-/// Version 1 was champion before 2, version 3 is in beta; what the server's database held then.
+/// Version 1 was champion before 2, version 3 is in beta, a training failed; what the server's database held then.
 struct Past {
     herd: Herd,
     third: RunId,
+    failed: RunId,
     database: PathBuf,
     events: Vec<Event>,
 }
@@ -42,9 +46,11 @@ impl Past {
         }
         let third = herd.train(None, 3.0);
         herd.promote(3, Stage::Beta).unwrap();
+        let (failed, _) = herd.start(None);
+        herd.store.end_run(&failed, &model(), UnfinishedEnd::Failed, "out of memory").unwrap();
         let database = herd.database.kept_in(herd.folder.path());
         let events = herd.store.events(&EventQuery::default()).unwrap();
-        Self { herd, third, database, events }
+        Self { herd, third, failed, database, events }
     }
 
     fn return_to(&self) {
@@ -72,6 +78,7 @@ impl Past {
                 let request = RollbackRequest { name: model(), reason };
                 store.rollback(&request, Effect::Commit).map(drop)
             }
+            Act::Resume => store.resume_run(&self.failed, &model()),
         }
     }
 
@@ -124,7 +131,13 @@ impl Past {
             breaches.push("the history lost what was acknowledged".to_owned());
         }
         let new = events.get(self.events.len()..).unwrap_or_default();
-        Ok((new.iter().any(|event| act.is_told_by(event)), breaches))
+        let is_told = new.iter().any(|event| act.is_told_by(event));
+        // Without a lease nobody could tell whether its process lives, nor take the run up again.
+        let is_running = store.running()?.iter().any(|run| run.run_id == self.failed);
+        if matches!(act, Act::Resume) && is_told != is_running {
+            breaches.push(format!("resumed: {is_told}, RUNNING with a lease: {is_running}"));
+        }
+        Ok((is_told, breaches))
     }
 }
 
@@ -132,6 +145,7 @@ impl Act {
     fn is_told_by(self, event: &Event) -> bool {
         match self {
             Self::Train | Self::Enhance => event.what.kind == EventKind::Registered,
+            Self::Resume => event.what.kind == EventKind::RunResumed,
             Self::Promote | Self::Rollback => event.what.to.as_deref() == Some("champion"),
         }
     }

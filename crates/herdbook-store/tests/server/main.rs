@@ -21,8 +21,8 @@ mod herd;
 mod life;
 
 use herd::Herd;
-use herdbook_domain::RunId;
-use herdbook_store::{UnfinishedEnd, VersionQuery};
+use herdbook_domain::{ModelName, RunId, Stage};
+use herdbook_store::{Effect, StoreError, UnfinishedEnd, VersionQuery};
 
 #[test]
 fn nothing_is_written_on_this_side() {
@@ -69,4 +69,44 @@ fn training_that_was_deleted_through_mlflow_stops_no_command() {
     assert_eq!(store.diagnose().unwrap(), []);
     herd.train(None, 1.0);
     herd.assert_invariants();
+}
+
+#[test]
+fn lease_that_was_taken_away_comes_back_with_the_next_sign_of_life() {
+    let herd = Herd::new();
+    let (run_id, _) = herd.start(None);
+    let taken = format!("DELETE FROM tags WHERE run_uuid = '{run_id}' AND key = 'herdbook.lease'");
+    herd.foreign().execute_batch(&taken).unwrap();
+    assert!(herd.another_store().running().unwrap().is_empty());
+    herd.store.refresh_lease(&run_id).unwrap();
+    assert_eq!(herd.another_store().running().unwrap().len(), 1);
+    herd.store.end_run(&run_id, &herd::model(), UnfinishedEnd::Failed, "enough").unwrap();
+    herd.store.refresh_lease(&run_id).unwrap();
+    assert!(herd.another_store().running().unwrap().is_empty());
+    herd.assert_invariants();
+}
+
+#[test]
+fn second_champion_of_one_model_stops_no_training_of_another() {
+    let herd = Herd::new();
+    herd.train(None, 1.0);
+    herd.foreign()
+        .execute_batch(
+            "INSERT INTO registered_models (name, workspace, creation_time, last_updated_time)
+             VALUES ('other', 'default', 0, 0);
+             INSERT INTO model_versions (name, version, current_stage, run_id, status, source,
+                creation_time, last_updated_time, workspace)
+             VALUES ('other', 1, 'None', '', 'READY', '', 0, 0, 'default'),
+                ('other', 2, 'None', '', 'READY', '', 0, 0, 'default');
+             INSERT INTO model_version_tags (key, value, name, version, workspace)
+             VALUES ('promotion_stage', 'champion', 'other', 1, 'default'),
+                ('promotion_stage', 'champion', 'other', 2, 'default');",
+        )
+        .unwrap();
+    herd.train(None, 2.0);
+    herd.promote(2, Stage::Beta).unwrap();
+    let mut other = herd::promotion(1, Stage::Archived);
+    other.key.name = ModelName::parse("other").unwrap();
+    let refused = herd.store.promote(&other, Effect::Commit).unwrap_err();
+    assert!(matches!(refused, StoreError::TwoChampions { .. }), "{refused}");
 }

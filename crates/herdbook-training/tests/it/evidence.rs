@@ -59,12 +59,13 @@ fn bars_that_only_the_grandparent_knew_are_not_new_either() {
 }
 
 #[test]
-fn bars_of_another_symbol_are_all_new() {
+fn bars_of_the_same_time_are_not_new_under_another_symbol() {
     let barn = Barn::new();
     barn.train(request()).unwrap();
-    let other = DataSource { symbol: Symbol::parse("OTHER").unwrap(), ..request().data };
-    let found = evaluated(&barn, 1, &other).unwrap();
-    assert_eq!(found.evaluation.n_bars, 1_400);
+    let other = |data| DataSource { symbol: Symbol::parse("OTHER").unwrap(), ..data };
+    let refused = evaluated(&barn, 1, &other(request().data)).unwrap_err();
+    assert!(matches!(refused, TrainingError::NothingNew { .. }), "{refused}");
+    assert_eq!(evaluated(&barn, 1, &other(longer())).unwrap().evaluation.n_bars, 999);
 }
 
 #[test]
@@ -90,7 +91,12 @@ fn every_run_with_a_figure_on_an_overlapping_window_is_a_trial() {
     let again = again.deflation.unwrap();
     assert_eq!(again.n_trials, 3);
     assert!(again.n_effective < 3.0);
+    // Losers do not vanish by being deleted.
+    let database = rusqlite::Connection::open(barn.folder.path().join("mlflow.db")).unwrap();
+    database.execute_batch("UPDATE runs SET lifecycle_stage = 'deleted'").unwrap();
     let windows = first.run.windows;
+    let all = barn.store.trials(&windows.symbol, windows.timeframe, windows.test).unwrap();
+    assert_eq!(all.len(), 3);
     let elsewhere = barn.store.trials(&windows.symbol, windows.timeframe, windows.train).unwrap();
     assert!(elsewhere.is_empty(), "test windows do not overlap the training window");
 }

@@ -83,3 +83,28 @@ fn grandchild_is_judged_by_its_grandparent_too() {
     let error = barn.train(grandchild).unwrap_err();
     assert!(matches!(error, TrainingError::Contaminated { .. }), "{error}");
 }
+
+#[test]
+fn tag_taken_away_makes_no_ancestor_forgotten_and_no_contamination() {
+    let barn = Barn::new();
+    barn.train(request()).unwrap();
+    barn.train(overlapping(ContaminatedTest::Marked)).unwrap();
+    let database = rusqlite::Connection::open(barn.folder.path().join("mlflow.db")).unwrap();
+    let child = barn.version(2).run_id.unwrap();
+    let forget = format!(
+        "DELETE FROM tags WHERE run_uuid = '{child}' AND key = 'base_model_run_id';
+         UPDATE model_version_tags SET value = 'clean' WHERE key = 'honesty' AND version = 2;"
+    );
+    database.execute_batch(&forget).unwrap();
+    let ancestors = barn.store.ancestors(&child).unwrap();
+    assert_eq!(ancestors[0].as_ref().map(|run| &run.run_id), barn.version(1).run_id.as_ref());
+    let promotion = PromotionRequest {
+        key: barn.version(2).key,
+        target: Stage::Beta,
+        reason: None,
+        expected_champion: None,
+        force: false,
+    };
+    let refusal = barn.store.promote(&promotion, Effect::Commit).unwrap_err();
+    assert!(refusal.to_string().contains("is contaminated"), "{refusal}");
+}

@@ -1,6 +1,6 @@
 //! Models trained elsewhere.
 
-use herdbook_domain::{Enhancement, Honesty, ParentSelector};
+use herdbook_domain::{Enhancement, Honesty, ModelName, ParentSelector, Symbol};
 use herdbook_training::{
     ImportRequest, Imported, ImprovementBasis, RegisteredModel, TrainingError, import_model,
 };
@@ -13,16 +13,19 @@ const FOREIGN: &[u8] = include_bytes!("../../../herdbook-ppo/src/fixtures/sb3_ta
 const SEVERAL_CHOICES: &[u8] =
     include_bytes!("../../../herdbook-ppo/tests/data/multi_discrete_tanh.zip");
 
-fn imported(barn: &Barn, bytes: &[u8]) -> Result<Imported, TrainingError> {
-    let request = ImportRequest {
+fn asked(bytes: &[u8]) -> ImportRequest {
+    ImportRequest {
         timeframe: request().timeframe,
         model: model(),
         experiment: request().experiment,
         symbol: Some(request().data.symbol),
         file: "model.zip".to_owned(),
         bytes: bytes.to_vec(),
-    };
-    import_model(&barn.store, request.prepare()?)
+    }
+}
+
+fn imported(barn: &Barn, bytes: &[u8]) -> Result<Imported, TrainingError> {
+    import_model(&barn.store, asked(bytes).prepare()?)
 }
 
 #[test]
@@ -93,4 +96,33 @@ fn same_file_is_not_registered_twice_and_a_broken_one_not_at_all() {
     assert!(matches!(twice, TrainingError::ImportedAlready { .. }), "{twice}");
     assert!(imported(&barn, &FOREIGN[..1_000]).is_err());
     assert_eq!(barn.store.runs_with_tag("timeframe", "1H").unwrap().len(), 1);
+}
+
+#[test]
+fn model_that_is_registered_here_does_not_lose_its_past_under_another_name() {
+    let barn = Barn::new();
+    let run = barn.train(request()).unwrap().run.run_id;
+    let bytes = barn.store.read_artifact(&run, "models/1H/model.zip").unwrap();
+    let asked = ImportRequest { model: ModelName::parse("other").unwrap(), ..asked(&bytes) };
+    let refused = import_model(&barn.store, asked.prepare().unwrap()).unwrap_err();
+    assert!(matches!(refused, TrainingError::ImportedAlready { .. }), "{refused}");
+}
+
+#[test]
+fn file_that_says_what_it_is_of_is_taken_for_nothing_else() {
+    let elsewhere = Barn::new();
+    let run = elsewhere.train(request()).unwrap().run.run_id;
+    let bytes = elsewhere.store.read_artifact(&run, "models/1H/model.zip").unwrap();
+    let daily = ImportRequest { timeframe: "D".parse().unwrap(), ..asked(&bytes) };
+    assert_eq!(
+        daily.prepare().unwrap_err().to_string(),
+        "`model.zip` says that its model is of timeframe `1H`, not `D`: give that"
+    );
+    let other = ImportRequest { symbol: Some(Symbol::parse("SPY").unwrap()), ..asked(&bytes) };
+    assert!(matches!(other.prepare(), Err(TrainingError::NotAsDescribed { what: "symbol", .. })));
+    let barn = Barn::new();
+    let unsaid = ImportRequest { symbol: None, ..asked(&bytes) };
+    let imported = import_model(&barn.store, unsaid.prepare().unwrap()).unwrap();
+    let run = barn.store.run(&imported.run_id).unwrap();
+    assert_eq!(run.params["data.symbol"], request().data.symbol.as_str());
 }

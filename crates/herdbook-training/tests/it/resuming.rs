@@ -126,13 +126,16 @@ fn run_is_running_again_and_the_history_says_so() {
 fn last_three_checkpoints_are_kept_until_the_end_and_the_best_models_after_it() {
     let barn = Barn::new();
     let run_id = stopped_after(&barn, TrainRequest { timesteps: TIMESTEPS, ..request() }, 1_536);
+    // As a process leaves it that dies over a file.
+    barn.store.store_artifact(&run_id, "models/1H/.model.onnx.1.tmp", b"half").unwrap();
     let names = files(&barn, &run_id);
     let kept = ["checkpoint_1024.resume", "checkpoint_1280.resume", "checkpoint_1536.resume"];
     assert!(kept.iter().all(|name| names.contains(&(*name).to_owned())), "{names:?}");
     assert!(!names.contains(&"checkpoint_768.resume".to_owned()), "{names:?}");
     resumed(&barn, &run_id).unwrap();
     let names = files(&barn, &run_id);
-    assert!(!names.iter().any(|name| name.ends_with(".resume")), "{names:?}");
+    let is_over = |name: &String| name.ends_with(".resume") || name.ends_with(".tmp");
+    assert!(!names.iter().any(is_over), "{names:?}");
     assert!(names.iter().any(|name| name.starts_with("best_model_256.zip")), "{names:?}");
     assert!(names.contains(&"model.zip".to_owned()));
 }
@@ -161,8 +164,7 @@ fn run_that_may_not_go_on_is_refused() {
     let barn = Barn::new();
     let finished = barn.train(request()).unwrap().run.run_id;
     let refused = resumed(&barn, &finished).unwrap_err().to_string();
-    let text =
-        format!("run `{finished}` (FINISHED) has no checkpoint: there is nothing to go on from");
+    let text = format!("the run `{finished}` is FINISHED: it cannot be taken up again");
     assert_eq!(refused, text);
 
     let run_id = stopped_after(&barn, TrainRequest { timesteps: TIMESTEPS, ..request() }, 512);

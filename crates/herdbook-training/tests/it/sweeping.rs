@@ -3,11 +3,13 @@
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use herdbook_domain::{Enhancement, EventKind, ParentSelector, RunStatus, VersionType};
+use herdbook_domain::{
+    Enhancement, EventKind, Honesty, ParentSelector, RunId, RunStatus, VersionType,
+};
 use herdbook_store::EventQuery;
 use herdbook_training::{
-    CHOSEN_BY, Observer, Outcome, PreparedSweep, Progress, Resumption, SweepKind, SweepReport,
-    TrainRequest, TrainingError, resume, train_sweep,
+    CHOSEN_BY, ContaminatedTest, Observer, Outcome, PreparedSweep, Progress, Resumption, SweepKind,
+    SweepReport, TrainRequest, TrainingError, resume, train_sweep,
 };
 
 use crate::barn::{Barn, Listener, child, request};
@@ -148,4 +150,55 @@ fn sweep_that_was_stopped_goes_on_with_the_members_that_are_not_finished() {
             assert_eq!(resumed.trained_timesteps, whole.trained_timesteps);
         }
     }
+}
+
+#[test]
+fn sweep_that_could_not_be_registered_is_registered_by_taking_up_any_member() {
+    let barn = Barn::new();
+    let database = rusqlite::Connection::open(barn.folder.path().join("mlflow.db")).unwrap();
+    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON model_versions
+        BEGIN SELECT RAISE(ABORT, 'refused'); END";
+    database.execute_batch(refuse).unwrap();
+    swept(&barn, request(), SweepKind::Seeds, 3).unwrap_err();
+    database.execute_batch("DROP TRIGGER refuse").unwrap();
+    let sql = "SELECT run_uuid, artifact_uri FROM runs ORDER BY start_time DESC, run_uuid";
+    let last: (String, String) =
+        database.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    // Its own checkpoints are gone: those of another member tell what had been asked for.
+    let folder = last.1.trim_start_matches("file://").to_owned() + "/models/1H";
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        if entry.path().extension().is_some_and(|ending| ending == "resume") {
+            std::fs::remove_file(entry.path()).unwrap();
+        }
+    }
+    let mut listener = Listener::default();
+    let run_id = RunId::parse(&last.0).unwrap();
+    let found = Resumption::find(&barn.store, &run_id, &mut listener).unwrap();
+    let prepared = found.prepare(request().data.bytes).unwrap();
+    let outcome = resume(&barn.store, prepared, &mut listener, &AtomicBool::new(false)).unwrap();
+    let Outcome::Sweep(resumed) = outcome else { panic!("one run came of three") };
+    assert_eq!(resumed.report.registered.key, barn.version(1).key);
+    let whole = swept(&Barn::new(), request(), SweepKind::Seeds, 3).unwrap();
+    assert_eq!(resumed.chosen, whole.chosen);
+    let runs = barn.store.runs_with_tag("herdbook.sweep_index", "0").unwrap();
+    assert_eq!(runs.len(), 1, "no member was trained again");
+    let left = Resumption::find(&barn.store, &run_id, &mut listener).unwrap_err();
+    assert!(left.to_string().contains("is FINISHED: it cannot be taken up again"), "{left}");
+}
+
+#[test]
+fn contaminated_folds_stay_out_of_the_spread() {
+    let barn = Barn::new();
+    barn.train(request()).unwrap();
+    let child = TrainRequest {
+        contaminated: ContaminatedTest::Marked,
+        ..child(ParentSelector::Latest, Enhancement::Continued)
+    };
+    let report = swept(&barn, child, SweepKind::WalkForward, 3).unwrap();
+    let honest: Vec<&_> =
+        report.members.iter().filter(|run| run.honesty != Honesty::Contaminated).collect();
+    assert_eq!(report.n_contaminated(), report.members.len() - honest.len());
+    assert!(report.n_contaminated() > 0);
+    let n = report.spread("portfolio/total_return").map_or(0, |spread| spread.n);
+    assert_eq!(n, honest.len());
 }

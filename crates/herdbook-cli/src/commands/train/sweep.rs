@@ -1,5 +1,6 @@
 //! What `train --seeds` and `train --walk-forward` print of all their runs.
 
+use herdbook_domain::Honesty;
 use herdbook_training::{CHOSEN_BY, RunReport, SweepKind, SweepReport};
 use serde_json::{Value, json};
 
@@ -74,7 +75,12 @@ fn row(sweep: &SweepReport, idx: usize, run: &RunReport) -> Vec<String> {
     }));
     let held = run.baselines.buy_and_hold.total_return;
     cells.push(held.map_or("–".to_owned(), |r| format::metric("portfolio/total_return", r)));
-    cells.push(if idx == sweep.chosen { "registered".to_owned() } else { String::new() });
+    let marks = [
+        (run.honesty == Honesty::Contaminated, "CONTAMINATED"),
+        (idx == sweep.chosen, "registered"),
+    ];
+    let marks: Vec<&str> = marks.iter().filter(|(is, _)| *is).map(|(_, mark)| *mark).collect();
+    cells.push(marks.join(", "));
     cells
 }
 
@@ -90,7 +96,13 @@ fn heading(sweep: &SweepReport) -> String {
 
 fn remark(sweep: &SweepReport) -> String {
     let n = sweep.members.len();
-    match sweep.kind {
+    let left_out = match sweep.n_contaminated() {
+        0 => String::new(),
+        k => format!(
+            "\n{k} of {n} CONTAMINATED: an ancestor was trained on bars they were tested on; mean and std leave them out"
+        ),
+    };
+    let chosen = match sweep.kind {
         SweepKind::Seeds => format!(
             "the best of {n} on the validation window is registered: {n} trials, so its figures are those of a lucky one"
         ),
@@ -99,5 +111,6 @@ fn remark(sweep: &SweepReport) -> String {
                 "the last fold's model is registered: {n} trials, the mean is what the method brings"
             )
         }
-    }
+    };
+    chosen + &left_out
 }
