@@ -11,6 +11,9 @@ use crate::remote::{Artifacts, Remote};
 use crate::store::new_id;
 use crate::{Store, StoreError, run};
 
+/// How the name of a file ends that is being written.
+const HALF: &str = ".tmp";
+
 impl Store {
     /// Stores a file among a run's artifacts and answers its lower-case hex SHA-256. When this returns, the
     /// file is on the disk under its name, whole, and stays there after a power loss.
@@ -97,7 +100,7 @@ impl Store {
     /// only [`Store::store_artifact`] gives.
     pub fn remove_halves(&self, run_id: &RunId, folder: &str) -> Result<(), StoreError> {
         for name in self.artifact_names(run_id, folder)? {
-            if name.starts_with('.') && name.ends_with(".tmp") {
+            if name.starts_with('.') && name.ends_with(HALF) {
                 self.remove_artifact(run_id, &format!("{folder}/{name}"))?;
             }
         }
@@ -149,7 +152,7 @@ fn write_durably(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<(), Store
     let folder = path.parent().unwrap_or(Path::new("/"));
     create_folder(disk, folder).map_err(failed("create the folder", folder))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = folder.join(format!(".{name}.{}.tmp", new_id()));
+    let temporary = folder.join(format!(".{name}.{}{HALF}", new_id()));
     let written = disk
         .write_new(&temporary, bytes)
         .and_then(|()| disk.sync_file(&temporary))

@@ -32,7 +32,7 @@ const BREAKDOWNS: u32 = 3;
 /// Its "set" looks whether the row is there and then inserts or updates it; made again, the call sees what became of it.
 /// In turn: `SQLite` and `MySQL`, PostgreSQL, a row that vanished under an update.
 const LOST_RACES: [&str; 3] = ["IntegrityError", "UniqueViolation", "0 were matched"];
-/// In SQLAlchemy's words (2.0, status 400 from MLflow): none of the connections to the database came free in time.
+/// In `SQLAlchemy`'s words (2.0, status 400 from MLflow): none of the connections to the database came free in time.
 const TOO_MANY: &str = "QueuePool limit of size";
 
 /// The methods MLflow uses.

@@ -168,8 +168,8 @@ impl Remote {
         if self.second_champion == SecondChampion::Tolerate {
             return Ok(());
         }
-        let names = events.iter().filter_map(|event| event.what.name.as_ref());
-        match names.filter_map(|name| two_champions.get_key_value(name.as_str())).next() {
+        let mut names = events.iter().filter_map(|event| event.what.name.as_ref());
+        match names.find_map(|name| two_champions.get_key_value(name.as_str())) {
             None => Ok(()),
             Some((name, versions)) => {
                 Err(StoreError::TwoChampions { name: name.clone(), versions: versions.clone() })
