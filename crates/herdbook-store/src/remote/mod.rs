@@ -89,6 +89,7 @@ impl Remote {
             fold: Fold::default(),
             n_mirrored: 0,
             two_champions: BTreeMap::new(),
+            is_outcome_open: false,
             wanted: BTreeSet::new(),
         };
         Ok(Self {
@@ -185,7 +186,7 @@ impl Remote {
         scope: Scope<'_>,
         act: &mut impl FnMut(&Conn) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
-        let State { conn, journal, fold, n_mirrored, two_champions, .. } = state;
+        let State { conn, journal, fold, n_mirrored, two_champions, is_outcome_open, .. } = state;
         let tx = raw(conn).unchecked_transaction()?;
         capture::begin(&tx)?;
         let last = event::last_id(conn)?;
@@ -213,7 +214,9 @@ impl Remote {
                 return Ok(None);
             }
             let entry = Entry::new(captured.changes.clone(), events);
-            let place = journal.append(&self.client, entry)?;
+            let place = journal.append(&self.client, entry).inspect_err(|error| {
+                *is_outcome_open |= matches!(error, StoreError::OutcomeUnknown { .. });
+            })?;
             fold.extend(journal.entries());
             if place == journal::Place::Lost {
                 return Ok(None);

@@ -110,7 +110,9 @@ impl Remote {
         let number = i64::from(number.get());
         let is_free = {
             let mut state = self.lock();
-            state.read_journal(&self.client).is_ok() && !state.fold.is_registered(name, number)
+            state.read_journal(&self.client).is_ok()
+                && !state.is_outcome_open
+                && !state.fold.is_registered(name, number)
         };
         // Left behind it does no harm: it is marked as pending.
         if is_free && matches!(self.pending_version(name, run_id), Ok(Some(_))) {

@@ -29,6 +29,8 @@ pub(super) struct State {
     pub(super) n_mirrored: usize,
     /// Models with more than one champion, and those.
     pub(super) two_champions: BTreeMap<String, Vec<i64>>,
+    /// Whether an act of this process may still be on its way into the journal.
+    pub(super) is_outcome_open: bool,
     /// Runs that a look-up or act missed: they are fetched too.
     pub(super) wanted: BTreeSet<String>,
 }
