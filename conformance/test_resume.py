@@ -4,6 +4,7 @@ import hashlib
 import json
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -115,3 +116,39 @@ def test_bars_that_moved_are_named_and_others_refused(herd, tmp_path):
     assert answer.status == 2 and "data." in json.loads(answer.stdout)["error"]["message"], answer
     shorter.unlink()
     herd.ask("train", "--resume", run_id, "--data", moved)
+
+
+SWEEP = ("--timeframe", "1H", "--timesteps", 40_000, "--seed", 3, "--seeds", 3)
+NEWEST_SWEEP = """
+    SELECT t.run_uuid FROM tags t WHERE t.key = 'herdbook.sweep' AND t.value = (
+        SELECT n.value FROM tags n JOIN runs r USING (run_uuid) WHERE n.key = 'herdbook.sweep'
+        ORDER BY r.start_time DESC LIMIT 1)"""
+
+
+def test_killed_sweep_goes_on_from_any_member(herd, rng):
+    begun = time.monotonic()
+    whole = herd.ask("train", *SWEEP)
+    took = time.monotonic() - begun
+    n_killed = 0
+    while n_killed < KILLS:
+        n_versions = len(herd.versions())
+        process = herd.start("train", *SWEEP)
+        run_id = wait_until(lambda: running_run(herd), "the first member to begin")
+        wait_until(lambda: process.poll() is not None or checkpoints(herd, run_id), "a checkpoint")
+        try:
+            process.wait(timeout=rng.uniform(0, took))
+        except subprocess.TimeoutExpired:
+            process.kill()
+        process.communicate()
+        members = [member for (member,) in herd.rows(NEWEST_SWEEP)]
+        if len(herd.versions()) == n_versions:
+            n_killed += 1
+            resumed = herd.ask("train", "--resume", rng.choice(members))
+            assert resumed["sweep"]["chosen"] == whole["sweep"]["chosen"]
+            for member, like in zip(resumed["sweep"]["members"], whole["sweep"]["members"], strict=True):
+                assert member["metrics"] == like["metrics"]
+            assert model_sha256(herd, resumed["run_id"]) == model_sha256(herd, whole["run_id"])
+            members = [member for (member,) in herd.rows(NEWEST_SWEEP)]
+            assert not any(checkpoints(herd, member) for member in members)
+        assert len(herd.versions()) == n_versions + 1
+    invariants.assert_hold(herd)
