@@ -67,11 +67,14 @@ impl Store {
         let own = Lease::of_this_process();
         self.write_on_run(run_id, |act| {
             // A run that was ended meanwhile gets no new lease, nor one that another process took up.
-            let is_over = run::require_running(act.tx, run_id).is_err();
-            if is_over || of_run(act.tx, run_id)?.is_some_and(|held| !held.is_same_process(&own)) {
-                return Ok(());
+            match run::require_running(act.tx, run_id) {
+                Err(StoreError::RunNotRunning { .. }) => return Ok(()),
+                outcome => outcome?,
             }
-            write(act.tx, run_id, &own)
+            match of_run(act.tx, run_id)? {
+                Some(held) if !held.is_same_process(&own) => Ok(()),
+                _ => write(act.tx, run_id, &own),
+            }
         })
     }
 }

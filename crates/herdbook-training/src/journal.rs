@@ -9,11 +9,11 @@ use herdbook_ppo::{IterationStats, Policy};
 use herdbook_store::{Metric, Store, StoreError, now};
 use serde::{Deserialize, Serialize};
 
-use crate::Progress;
 use crate::evaluation::score_episodes;
 use crate::market_data::MarketData;
 use crate::record::{ImprovementReport, training_metrics};
 use crate::report::Baselines;
+use crate::{Observer, Progress};
 
 /// Metrics are written together, once a second at most: curves live in the UI at no cost to speed.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
@@ -37,6 +37,8 @@ pub(crate) struct Journal<'a> {
     /// Timesteps and mean reward of each evaluation.
     learning: Vec<(u64, f64)>,
     pending: Vec<Metric>,
+    /// Whether the store did not take them the last time.
+    is_held_up: bool,
     /// Seconds of training before this process took it up.
     seconds_before: f64,
     /// The last step of each metric that is in the records from before a crash.
@@ -70,6 +72,7 @@ impl<'a> Journal<'a> {
             latest_mean_reward: None,
             learning: Vec::new(),
             pending: Vec::new(),
+            is_held_up: false,
             seconds_before: 0.0,
             logged: BTreeMap::new(),
         }
@@ -190,20 +193,29 @@ impl<'a> Journal<'a> {
         Some((BEST.to_owned(), self.best_mean_reward?))
     }
 
-    pub(crate) fn flush_if_due(&mut self) -> Result<(), StoreError> {
+    /// Writes what there is, once a second. What the store does not take now is kept for the next time, and said once:
+    /// a store that is busy, away or out of sorts does not end a training.
+    pub(crate) fn flush_if_due(&mut self, observer: &mut dyn Observer) -> Result<(), StoreError> {
         if self.flushed.elapsed() < FLUSH_INTERVAL {
             return Ok(());
         }
         self.flushed = Instant::now();
         match self.store.log_metrics(self.run_id, &self.pending) {
-            Ok(()) => self.pending.clear(),
-            // Kept for the next time: a store that is busy, away or out of sorts now does not end a training.
+            Ok(()) => {
+                self.pending.clear();
+                self.is_held_up = false;
+            }
             Err(
-                StoreError::Busy { .. }
+                error @ (StoreError::Busy { .. }
                 | StoreError::Unreachable { .. }
                 | StoreError::NotMlflow { .. }
-                | StoreError::ServerRefused { .. },
-            ) => {}
+                | StoreError::ServerRefused { .. }),
+            ) => {
+                if !std::mem::replace(&mut self.is_held_up, true) {
+                    observer
+                        .notice(&format!("metrics are kept until they can be written: {error}"));
+                }
+            }
             Err(error) => return Err(error),
         }
         Ok(())

@@ -77,7 +77,7 @@ impl<'a> Learning<'a> {
             if self.journal.evaluation_is_due(trained, target) {
                 self.evaluate(trained, observer)?;
             }
-            self.journal.flush_if_due()?;
+            self.journal.flush_if_due(observer)?;
             observer.progress(&self.journal.progress(trained, target, &stats));
         }
         Ok(())
