@@ -49,6 +49,7 @@ fn certainty(model: &Performance, evidence: &Evidence) -> String {
         Honesty::Contaminated => "NO EVIDENCE, bars were seen in training",
         Honesty::Unknown => "no evidence, bars may have been seen in training",
         Honesty::Clean if evidence.is_evidence() => "evidence",
+        Honesty::Clean if evidence.cost_bps <= 0.0 => "no evidence, for no costs were charged",
         Honesty::Clean if evidence.n_bars < EVIDENCE_BARS => "no evidence, too few bars for any",
         Honesty::Clean => "no evidence",
     };
@@ -94,7 +95,7 @@ const SAME_RETURN: f64 = 1e-6;
 pub(crate) fn verdict(
     model: &Performance,
     baselines: &Baselines,
-    honesty: Honesty,
+    (honesty, cost_bps): (Honesty, f64),
 ) -> &'static str {
     let model = model.total_return;
     let held = baselines.buy_and_hold.total_return;
@@ -102,6 +103,7 @@ pub(crate) fn verdict(
         _ if honesty == Honesty::Contaminated => {
             "no verdict: bars of this window were seen in training"
         }
+        _ if cost_bps <= 0.0 => "no verdict: no costs were charged",
         (Some(model), _) if model <= 0.0 => {
             "after costs the model earned no more than doing nothing"
         }

@@ -287,9 +287,9 @@ pub enum StoreError {
         /// In the server's words.
         message: String,
     },
-    /// The act is recorded; the server went away before all that follows was written.
+    /// The act is recorded; not all that follows from it could be written.
     #[error(
-        "the act is recorded at `{store}`, but the server went away before tags and alias followed ({problem}): the next herdbook command that reaches it completes them"
+        "the act is recorded at `{store}`, but tags and alias could not all follow ({problem}): the next herdbook command that can write there completes them"
     )]
     Unfinished {
         /// The server's address.

@@ -12,15 +12,34 @@ impl Store {
     /// The ancestors of a run, its parent first. A parent without a row in the records ends the chain with
     /// `None`, and so does a circle.
     pub fn ancestors(&self, run_id: &RunId) -> Result<Vec<Option<RunRecord>>, StoreError> {
+        let mut asked = BTreeSet::new();
+        loop {
+            let (ancestors, missing) = self.known_ancestors(run_id)?;
+            match (self.remote(), missing) {
+                // Over a server only those are at hand that something else led to.
+                (Some(remote), Some(id)) if asked.insert(id.clone()) => remote.want(&id),
+                _ => return Ok(ancestors),
+            }
+        }
+    }
+
+    /// The ancestors at hand, and the one that is missing.
+    fn known_ancestors(
+        &self,
+        run_id: &RunId,
+    ) -> Result<(Vec<Option<RunRecord>>, Option<RunId>), StoreError> {
         self.read(|conn| {
-            let mut ancestors = Vec::new();
+            let (mut ancestors, mut missing) = (Vec::new(), None);
             let mut seen = BTreeSet::from([run_id.clone()]);
             let mut parent = parent_of(conn, &run::load(conn, run_id)?)?;
             while let Some(id) = parent {
                 let record = match RunId::parse(&id) {
                     Ok(id) if seen.insert(id.clone()) => match run::load(conn, &id) {
                         Ok(record) => Some(record),
-                        Err(StoreError::NoSuchRun { .. }) => None,
+                        Err(StoreError::NoSuchRun { run_id }) => {
+                            missing = Some(run_id);
+                            None
+                        }
                         Err(error) => return Err(error),
                     },
                     _ => None,
@@ -31,7 +50,7 @@ impl Store {
                 };
                 ancestors.push(record);
             }
-            Ok(ancestors)
+            Ok((ancestors, missing))
         })
     }
 }

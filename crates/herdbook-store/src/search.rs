@@ -66,9 +66,9 @@ pub(crate) fn conditions(dialect: Dialect, run: &str) -> String {
         AND t.version = v.version AND {steps} >= :min_timesteps))
     AND (:honesty IS NULL OR NOT EXISTS (SELECT 1 FROM tags t WHERE t.run_uuid = {run}
         AND t.key = 'honesty' AND t.value = :honesty))
-    AND (:honesty IS NULL OR NOT EXISTS (SELECT 1 FROM model_version_tags t
-        WHERE t.workspace = 'default' AND t.key = 'honesty' AND t.name = v.name
-        AND t.version = v.version AND t.value = :honesty))"
+    AND (:honesty IS NULL OR NOT EXISTS (SELECT 1 FROM herdbook_events e
+        WHERE e.name = v.name AND e.version = v.version AND e.kind = 'registered'
+        AND e.details LIKE '%\"honesty\":\"' || :honesty || '\"%'))"
     )
 }
 

@@ -88,7 +88,8 @@ impl Backtest {
     pub fn evidence(&self) -> Evidence {
         let returns = returns(self.ledger.equity()).unwrap_or_default();
         let bars_per_year = self.tape.bars_per_year;
-        Evidence::of(&self.performance, &self.baselines, &returns, bars_per_year, self.honesty)
+        let terms = (self.honesty, self.cost_bps);
+        Evidence::of(&self.performance, &self.baselines, &returns, bars_per_year, terms)
     }
 
     /// Pictures of it by file name, as SVG; for one that cannot be drawn, why. `model` is what to call the model.

@@ -28,6 +28,8 @@ pub struct Evidence {
     pub honesty: Honesty,
     /// Bars of the window: of fewer than [`EVIDENCE_BARS`], nothing follows.
     pub n_bars: usize,
+    /// Basis points of traded notional charged per side: without any, nothing follows.
+    pub cost_bps: f64,
 }
 
 impl Evidence {
@@ -36,7 +38,7 @@ impl Evidence {
         baselines: &Baselines,
         returns: &[f64],
         bars_per_year: Option<f64>,
-        honesty: Honesty,
+        (honesty, cost_bps): (Honesty, f64),
     ) -> Self {
         let benchmark = baselines.buy_and_hold.sharpe_per_bar.unwrap_or(0.0).max(0.0);
         Self {
@@ -46,14 +48,16 @@ impl Evidence {
             interval: bars_per_year.and_then(|b| sharpe_interval(returns, b)),
             honesty,
             n_bars: returns.len() + 1,
+            cost_bps,
         }
     }
 
-    /// Whether the model beats both doing nothing and holding with a probability above 0.95, on enough bars that are
-    /// known to be unseen.
+    /// Whether the model beats both doing nothing and holding with a probability above 0.95, after costs, on enough bars
+    /// that are known to be unseen.
     pub fn is_evidence(&self) -> bool {
         self.honesty == Honesty::Clean
             && self.n_bars >= EVIDENCE_BARS
+            && self.cost_bps > 0.0
             && self.probability.is_some_and(|p| p > EVIDENCE_PROBABILITY)
     }
 }

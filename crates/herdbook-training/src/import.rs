@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
-    ExperimentName, Honesty, ModelName, Origin, Registration, RunId, Symbol, Timeframe, hex_sha256,
-    window_params,
+    EventKind, ExperimentName, Honesty, ModelName, Origin, Registration, RunId, Symbol, Timeframe,
+    VersionKey, hex_sha256, window_params,
 };
 use herdbook_ppo::Model;
-use herdbook_store::{
-    Finish, Metric, Registered, RunStart, Store, UnfinishedEnd, VersionQuery, now,
-};
+use herdbook_store::{EventQuery, Finish, Metric, Registered, RunStart, Store, UnfinishedEnd, now};
 
 use crate::registered_model::{Foreign, known_environment};
 use crate::{TrainingError, exports, record};
@@ -126,10 +124,12 @@ fn notes(model: Model) -> Vec<String> {
 }
 
 fn refuse_twice(store: &Store, sha256: &str) -> Result<(), TrainingError> {
-    // Of any registered model: under another name its past would be forgotten.
-    for version in store.versions(&VersionQuery::default())? {
-        if store.registered_file(&version.key)?.is_some_and(|file| file.sha256 == sha256) {
-            return Err(TrainingError::ImportedAlready { key: version.key });
+    // Of any registered model, of a deleted version too: under another name its past would be forgotten.
+    let kind = Some(EventKind::Registered);
+    for event in store.events(&EventQuery { kind, ..EventQuery::default() })? {
+        let (Some(name), Some(version)) = (event.what.name, event.what.version) else { continue };
+        if event.what.details.contains(&format!("\"model_sha256\":\"{sha256}\"")) {
+            return Err(TrainingError::ImportedAlready { key: VersionKey { name, version } });
         }
     }
     Ok(())

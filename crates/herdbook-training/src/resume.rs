@@ -7,7 +7,7 @@ use herdbook_domain::{RunId, RunStatus, Timeframe, window_params};
 use herdbook_store::{RunRecord, Store, StoreError};
 
 use crate::checkpoint::Checkpoint;
-use crate::market_data::MarketData;
+use crate::market_data::{MarketData, Tape};
 use crate::plan::Plan;
 use crate::request::{PreparedTraining, TrainRequest};
 use crate::sweep::{PreparedSweep, SWEEP_TAG};
@@ -17,6 +17,7 @@ use crate::{DataSource, Observer, TrainingError};
 #[derive(Debug)]
 pub struct Resumption {
     run_id: RunId,
+    bars_sha256: Option<String>,
     checkpoint: Checkpoint,
 }
 
@@ -68,7 +69,9 @@ impl Resumption {
                 }
             }
         }
-        Ok(Self { run_id: run_id.clone(), checkpoint: checkpoint.ok_or_else(none)? })
+        let bars_sha256 = run.params.get(window_params::BARS_SHA256).cloned();
+        let checkpoint = checkpoint.ok_or_else(none)?;
+        Ok(Self { run_id: run_id.clone(), bars_sha256, checkpoint })
     }
 
     /// What had been asked for; of the bars it is known only where they lie.
@@ -86,6 +89,18 @@ impl Resumption {
         let request = self.request().clone();
         let data = DataSource { bytes, ..request.data };
         let request = TrainRequest { data, ..request };
+        let (run_id, begun_on) = (self.run_id.clone(), self.bars_sha256.clone());
+        let (source, timeframe) = (request.data.clone(), request.timeframe);
+        self.prepared(request).map_err(|error| match (Tape::read(&source, timeframe), begun_on) {
+            // A window that other bars do not have is not what is wrong.
+            (Ok(tape), Some(before)) if tape.bars.sha256() != before => {
+                not_the_same_bars(run_id, before, tape.bars.sha256())
+            }
+            _ => error,
+        })
+    }
+
+    fn prepared(self, request: TrainRequest) -> Result<PreparedResumption, TrainingError> {
         if let Some(member) = request.membership.clone() {
             return Ok(PreparedResumption::Sweep(PreparedSweep::around(&member, request)?));
         }
@@ -111,16 +126,18 @@ impl PreparedResumption {
 
 /// Refuses to go on with a run on other bars than it was begun on: whatever else is wrong then comes of that.
 pub(crate) fn check_same_bars(run: &RunRecord, market: &MarketData) -> Result<(), TrainingError> {
-    let (param, now) = (window_params::BARS_SHA256, market.tape.bars.sha256());
-    match run.params.get(param) {
-        Some(before) if *before != now => Err(TrainingError::NotTheSame {
-            run_id: run.run_id.clone(),
-            param: param.to_owned(),
-            before: before.clone(),
-            now,
-        }),
+    let now = market.tape.bars.sha256();
+    match run.params.get(window_params::BARS_SHA256) {
+        Some(before) if *before != now => {
+            Err(not_the_same_bars(run.run_id.clone(), before.clone(), now))
+        }
         _ => Ok(()),
     }
+}
+
+fn not_the_same_bars(run_id: RunId, before: String, now: String) -> TrainingError {
+    let param = window_params::BARS_SHA256.to_owned();
+    TrainingError::NotTheSame { run_id, param, before, now }
 }
 
 impl Plan<'_> {

@@ -209,8 +209,7 @@ pub fn train_sweep(
     observer: &mut dyn Observer,
     cancelled: &AtomicBool,
 ) -> Result<SweepReport, TrainingError> {
-    let known = known_members(store, &sweep.group)?;
-    for run in known.values() {
+    for run in known_members(store, &sweep.group)?.values() {
         check_same_bars(run, sweep.market())?;
     }
     let mut plans = Vec::with_capacity(sweep.members.len());
@@ -221,6 +220,8 @@ pub fn train_sweep(
     for (index, plan) in plans.iter().enumerate() {
         let shown = format!("{} of {}", index + 1, plans.len());
         let member = Member { store, plan, index, first: runs.first().cloned(), shown };
+        // Looked up anew: another process may have taken the sweep up meanwhile.
+        let known = known_members(store, &sweep.group)?;
         let done = member.finish(known.get(&index), observer, cancelled)?;
         runs.push(done.report.run_id.clone());
         trained.push(done);

@@ -208,6 +208,7 @@ impl Training<'_> {
         let Self { plan, run_id, .. } = *self;
         let Measured { metrics, performance, returns, .. } = measured;
         let (baselines, bars_per_year) = (plan.baselines(), plan.market.tape.bars_per_year);
+        let terms = (plan.honesty, plan.request.cost_bps);
         RunReport {
             run_id: run_id.clone(),
             model_type: plan.origin.model_type(),
@@ -218,7 +219,7 @@ impl Training<'_> {
             trained_timesteps,
             improvement: plan.improvement(&metrics),
             metrics,
-            evidence: Evidence::of(&performance, &baselines, &returns, bars_per_year, plan.honesty),
+            evidence: Evidence::of(&performance, &baselines, &returns, bars_per_year, terms),
             performance,
             baselines,
             honesty: plan.honesty,

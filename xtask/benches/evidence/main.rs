@@ -13,7 +13,7 @@ mod store;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Context;
-use herdbook_domain::{ExperimentName, ModelName, Symbol, Timeframe};
+use herdbook_domain::{EVIDENCE_PROBABILITY, ExperimentName, ModelName, Symbol, Timeframe};
 use herdbook_training::{
     Boundaries, ContaminatedTest, DataSource, Observer, PpoConfig, Progress, Reading, Schedules,
     TrainRequest, train,
@@ -39,7 +39,8 @@ fn count(what: &str, n_seeds: u64, bars: fn(u64) -> Vec<u8>) -> anyhow::Result<u
         let request = request(seed, bars(seed))?;
         let report = train(&store, &request.prepare()?, &mut Silence, &AtomicBool::new(false))
             .with_context(|| format!("{what}, seed {seed}"))?;
-        found += usize::from(report.run.evidence.is_evidence());
+        let probability = report.run.evidence.probability;
+        found += usize::from(probability.is_some_and(|found| found > EVIDENCE_PROBABILITY));
     }
     Ok(found)
 }

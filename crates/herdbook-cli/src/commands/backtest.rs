@@ -112,7 +112,11 @@ fn summary(model: &RegisteredModel, backtest: &Backtest) -> String {
         backtest.cost_bps,
         evidence(backtest),
         results::table(&backtest.performance, &backtest.baselines, &backtest.evidence()),
-        results::verdict(&backtest.performance, &backtest.baselines, backtest.honesty),
+        results::verdict(
+            &backtest.performance,
+            &backtest.baselines,
+            (backtest.honesty, backtest.cost_bps)
+        ),
     )
 }
 

@@ -55,6 +55,10 @@ fn summary(model: &RegisteredModel, found: &NewEvidence, event_id: i64) -> Strin
         model.timeframe,
         backtest.cost_bps,
         results::table(&backtest.performance, &backtest.baselines, &found.evidence),
-        results::verdict(&backtest.performance, &backtest.baselines, backtest.honesty),
+        results::verdict(
+            &backtest.performance,
+            &backtest.baselines,
+            (backtest.honesty, backtest.cost_bps)
+        ),
     )
 }

@@ -44,8 +44,8 @@ const QUALIFIED_VOLUME: &str = "volume ";
 const PREFIX_ENDS: [char; 4] = [' ', '_', '.', ':'];
 
 /// Names of a column that must say the same on every row.
-const INSTRUMENT_NAMES: [&str; 8] =
-    ["symbol", "ticker", "instrument", "pair", "asset", "tic", "act symbol", "name"];
+const INSTRUMENT_NAMES: [&str; 7] =
+    ["symbol", "ticker", "instrument", "pair", "asset", "tic", "act symbol"];
 
 /// A column that was recognised.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,7 +143,7 @@ impl Header {
         let bare = without_prefix(&names);
         let found = Found { file, line, names: &names, bare: &bare };
         // Two markets in one table: which is meant, only the user knows.
-        let mut opens = (0..names.len()).filter(|idx| prefix_of_open(&names[*idx]).is_some());
+        let mut opens = (0..names.len()).filter(|idx| begins_a_market(&names, &names[*idx]));
         if let (Some(first), Some(second)) = (opens.next(), opens.next()) {
             return Err(found.repeated(Meaning::Open, first, second));
         }
@@ -291,9 +291,20 @@ fn prefix_of_open(name: &str) -> Option<&str> {
     (last.eq_ignore_ascii_case("open") && prefix.ends_with(PREFIX_ENDS)).then_some(prefix)
 }
 
+/// Whether a name is a prefixed `open` with the other three prices under the same prefix.
+fn begins_a_market(names: &[String], name: &str) -> bool {
+    let Some(prefix) = prefix_of_open(name) else { return false };
+    let has = |price: &str| {
+        let rest = |name: &String| name.strip_prefix(prefix).map(str::to_ascii_lowercase);
+        names.iter().any(|name| rest(name).as_deref() == Some(price))
+    };
+    ["high", "low", "close"].into_iter().all(has)
+}
+
 /// The names without what stands before all four prices alike, such as `AAPL ` or `BTCUSDT_`.
 fn without_prefix(names: &[String]) -> Vec<String> {
-    let prefix = names.iter().find_map(|name| prefix_of_open(name));
+    let whole = names.iter().find(|name| begins_a_market(names, name));
+    let prefix = whole.and_then(|name| prefix_of_open(name));
     let bare = |name: &String| {
         let rest = prefix.and_then(|prefix| name.strip_prefix(prefix));
         rest.unwrap_or(name).to_owned()
@@ -387,6 +398,8 @@ mod tests {
         assert_eq!(header.instrument, Some(0));
         assert_eq!(parse("date,open,high,low,close,act_symbol").unwrap().instrument, Some(5));
         assert_eq!(parse("date,open,high,low,close,note").unwrap().instrument, None);
+        // One market, and a column of something else.
+        assert_eq!(parse("date,is_open,A_open,A_high,A_low,A_close").unwrap().open, 2);
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub(crate) use artifacts::Artifacts;
 use capture::Captured;
 pub(crate) use credentials::Access;
 use fold::Fold;
-use herdbook_domain::{Event, RunId};
+use herdbook_domain::{Event, EventKind, RunId};
 pub(crate) use http::{Client, Method, Trying, query_string};
 use journal::{Entry, Journal};
 use state::{State, raw};
@@ -160,7 +160,8 @@ impl Remote {
         }
     }
 
-    /// Where the SQL store's index refuses a second champion, here everyone but the doctor refuses acts on its model.
+    /// Where the SQL store's index refuses a second champion, here everyone but the doctor refuses to change stages of
+    /// its model.
     fn check_champions(
         &self,
         two_champions: &BTreeMap<String, Vec<i64>>,
@@ -169,7 +170,8 @@ impl Remote {
         if self.second_champion == SecondChampion::Tolerate {
             return Ok(());
         }
-        let mut names = events.iter().filter_map(|event| event.what.name.as_ref());
+        let changes = events.iter().filter(|event| event.what.kind == EventKind::StageChanged);
+        let mut names = changes.filter_map(|event| event.what.name.as_ref());
         match names.find_map(|name| two_champions.get_key_value(name.as_str())) {
             None => Ok(()),
             Some((name, versions)) => {

@@ -103,8 +103,19 @@ fn second_champion_of_one_model_stops_no_training_of_another() {
                 ('promotion_stage', 'champion', 'other', 2, 'default');",
         )
         .unwrap();
-    herd.train(None, 2.0);
+    let second = herd.train(None, 2.0);
     herd.promote(2, Stage::Beta).unwrap();
+    // Two champions of its own model keep no training from its end either: only stages stand still.
+    let (run_id, origin) = herd.start(Some(&second));
+    herd.foreign()
+        .execute_batch(
+            "UPDATE model_version_tags SET value = 'champion'
+             WHERE key = 'promotion_stage' AND name <> 'other'",
+        )
+        .unwrap();
+    herd.finish(&run_id, origin, 3.0);
+    let refused = herd.store.promote(&herd::promotion(3, Stage::Beta), Effect::Commit);
+    assert!(matches!(refused, Err(StoreError::TwoChampions { .. })), "{refused:?}");
     let mut other = herd::promotion(1, Stage::Archived);
     other.key.name = ModelName::parse("other").unwrap();
     let refused = herd.store.promote(&other, Effect::Commit).unwrap_err();

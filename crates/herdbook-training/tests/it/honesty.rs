@@ -90,13 +90,14 @@ fn tag_taken_away_makes_no_ancestor_forgotten_and_no_contamination() {
     barn.train(request()).unwrap();
     barn.train(overlapping(ContaminatedTest::Marked)).unwrap();
     let database = rusqlite::Connection::open(barn.folder.path().join("mlflow.db")).unwrap();
-    let child = barn.version(2).run_id.unwrap();
+    let forced = barn.version(2).run_id.unwrap();
     let forget = format!(
-        "DELETE FROM tags WHERE run_uuid = '{child}' AND key = 'base_model_run_id';
+        "DELETE FROM tags WHERE run_uuid = '{forced}' AND key = 'base_model_run_id';
+         DELETE FROM tags WHERE run_uuid = '{forced}' AND key = 'honesty';
          UPDATE model_version_tags SET value = 'clean' WHERE key = 'honesty' AND version = 2;"
     );
     database.execute_batch(&forget).unwrap();
-    let ancestors = barn.store.ancestors(&child).unwrap();
+    let ancestors = barn.store.ancestors(&forced).unwrap();
     assert_eq!(ancestors[0].as_ref().map(|run| &run.run_id), barn.version(1).run_id.as_ref());
     let promotion = PromotionRequest {
         key: barn.version(2).key,
@@ -107,4 +108,8 @@ fn tag_taken_away_makes_no_ancestor_forgotten_and_no_contamination() {
     };
     let refusal = barn.store.promote(&promotion, Effect::Commit).unwrap_err();
     assert!(refusal.to_string().contains("is contaminated"), "{refusal}");
+    let mut best = child(ParentSelector::Best, Enhancement::Continued);
+    best.enhance.as_mut().unwrap().model_type = herdbook_domain::ModelType::Continued;
+    let parent = barn.train(best).unwrap().run.parent.unwrap();
+    assert_eq!(parent.key.version, VersionNumber::FIRST);
 }

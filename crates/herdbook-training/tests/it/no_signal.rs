@@ -1,5 +1,6 @@
 //! What is in a market is found, and nothing is found where there is nothing.
 
+use herdbook_domain::EVIDENCE_PROBABILITY;
 use herdbook_training::{PpoConfig, TrainRequest};
 
 use crate::barn::{Barn, market, request};
@@ -18,7 +19,9 @@ fn n_with_evidence(timesteps: u64, bars: impl Fn(u64) -> Vec<u8>) -> usize {
             config: PpoConfig::default(),
             ..request()
         };
-        barn.train(request).unwrap().run.evidence.is_evidence()
+        // Zero costs, as the market is without a signal to pay them from: the figure alone is asked.
+        let probability = barn.train(request).unwrap().run.evidence.probability;
+        probability.is_some_and(|probability| probability > EVIDENCE_PROBABILITY)
     });
     found.count()
 }

@@ -2,10 +2,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use herdbook_domain::{Enhancement, EventKind, ParentSelector, RunId, RunStatus};
+use herdbook_domain::{Enhancement, EventKind, ParentSelector, RunId, RunStatus, Timestamp};
 use herdbook_store::{EventQuery, StoreError};
 use herdbook_training::{
-    Observer, Progress, Resumption, TrainReport, TrainRequest, TrainingError, resume, train,
+    Boundaries, Observer, Progress, Resumption, TrainReport, TrainRequest, TrainingError, resume,
+    train,
 };
 
 use crate::barn::{Barn, Listener, child, market, request, walk};
@@ -174,6 +175,15 @@ fn run_that_may_not_go_on_is_refused() {
     let refused = resume(&barn.store, other, &mut listener, &AtomicBool::new(false)).unwrap_err();
     assert!(refused.to_string().contains("began with `data."), "{refused}");
     assert_eq!(barn.store.run(&run_id).unwrap().status, RunStatus::Killed);
+
+    // Bars that end before a window begins are other bars, first of all.
+    let late = Timestamp::parse("2017-09-05").unwrap();
+    let boundaries = Boundaries { test_from_ms: Some(late.millis()), ..Boundaries::default() };
+    let bounded = TrainRequest { boundaries, timesteps: TIMESTEPS, ..request() };
+    let run_id = stopped_after(&barn, bounded, 512);
+    let other = Resumption::find(&barn.store, &run_id, &mut Listener::default()).unwrap();
+    let refused = other.prepare(walk(400, 1, 0.003)).unwrap_err();
+    assert!(matches!(refused, TrainingError::NotTheSame { .. }), "{refused}");
 }
 
 #[test]

@@ -93,7 +93,10 @@ fn summary_of_registered(report: &TrainReport) -> String {
         window_line(run),
         results::table(&run.performance, &run.baselines, &run.evidence)
     );
-    text += &format!("\n{}\n", results::verdict(&run.performance, &run.baselines, run.honesty));
+    text += &format!(
+        "\n{}\n",
+        results::verdict(&run.performance, &run.baselines, (run.honesty, run.cost_bps))
+    );
     text += &results::deflation(deflation.as_ref(), herdbook_store::now());
     if let Some(improvement) = &run.improvement {
         text += &format!("\n{}", improvements(improvement));
