@@ -28,13 +28,11 @@ pub enum TrainingError {
         /// The version.
         key: VersionKey,
     },
-    /// A model's file says that it is of something else.
-    #[error("`{file}` says that its model is of {what} `{said}`, not `{asked}`: give that")]
+    /// A model's file says that it is of another timeframe.
+    #[error("`{file}` says that its model is of timeframe `{said}`, not `{asked}`: give that")]
     NotAsDescribed {
         /// Its name.
         file: String,
-        /// Timeframe or symbol.
-        what: &'static str,
         /// As in the file.
         said: String,
         /// As given.

@@ -41,26 +41,23 @@ impl ImportRequest {
     /// Reads the file. Nothing in it is executed. The instrument is the file's where none is given.
     ///
     /// # Errors
-    /// [`TrainingError::NotAsDescribed`] where the file says that it is of another timeframe or instrument.
+    /// [`TrainingError::NotAsDescribed`] where the file says that it is of another timeframe.
     pub fn prepare(mut self) -> Result<PreparedImport, TrainingError> {
         let model = Model::from_zip(&self.bytes, &self.file)?;
-        let said = |what: &str| model.extra.get(what).and_then(|value| value.as_str());
-        let described = said("symbol").and_then(|text| Symbol::parse(text).ok());
-        self.symbol = self.symbol.or(described);
-        let asked = [
-            ("timeframe", Some(self.timeframe.as_str())),
-            ("symbol", self.symbol.as_ref().map(Symbol::as_str)),
-        ];
-        for (what, asked) in asked {
-            if let (Some(said), Some(asked)) = (said(what), asked)
-                && said != asked
-            {
-                let (file, said, asked) = (self.file, said.to_owned(), asked.to_owned());
-                return Err(TrainingError::NotAsDescribed { file, what, said, asked });
-            }
+        let asked = self.timeframe.as_str();
+        if let Some(said) = described(&model, "timeframe").filter(|said| *said != asked) {
+            let (file, said, asked) = (self.file, said.to_owned(), asked.to_owned());
+            return Err(TrainingError::NotAsDescribed { file, said, asked });
         }
+        let symbol = described(&model, "symbol").and_then(|said| Symbol::parse(said).ok());
+        self.symbol = self.symbol.or(symbol);
         Ok(PreparedImport { request: self, model })
     }
+}
+
+/// What a file of herdbook's says of its model.
+fn described<'a>(model: &'a Model, what: &str) -> Option<&'a str> {
+    model.extra.get(what).and_then(|value| value.as_str())
 }
 
 /// A model that was taken in.
@@ -108,12 +105,17 @@ pub fn import_model(store: &Store, prepared: PreparedImport) -> Result<Imported,
         timesteps: model.num_timesteps,
         is_enhanceable: !matches!(foreign, Some(Foreign::Unfit(_))),
         obstacle: foreign.map(|foreign| foreign.to_string()),
-        notes: notes(prepared.model),
+        notes: notes(prepared.request.symbol.as_ref(), prepared.model),
     })
 }
 
-fn notes(model: Model) -> Vec<String> {
+fn notes(symbol: Option<&Symbol>, model: Model) -> Vec<String> {
+    let other = symbol.zip(described(&model, "symbol")).filter(|(it, said)| it.as_str() != *said);
+    let other = other.map(|(symbol, said)| {
+        format!("its file says that it was trained on `{said}`; it is registered for `{symbol}`")
+    });
     let mut notes = model.notes;
+    notes.extend(other);
     if model.policy.n_actions().is_none() {
         let dims = model.policy.action_dims();
         notes.push(format!(
