@@ -38,7 +38,7 @@ fn others_exist(
     metric: &MetricName,
     fingerprint: &str,
 ) -> Result<bool, StoreError> {
-    let conditions = conditions(conn.dialect(), "d.run_uuid");
+    let conditions = conditions(conn.dialect(), "d.run_uuid", bound);
     let Some((prefix, _)) = fingerprint.rsplit_once('/') else { return Ok(true) };
     // `0` follows `/`: all fingerprints of this timeframe and type lie between the two.
     let (lowest, highest) = (format!("{prefix}/"), format!("{prefix}0"));
@@ -93,7 +93,7 @@ fn differing_params(
            AND ({FINITE} OR EXISTS (SELECT 1 FROM metrics m
                 WHERE m.run_uuid = r.run_uuid AND m.key = :metric AND {FINITE}))",
         columns.join(", "),
-        conditions(conn.dialect(), "m.run_uuid")
+        conditions(conn.dialect(), "m.run_uuid", bound)
     );
     let metric = metric.as_str();
     let names: Vec<String> = (0..keys.len()).map(|idx| format!(":value{idx}")).collect();
