@@ -174,14 +174,14 @@ impl Store {
                 "UPDATE runs SET status = 'RUNNING', end_time = NULL WHERE run_uuid = ?1",
                 params![run_id.as_str()],
             )?;
-            let Lease { host, pid, process_started, .. } = Lease::of_this_process();
+            let lease = Lease::of_this_process();
             lease::remove(act.tx, run_id.as_str())?;
-            lease::write(act.tx, run_id, &Lease::of_this_process())?;
+            lease::write(act.tx, run_id, &lease)?;
             let details = serde_json::json!({
                 "v": 1,
-                "host": host,
-                "pid": pid,
-                "process_started": process_started,
+                "host": lease.host,
+                "pid": lease.pid,
+                "process_started": lease.process_started,
             });
             let draft = EventDraft {
                 name: Some(model.clone()),
