@@ -9,7 +9,7 @@ use herdbook_domain::{
     Timeframe, data_fingerprint, judge, window_params,
 };
 use herdbook_ppo::Model;
-use herdbook_store::{ForeignFinish, Metric, Registered, RunRecord, Store, VersionRecord, now};
+use herdbook_store::{ForeignFinish, Metric, Registered, RunRecord, Session, VersionRecord, now};
 
 use crate::parent::check_fit;
 use crate::record::{ImprovementBasis, ImprovementReport};
@@ -57,7 +57,7 @@ pub struct RegisteredRun {
 /// The file is kept byte for byte, as `models/<timeframe>/model.zip`. `parent_here` is what the parent brings on the
 /// windows and at the costs of the run, where it could be run there: it counts where the two were not tested alike.
 pub fn register_run(
-    store: &Store,
+    store: &Session,
     request: &RegisterRequest,
     parent_here: Option<&BTreeMap<String, f64>>,
 ) -> Result<RegisteredRun, TrainingError> {
@@ -108,7 +108,7 @@ struct Parent {
 }
 
 fn parent(
-    store: &Store,
+    store: &Session,
     request: &RegisterRequest,
     run: &RunRecord,
 ) -> Result<Option<Parent>, TrainingError> {
@@ -157,7 +157,7 @@ fn origin(
 
 /// What was recorded of the run's windows decides; without it nobody knows.
 fn honesty(
-    store: &Store,
+    store: &Session,
     run: &RunRecord,
     parent: Option<&Parent>,
 ) -> Result<Honesty, TrainingError> {

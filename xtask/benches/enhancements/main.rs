@@ -17,7 +17,7 @@ use herdbook_domain::{
     Timeframe,
 };
 use herdbook_ppo::Rng;
-use herdbook_store::Store;
+use herdbook_store::Session;
 use herdbook_training::{
     Boundaries, ContaminatedTest, DataSource, EnhanceRequest, Observer, PpoConfig, Progress,
     Reading, Schedules, TrainRequest, train,
@@ -117,7 +117,7 @@ fn main() -> anyhow::Result<()> {
 
 impl Contest {
     /// The scores of `continued` and of the enhancement with one seed.
-    fn run(&self, store: &Store, seed: u64) -> anyhow::Result<(f64, f64)> {
+    fn run(&self, store: &Session, seed: u64) -> anyhow::Result<(f64, f64)> {
         let parent = request(&self.parent, seed)?;
         let (parent, _) = trained(store, &parent, self.score)?;
         let child = |enhancement| {
@@ -186,7 +186,7 @@ fn request(training: &Training, seed: u64) -> anyhow::Result<TrainRequest> {
 }
 
 /// The run and its score.
-fn trained(store: &Store, request: &TrainRequest, score: Score) -> anyhow::Result<(RunId, f64)> {
+fn trained(store: &Session, request: &TrainRequest, score: Score) -> anyhow::Result<(RunId, f64)> {
     let mut curve = Curve(Vec::new());
     let prepared = request.clone().prepare()?;
     let report = train(store, &prepared, &mut curve, &AtomicBool::new(false))?;
