@@ -229,7 +229,7 @@ fn server(workspace: &Workspace) -> anyhow::Result<()> {
     let python = Python::ready(workspace, "conformance/requirements.txt")?;
     let server = Server::start(&python)?;
     let mut suite = workspace.command(NEXTEST.program(workspace)?);
-    suite.args(["nextest", "run", "--locked", "--package", "herdbook-store"]);
+    suite.args(["nextest", "run", "--locked", "--package", "herdbook-remote"]);
     suite.args(["--features", "server-suite", "--test", "server", "--test-threads", "1"]);
     // It rewrites the log in the database; a server has none there.
     suite.args(["-E", "not test(verification_names_the_first_break)"]);

@@ -5,9 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use herdbook_domain::{Event, EventKind, ModelName, RunId, VersionNumber};
 use herdbook_store::artifacts::place::ArtifactPlace;
-use herdbook_store::engine::backend::{
-    ActRequest, Backend, LookUp, NewRun, Reservation, Scope, View,
-};
+use herdbook_store::engine::backend::{ActRequest, Backend, LookUp, NewRun, Reservation, Scope};
 use herdbook_store::engine::memory;
 use herdbook_store::engine::opening::SecondChampion;
 use herdbook_store::tables::event;

@@ -1,7 +1,5 @@
 //! The mirror: a server's records in a private database in memory, where the acts and look-ups of the SQL store run.
 
-use std::collections::BTreeMap;
-
 use herdbook_domain::{Event, EventKind};
 use herdbook_store::StoreError;
 use herdbook_store::engine::db::Conn;

@@ -1,7 +1,7 @@
 //! What the doctor finds where the history is a journal, and no index refuses a second champion.
 
 use herdbook_domain::{Breach, BreachKind, Remedy, Stage};
-use herdbook_store::{Missing, Store, StoreError};
+use herdbook_store::{Missing, StoreError};
 
 use crate::doctor::{foreign, herd, kinds, set_tag};
 use crate::herd::{options, session};

@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use herdbook_domain::tags::Tags;
 use herdbook_domain::{
     Actor, EventDraft, EventKind, ExperimentName, ModelName, Origin, Reason, RunId, RunStatus,
-    Timestamp,
 };
 
 use crate::clock::{new_id, now};
 use crate::engine::backend::NewRun;
 use crate::engine::db::{Conn, params};
 use crate::error::StoreError;
-use crate::session::{Act, Session};
+use crate::session::Session;
 use crate::tables::event::{self, EventQuery};
 use crate::tables::lease::{self, Lease, Liveness};
 use crate::tables::metric::{self, Metric};
