@@ -4,7 +4,7 @@ use herdbook_domain::tags::key;
 use herdbook_domain::{
     AliasChange, Conditions, Event, FormerChampion, Honesty, ModelName, Obstacle, PromotionFacts,
     PromotionPlan, PromotionRequest, RollbackFacts, RollbackRequest, Stage, StageChange, Timestamp,
-    VersionFacts, VersionKey, VersionNumber, plan_judged_promotion, plan_rollback,
+    VersionFacts, VersionKey, VersionNumber, plan_promotion, plan_rollback,
 };
 
 use crate::db::{Conn, params};
@@ -51,7 +51,7 @@ impl Store {
             let at = act.time_for([&request.key.name])?;
             let facts = facts(act, request)?;
             let judgement = condition::judge(act.tx, request, conditions, &facts, at)?;
-            let plan = plan_judged_promotion(request, &facts, &judgement, at)?;
+            let plan = plan_promotion(request, &facts, &judgement, at)?;
             carry_out(act, &request.key.name, plan, at)
         })
     }
