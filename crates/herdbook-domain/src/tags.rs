@@ -4,33 +4,33 @@ use std::collections::BTreeMap;
 
 use crate::values::{Stage, Timestamp, Transition};
 
-/// Tag keys, on the run and on the model version alike unless said otherwise.
+/// Tag keys. A tag is on both the run and the model version, unless its documentation names one of them.
 pub mod key {
-    /// See [`Timeframe`](crate::Timeframe).
+    /// Length of one bar: a [`Timeframe`](crate::Timeframe).
     pub const TIMEFRAME: &str = "timeframe";
-    /// See [`ModelType`](crate::ModelType).
+    /// How the model was trained: a [`ModelType`](crate::ModelType).
     pub const MODEL_TYPE: &str = "model_type";
-    /// See [`VersionType`](crate::VersionType).
+    /// Whether the version has registered children: a [`VersionType`](crate::VersionType).
     pub const VERSION_TYPE: &str = "version_type";
-    /// See [`Stage`](crate::Stage).
+    /// The present [`Stage`](crate::Stage).
     pub const PROMOTION_STAGE: &str = "promotion_stage";
-    /// See [`Enhancement`](crate::Enhancement); absent on a base model.
+    /// How the parent was enhanced: an [`Enhancement`](crate::Enhancement). Absent on a base model.
     pub const ENHANCEMENT_TYPE: &str = "enhancement_type";
     /// `runs:/<run id>/models/<timeframe>/model.zip` of the parent; absent on a base model.
     pub const BASE_MODEL_PATH: &str = "base_model_path";
     /// The parent's run id; absent on a base model.
     pub const BASE_MODEL_RUN_ID: &str = "base_model_run_id";
-    /// See [`Honesty`](crate::Honesty).
+    /// Whether the test window is honest: an [`Honesty`](crate::Honesty) state.
     pub const HONESTY: &str = "honesty";
     /// How improvements over the parent were computed; on the run.
     pub const IMPROVEMENT_BASIS: &str = "improvement_basis";
-    /// When the enhancement finished; on the version.
+    /// When the enhancement finished, `YYYYMMDD_HHMM` in UTC; on the version.
     pub const ENHANCEMENT_TIMESTAMP: &str = "enhancement_timestamp";
     /// Timesteps that the parent and its ancestors were trained for; on the version of an enhanced model.
     pub const PREVIOUS_TIMESTEPS: &str = "previous_timesteps";
     /// Timesteps that the model and its ancestors were trained for; on the version.
     pub const TOTAL_TIMESTEPS: &str = "total_timesteps";
-    /// When the stage last changed; on the version.
+    /// When the stage last changed, `YYYYMMDD_HHMM` in UTC; on the version.
     pub const LAST_PROMOTED_AT: &str = "last_promoted_at";
     /// Reason of the newest requested change; on the version.
     pub const PROMOTION_REASON: &str = "promotion_reason";

@@ -1,7 +1,7 @@
 //! Promotion stages and the permitted changes between them.
 //!
-//! [`Stage::targets`] is the only table of permitted changes, and only this file makes a [`Transition`]: who holds one
-//! holds a permitted change.
+//! [`Stage::targets`] is the only table of permitted changes, and only this file makes a [`Transition`], so every
+//! `Transition` is a permitted change.
 
 use super::closed_set::closed_set;
 
