@@ -41,12 +41,39 @@ pub fn lineage_trees<T: LineageMember + Clone>(members: &[T]) -> Vec<LineageTree
     }
     let mut placed = BTreeSet::new();
     let mut trees = Vec::new();
-    for member in roots.into_iter().chain(members) {
-        if placed.insert(member.run_id()) {
-            trees.push(grow(member, &children, &mut placed));
+    for root in roots {
+        if placed.insert(root.run_id()) {
+            trees.push(grow(root, &children, &mut placed));
+        }
+    }
+    // The members that are left are on a circle or below one.
+    for member in members {
+        if !placed.contains(member.run_id()) {
+            let root = first_of_circle(member, members);
+            placed.insert(root.run_id());
+            trees.push(grow(root, &children, &mut placed));
         }
     }
     trees
+}
+
+/// The first member, in the order of the input, of the circle that the parents of `member` lead to.
+fn first_of_circle<'a, T: LineageMember>(member: &'a T, members: &'a [T]) -> &'a T {
+    let parents: BTreeMap<&RunId, &RunId> = members
+        .iter()
+        .rev()
+        .filter_map(|member| Some((member.run_id(), member.parent()?)))
+        .collect();
+    let mut above = BTreeSet::new();
+    let mut current = member.run_id();
+    while above.insert(current) {
+        current = parents.get(current).copied().unwrap_or(current);
+    }
+    let mut circle = BTreeSet::new();
+    while circle.insert(current) {
+        current = parents.get(current).copied().unwrap_or(current);
+    }
+    members.iter().find(|member| circle.contains(member.run_id())).unwrap_or(member)
 }
 
 fn grow<'a, T: LineageMember + Clone>(
@@ -108,5 +135,11 @@ mod tests {
     fn circle_is_cut_at_its_first_member() {
         let members = [member(1, Some(2)), member(2, Some(1))];
         assert_eq!(shape(&lineage_trees(&members)), "1(2())");
+    }
+
+    #[test]
+    fn member_below_a_circle_hangs_below_its_parent() {
+        let members = [member(3, Some(2)), member(1, Some(2)), member(2, Some(1))];
+        assert_eq!(shape(&lineage_trees(&members)), "1(2(3()))");
     }
 }
