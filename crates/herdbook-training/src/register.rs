@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
     EnhancedFrom, Enhancement, Honesty, ModelName, ModelType, Origin, Registration, RunId,
-    Timeframe, data_fingerprint, judge, window_params,
+    Timeframe, data_fingerprint, judge_honesty, window_params,
 };
 use herdbook_ppo::Model;
 use herdbook_store::{ForeignFinish, Metric, Registered, RunRecord, Session, VersionRecord, now};
@@ -166,7 +166,7 @@ fn honesty(
         Some(parent) => lineage_windows(store, &parent.run)?,
         None => Vec::new(),
     };
-    Ok(judge(&windows, &ancestors))
+    Ok(judge_honesty(&windows, &ancestors))
 }
 
 /// The run's metrics beside its parent's: those that were logged, or the parent's from the run's own windows where

@@ -20,7 +20,7 @@ use herdbook_ppo::Rng;
 use herdbook_store::Session;
 use herdbook_training::{
     Boundaries, ContaminatedTest, DataSource, EnhanceRequest, Observer, PpoConfig, Progress,
-    Reading, Schedules, TrainRequest, train,
+    ReadOptions, Schedules, TrainRequest, train,
 };
 
 const N_SEEDS: u64 = 16;
@@ -163,7 +163,7 @@ fn request(training: &Training, seed: u64) -> anyhow::Result<TrainRequest> {
             name: "made.csv".to_owned(),
             path: None,
             symbol: Symbol::parse("MADE")?,
-            reading: Reading::default(),
+            reading: ReadOptions::default(),
             bytes,
         },
         boundaries: Boundaries {

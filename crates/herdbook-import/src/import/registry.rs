@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use herdbook_domain::import::{
-    Column, Finding, FindingKind, ImportPlan, PlannedVersion, SourceRecords, fitted, plan_import,
+    Finding, FindingKind, ImportPlan, PlannedVersion, SourceRecords, TextColumn, fitted,
+    plan_import,
 };
 use herdbook_domain::{AliasChange, ModelName, Timestamp, VersionKey};
 use herdbook_store::engine::db::params;
@@ -53,14 +54,15 @@ fn write_model(
             model.name,
             model.created_at.unwrap_or(0),
             model.updated_at.or(model.created_at).unwrap_or(0),
-            fitted(Column::LongValue, &model.description).unwrap_or(&model.description),
+            fitted(TextColumn::LongValue, &model.description).unwrap_or(&model.description),
         ],
     )? > 0;
     if !is_new {
         return Ok(false);
     }
     for (key, value) in &model.tags {
-        if fitted(Column::Key, key).is_some() || fitted(Column::LongValue, value).is_some() {
+        if fitted(TextColumn::Key, key).is_some() || fitted(TextColumn::LongValue, value).is_some()
+        {
             let message = "a tag of the model is longer than MLflow's table holds";
             let finding = Finding::new(FindingKind::TooLong, message, "left out");
             findings.push(Finding { name: Some(model.name.clone()), ..finding });
@@ -153,9 +155,9 @@ fn write_version(
             number.get(),
             version.created_at.millis(),
             updated.unwrap_or_else(|| version.created_at.millis()),
-            fitted(Column::LongValue, text(|it| &it.description))
+            fitted(TextColumn::LongValue, text(|it| &it.description))
                 .unwrap_or(text(|it| &it.description)),
-            fitted(Column::User, text(|it| &it.user)).unwrap_or(text(|it| &it.user)),
+            fitted(TextColumn::User, text(|it| &it.user)).unwrap_or(text(|it| &it.user)),
             version.mlflow_stage,
             location,
             version.run_id.as_ref().map(herdbook_domain::RunId::as_str),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use herdbook_domain::RunId;
-use herdbook_domain::import::{Column, Finding, FindingKind, IMPORTED_STATUS, fitted};
+use herdbook_domain::import::{Finding, FindingKind, IMPORTED_STATUS, TextColumn, fitted};
 use herdbook_domain::tags::Tags;
 use herdbook_store::artifacts::place::location_of;
 use herdbook_store::engine::db::{Conn, params};
@@ -250,8 +250,8 @@ impl<'a> Entry<'a> {
              VALUES (?1, ?2, 'UNKNOWN', '', '', ?3, ?4, ?5, ?6, '', ?7, ?8, ?9, ?10)",
             params![
                 head.id,
-                fitted(Column::RunName, &head.name).unwrap_or(&head.name),
-                fitted(Column::User, &head.user).unwrap_or(&head.user),
+                fitted(TextColumn::RunName, &head.name).unwrap_or(&head.name),
+                fitted(TextColumn::User, &head.user).unwrap_or(&head.user),
                 status,
                 head.started_at,
                 head.ended_at,
@@ -292,7 +292,7 @@ impl Fit<'_> {
             if !self.is_key(what, key) {
                 continue;
             }
-            let cut = fitted(Column::Value, value);
+            let cut = fitted(TextColumn::Value, value);
             if cut.is_some() {
                 self.too_long(
                     format!("the {what} `{key}` has {} characters", value.chars().count()),
@@ -305,7 +305,7 @@ impl Fit<'_> {
     }
 
     fn is_key(&mut self, what: &str, key: &str) -> bool {
-        let cut = fitted(Column::Key, key);
+        let cut = fitted(TextColumn::Key, key);
         if let Some(cut) = cut {
             self.too_long(
                 format!("the key of a {what} is longer than 250 characters: `{cut}…`"),

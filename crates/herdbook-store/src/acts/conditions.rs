@@ -2,8 +2,8 @@
 
 use herdbook_domain::tags::key;
 use herdbook_domain::{
-    ConditionFacts, Conditions, Dossier, Evaluation, EventKind, Judgement, PromotionFacts,
-    PromotionRequest, RunId, Stage, Timestamp, VersionFacts, VersionKey,
+    ConditionFacts, Conditions, Evaluation, EventKind, Judgement, PromotionFacts, PromotionRequest,
+    RunId, Stage, Timestamp, VersionEvidence, VersionFacts, VersionKey,
 };
 
 use crate::engine::db::Conn;
@@ -36,10 +36,10 @@ pub(crate) fn judge(
     Ok(conditions.judge(request.target, name, &facts))
 }
 
-fn dossier(conn: &Conn, facts: &VersionFacts) -> Result<Dossier, StoreError> {
+fn dossier(conn: &Conn, facts: &VersionFacts) -> Result<VersionEvidence, StoreError> {
     let tags = version::load(conn, &facts.key)?.tags;
     let run = facts.run_id.as_ref().map(RunId::as_str);
-    Ok(Dossier {
+    Ok(VersionEvidence {
         timeframe: tags.get(key::TIMEFRAME).and_then(|text| text.parse().ok()),
         run_id: facts.run_id.clone(),
         parent: tags.get(key::BASE_MODEL_RUN_ID).and_then(|text| RunId::parse(text).ok()),

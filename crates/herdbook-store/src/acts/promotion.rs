@@ -6,7 +6,7 @@ use herdbook_domain::tags::key;
 use herdbook_domain::{
     Conditions, Event, FormerChampion, Honesty, ModelName, Obstacle, PromotionFacts, PromotionPlan,
     PromotionRequest, RollbackFacts, RollbackRequest, Stage, StageChange, Timestamp, VersionFacts,
-    VersionKey, plan_judged_promotion, plan_rollback,
+    VersionKey, plan_promotion, plan_rollback,
 };
 
 use crate::acts::conditions;
@@ -61,7 +61,7 @@ impl Session {
                 let at = act.time_for([&request.key.name])?;
                 let facts = self.facts(act, request, files)?;
                 let judgement = conditions::judge(act.tx, request, conditions, &facts, at)?;
-                let plan = plan_judged_promotion(request, &facts, &judgement, at)?;
+                let plan = plan_promotion(request, &facts, &judgement, at)?;
                 carry_out(act, &request.key.name, plan, at)
             })
         })

@@ -61,7 +61,7 @@ pub(crate) fn market(bytes: Vec<u8>) -> DataSource {
         name: "walk.csv".to_owned(),
         path: None,
         symbol: Symbol::parse("WALK").unwrap(),
-        reading: herdbook_training::Reading::default(),
+        reading: herdbook_training::ReadOptions::default(),
         bytes,
     }
 }
