@@ -6,12 +6,14 @@ use herdbook_domain::tags::key;
 use herdbook_domain::{RunId, RunStatus, Timeframe, window_params};
 use herdbook_store::{RunRecord, Store, StoreError};
 
-use crate::checkpoint::Checkpoint;
-use crate::market_data::{MarketData, Tape};
-use crate::plan::Plan;
-use crate::request::{PreparedTraining, TrainRequest};
+use crate::environment::market_data::DataSource;
+use crate::environment::market_data::{MarketData, Tape};
+use crate::error::TrainingError;
+use crate::observer::Observer;
+use crate::request::train_request::{PreparedTraining, TrainRequest};
+use crate::run::checkpoint::Checkpoint;
+use crate::run::plan::Plan;
 use crate::sweep::{PreparedSweep, SWEEP_TAG};
-use crate::{DataSource, Observer, TrainingError};
 
 /// A run with a checkpoint to go on from. Its bars are still to be read.
 #[derive(Debug)]

@@ -14,15 +14,16 @@ use herdbook_market::{MarketError, folds};
 use herdbook_store::{RunRecord, Store, new_id};
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::Checkpoint;
-use crate::market_data::MarketData;
-use crate::patience::patiently;
-use crate::plan::Plan;
-use crate::report::{RunReport, TrainReport};
-use crate::request::{PreparedTraining, TrainRequest};
+use crate::environment::market_data::MarketData;
+use crate::error::TrainingError;
+use crate::observer::Observer;
+use crate::request::train_request::{PreparedTraining, TrainRequest};
+use crate::results::report::{RunReport, TrainReport};
 use crate::resume::check_same_bars;
-use crate::train::{Trained, Training, clean_up, in_run};
-use crate::{Observer, TrainingError};
+use crate::run::checkpoint::Checkpoint;
+use crate::run::plan::Plan;
+use crate::run::retry::patiently;
+use crate::run::train::{Trained, Training, clean_up, in_run};
 
 /// What seeds are chosen by: the final model's mean reward on the validation window.
 pub const CHOSEN_BY: &str = "evaluation/mean_reward";

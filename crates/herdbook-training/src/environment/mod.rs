@@ -1,0 +1,5 @@
+//! What models are trained and run on: bars with features, windows, and the trading environment over them.
+
+pub(crate) mod market_data;
+pub(crate) mod starts;
+pub(crate) mod trading_env;

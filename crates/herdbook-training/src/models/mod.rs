@@ -1,0 +1,11 @@
+//! Registered models: how they are found, loaded, run, and registered when they were trained elsewhere.
+
+pub(crate) mod backtest;
+pub(crate) mod evaluate;
+pub(crate) mod find;
+pub(crate) mod import_model;
+pub(crate) mod mlflow_files;
+pub(crate) mod parent;
+pub(crate) mod predict;
+pub(crate) mod register_run;
+pub(crate) mod registered_model;

@@ -1,0 +1,181 @@
+//! How sure a figure is: against doing nothing and holding, and among all that were tried.
+
+use herdbook_domain::{EVIDENCE_BARS, EVIDENCE_PROBABILITY, Honesty, Symbol, Timeframe, Window};
+use herdbook_market::metrics::{
+    Performance, SharpeEstimate, SharpeInterval, Trials, deflated_sharpe_ratio,
+    expected_max_sharpe, probabilistic_sharpe_ratio, sharpe_interval,
+};
+use herdbook_store::{Store, StoreError, Trial};
+use serde::Serialize;
+
+use crate::results::npy;
+use crate::results::report::Baselines;
+
+/// Test returns, bar by bar, among a run's artifacts.
+pub(crate) const TEST_RETURNS: &str = "evaluation/test_returns.npy";
+
+/// How sure a Sharpe ratio is that was measured on one window, if nothing else had been tried.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Evidence {
+    /// The Sharpe ratio per bar of the better of doing nothing (0) and holding.
+    pub benchmark_sharpe_per_bar: f64,
+    /// Probability that the true Sharpe ratio is above the benchmark's (probabilistic Sharpe ratio); `None` where
+    /// undefined.
+    pub probability: Option<f64>,
+    /// 95 % bootstrap interval of the Sharpe ratio per year.
+    pub interval: Option<SharpeInterval>,
+    /// Whether the window was free of bars seen in training: of any other, nothing follows.
+    pub honesty: Honesty,
+    /// Bars of the window: of fewer than [`EVIDENCE_BARS`], nothing follows.
+    pub n_bars: usize,
+    /// Basis points of traded notional charged per side: without any, nothing follows.
+    pub cost_bps: f64,
+}
+
+impl Evidence {
+    pub(crate) fn of(
+        model: &Performance,
+        baselines: &Baselines,
+        returns: &[f64],
+        bars_per_year: Option<f64>,
+        (honesty, cost_bps): (Honesty, f64),
+    ) -> Self {
+        let benchmark = baselines.buy_and_hold.sharpe_per_bar.unwrap_or(0.0).max(0.0);
+        Self {
+            benchmark_sharpe_per_bar: benchmark,
+            probability: estimate(model)
+                .and_then(|estimate| probabilistic_sharpe_ratio(&estimate, benchmark)),
+            interval: bars_per_year.and_then(|b| sharpe_interval(returns, b)),
+            honesty,
+            n_bars: returns.len() + 1,
+            cost_bps,
+        }
+    }
+
+    /// Whether the model beats both doing nothing and holding with a probability above 0.95, after costs, on enough bars
+    /// that are known to be unseen.
+    pub fn is_evidence(&self) -> bool {
+        self.honesty == Honesty::Clean
+            && self.n_bars >= EVIDENCE_BARS
+            && self.cost_bps > 0.0
+            && self.probability.is_some_and(|p| p > EVIDENCE_PROBABILITY)
+    }
+}
+
+/// A Sharpe ratio among all trials on the same market and overlapping windows.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Deflation {
+    /// Number of trials, this one among them.
+    pub n_trials: usize,
+    /// Variance of their Sharpe ratios per bar; `None` of fewer than two.
+    pub variance: Option<f64>,
+    /// What the trials count for, as far as their returns go together.
+    pub n_effective: f64,
+    /// Trials whose returns could be compared; the others were taken for independent.
+    pub n_compared: usize,
+    /// The Sharpe ratio per bar that the best of so many shows without any skill.
+    pub luck_sharpe_per_bar: Option<f64>,
+    /// Deflated Sharpe ratio for all trials.
+    pub deflated: Option<f64>,
+    /// The same for what they count for.
+    pub deflated_effective: Option<f64>,
+}
+
+/// Trials whose returns are read at most.
+const MAX_COMPARED: usize = 500;
+
+/// Sets a figure among its trials (Bailey, López de Prado 2014); `None` where there are fewer than two.
+pub fn deflation(
+    store: &Store,
+    symbol: &Symbol,
+    timeframe: Timeframe,
+    window: Window,
+    model: &Performance,
+) -> Result<Option<Deflation>, StoreError> {
+    let trials = store.trials(symbol, timeframe, window)?;
+    let Some(estimate) = estimate(model).filter(|_| trials.len() > 1) else {
+        return Ok(None);
+    };
+    let sharpes: Vec<Option<f64>> = trials.iter().map(|trial| trial.sharpe_per_bar).collect();
+    let all = Trials::of(&sharpes);
+    let returns = comparable_returns(store, &trials, window);
+    let n = trials.len() as f64;
+    let pairs_compared = (returns.len() * returns.len().saturating_sub(1)) as f64;
+    let correlation = mean_correlation(&returns) * pairs_compared / (n * (n - 1.0));
+    let effective = all.effective(correlation);
+    Ok(Some(Deflation {
+        n_trials: trials.len(),
+        variance: all.variance,
+        n_effective: effective.count,
+        n_compared: returns.len(),
+        luck_sharpe_per_bar: expected_max_sharpe(all),
+        deflated: deflated_sharpe_ratio(&estimate, all),
+        deflated_effective: deflated_sharpe_ratio(&estimate, effective),
+    }))
+}
+
+fn estimate(model: &Performance) -> Option<SharpeEstimate> {
+    Some(SharpeEstimate {
+        sharpe_per_bar: model.sharpe_per_bar?,
+        n_returns: model.n_returns,
+        skew: model.skew?,
+        kurtosis: model.kurtosis?,
+    })
+}
+
+/// The returns of the trials on exactly this window and the same bars, as far as they were kept.
+fn comparable_returns(store: &Store, trials: &[Trial], window: Window) -> Vec<Vec<f64>> {
+    let Some(newest) = trials.iter().rev().find(|trial| trial.test == window) else {
+        return Vec::new();
+    };
+    let same = |trial: &&Trial| trial.test == window && trial.bars_sha256 == newest.bars_sha256;
+    let kept = trials.iter().rev().filter(same).take(MAX_COMPARED);
+    let mut returns: Vec<Vec<f64>> = kept
+        .filter_map(|trial| npy::read(&store.read_artifact(&trial.run_id, TEST_RETURNS).ok()?))
+        .collect();
+    if let Some(n_bars) = returns.first().map(Vec::len) {
+        returns.retain(|series| series.len() == n_bars);
+    }
+    returns
+}
+
+/// Mean correlation of all pairs, from the variance of the sum of the standardised series; a series that does not
+/// vary goes with none.
+fn mean_correlation(series: &[Vec<f64>]) -> f64 {
+    let Some(n_bars) = series.first().map(Vec::len).filter(|_| series.len() > 1) else {
+        return 0.0;
+    };
+    let mut sum = vec![0.0; n_bars];
+    let mut n_varying = 0.0;
+    for returns in series {
+        let mean = returns.iter().sum::<f64>() / n_bars as f64;
+        let squares: f64 = returns.iter().map(|r| (r - mean).powi(2)).sum();
+        if squares <= f64::MIN_POSITIVE {
+            continue;
+        }
+        n_varying += 1.0;
+        for (sum, r) in sum.iter_mut().zip(returns) {
+            *sum += (r - mean) / squares.sqrt();
+        }
+    }
+    let n = series.len() as f64;
+    (sum.iter().map(|s| s * s).sum::<f64>() - n_varying) / (n * (n - 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mean_correlation_of_three_series_is_that_of_their_pairs() {
+        let up = vec![1.0, 2.0, 3.0, 4.0];
+        let down: Vec<f64> = up.iter().map(|x| -x).collect();
+        let odd = vec![1.0, -1.0, -1.0, 1.0];
+        assert!((mean_correlation(&[up.clone(), up.clone()]) - 1.0).abs() < 1e-12);
+        assert!((mean_correlation(&[up.clone(), down.clone()]) + 1.0).abs() < 1e-12);
+        // Of the pairs up-up 1, up-odd 0, up-odd 0.
+        assert!((mean_correlation(&[up.clone(), up.clone(), odd]) - 1.0 / 3.0).abs() < 1e-12);
+        assert!(mean_correlation(&[up, vec![0.0; 4]]).abs() < 1e-12);
+        assert!(mean_correlation(&[down]).abs() < 1e-12);
+    }
+}

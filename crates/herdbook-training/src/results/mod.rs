@@ -1,0 +1,8 @@
+//! What is measured of a policy, and how it is shown.
+
+pub(crate) mod evidence;
+pub(crate) mod improvement;
+pub(crate) mod measure;
+pub(crate) mod npy;
+pub(crate) mod pictures;
+pub(crate) mod report;

@@ -1,0 +1,117 @@
+//! `adaptive`: the model follows a changing market. Recent bars weigh more, the learning rate is steered by
+//! `approx_kl`, the entropy bonus by a target entropy.
+
+use herdbook_ppo::{IterationStats, PpoError, Trainer};
+use serde::{Deserialize, Serialize};
+
+use crate::environment::trading_env::TradingEnv;
+
+/// Change of the policy per iteration that the learning rate aims at. The rule is that of the adaptive penalty
+/// of PPO (Schulman 2017, arXiv:1707.06347, section 4), applied to the step size.
+const TARGET_KL: f64 = 0.02;
+/// Factor by which the learning rate changes in one iteration.
+const LEARNING_RATE_STEP: f64 = 1.5;
+const LEARNING_RATE_RANGE: std::ops::RangeInclusive<f64> = 1e-5..=2e-3;
+
+/// Share of the largest possible entropy, ln 3, that the bonus keeps alive, so that the model goes on trying
+/// (the target entropy of Haarnoja 2018, arXiv:1812.05905, with a rate of our own).
+const TARGET_ENTROPY: f64 = 0.5 * 1.098_612_288_668_11;
+const ENT_COEF_STEP: f64 = 1.3;
+const ENT_COEF_RANGE: std::ops::RangeInclusive<f64> = 1e-4..=0.05;
+
+/// A segment weighs half as much as the one this share of the training window after it.
+const HALF_LIFE: f64 = 0.25;
+
+/// What is steered.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Adaptive {
+    ent_coef: f64,
+    learning_rate: Option<f64>,
+}
+
+impl Adaptive {
+    pub(super) fn new(envs: &mut [TradingEnv]) -> Self {
+        for env in envs {
+            let n_segments = env.starts_mut().segments().len();
+            env.starts_mut().set_weights(&recency_weights(n_segments));
+        }
+        Self { ent_coef: *ENT_COEF_RANGE.start(), learning_rate: None }
+    }
+
+    pub(super) fn after_iteration(
+        &mut self,
+        trainer: &mut Trainer<TradingEnv>,
+        stats: &IterationStats,
+    ) -> Result<(), PpoError> {
+        for env in trainer.envs_mut() {
+            env.take_finished();
+        }
+        let learning_rate = steer(
+            trainer.config().learning_rate,
+            stats.approx_kl < TARGET_KL / 2.0,
+            stats.approx_kl > TARGET_KL * 2.0,
+            LEARNING_RATE_STEP,
+            &LEARNING_RATE_RANGE,
+        );
+        self.learning_rate = Some(learning_rate);
+        self.ent_coef = steer(
+            self.ent_coef,
+            stats.entropy < TARGET_ENTROPY,
+            stats.entropy > TARGET_ENTROPY,
+            ENT_COEF_STEP,
+            &ENT_COEF_RANGE,
+        );
+        trainer.set_learning_rate(learning_rate)?;
+        trainer.set_ent_coef(self.ent_coef)
+    }
+
+    pub(super) fn metrics(&self) -> Vec<(&'static str, f64)> {
+        let mut metrics = vec![("training/ent_coef", self.ent_coef)];
+        metrics.extend(self.learning_rate.map(|rate| ("training/next_learning_rate", rate)));
+        metrics
+    }
+}
+
+fn recency_weights(n_segments: usize) -> Vec<f64> {
+    (0..n_segments)
+        .map(|idx| {
+            let age = (n_segments - 1 - idx) as f64 / n_segments as f64;
+            0.5_f64.powf(age / HALF_LIFE)
+        })
+        .collect()
+}
+
+fn steer(
+    value: f64,
+    raise: bool,
+    lower: bool,
+    step: f64,
+    range: &std::ops::RangeInclusive<f64>,
+) -> f64 {
+    let factor = match (raise, lower) {
+        (true, _) => step,
+        (_, true) => 1.0 / step,
+        _ => 1.0,
+    };
+    (value * factor).clamp(*range.start(), *range.end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn newest_segment_weighs_sixteen_times_the_oldest() {
+        let weights = recency_weights(64);
+        assert!(weights.is_sorted());
+        assert!((weights[63] / weights[0] - 2_f64.powf(4.0 * 63.0 / 64.0)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn steered_value_stays_in_its_range() {
+        let raised =
+            (0..100).fold(3e-4, |rate, _| steer(rate, true, false, 1.5, &LEARNING_RATE_RANGE));
+        assert!((raised - LEARNING_RATE_RANGE.end()).abs() < 1e-12);
+        assert!((steer(3e-4, false, false, 1.5, &LEARNING_RATE_RANGE) - 3e-4).abs() < 1e-12);
+    }
+}

@@ -1,0 +1,95 @@
+//! The four ways of training on from a parent. Each is a coach that sets the environments up before training
+//! and steers after each iteration; `continued` leaves everything as it is.
+
+mod adaptive;
+mod curriculum;
+mod replay;
+
+use herdbook_domain::Enhancement;
+use herdbook_market::CostModel;
+use herdbook_ppo::{IterationStats, Policy, PpoError, Trainer};
+use serde::{Deserialize, Serialize};
+
+use crate::environment::market_data::MarketData;
+use crate::environment::trading_env::TradingEnv;
+use adaptive::Adaptive;
+use curriculum::Curriculum;
+use replay::Replay;
+
+/// What a coach is told before training.
+pub(crate) struct Lesson<'a> {
+    /// The bars.
+    pub market: &'a MarketData,
+    /// Full costs.
+    pub costs: CostModel,
+    /// Full length of an episode, in bars.
+    pub episode_bars: usize,
+    /// Timesteps of one rollout.
+    pub(crate) rollout_len: u64,
+    /// Timesteps to be trained.
+    pub timesteps: u64,
+    /// The parent as it is before training.
+    pub parent: &'a Policy,
+}
+
+/// One way of training on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Coach {
+    /// Base models and `continued`: weights, optimizer state and step count carried on, nothing steered.
+    Plain,
+    /// See [`replay`].
+    Replay(Replay),
+    /// See [`curriculum`].
+    Curriculum(Curriculum),
+    /// See [`adaptive`].
+    Adaptive(Adaptive),
+}
+
+impl Coach {
+    /// The coach of an enhancement.
+    pub(crate) fn new(
+        enhancement: Enhancement,
+        lesson: &Lesson<'_>,
+        envs: &mut [TradingEnv],
+    ) -> Self {
+        match enhancement {
+            Enhancement::Continued => Self::Plain,
+            Enhancement::Replay => Self::Replay(Replay::new(lesson, envs)),
+            Enhancement::Curriculum => Self::Curriculum(Curriculum::new(lesson, envs)),
+            Enhancement::Adaptive => Self::Adaptive(Adaptive::new(envs)),
+        }
+    }
+
+    /// Steers after an iteration.
+    pub(crate) fn after_iteration(
+        &mut self,
+        trainer: &mut Trainer<TradingEnv>,
+        stats: &IterationStats,
+    ) -> Result<(), PpoError> {
+        let trained = trainer.trained_timesteps();
+        match self {
+            Self::Plain => {
+                for env in trainer.envs_mut() {
+                    env.take_finished();
+                }
+            }
+            Self::Replay(replay) => replay.after_iteration(trainer.envs_mut()),
+            Self::Curriculum(curriculum) => {
+                curriculum.after_iteration(trained, trainer.envs_mut());
+            }
+            Self::Adaptive(adaptive) => adaptive.after_iteration(trainer, stats)?,
+        }
+        Ok(())
+    }
+
+    /// What the coach steers, as metrics of the iteration.
+    pub(crate) fn metrics(&self) -> Vec<(&'static str, f64)> {
+        match self {
+            Self::Plain => Vec::new(),
+            Self::Replay(replay) => replay.metrics(),
+            Self::Curriculum(curriculum) => curriculum.metrics(),
+            Self::Adaptive(adaptive) => adaptive.metrics(),
+        }
+    }
+}

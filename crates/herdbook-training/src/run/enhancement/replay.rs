@@ -1,0 +1,106 @@
+//! `replay`: episodes restart preferably where the model does worst.
+//!
+//! Prioritized level replay (Jiang, Grefenstette, Rocktäschel 2021, arXiv:2010.03934). A level is a segment of
+//! the training window. Its score is how badly the last episodes that started there went, at first those of
+//! the parent; segments are drawn by the rank of their score, mixed with how long they have not been drawn.
+//! Departure from the paper: the score is the negated mean reward, not the value error, since the aim is to
+//! win back what the parent loses.
+
+use serde::{Deserialize, Serialize};
+
+use crate::environment::trading_env::{TradingEnv, reward};
+use crate::results::measure::pass;
+
+use super::Lesson;
+
+/// β of the paper's rank prioritization: weight `(1/rank)^(1/β)`.
+const TEMPERATURE: f64 = 0.5;
+/// ρ of the paper: share of the draws that goes by staleness.
+const STALENESS: f64 = 0.1;
+/// Weight of the newest episode in a segment's score.
+const NEWEST: f64 = 0.3;
+
+/// Scores and staleness of the segments.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Replay {
+    scores: Vec<f64>,
+    /// Iterations since each segment was last drawn.
+    stale: Vec<f64>,
+}
+
+impl Replay {
+    pub(super) fn new(lesson: &Lesson<'_>, envs: &mut [TradingEnv]) -> Self {
+        let segments = envs.first_mut().map(|env| env.starts_mut().segments().to_vec());
+        let last = crate::environment::trading_env::training_bars(lesson.market).end;
+        let scores: Vec<f64> = segments
+            .unwrap_or_default()
+            .iter()
+            .map(|segment| {
+                let start = segment.start + segment.len() / 2;
+                let bars = start..(start + lesson.episode_bars + 1).min(last);
+                let ledger = pass(&lesson.market.tape, bars, lesson.costs, lesson.parent);
+                let equity = ledger.equity();
+                let rewards: f64 = equity.windows(2).map(|pair| reward(pair[0], pair[1])).sum();
+                -rewards / (equity.len() - 1) as f64
+            })
+            .collect();
+        let replay = Self { stale: vec![0.0; scores.len()], scores };
+        replay.apply(envs);
+        replay
+    }
+
+    pub(super) fn after_iteration(&mut self, envs: &mut [TradingEnv]) {
+        for stale in &mut self.stale {
+            *stale += 1.0;
+        }
+        for episode in envs.iter_mut().flat_map(TradingEnv::take_finished) {
+            let score = &mut self.scores[episode.segment];
+            *score += NEWEST * (-episode.mean_reward - *score);
+            self.stale[episode.segment] = 0.0;
+        }
+        self.apply(envs);
+    }
+
+    pub(super) fn metrics(&self) -> Vec<(&'static str, f64)> {
+        let worst = self.scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        vec![("training/replay_worst_score", worst)]
+    }
+
+    fn apply(&self, envs: &mut [TradingEnv]) {
+        let weights = self.weights();
+        for env in envs {
+            env.starts_mut().set_weights(&weights);
+        }
+    }
+
+    /// Probability of each segment.
+    fn weights(&self) -> Vec<f64> {
+        let mut order: Vec<usize> = (0..self.scores.len()).collect();
+        order.sort_by(|a, b| self.scores[*b].total_cmp(&self.scores[*a]));
+        let mut by_rank = vec![0.0; order.len()];
+        for (rank, segment) in order.into_iter().enumerate() {
+            by_rank[segment] = (1.0 / (rank + 1) as f64).powf(1.0 / TEMPERATURE);
+        }
+        let (ranks, stale): (f64, f64) = (by_rank.iter().sum(), self.stale.iter().sum());
+        let share = if stale > 0.0 { STALENESS } else { 0.0 };
+        by_rank
+            .iter()
+            .zip(&self.stale)
+            .map(|(rank, age)| (1.0 - share) * rank / ranks + share * age / stale.max(1.0))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn worst_segment_weighs_most_and_none_is_forgotten() {
+        let replay = Replay { scores: vec![0.1, 0.9, -0.5], stale: vec![0.0, 0.0, 4.0] };
+        let weights = replay.weights();
+        assert!(weights[1] > weights[0] && weights[1] > weights[2]);
+        assert!(weights[2] >= STALENESS);
+        assert!((weights.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+    }
+}
