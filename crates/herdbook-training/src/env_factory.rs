@@ -9,13 +9,12 @@ use herdbook_market::{Boundaries, CostModel};
 use herdbook_ppo::{Model, Policy};
 use serde_json::{Map, Value};
 
+use crate::environment::env_spec::{EPISODE_BARS, EnvSpec, description};
 use crate::environment::market_data::{DataSource, MarketData};
-use crate::environment::trading_env::{EnvSpec, TradingEnv, training_bars};
+use crate::environment::params::market_params;
+use crate::environment::trading_env::{TradingEnv, training_bars};
 use crate::error::TrainingError;
-use crate::request::train_request::EPISODE_BARS;
-use crate::results::improvement;
 use crate::results::measure::{measure, score_episodes};
-use crate::run::plan;
 
 /// What environments play on.
 #[derive(Debug, Clone)]
@@ -118,12 +117,12 @@ impl Arena {
 
     /// What a run on these bars records of them, as a training does.
     pub fn params(&self) -> BTreeMap<String, String> {
-        improvement::market_params(&self.market, &self.spec)
+        market_params(&self.market, &self.spec)
     }
 
     /// What a model file says under its key `herdbook` of the environment its model belongs to.
     pub fn description(&self) -> Map<String, Value> {
         let tape = &self.market.tape;
-        plan::description(&self.spec, tape.bars.timeframe(), &tape.symbol)
+        description(&self.spec, tape.bars.timeframe(), &tape.symbol)
     }
 }

@@ -1,19 +1,23 @@
 //! Taking up a training that crashed or was cancelled.
 
 use std::num::NonZeroUsize;
+use std::sync::atomic::AtomicBool;
 
 use herdbook_domain::tags::key;
 use herdbook_domain::{RunId, RunStatus, Timeframe, window_params};
-use herdbook_store::{RunRecord, Store, StoreError};
+use herdbook_store::{Store, StoreError};
 
-use crate::environment::market_data::DataSource;
-use crate::environment::market_data::{MarketData, Tape};
+use crate::environment::market_data::{DataSource, Tape};
 use crate::error::TrainingError;
 use crate::observer::Observer;
 use crate::request::train_request::{PreparedTraining, TrainRequest};
+use crate::results::report::TrainReport;
 use crate::run::checkpoint::Checkpoint;
-use crate::run::plan::Plan;
-use crate::sweep::{PreparedSweep, SWEEP_TAG};
+use crate::run::plan::{Plan, check_same_bars, not_the_same_bars};
+use crate::run::train::{Training, in_run};
+use crate::sweep::prepared_sweep::PreparedSweep;
+use crate::sweep::report::SweepReport;
+use crate::sweep::train_sweep::{SWEEP_TAG, train_sweep};
 
 /// A run with a checkpoint to go on from. Its bars are still to be read.
 #[derive(Debug)]
@@ -126,36 +130,49 @@ impl PreparedResumption {
     }
 }
 
-/// Refuses to go on with a run on other bars than it was begun on: whatever else is wrong then comes of that.
-pub(crate) fn check_same_bars(run: &RunRecord, market: &MarketData) -> Result<(), TrainingError> {
-    let now = market.tape.bars.sha256();
-    match run.params.get(window_params::BARS_SHA256) {
-        Some(before) if *before != now => {
-            Err(not_the_same_bars(run.run_id.clone(), before.clone(), now))
+/// What came of one training or of several.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// One was asked for.
+    Run(TrainReport),
+    /// Several were.
+    Sweep(SweepReport),
+}
+
+impl Outcome {
+    /// The one that was registered.
+    pub fn registered(&self) -> &TrainReport {
+        match self {
+            Self::Run(report) => report,
+            Self::Sweep(sweep) => &sweep.report,
         }
-        _ => Ok(()),
     }
 }
 
-fn not_the_same_bars(run_id: RunId, before: String, now: String) -> TrainingError {
-    let param = window_params::BARS_SHA256.to_owned();
-    TrainingError::NotTheSame { run_id, param, before, now }
-}
-
-impl Plan<'_> {
-    /// Refuses to go on with a run that was begun on other bars, or by other rules.
-    pub(crate) fn check_same_as(&self, run: &RunRecord) -> Result<(), TrainingError> {
-        for (key, now) in &self.params {
-            let before = run.params.get(key);
-            if before != Some(now) {
-                return Err(TrainingError::NotTheSame {
-                    run_id: run.run_id.clone(),
-                    param: key.clone(),
-                    before: before.cloned().unwrap_or_default(),
-                    now: now.clone(),
-                });
-            }
+/// Goes on with a training from its last checkpoint, to the end that it would have had.
+///
+/// # Errors
+/// As [`train`]. A run that may not go on stays as it is.
+pub fn resume(
+    store: &Store,
+    prepared: PreparedResumption,
+    observer: &mut dyn Observer,
+    cancelled: &AtomicBool,
+) -> Result<Outcome, TrainingError> {
+    let PreparedRun { run_id, training, checkpoint } = match prepared {
+        PreparedResumption::Run(run) => *run,
+        PreparedResumption::Sweep(sweep) => {
+            return train_sweep(store, &sweep, observer, cancelled).map(Outcome::Sweep);
         }
-        Ok(())
-    }
+    };
+    let run = store.run(&run_id)?;
+    check_same_bars(&run, training.market())?;
+    let plan = Plan::new(store, &training, observer)?;
+    plan.check_same_as(&run)?;
+    store.resume_run(&run_id, &plan.request.model)?;
+    in_run(store, &plan, &run_id, observer, |observer| {
+        let training = Training { store, plan: &plan, run_id: &run_id };
+        training.run(Some(checkpoint), observer, cancelled)?.register(store, observer, cancelled)
+    })
+    .map(Outcome::Run)
 }

@@ -3,85 +3,17 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use herdbook_market::{Account, Bar, CostModel, FEATURES_VERSION, N_FEATURES, Position};
+use herdbook_market::{Account, Bar, CostModel, Position};
 use herdbook_ppo::{Env, EpisodeEnd, ResumableEnv, Rng, Step};
 use serde::{Deserialize, Serialize};
 
-use crate::environment::market_data::{MarketData, Tape};
+use crate::environment::market_data::MarketData;
+use crate::environment::observation::{INITIAL_EQUITY, OBS_LEN, write_observation};
 use crate::environment::starts::Starts;
 
-/// What follows the features in an observation: the position's sign, its unrealised return, its age.
-const N_ACCOUNT_INPUTS: usize = 3;
-/// Length of an observation.
-pub const OBS_LEN: usize = N_FEATURES + N_ACCOUNT_INPUTS;
-/// Largest size of the account's inputs; larger ones are clipped to it.
-const ACCOUNT_LIMIT: f32 = 5.0;
-/// The unrealised return is seen in percent, the reward's own unit.
-const PERCENT: f64 = 100.0;
 /// Growth in one timestep beyond these bounds counts as the bound in the reward: the logarithm of nothing is
 /// infinite, and so is that of an account beyond the largest number.
 const GROWTH_BOUNDS: (f64, f64) = (0.01, 100.0);
-/// Key under which the environment's rules stand in a model file's own section.
-pub(crate) const ENVIRONMENT: &str = "environment";
-/// Money does not matter, only its growth does: every account starts with this much.
-pub(crate) const INITIAL_EQUITY: f64 = 10_000.0;
-
-/// The environment's rules, kept with every model under the key `herdbook` of its file's `data`, so that
-/// whatever runs the model later can build the same environment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EnvSpec {
-    /// Version of this description.
-    pub version: u32,
-    /// Version of the feature set.
-    pub features_version: u32,
-    /// Length of an observation.
-    pub obs_len: usize,
-    /// Meaning of the actions, by number.
-    pub actions: [String; 3],
-    /// Meaning of the reward.
-    pub reward: String,
-    /// Basis points of traded notional charged per side.
-    pub cost_bps: f64,
-    /// Bars of a training episode.
-    pub episode_bars: usize,
-}
-
-impl EnvSpec {
-    /// The rules of this version of herdbook.
-    pub fn new(cost_bps: f64, episode_bars: usize) -> Self {
-        Self {
-            version: 1,
-            features_version: FEATURES_VERSION,
-            obs_len: OBS_LEN,
-            actions: Position::ALL.map(|position| position.as_str().to_owned()),
-            reward: "100*ln(equity/previous equity), after costs".to_owned(),
-            cost_bps,
-            episode_bars,
-        }
-    }
-
-    /// What keeps a model made under other rules from being used under these; costs and episode length may
-    /// differ.
-    pub fn obstacle(&self, ours: &Self) -> Option<String> {
-        let differs = |what: &str, theirs: &dyn std::fmt::Debug, ours: &dyn std::fmt::Debug| {
-            Some(format!("{what} {theirs:?} where it has {ours:?}"))
-        };
-        if self.version != ours.version {
-            return differs("environment version", &self.version, &ours.version);
-        }
-        if self.features_version != ours.features_version {
-            return differs("features version", &self.features_version, &ours.features_version);
-        }
-        if self.obs_len != ours.obs_len {
-            return differs("observation length", &self.obs_len, &ours.obs_len);
-        }
-        if self.actions != ours.actions {
-            return differs("actions", &self.actions, &ours.actions);
-        }
-        None
-    }
-}
-
 /// What an episode brought, by the segment of the window it started in.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EpisodeRecord {
@@ -298,15 +230,5 @@ pub(crate) fn reward(before: f64, after: f64) -> f64 {
     if growth.is_nan() {
         return 0.0;
     }
-    PERCENT * growth.clamp(GROWTH_BOUNDS.0, GROWTH_BOUNDS.1).ln()
-}
-
-/// Writes what is known after the close of a bar: its features, then the state of the account.
-pub(crate) fn write_observation(tape: &Tape, bar_idx: usize, account: &Account, obs: &mut [f32]) {
-    let (features, inputs) = obs.split_at_mut(N_FEATURES);
-    features.copy_from_slice(tape.features.row(bar_idx));
-    let unrealised = (PERCENT * account.unrealised_return()) as f32;
-    inputs[0] = account.position().sign() as f32;
-    inputs[1] = unrealised.clamp(-ACCOUNT_LIMIT, ACCOUNT_LIMIT);
-    inputs[2] = (account.bars_held() as f32).ln_1p().min(ACCOUNT_LIMIT);
+    100.0 * growth.clamp(GROWTH_BOUNDS.0, GROWTH_BOUNDS.1).ln()
 }

@@ -7,14 +7,15 @@ use herdbook_market::metrics::{Performance, returns};
 use herdbook_market::{CostModel, Ledger, MarketError, Position, Trade, Utc};
 use herdbook_store::Store;
 
-use crate::environment::market_data::DataSource;
-use crate::environment::market_data::Tape;
+use crate::environment::market_data::{DataSource, Tape};
 use crate::error::TrainingError;
 use crate::models::registered_model::RegisteredModel;
+use crate::results::baselines::Baselines;
 use crate::results::evidence::Evidence;
 use crate::results::measure::{hold, judge_ledger, pass};
-use crate::results::pictures::{self, Picture, Story};
-use crate::results::report::Baselines;
+use crate::results::pictures;
+use crate::results::pictures::Picture;
+use crate::results::pictures::input::Story;
 
 /// What a model did on bars, and how much of that is evidence.
 #[derive(Debug)]

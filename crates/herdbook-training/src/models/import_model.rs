@@ -13,7 +13,7 @@ use herdbook_store::{EventQuery, Finish, Metric, Registered, RunStart, Store, Un
 use crate::error::TrainingError;
 use crate::models::mlflow_files;
 use crate::models::registered_model::{Foreign, known_environment};
-use crate::results::improvement;
+use crate::request::hyperparameters::hyperparameters;
 
 /// Asks for a model to be taken in.
 #[derive(Debug, Clone)]
@@ -147,7 +147,7 @@ fn params(request: &ImportRequest, model: &Model, sha256: &str) -> BTreeMap<Stri
         ("env.obs_len", model.policy.obs_len().to_string()),
     ];
     let symbol = request.symbol.iter().map(|it| (window_params::SYMBOL, it.to_string()));
-    let all = own.into_iter().chain(symbol).chain(improvement::hyperparameters(&model.config));
+    let all = own.into_iter().chain(symbol).chain(hyperparameters(&model.config));
     all.map(|(key, value)| (key.to_owned(), value)).collect()
 }
 

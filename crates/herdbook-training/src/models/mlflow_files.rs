@@ -4,7 +4,7 @@
 use herdbook_domain::{RunId, Timeframe};
 use herdbook_ppo::Policy;
 
-use crate::run::checkpoint::artifact;
+use crate::models::artifact_paths::artifact;
 
 /// Earlier ones do not know every provider option of the flavor; later ones read it as it is.
 const REQUIREMENTS: &str = "mlflow>=3.10\nnumpy\nonnx>=1.8\nonnxruntime>=1.9\n";

@@ -1,5 +1,6 @@
 //! Registered models: how they are found, loaded, run, and registered when they were trained elsewhere.
 
+pub(crate) mod artifact_paths;
 pub(crate) mod backtest;
 pub(crate) mod evaluate;
 pub(crate) mod find;

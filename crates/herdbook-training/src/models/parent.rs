@@ -2,31 +2,18 @@
 
 use herdbook_domain::tags::key;
 use herdbook_domain::{
-    Departure, Enhancement, Honesty, MetricName, ModelName, ModelType, ParentSelector, Symbol,
-    Timeframe, VersionKey, Windows, attempts_for_latest, judge, window_params,
+    Departure, Honesty, MetricName, ModelName, ParentSelector, Symbol, Timeframe, VersionKey,
+    Windows, attempts_for_latest, judge, window_params,
 };
 use herdbook_ppo::Model;
 use herdbook_store::{Contaminated, RunRecord, Store, StoreError, VersionRecord};
-use serde::{Deserialize, Serialize};
 
-use crate::error::Passed;
-use crate::error::TrainingError;
+use crate::error::{Passed, TrainingError};
 use crate::models::find::{FindQuery, find_best};
-use crate::models::registered_model::{Loaded, lineage_windows};
+use crate::models::registered_model::Loaded;
+use crate::models::registered_model::lineage_windows;
 use crate::observer::Observer;
-
-/// What a training asks of its parent.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct EnhanceRequest {
-    /// How the parent is named.
-    pub selector: ParentSelector,
-    /// The type looked for by `latest` and `best`.
-    pub model_type: ModelType,
-    /// The metric of `best`.
-    pub metric: MetricName,
-    /// The way of enhancing.
-    pub enhancement: Enhancement,
-}
+use crate::request::enhance_request::EnhanceRequest;
 
 /// A parent, ready to be trained on from.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use herdbook_domain::{Timestamp, Window};
 use herdbook_market::{Account, CostModel, Position};
 
 use crate::environment::market_data::Tape;
-use crate::environment::trading_env::{INITIAL_EQUITY, OBS_LEN, write_observation};
+use crate::environment::observation::{INITIAL_EQUITY, OBS_LEN, write_observation};
 use crate::error::TrainingError;
 use crate::models::registered_model::RegisteredModel;
 

@@ -8,7 +8,9 @@ use herdbook_market::{CostModel, Position};
 use herdbook_ppo::Model;
 use herdbook_store::{RunRecord, Store, StoreError, VersionRecord};
 
-use crate::environment::trading_env::{ENVIRONMENT, EnvSpec, OBS_LEN};
+use crate::environment::env_spec::ENVIRONMENT;
+use crate::environment::env_spec::EnvSpec;
+use crate::environment::observation::OBS_LEN;
 use crate::error::TrainingError;
 
 /// A registered version with its model, ready to be run.

@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::error::TrainingError;
-use crate::request::hyperparameters::{Reader, number, unknown_key};
+use crate::request::toml_file::{Reader, number, unknown_key};
 
 const SECTIONS: [&str; 1] = ["promotion"];
 const KEYS: [&str; 2] = ["enforce", "condition"];

@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::error::TrainingError;
 use crate::request::schedules::Schedules;
+use crate::request::toml_file::{Reader, number, unknown_key};
 
 /// What a file sets, on top of the defaults.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -37,9 +38,6 @@ const KEYS: [&str; 16] = [
     "net_arch",
     "activation",
 ];
-/// Keys that are no more alike than this are not what was meant.
-const ALIKE: f64 = 0.7;
-
 impl Hyperparameters {
     /// Reads a file. `name` is what it is called in errors.
     pub fn from_toml(text: &str, name: &str) -> Result<Self, TrainingError> {
@@ -49,7 +47,7 @@ impl Hyperparameters {
         for (key, value) in table.get_ref() {
             read.set(key.get_ref(), value).map_err(|problem| reader.error(key.span(), &problem))?;
         }
-        read.config.validate().map_err(|error| reader.out_of_range(table.get_ref(), &error))?;
+        read.config.validate().map_err(|error| out_of_range(&reader, table.get_ref(), &error))?;
         read.check_ends().map_err(|(key, problem)| {
             reader.error(span_of(table.get_ref(), key).unwrap_or_default(), &problem)
         })?;
@@ -103,64 +101,43 @@ impl Hyperparameters {
     }
 }
 
-/// Turns places in the text into lines.
-pub(crate) struct Reader<'a> {
-    pub(crate) text: &'a str,
-    pub(crate) name: &'a str,
+/// The hyperparameters as params.
+pub(crate) fn hyperparameters(config: &PpoConfig) -> Vec<(&'static str, String)> {
+    let optional = |value: Option<f64>| value.map_or("none".to_owned(), |value| value.to_string());
+    let activation = match config.activation {
+        Activation::Tanh => "tanh",
+        Activation::Relu => "relu",
+    };
+    vec![
+        ("n_envs", config.n_envs.to_string()),
+        ("n_steps", config.n_steps.to_string()),
+        ("batch_size", config.batch_size.to_string()),
+        ("n_epochs", config.n_epochs.to_string()),
+        ("learning_rate", config.learning_rate.to_string()),
+        ("gamma", config.gamma.to_string()),
+        ("gae_lambda", config.gae_lambda.to_string()),
+        ("clip_range", config.clip_range.to_string()),
+        ("clip_range_vf", optional(config.clip_range_vf)),
+        ("ent_coef", config.ent_coef.to_string()),
+        ("vf_coef", config.vf_coef.to_string()),
+        ("max_grad_norm", config.max_grad_norm.to_string()),
+        ("normalize_advantage", config.normalize_advantage.to_string()),
+        ("target_kl", optional(config.target_kl)),
+        ("net_arch", format!("pi={:?} vf={:?}", config.net_arch.pi, config.net_arch.vf)),
+        ("activation", activation.to_owned()),
+    ]
 }
 
-impl Reader<'_> {
-    /// The table that a text is.
-    pub(crate) fn table(&self) -> Result<Spanned<DeTable<'_>>, TrainingError> {
-        DeTable::parse(self.text).map_err(|error| {
-            let problem = error.message().lines().collect::<Vec<_>>().join(", ");
-            self.error(error.span().unwrap_or_default(), &problem)
-        })
-    }
-
-    pub(crate) fn error(&self, span: Range<usize>, problem: &str) -> TrainingError {
-        let before = self.text.get(..span.start).unwrap_or_default();
-        TrainingError::ConfigFile {
-            file: self.name.to_owned(),
-            line: before.matches('\n').count() + 1,
-            problem: problem.to_owned(),
-        }
-    }
-
-    fn out_of_range(&self, table: &DeTable<'_>, error: &PpoError) -> TrainingError {
-        let field = match error {
-            PpoError::Config { field, .. } => field.split('.').next().unwrap_or(field),
-            _ => "",
-        };
-        self.error(span_of(table, field).unwrap_or_default(), &error.to_string())
-    }
+fn out_of_range(reader: &Reader<'_>, table: &DeTable<'_>, error: &PpoError) -> TrainingError {
+    let field = match error {
+        PpoError::Config { field, .. } => field.split('.').next().unwrap_or(field),
+        _ => "",
+    };
+    reader.error(span_of(table, field).unwrap_or_default(), &error.to_string())
 }
 
 fn span_of(table: &DeTable<'_>, key: &str) -> Option<Range<usize>> {
     table.keys().find(|found| found.get_ref() == key).map(Spanned::span)
-}
-
-/// Names the nearest of the keys there are. `what` says what a key is, such as `hyperparameter`.
-pub(crate) fn unknown_key(what: &str, unknown: &str, keys: &[&str]) -> String {
-    let near = keys
-        .iter()
-        .map(|key| (strsim::jaro_winkler(unknown, key), *key))
-        .filter(|(likeness, _)| *likeness >= ALIKE)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    match near {
-        Some((_, key)) => format!("there is no {what} `{unknown}`: `{key}` is meant?"),
-        None => format!("there is no {what} `{unknown}`: there are {}", keys.join(", ")),
-    }
-}
-
-/// TOML keeps a number as its text.
-pub(crate) fn number(value: &Spanned<DeValue<'_>>, key: &str) -> Result<f64, String> {
-    let text = match value.get_ref() {
-        DeValue::Float(float) => float.as_str().to_owned(),
-        DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str().to_owned(),
-        other => return Err(format!("`{key}` is {}, but must be a number", other.type_str())),
-    };
-    text.parse().map_err(|_| format!("`{key}` is `{text}`, but must be a number"))
 }
 
 fn count(value: &Spanned<DeValue<'_>>, key: &str) -> Result<usize, String> {

@@ -9,11 +9,11 @@ use herdbook_ppo::PpoConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::environment::market_data::{DataSource, MarketData};
-use crate::environment::trading_env::OBS_LEN;
+use crate::environment::observation::OBS_LEN;
 use crate::error::TrainingError;
-use crate::models::parent::EnhanceRequest;
+use crate::request::enhance_request::EnhanceRequest;
+use crate::request::membership::Membership;
 use crate::request::schedules::Schedules;
-use crate::sweep::Membership;
 
 /// Asks for one training.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -55,9 +55,6 @@ pub enum ContaminatedTest {
     /// Train, and mark the model as contaminated.
     Marked,
 }
-
-/// Bars of a training episode (DESIGN §5).
-pub const EPISODE_BARS: usize = 512;
 
 impl TrainRequest {
     /// Checks everything that can be checked without the records: hyperparameters, costs, bars, windows.

@@ -8,8 +8,8 @@ use herdbook_market::metrics::{
 use herdbook_store::{Store, StoreError, Trial};
 use serde::Serialize;
 
+use crate::results::baselines::Baselines;
 use crate::results::npy;
-use crate::results::report::Baselines;
 
 /// Test returns, bar by bar, among a run's artifacts.
 pub(crate) const TEST_RETURNS: &str = "evaluation/test_returns.npy";

@@ -9,7 +9,8 @@ use herdbook_market::{CostModel, Ledger, Position, Window};
 use herdbook_ppo::Policy;
 
 use crate::environment::market_data::{MarketData, Tape};
-use crate::environment::trading_env::{INITIAL_EQUITY, OBS_LEN, reward, write_observation};
+use crate::environment::observation::{INITIAL_EQUITY, OBS_LEN, write_observation};
+use crate::environment::trading_env::reward;
 
 /// Rewards and returns of the equal, consecutive episodes of a window under the deterministic policy.
 #[derive(Debug, Clone, Copy, PartialEq)]

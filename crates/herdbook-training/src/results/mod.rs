@@ -1,5 +1,6 @@
 //! What is measured of a policy, and how it is shown.
 
+pub(crate) mod baselines;
 pub(crate) mod evidence;
 pub(crate) mod improvement;
 pub(crate) mod measure;

@@ -1,19 +1,15 @@
 //! What a finished training has to tell.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use herdbook_domain::{Departure, Honesty, ModelType, RunId, Timeframe, Windows};
 use herdbook_market::metrics::Performance;
-use herdbook_market::{CostModel, Position};
 use herdbook_store::{Registered, Store, VersionRecord};
 
-use crate::environment::market_data::Tape;
 use crate::observer::Observer;
+use crate::results::baselines::Baselines;
 use crate::results::evidence::{Deflation, Evidence, deflation};
 use crate::results::improvement::ImprovementReport;
-use crate::results::measure::{hold, judge_ledger};
-use crate::sweep::SweepReport;
 
 /// A finished and registered training.
 #[derive(Debug, Clone)]
@@ -42,25 +38,6 @@ impl TrainReport {
                 None
             });
         Self { run, registered, deflation }
-    }
-}
-
-/// What came of one training or of several.
-#[derive(Debug, Clone)]
-pub enum Outcome {
-    /// One was asked for.
-    Run(TrainReport),
-    /// Several were.
-    Sweep(SweepReport),
-}
-
-impl Outcome {
-    /// The one that was registered.
-    pub fn registered(&self) -> &TrainReport {
-        match self {
-            Self::Run(report) => report,
-            Self::Sweep(sweep) => &sweep.report,
-        }
     }
 }
 
@@ -107,34 +84,5 @@ impl RunReport {
     /// Where the model is found.
     pub fn model_path(&self) -> String {
         self.run_id.model_path(self.timeframe)
-    }
-}
-
-/// What bars bring without a model, costs paid.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Baselines {
-    /// Bought at the first fill and held.
-    pub buy_and_hold: Performance,
-    /// Nothing done.
-    pub flat: Performance,
-}
-
-impl Baselines {
-    pub(crate) fn over(tape: &Tape, bars: &Range<usize>, costs: CostModel) -> Self {
-        let of = |position| judge_ledger(tape, &hold(tape, bars.clone(), costs, position));
-        Self { buy_and_hold: of(Position::Long), flat: of(Position::Flat) }
-    }
-
-    /// Buy-and-hold as metrics of the run, `baseline/*`.
-    pub(crate) fn to_metrics(self) -> Vec<(String, f64)> {
-        let held = &self.buy_and_hold;
-        [
-            ("total_return", held.total_return),
-            ("sharpe_ratio", held.sharpe_ratio),
-            ("max_drawdown", held.max_drawdown),
-        ]
-        .into_iter()
-        .filter_map(|(name, value)| Some((format!("baseline/buy_and_hold_{name}"), value?)))
-        .collect()
     }
 }

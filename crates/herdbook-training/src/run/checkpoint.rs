@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::environment::trading_env::EnvState;
 use crate::error::TrainingError;
+use crate::models::artifact_paths::artifact;
 use crate::observer::Observer;
 use crate::request::train_request::TrainRequest;
 use crate::run::enhancement::Coach;
@@ -117,11 +118,6 @@ pub(crate) fn remove_all(
         store.remove_halves(run_id, folder)?;
     }
     Ok(())
-}
-
-/// A file beside a run's model.
-pub(crate) fn artifact(timeframe: Timeframe, name: &str) -> String {
-    format!("models/{timeframe}/{name}")
 }
 
 /// The checkpoints of a run with their timesteps, oldest first.

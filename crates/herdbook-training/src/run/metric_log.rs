@@ -10,11 +10,10 @@ use herdbook_store::{Metric, Store, StoreError, now};
 use serde::{Deserialize, Serialize};
 
 use crate::environment::market_data::MarketData;
-use crate::observer::Observer;
-use crate::observer::Progress;
-use crate::results::improvement::{ImprovementReport, training_metrics};
+use crate::observer::{Observer, Progress};
+use crate::results::baselines::Baselines;
+use crate::results::improvement::ImprovementReport;
 use crate::results::measure::score_episodes;
-use crate::results::report::Baselines;
 
 /// Metrics are written together, once a second at most: curves live in the UI at no cost to speed.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
@@ -253,4 +252,29 @@ impl<'a> Journal<'a> {
             self.pending.push(metric);
         }
     }
+}
+
+/// The metrics of one iteration, by the names of spec §7.
+pub(crate) fn training_metrics(
+    stats: &IterationStats,
+    steps_per_second: f64,
+) -> Vec<(&'static str, f64)> {
+    let mut metrics = vec![
+        ("training/loss", stats.loss),
+        ("training/policy_loss", stats.policy_loss),
+        ("training/value_loss", stats.value_loss),
+        ("training/entropy", stats.entropy),
+        ("training/approx_kl", stats.approx_kl),
+        ("training/clip_fraction", stats.clip_fraction),
+        ("training/learning_rate", stats.learning_rate),
+        ("training/mean_step_reward", stats.mean_step_reward),
+        ("training/steps_per_second", steps_per_second),
+    ];
+    let optional = [
+        ("training/explained_variance", stats.explained_variance),
+        ("training/mean_episode_reward", stats.mean_episode_reward()),
+        ("training/mean_episode_length", stats.mean_episode_length()),
+    ];
+    metrics.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
+    metrics
 }

@@ -4,6 +4,7 @@ pub(crate) mod checkpoint;
 pub(crate) mod enhancement;
 pub(crate) mod heartbeat;
 pub(crate) mod metric_log;
+pub(crate) mod params;
 pub(crate) mod plan;
 pub(crate) mod retry;
 pub(crate) mod train;

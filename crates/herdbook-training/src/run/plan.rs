@@ -4,27 +4,26 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use herdbook_domain::tags::{Tags, key};
-use herdbook_domain::{
-    EnhancedFrom, Honesty, Origin, Symbol, Timeframe, data_fingerprint, window_params,
-};
-use herdbook_market::CostModel;
-use herdbook_ppo::{Model, PpoConfig};
-use herdbook_store::{RunStart, Store};
-use serde_json::{Map, Value};
-
+use crate::environment::env_spec::{EPISODE_BARS, EnvSpec, description};
 use crate::environment::market_data::MarketData;
-use crate::environment::trading_env::{ENVIRONMENT, EnvSpec, TradingEnv};
+use crate::environment::trading_env::TradingEnv;
 use crate::error::TrainingError;
 use crate::models::parent::{Child, Parent, is_validation_trained_on, judge_child};
 use crate::observer::Observer;
-use crate::request::train_request::{
-    ContaminatedTest, EPISODE_BARS, PreparedTraining, TrainRequest,
-};
-use crate::results::improvement::{self, ImprovementBasis, ImprovementReport};
+use crate::request::train_request::{ContaminatedTest, PreparedTraining, TrainRequest};
+use crate::results::baselines::Baselines;
+use crate::results::improvement::{ImprovementBasis, ImprovementReport};
 use crate::results::measure::measure;
-use crate::results::report::Baselines;
-use crate::run::enhancement::{Coach, Lesson};
+use crate::run::enhancement::Coach;
+use crate::run::enhancement::setup::Lesson;
+use crate::run::params::params;
+use herdbook_domain::tags::{Tags, key};
+use herdbook_domain::{
+    EnhancedFrom, Honesty, Origin, RunId, Timeframe, data_fingerprint, window_params,
+};
+use herdbook_market::CostModel;
+use herdbook_ppo::{Model, PpoConfig};
+use herdbook_store::{RunRecord, RunStart, Store};
 
 /// What a training is, down to the last detail that does not change on its way.
 pub(crate) struct Plan<'a> {
@@ -73,7 +72,7 @@ impl<'a> Plan<'a> {
         let config = config_of_child(&request.config, parent.as_ref())?;
         Ok(Self {
             origin: origin(request, parent.as_ref()),
-            params: improvement::params(request, market, &config, &env),
+            params: params(request, market, &config, &env),
             request,
             market,
             costs: *costs,
@@ -158,22 +157,6 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// What a model file says under its key `herdbook`.
-pub(crate) fn description(
-    env: &EnvSpec,
-    timeframe: Timeframe,
-    symbol: &Symbol,
-) -> Map<String, Value> {
-    let environment = serde_json::to_value(env).expect("plain numbers and texts are JSON");
-    let entries = [
-        ("version", 1.into()),
-        ("timeframe", timeframe.as_str().into()),
-        ("symbol", symbol.as_str().into()),
-        (ENVIRONMENT, environment),
-    ];
-    entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
-}
-
 /// A child has its parent's networks; the rest is the request's.
 fn config_of_child(
     config: &PpoConfig,
@@ -203,4 +186,38 @@ fn origin(request: &TrainRequest, parent: Option<&Parent>) -> Origin {
         previous_timesteps: parent.model.num_timesteps,
     });
     Origin { timeframe: request.timeframe, enhanced }
+}
+
+/// Refuses to go on with a run on other bars than it was begun on: whatever else is wrong then comes of that.
+pub(crate) fn check_same_bars(run: &RunRecord, market: &MarketData) -> Result<(), TrainingError> {
+    let now = market.tape.bars.sha256();
+    match run.params.get(window_params::BARS_SHA256) {
+        Some(before) if *before != now => {
+            Err(not_the_same_bars(run.run_id.clone(), before.clone(), now))
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn not_the_same_bars(run_id: RunId, before: String, now: String) -> TrainingError {
+    let param = window_params::BARS_SHA256.to_owned();
+    TrainingError::NotTheSame { run_id, param, before, now }
+}
+
+impl Plan<'_> {
+    /// Refuses to go on with a run that was begun on other bars, or by other rules.
+    pub(crate) fn check_same_as(&self, run: &RunRecord) -> Result<(), TrainingError> {
+        for (key, now) in &self.params {
+            let before = run.params.get(key);
+            if before != Some(now) {
+                return Err(TrainingError::NotTheSame {
+                    run_id: run.run_id.clone(),
+                    param: key.clone(),
+                    before: before.cloned().unwrap_or_default(),
+                    now: now.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
 }

@@ -21,16 +21,15 @@ use crate::results::improvement::ImprovementReport;
 use crate::results::measure::{Measured, hold, measure};
 use crate::results::npy;
 use crate::results::pictures;
-use crate::results::pictures::Story;
-use crate::results::report::{Outcome, RunReport, TrainReport};
-use crate::resume::{PreparedResumption, PreparedRun, check_same_bars};
-use crate::run::checkpoint::{self, Checkpoint};
+use crate::results::pictures::input::Story;
+use crate::results::report::{RunReport, TrainReport};
+use crate::run::checkpoint;
+use crate::run::checkpoint::Checkpoint;
 use crate::run::heartbeat;
 use crate::run::metric_log::BEST;
 use crate::run::plan::Plan;
 use crate::run::retry::patiently;
 use crate::run::training_loop::Learning;
-use crate::sweep::train_sweep;
 
 /// Trains a model and registers it.
 ///
@@ -48,34 +47,6 @@ pub fn train(
         let training = Training { store, plan: &plan, run_id: &run_id };
         training.run(None, observer, cancelled)?.register(store, observer, cancelled)
     })
-}
-
-/// Goes on with a training from its last checkpoint, to the end that it would have had.
-///
-/// # Errors
-/// As [`train`]. A run that may not go on stays as it is.
-pub fn resume(
-    store: &Store,
-    prepared: PreparedResumption,
-    observer: &mut dyn Observer,
-    cancelled: &AtomicBool,
-) -> Result<Outcome, TrainingError> {
-    let PreparedRun { run_id, training, checkpoint } = match prepared {
-        PreparedResumption::Run(run) => *run,
-        PreparedResumption::Sweep(sweep) => {
-            return train_sweep(store, &sweep, observer, cancelled).map(Outcome::Sweep);
-        }
-    };
-    let run = store.run(&run_id)?;
-    check_same_bars(&run, training.market())?;
-    let plan = Plan::new(store, &training, observer)?;
-    plan.check_same_as(&run)?;
-    store.resume_run(&run_id, &plan.request.model)?;
-    in_run(store, &plan, &run_id, observer, |observer| {
-        let training = Training { store, plan: &plan, run_id: &run_id };
-        training.run(Some(checkpoint), observer, cancelled)?.register(store, observer, cancelled)
-    })
-    .map(Outcome::Run)
 }
 
 /// Keeps a run's lease alive while `work` goes on, and ends the run where it fails.

@@ -8,9 +8,10 @@ use herdbook_store::Store;
 
 use crate::environment::trading_env::TradingEnv;
 use crate::error::TrainingError;
+use crate::models::artifact_paths::artifact;
 use crate::observer::Observer;
 use crate::request::train_request::TrainRequest;
-use crate::run::checkpoint::{Checkpoint, State, artifact};
+use crate::run::checkpoint::{Checkpoint, State};
 use crate::run::enhancement::Coach;
 use crate::run::metric_log::Journal;
 use crate::run::plan::Plan;

@@ -6,9 +6,10 @@ use herdbook_domain::{HEADLINE_METRICS, Improvement};
 use herdbook_market::Position;
 use plotters::prelude::*;
 
-use super::Story;
 use super::axes::{Area, BLUE, GREEN, GREY, ORANGE, RED, picture, short};
+
 use crate::results::improvement::ImprovementReport;
+use crate::results::pictures::input::Story;
 
 /// Share of the bars over which each position was held.
 pub(super) fn actions(story: &Story<'_>) -> Result<String, String> {

@@ -6,11 +6,12 @@ use herdbook_market::Position;
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
-use super::Story;
 use super::axes::{
     Area, BLUE, GREEN, GREY, ORANGE, RED, date, label_for, percent, picture, range, thinned,
     thousands,
 };
+
+use crate::results::pictures::input::Story;
 
 type Chart<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 

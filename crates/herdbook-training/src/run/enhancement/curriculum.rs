@@ -12,8 +12,7 @@ use herdbook_market::CostModel;
 use serde::{Deserialize, Serialize};
 
 use crate::environment::trading_env::{EpisodeRecord, TradingEnv};
-
-use super::Lesson;
+use crate::run::enhancement::setup::Lesson;
 
 /// Costs may take this share of what the model earns before them: more, and what pays hardly shows in the reward.
 const BEARABLE: f64 = 0.7;

@@ -4,33 +4,18 @@
 mod adaptive;
 mod curriculum;
 mod replay;
+pub(crate) mod setup;
 
 use herdbook_domain::Enhancement;
-use herdbook_market::CostModel;
-use herdbook_ppo::{IterationStats, Policy, PpoError, Trainer};
+use herdbook_ppo::{IterationStats, PpoError, Trainer};
 use serde::{Deserialize, Serialize};
 
-use crate::environment::market_data::MarketData;
-use crate::environment::trading_env::TradingEnv;
 use adaptive::Adaptive;
 use curriculum::Curriculum;
 use replay::Replay;
 
-/// What a coach is told before training.
-pub(crate) struct Lesson<'a> {
-    /// The bars.
-    pub market: &'a MarketData,
-    /// Full costs.
-    pub costs: CostModel,
-    /// Full length of an episode, in bars.
-    pub episode_bars: usize,
-    /// Timesteps of one rollout.
-    pub(crate) rollout_len: u64,
-    /// Timesteps to be trained.
-    pub timesteps: u64,
-    /// The parent as it is before training.
-    pub parent: &'a Policy,
-}
+use crate::environment::trading_env::TradingEnv;
+use crate::run::enhancement::setup::Lesson;
 
 /// One way of training on.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -10,8 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::environment::trading_env::{TradingEnv, reward};
 use crate::results::measure::pass;
-
-use super::Lesson;
+use crate::run::enhancement::setup::Lesson;
 
 /// β of the paper's rank prioritization: weight `(1/rank)^(1/β)`.
 const TEMPERATURE: f64 = 0.5;

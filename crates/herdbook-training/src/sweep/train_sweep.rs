@@ -1,0 +1,154 @@
+//! Trains the members of a sweep and registers one of them.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+
+use herdbook_domain::RunId;
+use herdbook_domain::tags::Tags;
+use herdbook_store::{RunRecord, Store};
+
+use crate::error::TrainingError;
+use crate::observer::Observer;
+use crate::request::membership::SweepKind;
+use crate::results::report::{RunReport, TrainReport};
+use crate::run::checkpoint::Checkpoint;
+use crate::run::plan::{Plan, check_same_bars};
+use crate::run::retry::patiently;
+use crate::run::train::{Trained, Training, clean_up, in_run};
+use crate::sweep::prepared_sweep::PreparedSweep;
+use crate::sweep::report::SweepReport;
+
+/// What seeds are chosen by: the final model's mean reward on the validation window.
+pub const CHOSEN_BY: &str = "evaluation/mean_reward";
+/// Run tag: all members of one sweep have the same value.
+pub(crate) const SWEEP_TAG: &str = "herdbook.sweep";
+/// Run tag: the member's number, from 0 on.
+const INDEX_TAG: &str = "herdbook.sweep_index";
+/// MLflow nests a run under the one that this tag names.
+const MLFLOW_PARENT: &str = "mlflow.parentRunId";
+
+/// Trains every member that is not finished yet, and registers one.
+///
+/// # Errors
+/// Nothing is registered then. Members that are finished stay so, as trials; the others can be taken up again.
+pub fn train_sweep(
+    store: &Store,
+    sweep: &PreparedSweep,
+    observer: &mut dyn Observer,
+    cancelled: &AtomicBool,
+) -> Result<SweepReport, TrainingError> {
+    for run in known_members(store, &sweep.group)?.values() {
+        check_same_bars(run, sweep.market())?;
+    }
+    let mut plans = Vec::with_capacity(sweep.members.len());
+    for member in &sweep.members {
+        plans.push(Plan::new(store, member, observer)?);
+    }
+    let (mut runs, mut trained) = (Vec::new(), Vec::new());
+    for (index, plan) in plans.iter().enumerate() {
+        let shown = format!("{} of {}", index + 1, plans.len());
+        let member = Member { store, plan, index, first: runs.first().cloned(), shown };
+        // Looked up anew: another process may have taken the sweep up meanwhile.
+        let known = known_members(store, &sweep.group)?;
+        let done = member.finish(known.get(&index), observer, cancelled)?;
+        runs.push(done.report.run_id.clone());
+        trained.push(done);
+    }
+    let chosen = choose(sweep.kind, &trained);
+    let registration = &trained[chosen].finish.registration;
+    let registered = patiently(observer, cancelled, || store.register_finished(registration))?;
+    let members: Vec<RunReport> = trained.into_iter().map(|trained| trained.report).collect();
+    // Until now they told what had been asked for, to whoever takes the sweep up.
+    for member in &members {
+        clean_up(store, member, observer);
+    }
+    let report = TrainReport::new(store, members[chosen].clone(), registered, observer);
+    Ok(SweepReport { kind: sweep.kind, members, chosen, report })
+}
+
+fn known_members(store: &Store, group: &str) -> Result<BTreeMap<usize, RunRecord>, TrainingError> {
+    let runs = store.runs_with_tag(SWEEP_TAG, group)?;
+    let index = |run: &RunRecord| run.tags.get(INDEX_TAG)?.parse().ok();
+    Ok(runs.into_iter().filter_map(|run| Some((index(&run)?, run))).collect())
+}
+
+/// The best seed, the earlier where two are equal; the last fold.
+fn choose(kind: SweepKind, trained: &[Trained]) -> usize {
+    let score = |idx: usize| {
+        let value = trained[idx].report.metrics.get(CHOSEN_BY).copied();
+        value.unwrap_or(f64::NEG_INFINITY)
+    };
+    match kind {
+        SweepKind::Seeds => (0..trained.len())
+            .reduce(|best, idx| if score(idx) > score(best) { idx } else { best })
+            .unwrap_or(0),
+        SweepKind::WalkForward => trained.len() - 1,
+    }
+}
+
+/// One member on its way.
+struct Member<'a> {
+    store: &'a Store,
+    plan: &'a Plan<'a>,
+    index: usize,
+    /// The run of the first member.
+    first: Option<RunId>,
+    /// Its place, for people.
+    shown: String,
+}
+
+impl Member<'_> {
+    /// Brings the member to its end, from wherever it is.
+    fn finish(
+        &self,
+        known: Option<&RunRecord>,
+        observer: &mut dyn Observer,
+        cancelled: &AtomicBool,
+    ) -> Result<Trained, TrainingError> {
+        let Self { store, plan, shown, .. } = self;
+        let Some(run) = known else {
+            observer.stage(&format!("training {shown}"));
+            let run_id = store.start_run(&self.run_start())?;
+            return self.train(&run_id, None, observer, cancelled);
+        };
+        plan.check_same_as(run)?;
+        if run.status == herdbook_domain::RunStatus::Finished {
+            return Training { store, plan, run_id: &run.run_id }.recall();
+        }
+        let checkpoint = Checkpoint::newest(store, &run.run_id, plan.timeframe(), observer)?;
+        store.resume_run(&run.run_id, &plan.request.model)?;
+        observer.stage(&format!("going on with {shown}"));
+        self.train(&run.run_id, checkpoint, observer, cancelled)
+    }
+
+    fn run_start(&self) -> herdbook_store::RunStart {
+        let mut start = self.plan.run_start();
+        let group = self.plan.request.membership.as_ref().map(|member| member.group.clone());
+        start.tags.extend(Tags::from([
+            (SWEEP_TAG.to_owned(), group.unwrap_or_default()),
+            (INDEX_TAG.to_owned(), self.index.to_string()),
+        ]));
+        start.tags.extend(self.first.iter().map(|id| (MLFLOW_PARENT.to_owned(), id.to_string())));
+        start
+    }
+
+    fn train(
+        &self,
+        run_id: &RunId,
+        checkpoint: Option<Checkpoint>,
+        observer: &mut dyn Observer,
+        cancelled: &AtomicBool,
+    ) -> Result<Trained, TrainingError> {
+        let Self { store, plan, .. } = self;
+        in_run(store, plan, run_id, observer, |observer| {
+            let training = Training { store, plan, run_id };
+            let trained = training.run(checkpoint, observer, cancelled)?;
+            let finish = &trained.finish;
+            let (metrics, tags) = (&finish.metrics, &finish.run_tags);
+            patiently(observer, cancelled, || {
+                store.finish_unregistered(run_id, &plan.request.model, metrics, tags)
+            })?;
+            Ok(trained)
+        })
+    }
+}
