@@ -297,11 +297,11 @@ fn training_code(error: &TrainingError) -> Code {
         | TrainingError::NoChampion { .. }
         | TrainingError::NotRegistered { .. }
         | TrainingError::NoCheckpoint { .. }
-        | TrainingError::NothingNew { .. }
+        | TrainingError::NoNewBars { .. }
         | TrainingError::Unusable { .. } => Code::NotFound,
         TrainingError::AlteredModel { .. }
         | TrainingError::ForeignEnvironment { .. }
-        | TrainingError::ImportedAlready { .. } => Code::Conflict,
+        | TrainingError::AlreadyImported { .. } => Code::Conflict,
         TrainingError::TooOld { .. } => Code::TooOld,
         TrainingError::Contaminated { .. } => Code::Contaminated,
         TrainingError::Cancelled { .. } => Code::Cancelled,
@@ -309,13 +309,13 @@ fn training_code(error: &TrainingError) -> Code {
         | TrainingError::Ppo(_)
         | TrainingError::NoTimesteps
         | TrainingError::ConfigFile { .. }
-        | TrainingError::OtherNetworks { .. }
-        | TrainingError::TwoLearningRates
+        | TrainingError::NetworkMismatch { .. }
+        | TrainingError::LearningRateConflict
         | TrainingError::NoClosedBar { .. }
         | TrainingError::ParentMismatch { .. }
-        | TrainingError::NotAsDescribed { .. }
+        | TrainingError::TimeframeMismatch { .. }
         | TrainingError::NoParentNamed { .. }
-        | TrainingError::NotTheSame { .. } => Code::InvalidInput,
+        | TrainingError::ResumeMismatch { .. } => Code::InvalidInput,
     }
 }
 

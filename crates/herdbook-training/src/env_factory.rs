@@ -18,7 +18,7 @@ use crate::results::measure::{measure, score_episodes};
 
 /// What environments play on.
 #[derive(Debug, Clone)]
-pub struct Arena {
+pub struct EnvFactory {
     market: Arc<MarketData>,
     costs: CostModel,
     spec: EnvSpec,
@@ -27,7 +27,7 @@ pub struct Arena {
 
 /// The part of the bars that an environment plays on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stretch {
+pub enum EnvWindow {
     /// The training window; episodes start at random, as in a training.
     Train,
     /// The validation window, from its first bar on.
@@ -38,7 +38,7 @@ pub enum Stretch {
     All,
 }
 
-impl std::str::FromStr for Stretch {
+impl std::str::FromStr for EnvWindow {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -54,7 +54,7 @@ impl std::str::FromStr for Stretch {
     }
 }
 
-impl Arena {
+impl EnvFactory {
     /// Reads the bars and splits them. `episode_bars` is the length of episodes on the training window: 512 where none
     /// is given, as in a training.
     pub fn prepare(
@@ -75,14 +75,14 @@ impl Arena {
 
     /// An environment over a stretch of the bars. On the training window episodes have their length and start at
     /// random; elsewhere one episode goes from the first bar to the last.
-    pub fn env(&self, stretch: Stretch) -> TradingEnv {
+    pub fn env(&self, window: EnvWindow) -> TradingEnv {
         let split = &self.market.split;
         let whole = |bars: Range<usize>| (bars.clone(), bars.len());
-        let (bars, episode_bars) = match stretch {
-            Stretch::Train => (training_bars(&self.market), self.episode_bars),
-            Stretch::Validation => whole(split.validation.bars.clone()),
-            Stretch::Test => whole(split.test.bars.clone()),
-            Stretch::All => whole(self.market.tape.features.first()..self.market.tape.bars.len()),
+        let (bars, episode_bars) = match window {
+            EnvWindow::Train => (training_bars(&self.market), self.episode_bars),
+            EnvWindow::Validation => whole(split.validation.bars.clone()),
+            EnvWindow::Test => whole(split.test.bars.clone()),
+            EnvWindow::All => whole(self.market.tape.features.first()..self.market.tape.bars.len()),
         };
         TradingEnv::over(Arc::clone(&self.market), bars, self.costs, episode_bars)
     }

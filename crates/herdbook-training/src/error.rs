@@ -24,13 +24,13 @@ pub enum TrainingError {
     NoTimesteps,
     /// The same file has a version already.
     #[error("{key} was registered with the very same file")]
-    ImportedAlready {
+    AlreadyImported {
         /// The version.
         key: VersionKey,
     },
     /// A model's file says that it is of another timeframe.
     #[error("`{file}` says that its model is of timeframe `{said}`, not `{asked}`: give that")]
-    NotAsDescribed {
+    TimeframeMismatch {
         /// Its name.
         file: String,
         /// As in the file.
@@ -52,7 +52,7 @@ pub enum TrainingError {
     #[error(
         "{key} has the networks {parents}, and its child has them too: leave `net_arch` and `activation` out, or set {asked} to the same"
     )]
-    OtherNetworks {
+    NetworkMismatch {
         /// The parent.
         key: VersionKey,
         /// Its networks.
@@ -64,7 +64,7 @@ pub enum TrainingError {
     #[error(
         "`adaptive` steers the learning rate itself: leave the schedule of `learning_rate` out, or enhance in another way"
     )]
-    TwoLearningRates,
+    LearningRateConflict,
     /// No model that could be a parent.
     #[error("there is no `{model_type}` model{} of {symbol} at {timeframe}{} to enhance{}", or_base(*model_type), with_metric(metric.as_deref()), passed_text(*passed))]
     NoParent {
@@ -77,7 +77,7 @@ pub enum TrainingError {
         /// The metric it was to be the best of.
         metric: Option<String>,
         /// What there was but may not be a parent.
-        passed: Passed,
+        passed: ExcludedCandidates,
     },
     /// The registered model has no champion.
     #[error("`{model}` has no champion to enhance")]
@@ -157,7 +157,7 @@ pub enum TrainingError {
     #[error(
         "no two bars of this file are new to {key}: it or an ancestor was trained, validated or tested on what comes before {from}"
     )]
-    NothingNew {
+    NoNewBars {
         /// The version.
         key: VersionKey,
         /// From when on bars are new.
@@ -200,7 +200,7 @@ pub enum TrainingError {
     #[error(
         "run `{run_id}` began with `{param}` = `{before}`, and would go on with `{now}`: it can only go on as it began"
     )]
-    NotTheSame {
+    ResumeMismatch {
         /// The run.
         run_id: RunId,
         /// The first param that differs.
@@ -240,10 +240,10 @@ fn age(millis: i64) -> String {
     }
 }
 
-fn passed_text(passed: Passed) -> &'static str {
+fn passed_text(passed: ExcludedCandidates) -> &'static str {
     match passed {
-        Passed::None => "",
-        Passed::Contaminated => {
+        ExcludedCandidates::None => "",
+        ExcludedCandidates::Contaminated => {
             ": those there are contaminated, and only a version number names one"
         }
     }
@@ -251,7 +251,7 @@ fn passed_text(passed: Passed) -> &'static str {
 
 /// Models that were found but may not be parents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Passed {
+pub enum ExcludedCandidates {
     /// There were none.
     None,
     /// All there were are contaminated.

@@ -13,8 +13,8 @@ use crate::observer::Observer;
 use crate::request::train_request::{PreparedTraining, TrainRequest};
 use crate::results::report::TrainReport;
 use crate::run::checkpoint::Checkpoint;
-use crate::run::plan::{Plan, check_same_bars, not_the_same_bars};
-use crate::run::train::{Training, in_run};
+use crate::run::plan::{TrainingPlan, check_same_bars, not_the_same_bars};
+use crate::run::train::{ActiveRun, with_lease};
 use crate::sweep::prepared_sweep::PreparedSweep;
 use crate::sweep::report::SweepReport;
 use crate::sweep::train_sweep::{SWEEP_TAG, train_sweep};
@@ -167,11 +167,11 @@ pub fn resume(
     };
     let run = store.run(&run_id)?;
     check_same_bars(&run, training.market())?;
-    let plan = Plan::new(store, &training, observer)?;
+    let plan = TrainingPlan::new(store, &training, observer)?;
     plan.check_same_as(&run)?;
     store.resume_run(&run_id, &plan.request.model)?;
-    in_run(store, &plan, &run_id, observer, |observer| {
-        let training = Training { store, plan: &plan, run_id: &run_id };
+    with_lease(store, &plan, &run_id, observer, |observer| {
+        let training = ActiveRun { store, plan: &plan, run_id: &run_id };
         training.run(Some(checkpoint), observer, cancelled)?.register(store, observer, cancelled)
     })
     .map(Outcome::Run)

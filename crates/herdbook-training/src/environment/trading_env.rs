@@ -7,16 +7,16 @@ use herdbook_market::{Account, Bar, CostModel, Position};
 use herdbook_ppo::{Env, EpisodeEnd, ResumableEnv, Rng, Step};
 use serde::{Deserialize, Serialize};
 
+use crate::environment::episode_starts::EpisodeStarts;
 use crate::environment::market_data::MarketData;
 use crate::environment::observation::{INITIAL_EQUITY, OBS_LEN, write_observation};
-use crate::environment::starts::Starts;
 
 /// Growth in one timestep beyond these bounds counts as the bound in the reward: the logarithm of nothing is
 /// infinite, and so is that of an account beyond the largest number.
 const GROWTH_BOUNDS: (f64, f64) = (0.01, 100.0);
 /// What an episode brought, by the segment of the window it started in.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct EpisodeRecord {
+pub struct EpisodeSummary {
     /// See [`Starts`].
     pub segment: usize,
     /// Mean reward per timestep.
@@ -35,7 +35,7 @@ pub struct TradingEnv {
     bars: Range<usize>,
     costs: CostModel,
     episode_bars: usize,
-    starts: Starts,
+    starts: EpisodeStarts,
     account: Account,
     /// The last closed bar.
     bar_idx: usize,
@@ -43,7 +43,7 @@ pub struct TradingEnv {
     segment: usize,
     reward_sum: f64,
     turnover_sum: f64,
-    finished: Vec<EpisodeRecord>,
+    finished: Vec<EpisodeSummary>,
 }
 
 /// What the coming timesteps of an environment depend on, beside its bars.
@@ -57,7 +57,7 @@ pub struct EnvState {
     turnover_sum: f64,
     costs: CostModel,
     episode_bars: usize,
-    starts: Starts,
+    starts: EpisodeStarts,
 }
 
 impl TradingEnv {
@@ -75,7 +75,7 @@ impl TradingEnv {
         costs: CostModel,
         episode_bars: usize,
     ) -> Self {
-        let starts = Starts::uniform(bars.clone(), episode_bars);
+        let starts = EpisodeStarts::uniform(bars.clone(), episode_bars);
         Self {
             account: Account::new(INITIAL_EQUITY, costs),
             bar_idx: bars.start,
@@ -108,7 +108,7 @@ impl TradingEnv {
     }
 
     /// Where episodes start.
-    pub(crate) fn starts_mut(&mut self) -> &mut Starts {
+    pub(crate) fn starts_mut(&mut self) -> &mut EpisodeStarts {
         &mut self.starts
     }
 
@@ -118,7 +118,7 @@ impl TradingEnv {
     }
 
     /// The episodes that ended since this was last asked.
-    pub fn take_finished(&mut self) -> Vec<EpisodeRecord> {
+    pub fn take_finished(&mut self) -> Vec<EpisodeSummary> {
         std::mem::take(&mut self.finished)
     }
 
@@ -172,7 +172,7 @@ impl Env for TradingEnv {
         let end = self.end();
         if end != EpisodeEnd::Running {
             let timesteps = (self.bar_idx - self.episode.start) as f64;
-            self.finished.push(EpisodeRecord {
+            self.finished.push(EpisodeSummary {
                 segment: self.segment,
                 mean_reward: self.reward_sum / timesteps,
                 turnover: self.turnover_sum / timesteps,

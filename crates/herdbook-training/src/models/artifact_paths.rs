@@ -3,6 +3,6 @@
 use herdbook_domain::Timeframe;
 
 /// A file beside a run's model.
-pub(crate) fn artifact(timeframe: Timeframe, name: &str) -> String {
+pub(crate) fn artifact_beside_model(timeframe: Timeframe, name: &str) -> String {
     format!("models/{timeframe}/{name}")
 }

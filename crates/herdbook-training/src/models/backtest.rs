@@ -12,10 +12,10 @@ use crate::error::TrainingError;
 use crate::models::registered_model::RegisteredModel;
 use crate::results::baselines::Baselines;
 use crate::results::evidence::Evidence;
-use crate::results::measure::{hold, judge_ledger, pass};
+use crate::results::measure::{hold_position, performance_of, run_policy};
 use crate::results::pictures;
 use crate::results::pictures::Picture;
-use crate::results::pictures::input::Story;
+use crate::results::pictures::input::PictureInput;
 
 /// What a model did on bars, and how much of that is evidence.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub struct Backtest {
 
 /// What is asked of a backtest beside model and bars.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Terms {
+pub struct BacktestOptions {
     /// Basis points of traded notional charged per side; those of the training by default.
     pub cost_bps: Option<f64>,
     /// First moment to act at; the first bar with features by default.
@@ -67,20 +67,20 @@ impl Backtest {
         store: &Store,
         model: &RegisteredModel,
         source: &DataSource,
-        terms: Terms,
+        terms: BacktestOptions,
     ) -> Result<Self, TrainingError> {
         let cost_bps = terms.cost_bps.unwrap_or(model.env.cost_bps);
         let costs = CostModel::from_bps(cost_bps)?;
         let seen = model.seen(store)?;
         let tape = Tape::read(source, model.timeframe)?;
         let bars = bars_from(&tape, terms.from)?;
-        let ledger = pass(&tape, bars.clone(), costs, &model.model.policy);
+        let ledger = run_policy(&tape, bars.clone(), costs, &model.model.policy);
         let windows = bars.clone().map(|bar_idx| tape.window_of(bar_idx..bar_idx + 1));
         let n_seen = windows.filter(|window| seen.touches(&tape.symbol, *window)).count();
         Ok(Self {
             window: tape.window_of(bars.clone()),
             cost_bps,
-            performance: judge_ledger(&tape, &ledger),
+            performance: performance_of(&tape, &ledger),
             baselines: Baselines::over(&tape, &bars, costs),
             n_seen,
             honesty: seen.judge_touched(n_seen > 0),
@@ -102,7 +102,7 @@ impl Backtest {
     pub fn pictures(&self, model: &str) -> Result<Vec<Picture>, TrainingError> {
         let costs = CostModel::from_bps(self.cost_bps)?;
         let bars = self.first..self.tape.bars.len();
-        let story = Story {
+        let input = PictureInput {
             model: model.to_owned(),
             window: self.window,
             honesty: self.honesty,
@@ -110,9 +110,9 @@ impl Backtest {
             tape: &self.tape,
             first: self.first,
             ledger: &self.ledger,
-            held: &hold(&self.tape, bars, costs, Position::Long),
+            held: &hold_position(&self.tape, bars, costs, Position::Long),
         };
-        Ok(pictures::of_window(&story))
+        Ok(pictures::of_window(&input))
     }
 
     /// Bars decided on or filled at.

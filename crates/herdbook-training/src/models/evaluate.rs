@@ -9,13 +9,13 @@ use herdbook_store::Store;
 
 use crate::environment::market_data::DataSource;
 use crate::error::TrainingError;
-use crate::models::backtest::{Backtest, Terms};
+use crate::models::backtest::{Backtest, BacktestOptions};
 use crate::models::registered_model::RegisteredModel;
 use crate::results::evidence::Evidence;
 
 /// An evaluation and the pass over the bars behind it.
 #[derive(Debug)]
-pub struct NewEvidence {
+pub struct EvaluationResult {
     /// The pass.
     pub backtest: Backtest,
     /// How sure its figure is.
@@ -34,16 +34,18 @@ pub fn evaluate(
     model: &RegisteredModel,
     source: &DataSource,
     cost_bps: Option<f64>,
-) -> Result<NewEvidence, TrainingError> {
+) -> Result<EvaluationResult, TrainingError> {
     let seen = model.seen(store)?;
     let new_from = seen.new_from();
-    let backtest = Backtest::run(store, model, source, Terms { cost_bps, from: new_from })
-        .map_err(|error| match (error, new_from) {
-            (TrainingError::Market(MarketError::BoundaryOutside { .. }), Some(from)) => {
-                TrainingError::NothingNew { key: model.version.key.clone(), from }
-            }
-            (error, _) => error,
-        })?;
+    let backtest =
+        Backtest::run(store, model, source, BacktestOptions { cost_bps, from: new_from }).map_err(
+            |error| match (error, new_from) {
+                (TrainingError::Market(MarketError::BoundaryOutside { .. }), Some(from)) => {
+                    TrainingError::NoNewBars { key: model.version.key.clone(), from }
+                }
+                (error, _) => error,
+            },
+        )?;
     let earlier = store.evaluations(&model.version.key)?;
     let shown = |at: &Timestamp| {
         earlier.iter().any(|(_, old)| {
@@ -66,7 +68,7 @@ pub fn evaluate(
         benchmark_sharpe_per_bar: evidence.benchmark_sharpe_per_bar,
         probability: evidence.probability,
     };
-    Ok(NewEvidence { backtest, evidence, evaluation })
+    Ok(EvaluationResult { backtest, evidence, evaluation })
 }
 
 fn by_name(performance: &Performance) -> BTreeMap<String, f64> {

@@ -23,7 +23,7 @@ pub struct FindQuery {
 
 /// A model that was found.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct FoundModel {
     /// The model.
     pub version: VersionRecord,
     /// The type it was found as.
@@ -59,10 +59,10 @@ pub fn find_latest(
     store: &Store,
     query: &FindQuery,
     version_type: Option<VersionType>,
-) -> Result<Option<Found>, StoreError> {
-    let latest = |model_type, version_type, departure| -> Result<Option<Found>, StoreError> {
+) -> Result<Option<FoundModel>, StoreError> {
+    let latest = |model_type, version_type, departure| -> Result<Option<FoundModel>, StoreError> {
         let found = store.find_latest(&query.candidates(model_type, version_type))?;
-        Ok(found.map(|version| Found {
+        Ok(found.map(|version| FoundModel {
             version,
             model_type,
             departure,
@@ -88,7 +88,7 @@ pub fn find_parent(
     store: &Store,
     query: &FindQuery,
     metric: Option<&MetricName>,
-) -> Result<Option<Found>, StoreError> {
+) -> Result<Option<FoundModel>, StoreError> {
     if let Some(metric) = metric {
         let query = FindQuery { contaminated: Contaminated::Skipped, ..query.clone() };
         return find_best(store, &query, metric);
@@ -98,7 +98,7 @@ pub fn find_parent(
         if let Some(version) = store.find_latest(&candidates)? {
             let (model_type, departure) = (attempt.model_type, attempt.departure);
             let differing = Vec::new();
-            return Ok(Some(Found { version, model_type, departure, value: None, differing }));
+            return Ok(Some(FoundModel { version, model_type, departure, value: None, differing }));
         }
     }
     Ok(None)
@@ -109,11 +109,11 @@ pub fn find_best(
     store: &Store,
     query: &FindQuery,
     metric: &MetricName,
-) -> Result<Option<Found>, StoreError> {
+) -> Result<Option<FoundModel>, StoreError> {
     for attempt in herdbook_domain::attempts_for_best(query.model_type) {
         let candidates = query.candidates(attempt.model_type, attempt.version_type);
         if let Some(best) = store.find_best(&candidates, metric)? {
-            return Ok(Some(Found {
+            return Ok(Some(FoundModel {
                 version: best.version,
                 model_type: attempt.model_type,
                 departure: attempt.departure,

@@ -12,12 +12,12 @@ use herdbook_store::{EventQuery, Finish, Metric, Registered, RunStart, Store, Un
 
 use crate::error::TrainingError;
 use crate::models::mlflow_files;
-use crate::models::registered_model::{Foreign, known_environment};
-use crate::request::hyperparameters::hyperparameters;
+use crate::models::registered_model::{EnvironmentMismatch, environment_of};
+use crate::request::hyperparameters::hyperparameter_params;
 
 /// Asks for a model to be taken in.
 #[derive(Debug, Clone)]
-pub struct ImportRequest {
+pub struct ModelImportRequest {
     /// Length of the bars it was trained on.
     pub timeframe: Timeframe,
     /// The registered model to join.
@@ -34,26 +34,26 @@ pub struct ImportRequest {
 
 /// A file that holds a model.
 #[derive(Debug)]
-pub struct PreparedImport {
-    request: ImportRequest,
+pub struct PreparedModelImport {
+    request: ModelImportRequest,
     model: Model,
 }
 
-impl ImportRequest {
+impl ModelImportRequest {
     /// Reads the file. Nothing in it is executed. The instrument is the file's where none is given.
     ///
     /// # Errors
     /// [`TrainingError::NotAsDescribed`] where the file says that it is of another timeframe.
-    pub fn prepare(mut self) -> Result<PreparedImport, TrainingError> {
+    pub fn prepare(mut self) -> Result<PreparedModelImport, TrainingError> {
         let model = Model::from_zip(&self.bytes, &self.file)?;
         let asked = self.timeframe.as_str();
         if let Some(said) = described(&model, "timeframe").filter(|said| *said != asked) {
             let (file, said, asked) = (self.file, said.to_owned(), asked.to_owned());
-            return Err(TrainingError::NotAsDescribed { file, said, asked });
+            return Err(TrainingError::TimeframeMismatch { file, said, asked });
         }
         let symbol = described(&model, "symbol").and_then(|said| Symbol::parse(said).ok());
         self.symbol = self.symbol.or(symbol);
-        Ok(PreparedImport { request: self, model })
+        Ok(PreparedModelImport { request: self, model })
     }
 }
 
@@ -64,7 +64,7 @@ fn described<'a>(model: &'a Model, what: &str) -> Option<&'a str> {
 
 /// A model that was taken in.
 #[derive(Debug)]
-pub struct Imported {
+pub struct ImportedModel {
     /// Its run.
     pub run_id: RunId,
     /// Its version.
@@ -84,8 +84,11 @@ pub struct Imported {
 ///
 /// # Errors
 /// [`TrainingError::ImportedAlready`] where a version of any registered model has the same file.
-pub fn import_model(store: &Store, prepared: PreparedImport) -> Result<Imported, TrainingError> {
-    let PreparedImport { request, model } = &prepared;
+pub fn import_model(
+    store: &Store,
+    prepared: PreparedModelImport,
+) -> Result<ImportedModel, TrainingError> {
+    let PreparedModelImport { request, model } = &prepared;
     let sha256 = hex_sha256(&request.bytes);
     refuse_twice(store, &sha256)?;
     let origin = Origin { timeframe: request.timeframe, enhanced: None };
@@ -100,12 +103,12 @@ pub fn import_model(store: &Store, prepared: PreparedImport) -> Result<Imported,
         // Best effort: what is reported is the first error, and the lease tells that the process is gone.
         let _ = store.end_run(&run_id, &request.model, UnfinishedEnd::Failed, &error.to_string());
     })?;
-    let foreign = known_environment(model).err();
-    Ok(Imported {
+    let foreign = environment_of(model).err();
+    Ok(ImportedModel {
         run_id,
         registered,
         timesteps: model.num_timesteps,
-        is_enhanceable: !matches!(foreign, Some(Foreign::Unfit(_))),
+        is_enhanceable: !matches!(foreign, Some(EnvironmentMismatch::Incompatible(_))),
         obstacle: foreign.map(|foreign| foreign.to_string()),
         notes: notes(prepared.request.symbol.as_ref(), prepared.model),
     })
@@ -133,13 +136,13 @@ fn refuse_twice(store: &Store, sha256: &str) -> Result<(), TrainingError> {
     for event in store.events(&EventQuery { kind, ..EventQuery::default() })? {
         let (Some(name), Some(version)) = (event.what.name, event.what.version) else { continue };
         if event.what.details.contains(&format!("\"model_sha256\":\"{sha256}\"")) {
-            return Err(TrainingError::ImportedAlready { key: VersionKey { name, version } });
+            return Err(TrainingError::AlreadyImported { key: VersionKey { name, version } });
         }
     }
     Ok(())
 }
 
-fn params(request: &ImportRequest, model: &Model, sha256: &str) -> BTreeMap<String, String> {
+fn params(request: &ModelImportRequest, model: &Model, sha256: &str) -> BTreeMap<String, String> {
     let own = [
         ("import.file", request.file.clone()),
         ("import.sha256", sha256.to_owned()),
@@ -147,13 +150,13 @@ fn params(request: &ImportRequest, model: &Model, sha256: &str) -> BTreeMap<Stri
         ("env.obs_len", model.policy.obs_len().to_string()),
     ];
     let symbol = request.symbol.iter().map(|it| (window_params::SYMBOL, it.to_string()));
-    let all = own.into_iter().chain(symbol).chain(hyperparameters(&model.config));
+    let all = own.into_iter().chain(symbol).chain(hyperparameter_params(&model.config));
     all.map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 fn finish(
     store: &Store,
-    request: &ImportRequest,
+    request: &ModelImportRequest,
     model: &Model,
     run_id: &RunId,
     origin: &Origin,

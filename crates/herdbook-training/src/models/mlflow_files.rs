@@ -4,7 +4,7 @@
 use herdbook_domain::{RunId, Timeframe};
 use herdbook_ppo::Policy;
 
-use crate::models::artifact_paths::artifact;
+use crate::models::artifact_paths::artifact_beside_model;
 
 /// Earlier ones do not know every provider option of the flavor; later ones read it as it is.
 const REQUIREMENTS: &str = "mlflow>=3.10\nnumpy\nonnx>=1.8\nonnxruntime>=1.9\n";
@@ -25,7 +25,7 @@ pub(crate) fn of_model(
         // Last: it is what makes the folder an MLflow model.
         ("MLmodel", ml_model(timeframe, run_id).into_bytes()),
     ]
-    .map(|(name, bytes)| (artifact(timeframe, name), bytes))
+    .map(|(name, bytes)| (artifact_beside_model(timeframe, name), bytes))
     .into()
 }
 

@@ -8,9 +8,9 @@ use herdbook_domain::{
 use herdbook_ppo::Model;
 use herdbook_store::{Contaminated, RunRecord, Store, StoreError, VersionRecord};
 
-use crate::error::{Passed, TrainingError};
+use crate::error::{ExcludedCandidates, TrainingError};
 use crate::models::find::{FindQuery, find_best};
-use crate::models::registered_model::Loaded;
+use crate::models::registered_model::LoadedVersion;
 use crate::models::registered_model::lineage_windows;
 use crate::observer::Observer;
 use crate::request::enhance_request::EnhanceRequest;
@@ -31,7 +31,7 @@ pub struct Parent {
 }
 
 /// What the child is, as far as its parent has to fit.
-pub(crate) struct Child<'a> {
+pub(crate) struct ChildSpec<'a> {
     pub(crate) timeframe: Timeframe,
     pub(crate) symbol: &'a Symbol,
     pub(crate) model: &'a ModelName,
@@ -42,16 +42,16 @@ impl Parent {
     pub(crate) fn choose(
         store: &Store,
         request: &EnhanceRequest,
-        child: &Child<'_>,
+        child: &ChildSpec<'_>,
         observer: &mut dyn Observer,
     ) -> Result<Self, TrainingError> {
         let (version, departure) = find_version(store, request, child, observer)?;
         announce(request, departure, &version, observer);
         let timeframe = version.tags.get(key::TIMEFRAME);
         check_fit(&version.key, "timeframe", timeframe, child.timeframe.as_str())?;
-        let loaded = Loaded::read(store, version, child.timeframe)?;
+        let loaded = LoadedVersion::read(store, version, child.timeframe)?;
         let foreign = loaded.check_parent()?;
-        let Loaded { version, run, model } = loaded;
+        let LoadedVersion { version, run, model } = loaded;
         if let Some(foreign) = &foreign {
             observer.notice(&format!(
                 "{}: {foreign}. Its networks fit, so it is trained on from; whether what it learned means anything \
@@ -95,7 +95,7 @@ pub(crate) fn is_validation_trained_on(
 fn find_version(
     store: &Store,
     request: &EnhanceRequest,
-    child: &Child<'_>,
+    child: &ChildSpec<'_>,
     observer: &mut dyn Observer,
 ) -> Result<(VersionRecord, Departure), TrainingError> {
     let named = match &request.selector {
@@ -120,7 +120,7 @@ fn find_version(
 fn latest(
     store: &Store,
     request: &EnhanceRequest,
-    child: &Child<'_>,
+    child: &ChildSpec<'_>,
 ) -> Result<(VersionRecord, Departure), TrainingError> {
     let query = query(request, child, Contaminated::Included);
     for attempt in attempts_for_latest(request.model_type) {
@@ -129,20 +129,21 @@ fn latest(
             return Ok((found, attempt.departure));
         }
     }
-    Err(no_parent(request, child, None, Passed::None))
+    Err(no_parent(request, child, None, ExcludedCandidates::None))
 }
 
 fn best(
     store: &Store,
     request: &EnhanceRequest,
-    child: &Child<'_>,
+    child: &ChildSpec<'_>,
     observer: &mut dyn Observer,
 ) -> Result<(VersionRecord, Departure), TrainingError> {
     let metric = &request.metric;
     let found = find_best(store, &query(request, child, Contaminated::Skipped), metric)?;
     let Some(found) = found else {
         let any = find_best(store, &query(request, child, Contaminated::Included), metric)?;
-        let passed = if any.is_some() { Passed::Contaminated } else { Passed::None };
+        let passed =
+            if any.is_some() { ExcludedCandidates::Contaminated } else { ExcludedCandidates::None };
         return Err(no_parent(request, child, Some(metric), passed));
     };
     if !metric.as_str().starts_with("evaluation/") {
@@ -160,7 +161,7 @@ fn best(
     Ok((found.version, found.departure))
 }
 
-fn query(request: &EnhanceRequest, child: &Child<'_>, contaminated: Contaminated) -> FindQuery {
+fn query(request: &EnhanceRequest, child: &ChildSpec<'_>, contaminated: Contaminated) -> FindQuery {
     FindQuery {
         timeframe: child.timeframe,
         model_type: request.model_type,
@@ -192,9 +193,9 @@ fn announce(
 
 fn no_parent(
     request: &EnhanceRequest,
-    child: &Child<'_>,
+    child: &ChildSpec<'_>,
     metric: Option<&MetricName>,
-    passed: Passed,
+    passed: ExcludedCandidates,
 ) -> TrainingError {
     TrainingError::NoParent {
         passed,

@@ -10,7 +10,7 @@ use crate::models::registered_model::RegisteredModel;
 
 /// How old what a prediction stands on may be, in milliseconds.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Freshness {
+pub struct AgeLimits {
     /// Time since the newest closed bar ended.
     pub bar_ms: Option<i64>,
     /// Time since the model was registered.
@@ -38,7 +38,7 @@ impl Prediction {
         model: &RegisteredModel,
         tape: &Tape,
         now: Timestamp,
-        freshness: Freshness,
+        freshness: AgeLimits,
     ) -> Result<Self, TrainingError> {
         let bars = tape.bars_with_features(1)?;
         let closed = bars.rev().find(|idx| tape.window_of(*idx..idx + 1).end <= now);

@@ -44,9 +44,9 @@ impl RegisteredModel {
         version: VersionRecord,
         timeframe: Timeframe,
     ) -> Result<Self, TrainingError> {
-        let Loaded { version, run, model } = Loaded::read(store, version, timeframe)?;
-        let env = known_environment(&model)
-            .map_err(|problem| foreign(&version.key, problem.to_string()))?;
+        let LoadedVersion { version, run, model } = LoadedVersion::read(store, version, timeframe)?;
+        let env =
+            environment_of(&model).map_err(|problem| foreign(&version.key, problem.to_string()))?;
         Ok(Self { version, run, model, env, timeframe })
     }
 
@@ -62,7 +62,7 @@ impl RegisteredModel {
 }
 
 /// A registered version with its model, whatever environment that belongs to.
-pub(crate) struct Loaded {
+pub(crate) struct LoadedVersion {
     pub(crate) version: VersionRecord,
     pub(crate) run: RunRecord,
     pub(crate) model: Model,
@@ -70,23 +70,23 @@ pub(crate) struct Loaded {
 
 /// Why herdbook's environment is not the model's.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Foreign {
+pub(crate) enum EnvironmentMismatch {
     /// The file does not say what environment it belongs to, but its networks would fit ours.
     Undescribed,
     /// Its networks do not fit, or it describes another environment.
-    Unfit(String),
+    Incompatible(String),
 }
 
-impl std::fmt::Display for Foreign {
+impl std::fmt::Display for EnvironmentMismatch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Undescribed => "its file does not describe an environment of herdbook's",
-            Self::Unfit(problem) => problem,
+            Self::Incompatible(problem) => problem,
         })
     }
 }
 
-impl Loaded {
+impl LoadedVersion {
     pub(crate) fn read(
         store: &Store,
         version: VersionRecord,
@@ -104,10 +104,10 @@ impl Loaded {
     }
 
     /// Whether the model can be trained on from: its environment is ours, or unknown and its networks fit ours.
-    pub(crate) fn check_parent(&self) -> Result<Option<Foreign>, TrainingError> {
-        match known_environment(&self.model) {
+    pub(crate) fn check_parent(&self) -> Result<Option<EnvironmentMismatch>, TrainingError> {
+        match environment_of(&self.model) {
             Ok(_) => Ok(None),
-            Err(Foreign::Undescribed) => Ok(Some(Foreign::Undescribed)),
+            Err(EnvironmentMismatch::Undescribed) => Ok(Some(EnvironmentMismatch::Undescribed)),
             Err(problem) => Err(foreign(&self.version.key, problem.to_string())),
         }
     }
@@ -146,24 +146,28 @@ fn read_model(
 }
 
 /// The rules the file says it was trained under, which must be ours but for costs and the length of episodes.
-pub(crate) fn known_environment(model: &Model) -> Result<EnvSpec, Foreign> {
+pub(crate) fn environment_of(model: &Model) -> Result<EnvSpec, EnvironmentMismatch> {
     let (inputs, actions) = (model.policy.obs_len(), model.policy.action_dims());
     let ours = Position::ALL.len();
     if inputs != OBS_LEN || *actions != [ours] {
-        return Err(Foreign::Unfit(format!(
+        return Err(EnvironmentMismatch::Incompatible(format!(
             "its networks take {inputs} numbers and choose from {actions:?}, where herdbook's environment has \
              {OBS_LEN} and [{ours}]"
         )));
     }
-    let spec = model.extra.get(ENVIRONMENT).cloned().ok_or(Foreign::Undescribed)?;
+    let spec = model.extra.get(ENVIRONMENT).cloned().ok_or(EnvironmentMismatch::Undescribed)?;
     let spec: EnvSpec = serde_json::from_value(spec).map_err(|error| {
-        Foreign::Unfit(format!("its description of the environment cannot be read: {error}"))
+        EnvironmentMismatch::Incompatible(format!(
+            "its description of the environment cannot be read: {error}"
+        ))
     })?;
     if let Err(error) = CostModel::from_bps(spec.cost_bps) {
-        return Err(Foreign::Unfit(format!("its description of the environment names {error}")));
+        return Err(EnvironmentMismatch::Incompatible(format!(
+            "its description of the environment names {error}"
+        )));
     }
     match spec.obstacle(&EnvSpec::new(spec.cost_bps, spec.episode_bars)) {
-        Some(problem) => Err(Foreign::Unfit(problem)),
+        Some(problem) => Err(EnvironmentMismatch::Incompatible(problem)),
         None => Ok(spec),
     }
 }

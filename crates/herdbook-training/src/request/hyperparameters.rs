@@ -102,7 +102,7 @@ impl Hyperparameters {
 }
 
 /// The hyperparameters as params.
-pub(crate) fn hyperparameters(config: &PpoConfig) -> Vec<(&'static str, String)> {
+pub(crate) fn hyperparameter_params(config: &PpoConfig) -> Vec<(&'static str, String)> {
     let optional = |value: Option<f64>| value.map_or("none".to_owned(), |value| value.to_string());
     let activation = match config.activation {
         Activation::Tanh => "tanh",

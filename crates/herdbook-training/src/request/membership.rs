@@ -16,7 +16,7 @@ pub enum SweepKind {
 
 /// A run's place in a sweep.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Membership {
+pub struct SweepMembership {
     /// What varies.
     pub kind: SweepKind,
     /// Number of members.

@@ -12,7 +12,7 @@ use crate::environment::market_data::{DataSource, MarketData};
 use crate::environment::observation::OBS_LEN;
 use crate::error::TrainingError;
 use crate::request::enhance_request::EnhanceRequest;
-use crate::request::membership::Membership;
+use crate::request::membership::SweepMembership;
 use crate::request::schedules::Schedules;
 
 /// Asks for one training.
@@ -43,7 +43,7 @@ pub struct TrainRequest {
     /// Whether a test window that was seen by an ancestor is allowed, and marked.
     pub contaminated: ContaminatedTest,
     /// The run's place among several.
-    pub membership: Option<Membership>,
+    pub membership: Option<SweepMembership>,
 }
 
 /// What to do with a test window that holds bars seen in training.
@@ -67,7 +67,7 @@ impl TrainRequest {
         let is_adaptive = |enhance: &EnhanceRequest| enhance.enhancement == Enhancement::Adaptive;
         if self.schedules.learning_rate.is_some() && self.enhance.as_ref().is_some_and(is_adaptive)
         {
-            return Err(TrainingError::TwoLearningRates);
+            return Err(TrainingError::LearningRateConflict);
         }
         Ok(PreparedTraining {
             costs: CostModel::from_bps(self.cost_bps)?,

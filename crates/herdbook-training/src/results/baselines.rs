@@ -6,7 +6,7 @@ use herdbook_market::metrics::Performance;
 use herdbook_market::{CostModel, Position};
 
 use crate::environment::market_data::Tape;
-use crate::results::measure::{hold, judge_ledger};
+use crate::results::measure::{hold_position, performance_of};
 
 /// What bars bring without a model, costs paid.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,7 +19,8 @@ pub struct Baselines {
 
 impl Baselines {
     pub(crate) fn over(tape: &Tape, bars: &Range<usize>, costs: CostModel) -> Self {
-        let of = |position| judge_ledger(tape, &hold(tape, bars.clone(), costs, position));
+        let of =
+            |position| performance_of(tape, &hold_position(tape, bars.clone(), costs, position));
         Self { buy_and_hold: of(Position::Long), flat: of(Position::Flat) }
     }
 

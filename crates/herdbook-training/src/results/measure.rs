@@ -34,7 +34,7 @@ pub(crate) fn score_episodes(
     let n = episodes.len() as f64;
     let (mut rewards, mut total_return) = (Vec::with_capacity(episodes.len()), 0.0);
     for bars in episodes {
-        let ledger = pass(tape, bars, costs, policy);
+        let ledger = run_policy(tape, bars, costs, policy);
         rewards.push(ledger.equity().windows(2).map(|pair| reward(pair[0], pair[1])).sum::<f64>());
         total_return += ledger.account().equity() / INITIAL_EQUITY - 1.0;
     }
@@ -44,7 +44,12 @@ pub(crate) fn score_episodes(
 }
 
 /// Runs the deterministic policy over bars without a break, until the end or the total loss of the account.
-pub(crate) fn pass(tape: &Tape, bars: Range<usize>, costs: CostModel, policy: &Policy) -> Ledger {
+pub(crate) fn run_policy(
+    tape: &Tape,
+    bars: Range<usize>,
+    costs: CostModel,
+    policy: &Policy,
+) -> Ledger {
     let mut scratch = policy.scratch();
     let mut obs = [0.0; OBS_LEN];
     run(tape, bars, costs, |bar_idx, ledger| {
@@ -55,7 +60,7 @@ pub(crate) fn pass(tape: &Tape, bars: Range<usize>, costs: CostModel, policy: &P
 }
 
 /// Holds one position over bars: what buy-and-hold, or staying flat, brings.
-pub(crate) fn hold(
+pub(crate) fn hold_position(
     tape: &Tape,
     bars: Range<usize>,
     costs: CostModel,
@@ -83,13 +88,13 @@ fn run(
 }
 
 /// The performance of what a ledger tells.
-pub(crate) fn judge_ledger(tape: &Tape, ledger: &Ledger) -> Performance {
+pub(crate) fn performance_of(tape: &Tape, ledger: &Ledger) -> Performance {
     performance(ledger.equity(), ledger.trades(), ledger.account().into(), tape.bars_per_year)
 }
 
 /// What was measured of a finished policy.
 #[derive(Debug)]
-pub(crate) struct Measured {
+pub(crate) struct Measurement {
     /// By the names of spec §7.
     pub(crate) metrics: BTreeMap<String, f64>,
     /// The test window in one pass.
@@ -102,11 +107,11 @@ pub(crate) struct Measured {
 
 /// Everything that is measured of a finished policy, by the names of spec §7: `evaluation/*` on the validation
 /// window, `final/*` and `portfolio/*` on the test window. Undefined metrics are absent.
-pub(crate) fn measure(market: &MarketData, costs: CostModel, policy: &Policy) -> Measured {
+pub(crate) fn measure(market: &MarketData, costs: CostModel, policy: &Policy) -> Measurement {
     let validation = score_episodes(&market.tape, &market.split.validation, costs, policy);
     let test = score_episodes(&market.tape, &market.split.test, costs, policy);
-    let ledger = pass(&market.tape, market.split.test.bars.clone(), costs, policy);
-    let performance = judge_ledger(&market.tape, &ledger);
+    let ledger = run_policy(&market.tape, market.split.test.bars.clone(), costs, policy);
+    let performance = performance_of(&market.tape, &ledger);
     let mut metrics = BTreeMap::from([
         ("evaluation/mean_reward".to_owned(), validation.mean_reward),
         ("evaluation/std_reward".to_owned(), validation.std_reward),
@@ -119,5 +124,5 @@ pub(crate) fn measure(market: &MarketData, costs: CostModel, policy: &Policy) ->
     );
     metrics.retain(|_, value| value.is_finite());
     let returns = returns(ledger.equity()).unwrap_or_default();
-    Measured { metrics, performance, returns, ledger }
+    Measurement { metrics, performance, returns, ledger }
 }

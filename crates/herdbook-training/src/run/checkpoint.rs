@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::environment::trading_env::EnvState;
 use crate::error::TrainingError;
-use crate::models::artifact_paths::artifact;
+use crate::models::artifact_paths::artifact_beside_model;
 use crate::observer::Observer;
 use crate::request::train_request::TrainRequest;
-use crate::run::enhancement::Coach;
-use crate::run::metric_log::JournalState;
+use crate::run::enhancement::Enhancer;
+use crate::run::metric_log::MetricLogState;
 
 /// Version of the file: raised with every change of what is in it.
 const VERSION: u32 = 1;
@@ -26,19 +26,21 @@ const N_KEPT: usize = 3;
 /// A training between two iterations.
 #[derive(Debug)]
 pub(crate) struct Checkpoint {
-    pub(crate) state: State,
+    pub(crate) state: CheckpointState,
     /// The zip of the model.
     pub(crate) model: Vec<u8>,
 }
 
 /// All of it but the model.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct State {
+pub(crate) struct CheckpointState {
     /// What was asked for, the parent named by its run, without the bars themselves.
     pub(crate) request: TrainRequest,
     pub(crate) snapshot: Snapshot<EnvState>,
-    pub(crate) coach: Coach,
-    pub(crate) journal: JournalState,
+    #[serde(rename = "coach")]
+    pub(crate) enhancer: Enhancer,
+    #[serde(rename = "journal")]
+    pub(crate) metric_log: MetricLogState,
 }
 
 impl Checkpoint {
@@ -47,10 +49,10 @@ impl Checkpoint {
         let timeframe = self.state.request.timeframe;
         let trained = self.state.snapshot.trained_timesteps;
         let name = format!("checkpoint_{trained}{ENDING}");
-        store.store_artifact(run_id, &artifact(timeframe, &name), &self.to_bytes())?;
+        store.store_artifact(run_id, &artifact_beside_model(timeframe, &name), &self.to_bytes())?;
         let all = names(store, run_id, timeframe)?;
         for (_, old) in all.iter().rev().skip(N_KEPT) {
-            store.remove_artifact(run_id, &artifact(timeframe, old))?;
+            store.remove_artifact(run_id, &artifact_beside_model(timeframe, old))?;
         }
         Ok(())
     }
@@ -63,7 +65,7 @@ impl Checkpoint {
         observer: &mut dyn Observer,
     ) -> Result<Option<Self>, TrainingError> {
         for (_, name) in names(store, run_id, timeframe)?.iter().rev() {
-            let bytes = store.read_artifact(run_id, &artifact(timeframe, name))?;
+            let bytes = store.read_artifact(run_id, &artifact_beside_model(timeframe, name))?;
             match Self::from_bytes(&bytes) {
                 Ok(checkpoint) => return Ok(Some(checkpoint)),
                 Err(problem) => observer.notice(&format!("the checkpoint `{name}` {problem}")),
@@ -112,7 +114,7 @@ pub(crate) fn remove_all(
     timeframe: Timeframe,
 ) -> Result<(), StoreError> {
     for (_, name) in names(store, run_id, timeframe)? {
-        store.remove_artifact(run_id, &artifact(timeframe, &name))?;
+        store.remove_artifact(run_id, &artifact_beside_model(timeframe, &name))?;
     }
     for folder in [&format!("models/{timeframe}"), "pictures", "evaluation"] {
         store.remove_halves(run_id, folder)?;

@@ -10,7 +10,7 @@ use herdbook_store::{LEASE_REFRESH_MS, Store};
 pub(crate) fn during<T>(store: &Store, run_id: &RunId, work: impl FnOnce() -> T) -> T {
     let finished = (Mutex::new(false), Condvar::new());
     std::thread::scope(|scope| {
-        scope.spawn(|| beat(store, run_id, &finished));
+        scope.spawn(|| refresh_until_finished(store, run_id, &finished));
         let _stop = StopOnDrop(&finished);
         work()
     })
@@ -27,7 +27,7 @@ impl Heartbeat {
     pub fn start(store: Arc<Store>, run_id: RunId) -> Self {
         let finished = Arc::new((Mutex::new(false), Condvar::new()));
         let seen = Arc::clone(&finished);
-        std::thread::spawn(move || beat(&store, &run_id, &seen));
+        std::thread::spawn(move || refresh_until_finished(&store, &run_id, &seen));
         Self { finished }
     }
 }
@@ -48,7 +48,11 @@ impl Drop for StopOnDrop<'_> {
     }
 }
 
-fn beat(store: &Store, run_id: &RunId, (finished, changed): &(Mutex<bool>, Condvar)) {
+fn refresh_until_finished(
+    store: &Store,
+    run_id: &RunId,
+    (finished, changed): &(Mutex<bool>, Condvar),
+) {
     let interval = Duration::from_millis(LEASE_REFRESH_MS.unsigned_abs());
     let mut guard = finished.lock().unwrap_or_else(PoisonError::into_inner);
     while !*guard {

@@ -24,7 +24,7 @@ const N_EVALUATIONS: u64 = 20;
 pub(crate) const BEST: &str = "evaluation/best_mean_reward";
 
 /// Collects metrics and writes them in batches.
-pub(crate) struct Journal<'a> {
+pub(crate) struct MetricLog<'a> {
     store: &'a Store,
     run_id: &'a RunId,
     /// Timesteps behind the parent: steps of a child go on from there.
@@ -47,7 +47,7 @@ pub(crate) struct Journal<'a> {
 
 /// What a training that is taken up again needs to know of its journal.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct JournalState {
+pub(crate) struct MetricLogState {
     previous: u64,
     evaluated: u64,
     best_mean_reward: Option<f64>,
@@ -58,7 +58,7 @@ pub(crate) struct JournalState {
     pending: Vec<(String, f64, i64, i64)>,
 }
 
-impl<'a> Journal<'a> {
+impl<'a> MetricLog<'a> {
     pub(crate) fn new(store: &'a Store, run_id: &'a RunId, previous: u64) -> Self {
         let now = Instant::now();
         Self {
@@ -83,10 +83,10 @@ impl<'a> Journal<'a> {
     pub(crate) fn restore(
         store: &'a Store,
         run_id: &'a RunId,
-        state: JournalState,
+        state: MetricLogState,
         logged: BTreeMap<String, i64>,
     ) -> Self {
-        let mut journal = Self {
+        let mut metric_log = Self {
             evaluated: state.evaluated,
             best_mean_reward: state.best_mean_reward,
             latest_mean_reward: state.latest_mean_reward,
@@ -96,14 +96,14 @@ impl<'a> Journal<'a> {
             ..Self::new(store, run_id, state.previous)
         };
         for (key, value, at, step) in state.pending {
-            journal.push(Metric { key, value, at: Timestamp::from_millis(at), step });
+            metric_log.push(Metric { key, value, at: Timestamp::from_millis(at), step });
         }
-        journal
+        metric_log
     }
 
-    pub(crate) fn state(&self) -> JournalState {
+    pub(crate) fn state(&self) -> MetricLogState {
         let pending = self.pending.iter();
-        JournalState {
+        MetricLogState {
             previous: self.previous,
             evaluated: self.evaluated,
             best_mean_reward: self.best_mean_reward,
@@ -126,10 +126,10 @@ impl<'a> Journal<'a> {
         &mut self,
         trained: u64,
         stats: &IterationStats,
-        coach: &[(&'static str, f64)],
+        enhancer: &[(&'static str, f64)],
     ) {
         let metrics = training_metrics(stats, self.steps_per_second(trained));
-        for (name, value) in metrics.iter().chain(coach) {
+        for (name, value) in metrics.iter().chain(enhancer) {
             self.add(name, *value, trained);
         }
     }

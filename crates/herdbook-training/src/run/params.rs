@@ -7,7 +7,7 @@ use herdbook_ppo::PpoConfig;
 use crate::environment::env_spec::EnvSpec;
 use crate::environment::market_data::MarketData;
 use crate::environment::params::market_params;
-use crate::request::hyperparameters::hyperparameters;
+use crate::request::hyperparameters::hyperparameter_params;
 use crate::request::train_request::TrainRequest;
 
 /// The params of a run.
@@ -24,7 +24,7 @@ pub(crate) fn params(
     add("timesteps", request.timesteps.to_string());
     add("seed", request.seed.to_string());
     add("algorithm", "PPO".to_owned());
-    for (key, value) in hyperparameters(config) {
+    for (key, value) in hyperparameter_params(config) {
         add(key, value);
     }
     let schedules = [

@@ -8,14 +8,14 @@ use crate::environment::env_spec::{EPISODE_BARS, EnvSpec, description};
 use crate::environment::market_data::MarketData;
 use crate::environment::trading_env::TradingEnv;
 use crate::error::TrainingError;
-use crate::models::parent::{Child, Parent, is_validation_trained_on, judge_child};
+use crate::models::parent::{ChildSpec, Parent, is_validation_trained_on, judge_child};
 use crate::observer::Observer;
 use crate::request::train_request::{ContaminatedTest, PreparedTraining, TrainRequest};
 use crate::results::baselines::Baselines;
 use crate::results::improvement::{ImprovementBasis, ImprovementReport};
 use crate::results::measure::measure;
-use crate::run::enhancement::Coach;
-use crate::run::enhancement::setup::Lesson;
+use crate::run::enhancement::Enhancer;
+use crate::run::enhancement::setup::EnhancementSetup;
 use crate::run::params::params;
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
@@ -26,7 +26,7 @@ use herdbook_ppo::{Model, PpoConfig};
 use herdbook_store::{RunRecord, RunStart, Store};
 
 /// What a training is, down to the last detail that does not change on its way.
-pub(crate) struct Plan<'a> {
+pub(crate) struct TrainingPlan<'a> {
     pub(crate) request: &'a TrainRequest,
     pub(crate) market: &'a Arc<MarketData>,
     pub(crate) costs: CostModel,
@@ -39,7 +39,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) params: BTreeMap<String, String>,
 }
 
-impl<'a> Plan<'a> {
+impl<'a> TrainingPlan<'a> {
     pub(crate) fn new(
         store: &Store,
         prepared: &'a PreparedTraining,
@@ -47,7 +47,7 @@ impl<'a> Plan<'a> {
     ) -> Result<Self, TrainingError> {
         let PreparedTraining { request, market, costs, n_threads } = prepared;
         let env = EnvSpec::new(request.cost_bps, EPISODE_BARS);
-        let child = Child {
+        let child = ChildSpec {
             timeframe: request.timeframe,
             symbol: &request.data.symbol,
             model: &request.model,
@@ -114,11 +114,11 @@ impl<'a> Plan<'a> {
             .collect()
     }
 
-    pub(crate) fn coach(&self, envs: &mut [TradingEnv]) -> Coach {
+    pub(crate) fn enhancer(&self, envs: &mut [TradingEnv]) -> Enhancer {
         let (Some(parent), Some(enhanced)) = (&self.parent, &self.origin.enhanced) else {
-            return Coach::Plain;
+            return Enhancer::Plain;
         };
-        let lesson = Lesson {
+        let setup = EnhancementSetup {
             market: self.market,
             costs: self.costs,
             episode_bars: EPISODE_BARS,
@@ -126,7 +126,7 @@ impl<'a> Plan<'a> {
             timesteps: self.request.timesteps,
             parent: &parent.model.policy,
         };
-        Coach::new(enhanced.enhancement, &lesson, envs)
+        Enhancer::new(enhanced.enhancement, &setup, envs)
     }
 
     /// Sets the child's metrics beside those of its parent on the same windows.
@@ -170,7 +170,7 @@ fn config_of_child(
     let default = PpoConfig::default();
     let is_given = asked != (default.net_arch, default.activation);
     if is_given && asked != (config.net_arch.clone(), config.activation) {
-        return Err(TrainingError::OtherNetworks {
+        return Err(TrainingError::NetworkMismatch {
             key: parent.version.key.clone(),
             parents: format!("{} {}", config.net_arch, config.activation),
             asked: format!("{} {}", asked.0, asked.1),
@@ -201,16 +201,16 @@ pub(crate) fn check_same_bars(run: &RunRecord, market: &MarketData) -> Result<()
 
 pub(crate) fn not_the_same_bars(run_id: RunId, before: String, now: String) -> TrainingError {
     let param = window_params::BARS_SHA256.to_owned();
-    TrainingError::NotTheSame { run_id, param, before, now }
+    TrainingError::ResumeMismatch { run_id, param, before, now }
 }
 
-impl Plan<'_> {
+impl TrainingPlan<'_> {
     /// Refuses to go on with a run that was begun on other bars, or by other rules.
     pub(crate) fn check_same_as(&self, run: &RunRecord) -> Result<(), TrainingError> {
         for (key, now) in &self.params {
             let before = run.params.get(key);
             if before != Some(now) {
-                return Err(TrainingError::NotTheSame {
+                return Err(TrainingError::ResumeMismatch {
                     run_id: run.run_id.clone(),
                     param: key.clone(),
                     before: before.cloned().unwrap_or_default(),

@@ -18,18 +18,18 @@ use crate::observer::Observer;
 use crate::request::train_request::PreparedTraining;
 use crate::results::evidence::{Evidence, TEST_RETURNS};
 use crate::results::improvement::ImprovementReport;
-use crate::results::measure::{Measured, hold, measure};
+use crate::results::measure::{Measurement, hold_position, measure};
 use crate::results::npy;
 use crate::results::pictures;
-use crate::results::pictures::input::Story;
+use crate::results::pictures::input::PictureInput;
 use crate::results::report::{RunReport, TrainReport};
 use crate::run::checkpoint;
 use crate::run::checkpoint::Checkpoint;
 use crate::run::heartbeat;
 use crate::run::metric_log::BEST;
-use crate::run::plan::Plan;
-use crate::run::retry::patiently;
-use crate::run::training_loop::Learning;
+use crate::run::plan::TrainingPlan;
+use crate::run::retry::retry_while_unavailable;
+use crate::run::training_loop::TrainingLoop;
 
 /// Trains a model and registers it.
 ///
@@ -41,18 +41,18 @@ pub fn train(
     observer: &mut dyn Observer,
     cancelled: &AtomicBool,
 ) -> Result<TrainReport, TrainingError> {
-    let plan = Plan::new(store, prepared, observer)?;
+    let plan = TrainingPlan::new(store, prepared, observer)?;
     let run_id = store.start_run(&plan.run_start())?;
-    in_run(store, &plan, &run_id, observer, |observer| {
-        let training = Training { store, plan: &plan, run_id: &run_id };
+    with_lease(store, &plan, &run_id, observer, |observer| {
+        let training = ActiveRun { store, plan: &plan, run_id: &run_id };
         training.run(None, observer, cancelled)?.register(store, observer, cancelled)
     })
 }
 
 /// Keeps a run's lease alive while `work` goes on, and ends the run where it fails.
-pub(crate) fn in_run<T>(
+pub(crate) fn with_lease<T>(
     store: &Store,
-    plan: &Plan<'_>,
+    plan: &TrainingPlan<'_>,
     run_id: &RunId,
     observer: &mut dyn Observer,
     work: impl FnOnce(&mut dyn Observer) -> Result<T, TrainingError>,
@@ -64,7 +64,7 @@ pub(crate) fn in_run<T>(
         };
         let (model, reason) = (&plan.request.model, error.to_string());
         // A second Ctrl-C ends the process: the lease then says that the run is dead.
-        let ended = patiently(observer, &AtomicBool::new(false), || {
+        let ended = retry_while_unavailable(observer, &AtomicBool::new(false), || {
             store.end_run(run_id, model, end, &reason)
         });
         if let Err(second) = ended {
@@ -74,54 +74,56 @@ pub(crate) fn in_run<T>(
 }
 
 /// A run that is RUNNING.
-pub(crate) struct Training<'a> {
+pub(crate) struct ActiveRun<'a> {
     pub(crate) store: &'a Store,
-    pub(crate) plan: &'a Plan<'a>,
+    pub(crate) plan: &'a TrainingPlan<'a>,
     pub(crate) run_id: &'a RunId,
 }
 
 /// A training that came to its end, its model stored: what is left is one transaction.
-pub(crate) struct Trained {
+pub(crate) struct TrainedRun {
     pub(crate) report: RunReport,
     pub(crate) finish: Finish,
 }
 
-impl Training<'_> {
+impl ActiveRun<'_> {
     /// Trains, measures, and stores the model.
     pub(crate) fn run(
         &self,
         checkpoint: Option<Checkpoint>,
         observer: &mut dyn Observer,
         cancelled: &AtomicBool,
-    ) -> Result<Trained, TrainingError> {
+    ) -> Result<TrainedRun, TrainingError> {
         let Self { store, plan, run_id } = *self;
         let artifact = RunId::model_artifact(plan.timeframe());
         // Before hours of training, not after them: can the model be stored at all?
         store.prepare_artifact(run_id, &artifact)?;
         let mut learning = match checkpoint {
-            Some(checkpoint) => Learning::restore(store, plan, run_id, checkpoint)?,
-            None => Learning::begin(store, plan, run_id)?,
+            Some(checkpoint) => TrainingLoop::restore(store, plan, run_id, checkpoint)?,
+            None => TrainingLoop::begin(store, plan, run_id)?,
         };
         learning.run_to_end(observer, cancelled)?;
         let model = learning.model()?;
-        let Learning { trainer, mut journal, .. } = learning;
+        let TrainingLoop { trainer, mut metric_log, .. } = learning;
         let trained = trainer.trained_timesteps();
         let mut measured = measure(plan.market, plan.costs, trainer.policy());
-        measured.metrics.extend(journal.best());
+        measured.metrics.extend(metric_log.best());
         let mut keep = |path: &str, bytes: &[u8]| {
-            patiently(observer, cancelled, || store.store_artifact(run_id, path, bytes))
+            retry_while_unavailable(observer, cancelled, || {
+                store.store_artifact(run_id, path, bytes)
+            })
         };
         keep(TEST_RETURNS, &npy::write(&measured.returns))?;
         for (path, bytes) in mlflow_files::of_model(trainer.policy(), plan.timeframe(), run_id) {
             keep(&path, &bytes)?;
         }
         let model_sha256 = keep(&artifact, &model)?;
-        let steps_per_second = journal.steps_per_second(trained);
+        let steps_per_second = metric_log.steps_per_second(trained);
         let ledger = measured.ledger.clone();
         let report = self.report(trained, measured, steps_per_second);
-        self.store_pictures(&report, &ledger, journal.learning(), observer);
-        journal.finish(trained, &report.metrics, report.improvement.as_ref(), &report.baselines);
-        Ok(self.trained(report, model_sha256, journal.take_pending()))
+        self.store_pictures(&report, &ledger, metric_log.learning(), observer);
+        metric_log.finish(trained, &report.metrics, report.improvement.as_ref(), &report.baselines);
+        Ok(self.trained(report, model_sha256, metric_log.take_pending()))
     }
 
     /// Stores pictures of the training. One that fails is announced: it is no reason to lose the model.
@@ -134,7 +136,7 @@ impl Training<'_> {
     ) {
         let Self { store, plan, run_id } = *self;
         let test = &plan.market.split.test.bars;
-        let story = Story {
+        let input = PictureInput {
             model: format!("{} ({})", plan.request.model, report.model_type),
             window: report.windows.test,
             honesty: report.honesty,
@@ -142,12 +144,12 @@ impl Training<'_> {
             tape: &plan.market.tape,
             first: test.start,
             ledger,
-            held: &hold(&plan.market.tape, test.clone(), plan.costs, Position::Long),
+            held: &hold_position(&plan.market.tape, test.clone(), plan.costs, Position::Long),
         };
-        let mut drawn = pictures::of_window(&story);
-        drawn.push(pictures::of_learning(&story, learning));
+        let mut drawn = pictures::of_window(&input);
+        drawn.push(pictures::of_learning(&input, learning));
         let beside = report.improvement.as_ref().filter(|beside| !beside.metrics.is_empty());
-        drawn.extend(beside.map(|beside| pictures::of_improvement(&story, beside)));
+        drawn.extend(beside.map(|beside| pictures::of_improvement(&input, beside)));
         for (name, drawn) in drawn {
             let path = format!("pictures/{name}");
             let stored = drawn.and_then(|svg| {
@@ -161,7 +163,7 @@ impl Training<'_> {
     }
 
     /// A training that came to its end in another process, as it would be had it been this one.
-    pub(crate) fn recall(&self) -> Result<Trained, TrainingError> {
+    pub(crate) fn recall(&self) -> Result<TrainedRun, TrainingError> {
         let Self { store, plan, run_id } = *self;
         let bytes = store.read_artifact(run_id, &RunId::model_artifact(plan.timeframe()))?;
         let model = Model::from_zip(&bytes, "the run's model")?;
@@ -178,11 +180,11 @@ impl Training<'_> {
     fn report(
         &self,
         trained_timesteps: u64,
-        measured: Measured,
+        measured: Measurement,
         steps_per_second: f64,
     ) -> RunReport {
         let Self { plan, run_id, .. } = *self;
-        let Measured { metrics, performance, returns, .. } = measured;
+        let Measurement { metrics, performance, returns, .. } = measured;
         let (baselines, bars_per_year) = (plan.baselines(), plan.market.tape.bars_per_year);
         let terms = (plan.honesty, plan.request.cost_bps);
         RunReport {
@@ -206,7 +208,7 @@ impl Training<'_> {
         }
     }
 
-    fn trained(&self, report: RunReport, model_sha256: String, metrics: Vec<Metric>) -> Trained {
+    fn trained(&self, report: RunReport, model_sha256: String, metrics: Vec<Metric>) -> TrainedRun {
         let registration = Registration {
             run_id: report.run_id.clone(),
             name: self.plan.request.model.clone(),
@@ -216,11 +218,11 @@ impl Training<'_> {
             model_sha256,
         };
         let run_tags = report.improvement.as_ref().map(basis_tag).unwrap_or_default();
-        Trained { report, finish: Finish { registration, metrics, run_tags } }
+        TrainedRun { report, finish: Finish { registration, metrics, run_tags } }
     }
 }
 
-impl Trained {
+impl TrainedRun {
     /// Ends the run and registers its model.
     pub(crate) fn register(
         self,
@@ -228,8 +230,9 @@ impl Trained {
         observer: &mut dyn Observer,
         cancelled: &AtomicBool,
     ) -> Result<TrainReport, TrainingError> {
-        let registered =
-            patiently(observer, cancelled, || store.finish_and_register(&self.finish))?;
+        let registered = retry_while_unavailable(observer, cancelled, || {
+            store.finish_and_register(&self.finish)
+        })?;
         clean_up(store, &self.report, observer);
         Ok(TrainReport::new(store, self.report, registered, observer))
     }

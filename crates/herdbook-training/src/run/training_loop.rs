@@ -8,57 +8,58 @@ use herdbook_store::Store;
 
 use crate::environment::trading_env::TradingEnv;
 use crate::error::TrainingError;
-use crate::models::artifact_paths::artifact;
+use crate::models::artifact_paths::artifact_beside_model;
 use crate::observer::Observer;
 use crate::request::train_request::TrainRequest;
-use crate::run::checkpoint::{Checkpoint, State};
-use crate::run::enhancement::Coach;
-use crate::run::metric_log::Journal;
-use crate::run::plan::Plan;
+use crate::run::checkpoint::{Checkpoint, CheckpointState};
+use crate::run::enhancement::Enhancer;
+use crate::run::metric_log::MetricLog;
+use crate::run::plan::TrainingPlan;
 
 /// A training on its way.
-pub(crate) struct Learning<'a> {
+pub(crate) struct TrainingLoop<'a> {
     store: &'a Store,
-    plan: &'a Plan<'a>,
+    plan: &'a TrainingPlan<'a>,
     run_id: &'a RunId,
     pub(crate) trainer: Trainer<TradingEnv>,
-    coach: Coach,
-    pub(crate) journal: Journal<'a>,
+    enhancer: Enhancer,
+    pub(crate) metric_log: MetricLog<'a>,
 }
 
-impl<'a> Learning<'a> {
+impl<'a> TrainingLoop<'a> {
     /// Begins with a new model, or with the parent's.
     pub(crate) fn begin(
         store: &'a Store,
-        plan: &'a Plan<'a>,
+        plan: &'a TrainingPlan<'a>,
         run_id: &'a RunId,
     ) -> Result<Self, TrainingError> {
         let mut envs = plan.envs();
-        let coach = plan.coach(&mut envs);
+        let enhancer = plan.enhancer(&mut envs);
         let (config, seed) = (plan.config.clone(), plan.request.seed);
         let mut trainer = match &plan.parent {
             Some(parent) => Trainer::resume(parent.model.clone(), config, envs, seed)?,
             None => Trainer::new(config, envs, seed)?,
         };
         trainer.set_threads(plan.n_threads);
-        let journal = Journal::new(store, run_id, plan.previous_timesteps());
-        Ok(Self { store, plan, run_id, trainer, coach, journal })
+        let metric_log = MetricLog::new(store, run_id, plan.previous_timesteps());
+        Ok(Self { store, plan, run_id, trainer, enhancer, metric_log })
     }
 
     /// Goes on from a checkpoint.
     pub(crate) fn restore(
         store: &'a Store,
-        plan: &'a Plan<'a>,
+        plan: &'a TrainingPlan<'a>,
         run_id: &'a RunId,
         checkpoint: Checkpoint,
     ) -> Result<Self, TrainingError> {
-        let Checkpoint { state: State { snapshot, coach, journal, .. }, model } = checkpoint;
+        let Checkpoint { state: CheckpointState { snapshot, enhancer, metric_log, .. }, model } =
+            checkpoint;
         let model = Model::from_zip(&model, "the checkpoint's model")?;
         let mut trainer = Trainer::restore(model, snapshot, plan.envs())?;
         trainer.set_threads(plan.n_threads);
         let logged = store.logged_steps(run_id)?;
-        let journal = Journal::restore(store, run_id, journal, logged);
-        Ok(Self { store, plan, run_id, trainer, coach, journal })
+        let metric_log = MetricLog::restore(store, run_id, metric_log, logged);
+        Ok(Self { store, plan, run_id, trainer, enhancer, metric_log })
     }
 
     /// Trains until the timesteps asked for are reached, or the user cancels.
@@ -74,14 +75,14 @@ impl<'a> Learning<'a> {
             }
             self.plan.request.schedules.apply(&mut self.trainer, &self.plan.config, target)?;
             let stats = self.trainer.iterate();
-            self.coach.after_iteration(&mut self.trainer, &stats)?;
+            self.enhancer.after_iteration(&mut self.trainer, &stats)?;
             let trained = self.trainer.trained_timesteps();
-            self.journal.iteration(trained, &stats, &self.coach.metrics());
-            if self.journal.evaluation_is_due(trained, target) {
+            self.metric_log.iteration(trained, &stats, &self.enhancer.metrics());
+            if self.metric_log.evaluation_is_due(trained, target) {
                 self.evaluate(trained, observer)?;
             }
-            self.journal.flush_if_due(observer)?;
-            observer.progress(&self.journal.progress(trained, target, &stats));
+            self.metric_log.flush_if_due(observer)?;
+            observer.progress(&self.metric_log.progress(trained, target, &stats));
         }
         Ok(())
     }
@@ -94,8 +95,8 @@ impl<'a> Learning<'a> {
     }
 
     fn evaluate(&mut self, trained: u64, observer: &mut dyn Observer) -> Result<(), TrainingError> {
-        let Plan { market, costs, .. } = self.plan;
-        let is_best = self.journal.evaluate(trained, market, *costs, self.trainer.policy());
+        let TrainingPlan { market, costs, .. } = self.plan;
+        let is_best = self.metric_log.evaluate(trained, market, *costs, self.trainer.policy());
         let model = self.model()?;
         let stored = self.store_best(is_best, &model).and_then(|()| self.keep(model));
         // A training of hours does not end because it could not be secured.
@@ -109,18 +110,18 @@ impl<'a> Learning<'a> {
     fn store_best(&self, is_best: bool, model: &[u8]) -> Result<(), TrainingError> {
         if is_best {
             let name = format!("best_model_{}.zip", self.trainer.num_timesteps());
-            let artifact = artifact(self.plan.timeframe(), &name);
+            let artifact = artifact_beside_model(self.plan.timeframe(), &name);
             self.store.store_artifact(self.run_id, &artifact, model)?;
         }
         Ok(())
     }
 
     fn keep(&self, model: Vec<u8>) -> Result<(), TrainingError> {
-        let state = State {
+        let state = CheckpointState {
             request: self.repeatable_request(),
             snapshot: self.trainer.snapshot(),
-            coach: self.coach.clone(),
-            journal: self.journal.state(),
+            enhancer: self.enhancer.clone(),
+            metric_log: self.metric_log.state(),
         };
         Checkpoint { state, model }.store(self.store, self.run_id)
     }

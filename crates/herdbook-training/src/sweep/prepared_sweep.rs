@@ -8,7 +8,7 @@ use herdbook_store::new_id;
 
 use crate::environment::market_data::MarketData;
 use crate::error::TrainingError;
-use crate::request::membership::{Membership, SweepKind};
+use crate::request::membership::{SweepKind, SweepMembership};
 use crate::request::train_request::{PreparedTraining, TrainRequest};
 
 /// A sweep whose input is sound.
@@ -49,7 +49,8 @@ impl PreparedSweep {
             if kind == SweepKind::Seeds {
                 request.seed = request.seed.wrapping_add(index as u64);
             }
-            request.membership = Some(Membership { kind, n_members, index, group: group.clone() });
+            request.membership =
+                Some(SweepMembership { kind, n_members, index, group: group.clone() });
             let tape = Arc::clone(&first.market.tape);
             let n_bars = tape.bars.len();
             let market = MarketData::split(tape, boundaries).map_err(|error| match error {
@@ -67,7 +68,7 @@ impl PreparedSweep {
 
     /// The sweep that a member belongs to.
     pub(crate) fn around(
-        member: &Membership,
+        member: &SweepMembership,
         mut request: TrainRequest,
     ) -> Result<Self, TrainingError> {
         if member.kind == SweepKind::Seeds {

@@ -21,7 +21,7 @@ pub struct SweepReport {
 
 /// Mean, sample standard deviation and extremes of a metric over the members that have it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Spread {
+pub struct MetricSummary {
     /// Number of members that have the metric.
     pub n: usize,
     /// Mean.
@@ -36,9 +36,9 @@ pub struct Spread {
 
 impl SweepReport {
     /// The spread of a metric over the members whose test window no ancestor was trained on; `None` where none has it.
-    pub fn spread(&self, metric: &str) -> Option<Spread> {
+    pub fn summary(&self, metric: &str) -> Option<MetricSummary> {
         let honest = self.members.iter().filter(|run| run.honesty != Honesty::Contaminated);
-        Spread::of(honest.filter_map(|run| run.metrics.get(metric).copied()))
+        MetricSummary::of(honest.filter_map(|run| run.metrics.get(metric).copied()))
     }
 
     /// How many members are contaminated.
@@ -47,7 +47,7 @@ impl SweepReport {
     }
 }
 
-impl Spread {
+impl MetricSummary {
     fn of(values: impl Iterator<Item = f64>) -> Option<Self> {
         let values: Vec<f64> = values.collect();
         let n = values.len() as f64;

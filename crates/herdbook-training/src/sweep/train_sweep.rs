@@ -12,9 +12,9 @@ use crate::observer::Observer;
 use crate::request::membership::SweepKind;
 use crate::results::report::{RunReport, TrainReport};
 use crate::run::checkpoint::Checkpoint;
-use crate::run::plan::{Plan, check_same_bars};
-use crate::run::retry::patiently;
-use crate::run::train::{Trained, Training, clean_up, in_run};
+use crate::run::plan::{TrainingPlan, check_same_bars};
+use crate::run::retry::retry_while_unavailable;
+use crate::run::train::{ActiveRun, TrainedRun, clean_up, with_lease};
 use crate::sweep::prepared_sweep::PreparedSweep;
 use crate::sweep::report::SweepReport;
 
@@ -42,7 +42,7 @@ pub fn train_sweep(
     }
     let mut plans = Vec::with_capacity(sweep.members.len());
     for member in &sweep.members {
-        plans.push(Plan::new(store, member, observer)?);
+        plans.push(TrainingPlan::new(store, member, observer)?);
     }
     let (mut runs, mut trained) = (Vec::new(), Vec::new());
     for (index, plan) in plans.iter().enumerate() {
@@ -56,7 +56,8 @@ pub fn train_sweep(
     }
     let chosen = choose(sweep.kind, &trained);
     let registration = &trained[chosen].finish.registration;
-    let registered = patiently(observer, cancelled, || store.register_finished(registration))?;
+    let registered =
+        retry_while_unavailable(observer, cancelled, || store.register_finished(registration))?;
     let members: Vec<RunReport> = trained.into_iter().map(|trained| trained.report).collect();
     // Until now they told what had been asked for, to whoever takes the sweep up.
     for member in &members {
@@ -73,7 +74,7 @@ fn known_members(store: &Store, group: &str) -> Result<BTreeMap<usize, RunRecord
 }
 
 /// The best seed, the earlier where two are equal; the last fold.
-fn choose(kind: SweepKind, trained: &[Trained]) -> usize {
+fn choose(kind: SweepKind, trained: &[TrainedRun]) -> usize {
     let score = |idx: usize| {
         let value = trained[idx].report.metrics.get(CHOSEN_BY).copied();
         value.unwrap_or(f64::NEG_INFINITY)
@@ -89,7 +90,7 @@ fn choose(kind: SweepKind, trained: &[Trained]) -> usize {
 /// One member on its way.
 struct Member<'a> {
     store: &'a Store,
-    plan: &'a Plan<'a>,
+    plan: &'a TrainingPlan<'a>,
     index: usize,
     /// The run of the first member.
     first: Option<RunId>,
@@ -104,7 +105,7 @@ impl Member<'_> {
         known: Option<&RunRecord>,
         observer: &mut dyn Observer,
         cancelled: &AtomicBool,
-    ) -> Result<Trained, TrainingError> {
+    ) -> Result<TrainedRun, TrainingError> {
         let Self { store, plan, shown, .. } = self;
         let Some(run) = known else {
             observer.stage(&format!("training {shown}"));
@@ -113,7 +114,7 @@ impl Member<'_> {
         };
         plan.check_same_as(run)?;
         if run.status == herdbook_domain::RunStatus::Finished {
-            return Training { store, plan, run_id: &run.run_id }.recall();
+            return ActiveRun { store, plan, run_id: &run.run_id }.recall();
         }
         let checkpoint = Checkpoint::newest(store, &run.run_id, plan.timeframe(), observer)?;
         store.resume_run(&run.run_id, &plan.request.model)?;
@@ -138,14 +139,14 @@ impl Member<'_> {
         checkpoint: Option<Checkpoint>,
         observer: &mut dyn Observer,
         cancelled: &AtomicBool,
-    ) -> Result<Trained, TrainingError> {
+    ) -> Result<TrainedRun, TrainingError> {
         let Self { store, plan, .. } = self;
-        in_run(store, plan, run_id, observer, |observer| {
-            let training = Training { store, plan, run_id };
+        with_lease(store, plan, run_id, observer, |observer| {
+            let training = ActiveRun { store, plan, run_id };
             let trained = training.run(checkpoint, observer, cancelled)?;
             let finish = &trained.finish;
             let (metrics, tags) = (&finish.metrics, &finish.run_tags);
-            patiently(observer, cancelled, || {
+            retry_while_unavailable(observer, cancelled, || {
                 store.finish_unregistered(run_id, &plan.request.model, metrics, tags)
             })?;
             Ok(trained)

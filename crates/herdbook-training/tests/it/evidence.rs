@@ -2,7 +2,7 @@
 
 use herdbook_domain::{Enhancement, EventKind, ParentSelector, Symbol};
 use herdbook_store::EventQuery;
-use herdbook_training::{DataSource, NewEvidence, RegisteredModel, TrainingError, evaluate};
+use herdbook_training::{DataSource, EvaluationResult, RegisteredModel, TrainingError, evaluate};
 
 use crate::barn::{Barn, child, market, request, walk};
 
@@ -11,7 +11,11 @@ fn longer() -> DataSource {
     market(walk(2_500, 1, 0.003))
 }
 
-fn evaluated(barn: &Barn, version: i64, data: &DataSource) -> Result<NewEvidence, TrainingError> {
+fn evaluated(
+    barn: &Barn,
+    version: i64,
+    data: &DataSource,
+) -> Result<EvaluationResult, TrainingError> {
     let model = RegisteredModel::load(&barn.store, barn.version(version)).unwrap();
     let found = evaluate(&barn.store, &model, data, None)?;
     barn.store.record_evaluation(&model.version.key, &found.evaluation).unwrap();
@@ -38,7 +42,7 @@ fn bars_that_were_trained_or_tested_on_are_no_new_evidence() {
     let barn = Barn::new();
     barn.train(request()).unwrap();
     let refused = evaluated(&barn, 1, &request().data).unwrap_err();
-    assert!(matches!(refused, TrainingError::NothingNew { .. }), "{refused}");
+    assert!(matches!(refused, TrainingError::NoNewBars { .. }), "{refused}");
     assert!(barn.store.evaluations(&barn.version(1).key).unwrap().is_empty());
 }
 
@@ -64,7 +68,7 @@ fn bars_of_the_same_time_are_not_new_under_another_symbol() {
     barn.train(request()).unwrap();
     let other = |data| DataSource { symbol: Symbol::parse("OTHER").unwrap(), ..data };
     let refused = evaluated(&barn, 1, &other(request().data)).unwrap_err();
-    assert!(matches!(refused, TrainingError::NothingNew { .. }), "{refused}");
+    assert!(matches!(refused, TrainingError::NoNewBars { .. }), "{refused}");
     assert_eq!(evaluated(&barn, 1, &other(longer())).unwrap().evaluation.n_bars, 999);
 }
 

@@ -39,7 +39,7 @@ fn child_of_other_networks_is_refused_and_one_that_asks_for_none_has_its_parents
     let other = NetArch { pi: vec![8], vf: vec![8] };
     let request = TrainRequest { config: PpoConfig { net_arch: other, ..config }, ..like_parent };
     let refused = barn.train(request).unwrap_err();
-    assert!(matches!(refused, TrainingError::OtherNetworks { .. }), "{refused}");
+    assert!(matches!(refused, TrainingError::NetworkMismatch { .. }), "{refused}");
 }
 
 #[test]
@@ -48,5 +48,5 @@ fn adaptive_child_with_a_schedule_of_the_learning_rate_is_refused() {
     let schedules = Schedules { learning_rate: Some(0.0), clip_range: None };
     let child = child(ParentSelector::Latest, Enhancement::Adaptive);
     let refused = barn.train(TrainRequest { schedules, ..child }).unwrap_err();
-    assert!(matches!(refused, TrainingError::TwoLearningRates), "{refused}");
+    assert!(matches!(refused, TrainingError::LearningRateConflict), "{refused}");
 }

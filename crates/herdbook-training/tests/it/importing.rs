@@ -2,7 +2,8 @@
 
 use herdbook_domain::{Enhancement, Honesty, ModelName, ParentSelector, Symbol};
 use herdbook_training::{
-    ImportRequest, Imported, ImprovementBasis, RegisteredModel, TrainingError, import_model,
+    ImportedModel, ImprovementBasis, ModelImportRequest, RegisteredModel, TrainingError,
+    import_model,
 };
 
 use crate::barn::{Barn, Listener, child, model, request};
@@ -13,8 +14,8 @@ const FOREIGN: &[u8] = include_bytes!("../../../herdbook-ppo/src/fixtures/sb3_ta
 const SEVERAL_CHOICES: &[u8] =
     include_bytes!("../../../herdbook-ppo/tests/data/multi_discrete_tanh.zip");
 
-fn asked(bytes: &[u8]) -> ImportRequest {
-    ImportRequest {
+fn asked(bytes: &[u8]) -> ModelImportRequest {
+    ModelImportRequest {
         timeframe: request().timeframe,
         model: model(),
         experiment: request().experiment,
@@ -24,7 +25,7 @@ fn asked(bytes: &[u8]) -> ImportRequest {
     }
 }
 
-fn imported(barn: &Barn, bytes: &[u8]) -> Result<Imported, TrainingError> {
+fn imported(barn: &Barn, bytes: &[u8]) -> Result<ImportedModel, TrainingError> {
     import_model(&barn.store, asked(bytes).prepare()?)
 }
 
@@ -93,7 +94,7 @@ fn same_file_is_not_registered_twice_and_a_broken_one_not_at_all() {
     let barn = Barn::new();
     imported(&barn, FOREIGN).unwrap();
     let twice = imported(&barn, FOREIGN).unwrap_err();
-    assert!(matches!(twice, TrainingError::ImportedAlready { .. }), "{twice}");
+    assert!(matches!(twice, TrainingError::AlreadyImported { .. }), "{twice}");
     assert!(imported(&barn, &FOREIGN[..1_000]).is_err());
     assert_eq!(barn.store.runs_with_tag("timeframe", "1H").unwrap().len(), 1);
 }
@@ -103,9 +104,9 @@ fn model_that_is_registered_here_does_not_lose_its_past_under_another_name() {
     let barn = Barn::new();
     let run = barn.train(request()).unwrap().run.run_id;
     let bytes = barn.store.read_artifact(&run, "models/1H/model.zip").unwrap();
-    let asked = ImportRequest { model: ModelName::parse("other").unwrap(), ..asked(&bytes) };
+    let asked = ModelImportRequest { model: ModelName::parse("other").unwrap(), ..asked(&bytes) };
     let refused = import_model(&barn.store, asked.prepare().unwrap()).unwrap_err();
-    assert!(matches!(refused, TrainingError::ImportedAlready { .. }), "{refused}");
+    assert!(matches!(refused, TrainingError::AlreadyImported { .. }), "{refused}");
 }
 
 #[test]
@@ -113,16 +114,16 @@ fn file_that_says_what_it_is_of_is_taken_for_nothing_else() {
     let elsewhere = Barn::new();
     let run = elsewhere.train(request()).unwrap().run.run_id;
     let bytes = elsewhere.store.read_artifact(&run, "models/1H/model.zip").unwrap();
-    let daily = ImportRequest { timeframe: "D".parse().unwrap(), ..asked(&bytes) };
+    let daily = ModelImportRequest { timeframe: "D".parse().unwrap(), ..asked(&bytes) };
     assert_eq!(
         daily.prepare().unwrap_err().to_string(),
         "`model.zip` says that its model is of timeframe `1H`, not `D`: give that"
     );
-    let other = ImportRequest { symbol: Some(Symbol::parse("SPY").unwrap()), ..asked(&bytes) };
+    let other = ModelImportRequest { symbol: Some(Symbol::parse("SPY").unwrap()), ..asked(&bytes) };
     let imported = import_model(&Barn::new().store, other.prepare().unwrap()).unwrap();
     assert!(imported.notes[0].contains("it is registered for `SPY`"), "{:?}", imported.notes);
     let barn = Barn::new();
-    let unsaid = ImportRequest { symbol: None, ..asked(&bytes) };
+    let unsaid = ModelImportRequest { symbol: None, ..asked(&bytes) };
     let imported = import_model(&barn.store, unsaid.prepare().unwrap()).unwrap();
     let run = barn.store.run(&imported.run_id).unwrap();
     assert_eq!(run.params["data.symbol"], request().data.symbol.as_str());

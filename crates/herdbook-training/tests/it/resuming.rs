@@ -183,7 +183,7 @@ fn run_that_may_not_go_on_is_refused() {
     let run_id = stopped_after(&barn, bounded, 512);
     let other = Resumption::find(&barn.store, &run_id, &mut Listener::default()).unwrap();
     let refused = other.prepare(walk(400, 1, 0.003)).unwrap_err();
-    assert!(matches!(refused, TrainingError::NotTheSame { .. }), "{refused}");
+    assert!(matches!(refused, TrainingError::ResumeMismatch { .. }), "{refused}");
 }
 
 #[test]

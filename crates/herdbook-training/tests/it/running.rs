@@ -2,7 +2,7 @@
 
 use herdbook_domain::{Enhancement, Honesty, ParentSelector, Symbol, Timestamp};
 use herdbook_training::{
-    Backtest, DataSource, Freshness, Position, Prediction, RegisteredModel, Tape, Terms,
+    AgeLimits, Backtest, BacktestOptions, DataSource, Position, Prediction, RegisteredModel, Tape,
     TrainReport, TrainingError,
 };
 
@@ -15,7 +15,7 @@ fn load(barn: &Barn, version: i64) -> RegisteredModel {
     RegisteredModel::load(&barn.store, barn.version(version)).unwrap()
 }
 
-fn backtest(barn: &Barn, data: &DataSource, terms: Terms) -> Backtest {
+fn backtest(barn: &Barn, data: &DataSource, terms: BacktestOptions) -> Backtest {
     Backtest::run(&barn.store, &load(barn, 1), data, terms).unwrap()
 }
 
@@ -33,7 +33,8 @@ fn longer(n_bars: usize) -> DataSource {
 #[test]
 fn backtest_of_the_test_window_is_what_the_training_reported() {
     let (barn, report) = trained();
-    let terms = Terms { from: Some(report.run.windows.test.start), ..Terms::default() };
+    let terms =
+        BacktestOptions { from: Some(report.run.windows.test.start), ..BacktestOptions::default() };
     let found = backtest(&barn, &request().data, terms);
     assert_eq!(found.performance, report.run.performance);
     assert_eq!(found.baselines, report.run.baselines);
@@ -46,7 +47,7 @@ fn backtest_of_the_test_window_is_what_the_training_reported() {
 #[test]
 fn bars_of_training_and_validation_and_one_after_each_are_seen() {
     let (barn, report) = trained();
-    let found = backtest(&barn, &request().data, Terms::default());
+    let found = backtest(&barn, &request().data, BacktestOptions::default());
     assert_eq!(found.n_bars(), N_BARS - N_WARM_UP);
     // The bar between training and validation, and the one before the test window, are the bar more.
     let hours = (report.run.windows.test.start.millis() - report.run.windows.train.start.millis())
@@ -58,11 +59,12 @@ fn bars_of_training_and_validation_and_one_after_each_are_seen() {
 #[test]
 fn bars_after_everything_seen_are_clean_and_so_are_those_of_another_instrument() {
     let (barn, report) = trained();
-    let after = Terms { from: Some(report.run.windows.test.end), ..Terms::default() };
+    let after =
+        BacktestOptions { from: Some(report.run.windows.test.end), ..BacktestOptions::default() };
     let later = backtest(&barn, &longer(2_000), after);
     assert_eq!((later.honesty, later.n_seen, later.n_bars()), (Honesty::Clean, 0, 500));
     let other = DataSource { symbol: Symbol::parse("OTHER").unwrap(), ..request().data };
-    assert_eq!(backtest(&barn, &other, Terms::default()).honesty, Honesty::Clean);
+    assert_eq!(backtest(&barn, &other, BacktestOptions::default()).honesty, Honesty::Clean);
 }
 
 #[test]
@@ -73,7 +75,7 @@ fn what_a_parent_has_seen_counts() {
     request.boundaries.test_from_ms = Some(late.millis());
     barn.train(request.clone()).unwrap();
     let model = load(&barn, 2);
-    let from = |at| Terms { from: Some(at), ..Terms::default() };
+    let from = |at| BacktestOptions { from: Some(at), ..BacktestOptions::default() };
     let run = |at| Backtest::run(&barn.store, &model, &request.data, from(at)).unwrap();
     assert_eq!(run(report.run.windows.test.start).honesty, Honesty::Contaminated);
     assert_eq!(run(late).honesty, Honesty::Clean);
@@ -82,7 +84,11 @@ fn what_a_parent_has_seen_counts() {
 #[test]
 fn equity_curve_and_trades_tell_the_same_story_as_the_figures() {
     let (barn, _) = trained();
-    let found = backtest(&barn, &request().data, Terms { cost_bps: Some(3.0), ..Terms::default() });
+    let found = backtest(
+        &barn,
+        &request().data,
+        BacktestOptions { cost_bps: Some(3.0), ..BacktestOptions::default() },
+    );
     let curve: Vec<_> = found.equity_curve().collect();
     assert_eq!(curve.len(), found.n_bars());
     let growth = curve[curve.len() - 1].equity / curve[0].equity - 1.0;
@@ -106,12 +112,17 @@ fn prediction_is_the_first_action_from_flat_after_the_newest_closed_bar() {
         |n_bars: usize| Timestamp::from_millis((1_500_000_000 + n_bars as i64 * 3_600) * 1_000);
     for n_closed in [400, 401, 777, N_BARS - 1] {
         let predicted =
-            Prediction::after_newest_bar(&model, &tape, ends(n_closed), Freshness::default())
+            Prediction::after_newest_bar(&model, &tape, ends(n_closed), AgeLimits::default())
                 .unwrap();
         assert_eq!(predicted.bar.end, ends(n_closed));
         // An account that begins on that bar is flat: what it does first is the same.
         let from = Some(predicted.bar.start);
-        let found = Backtest::run(&barn.store, &model, &data, Terms { from, ..Terms::default() });
+        let found = Backtest::run(
+            &barn.store,
+            &model,
+            &data,
+            BacktestOptions { from, ..BacktestOptions::default() },
+        );
         let first = found.unwrap().equity_curve().nth(1).unwrap();
         assert_eq!(first.position, predicted.action.as_str());
         let likeliest = predicted.probabilities[predicted.action.action()];
@@ -128,7 +139,7 @@ fn bar_that_still_runs_is_not_acted_on() {
     let tape = Tape::read(&request().data, model.timeframe).unwrap();
     let last = Timestamp::from_millis(tape.bars.last_ms());
     let almost = Timestamp::from_millis(last.millis() + 3_599_999);
-    let predicted = Prediction::after_newest_bar(&model, &tape, almost, Freshness::default());
+    let predicted = Prediction::after_newest_bar(&model, &tape, almost, AgeLimits::default());
     assert_eq!(predicted.unwrap().bar.end, last);
 }
 
@@ -141,15 +152,16 @@ fn old_bars_old_models_and_short_histories_are_refused() {
     let refusal = |freshness| {
         Prediction::after_newest_bar(&model, &tape, now, freshness).unwrap_err().to_string()
     };
-    let bar = refusal(Freshness { bar_ms: Some(3_600_000), model_ms: None });
+    let bar = refusal(AgeLimits { bar_ms: Some(3_600_000), model_ms: None });
     assert!(bar.starts_with("the newest closed bar is of 2017-09-14T14:40:00Z"), "{bar}");
-    let old = refusal(Freshness { bar_ms: None, model_ms: Some(3_600_000) });
+    let old = refusal(AgeLimits { bar_ms: None, model_ms: Some(3_600_000) });
     assert!(old.contains("2.0 h ago, and may be 60 min old"), "{old}");
 
     let few = Tape::read(&longer(100), model.timeframe).unwrap();
-    let error = Prediction::after_newest_bar(&model, &few, now, Freshness::default()).unwrap_err();
+    let error = Prediction::after_newest_bar(&model, &few, now, AgeLimits::default()).unwrap_err();
     assert!(error.to_string().starts_with("100 bars are too few: a model needs 101"), "{error}");
-    let error = Backtest::run(&barn.store, &model, &longer(101), Terms::default()).unwrap_err();
+    let error =
+        Backtest::run(&barn.store, &model, &longer(101), BacktestOptions::default()).unwrap_err();
     assert!(error.to_string().starts_with("101 bars are too few: a model needs 102"), "{error}");
 }
 

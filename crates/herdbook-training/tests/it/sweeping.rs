@@ -57,12 +57,12 @@ fn spread_is_over_all_members() {
     let report = swept(&barn, request(), SweepKind::Seeds, 3).unwrap();
     let values: Vec<f64> =
         report.members.iter().map(|run| run.metrics["final/mean_reward"]).collect();
-    let spread = report.spread("final/mean_reward").unwrap();
+    let spread = report.summary("final/mean_reward").unwrap();
     assert!((spread.mean - values.iter().sum::<f64>() / 3.0).abs() < 1e-12);
     assert_eq!(spread.n, 3);
     let highest = values.iter().copied().fold(f64::MIN, f64::max);
     assert!(spread.max.total_cmp(&highest).is_eq());
-    assert_eq!(report.spread("no/such_metric"), None);
+    assert_eq!(report.summary("no/such_metric"), None);
 }
 
 #[test]
@@ -199,6 +199,6 @@ fn contaminated_folds_stay_out_of_the_spread() {
         report.members.iter().filter(|run| run.honesty != Honesty::Contaminated).collect();
     assert_eq!(report.n_contaminated(), report.members.len() - honest.len());
     assert!(report.n_contaminated() > 0);
-    let n = report.spread("portfolio/total_return").map_or(0, |spread| spread.n);
+    let n = report.summary("portfolio/total_return").map_or(0, |spread| spread.n);
     assert_eq!(n, honest.len());
 }

@@ -9,12 +9,12 @@ use plotters::prelude::*;
 use super::axes::{Area, BLUE, GREEN, GREY, ORANGE, RED, picture, short};
 
 use crate::results::improvement::ImprovementReport;
-use crate::results::pictures::input::Story;
+use crate::results::pictures::input::PictureInput;
 
 /// Share of the bars over which each position was held.
-pub(super) fn actions(story: &Story<'_>) -> Result<String, String> {
+pub(super) fn actions(input: &PictureInput<'_>) -> Result<String, String> {
     // The first one is that of the empty account.
-    let held = &story.ledger.positions()[1..];
+    let held = &input.ledger.positions()[1..];
     let share = |position: Position| {
         let n = held.iter().filter(|found| **found == position).count();
         100.0 * n as f64 / held.len().max(1) as f64
@@ -29,19 +29,22 @@ pub(super) fn actions(story: &Story<'_>) -> Result<String, String> {
                 colour,
             })
             .collect();
-    let heading = format!("{}: positions held", story.model);
-    picture(&heading, &story.circumstances(), |area| chart(area, &rows))
+    let heading = format!("{}: positions held", input.model);
+    picture(&heading, &input.circumstances(), |area| chart(area, &rows))
 }
 
 /// Improvement of each headline metric over the parent, in percent.
-pub(super) fn improvement(story: &Story<'_>, report: &ImprovementReport) -> Result<String, String> {
+pub(super) fn improvement(
+    input: &PictureInput<'_>,
+    report: &ImprovementReport,
+) -> Result<String, String> {
     let rows: Vec<Row> = HEADLINE_METRICS
         .iter()
         .filter_map(|name| Some(row(name, report.metrics.get(*name)?)))
         .collect();
     let basis = report.basis.describe();
-    let heading = format!("{}: change over its parent", story.model);
-    picture(&heading, &format!("{}; {basis}; green is better", story.circumstances()), |area| {
+    let heading = format!("{}: change over its parent", input.model);
+    picture(&heading, &format!("{}; {basis}; green is better", input.circumstances()), |area| {
         chart(area, &rows)
     })
 }

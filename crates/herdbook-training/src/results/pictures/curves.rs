@@ -11,7 +11,7 @@ use super::axes::{
     thousands,
 };
 
-use crate::results::pictures::input::Story;
+use crate::results::pictures::input::PictureInput;
 
 type Chart<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
@@ -20,18 +20,18 @@ const N_TIME_LABELS: usize = 7;
 const MAX_TRADES: usize = 300;
 
 /// Equity of the model beside buying and holding, its drawdown below.
-pub(super) fn equity(story: &Story<'_>) -> Result<String, String> {
+pub(super) fn equity(input: &PictureInput<'_>) -> Result<String, String> {
     let growth = |equity: &[f64]| -> Vec<f64> {
         equity.iter().map(|value| 100.0 * (value / equity[0] - 1.0)).collect()
     };
-    let (model, held) = (growth(story.ledger.equity()), growth(story.held.equity()));
-    let drawdown = drawdown(story.ledger.equity());
-    let heading = format!("{}: return after costs, and drawdown", story.model);
-    picture(&heading, &story.circumstances(), |area| {
+    let (model, held) = (growth(input.ledger.equity()), growth(input.held.equity()));
+    let drawdown = drawdown(input.ledger.equity());
+    let heading = format!("{}: return after costs, and drawdown", input.model);
+    picture(&heading, &input.circumstances(), |area| {
         let (above, below) = area.split_vertically(330);
         let lines = [("model", &model, BLUE), ("buy and hold", &held, ORANGE)];
-        line_chart(story, &above, &lines)?;
-        area_below(story, &below, &drawdown)
+        line_chart(input, &above, &lines)?;
+        area_below(input, &below, &drawdown)
     })
 }
 
@@ -45,7 +45,7 @@ fn drawdown(equity: &[f64]) -> Vec<f64> {
 }
 
 fn line_chart(
-    story: &Story<'_>,
+    input: &PictureInput<'_>,
     area: &Area<'_>,
     lines: &[(&str, &Vec<f64>, RGBColor)],
 ) -> Result<(), Box<dyn Error>> {
@@ -59,7 +59,7 @@ fn line_chart(
         .configure_mesh()
         .light_line_style(TRANSPARENT)
         .x_labels(N_TIME_LABELS)
-        .x_label_formatter(&|idx| date(story.time_of(*idx as usize)))
+        .x_label_formatter(&|idx| date(input.time_of(*idx as usize)))
         .y_label_formatter(&|value| percent(*value).to_string())
         .draw()?;
     chart.draw_series(LineSeries::new([(0.0, 0.0), (n_bars as f64, 0.0)], GREY.stroke_width(1)))?;
@@ -85,7 +85,11 @@ fn legend(chart: &mut Chart<'_>) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn area_below(story: &Story<'_>, area: &Area<'_>, values: &[f64]) -> Result<(), Box<dyn Error>> {
+fn area_below(
+    input: &PictureInput<'_>,
+    area: &Area<'_>,
+    values: &[f64],
+) -> Result<(), Box<dyn Error>> {
     let lowest = values.iter().copied().fold(0.0, f64::min);
     let mut chart = ChartBuilder::on(area)
         .x_label_area_size(24)
@@ -97,7 +101,7 @@ fn area_below(story: &Story<'_>, area: &Area<'_>, values: &[f64]) -> Result<(), 
         .x_labels(N_TIME_LABELS)
         .y_labels(4)
         .y_desc("drawdown")
-        .x_label_formatter(&|idx| date(story.time_of(*idx as usize)))
+        .x_label_formatter(&|idx| date(input.time_of(*idx as usize)))
         .y_label_formatter(&|value| percent(*value).to_string())
         .draw()?;
     chart.draw_series(
@@ -107,19 +111,19 @@ fn area_below(story: &Story<'_>, area: &Area<'_>, values: &[f64]) -> Result<(), 
 }
 
 /// The price with each closed trade from its entry to its exit, green where it won.
-pub(super) fn trades(story: &Story<'_>) -> Result<String, String> {
-    let last = story.first + story.ledger.equity().len();
+pub(super) fn trades(input: &PictureInput<'_>) -> Result<String, String> {
+    let last = input.first + input.ledger.equity().len();
     let closes: Vec<f64> =
-        story.tape.bars.as_slice()[story.first..last].iter().map(|bar| bar.close).collect();
-    let all = story.ledger.trades();
+        input.tape.bars.as_slice()[input.first..last].iter().map(|bar| bar.close).collect();
+    let all = input.ledger.trades();
     let shown = &all[all.len().saturating_sub(MAX_TRADES)..];
     let count = if shown.len() < all.len() {
         format!("the last {} of {} closed trades", shown.len(), all.len())
     } else {
         format!("{} closed trades", all.len())
     };
-    let heading = format!("{}: price and {count}", story.model);
-    picture(&heading, &story.circumstances(), |area| {
+    let heading = format!("{}: price and {count}", input.model);
+    picture(&heading, &input.circumstances(), |area| {
         let y = range(closes.iter().copied());
         let label = label_for(&y);
         let mut chart = ChartBuilder::on(area)
@@ -130,7 +134,7 @@ pub(super) fn trades(story: &Story<'_>) -> Result<String, String> {
             .configure_mesh()
             .light_line_style(TRANSPARENT)
             .x_labels(N_TIME_LABELS)
-            .x_label_formatter(&|idx| date(story.time_of(*idx as usize)))
+            .x_label_formatter(&|idx| date(input.time_of(*idx as usize)))
             .y_label_formatter(&label)
             .draw()?;
         chart.draw_series(LineSeries::new(thinned(&closes), GREY.stroke_width(1)))?;
@@ -142,7 +146,7 @@ pub(super) fn trades(story: &Story<'_>) -> Result<String, String> {
         ] {
             let of_kind =
                 shown.iter().filter(|trade| trade.side == side && (trade.result > 0.0) == is_won);
-            let x = |bar: usize| bar.saturating_sub(story.first) as f64;
+            let x = |bar: usize| bar.saturating_sub(input.first) as f64;
             let lines = of_kind.map(|trade| {
                 let entry = (x(trade.entry_bar_idx), trade.entry_price);
                 let exit = (x(trade.exit_bar_idx), trade.exit_price);
@@ -159,10 +163,13 @@ pub(super) fn trades(story: &Story<'_>) -> Result<String, String> {
 }
 
 /// Mean reward on the validation window along the training.
-pub(super) fn learning(story: &Story<'_>, evaluations: &[(u64, f64)]) -> Result<String, String> {
+pub(super) fn learning(
+    input: &PictureInput<'_>,
+    evaluations: &[(u64, f64)],
+) -> Result<String, String> {
     let points: Vec<(f64, f64)> =
         evaluations.iter().map(|(step, reward)| (*step as f64, *reward)).collect();
-    let heading = format!("{}: mean reward on the validation window", story.model);
+    let heading = format!("{}: mean reward on the validation window", input.model);
     let second_line = "five episodes, deterministic policy, after costs; 0 is doing nothing";
     picture(&heading, second_line, |area| {
         let last = points.last().map_or(1.0, |point| point.0);

@@ -8,7 +8,7 @@ use super::axes;
 use crate::environment::market_data::Tape;
 
 /// What a model did on a window.
-pub(crate) struct Story<'a> {
+pub(crate) struct PictureInput<'a> {
     /// What to call it.
     pub(crate) model: String,
     pub(crate) window: Window,
@@ -23,7 +23,7 @@ pub(crate) struct Story<'a> {
     pub(crate) held: &'a Ledger,
 }
 
-impl Story<'_> {
+impl PictureInput<'_> {
     fn timeframe(&self) -> Timeframe {
         self.tape.bars.timeframe()
     }

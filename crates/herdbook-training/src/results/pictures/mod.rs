@@ -8,28 +8,28 @@ mod curves;
 pub(crate) mod input;
 
 use crate::results::improvement::ImprovementReport;
-use crate::results::pictures::input::Story;
+use crate::results::pictures::input::PictureInput;
 
 /// A picture's file name, and its SVG or why it cannot be drawn.
 pub type Picture = (&'static str, Result<String, String>);
 
 /// Equity, trades and positions.
-pub(crate) fn of_window(story: &Story<'_>) -> Vec<Picture> {
+pub(crate) fn of_window(input: &PictureInput<'_>) -> Vec<Picture> {
     vec![
-        ("equity.svg", curves::equity(story)),
-        ("trades.svg", curves::trades(story)),
-        ("actions.svg", bars::actions(story)),
+        ("equity.svg", curves::equity(input)),
+        ("trades.svg", curves::trades(input)),
+        ("actions.svg", bars::actions(input)),
     ]
 }
 
 /// Mean reward on the validation window, by timesteps.
-pub(crate) fn of_learning(story: &Story<'_>, points: &[(u64, f64)]) -> Picture {
-    ("learning.svg", curves::learning(story, points))
+pub(crate) fn of_learning(input: &PictureInput<'_>, points: &[(u64, f64)]) -> Picture {
+    ("learning.svg", curves::learning(input, points))
 }
 
 /// The child beside its parent.
-pub(crate) fn of_improvement(story: &Story<'_>, report: &ImprovementReport) -> Picture {
-    ("improvement.svg", bars::improvement(story, report))
+pub(crate) fn of_improvement(input: &PictureInput<'_>, report: &ImprovementReport) -> Picture {
+    ("improvement.svg", bars::improvement(input, report))
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use std::collections::VecDeque;
 use herdbook_market::CostModel;
 use serde::{Deserialize, Serialize};
 
-use crate::environment::trading_env::{EpisodeRecord, TradingEnv};
-use crate::run::enhancement::setup::Lesson;
+use crate::environment::trading_env::{EpisodeSummary, TradingEnv};
+use crate::run::enhancement::setup::EnhancementSetup;
 
 /// Costs may take this share of what the model earns before them: more, and what pays hardly shows in the reward.
 const BEARABLE: f64 = 0.7;
@@ -42,11 +42,11 @@ pub(crate) struct Curriculum {
 }
 
 impl Curriculum {
-    pub(super) fn new(lesson: &Lesson<'_>, envs: &mut [TradingEnv]) -> Self {
+    pub(super) fn new(setup: &EnhancementSetup<'_>, envs: &mut [TradingEnv]) -> Self {
         let mut curriculum = Self {
-            full_costs: lesson.costs,
-            timesteps: lesson.timesteps,
-            rollout_len: lesson.rollout_len,
+            full_costs: setup.costs,
+            timesteps: setup.timesteps,
+            rollout_len: setup.rollout_len,
             share: 0.0,
             recent: VecDeque::new(),
         };
@@ -56,7 +56,7 @@ impl Curriculum {
     }
 
     pub(super) fn after_iteration(&mut self, trained: u64, envs: &mut [TradingEnv]) {
-        let finished: Vec<EpisodeRecord> =
+        let finished: Vec<EpisodeSummary> =
             envs.iter_mut().flat_map(TradingEnv::take_finished).collect();
         self.learn(&finished);
         if self.advance(trained) {
@@ -68,7 +68,7 @@ impl Curriculum {
         vec![("training/curriculum_cost_bps", self.costs().bps())]
     }
 
-    fn learn(&mut self, finished: &[EpisodeRecord]) {
+    fn learn(&mut self, finished: &[EpisodeSummary]) {
         self.recent.extend(finished.iter().map(|episode| {
             let paid = episode.turnover * episode.cost_bps / BPS_PER_PERCENT;
             (episode.mean_reward + paid, episode.turnover)
@@ -129,7 +129,7 @@ mod tests {
 
     fn after(curriculum: &mut Curriculum, trained: u64, mean_reward: f64, turnover: f64) -> f64 {
         let cost_bps = curriculum.costs().bps();
-        let episode = EpisodeRecord { segment: 0, mean_reward, turnover, cost_bps };
+        let episode = EpisodeSummary { segment: 0, mean_reward, turnover, cost_bps };
         curriculum.learn(&[episode; JUDGED_BY]);
         curriculum.advance(trained);
         curriculum.share

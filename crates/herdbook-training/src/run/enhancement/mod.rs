@@ -15,12 +15,12 @@ use curriculum::Curriculum;
 use replay::Replay;
 
 use crate::environment::trading_env::TradingEnv;
-use crate::run::enhancement::setup::Lesson;
+use crate::run::enhancement::setup::EnhancementSetup;
 
 /// One way of training on.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Coach {
+pub(crate) enum Enhancer {
     /// Base models and `continued`: weights, optimizer state and step count carried on, nothing steered.
     Plain,
     /// See [`replay`].
@@ -31,17 +31,17 @@ pub(crate) enum Coach {
     Adaptive(Adaptive),
 }
 
-impl Coach {
+impl Enhancer {
     /// The coach of an enhancement.
     pub(crate) fn new(
         enhancement: Enhancement,
-        lesson: &Lesson<'_>,
+        setup: &EnhancementSetup<'_>,
         envs: &mut [TradingEnv],
     ) -> Self {
         match enhancement {
             Enhancement::Continued => Self::Plain,
-            Enhancement::Replay => Self::Replay(Replay::new(lesson, envs)),
-            Enhancement::Curriculum => Self::Curriculum(Curriculum::new(lesson, envs)),
+            Enhancement::Replay => Self::Replay(Replay::new(setup, envs)),
+            Enhancement::Curriculum => Self::Curriculum(Curriculum::new(setup, envs)),
             Enhancement::Adaptive => Self::Adaptive(Adaptive::new(envs)),
         }
     }

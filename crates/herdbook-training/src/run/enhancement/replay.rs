@@ -9,8 +9,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::environment::trading_env::{TradingEnv, reward};
-use crate::results::measure::pass;
-use crate::run::enhancement::setup::Lesson;
+use crate::results::measure::run_policy;
+use crate::run::enhancement::setup::EnhancementSetup;
 
 /// β of the paper's rank prioritization: weight `(1/rank)^(1/β)`.
 const TEMPERATURE: f64 = 0.5;
@@ -28,16 +28,16 @@ pub(crate) struct Replay {
 }
 
 impl Replay {
-    pub(super) fn new(lesson: &Lesson<'_>, envs: &mut [TradingEnv]) -> Self {
+    pub(super) fn new(setup: &EnhancementSetup<'_>, envs: &mut [TradingEnv]) -> Self {
         let segments = envs.first_mut().map(|env| env.starts_mut().segments().to_vec());
-        let last = crate::environment::trading_env::training_bars(lesson.market).end;
+        let last = crate::environment::trading_env::training_bars(setup.market).end;
         let scores: Vec<f64> = segments
             .unwrap_or_default()
             .iter()
             .map(|segment| {
                 let start = segment.start + segment.len() / 2;
-                let bars = start..(start + lesson.episode_bars + 1).min(last);
-                let ledger = pass(&lesson.market.tape, bars, lesson.costs, lesson.parent);
+                let bars = start..(start + setup.episode_bars + 1).min(last);
+                let ledger = run_policy(&setup.market.tape, bars, setup.costs, setup.parent);
                 let equity = ledger.equity();
                 let rewards: f64 = equity.windows(2).map(|pair| reward(pair[0], pair[1])).sum();
                 -rewards / (equity.len() - 1) as f64

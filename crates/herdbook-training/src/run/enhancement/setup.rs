@@ -6,7 +6,7 @@ use herdbook_ppo::Policy;
 use crate::environment::market_data::MarketData;
 
 /// What a coach is told before training.
-pub(crate) struct Lesson<'a> {
+pub(crate) struct EnhancementSetup<'a> {
     /// The bars.
     pub market: &'a MarketData,
     /// Full costs.

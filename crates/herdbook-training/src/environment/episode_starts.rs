@@ -11,13 +11,13 @@ const MAX_SEGMENTS: usize = 64;
 
 /// Start bars of episodes, drawn by segment and then evenly within it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Starts {
+pub(crate) struct EpisodeStarts {
     segments: Vec<Range<usize>>,
     /// Sums of the weights up to and including each segment, the last one being 1.
     cumulative: Vec<f64>,
 }
 
-impl Starts {
+impl EpisodeStarts {
     /// Every start from which an episode of the full length fits into the window is equally likely. In a
     /// window shorter than an episode there is one start, its first bar.
     pub(crate) fn uniform(window: Range<usize>, episode_bars: usize) -> Self {
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn every_start_leaves_room_for_a_whole_episode() {
-        let starts = Starts::uniform(100..1_000, 512);
+        let starts = EpisodeStarts::uniform(100..1_000, 512);
         assert_eq!(starts.segments().first().unwrap().start, 100);
         assert_eq!(starts.segments().last().unwrap().end, 1_000 - 512);
         let mut rng = Rng::new(1);
@@ -80,14 +80,14 @@ mod tests {
 
     #[test]
     fn window_shorter_than_an_episode_has_one_start() {
-        let starts = Starts::uniform(100..300, 512);
+        let starts = EpisodeStarts::uniform(100..300, 512);
         assert_eq!(starts.segments().len(), 1);
         assert_eq!(starts.segments()[0], 100..101);
     }
 
     #[test]
     fn segment_without_weight_is_never_drawn() {
-        let mut starts = Starts::uniform(0..10_000, 512);
+        let mut starts = EpisodeStarts::uniform(0..10_000, 512);
         let weights: Vec<f64> =
             (0..starts.segments().len()).map(|idx| f64::from(idx % 2 == 1)).collect();
         starts.set_weights(&weights);
