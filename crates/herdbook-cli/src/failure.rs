@@ -298,7 +298,7 @@ fn training_code(error: &TrainingError) -> Code {
         | TrainingError::NotRegistered { .. }
         | TrainingError::NoCheckpoint { .. }
         | TrainingError::NoNewBars { .. }
-        | TrainingError::Unusable { .. } => Code::NotFound,
+        | TrainingError::ModelUnavailable { .. } => Code::NotFound,
         TrainingError::AlteredModel { .. }
         | TrainingError::ForeignEnvironment { .. }
         | TrainingError::AlreadyImported { .. } => Code::Conflict,

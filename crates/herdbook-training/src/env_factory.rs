@@ -1,4 +1,4 @@
-//! Bars, windows and costs from which environments are made for trainers other than ours.
+//! Environments for other trainers, such as stable-baselines3, over the same bars, windows and costs.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -16,7 +16,7 @@ use crate::environment::trading_env::{TradingEnv, training_bars};
 use crate::error::TrainingError;
 use crate::results::measure::{measure, score_episodes};
 
-/// What environments play on.
+/// Builds environments over prepared bars and measures policies on them.
 #[derive(Debug, Clone)]
 pub struct EnvFactory {
     market: Arc<MarketData>,
@@ -25,16 +25,16 @@ pub struct EnvFactory {
     episode_bars: usize,
 }
 
-/// The part of the bars that an environment plays on.
+/// The bars that an environment covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EnvWindow {
-    /// The training window; episodes start at random, as in a training.
+    /// The training window. Episodes have a fixed length and random starts, as in a training.
     Train,
-    /// The validation window, from its first bar on.
+    /// The validation window, as one episode.
     Validation,
-    /// The test window, from its first bar on.
+    /// The test window, as one episode.
     Test,
-    /// Every bar with features, from the first on.
+    /// All bars with features, as one episode.
     All,
 }
 
@@ -48,15 +48,18 @@ impl std::str::FromStr for EnvWindow {
             "test" => Ok(Self::Test),
             "all" => Ok(Self::All),
             _ => Err(format!(
-                "`{text}` is no window: there are `train`, `validation`, `test` and `all`"
+                "unknown window `{text}`: expected `train`, `validation`, `test` or `all`"
             )),
         }
     }
 }
 
 impl EnvFactory {
-    /// Reads the bars and splits them. `episode_bars` is the length of episodes on the training window: 512 where none
-    /// is given, as in a training.
+    /// Reads the bars and splits them into windows. `episode_bars` is the length of an episode on the training window,
+    /// by default [`EPISODE_BARS`], as in a training.
+    ///
+    /// # Errors
+    /// [`TrainingError::Market`] if the bars, the boundaries or the costs cannot be used.
     pub fn prepare(
         source: &DataSource,
         timeframe: Timeframe,
@@ -73,8 +76,8 @@ impl EnvFactory {
         })
     }
 
-    /// An environment over a stretch of the bars. On the training window episodes have their length and start at
-    /// random; elsewhere one episode goes from the first bar to the last.
+    /// An environment over one window. On the training window episodes have the length given to [`Self::prepare`] and
+    /// random starts; elsewhere one episode covers all bars of the window.
     pub fn env(&self, window: EnvWindow) -> TradingEnv {
         let split = &self.market.split;
         let whole = |bars: Range<usize>| (bars.clone(), bars.len());
@@ -87,40 +90,43 @@ impl EnvFactory {
         TradingEnv::over(Arc::clone(&self.market), bars, self.costs, episode_bars)
     }
 
-    /// The bars and how they were read.
+    /// The bars and their windows.
     pub fn market(&self) -> &MarketData {
         &self.market
     }
 
-    /// When a bar opened, in milliseconds since 1970 (UTC).
+    /// Open time of a bar, in milliseconds since the Unix epoch.
     pub fn open_time_ms(&self, bar_idx: usize) -> i64 {
         self.market.tape.bars.as_slice()[bar_idx].open_time_ms
     }
 
-    /// `evaluation/*` on the validation window, `final/*` and `portfolio/*` on the test window, exactly as a training
-    /// measures its own model.
+    /// The metrics `evaluation/*` on the validation window, `final/*` and `portfolio/*` on the test window, as a training
+    /// measures them for its own model.
     pub fn measure(&self, policy: &Policy) -> BTreeMap<String, f64> {
         measure(&self.market, self.costs, policy).metrics
     }
 
-    /// Mean and standard deviation of the rewards of the validation window's episodes.
+    /// Mean and standard deviation of the sum of rewards per episode on the validation window.
     pub fn validate(&self, policy: &Policy) -> (f64, f64) {
         let window = &self.market.split.validation;
         let scores = score_episodes(&self.market.tape, window, self.costs, policy);
         (scores.mean_reward, scores.std_reward)
     }
 
-    /// The policy of a model file of stable-baselines3.
+    /// The policy in a model file of stable-baselines3.
+    ///
+    /// # Errors
+    /// [`TrainingError::Ppo`] if the file cannot be read as a model.
     pub fn policy(file: &[u8]) -> Result<Policy, TrainingError> {
         Ok(Model::from_zip(file, "the model")?.policy)
     }
 
-    /// What a run on these bars records of them, as a training does.
+    /// The params `data.*` and `env.*` that a training on these bars records.
     pub fn params(&self) -> BTreeMap<String, String> {
         market_params(&self.market, &self.spec)
     }
 
-    /// What a model file says under its key `herdbook` of the environment its model belongs to.
+    /// The section `herdbook` of a model file for a model trained in these environments.
     pub fn description(&self) -> Map<String, Value> {
         let tape = &self.market.tape;
         description(&self.spec, tape.bars.timeframe(), &tape.symbol)

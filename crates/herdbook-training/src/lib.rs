@@ -1,4 +1,37 @@
-//! Use cases that join market, trainer and records: train a run, enhance a parent, evaluate, find, report.
+//! Use cases built on market data, the PPO trainer and the store: train, resume, sweep, enhance, backtest, evaluate,
+//! predict, find and import models.
+//!
+//! A training starts with a [`TrainRequest`]. [`TrainRequest::prepare`] checks everything that needs no store;
+//! [`train`] does the rest and registers the model.
+//!
+//! ```
+//! use herdbook_domain::{ExperimentName, ModelName, Timeframe};
+//! use herdbook_training::{
+//!     Boundaries, ContaminatedTest, DataSource, PpoConfig, Schedules, TrainRequest,
+//! };
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (data, _sample) = DataSource::sample(Timeframe::Day1)?;
+//! let request = TrainRequest {
+//!     timeframe: Timeframe::Day1,
+//!     data,
+//!     boundaries: Boundaries::default(),
+//!     timesteps: 10_000,
+//!     seed: 1,
+//!     cost_bps: 1.0,
+//!     config: PpoConfig::default(),
+//!     schedules: Schedules::default(),
+//!     model: ModelName::parse("D_trading_model")?,
+//!     experiment: ExperimentName::parse("stock_trading_rl_D")?,
+//!     enhance: None,
+//!     contaminated: ContaminatedTest::Refused,
+//!     membership: None,
+//! };
+//! let prepared = request.prepare()?;
+//! assert!(prepared.market().windows().test.start > prepared.market().windows().train.end);
+//! # Ok(())
+//! # }
+//! ```
 
 mod env_factory;
 mod environment;

@@ -1,4 +1,4 @@
-//! Taking up a training that crashed or was cancelled.
+//! Resuming a training or a sweep that crashed or was cancelled.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::AtomicBool;
@@ -19,7 +19,7 @@ use crate::sweep::prepared_sweep::PreparedSweep;
 use crate::sweep::report::SweepReport;
 use crate::sweep::train_sweep::{SWEEP_TAG, train_sweep};
 
-/// A run with a checkpoint to go on from. Its bars are still to be read.
+/// A run with a checkpoint to resume from. Its bars are not read yet.
 #[derive(Debug)]
 pub struct Resumption {
     run_id: RunId,
@@ -27,16 +27,16 @@ pub struct Resumption {
     checkpoint: Checkpoint,
 }
 
-/// What can go on.
+/// A training or a sweep, ready to be resumed.
 #[derive(Debug)]
 pub enum PreparedResumption {
-    /// One training.
+    /// A single training.
     Run(Box<PreparedRun>),
-    /// The sweep that the run is a member of: what is not finished of it.
+    /// The sweep that the run is a member of; only its unfinished members are trained.
     Sweep(PreparedSweep),
 }
 
-/// A training that can go on.
+/// A single training, ready to be resumed.
 #[derive(Debug)]
 pub struct PreparedRun {
     pub(crate) run_id: RunId,
@@ -48,8 +48,8 @@ impl Resumption {
     /// Finds the newest checkpoint of a run, or of another member of its sweep.
     ///
     /// # Errors
-    /// [`TrainingError::NoCheckpoint`] where there is none that can be read, [`StoreError::NotResumable`] of a run that
-    /// is finished.
+    /// [`StoreError::NotResumable`] if the run is FINISHED, [`TrainingError::NoCheckpoint`] if no checkpoint can be read,
+    /// [`TrainingError::Store`] if the store cannot be read.
     pub fn find(
         store: &Store,
         run_id: &RunId,
@@ -66,7 +66,7 @@ impl Resumption {
         let timeframe: Timeframe =
             run.tags.get(key::TIMEFRAME).and_then(|text| text.parse().ok()).ok_or_else(none)?;
         let mut checkpoint = Checkpoint::newest(store, run_id, timeframe, observer)?;
-        // A member of a sweep without one: any other's tells what had been asked for.
+        // Without a checkpoint of its own, the run's request is taken from another member of the sweep.
         if let (None, Some(group)) = (&checkpoint, run.tags.get(SWEEP_TAG)) {
             for member in store.runs_with_tag(SWEEP_TAG, group)? {
                 checkpoint = Checkpoint::newest(store, &member.run_id, timeframe, observer)?;
@@ -80,17 +80,20 @@ impl Resumption {
         Ok(Self { run_id: run_id.clone(), bars_sha256, checkpoint })
     }
 
-    /// What had been asked for; of the bars it is known only where they lie.
+    /// The original request. Of the bars it has only the path, not the contents.
     pub fn request(&self) -> &TrainRequest {
         &self.checkpoint.state.request
     }
 
-    /// Timesteps that need not be trained again.
+    /// Timesteps that the checkpoint covers.
     pub fn trained_timesteps(&self) -> u64 {
         self.checkpoint.state.snapshot.trained_timesteps
     }
 
-    /// Reads the bars again.
+    /// Prepares the training on `bytes`, the contents of the file with the bars.
+    ///
+    /// # Errors
+    /// [`TrainingError::ResumeMismatch`] if the bars are not those of the run, otherwise as [`TrainRequest::prepare`].
     pub fn prepare(self, bytes: Vec<u8>) -> Result<PreparedResumption, TrainingError> {
         let request = self.request().clone();
         let data = DataSource { bytes, ..request.data };
@@ -98,7 +101,7 @@ impl Resumption {
         let (run_id, begun_on) = (self.run_id.clone(), self.bars_sha256.clone());
         let (source, timeframe) = (request.data.clone(), request.timeframe);
         self.prepared(request).map_err(|error| match (Tape::read(&source, timeframe), begun_on) {
-            // A window that other bars do not have is not what is wrong.
+            // With other bars the windows can be wrong too. The bars are then the error to report.
             (Ok(tape), Some(before)) if tape.bars.sha256() != before => {
                 not_the_same_bars(run_id, before, tape.bars.sha256())
             }
@@ -117,7 +120,7 @@ impl Resumption {
 }
 
 impl PreparedResumption {
-    /// Goes on with this many threads instead of one, to the same model.
+    /// Sets the number of threads (default 1). It does not change the model.
     #[must_use]
     pub fn with_threads(self, n_threads: NonZeroUsize) -> Self {
         match self {
@@ -130,17 +133,17 @@ impl PreparedResumption {
     }
 }
 
-/// What came of one training or of several.
+/// Result of resuming: one training or a sweep.
 #[derive(Debug, Clone)]
 pub enum Outcome {
-    /// One was asked for.
+    /// A single training.
     Run(TrainReport),
-    /// Several were.
+    /// A sweep.
     Sweep(SweepReport),
 }
 
 impl Outcome {
-    /// The one that was registered.
+    /// The report of the training that was registered.
     pub fn registered(&self) -> &TrainReport {
         match self {
             Self::Run(report) => report,
@@ -149,10 +152,10 @@ impl Outcome {
     }
 }
 
-/// Goes on with a training from its last checkpoint, to the end that it would have had.
+/// Resumes a training or a sweep from its last checkpoint. The result is the same as without the interruption.
 ///
 /// # Errors
-/// As [`train`]. A run that may not go on stays as it is.
+/// As [`train`](crate::train) and [`train_sweep`]. A run that cannot be resumed is not changed.
 pub fn resume(
     store: &Store,
     prepared: PreparedResumption,

@@ -1,4 +1,4 @@
-//! The environment's rules, as every model file carries them.
+//! The rules of the environment, stored in every model file.
 
 use herdbook_domain::{Symbol, Timeframe};
 use herdbook_market::{FEATURES_VERSION, Position};
@@ -7,13 +7,13 @@ use serde_json::{Map, Value};
 
 use crate::environment::observation::OBS_LEN;
 
-/// Key under which the environment's rules stand in a model file's own section.
+/// Key of the rules in the section `herdbook` of a model file.
 pub(crate) const ENVIRONMENT: &str = "environment";
-/// Bars of a training episode (DESIGN §5).
+/// Length of a training episode in bars.
 pub const EPISODE_BARS: usize = 512;
 
-/// The environment's rules, kept with every model under the key `herdbook` of its file's `data`, so that
-/// whatever runs the model later can build the same environment.
+/// The rules of the environment. They are stored with every model, under the key `herdbook` of its file's `data`, so
+/// that the same environment can be built wherever the model is run later.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EnvSpec {
     /// Version of this description.
@@ -22,13 +22,13 @@ pub struct EnvSpec {
     pub features_version: u32,
     /// Length of an observation.
     pub obs_len: usize,
-    /// Meaning of the actions, by number.
+    /// Name of the position that each action takes, by action number.
     pub actions: [String; 3],
-    /// Meaning of the reward.
+    /// Formula of the reward.
     pub reward: String,
     /// Basis points of traded notional charged per side.
     pub cost_bps: f64,
-    /// Bars of a training episode.
+    /// Length of a training episode in bars.
     pub episode_bars: usize,
 }
 
@@ -46,11 +46,11 @@ impl EnvSpec {
         }
     }
 
-    /// What keeps a model made under other rules from being used under these; costs and episode length may
-    /// differ.
+    /// Describes the first difference that prevents a model trained under `self` from being used under `ours`; `None`
+    /// if there is none. Costs and episode length may differ.
     pub fn obstacle(&self, ours: &Self) -> Option<String> {
         let differs = |what: &str, theirs: &dyn std::fmt::Debug, ours: &dyn std::fmt::Debug| {
-            Some(format!("{what} {theirs:?} where it has {ours:?}"))
+            Some(format!("{what} {theirs:?}, expected {ours:?}"))
         };
         if self.version != ours.version {
             return differs("environment version", &self.version, &ours.version);
@@ -68,7 +68,8 @@ impl EnvSpec {
     }
 }
 
-/// What a model file says under its key `herdbook`.
+/// The section that a model file has under its key `herdbook`. It does not say when, where or by whom the model was
+/// made, so that equal trainings give equal files.
 pub(crate) fn description(
     env: &EnvSpec,
     timeframe: Timeframe,

@@ -1,25 +1,24 @@
-//! Where training episodes start: segments of the training window, each with a weight.
+//! Start bars of training episodes: the training window is divided into segments, each drawn by its weight.
 
 use std::ops::Range;
 
 use herdbook_ppo::Rng;
 use serde::{Deserialize, Serialize};
 
-/// Segments are the levels that enhancements weigh: fine enough to tell regimes apart, coarse enough that each
-/// is visited often.
+/// Fine enough to separate market regimes, coarse enough that each segment is drawn often.
 const MAX_SEGMENTS: usize = 64;
 
-/// Start bars of episodes, drawn by segment and then evenly within it.
+/// Draws a segment by its weight, then a start bar uniformly within it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct EpisodeStarts {
     segments: Vec<Range<usize>>,
-    /// Sums of the weights up to and including each segment, the last one being 1.
+    /// Normalised sums of the weights up to and including each segment; the last is 1.
     cumulative: Vec<f64>,
 }
 
 impl EpisodeStarts {
-    /// Every start from which an episode of the full length fits into the window is equally likely. In a
-    /// window shorter than an episode there is one start, its first bar.
+    /// All starts from which a full episode fits into the window, equally likely. A window shorter than an episode has
+    /// one start, its first bar.
     pub(crate) fn uniform(window: Range<usize>, episode_bars: usize) -> Self {
         let last = window.end.saturating_sub(episode_bars + 1).max(window.start);
         let n_starts = last + 1 - window.start;
@@ -33,12 +32,12 @@ impl EpisodeStarts {
         starts
     }
 
-    /// The segments, in the order of time.
+    /// The segments in time order, as ranges of bar indices.
     pub(crate) fn segments(&self) -> &[Range<usize>] {
         &self.segments
     }
 
-    /// Sets the weight of each segment; at least one must be above zero.
+    /// Sets the weight of each segment. Weights must be 0 or above, and at least one above 0.
     pub(crate) fn set_weights(&mut self, weights: &[f64]) {
         debug_assert_eq!(weights.len(), self.segments.len());
         let total: f64 = weights.iter().sum();
@@ -52,7 +51,7 @@ impl EpisodeStarts {
             .collect();
     }
 
-    /// A segment and a start within it.
+    /// Draws a segment and a start bar within it; returns both indices.
     pub(crate) fn draw(&self, rng: &mut Rng) -> (usize, usize) {
         let point = rng.uniform();
         let idx = self.cumulative.partition_point(|sum| *sum <= point);

@@ -1,5 +1,4 @@
-//! Bars as a model meets them: read, brought to the timeframe, turned into features; and, for a training, split
-//! into windows.
+//! Bars: read, resampled to the timeframe, with features, and split into windows for a training.
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -18,21 +17,24 @@ use crate::error::TrainingError;
 /// Where bars come from.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DataSource {
-    /// Name of the file, for errors and the record.
+    /// Name of the file, used in errors and recorded in the run.
     pub name: String,
-    /// Where the file lies; `None` for a sample carried in the program.
+    /// Path of the file; `None` for a sample built into the program.
     pub path: Option<PathBuf>,
     /// The instrument.
     pub symbol: Symbol,
-    /// What the file does not say of itself.
+    /// How to read what the file itself leaves open, such as its time zone.
     pub reading: Reading,
-    /// The file; not kept with a description of the source.
+    /// Contents of the file. Not serialized.
     #[serde(skip)]
     pub bytes: Vec<u8>,
 }
 
 impl DataSource {
-    /// The sample carried in the program for a timeframe.
+    /// The sample built into the program for a timeframe.
+    ///
+    /// # Errors
+    /// [`TrainingError::Market`] if the sample cannot be decompressed.
     pub fn sample(timeframe: Timeframe) -> Result<(Self, Sample), TrainingError> {
         let sample = Sample::for_timeframe(timeframe);
         let symbol = Symbol::parse(sample.symbol).expect("the samples' symbols are valid");
@@ -47,36 +49,40 @@ impl DataSource {
     }
 }
 
-/// Bars with everything that a model is run on.
+/// Bars of one instrument with their features: all that a model is run on.
 #[derive(Debug)]
 pub struct Tape {
     /// The instrument.
     pub symbol: Symbol,
-    /// The bars at the timeframe.
+    /// The bars, resampled to the timeframe.
     pub bars: Bars,
-    /// What a model sees of each bar.
+    /// The features of each bar, one row per bar. Rows before [`FeatureMatrix::first`] are warm-up.
     pub features: FeatureMatrix,
-    /// Of the whole file, so that every window is annualised alike; `None` for less than a week.
+    /// Number of bars per year, measured on the whole file, so that all windows are annualised alike; `None` if the file
+    /// covers less than a week.
     pub bars_per_year: Option<f64>,
     /// Name of the file.
     pub source_name: String,
     /// Hex SHA-256 of the file.
     pub source_sha256: String,
-    /// What reading the file has to say of it.
+    /// Notes about how the file was read: columns, dropped rows, resampling.
     pub remarks: Vec<String>,
 }
 
-/// The bars of a training.
+/// The bars of a training and their windows.
 #[derive(Debug)]
 pub struct MarketData {
-    /// All of them.
+    /// All bars.
     pub tape: Arc<Tape>,
-    /// The three windows.
+    /// Training, validation and test window.
     pub split: Split,
 }
 
 impl Tape {
-    /// Reads, resamples and computes.
+    /// Reads the bars, resamples them to the timeframe and computes the features.
+    ///
+    /// # Errors
+    /// [`TrainingError::Market`] if the file cannot be read or has shorter bars than can be resampled.
     pub fn read(source: &DataSource, timeframe: Timeframe) -> Result<Self, TrainingError> {
         let raw = read_bars_as(&source.bytes, &source.name, &source.reading)?;
         let mut remarks = remarks(&raw);
@@ -98,7 +104,10 @@ impl Tape {
         })
     }
 
-    /// The bars on which a model can act; `n_needed` of them at least.
+    /// Indices of the bars that have features, so that a model can act on them.
+    ///
+    /// # Errors
+    /// [`MarketError::TooFewToRun`] if there are fewer than `n_needed`.
     pub(crate) fn bars_with_features(&self, n_needed: usize) -> Result<Range<usize>, MarketError> {
         let first = self.features.first();
         if self.bars.len() < first + n_needed {
@@ -111,7 +120,7 @@ impl Tape {
         Ok(first..self.bars.len())
     }
 
-    /// The time that bars take, at least one of them.
+    /// The time from the open of the first to the end of the last of these bars. `bars` must not be empty.
     pub(crate) fn window_of(&self, bars: Range<usize>) -> Window {
         let bars = &self.bars.as_slice()[bars];
         let last_ms = bars[bars.len() - 1].open_time_ms;
@@ -123,7 +132,10 @@ impl Tape {
 }
 
 impl MarketData {
-    /// Reads the bars and splits them.
+    /// Reads the bars and splits them into windows.
+    ///
+    /// # Errors
+    /// [`TrainingError::Market`] if the file cannot be read or the bars cannot be split at these boundaries.
     pub fn prepare(
         source: &DataSource,
         timeframe: Timeframe,
@@ -132,13 +144,13 @@ impl MarketData {
         Self::split(Arc::new(Tape::read(source, timeframe)?), boundaries)
     }
 
-    /// Splits bars that were read already.
+    /// Splits bars that are already read into windows.
     pub(crate) fn split(tape: Arc<Tape>, boundaries: Boundaries) -> Result<Self, TrainingError> {
         let split = split(&tape.bars, boundaries)?;
         Ok(Self { tape, split })
     }
 
-    /// The windows as the rulebook knows them.
+    /// The windows in the types of the domain.
     pub fn windows(&self) -> Windows {
         let window = |window: &herdbook_market::Window| Window {
             start: Timestamp::from_millis(window.start_ms),

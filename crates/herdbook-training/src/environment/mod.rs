@@ -1,4 +1,5 @@
-//! What models are trained and run on: bars with features, windows, and the trading environment over them.
+//! The data and the environment that models are trained and run on: bars with features, windows, the trading
+//! environment.
 
 pub(crate) mod env_spec;
 pub(crate) mod episode_starts;

@@ -1,22 +1,24 @@
-//! What a model sees after the close of a bar.
+//! The observation: the input of the networks after the close of a bar.
+//!
+//! It depends only on bars that are closed: never read a later bar here.
 
 use herdbook_market::{Account, N_FEATURES};
 
 use crate::environment::market_data::Tape;
 
-/// What follows the features in an observation: the position's sign, its unrealised return, its age.
+/// Inputs after the features: sign of the position, its unrealised return, its age.
 const N_ACCOUNT_INPUTS: usize = 3;
-/// Length of an observation.
+/// Length of an observation: the features of the bar, then the inputs of the account.
 pub const OBS_LEN: usize = N_FEATURES + N_ACCOUNT_INPUTS;
-/// Largest size of the account's inputs; larger ones are clipped to it.
+/// The unrealised return is clipped to ± this value, the age to this value.
 const ACCOUNT_LIMIT: f32 = 5.0;
-/// Money does not matter, only its growth does: every account starts with this much.
+/// Equity at the start of every account, in account currency. Only growth matters, so any positive amount would do.
 pub(crate) const INITIAL_EQUITY: f64 = 10_000.0;
 
-/// The unrealised return is seen in percent, the reward's own unit.
+/// The unrealised return is given in percent, the unit of the reward.
 const PERCENT: f64 = 100.0;
 
-/// Writes what is known after the close of a bar: its features, then the state of the account.
+/// Writes the observation after the close of a bar into `obs`, which has [`OBS_LEN`] elements.
 pub(crate) fn write_observation(tape: &Tape, bar_idx: usize, account: &Account, obs: &mut [f32]) {
     let (features, inputs) = obs.split_at_mut(N_FEATURES);
     features.copy_from_slice(tape.features.row(bar_idx));

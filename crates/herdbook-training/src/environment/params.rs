@@ -1,4 +1,4 @@
-//! What a run records of its bars and its environment.
+//! The params that describe the bars and the environment of a run.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::environment::env_spec::EnvSpec;
 use crate::environment::market_data::MarketData;
 use crate::environment::observation::OBS_LEN;
 
-/// What a run records of its bars and its environment.
+/// Params `data.*` and `env.*` of a run.
 pub(crate) fn market_params(market: &MarketData, env: &EnvSpec) -> BTreeMap<String, String> {
     let windows = market.windows();
     let mut params: BTreeMap<String, String> =

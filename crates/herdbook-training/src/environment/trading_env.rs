@@ -1,4 +1,4 @@
-//! The trading environment: one instrument, a target position per bar, filled at the next bar's open.
+//! The trading environment: one instrument; the action is the target position, filled at the open of the next bar.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -11,19 +11,19 @@ use crate::environment::episode_starts::EpisodeStarts;
 use crate::environment::market_data::MarketData;
 use crate::environment::observation::{INITIAL_EQUITY, OBS_LEN, write_observation};
 
-/// Growth in one timestep beyond these bounds counts as the bound in the reward: the logarithm of nothing is
-/// infinite, and so is that of an account beyond the largest number.
+/// The reward clamps the growth of one timestep to these bounds, since the logarithm is infinite for an account that
+/// lost everything or overflowed.
 const GROWTH_BOUNDS: (f64, f64) = (0.01, 100.0);
-/// What an episode brought, by the segment of the window it started in.
+/// Results of one finished episode.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EpisodeSummary {
-    /// See [`Starts`].
+    /// Index of the segment it started in, see [`EpisodeStarts`].
     pub segment: usize,
     /// Mean reward per timestep.
     pub mean_reward: f64,
-    /// Mean change of the position per timestep: 2 from long to short.
+    /// Mean absolute change of the position per timestep; from long to short is a change of 2.
     pub turnover: f64,
-    /// Costs in basis points a side.
+    /// Basis points of traded notional charged per side.
     pub cost_bps: f64,
 }
 
@@ -31,7 +31,7 @@ pub struct EpisodeSummary {
 #[derive(Debug)]
 pub struct TradingEnv {
     market: Arc<MarketData>,
-    /// Those that episodes are played on.
+    /// Episodes take place within these bars.
     bars: Range<usize>,
     costs: CostModel,
     episode_bars: usize,
@@ -46,7 +46,7 @@ pub struct TradingEnv {
     finished: Vec<EpisodeSummary>,
 }
 
-/// What the coming timesteps of an environment depend on, beside its bars.
+/// State of an environment, without its bars: all that later timesteps depend on.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct EnvState {
     account: Account,
@@ -67,8 +67,8 @@ impl TradingEnv {
         Self::over(market, bars, costs, episode_bars)
     }
 
-    /// An environment over some bars with features, two at least. Where they are no more than an episode, every
-    /// episode starts at the first.
+    /// An environment over at least two bars with features. If an episode is as long as the bars or longer, every
+    /// episode starts at the first bar.
     pub(crate) fn over(
         market: Arc<MarketData>,
         bars: Range<usize>,
@@ -92,32 +92,32 @@ impl TradingEnv {
         }
     }
 
-    /// Index of the last closed bar: all that is known.
+    /// Index of the last closed bar, the newest one that the observation contains.
     pub fn bar_idx(&self) -> usize {
         self.bar_idx
     }
 
-    /// The account's worth at the close of the last bar, in units of which an episode starts with 10,000.
+    /// Equity at the close of the last bar, in account currency. An episode starts with 10,000.
     pub fn equity(&self) -> f64 {
         self.account.equity()
     }
 
-    /// What is held.
+    /// The position held.
     pub fn position(&self) -> Position {
         self.account.position()
     }
 
-    /// Where episodes start.
+    /// The distribution of episode starts.
     pub(crate) fn starts_mut(&mut self) -> &mut EpisodeStarts {
         &mut self.starts
     }
 
-    /// Sets the costs of the episodes to come.
+    /// Sets the costs, from the next episode on.
     pub fn set_costs(&mut self, costs: CostModel) {
         self.costs = costs;
     }
 
-    /// The episodes that ended since this was last asked.
+    /// Takes the results of the episodes that ended since the last call.
     pub fn take_finished(&mut self) -> Vec<EpisodeSummary> {
         std::mem::take(&mut self.finished)
     }
@@ -133,7 +133,7 @@ impl TradingEnv {
     }
 }
 
-/// The bars of the training window that have features.
+/// Indices of the bars of the training window that have features.
 pub(crate) fn training_bars(market: &MarketData) -> Range<usize> {
     let window = &market.split.train.bars;
     window.start.max(market.tape.features.first())..window.end
@@ -218,13 +218,14 @@ impl ResumableEnv for TradingEnv {
     }
 }
 
-/// Steps an account and answers the reward: `100·ln(E_t / E_{t−1})`, costs paid.
+/// Moves the account to the next bar and returns the reward, see [`reward`].
 fn step_account(account: &mut Account, target: Position, next: &Bar) -> f64 {
     let before = account.equity();
     reward(before, account.step(target, next))
 }
 
-/// The reward of one timestep, from the equity before and after it; 0 where both are beyond the largest number.
+/// The reward of one timestep: `100·ln(after / before)` of the equity after costs, so in percent of log growth. The
+/// growth is clamped to [`GROWTH_BOUNDS`]; the reward is 0 if the growth is not a number.
 pub(crate) fn reward(before: f64, after: f64) -> f64 {
     let growth = after / before;
     if growth.is_nan() {

@@ -1,4 +1,4 @@
-//! A registered model over any bars, deterministically, beside buying and holding and beside doing nothing.
+//! Backtest of a registered model on any bars, with the deterministic policy, compared with the baselines.
 
 use std::ops::Range;
 
@@ -17,33 +17,33 @@ use crate::results::pictures;
 use crate::results::pictures::Picture;
 use crate::results::pictures::input::PictureInput;
 
-/// What a model did on bars, and how much of that is evidence.
+/// Result of a backtest.
 #[derive(Debug)]
 pub struct Backtest {
-    /// The bars. The first ones warm the features up.
+    /// The bars, including the warm-up of the features.
     pub tape: Tape,
-    /// From the open of the first bar decided on to the end of the last.
+    /// From the open of the first bar with a decision to the end of the last bar.
     pub window: Window,
     /// Basis points of traded notional charged per side.
     pub cost_bps: f64,
-    /// The model in one uninterrupted pass from a flat account.
+    /// Performance of the model in one pass from a flat account.
     pub performance: Performance,
-    /// The same bars without it.
+    /// Performance of the baselines on the same bars.
     pub baselines: Baselines,
-    /// How many of the bars it or an ancestor was trained or validated on.
+    /// Number of bars that the model or an ancestor was trained or validated on.
     pub n_seen: usize,
-    /// What that makes of the result.
+    /// Whether the bars were seen in training.
     pub honesty: Honesty,
     ledger: Ledger,
     first: usize,
 }
 
-/// What is asked of a backtest beside model and bars.
+/// Options of a backtest.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct BacktestOptions {
-    /// Basis points of traded notional charged per side; those of the training by default.
+    /// Basis points of traded notional charged per side; by default those of the training.
     pub cost_bps: Option<f64>,
-    /// First moment to act at; the first bar with features by default.
+    /// Time of the first decision; by default the first bar with features.
     pub from: Option<Timestamp>,
 }
 
@@ -52,28 +52,31 @@ pub struct BacktestOptions {
 pub struct EquityPoint {
     /// When the bar opened.
     pub at: Timestamp,
-    /// In account currency.
+    /// Equity in account currency.
     pub equity: f64,
-    /// Share lost since the highest equity until then.
+    /// Loss since the highest equity so far, as a fraction of it (0 or above).
     pub drawdown: f64,
-    /// Held over the bar: `short`, `flat` or `long`.
+    /// Position held over the bar: `short`, `flat` or `long`.
     pub position: &'static str,
 }
 
 impl Backtest {
-    /// Runs a model over bars that have features: all of them, with the costs it was trained with, unless `terms`
-    /// say otherwise.
+    /// Runs a model over all bars that have features, from `options.from` on.
+    ///
+    /// # Errors
+    /// [`TrainingError::Market`] if bars or costs cannot be used or fewer than two bars are left,
+    /// [`TrainingError::Store`] if the windows of the model and its ancestors cannot be read.
     pub fn run(
         store: &Store,
         model: &RegisteredModel,
         source: &DataSource,
-        terms: BacktestOptions,
+        options: BacktestOptions,
     ) -> Result<Self, TrainingError> {
-        let cost_bps = terms.cost_bps.unwrap_or(model.env.cost_bps);
+        let cost_bps = options.cost_bps.unwrap_or(model.env.cost_bps);
         let costs = CostModel::from_bps(cost_bps)?;
         let seen = model.seen(store)?;
         let tape = Tape::read(source, model.timeframe)?;
-        let bars = bars_from(&tape, terms.from)?;
+        let bars = bars_from(&tape, options.from)?;
         let ledger = run_policy(&tape, bars.clone(), costs, &model.model.policy);
         let windows = bars.clone().map(|bar_idx| tape.window_of(bar_idx..bar_idx + 1));
         let n_seen = windows.filter(|window| seen.touches(&tape.symbol, *window)).count();
@@ -90,7 +93,7 @@ impl Backtest {
         })
     }
 
-    /// How sure the figure is, were the model the only one tried.
+    /// Evidence for the result, without regard to other trials.
     pub fn evidence(&self) -> Evidence {
         let returns = returns(self.ledger.equity()).unwrap_or_default();
         let bars_per_year = self.tape.bars_per_year;
@@ -98,7 +101,10 @@ impl Backtest {
         Evidence::of(&self.performance, &self.baselines, &returns, bars_per_year, terms)
     }
 
-    /// Pictures of it by file name, as SVG; for one that cannot be drawn, why. `model` is what to call the model.
+    /// Draws pictures of the result. `model` names the model in the headings.
+    ///
+    /// # Errors
+    /// [`TrainingError::Market`] if the costs are not valid, which [`Self::run`] has checked.
     pub fn pictures(&self, model: &str) -> Result<Vec<Picture>, TrainingError> {
         let costs = CostModel::from_bps(self.cost_bps)?;
         let bars = self.first..self.tape.bars.len();
@@ -115,12 +121,12 @@ impl Backtest {
         Ok(pictures::of_window(&input))
     }
 
-    /// Bars decided on or filled at.
+    /// Number of bars from the first decision to the last fill.
     pub fn n_bars(&self) -> usize {
         self.tape.bars.len() - self.first
     }
 
-    /// Equity, drawdown and position bar by bar; it ends with the loss of everything.
+    /// Equity, drawdown and position bar by bar. It ends early if the account is lost.
     pub fn equity_curve(&self) -> impl Iterator<Item = EquityPoint> {
         let bars = &self.tape.bars.as_slice()[self.first..];
         let account = self.ledger.equity().iter().zip(self.ledger.positions());
@@ -135,7 +141,7 @@ impl Backtest {
         })
     }
 
-    /// Closed trades, oldest first, each with the opens of the bars it was entered and left on.
+    /// Closed trades, oldest first, each with the open times of its entry and exit bar.
     pub fn trades(&self) -> impl Iterator<Item = (Timestamp, Timestamp, &Trade)> {
         let at = |bar_idx: usize| {
             Timestamp::from_millis(self.tape.bars.as_slice()[bar_idx].open_time_ms)
@@ -145,7 +151,7 @@ impl Backtest {
     }
 }
 
-/// The bars of a backtest: two at least, to decide on one and fill at the other.
+/// The bars of a backtest: at least two, one to decide on and the next to fill at.
 fn bars_from(tape: &Tape, from: Option<Timestamp>) -> Result<Range<usize>, TrainingError> {
     let all = tape.bars_with_features(2)?;
     let Some(from) = from else {

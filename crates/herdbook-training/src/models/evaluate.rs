@@ -1,4 +1,4 @@
-//! Evidence after a training: a version over bars that came later than everything it and its ancestors knew.
+//! Evaluation of a registered version on bars that are newer than all bars it or its ancestors have seen.
 
 use std::collections::BTreeMap;
 
@@ -13,22 +13,25 @@ use crate::models::backtest::{Backtest, BacktestOptions};
 use crate::models::registered_model::RegisteredModel;
 use crate::results::evidence::Evidence;
 
-/// An evaluation and the pass over the bars behind it.
+/// An evaluation, and the backtest it comes from.
 #[derive(Debug)]
 pub struct EvaluationResult {
-    /// The pass.
+    /// The backtest on the new bars.
     pub backtest: Backtest,
-    /// How sure its figure is.
+    /// Evidence for its Sharpe ratio.
     pub evidence: Evidence,
-    /// What the history keeps of it.
+    /// The entry for the history of the version.
     pub evaluation: Evaluation,
 }
 
-/// Runs a version over the new ones among some bars. Nothing is recorded yet.
+/// Runs a version over those bars of `source` that are new to it. Records nothing: the caller passes
+/// [`EvaluationResult::evaluation`] to the store.
+///
+/// A bar is new if it starts after all bars that the version or an ancestor was trained, validated or tested on. Tested
+/// bars count as seen, because versions are chosen by their test results.
 ///
 /// # Errors
-/// [`TrainingError::NothingNew`] where no bar is later than all that the version and its ancestors were trained,
-/// validated and tested on: a test window was looked at already, by whoever chose the version.
+/// [`TrainingError::NoNewBars`] if there are fewer than two new bars, otherwise as [`Backtest::run`].
 pub fn evaluate(
     store: &Store,
     model: &RegisteredModel,

@@ -1,4 +1,4 @@
-//! Finding models, with the fallback to a base model (spec §5).
+//! Search for registered models, with the fallback to a base model.
 
 use herdbook_domain::{
     Departure, MetricName, ModelType, Symbol, Timeframe, VersionType, attempts_for_latest,
@@ -6,33 +6,33 @@ use herdbook_domain::{
 };
 use herdbook_store::{Candidates, Contaminated, Store, StoreError, VersionRecord};
 
-/// Which model is looked for.
+/// Criteria for the search.
 #[derive(Debug, Clone)]
 pub struct FindQuery {
-    /// Its timeframe.
+    /// Timeframe of the model.
     pub timeframe: Timeframe,
-    /// Its type.
+    /// Type of the model.
     pub model_type: ModelType,
-    /// Its symbol; `None`: any.
+    /// Symbol of the model; `None` matches any.
     pub symbol: Option<Symbol>,
-    /// The fewest training steps behind it.
+    /// Minimum of timesteps trained, including those of ancestors.
     pub min_timesteps: u64,
-    /// Whether contaminated models are looked at.
+    /// Whether contaminated models are considered.
     pub contaminated: Contaminated,
 }
 
-/// A model that was found.
+/// A model that was found, and how it was found.
 #[derive(Debug, Clone)]
 pub struct FoundModel {
     /// The model.
     pub version: VersionRecord,
-    /// The type it was found as.
+    /// The type that was searched for when it was found.
     pub model_type: ModelType,
-    /// How far it departs from what was asked.
+    /// Whether a fallback was taken.
     pub departure: Departure,
-    /// The metric's last finite value, where it is the best by one.
+    /// Last finite value of the metric; `None` if the search was not by a metric.
     pub value: Option<f64>,
-    /// In which params of their data the candidates differ; empty where they can be compared.
+    /// Params of data and costs in which the candidates differ; empty if their metrics are comparable.
     pub differing: Vec<String>,
 }
 
@@ -53,8 +53,11 @@ impl FindQuery {
     }
 }
 
-/// The newest model of a type and version type. Only when there is none of the type at all is a base model of
-/// any version type looked for.
+/// Finds the newest model of a type and version type. Falls back to a base model of any version type if no model of the
+/// type exists.
+///
+/// # Errors
+/// [`StoreError`] if the store cannot be read.
 pub fn find_latest(
     store: &Store,
     query: &FindQuery,
@@ -82,8 +85,11 @@ pub fn find_latest(
     }
 }
 
-/// The model that an enhancement takes for its parent: the best by a metric that is not contaminated, or, without a
-/// metric, the newest, one without children first.
+/// Finds the model that an enhancement would use as parent: with a metric the best that is not contaminated, else the
+/// newest, where models without children come first.
+///
+/// # Errors
+/// [`StoreError`] if the store cannot be read.
 pub fn find_parent(
     store: &Store,
     query: &FindQuery,
@@ -104,7 +110,10 @@ pub fn find_parent(
     Ok(None)
 }
 
-/// The best model of a type by a metric; when there is none, the best base model.
+/// Finds the best model of a type by a metric; falls back to the best base model if there is none.
+///
+/// # Errors
+/// [`StoreError`] if the store cannot be read.
 pub fn find_best(
     store: &Store,
     query: &FindQuery,

@@ -1,4 +1,5 @@
-//! A model that was trained elsewhere, registered here: its zip is kept as it is, its past is unknown.
+//! Import of a stable-baselines3 model that was trained elsewhere. Its file is stored unchanged; the data it was
+//! trained on are unknown.
 
 use std::collections::BTreeMap;
 
@@ -15,24 +16,24 @@ use crate::models::mlflow_files;
 use crate::models::registered_model::{EnvironmentMismatch, environment_of};
 use crate::request::hyperparameters::hyperparameter_params;
 
-/// Asks for a model to be taken in.
+/// Request to import a model.
 #[derive(Debug, Clone)]
 pub struct ModelImportRequest {
     /// Length of the bars it was trained on.
     pub timeframe: Timeframe,
-    /// The registered model to join.
+    /// The registered model that gets the new version.
     pub model: ModelName,
-    /// The experiment.
+    /// The experiment of the run.
     pub experiment: ExperimentName,
-    /// The instrument, where that is known.
+    /// The instrument it was trained on, if known.
     pub symbol: Option<Symbol>,
-    /// Name of the file, for errors and the record.
+    /// Name of the file, used in errors and recorded in the run.
     pub file: String,
-    /// The zip of stable-baselines3.
+    /// Contents of the zip file of stable-baselines3.
     pub bytes: Vec<u8>,
 }
 
-/// A file that holds a model.
+/// An import whose file was read.
 #[derive(Debug)]
 pub struct PreparedModelImport {
     request: ModelImportRequest,
@@ -40,10 +41,11 @@ pub struct PreparedModelImport {
 }
 
 impl ModelImportRequest {
-    /// Reads the file. Nothing in it is executed. The instrument is the file's where none is given.
+    /// Reads the file; nothing in it is executed. If no symbol is given, the one in the file is used.
     ///
     /// # Errors
-    /// [`TrainingError::NotAsDescribed`] where the file says that it is of another timeframe.
+    /// [`TrainingError::Ppo`] if the file cannot be read, [`TrainingError::TimeframeMismatch`] if it names another
+    /// timeframe.
     pub fn prepare(mut self) -> Result<PreparedModelImport, TrainingError> {
         let model = Model::from_zip(&self.bytes, &self.file)?;
         let asked = self.timeframe.as_str();
@@ -57,33 +59,33 @@ impl ModelImportRequest {
     }
 }
 
-/// What a file of herdbook's says of its model.
+/// A text in the section `herdbook` of the model file.
 fn described<'a>(model: &'a Model, what: &str) -> Option<&'a str> {
     model.extra.get(what).and_then(|value| value.as_str())
 }
 
-/// A model that was taken in.
+/// A model that was imported.
 #[derive(Debug)]
 pub struct ImportedModel {
     /// Its run.
     pub run_id: RunId,
     /// Its version.
     pub registered: Registered,
-    /// Timesteps behind it, as its file counts them.
+    /// Timesteps trained, as counted in its file.
     pub timesteps: u64,
-    /// Why herdbook cannot run it; `None` where it can.
+    /// Why herdbook cannot run it; `None` if it can.
     pub obstacle: Option<String>,
-    /// Whether it can be enhanced: where it can be run, or where its networks fit and nothing is known of its
-    /// environment.
+    /// Whether it can be enhanced: it can be run, or its networks fit and its environment is not described.
     pub is_enhanceable: bool,
-    /// What reading the file left behind.
+    /// Notes for the user.
     pub notes: Vec<String>,
 }
 
-/// Registers a model that was trained elsewhere as a base model in development, its honesty `unknown`.
+/// Registers a model that was trained elsewhere as a base model in development with honesty `unknown`.
 ///
 /// # Errors
-/// [`TrainingError::ImportedAlready`] where a version of any registered model has the same file.
+/// [`TrainingError::AlreadyImported`] if a version of any registered model has the same file, [`TrainingError::Store`] if
+/// the store cannot be read or written.
 pub fn import_model(
     store: &Store,
     prepared: PreparedModelImport,
@@ -100,7 +102,7 @@ pub fn import_model(
         tags: Tags::from([(key::HONESTY.to_owned(), Honesty::Unknown.to_string())]),
     })?;
     let registered = finish(store, request, model, &run_id, &origin).inspect_err(|error| {
-        // Best effort: what is reported is the first error, and the lease tells that the process is gone.
+        // The first error is the one to report. If this fails too, the run ends when its lease expires.
         let _ = store.end_run(&run_id, &request.model, UnfinishedEnd::Failed, &error.to_string());
     })?;
     let foreign = environment_of(model).err();
@@ -117,21 +119,22 @@ pub fn import_model(
 fn notes(symbol: Option<&Symbol>, model: Model) -> Vec<String> {
     let other = symbol.zip(described(&model, "symbol")).filter(|(it, said)| it.as_str() != *said);
     let other = other.map(|(symbol, said)| {
-        format!("its file says that it was trained on `{said}`; it is registered for `{symbol}`")
+        format!("its file names the symbol `{said}`, but it is registered for `{symbol}`")
     });
     let mut notes = model.notes;
     notes.extend(other);
     if model.policy.n_actions().is_none() {
         let dims = model.policy.action_dims();
         notes.push(format!(
-            "an action is several choices {dims:?}: no `model.onnx` stands beside it"
+            "its action space is MultiDiscrete {dims:?}: no `model.onnx` was written"
         ));
     }
     notes
 }
 
 fn refuse_twice(store: &Store, sha256: &str) -> Result<(), TrainingError> {
-    // Of any registered model, of a deleted version too: under another name its past would be forgotten.
+    // Deleted versions and other registered models count too: otherwise importing a file again would turn its honesty
+    // into `unknown`.
     let kind = Some(EventKind::Registered);
     for event in store.events(&EventQuery { kind, ..EventQuery::default() })? {
         let (Some(name), Some(version)) = (event.what.name, event.what.version) else { continue };

@@ -1,17 +1,18 @@
-//! What stands beside a model's zip, so that stock MLflow loads it: `model.onnx` and the files of an MLflow model of
-//! the ONNX flavor (MLflow 3.17.2). The zip is the model; these follow from it.
+//! Files beside a model's zip with which MLflow can load it: `model.onnx` and the files of an MLflow model of the ONNX
+//! flavor (MLflow 3.17.2). They are derived from the zip.
 
 use herdbook_domain::{RunId, Timeframe};
 use herdbook_ppo::Policy;
 
 use crate::models::artifact_paths::artifact_beside_model;
 
-/// Earlier ones do not know every provider option of the flavor; later ones read it as it is.
+/// MLflow before 3.10 does not know all options of the ONNX flavor.
 const REQUIREMENTS: &str = "mlflow>=3.10\nnumpy\nonnx>=1.8\nonnxruntime>=1.9\n";
 const PYTHON_ENV: &str =
     "python: \"3.11\"\nbuild_dependencies:\n- pip\ndependencies:\n- -r requirements.txt\n";
 
-/// The files by artifact path; none for a policy that has no ONNX form. Like the zip, they hold no time and no host.
+/// The files with their artifact paths, in the order in which to store them; empty for a policy that has no ONNX form.
+/// Like the zip, they contain no time and no host name.
 pub(crate) fn of_model(
     policy: &Policy,
     timeframe: Timeframe,
@@ -22,7 +23,7 @@ pub(crate) fn of_model(
         ("model.onnx", onnx),
         ("requirements.txt", REQUIREMENTS.into()),
         ("python_env.yaml", PYTHON_ENV.into()),
-        // Last: it is what makes the folder an MLflow model.
+        // Last, because with this file the folder is an MLflow model.
         ("MLmodel", ml_model(timeframe, run_id).into_bytes()),
     ]
     .map(|(name, bytes)| (artifact_beside_model(timeframe, name), bytes))

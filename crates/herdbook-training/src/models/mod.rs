@@ -1,4 +1,4 @@
-//! Registered models: how they are found, loaded, run, and registered when they were trained elsewhere.
+//! Registered models: finding, loading and running them, and registering models that were trained elsewhere.
 
 pub(crate) mod artifact_paths;
 pub(crate) mod backtest;

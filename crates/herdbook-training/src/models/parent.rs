@@ -1,4 +1,4 @@
-//! The parent of an enhancement: chosen, checked, and its model loaded.
+//! Choice of the parent of an enhancement: finds the version, checks that it fits, loads its model.
 
 use herdbook_domain::tags::key;
 use herdbook_domain::{
@@ -15,22 +15,22 @@ use crate::models::registered_model::lineage_windows;
 use crate::observer::Observer;
 use crate::request::enhance_request::EnhanceRequest;
 
-/// A parent, ready to be trained on from.
+/// The parent of an enhancement with its loaded model.
 #[derive(Debug)]
 pub struct Parent {
-    /// Its registered version.
+    /// The registered version.
     pub version: VersionRecord,
-    /// Its run.
+    /// The run of the version.
     pub run: RunRecord,
-    /// Its model, which knows the training steps behind it.
+    /// The model, including its count of timesteps and the optimizer state.
     pub model: Model,
-    /// How far it departs from what was asked.
+    /// Whether a fallback was taken when it was chosen.
     pub departure: Departure,
-    /// Whether it comes from an environment that is not known here.
+    /// Whether its file does not describe the environment it was trained in.
     pub is_foreign: bool,
 }
 
-/// What the child is, as far as its parent has to fit.
+/// Properties of the child that its parent must match.
 pub(crate) struct ChildSpec<'a> {
     pub(crate) timeframe: Timeframe,
     pub(crate) symbol: &'a Symbol,
@@ -54,8 +54,8 @@ impl Parent {
         let LoadedVersion { version, run, model } = loaded;
         if let Some(foreign) = &foreign {
             observer.notice(&format!(
-                "{}: {foreign}. Its networks fit, so it is trained on from; whether what it learned means anything \
-                 here is not known",
+                "{}: {foreign}. Its networks fit, so training continues from it; whether its policy is useful in \
+                 this environment is unknown",
                 version.key
             ));
         }
@@ -68,7 +68,7 @@ impl Parent {
     }
 }
 
-/// Judges a training by its windows and those of its parent and all ancestors.
+/// Honesty of a training, from its windows and those of its parent and all ancestors.
 pub(crate) fn judge_child(
     store: &Store,
     windows: &Windows,
@@ -80,7 +80,7 @@ pub(crate) fn judge_child(
     Ok(judge(windows, &lineage_windows(store, &parent.run)?))
 }
 
-/// Whether a training's validation window has bars that its parent or an ancestor was trained on.
+/// Whether the validation window of a training has bars that its parent or an ancestor was trained on.
 pub(crate) fn is_validation_trained_on(
     store: &Store,
     windows: &Windows,
@@ -91,7 +91,7 @@ pub(crate) fn is_validation_trained_on(
     Ok(known.any(|ancestor| ancestor.train.overlaps(windows.validation)))
 }
 
-/// The version, and how far it departs from what was asked.
+/// Finds the version, and whether a fallback was taken.
 fn find_version(
     store: &Store,
     request: &EnhanceRequest,
@@ -142,19 +142,19 @@ fn best(
     let found = find_best(store, &query(request, child, Contaminated::Skipped), metric)?;
     let Some(found) = found else {
         let any = find_best(store, &query(request, child, Contaminated::Included), metric)?;
-        let passed =
+        let excluded =
             if any.is_some() { ExcludedCandidates::Contaminated } else { ExcludedCandidates::None };
-        return Err(no_parent(request, child, Some(metric), passed));
+        return Err(no_parent(request, child, Some(metric), excluded));
     };
     if !metric.as_str().starts_with("evaluation/") {
         observer.notice(&format!(
-            "`{metric}` is no figure of the validation windows: where the child's test window has bars of those that \
-             this parent was chosen by, the child's test figures are not of bars unseen by that choice"
+            "the parent was chosen by `{metric}`, which is not measured on the validation window: if the child's test \
+             window overlaps the bars of that metric, the child's test results are biased by the choice"
         ));
     }
     if !found.differing.is_empty() {
         observer.notice(&format!(
-            "the candidates differ in {}: their `{metric}` cannot really be compared",
+            "the candidates differ in {}: their values of `{metric}` are not comparable",
             found.differing.join(", ")
         ));
     }
@@ -181,11 +181,11 @@ fn announce(
     match departure {
         Departure::None => {}
         Departure::OldVersion => observer.notice(&format!(
-            "no `{asked}` model without children: the newest with children, {}, is the parent",
+            "there is no `{asked}` model without children: using the newest with children, {}, as parent",
             found.key
         )),
         Departure::BaseModel => observer.notice(&format!(
-            "no `{asked}` model to enhance: falling back to the base model {}",
+            "there is no `{asked}` model to enhance: using the base model {} as parent",
             found.key
         )),
     }
@@ -195,10 +195,10 @@ fn no_parent(
     request: &EnhanceRequest,
     child: &ChildSpec<'_>,
     metric: Option<&MetricName>,
-    passed: ExcludedCandidates,
+    excluded: ExcludedCandidates,
 ) -> TrainingError {
     TrainingError::NoParent {
-        passed,
+        excluded,
         model_type: request.model_type,
         symbol: child.symbol.clone(),
         timeframe: child.timeframe,
@@ -206,7 +206,7 @@ fn no_parent(
     }
 }
 
-/// A parent that was named must be of the child's timeframe and symbol, as far as that is recorded.
+/// Checks that a property of the parent is equal to the child's. A parent without a record of it passes.
 pub(crate) fn check_fit(
     key: &VersionKey,
     what: &'static str,

@@ -1,4 +1,4 @@
-//! What a registered model would do now: its action after the newest closed bar.
+//! Prediction of a registered model: its action after the newest closed bar.
 
 use herdbook_domain::{Timestamp, Window};
 use herdbook_market::{Account, CostModel, Position};
@@ -8,44 +8,48 @@ use crate::environment::observation::{INITIAL_EQUITY, OBS_LEN, write_observation
 use crate::error::TrainingError;
 use crate::models::registered_model::RegisteredModel;
 
-/// How old what a prediction stands on may be, in milliseconds.
+/// Maximum ages in milliseconds; `None` allows any age.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AgeLimits {
-    /// Time since the newest closed bar ended.
+    /// Maximum time since the end of the newest closed bar.
     pub bar_ms: Option<i64>,
-    /// Time since the model was registered.
+    /// Maximum time since the model was registered.
     pub model_ms: Option<i64>,
 }
 
-/// A model's view after a bar, from a flat account.
+/// Output of a model after a bar, for a flat account.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Prediction {
     /// The most likely position.
     pub action: Position,
-    /// How likely the policy would take each, in the order of [`Position::ALL`].
+    /// Probability of each position, in the order of [`Position::ALL`].
     pub probabilities: [f32; 3],
     /// The newest closed bar.
     pub bar: Window,
-    /// What the model saw: the input of its networks.
+    /// The observation, the input of the networks.
     pub observation: [f32; OBS_LEN],
 }
 
 impl Prediction {
-    /// Asks a model for its position after the newest bar that is closed at `now`.
+    /// Computes the position of a model after the newest bar that is closed at `now`.
     ///
-    /// The account is taken to be flat: one that holds a position is seen by the model, and may get another answer.
+    /// The account is assumed to be flat. The model observes its account, so an open position could change the result.
+    ///
+    /// # Errors
+    /// [`TrainingError::NoClosedBar`] if no bar with features has ended at `now`, [`TrainingError::TooOld`] if the bar or
+    /// the model is older than its limit, [`TrainingError::Market`] if there are too few bars.
     pub fn after_newest_bar(
         model: &RegisteredModel,
         tape: &Tape,
         now: Timestamp,
-        freshness: AgeLimits,
+        limits: AgeLimits,
     ) -> Result<Self, TrainingError> {
         let bars = tape.bars_with_features(1)?;
         let closed = bars.rev().find(|idx| tape.window_of(*idx..idx + 1).end <= now);
         let bar_idx = closed.ok_or(TrainingError::NoClosedBar { now })?;
         let bar = tape.window_of(bar_idx..bar_idx + 1);
-        check_age(("newest closed bar", "--max-bar-age"), bar.end, now, freshness.bar_ms)?;
-        check_age(("model", "--max-age"), model.version.created_at, now, freshness.model_ms)?;
+        check_age(("newest closed bar", "--max-bar-age"), bar.end, now, limits.bar_ms)?;
+        check_age(("model", "--max-age"), model.version.created_at, now, limits.model_ms)?;
 
         let costs = CostModel::from_bps(model.env.cost_bps)?;
         let mut obs = [0.0; OBS_LEN];

@@ -1,5 +1,5 @@
-//! A model that a script trained in a run of its own, registered: by stable-baselines3 or anything else, in a run
-//! that herdbook or MLflow started.
+//! Registration of a model that a script trained, with stable-baselines3 or anything else, in a run that it started
+//! itself through herdbook or MLflow.
 
 use std::collections::BTreeMap;
 
@@ -17,46 +17,52 @@ use crate::models::parent::check_fit;
 use crate::models::registered_model::lineage_windows;
 use crate::results::improvement::{ImprovementBasis, ImprovementReport};
 
-/// Asks for the model of a run to be registered.
+/// Request to register the model of a run.
 #[derive(Debug, Clone)]
 pub struct RegisterRequest {
     /// The run.
     pub run_id: RunId,
     /// Length of the bars it was trained on.
     pub timeframe: Timeframe,
-    /// The registered model to join.
+    /// The registered model that gets the new version.
     pub model: ModelName,
-    /// Its type; a base model with a parent is a `continued` one.
+    /// Type of the model. `base` with a parent is registered as the run's enhancement type, by default `continued`.
     pub model_type: ModelType,
-    /// The run of its parent; `None`: the one that the run's tag names.
+    /// The run of the parent; `None` uses the run's tag `base_model_run_id`.
     pub parent: Option<RunId>,
-    /// Its file among the run's artifacts.
+    /// Artifact path of the model file.
     pub artifact: String,
-    /// Timesteps of this run; `None`: as its metrics or its file tell.
+    /// Timesteps trained in this run; `None` reads them from the run's metrics or the model file.
     pub trained_timesteps: Option<u64>,
-    /// Further tags of the version.
+    /// Additional tags of the version.
     pub version_tags: Tags,
 }
 
-/// A model that was registered.
+/// Result of a registration.
 #[derive(Debug)]
 pub struct RegisteredRun {
-    /// Its version, and what became of its parent.
+    /// The registered version, and the changes to its parent.
     pub registered: Registered,
-    /// Its type.
+    /// Type of the model.
     pub model_type: ModelType,
-    /// Whether its test window is free of bars that it or an ancestor has seen.
+    /// Whether the test window has bars that the model or an ancestor was trained or validated on.
     pub honesty: Honesty,
-    /// Beside its parent.
+    /// Improvement over the parent; `None` for a base model.
     pub improvement: Option<ImprovementReport>,
-    /// What a person should know.
+    /// Notes for the user.
     pub notes: Vec<String>,
 }
 
-/// Registers the model of a run and ends the run; its parent turns `old` in the same act.
+/// Registers the model of a run and ends the run. In the same transaction the parent becomes `old`.
 ///
-/// The file is kept byte for byte, as `models/<timeframe>/model.zip`. `parent_here` is what the parent brings on the
-/// windows and at the costs of the run, where it could be run there: it counts where the two were not tested alike.
+/// The file is stored byte for byte as `models/<timeframe>/model.zip`. `parent_here` holds the parent's metrics measured
+/// on the windows and costs of the run, if the caller could run it; they are used for the improvement if the parent's
+/// logged metrics come from other windows or costs.
+///
+/// # Errors
+/// [`TrainingError::NotRegistered`] if the parent's run has no version, [`TrainingError::ParentMismatch`] if its timeframe
+/// or symbol differs, [`TrainingError::NoParentNamed`] if an enhanced model names no parent, [`TrainingError::Store`] if
+/// the store cannot be read or written.
 pub fn register_run(
     store: &Store,
     request: &RegisterRequest,
@@ -80,7 +86,7 @@ pub fn register_run(
                 store.store_artifact(&request.run_id, &path, &bytes)?;
             }
         }
-        Err(error) => notes.push(format!("herdbook can neither run nor enhance it: {error}")),
+        Err(error) => notes.push(format!("herdbook cannot run or enhance this model: {error}")),
     }
     let trained_timesteps = trained_timesteps(request, &run, model.as_ref().ok(), &origin);
     let finish = ForeignFinish {
@@ -97,12 +103,16 @@ pub fn register_run(
         },
     };
     let (registered, overruled) = store.register_foreign(&finish)?;
-    notes.extend(overruled.iter().map(|key| format!("the tag `{key}` is computed, not taken")));
+    notes.extend(
+        overruled
+            .iter()
+            .map(|key| format!("the given tag `{key}` is ignored: herdbook computes it")),
+    );
     let model_type = finish.registration.origin.model_type();
     Ok(RegisteredRun { registered, model_type, honesty, improvement, notes })
 }
 
-/// A parent with its run.
+/// The parent's version and run.
 struct Parent {
     version: VersionRecord,
     run: RunRecord,
@@ -156,7 +166,7 @@ fn origin(
     })
 }
 
-/// What was recorded of the run's windows decides; without it nobody knows.
+/// Honesty from the windows recorded in the run; `unknown` if there are none.
 fn honesty(
     store: &Store,
     run: &RunRecord,
@@ -170,8 +180,8 @@ fn honesty(
     Ok(judge(&windows, &ancestors))
 }
 
-/// The run's metrics beside its parent's: those that were logged, or the parent's from the run's own windows where
-/// it can be run there.
+/// Compares the run's metrics with the parent's: the logged ones if both have the same windows, otherwise those in
+/// `parent_here`, if given.
 fn improvement(
     run: &RunRecord,
     parent: Option<&Parent>,
@@ -187,7 +197,7 @@ fn improvement(
     Some(ImprovementReport::new(basis, values, &run.metrics))
 }
 
-/// Timesteps of this run. A file of stable-baselines3 counts those of its parent too, unless its counter was reset.
+/// Timesteps of this run. The count in a file of stable-baselines3 includes the parent's, unless the script reset it.
 fn trained_timesteps(
     request: &RegisterRequest,
     run: &RunRecord,
@@ -235,7 +245,7 @@ fn run_tags(
     tags
 }
 
-/// The improvements of one run over another by the values that both logged, in percent, by metric.
+/// Improvements of a run over its parent in percent, as metrics `improvement_<metric>`, from the values that both logged.
 pub fn logged_improvements(
     parent: &BTreeMap<String, f64>,
     child: &BTreeMap<String, f64>,

@@ -1,5 +1,5 @@
-//! A registered version's model: its run found, its file checked against the registered hash, its environment
-//! known to this herdbook.
+//! Loading of the model of a registered version: the file is checked against its registered hash, its environment
+//! against that of this herdbook.
 
 use herdbook_domain::{
     RunId, Seen, Symbol, Timeframe, VersionKey, Windows, hex_sha256, tags::key, window_params,
@@ -13,32 +13,39 @@ use crate::environment::env_spec::EnvSpec;
 use crate::environment::observation::OBS_LEN;
 use crate::error::TrainingError;
 
-/// A registered version with its model, ready to be run.
+/// A registered version with its model, which this herdbook can run.
 #[derive(Debug)]
 pub struct RegisteredModel {
-    /// Its registered version.
+    /// The registered version.
     pub version: VersionRecord,
-    /// Its run.
+    /// The run of the version.
     pub run: RunRecord,
-    /// Its model, which knows the training steps behind it.
+    /// The model.
     pub model: Model,
-    /// The rules it was trained under.
+    /// The rules of the environment it was trained in.
     pub env: EnvSpec,
-    /// Length of the bars it knows.
+    /// Length of the bars it was trained on.
     pub timeframe: Timeframe,
 }
 
 impl RegisteredModel {
-    /// Loads the model of a version at the timeframe that its tag tells.
+    /// Loads the model of a version. The timeframe is taken from the version's tag.
+    ///
+    /// # Errors
+    /// [`TrainingError::ModelUnavailable`] if the version has no timeframe, no run or a deleted run,
+    /// [`TrainingError::AlteredModel`] if the file's hash is not the registered one,
+    /// [`TrainingError::ForeignEnvironment`] if the model's environment is not herdbook's, [`TrainingError::Store`] if the
+    /// file cannot be read, [`TrainingError::Ppo`] if it is not a model.
     pub fn load(store: &Store, version: VersionRecord) -> Result<Self, TrainingError> {
-        let timeframe = version.tag(key::TIMEFRAME).ok_or_else(|| TrainingError::Unusable {
-            key: version.key.clone(),
-            problem: "has no tag that tells its timeframe",
-        })?;
+        let timeframe =
+            version.tag(key::TIMEFRAME).ok_or_else(|| TrainingError::ModelUnavailable {
+                key: version.key.clone(),
+                problem: "has no timeframe tag",
+            })?;
         Self::load_at(store, version, timeframe)
     }
 
-    /// Loads the model of a version at a timeframe.
+    /// Loads the model of a version for a given timeframe.
     pub(crate) fn load_at(
         store: &Store,
         version: VersionRecord,
@@ -50,37 +57,40 @@ impl RegisteredModel {
         Ok(Self { version, run, model, env, timeframe })
     }
 
-    /// The instrument it was trained on, where that is recorded.
+    /// The instrument it was trained on, if recorded.
     pub fn symbol(&self) -> Option<Symbol> {
         Symbol::parse(self.run.params.get(window_params::SYMBOL)?).ok()
     }
 
-    /// What it and its ancestors were trained and validated on.
+    /// The windows that it and its ancestors were trained and validated on.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the ancestors cannot be read.
     pub fn seen(&self, store: &Store) -> Result<Seen, StoreError> {
         Ok(lineage_windows(store, &self.run)?.into_iter().collect())
     }
 }
 
-/// A registered version with its model, whatever environment that belongs to.
+/// A registered version with its model, which may need another environment.
 pub(crate) struct LoadedVersion {
     pub(crate) version: VersionRecord,
     pub(crate) run: RunRecord,
     pub(crate) model: Model,
 }
 
-/// Why herdbook's environment is not the model's.
+/// Why a model cannot be run in herdbook's environment.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum EnvironmentMismatch {
-    /// The file does not say what environment it belongs to, but its networks would fit ours.
+    /// Its networks fit, but its file does not describe its environment.
     Undescribed,
-    /// Its networks do not fit, or it describes another environment.
+    /// Its networks do not fit, or its file describes another environment.
     Incompatible(String),
 }
 
 impl std::fmt::Display for EnvironmentMismatch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Undescribed => "its file does not describe an environment of herdbook's",
+            Self::Undescribed => "its file does not describe its environment",
             Self::Incompatible(problem) => problem,
         })
     }
@@ -92,18 +102,19 @@ impl LoadedVersion {
         version: VersionRecord,
         timeframe: Timeframe,
     ) -> Result<Self, TrainingError> {
-        let unusable = |problem| TrainingError::Unusable { key: version.key.clone(), problem };
+        let unusable =
+            |problem| TrainingError::ModelUnavailable { key: version.key.clone(), problem };
         let run_id = version.run_id.clone();
         let run_id = run_id.ok_or_else(|| unusable("was registered without a run"))?;
         let run = store.run(&run_id)?;
         if run.deleted {
-            return Err(unusable("comes from a run that was deleted"));
+            return Err(unusable("belongs to a deleted run"));
         }
         let model = read_model(store, &version.key, &run_id, timeframe)?;
         Ok(Self { version, run, model })
     }
 
-    /// Whether the model can be trained on from: its environment is ours, or unknown and its networks fit ours.
+    /// Checks that the model can be enhanced. Returns the reason for a warning if its environment is not described.
     pub(crate) fn check_parent(&self) -> Result<Option<EnvironmentMismatch>, TrainingError> {
         match environment_of(&self.model) {
             Ok(_) => Ok(None),
@@ -117,7 +128,7 @@ fn foreign(key: &VersionKey, problem: String) -> TrainingError {
     TrainingError::ForeignEnvironment { key: key.clone(), problem }
 }
 
-/// The windows of a run and of its ancestors; `None` for one without records.
+/// The windows of a run and of all its ancestors; `None` for a run without recorded windows.
 pub(crate) fn lineage_windows(
     store: &Store,
     run: &RunRecord,
@@ -145,25 +156,25 @@ fn read_model(
     Ok(Model::from_zip(&bytes, &run_id.model_path(timeframe))?)
 }
 
-/// The rules the file says it was trained under, which must be ours but for costs and the length of episodes.
+/// The rules in the model file. They must be equal to herdbook's, except costs and episode length.
 pub(crate) fn environment_of(model: &Model) -> Result<EnvSpec, EnvironmentMismatch> {
     let (inputs, actions) = (model.policy.obs_len(), model.policy.action_dims());
     let ours = Position::ALL.len();
     if inputs != OBS_LEN || *actions != [ours] {
         return Err(EnvironmentMismatch::Incompatible(format!(
-            "its networks take {inputs} numbers and choose from {actions:?}, where herdbook's environment has \
-             {OBS_LEN} and [{ours}]"
+            "its networks take {inputs} inputs and have actions {actions:?}, but herdbook's environment has {OBS_LEN} \
+             inputs and actions [{ours}]"
         )));
     }
     let spec = model.extra.get(ENVIRONMENT).cloned().ok_or(EnvironmentMismatch::Undescribed)?;
     let spec: EnvSpec = serde_json::from_value(spec).map_err(|error| {
         EnvironmentMismatch::Incompatible(format!(
-            "its description of the environment cannot be read: {error}"
+            "the description of its environment cannot be read: {error}"
         ))
     })?;
     if let Err(error) = CostModel::from_bps(spec.cost_bps) {
         return Err(EnvironmentMismatch::Incompatible(format!(
-            "its description of the environment names {error}"
+            "the description of its environment has invalid costs: {error}"
         )));
     }
     match spec.obstacle(&EnvSpec::new(spec.cost_bps, spec.episode_bars)) {

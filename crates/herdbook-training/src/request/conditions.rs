@@ -1,4 +1,4 @@
-//! Conditions on promotion from `herdbook.toml`, every one of them checked; an error says on which line.
+//! Conditions on promotion from `herdbook.toml`. Errors name the line.
 
 use herdbook_domain::{
     Condition, Conditions, Demand, Direction, MetricName, ModelName, Stage, Timeframe,
@@ -11,7 +11,7 @@ use crate::request::toml_file::{Reader, number, unknown_key};
 
 const SECTIONS: [&str; 1] = ["promotion"];
 const KEYS: [&str; 2] = ["enforce", "condition"];
-/// Those that say what a condition asks for: each condition has exactly one.
+/// Keys that say what a condition requires. Each condition has exactly one of them.
 const DEMANDS: [&str; 4] = ["metric", "beats_champion_on", "evidence", "hours_in_beta"];
 const CONDITION_KEYS: [&str; 9] = [
     "to",
@@ -27,7 +27,10 @@ const CONDITION_KEYS: [&str; 9] = [
 
 type Value<'a> = Spanned<DeValue<'a>>;
 
-/// Reads the conditions on promotion of a file. `name` is what it is called in errors.
+/// Parses the conditions on promotion from the contents of a TOML file. Errors call the file `name`.
+///
+/// # Errors
+/// [`TrainingError::ConfigFile`] with the line of the problem.
 pub fn conditions_from_toml(text: &str, name: &str) -> Result<Conditions, TrainingError> {
     let reader = Reader { text, name };
     let file = reader.table()?;
@@ -37,14 +40,14 @@ pub fn conditions_from_toml(text: &str, name: &str) -> Result<Conditions, Traini
         return Ok(conditions);
     };
     let section = table(promotion, "promotion").map_err(|p| reader.error(promotion.span(), &p))?;
-    check_keys(&reader, section, "key of `[promotion]`", &KEYS)?;
+    check_keys(&reader, section, "key in `[promotion]`", &KEYS)?;
     if let Some(enforce) = section.get("enforce") {
         conditions.enforce = enforce.get_ref().as_bool().ok_or_else(|| {
             reader.error(enforce.span(), "`enforce` must be `true` (refuse) or `false` (warn)")
         })?;
     }
     if let Some(list) = section.get("condition") {
-        let wanted = "conditions stand each under `[[promotion.condition]]`";
+        let wanted = "write each condition as its own `[[promotion.condition]]`";
         let list = list.get_ref().as_array().ok_or_else(|| reader.error(list.span(), wanted))?;
         for one in list {
             conditions.all.push(condition(&reader, one)?);
@@ -55,19 +58,21 @@ pub fn conditions_from_toml(text: &str, name: &str) -> Result<Conditions, Traini
 
 fn condition(reader: &Reader<'_>, value: &Value<'_>) -> Result<Condition, TrainingError> {
     let keys = table(value, "condition").map_err(|p| reader.error(value.span(), &p))?;
-    check_keys(reader, keys, "key of a condition", &CONDITION_KEYS)?;
-    // Where a key is wrong, its own line is named; where one is missing, the condition's.
+    check_keys(reader, keys, "condition key", &CONDITION_KEYS)?;
+    // The line of the wrong key, or that of the condition if a key is missing.
     let at = |key: &str| keys.get(key).map_or_else(|| value.span(), Spanned::span);
     let or_at = |key: &'static str| move |problem: String| reader.error(at(key), &problem);
     let to = stage(keys).map_err(or_at("to"))?;
     let asked: Vec<&str> = DEMANDS.into_iter().filter(|key| keys.contains_key(*key)).collect();
     let [asked] = asked[..] else {
-        let problem = format!("a condition has exactly one of {}", DEMANDS.join(", "));
+        let problem = format!("a condition must have exactly one of {}", DEMANDS.join(", "));
         return Err(reader.error(value.span(), &problem));
     };
     for key in ["at_least", "at_most"] {
         if asked != "metric" && keys.contains_key(key) {
-            return Err(reader.error(at(key), &format!("`{key}` goes with `metric` only")));
+            return Err(
+                reader.error(at(key), &format!("`{key}` is allowed only together with `metric`"))
+            );
         }
     }
     let demand = demand(asked, keys, to).map_err(|problem| reader.error(at(asked), &problem))?;
@@ -84,7 +89,9 @@ fn condition(reader: &Reader<'_>, value: &Value<'_>) -> Result<Condition, Traini
 fn stage(keys: &DeTable<'_>) -> Result<Stage, String> {
     match text(keys, "to")?.parse::<Stage>().map_err(text_of)? {
         stage @ (Stage::Beta | Stage::Champion) => Ok(stage),
-        other => Err(format!("no condition can stand before `{other}`: `to` is beta or champion")),
+        other => Err(format!(
+            "promotion to `{other}` cannot have conditions: `to` must be beta or champion"
+        )),
     }
 }
 
@@ -99,15 +106,19 @@ fn demand(asked: &str, keys: &DeTable<'_>, to: Stage) -> Result<Demand, String> 
         "metric" => match (keys.contains_key("at_least"), keys.contains_key("at_most")) {
             (true, false) => Ok(Demand::AtLeast(name(asked)?, limit("at_least")?)),
             (false, true) => Ok(Demand::AtMost(name(asked)?, limit("at_most")?)),
-            _ => Err("beside `metric` stands either `at_least` or `at_most`".to_owned()),
+            _ => Err("`metric` needs either `at_least` or `at_most`".to_owned()),
         },
         "beats_champion_on" => {
             let metric = name(asked)?;
             if to != Stage::Champion {
-                return Err("`beats_champion_on` stands before `champion` only".to_owned());
+                return Err(
+                    "`beats_champion_on` is allowed only with `to = \"champion\"`".to_owned()
+                );
             }
             if Direction::of(metric.as_str()) == Direction::Neither {
-                return Err(format!("of `{metric}` neither more nor less is better"));
+                return Err(format!(
+                    "`{metric}` cannot be compared: neither higher nor lower is better"
+                ));
             }
             Ok(Demand::BeatsChampion(metric))
         }
@@ -115,10 +126,10 @@ fn demand(asked: &str, keys: &DeTable<'_>, to: Stage) -> Result<Demand, String> 
             probability if probability > 0.0 && probability < 1.0 => {
                 Ok(Demand::Evidence(probability))
             }
-            _ => Err("`evidence` is a probability above 0 and below 1".to_owned()),
+            _ => Err("`evidence` must be a probability above 0 and below 1".to_owned()),
         },
         _ if to != Stage::Champion => {
-            Err("`hours_in_beta` stands before `champion` only".to_owned())
+            Err("`hours_in_beta` is allowed only with `to = \"champion\"`".to_owned())
         }
         _ => match limit("hours_in_beta")? {
             hours if hours >= 0.0 => Ok(Demand::HoursInBeta(hours)),
@@ -145,17 +156,17 @@ fn table<'a, 'b>(value: &'a Value<'b>, what: &str) -> Result<&'a DeTable<'b>, St
 
 fn text<'a>(keys: &'a DeTable<'_>, key: &str) -> Result<&'a str, String> {
     let value = keys.get(key).ok_or_else(|| format!("a condition must have `{key}`"))?;
-    value.get_ref().as_str().ok_or_else(|| format!("`{key}` must be a text in quotes"))
+    value.get_ref().as_str().ok_or_else(|| format!("`{key}` must be a string in quotes"))
 }
 
-/// A list of words; empty where there is none.
+/// Parses a list of strings; empty if the key is absent.
 fn words<T>(
     keys: &DeTable<'_>,
     key: &str,
     parse: impl Fn(&str) -> Result<T, String>,
 ) -> Result<Vec<T>, String> {
     let Some(value) = keys.get(key) else { return Ok(Vec::new()) };
-    let wanted = || format!("`{key}` must be a list of texts, not empty");
+    let wanted = || format!("`{key}` must be a list of at least one string");
     let list = value.get_ref().as_array().filter(|list| !list.is_empty()).ok_or_else(wanted)?;
     list.iter().map(|word| parse(word.get_ref().as_str().ok_or_else(wanted)?)).collect()
 }
@@ -212,40 +223,44 @@ mod tests {
     fn unknown_keys_are_named_with_their_line_and_the_nearest_there_is() {
         assert_eq!(
             problem_of("to = \"beta\"\nmetrik = \"portfolio/win_rate\"\n"),
-            "`herdbook.toml`, line 5: there is no key of a condition `metrik`: `metric` is meant?"
+            "`herdbook.toml`, line 5: unknown condition key `metrik`: did you mean `metric`?"
         );
         assert_eq!(
             read("[promotions]\n").unwrap_err(),
-            "`herdbook.toml`, line 1: there is no section `promotions`: `promotion` is meant?"
+            "`herdbook.toml`, line 1: unknown section `promotions`: did you mean `promotion`?"
         );
         assert_eq!(
             read("[promotion]\nenforced = true\n").unwrap_err(),
-            "`herdbook.toml`, line 2: there is no key of `[promotion]` `enforced`: `enforce` is meant?"
+            "`herdbook.toml`, line 2: unknown key in `[promotion]` `enforced`: did you mean `enforce`?"
         );
     }
 
     #[test]
     fn values_that_make_no_sense_are_named_with_their_line() {
         for (condition, line, part) in [
-            ("to = \"archived\"\nevidence = 0.9", 4, "no condition can stand before `archived`"),
+            (
+                "to = \"archived\"\nevidence = 0.9",
+                4,
+                "promotion to `archived` cannot have conditions",
+            ),
             ("to = \"betta\"\nevidence = 0.9", 4, "unknown stage `betta`"),
             ("evidence = 0.9", 3, "must have `to`"),
             ("to = \"beta\"", 3, "exactly one of metric"),
             ("to = \"beta\"\nevidence = 0.9\nhours_in_beta = 1", 3, "exactly one of metric"),
             ("to = \"beta\"\nevidence = 95", 5, "a probability above 0 and below 1"),
-            ("to = \"beta\"\nhours_in_beta = 5", 5, "before `champion` only"),
+            ("to = \"beta\"\nhours_in_beta = 5", 5, "only with `to = \"champion\"`"),
             ("to = \"champion\"\nhours_in_beta = -5", 5, "0 or above"),
             ("to = \"beta\"\nmetric = \"a\"", 5, "either `at_least` or `at_most`"),
             ("to = \"beta\"\nmetric = \"a\"\nat_least = nan", 5, "finite number"),
-            ("to = \"beta\"\nmetric = 5\nat_least = 1", 5, "text in quotes"),
-            ("to = \"beta\"\nevidence = 0.9\nat_least = 1", 6, "goes with `metric` only"),
+            ("to = \"beta\"\nmetric = 5\nat_least = 1", 5, "string in quotes"),
+            ("to = \"beta\"\nevidence = 0.9\nat_least = 1", 6, "only together with `metric`"),
             (
                 "to = \"champion\"\nbeats_champion_on = \"portfolio/skew\"",
                 5,
-                "neither more nor less",
+                "neither higher nor lower",
             ),
             ("to = \"beta\"\nevidence = 0.9\ntimeframes = [\"2H\"]", 6, "unknown timeframe `2H`"),
-            ("to = \"beta\"\nevidence = 0.9\nmodels = []", 6, "list of texts"),
+            ("to = \"beta\"\nevidence = 0.9\nmodels = []", 6, "list of at least one string"),
         ] {
             let problem = problem_of(condition);
             assert!(problem.starts_with(&format!("`herdbook.toml`, line {line}: ")), "{problem}");

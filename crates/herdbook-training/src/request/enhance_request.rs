@@ -1,17 +1,17 @@
-//! What a training asks of its parent.
+//! The part of a training request that selects the parent.
 
 use herdbook_domain::{Enhancement, MetricName, ModelType, ParentSelector};
 use serde::{Deserialize, Serialize};
 
-/// What a training asks of its parent.
+/// How to choose the parent and how to enhance it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct EnhanceRequest {
-    /// How the parent is named.
+    /// Selects the parent.
     pub selector: ParentSelector,
-    /// The type looked for by `latest` and `best`.
+    /// Type of parent that `latest` and `best` look for.
     pub model_type: ModelType,
-    /// The metric of `best`.
+    /// Metric that `best` compares.
     pub metric: MetricName,
-    /// The way of enhancing.
+    /// Kind of enhancement.
     pub enhancement: Enhancement,
 }

@@ -1,4 +1,4 @@
-//! Hyperparameters from a TOML file, every one of them checked; an error says on which line, and what was meant.
+//! Hyperparameters: reading them from a TOML file, and writing them as params of a run.
 
 use std::ops::Range;
 
@@ -10,16 +10,16 @@ use crate::error::TrainingError;
 use crate::request::schedules::Schedules;
 use crate::request::toml_file::{Reader, number, unknown_key};
 
-/// What a file sets, on top of the defaults.
+/// Hyperparameters of a training; keys that a file leaves out have their default.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Hyperparameters {
-    /// The trainer's.
+    /// Hyperparameters of the PPO trainer.
     pub config: PpoConfig,
-    /// Those that change on the way.
+    /// Final values of scheduled hyperparameters.
     pub schedules: Schedules,
 }
 
-/// The keys, as stable-baselines3 names them.
+/// Keys of the file, spelled as in stable-baselines3.
 const KEYS: [&str; 16] = [
     "n_envs",
     "n_steps",
@@ -39,7 +39,10 @@ const KEYS: [&str; 16] = [
     "activation",
 ];
 impl Hyperparameters {
-    /// Reads a file. `name` is what it is called in errors.
+    /// Parses the contents of a TOML file and checks all values. Errors call the file `name`.
+    ///
+    /// # Errors
+    /// [`TrainingError::ConfigFile`] with the line of the problem.
     pub fn from_toml(text: &str, name: &str) -> Result<Self, TrainingError> {
         let reader = Reader { text, name };
         let table = reader.table()?;
@@ -75,7 +78,7 @@ impl Hyperparameters {
                 config.normalize_advantage = value
                     .get_ref()
                     .as_bool()
-                    .ok_or_else(|| format!("`{key}` is not `true` or `false`"))?;
+                    .ok_or_else(|| format!("`{key}` must be `true` or `false`"))?;
             }
             "target_kl" => config.target_kl = Some(number(value, key)?),
             "net_arch" => config.net_arch = net_arch(value)?,
@@ -101,7 +104,7 @@ impl Hyperparameters {
     }
 }
 
-/// The hyperparameters as params.
+/// The hyperparameters as params of a run, in the order of the keys of the file.
 pub(crate) fn hyperparameter_params(config: &PpoConfig) -> Vec<(&'static str, String)> {
     let optional = |value: Option<f64>| value.map_or("none".to_owned(), |value| value.to_string());
     let activation = match config.activation {
@@ -148,7 +151,7 @@ fn count(value: &Spanned<DeValue<'_>>, key: &str) -> Result<usize, String> {
     whole.ok_or_else(|| format!("`{key}` must be a whole number, 1 or above"))
 }
 
-/// A number, or `{ initial = …, final = … }`.
+/// Reads a number, or `{ initial = …, final = … }`; returns the initial and the final value.
 fn schedule(value: &Spanned<DeValue<'_>>, key: &str) -> Result<(f64, Option<f64>), String> {
     let Some(table) = value.get_ref().as_table() else {
         return Ok((number(value, key)?, None));
@@ -161,7 +164,7 @@ fn schedule(value: &Spanned<DeValue<'_>>, key: &str) -> Result<(f64, Option<f64>
     Ok((part("initial")?, Some(part("final")?)))
 }
 
-/// `[64, 64]` for both networks, or `{ pi = […], vf = […] }`.
+/// Reads `[64, 64]` for both networks, or `{ pi = […], vf = […] }`.
 fn net_arch(value: &Spanned<DeValue<'_>>) -> Result<NetArch, String> {
     const WANTED: &str =
         "`net_arch` must be widths such as `[64, 64]`, or `{ pi = […], vf = […] }`";
@@ -218,9 +221,9 @@ mod tests {
     fn unknown_key_suggests_the_nearest_with_its_line() {
         assert_eq!(
             read("gamma = 0.9\nlearning_rte = 1e-3\n").unwrap_err(),
-            "`ppo.toml`, line 2: there is no hyperparameter `learning_rte`: `learning_rate` is meant?"
+            "`ppo.toml`, line 2: unknown hyperparameter `learning_rte`: did you mean `learning_rate`?"
         );
-        assert!(read("zzz = 1").unwrap_err().contains("there are n_envs, n_steps"));
+        assert!(read("zzz = 1").unwrap_err().contains("expected one of n_envs, n_steps"));
     }
 
     #[test]

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SweepKind {
-    /// The seed, counted up from the one asked for.
+    /// The seed: member `i` has the requested seed plus `i`.
     Seeds,
-    /// The windows.
+    /// The windows: each member is one fold of a walk-forward.
     WalkForward,
 }
 
@@ -19,10 +19,10 @@ pub enum SweepKind {
 pub struct SweepMembership {
     /// What varies.
     pub kind: SweepKind,
-    /// Number of members.
+    /// Number of members of the sweep.
     pub n_members: NonZeroUsize,
-    /// This one's number, from 0 on.
+    /// Index of this member, from 0 on.
     pub index: usize,
-    /// What ties the members together.
+    /// Id that all members of the sweep share.
     pub(crate) group: String,
 }

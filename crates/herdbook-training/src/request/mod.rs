@@ -1,4 +1,4 @@
-//! What a user asks for, read and checked without the records.
+//! Requests of users: parsed and checked as far as possible without the store.
 
 pub(crate) mod conditions;
 pub(crate) mod enhance_request;

@@ -1,22 +1,25 @@
-//! Hyperparameters that change as a training goes on, as stable-baselines3's `LinearSchedule` does it.
+//! Linear schedules of hyperparameters, like `LinearSchedule` of stable-baselines3.
 
 use herdbook_ppo::{PpoError, Trainer};
 use serde::{Deserialize, Serialize};
 
 use crate::environment::trading_env::TradingEnv;
 
-/// What changes linearly from its value in the configuration to the one here, reached at the end of the training.
-/// Each iteration's update has the value of the share of timesteps that is left after its rollout.
+/// Final values of hyperparameters that change linearly from their value in the configuration.
+///
+/// As in stable-baselines3, the update of an iteration uses the value at the end of its rollout:
+/// `final + remaining·(initial − final)`, with `remaining` the share of timesteps left after the rollout.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Schedules {
-    /// Step size at the end; `None` keeps it constant.
+    /// Learning rate at the end; `None` keeps it constant.
     pub learning_rate: Option<f64>,
     /// Clip range at the end; `None` keeps it constant.
     pub clip_range: Option<f64>,
 }
 
 impl Schedules {
-    /// Sets the values of the iteration to come. `initial` are the values at the beginning.
+    /// Sets the values for the next iteration. `initial` holds the values at the start of the training, `timesteps` its
+    /// total length.
     pub(crate) fn apply(
         self,
         trainer: &mut Trainer<TradingEnv>,

@@ -1,4 +1,4 @@
-//! Reading a TOML file so that each error names its line.
+//! Reading of TOML files with the line number in each error.
 
 use std::ops::Range;
 
@@ -7,17 +7,17 @@ use toml::de::{DeTable, DeValue};
 
 use crate::error::TrainingError;
 
-/// Keys that are no more alike than this are not what was meant.
+/// A known key is suggested only if its Jaro-Winkler similarity is at least this.
 const ALIKE: f64 = 0.7;
 
-/// Turns places in the text into lines.
+/// The text of a file, and its name for errors.
 pub(crate) struct Reader<'a> {
     pub(crate) text: &'a str,
     pub(crate) name: &'a str,
 }
 
 impl Reader<'_> {
-    /// The table that a text is.
+    /// Parses the whole text.
     pub(crate) fn table(&self) -> Result<Spanned<DeTable<'_>>, TrainingError> {
         DeTable::parse(self.text).map_err(|error| {
             let problem = error.message().lines().collect::<Vec<_>>().join(", ");
@@ -25,6 +25,7 @@ impl Reader<'_> {
         })
     }
 
+    /// An error at the line where `span` starts.
     pub(crate) fn error(&self, span: Range<usize>, problem: &str) -> TrainingError {
         let before = self.text.get(..span.start).unwrap_or_default();
         TrainingError::ConfigFile {
@@ -35,7 +36,8 @@ impl Reader<'_> {
     }
 }
 
-/// Names the nearest of the keys there are. `what` says what a key is, such as `hyperparameter`.
+/// Error text for an unknown key, with the most similar known key. `what` is what the file calls such a key, for
+/// example `hyperparameter`.
 pub(crate) fn unknown_key(what: &str, unknown: &str, keys: &[&str]) -> String {
     let near = keys
         .iter()
@@ -43,12 +45,12 @@ pub(crate) fn unknown_key(what: &str, unknown: &str, keys: &[&str]) -> String {
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .max_by(|a, b| a.0.total_cmp(&b.0));
     match near {
-        Some((_, key)) => format!("there is no {what} `{unknown}`: `{key}` is meant?"),
-        None => format!("there is no {what} `{unknown}`: there are {}", keys.join(", ")),
+        Some((_, key)) => format!("unknown {what} `{unknown}`: did you mean `{key}`?"),
+        None => format!("unknown {what} `{unknown}`: expected one of {}", keys.join(", ")),
     }
 }
 
-/// TOML keeps a number as its text.
+/// Reads a number. The parser keeps numbers as text.
 pub(crate) fn number(value: &Spanned<DeValue<'_>>, key: &str) -> Result<f64, String> {
     let text = match value.get_ref() {
         DeValue::Float(float) => float.as_str().to_owned(),

@@ -1,4 +1,4 @@
-//! What is asked of a training, and what can be checked of it without the records.
+//! The request for one training, and all checks that need no store.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -15,38 +15,39 @@ use crate::request::enhance_request::EnhanceRequest;
 use crate::request::membership::SweepMembership;
 use crate::request::schedules::Schedules;
 
-/// Asks for one training.
+/// Request for one training.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TrainRequest {
     /// Length of one bar.
     pub timeframe: Timeframe,
     /// The bars.
     pub data: DataSource,
-    /// Where windows start, if not by the default shares.
+    /// Explicit window boundaries; by default the bars are split by shares (64/16/20 %).
     pub boundaries: Boundaries,
-    /// Timesteps; rounded up to whole rollouts.
+    /// Timesteps to train, rounded up to whole rollouts.
     pub timesteps: u64,
     /// Seed of everything random.
     pub seed: u64,
     /// Basis points of traded notional charged per side.
     pub cost_bps: f64,
-    /// Hyperparameters. A child has its parent's networks, whatever is said here.
+    /// Hyperparameters. An enhancement keeps the networks of its parent: other networks than the default ones are
+    /// refused unless they are equal to the parent's.
     pub config: PpoConfig,
-    /// Hyperparameters that change on the way.
+    /// Hyperparameters that change during the training.
     pub schedules: Schedules,
-    /// The registered model to join.
+    /// The registered model that gets the new version.
     pub model: ModelName,
-    /// The experiment.
+    /// The experiment of the run.
     pub experiment: ExperimentName,
     /// The parent; `None` trains a base model.
     pub enhance: Option<EnhanceRequest>,
-    /// Whether a test window that was seen by an ancestor is allowed, and marked.
+    /// What to do if an ancestor was trained or validated on bars of the test window.
     pub contaminated: ContaminatedTest,
-    /// The run's place among several.
+    /// The run's place in a sweep; `None` for a single training.
     pub membership: Option<SweepMembership>,
 }
 
-/// What to do with a test window that holds bars seen in training.
+/// What to do if the test window has bars that the model or an ancestor was trained or validated on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ContaminatedTest {
@@ -57,7 +58,11 @@ pub enum ContaminatedTest {
 }
 
 impl TrainRequest {
-    /// Checks everything that can be checked without the records: hyperparameters, costs, bars, windows.
+    /// Checks everything that needs no store (hyperparameters, costs, bars, windows) and computes the features.
+    ///
+    /// # Errors
+    /// [`TrainingError::NoTimesteps`], [`TrainingError::LearningRateConflict`], [`TrainingError::Ppo`] for hyperparameters
+    /// out of range, [`TrainingError::Market`] for bars, windows or costs that cannot be used.
     pub fn prepare(self) -> Result<PreparedTraining, TrainingError> {
         if self.timesteps == 0 {
             return Err(TrainingError::NoTimesteps);
@@ -78,24 +83,24 @@ impl TrainRequest {
     }
 }
 
-/// A training whose input is sound.
+/// A training whose input passed all checks that need no store.
 #[derive(Debug)]
 pub struct PreparedTraining {
     pub(crate) request: TrainRequest,
     pub(crate) market: Arc<MarketData>,
     pub(crate) costs: CostModel,
-    /// Not of the request: it changes nothing of what comes out.
+    /// Not part of the request, since it does not change the result.
     pub(crate) n_threads: NonZeroUsize,
 }
 
 impl PreparedTraining {
-    /// Trains on this many threads instead of one, to the same model.
+    /// Sets the number of threads (default 1). It does not change the model.
     #[must_use]
     pub fn with_threads(self, n_threads: NonZeroUsize) -> Self {
         Self { n_threads, ..self }
     }
 
-    /// What the bars are and how they were read.
+    /// The bars and their windows.
     pub fn market(&self) -> &MarketData {
         &self.market
     }

@@ -1,4 +1,4 @@
-//! The same window without a model.
+//! Results without a model on the same bars: buy-and-hold, and doing nothing.
 
 use std::ops::Range;
 
@@ -8,12 +8,12 @@ use herdbook_market::{CostModel, Position};
 use crate::environment::market_data::Tape;
 use crate::results::measure::{hold_position, performance_of};
 
-/// What bars bring without a model, costs paid.
+/// Performance without a model, after costs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Baselines {
-    /// Bought at the first fill and held.
+    /// Long from the first fill to the end.
     pub buy_and_hold: Performance,
-    /// Nothing done.
+    /// No position at all.
     pub flat: Performance,
 }
 
@@ -24,7 +24,7 @@ impl Baselines {
         Self { buy_and_hold: of(Position::Long), flat: of(Position::Flat) }
     }
 
-    /// Buy-and-hold as metrics of the run, `baseline/*`.
+    /// Buy-and-hold as metrics `baseline/buy_and_hold_*`; undefined ones are absent.
     pub(crate) fn to_metrics(self) -> Vec<(String, f64)> {
         let held = &self.buy_and_hold;
         [

@@ -1,4 +1,4 @@
-//! How sure a figure is: against doing nothing and holding, and among all that were tried.
+//! Statistical evidence for a Sharpe ratio: against the baselines, and deflated by the number of trials.
 
 use herdbook_domain::{EVIDENCE_BARS, EVIDENCE_PROBABILITY, Honesty, Symbol, Timeframe, Window};
 use herdbook_market::metrics::{
@@ -11,24 +11,24 @@ use serde::Serialize;
 use crate::results::baselines::Baselines;
 use crate::results::npy;
 
-/// Test returns, bar by bar, among a run's artifacts.
+/// Artifact path of the returns on the test window, bar by bar.
 pub(crate) const TEST_RETURNS: &str = "evaluation/test_returns.npy";
 
-/// How sure a Sharpe ratio is that was measured on one window, if nothing else had been tried.
+/// Evidence for the Sharpe ratio on one window, without regard to other trials.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Evidence {
-    /// The Sharpe ratio per bar of the better of doing nothing (0) and holding.
+    /// Benchmark: the Sharpe ratio per bar of buy-and-hold, or 0 (doing nothing) if that is lower.
     pub benchmark_sharpe_per_bar: f64,
-    /// Probability that the true Sharpe ratio is above the benchmark's (probabilistic Sharpe ratio); `None` where
-    /// undefined.
+    /// Probability that the true Sharpe ratio is above the benchmark: the probabilistic Sharpe ratio (Bailey, López de
+    /// Prado 2012). `None` if undefined.
     pub probability: Option<f64>,
-    /// 95 % bootstrap interval of the Sharpe ratio per year.
+    /// 95 % bootstrap interval of the annualised Sharpe ratio; `None` if undefined.
     pub interval: Option<SharpeInterval>,
-    /// Whether the window was free of bars seen in training: of any other, nothing follows.
+    /// Whether the window has bars seen in training; only a clean one counts as evidence.
     pub honesty: Honesty,
-    /// Bars of the window: of fewer than [`EVIDENCE_BARS`], nothing follows.
+    /// Number of bars of the window; fewer than [`EVIDENCE_BARS`] are no evidence.
     pub n_bars: usize,
-    /// Basis points of traded notional charged per side: without any, nothing follows.
+    /// Basis points of traded notional charged per side; a result without costs is no evidence.
     pub cost_bps: f64,
 }
 
@@ -52,8 +52,8 @@ impl Evidence {
         }
     }
 
-    /// Whether the model beats both doing nothing and holding with a probability above 0.95, after costs, on enough bars
-    /// that are known to be unseen.
+    /// Whether the model beats both baselines with a probability above [`EVIDENCE_PROBABILITY`] (0.95), after costs, on
+    /// at least [`EVIDENCE_BARS`] bars that are known to be unseen.
     pub fn is_evidence(&self) -> bool {
         self.honesty == Honesty::Clean
             && self.n_bars >= EVIDENCE_BARS
@@ -62,29 +62,37 @@ impl Evidence {
     }
 }
 
-/// A Sharpe ratio among all trials on the same market and overlapping windows.
+/// A Sharpe ratio deflated by all trials on the same market with overlapping test windows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Deflation {
-    /// Number of trials, this one among them.
+    /// Number of trials, including this one.
     pub n_trials: usize,
-    /// Variance of their Sharpe ratios per bar; `None` of fewer than two.
+    /// Variance of the trials' Sharpe ratios per bar; `None` for fewer than two.
     pub variance: Option<f64>,
-    /// What the trials count for, as far as their returns go together.
+    /// Effective number of independent trials, from the mean correlation of their returns.
     pub n_effective: f64,
-    /// Trials whose returns could be compared; the others were taken for independent.
+    /// Number of trials whose returns could be compared; the others count as independent.
     pub n_compared: usize,
-    /// The Sharpe ratio per bar that the best of so many shows without any skill.
+    /// Expected maximum of the Sharpe ratios per bar of so many trials without skill.
     pub luck_sharpe_per_bar: Option<f64>,
-    /// Deflated Sharpe ratio for all trials.
+    /// Deflated Sharpe ratio with `n_trials`: the probability that the true Sharpe ratio is above 0 given the number of
+    /// trials.
     pub deflated: Option<f64>,
-    /// The same for what they count for.
+    /// Deflated Sharpe ratio with `n_effective`.
     pub deflated_effective: Option<f64>,
 }
 
-/// Trials whose returns are read at most.
+/// The returns of at most this many trials are read.
 const MAX_COMPARED: usize = 500;
 
-/// Sets a figure among its trials (Bailey, López de Prado 2014); `None` where there are fewer than two.
+/// Deflates a Sharpe ratio by the trials in the store: the deflated Sharpe ratio (Bailey, López de Prado 2014, "The
+/// deflated Sharpe ratio").
+///
+/// Trials are all runs of the same symbol and timeframe whose test window overlaps `window`. Returns `None` for fewer
+/// than two trials or an undefined Sharpe ratio.
+///
+/// # Errors
+/// [`StoreError`] if the trials cannot be read.
 pub fn deflation(
     store: &Store,
     symbol: &Symbol,
@@ -123,7 +131,7 @@ fn estimate(model: &Performance) -> Option<SharpeEstimate> {
     })
 }
 
-/// The returns of the trials on exactly this window and the same bars, as far as they were kept.
+/// The stored returns of trials on exactly this window and the bars of the newest such trial.
 fn comparable_returns(store: &Store, trials: &[Trial], window: Window) -> Vec<Vec<f64>> {
     let Some(newest) = trials.iter().rev().find(|trial| trial.test == window) else {
         return Vec::new();
@@ -139,8 +147,8 @@ fn comparable_returns(store: &Store, trials: &[Trial], window: Window) -> Vec<Ve
     returns
 }
 
-/// Mean correlation of all pairs, from the variance of the sum of the standardised series; a series that does not
-/// vary goes with none.
+/// Mean Pearson correlation over all pairs, in linear time: the squared norm of the sum of the standardised series is the
+/// sum of all pairwise correlations. A constant series has correlation 0 with every other.
 fn mean_correlation(series: &[Vec<f64>]) -> f64 {
     let Some(n_bars) = series.first().map(Vec::len).filter(|_| series.len() > 1) else {
         return 0.0;

@@ -1,23 +1,23 @@
-//! What a training records of itself: params at its start, metrics on its way, improvements at its end.
+//! Improvement of a child over its parent.
 
 use std::collections::BTreeMap;
 
 use herdbook_domain::{Improvement, improvements, window_params};
 
-/// How a child's improvement over its parent was computed (spec §7).
+/// Origin of the parent's values that a child is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ImprovementBasis {
-    /// The parent's logged values come from the same windows, bars and costs.
+    /// The parent's logged values, from the same windows, bars and costs as the child's.
     SameWindows,
-    /// The parent was run again on the child's windows and costs.
+    /// Values of the parent's model measured again on the child's windows and costs.
     Reevaluated,
-    /// What was logged of the parent, which comes from an environment that is not known here.
+    /// The parent's logged values, from an environment unknown to herdbook: they may not be comparable.
     Logged,
 }
 
 impl ImprovementBasis {
-    /// The tag's value.
+    /// Value of the run's tag.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::SameWindows => "same_windows",
@@ -26,16 +26,17 @@ impl ImprovementBasis {
         }
     }
 
-    /// For people.
+    /// Text for reports and pictures.
     pub const fn describe(self) -> &'static str {
         match self {
-            Self::SameWindows => "same windows for both",
-            Self::Reevaluated => "the parent run again on the child's windows and costs",
-            Self::Logged => "as logged of the parent, whose environment is not known here",
+            Self::SameWindows => "both measured on the same windows",
+            Self::Reevaluated => "parent measured again on the child's windows and costs",
+            Self::Logged => "parent's logged values, from an unknown environment",
         }
     }
 
-    /// Whether a parent's logged values can stand beside the child's.
+    /// Chooses the basis from the params of both runs: [`Self::SameWindows`] if all params that affect results are
+    /// recorded for the parent and equal, else [`Self::Reevaluated`].
     pub(crate) fn of(parent: &BTreeMap<String, String>, child: &BTreeMap<String, String>) -> Self {
         let same = window_params::of_result()
             .all(|key| parent.contains_key(key) && parent.get(key) == child.get(key));
@@ -43,12 +44,12 @@ impl ImprovementBasis {
     }
 }
 
-/// A child's improvements, and how they were computed.
+/// Improvements of a child over its parent, and their basis.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct ImprovementReport {
-    /// How.
+    /// Origin of the parent's values.
     pub basis: ImprovementBasis,
-    /// By metric.
+    /// Improvement by metric name.
     pub metrics: BTreeMap<String, Improvement>,
 }
 
@@ -61,7 +62,7 @@ impl ImprovementReport {
         Self { basis, metrics: improvements(parent, child) }
     }
 
-    /// `improvement_<metric>` in percent, and, where the parent was run again, its values as `parent/<metric>`.
+    /// Metrics to log: `improvement_<metric>` in percent, and `parent/<metric>` if the parent was measured again.
     pub(crate) fn to_metrics(&self) -> Vec<(String, f64)> {
         let mut metrics = Vec::new();
         for (name, improvement) in &self.metrics {

@@ -1,5 +1,4 @@
-//! Judging a policy: five equal episodes, one uninterrupted pass, and what doing nothing clever would have
-//! brought.
+//! Measures a policy on a window: five equal episodes, and one uninterrupted pass.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -12,18 +11,18 @@ use crate::environment::market_data::{MarketData, Tape};
 use crate::environment::observation::{INITIAL_EQUITY, OBS_LEN, write_observation};
 use crate::environment::trading_env::reward;
 
-/// Rewards and returns of the equal, consecutive episodes of a window under the deterministic policy.
+/// Rewards and returns of the deterministic policy over the five equal, consecutive episodes of a window.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct EpisodeScores {
-    /// Mean sum of rewards of an episode.
+    /// Mean over the episodes of the sum of rewards.
     pub mean_reward: f64,
-    /// Their standard deviation, divisor n as in stable-baselines3's `evaluate_policy`.
+    /// Standard deviation of the sum of rewards, with divisor n as in `evaluate_policy` of stable-baselines3.
     pub std_reward: f64,
-    /// Mean total return of an episode, a fraction.
+    /// Mean total return of an episode, as a fraction.
     pub mean_return: f64,
 }
 
-/// Runs the deterministic policy over the episodes of a window.
+/// Runs the deterministic policy over the episodes of a window, each from a flat account.
 pub(crate) fn score_episodes(
     tape: &Tape,
     window: &Window,
@@ -43,7 +42,7 @@ pub(crate) fn score_episodes(
     EpisodeScores { mean_reward, std_reward: variance.sqrt(), mean_return: total_return / n }
 }
 
-/// Runs the deterministic policy over bars without a break, until the end or the total loss of the account.
+/// Runs the deterministic policy over `bars` in one pass from a flat account. Stops early if the account is lost.
 pub(crate) fn run_policy(
     tape: &Tape,
     bars: Range<usize>,
@@ -59,7 +58,7 @@ pub(crate) fn run_policy(
     })
 }
 
-/// Holds one position over bars: what buy-and-hold, or staying flat, brings.
+/// Holds one position over `bars`: buy-and-hold for long, doing nothing for flat.
 pub(crate) fn hold_position(
     tape: &Tape,
     bars: Range<usize>,
@@ -87,26 +86,26 @@ fn run(
     ledger
 }
 
-/// The performance of what a ledger tells.
+/// Performance metrics of an account.
 pub(crate) fn performance_of(tape: &Tape, ledger: &Ledger) -> Performance {
     performance(ledger.equity(), ledger.trades(), ledger.account().into(), tape.bars_per_year)
 }
 
-/// What was measured of a finished policy.
+/// Measurements of a finished policy.
 #[derive(Debug)]
 pub(crate) struct Measurement {
-    /// By the names of spec §7.
+    /// Metrics by name: `evaluation/*`, `final/*`, `portfolio/*`. Undefined ones are absent.
     pub(crate) metrics: BTreeMap<String, f64>,
-    /// The test window in one pass.
+    /// Performance on the test window in one pass.
     pub(crate) performance: Performance,
-    /// The returns of that pass, bar by bar.
+    /// Returns of that pass, bar by bar, as fractions.
     pub(crate) returns: Vec<f64>,
-    /// That pass itself.
+    /// The account during that pass.
     pub(crate) ledger: Ledger,
 }
 
-/// Everything that is measured of a finished policy, by the names of spec §7: `evaluation/*` on the validation
-/// window, `final/*` and `portfolio/*` on the test window. Undefined metrics are absent.
+/// Measures a finished policy: `evaluation/*` on the validation window, `final/*` and `portfolio/*` on the test
+/// window.
 pub(crate) fn measure(market: &MarketData, costs: CostModel, policy: &Policy) -> Measurement {
     let validation = score_episodes(&market.tape, &market.split.validation, costs, policy);
     let test = score_episodes(&market.tape, &market.split.test, costs, policy);

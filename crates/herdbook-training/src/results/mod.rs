@@ -1,4 +1,4 @@
-//! What is measured of a policy, and how it is shown.
+//! Results of a training: metrics, baselines, improvement over the parent, statistical evidence, pictures, reports.
 
 pub(crate) mod baselines;
 pub(crate) mod evidence;

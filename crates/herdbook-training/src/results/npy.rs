@@ -1,10 +1,10 @@
-//! One column of numbers as a NumPy file (format 1.0), which any notebook opens.
+//! One-dimensional float64 arrays in the NumPy file format 1.0.
 
 const MAGIC: &[u8] = b"\x93NUMPY\x01\x00";
-/// Data begins at a multiple of this.
+/// The data start at a multiple of this many bytes.
 const ALIGNMENT: usize = 64;
 
-/// The file of a float64 array.
+/// Contents of the file for an array.
 pub(crate) fn write(values: &[f64]) -> Vec<u8> {
     let mut header =
         format!("{{'descr': '<f8', 'fortran_order': False, 'shape': ({},), }}", values.len());
@@ -19,7 +19,7 @@ pub(crate) fn write(values: &[f64]) -> Vec<u8> {
     bytes
 }
 
-/// The values of a file that [`write()`] made; `None` of anything else.
+/// Values of a file made by [`write()`]; `None` for any other file.
 pub(crate) fn read(bytes: &[u8]) -> Option<Vec<f64>> {
     let rest = bytes.strip_prefix(MAGIC)?;
     let (length, rest) = rest.split_first_chunk::<2>()?;

@@ -1,4 +1,4 @@
-//! What a finished training has to tell.
+//! Reports of finished trainings.
 
 use std::collections::BTreeMap;
 
@@ -11,20 +11,20 @@ use crate::results::baselines::Baselines;
 use crate::results::evidence::{Deflation, Evidence, deflation};
 use crate::results::improvement::ImprovementReport;
 
-/// A finished and registered training.
+/// Report of a finished and registered training.
 #[derive(Debug, Clone)]
 pub struct TrainReport {
-    /// The run whose model was registered.
+    /// The run.
     pub run: RunReport,
-    /// The version, and what became of the parent.
+    /// The registered version, and the changes to its parent.
     pub registered: Registered,
-    /// The result among all trials; `None` where it is the only one, or undefined.
+    /// The Sharpe ratio deflated by all trials; `None` if there is no other trial, or if undefined.
     pub deflation: Option<Deflation>,
 }
 
 impl TrainReport {
-    /// Sets the run's result among all trials there are now. The model is registered: trials that cannot be read
-    /// are announced, no error.
+    /// Reads the trials and deflates the run's Sharpe ratio. The model is already registered, so a failure to read the
+    /// trials is only reported to the observer.
     pub(crate) fn new(
         store: &Store,
         run: RunReport,
@@ -34,54 +34,54 @@ impl TrainReport {
         let Windows { symbol, timeframe, test, .. } = &run.windows;
         let deflation = deflation(store, symbol, *timeframe, *test, &run.performance)
             .unwrap_or_else(|error| {
-                observer.notice(&format!("the other trials cannot be read: {error}"));
+                observer.notice(&format!("the other trials could not be read: {error}"));
                 None
             });
         Self { run, registered, deflation }
     }
 }
 
-/// A finished training.
+/// Results of one run, registered or not.
 #[derive(Debug, Clone)]
 pub struct RunReport {
-    /// The run.
+    /// Id of the run.
     pub run_id: RunId,
     /// The model's type.
     pub model_type: ModelType,
     /// Length of one bar.
     pub timeframe: Timeframe,
-    /// The parent as it was before.
+    /// The parent as it was before the training.
     pub parent: Option<VersionRecord>,
-    /// How far the parent departs from what was asked.
+    /// Whether a fallback was taken when the parent was chosen.
     pub departure: Departure,
-    /// Training steps behind the parent.
+    /// Timesteps that the parent was trained, including its ancestors.
     pub previous_timesteps: u64,
-    /// Training steps of this run.
+    /// Timesteps trained in this run.
     pub trained_timesteps: u64,
-    /// `evaluation/*`, `final/*` and `portfolio/*`; undefined ones are absent.
+    /// The metrics `evaluation/*`, `final/*` and `portfolio/*`; undefined ones are absent.
     pub metrics: BTreeMap<String, f64>,
-    /// The test window in one pass.
+    /// Performance on the test window in one pass.
     pub performance: Performance,
-    /// The same window without a model.
+    /// Performance of the baselines on the test window.
     pub baselines: Baselines,
-    /// How sure the result on the test window is, were it the only one.
+    /// Evidence for the result on the test window, without regard to other trials.
     pub evidence: Evidence,
-    /// Beside the parent.
+    /// Improvement over the parent; `None` for a base model.
     pub improvement: Option<ImprovementReport>,
-    /// Whether the test window was free of seen bars.
+    /// Whether the test window has bars that the model or an ancestor was trained or validated on.
     pub honesty: Honesty,
-    /// What was trained, validated and tested on.
+    /// Training, validation and test window.
     pub windows: Windows,
     /// Basis points of traded notional charged per side.
     pub cost_bps: f64,
     /// Seed of everything random.
     pub seed: u64,
-    /// Timesteps a second, evaluations included.
+    /// Timesteps per second, evaluations included.
     pub steps_per_second: f64,
 }
 
 impl RunReport {
-    /// Where the model is found.
+    /// Path of the model file, `<run id>/models/<timeframe>/model.zip`.
     pub fn model_path(&self) -> String {
         self.run_id.model_path(self.timeframe)
     }

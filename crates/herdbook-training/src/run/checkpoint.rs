@@ -1,7 +1,7 @@
-//! Checkpoints of a training, from which it goes on after a crash as if there had been none.
+//! Checkpoints, from which an interrupted training is resumed with the same result as without interruption.
 //!
-//! A checkpoint is one file, so that it is there whole or not at all. Its first line is
-//! `herdbook-resume <version> <SHA-256 of the rest>`, its second one the state as JSON; the model's zip follows.
+//! A checkpoint is a single file, so that it is written completely or not at all. The first line is
+//! `herdbook-resume <version> <SHA-256 of the rest>`, the second the state as JSON; the zip of the model follows.
 
 use herdbook_domain::{RunId, Timeframe, hex_sha256};
 use herdbook_ppo::Snapshot;
@@ -16,14 +16,14 @@ use crate::request::train_request::TrainRequest;
 use crate::run::enhancement::Enhancer;
 use crate::run::metric_log::MetricLogState;
 
-/// Version of the file: raised with every change of what is in it.
+/// Version of the file format: increased with every incompatible change.
 const VERSION: u32 = 1;
 const MAGIC: &str = "herdbook-resume";
 const ENDING: &str = ".resume";
-/// Older ones are removed: these are for a file that was damaged.
+/// Number of checkpoints kept, in case the newest is damaged.
 const N_KEPT: usize = 3;
 
-/// A training between two iterations.
+/// State of a training between two iterations.
 #[derive(Debug)]
 pub(crate) struct Checkpoint {
     pub(crate) state: CheckpointState,
@@ -31,10 +31,10 @@ pub(crate) struct Checkpoint {
     pub(crate) model: Vec<u8>,
 }
 
-/// All of it but the model.
+/// The state without the model. Serialized names are part of the file format.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct CheckpointState {
-    /// What was asked for, the parent named by its run, without the bars themselves.
+    /// The request, with the parent selected by its run id, and without the bars.
     pub(crate) request: TrainRequest,
     pub(crate) snapshot: Snapshot<EnvState>,
     #[serde(rename = "coach")]
@@ -44,7 +44,7 @@ pub(crate) struct CheckpointState {
 }
 
 impl Checkpoint {
-    /// Stores the checkpoint durably beside the model to come and removes those that are no longer needed.
+    /// Stores the checkpoint durably in the folder of the model and removes old ones.
     pub(crate) fn store(&self, store: &Store, run_id: &RunId) -> Result<(), TrainingError> {
         let timeframe = self.state.request.timeframe;
         let trained = self.state.snapshot.trained_timesteps;
@@ -57,7 +57,7 @@ impl Checkpoint {
         Ok(())
     }
 
-    /// The newest checkpoint of a run that can be read. One that cannot is announced.
+    /// The newest checkpoint of a run that can be read. Damaged ones are reported to the observer.
     pub(crate) fn newest(
         store: &Store,
         run_id: &RunId,
@@ -85,29 +85,31 @@ impl Checkpoint {
     }
 
     /// # Errors
-    /// What is wrong with the bytes, as the end of a sentence.
+    /// The problem, as the end of a sentence that starts with the file.
     fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
-        let (head, rest) = split_line(bytes).ok_or("is no checkpoint")?;
+        let (head, rest) = split_line(bytes).ok_or("is not a checkpoint")?;
         let head = std::str::from_utf8(head).unwrap_or_default();
         let mut words = head.split(' ');
         if words.next() != Some(MAGIC) {
-            return Err("is no checkpoint".to_owned());
+            return Err("is not a checkpoint".to_owned());
         }
         let version = words.next().unwrap_or_default();
         if version != VERSION.to_string() {
-            return Err(format!("has version {version}; this herdbook reads version {VERSION}"));
+            return Err(format!(
+                "has format version {version}, but this herdbook reads version {VERSION}"
+            ));
         }
         if words.next() != Some(hex_sha256(rest).as_str()) {
-            return Err("is damaged: its SHA-256 is not the one it names".to_owned());
+            return Err("is damaged: its SHA-256 differs from the recorded one".to_owned());
         }
-        let (state, model) = split_line(rest).ok_or("is damaged: it has no model")?;
+        let (state, model) = split_line(rest).ok_or("is damaged: it contains no model")?;
         let state = serde_json::from_slice(state)
-            .map_err(|error| format!("does not hold a training: {error}"))?;
+            .map_err(|error| format!("does not contain the state of a training: {error}"))?;
         Ok(Self { state, model: model.to_owned() })
     }
 }
 
-/// Removes the checkpoints of a training that has come to its end, and what a process left behind that died over a file.
+/// Removes the checkpoints of a finished training, and temporary files of writes that were interrupted.
 pub(crate) fn remove_all(
     store: &Store,
     run_id: &RunId,
@@ -155,13 +157,15 @@ mod tests {
 
     #[test]
     fn damaged_and_foreign_files_are_told_apart() {
-        assert_eq!(problem(b""), "is no checkpoint");
-        assert_eq!(problem(b"PK\x03\x04\n"), "is no checkpoint");
+        assert_eq!(problem(b""), "is not a checkpoint");
+        assert_eq!(problem(b"PK\x03\x04\n"), "is not a checkpoint");
         let newer = b"herdbook-resume 99 00\n{}\n";
-        assert_eq!(problem(newer), "has version 99; this herdbook reads version 1");
+        assert_eq!(problem(newer), "has format version 99, but this herdbook reads version 1");
         let cut = format!("herdbook-resume 1 {}\n{{}}", hex_sha256(b"{}\nzip"));
         assert!(problem(cut.as_bytes()).starts_with("is damaged"));
         let strange = format!("herdbook-resume 1 {}\n{{}}\nzip", hex_sha256(b"{}\nzip"));
-        assert!(problem(strange.as_bytes()).starts_with("does not hold a training"));
+        assert!(
+            problem(strange.as_bytes()).starts_with("does not contain the state of a training")
+        );
     }
 }

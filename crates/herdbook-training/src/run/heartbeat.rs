@@ -1,4 +1,4 @@
-//! Says in the records, every 15 seconds, that a training is alive.
+//! Refreshes the lease of a run every 15 seconds, which shows that its process is alive.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use herdbook_domain::RunId;
 use herdbook_store::{LEASE_REFRESH_MS, Store};
 
-/// Keeps the lease of a run alive while `work` goes on.
+/// Refreshes the lease of a run while `work` runs.
 pub(crate) fn during<T>(store: &Store, run_id: &RunId, work: impl FnOnce() -> T) -> T {
     let finished = (Mutex::new(false), Condvar::new());
     std::thread::scope(|scope| {
@@ -16,14 +16,14 @@ pub(crate) fn during<T>(store: &Store, run_id: &RunId, work: impl FnOnce() -> T)
     })
 }
 
-/// A thread that keeps the lease of a run alive until it is dropped.
+/// A thread that refreshes the lease of a run until this value is dropped.
 #[derive(Debug)]
 pub struct Heartbeat {
     finished: Arc<(Mutex<bool>, Condvar)>,
 }
 
 impl Heartbeat {
-    /// Begins.
+    /// Starts the thread.
     pub fn start(store: Arc<Store>, run_id: RunId) -> Self {
         let finished = Arc::new((Mutex::new(false), Condvar::new()));
         let seen = Arc::clone(&finished);
@@ -38,7 +38,7 @@ impl Drop for Heartbeat {
     }
 }
 
-/// Stops the thread also when the work panics.
+/// Stops the thread, also if the work panics.
 struct StopOnDrop<'a>(&'a (Mutex<bool>, Condvar));
 
 impl Drop for StopOnDrop<'_> {
@@ -60,7 +60,7 @@ fn refresh_until_finished(
             changed.wait_timeout(guard, interval).unwrap_or_else(PoisonError::into_inner);
         guard = next;
         if waited.timed_out() && !*guard {
-            // A store that is busy now is asked again in 15 seconds; the lease outlives eight misses.
+            // Errors are ignored: the next refresh follows in 15 seconds, and the lease expires after eight missed ones.
             let _ = store.refresh_lease(run_id);
         }
     }

@@ -1,4 +1,4 @@
-//! The metrics of a training on their way into the records, and the clock beside them.
+//! Buffers the metrics of a training and writes them to the store in batches.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -15,46 +15,47 @@ use crate::results::baselines::Baselines;
 use crate::results::improvement::ImprovementReport;
 use crate::results::measure::score_episodes;
 
-/// Metrics are written together, once a second at most: curves live in the UI at no cost to speed.
+/// Metrics are written at most once a second, so that the UI shows live curves without slowing the training.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
-/// The policy is evaluated on the validation window about this often during a training.
+/// Approximate number of evaluations on the validation window during a training.
 const N_EVALUATIONS: u64 = 20;
 
-/// The best mean reward on the validation window so far.
+/// Metric: the best mean reward on the validation window so far.
 pub(crate) const BEST: &str = "evaluation/best_mean_reward";
 
-/// Collects metrics and writes them in batches.
+/// Metrics that are not written yet, the evaluations so far, and the time spent.
 pub(crate) struct MetricLog<'a> {
     store: &'a Store,
     run_id: &'a RunId,
-    /// Timesteps behind the parent: steps of a child go on from there.
+    /// Timesteps of the parent. Steps of logged metrics count from there.
     previous: u64,
     began: Instant,
     flushed: Instant,
     evaluated: u64,
     best_mean_reward: Option<f64>,
     latest_mean_reward: Option<f64>,
-    /// Timesteps and mean reward of each evaluation.
-    learning: Vec<(u64, f64)>,
+    /// Timesteps, including the parent's, and mean reward of each evaluation.
+    evaluations: Vec<(u64, f64)>,
     pending: Vec<Metric>,
-    /// Whether the store did not take them the last time.
-    is_held_up: bool,
-    /// Seconds of training before this process took it up.
+    /// Whether the last write failed, so that the next failure is not reported again.
+    is_delayed: bool,
+    /// Seconds of training before this process resumed it.
     seconds_before: f64,
-    /// The last step of each metric that is in the records from before a crash.
+    /// Last step of each metric that a crashed process had written.
     logged: BTreeMap<String, i64>,
 }
 
-/// What a training that is taken up again needs to know of its journal.
+/// The part of a [`MetricLog`] that a checkpoint keeps. Serialized names are part of the file format.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct MetricLogState {
     previous: u64,
     evaluated: u64,
     best_mean_reward: Option<f64>,
     latest_mean_reward: Option<f64>,
-    learning: Vec<(u64, f64)>,
+    #[serde(rename = "learning")]
+    evaluations: Vec<(u64, f64)>,
     seconds: f64,
-    /// Metrics that had not been written yet: name, value, time in milliseconds, step.
+    /// Metrics that were not written yet: name, value, time in milliseconds since the Unix epoch, step.
     pending: Vec<(String, f64, i64, i64)>,
 }
 
@@ -70,16 +71,16 @@ impl<'a> MetricLog<'a> {
             evaluated: 0,
             best_mean_reward: None,
             latest_mean_reward: None,
-            learning: Vec::new(),
+            evaluations: Vec::new(),
             pending: Vec::new(),
-            is_held_up: false,
+            is_delayed: false,
             seconds_before: 0.0,
             logged: BTreeMap::new(),
         }
     }
 
-    /// Goes on with a journal. What a crashed process had logged beyond it is in the records already, and is the
-    /// same as what comes now: it is not logged twice.
+    /// Continues from a checkpoint. A crashed process may have written metrics after its last checkpoint; `logged` holds
+    /// their last steps. The resumed training computes the same values again, so they are not written twice.
     pub(crate) fn restore(
         store: &'a Store,
         run_id: &'a RunId,
@@ -90,7 +91,7 @@ impl<'a> MetricLog<'a> {
             evaluated: state.evaluated,
             best_mean_reward: state.best_mean_reward,
             latest_mean_reward: state.latest_mean_reward,
-            learning: state.learning,
+            evaluations: state.evaluations,
             seconds_before: state.seconds,
             logged,
             ..Self::new(store, run_id, state.previous)
@@ -108,7 +109,7 @@ impl<'a> MetricLog<'a> {
             evaluated: self.evaluated,
             best_mean_reward: self.best_mean_reward,
             latest_mean_reward: self.latest_mean_reward,
-            learning: self.learning.clone(),
+            evaluations: self.evaluations.clone(),
             seconds: self.seconds(),
             pending: pending.map(|m| (m.key.clone(), m.value, m.at.millis(), m.step)).collect(),
         }
@@ -126,20 +127,20 @@ impl<'a> MetricLog<'a> {
         &mut self,
         trained: u64,
         stats: &IterationStats,
-        enhancer: &[(&'static str, f64)],
+        enhancer_metrics: &[(&'static str, f64)],
     ) {
         let metrics = training_metrics(stats, self.steps_per_second(trained));
-        for (name, value) in metrics.iter().chain(enhancer) {
+        for (name, value) in metrics.iter().chain(enhancer_metrics) {
             self.add(name, *value, trained);
         }
     }
 
-    /// After each twentieth of the training, and at its end.
+    /// Whether a twentieth of the training has passed since the last evaluation, or the training is at its end.
     pub(crate) fn evaluation_is_due(&self, trained: u64, target: u64) -> bool {
         trained >= target || (trained - self.evaluated) * N_EVALUATIONS >= target
     }
 
-    /// Evaluates the policy on the validation window; says whether it is the best so far.
+    /// Evaluates the policy on the validation window; returns whether it is the best so far.
     pub(crate) fn evaluate(
         &mut self,
         trained: u64,
@@ -153,14 +154,14 @@ impl<'a> MetricLog<'a> {
         self.evaluated = trained;
         self.best_mean_reward = Some(best);
         self.latest_mean_reward = Some(scores.mean_reward);
-        self.learning.push((self.previous + trained, scores.mean_reward));
+        self.evaluations.push((self.previous + trained, scores.mean_reward));
         self.add("evaluation/mean_reward", scores.mean_reward, trained);
         self.add("evaluation/std_reward", scores.std_reward, trained);
         self.add(BEST, best, trained);
         scores.mean_reward > best_before
     }
 
-    /// Adds what is known at the end. `evaluation/*` was logged by the last evaluation.
+    /// Adds the final metrics, except `evaluation/*`, which the last evaluation has logged.
     pub(crate) fn finish(
         &mut self,
         trained: u64,
@@ -182,19 +183,21 @@ impl<'a> MetricLog<'a> {
         self.add("total_timesteps", (self.previous + trained) as f64, trained);
     }
 
-    /// Timesteps, those behind the parent included, and mean reward of each evaluation.
-    pub(crate) fn learning(&self) -> &[(u64, f64)] {
-        &self.learning
+    /// Timesteps, including the parent's, and mean reward of each evaluation.
+    pub(crate) fn evaluations(&self) -> &[(u64, f64)] {
+        &self.evaluations
     }
 
-    /// The best mean reward on the validation window so far. The model that is registered is the last one; this
-    /// one's is `best_model_<timesteps>.zip` beside it.
+    /// The metric [`BEST`]. Its model is `best_model_<timesteps>.zip`; the registered model is the last one.
     pub(crate) fn best(&self) -> Option<(String, f64)> {
         Some((BEST.to_owned(), self.best_mean_reward?))
     }
 
-    /// Writes what there is, once a second. What the store does not take now is kept for the next time, and said once:
-    /// a store that is busy, away or out of sorts does not end a training.
+    /// Writes the pending metrics if a second has passed. If the store is locked or unreachable, they are kept for the next
+    /// write and the observer is told once.
+    ///
+    /// # Errors
+    /// Any other [`StoreError`].
     pub(crate) fn flush_if_due(&mut self, observer: &mut dyn Observer) -> Result<(), StoreError> {
         if self.flushed.elapsed() < FLUSH_INTERVAL {
             return Ok(());
@@ -203,7 +206,7 @@ impl<'a> MetricLog<'a> {
         match self.store.log_metrics(self.run_id, &self.pending) {
             Ok(()) => {
                 self.pending.clear();
-                self.is_held_up = false;
+                self.is_delayed = false;
             }
             Err(
                 error @ (StoreError::Busy { .. }
@@ -211,9 +214,10 @@ impl<'a> MetricLog<'a> {
                 | StoreError::NotMlflow { .. }
                 | StoreError::ServerRefused { .. }),
             ) => {
-                if !std::mem::replace(&mut self.is_held_up, true) {
-                    observer
-                        .notice(&format!("metrics are kept until they can be written: {error}"));
+                if !std::mem::replace(&mut self.is_delayed, true) {
+                    observer.notice(&format!(
+                        "metrics cannot be written now and are kept in memory: {error}"
+                    ));
                 }
             }
             Err(error) => return Err(error),
@@ -235,7 +239,7 @@ impl<'a> MetricLog<'a> {
         }
     }
 
-    /// Undefined is not logged.
+    /// Adds a metric, unless its value is not finite.
     fn add(&mut self, name: &str, value: f64, trained: u64) {
         if value.is_finite() {
             self.push(Metric {
@@ -254,7 +258,7 @@ impl<'a> MetricLog<'a> {
     }
 }
 
-/// The metrics of one iteration, by the names of spec §7.
+/// The metrics `training/*` of one iteration.
 pub(crate) fn training_metrics(
     stats: &IterationStats,
     steps_per_second: f64,

@@ -1,4 +1,4 @@
-//! One training, from a prepared request to a registered version.
+//! A single training, from a prepared request to a registered version.
 
 pub(crate) mod checkpoint;
 pub(crate) mod enhancement;

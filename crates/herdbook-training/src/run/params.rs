@@ -1,4 +1,4 @@
-//! The params of a run.
+//! The params that a training records in its run.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::environment::params::market_params;
 use crate::request::hyperparameters::hyperparameter_params;
 use crate::request::train_request::TrainRequest;
 
-/// The params of a run.
+/// All params of a run: bars, environment, hyperparameters, seed.
 pub(crate) fn params(
     request: &TrainRequest,
     market: &MarketData,

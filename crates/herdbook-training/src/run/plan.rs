@@ -1,4 +1,4 @@
-//! A training that passed every check, before anything is written: parent, honesty, origin, params.
+//! The plan of a training: its parent, honesty, origin and params, all checked before anything is written.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -25,7 +25,7 @@ use herdbook_market::CostModel;
 use herdbook_ppo::{Model, PpoConfig};
 use herdbook_store::{RunRecord, RunStart, Store};
 
-/// What a training is, down to the last detail that does not change on its way.
+/// A training that passed all checks. Nothing in it changes during the training.
 pub(crate) struct TrainingPlan<'a> {
     pub(crate) request: &'a TrainRequest,
     pub(crate) market: &'a Arc<MarketData>,
@@ -62,8 +62,8 @@ impl<'a> TrainingPlan<'a> {
             && is_validation_trained_on(store, &windows, parent)?
         {
             observer.notice(
-                "the validation window has bars that an ancestor was trained on: `evaluation/*` flatters this model \
-                 beside others, and `best` goes by it; move it with `--validation-from`",
+                "the validation window has bars that an ancestor was trained on: `evaluation/*`, which `best` compares, \
+                 is biased in favour of this model; move the window with `--validation-from`",
             );
         }
         if honesty == Honesty::Contaminated && request.contaminated == ContaminatedTest::Refused {
@@ -88,7 +88,7 @@ impl<'a> TrainingPlan<'a> {
         self.request.timeframe
     }
 
-    /// Training steps behind the parent.
+    /// Timesteps of the parent, including its ancestors.
     pub(crate) fn previous_timesteps(&self) -> u64 {
         self.parent.as_ref().map_or(0, |parent| parent.model.num_timesteps)
     }
@@ -129,7 +129,7 @@ impl<'a> TrainingPlan<'a> {
         Enhancer::new(enhanced.enhancement, &setup, envs)
     }
 
-    /// Sets the child's metrics beside those of its parent on the same windows.
+    /// Compares the child's metrics with those of its parent on the same windows.
     pub(crate) fn improvement(&self, child: &BTreeMap<String, f64>) -> Option<ImprovementReport> {
         let parent = self.parent.as_ref()?;
         let basis = if parent.is_foreign {
@@ -150,14 +150,14 @@ impl<'a> TrainingPlan<'a> {
         Baselines::over(&self.market.tape, &self.market.split.test.bars, self.costs)
     }
 
-    /// The file says what environment its model belongs to, and nothing of when, where or by whom it was made.
+    /// Adds the section `herdbook` to the model file.
     pub(crate) fn describe(&self, model: &mut Model) {
         let request = self.request;
         model.extra.extend(description(&self.env, request.timeframe, &request.data.symbol));
     }
 }
 
-/// A child has its parent's networks; the rest is the request's.
+/// The requested configuration, with the networks of the parent.
 fn config_of_child(
     config: &PpoConfig,
     parent: Option<&Parent>,
@@ -188,7 +188,8 @@ fn origin(request: &TrainRequest, parent: Option<&Parent>) -> Origin {
     Origin { timeframe: request.timeframe, enhanced }
 }
 
-/// Refuses to go on with a run on other bars than it was begun on: whatever else is wrong then comes of that.
+/// Checks that a run is resumed on the bars it was started on. Other bars cause further differences, so this is checked
+/// first.
 pub(crate) fn check_same_bars(run: &RunRecord, market: &MarketData) -> Result<(), TrainingError> {
     let now = market.tape.bars.sha256();
     match run.params.get(window_params::BARS_SHA256) {
@@ -205,7 +206,7 @@ pub(crate) fn not_the_same_bars(run_id: RunId, before: String, now: String) -> T
 }
 
 impl TrainingPlan<'_> {
-    /// Refuses to go on with a run that was begun on other bars, or by other rules.
+    /// Checks that a run is resumed with the params it was started with.
     pub(crate) fn check_same_as(&self, run: &RunRecord) -> Result<(), TrainingError> {
         for (key, now) in &self.params {
             let before = run.params.get(key);

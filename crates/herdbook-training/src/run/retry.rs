@@ -1,5 +1,4 @@
-//! Waiting for a store that someone else holds or that went away: hours of training are not thrown away for a minute's
-//! lock, nor for an answer that was lost on its way.
+//! Retries of writes at the end of a training, so that a locked or unreachable store does not cost hours of work.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -8,13 +7,15 @@ use herdbook_store::StoreError;
 
 use crate::observer::Observer;
 
-/// How long an act at the end of a training waits for the store, beyond the store's own lock timeout.
+/// Retries start within this time; the lock timeout of the store comes on top.
 const RETRY_LIMIT: Duration = Duration::from_secs(600);
-/// Between two tries of a store that cannot be reached: that is known at once.
+/// Pause between two attempts on an unreachable store, where an attempt fails at once.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// Tries an act again while the store is busy or away, until patience ends or the user cancels. A try that got no answer
-/// may have happened: the act is one that then answers as that try would have.
+/// Repeats `act` while the store is locked or unreachable, until [`RETRY_LIMIT`] has passed or the user cancels.
+///
+/// An attempt without an answer may have been carried out. `act` must therefore be idempotent: repeated, it returns what
+/// the first attempt would have returned.
 pub(crate) fn retry_while_unavailable<T>(
     observer: &mut dyn Observer,
     cancelled: &AtomicBool,
@@ -27,7 +28,7 @@ pub(crate) fn retry_while_unavailable<T>(
                 if began.elapsed() < RETRY_LIMIT && !cancelled.load(Ordering::Relaxed) =>
             {
                 observer.notice(&format!(
-                    "the store `{store}` is locked by another process (waited {waited_s} s): trying again"
+                    "the store `{store}` is locked by another process (waited {waited_s} s): retrying"
                 ));
             }
             Err(error)
@@ -35,7 +36,7 @@ pub(crate) fn retry_while_unavailable<T>(
                     && began.elapsed() < RETRY_LIMIT
                     && !cancelled.load(Ordering::Relaxed) =>
             {
-                observer.notice(&format!("{error}: trying again"));
+                observer.notice(&format!("{error}: retrying"));
                 std::thread::sleep(PAUSE);
             }
             outcome => return outcome,

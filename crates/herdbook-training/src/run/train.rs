@@ -1,8 +1,7 @@
 //! One training, from bars to a registered version.
 //!
-//! Order of a finish: the model file is stored and hashed, then one transaction makes the run FINISHED,
-//! registers the version, turns the parent `old` and writes the events. Before that transaction nothing but
-//! the run itself can be seen of the training.
+//! At the end the model file is stored and hashed; then one transaction sets the run to FINISHED, registers the version,
+//! marks the parent as `old` and appends the events. Before that transaction, readers see only the run.
 
 use std::sync::atomic::AtomicBool;
 
@@ -34,7 +33,8 @@ use crate::run::training_loop::TrainingLoop;
 /// Trains a model and registers it.
 ///
 /// # Errors
-/// Nothing is registered then. A run that had begun is FAILED, or KILLED after [`TrainingError::Cancelled`].
+/// Any [`TrainingError`]; nothing is registered then. A run that was started is set to FAILED, or to KILLED after
+/// [`TrainingError::Cancelled`].
 pub fn train(
     store: &Store,
     prepared: &PreparedTraining,
@@ -49,7 +49,7 @@ pub fn train(
     })
 }
 
-/// Keeps a run's lease alive while `work` goes on, and ends the run where it fails.
+/// Refreshes the lease of a run while `work` runs. If `work` fails, the run is set to FAILED or KILLED.
 pub(crate) fn with_lease<T>(
     store: &Store,
     plan: &TrainingPlan<'_>,
@@ -63,31 +63,32 @@ pub(crate) fn with_lease<T>(
             _ => UnfinishedEnd::Failed,
         };
         let (model, reason) = (&plan.request.model, error.to_string());
-        // A second Ctrl-C ends the process: the lease then says that the run is dead.
+        // Retried without regard to `cancelled`: a second Ctrl-C ends the process, and then the lease expires.
         let ended = retry_while_unavailable(observer, &AtomicBool::new(false), || {
             store.end_run(run_id, model, end, &reason)
         });
         if let Err(second) = ended {
-            observer.notice(&format!("run `{run_id}` could not be marked as ended: {second}"));
+            observer
+                .notice(&format!("the status of run `{run_id}` could not be updated: {second}"));
         }
     })
 }
 
-/// A run that is RUNNING.
+/// A run in status RUNNING, with what is needed to train it.
 pub(crate) struct ActiveRun<'a> {
     pub(crate) store: &'a Store,
     pub(crate) plan: &'a TrainingPlan<'a>,
     pub(crate) run_id: &'a RunId,
 }
 
-/// A training that came to its end, its model stored: what is left is one transaction.
+/// A training whose model is stored but whose run is not finished yet.
 pub(crate) struct TrainedRun {
     pub(crate) report: RunReport,
     pub(crate) finish: Finish,
 }
 
 impl ActiveRun<'_> {
-    /// Trains, measures, and stores the model.
+    /// Trains, measures the policy, and stores the model and the files derived from it.
     pub(crate) fn run(
         &self,
         checkpoint: Option<Checkpoint>,
@@ -96,42 +97,42 @@ impl ActiveRun<'_> {
     ) -> Result<TrainedRun, TrainingError> {
         let Self { store, plan, run_id } = *self;
         let artifact = RunId::model_artifact(plan.timeframe());
-        // Before hours of training, not after them: can the model be stored at all?
+        // Fail before the training rather than after it if artifacts cannot be stored.
         store.prepare_artifact(run_id, &artifact)?;
-        let mut learning = match checkpoint {
+        let mut training_loop = match checkpoint {
             Some(checkpoint) => TrainingLoop::restore(store, plan, run_id, checkpoint)?,
             None => TrainingLoop::begin(store, plan, run_id)?,
         };
-        learning.run_to_end(observer, cancelled)?;
-        let model = learning.model()?;
-        let TrainingLoop { trainer, mut metric_log, .. } = learning;
+        training_loop.run_to_end(observer, cancelled)?;
+        let model = training_loop.model()?;
+        let TrainingLoop { trainer, mut metric_log, .. } = training_loop;
         let trained = trainer.trained_timesteps();
         let mut measured = measure(plan.market, plan.costs, trainer.policy());
         measured.metrics.extend(metric_log.best());
-        let mut keep = |path: &str, bytes: &[u8]| {
+        let mut store_file = |path: &str, bytes: &[u8]| {
             retry_while_unavailable(observer, cancelled, || {
                 store.store_artifact(run_id, path, bytes)
             })
         };
-        keep(TEST_RETURNS, &npy::write(&measured.returns))?;
+        store_file(TEST_RETURNS, &npy::write(&measured.returns))?;
         for (path, bytes) in mlflow_files::of_model(trainer.policy(), plan.timeframe(), run_id) {
-            keep(&path, &bytes)?;
+            store_file(&path, &bytes)?;
         }
-        let model_sha256 = keep(&artifact, &model)?;
+        let model_sha256 = store_file(&artifact, &model)?;
         let steps_per_second = metric_log.steps_per_second(trained);
         let ledger = measured.ledger.clone();
         let report = self.report(trained, measured, steps_per_second);
-        self.store_pictures(&report, &ledger, metric_log.learning(), observer);
+        self.store_pictures(&report, &ledger, metric_log.evaluations(), observer);
         metric_log.finish(trained, &report.metrics, report.improvement.as_ref(), &report.baselines);
         Ok(self.trained(report, model_sha256, metric_log.take_pending()))
     }
 
-    /// Stores pictures of the training. One that fails is announced: it is no reason to lose the model.
+    /// Draws and stores pictures of the training. Failures are only reported to the observer.
     fn store_pictures(
         &self,
         report: &RunReport,
         ledger: &Ledger,
-        learning: &[(u64, f64)],
+        evaluations: &[(u64, f64)],
         observer: &mut dyn Observer,
     ) {
         let Self { store, plan, run_id } = *self;
@@ -147,7 +148,7 @@ impl ActiveRun<'_> {
             held: &hold_position(&plan.market.tape, test.clone(), plan.costs, Position::Long),
         };
         let mut drawn = pictures::of_window(&input);
-        drawn.push(pictures::of_learning(&input, learning));
+        drawn.push(pictures::of_learning(&input, evaluations));
         let beside = report.improvement.as_ref().filter(|beside| !beside.metrics.is_empty());
         drawn.extend(beside.map(|beside| pictures::of_improvement(&input, beside)));
         for (name, drawn) in drawn {
@@ -157,16 +158,16 @@ impl ActiveRun<'_> {
                 stored.map_err(|error| error.to_string())
             });
             if let Err(problem) = stored {
-                observer.notice(&format!("the picture `{path}` is missing: {problem}"));
+                observer.notice(&format!("the picture `{path}` could not be stored: {problem}"));
             }
         }
     }
 
-    /// A training that came to its end in another process, as it would be had it been this one.
+    /// The result of a run that is FINISHED already, measured again from its stored model.
     pub(crate) fn recall(&self) -> Result<TrainedRun, TrainingError> {
         let Self { store, plan, run_id } = *self;
         let bytes = store.read_artifact(run_id, &RunId::model_artifact(plan.timeframe()))?;
-        let model = Model::from_zip(&bytes, "the run's model")?;
+        let model = Model::from_zip(&bytes, "the model of the run")?;
         let mut measured = measure(plan.market, plan.costs, &model.policy);
         let logged = store.run(run_id)?.metrics;
         let best = logged.get_key_value(BEST).map(|(name, value)| (name.clone(), *value));
@@ -223,7 +224,7 @@ impl ActiveRun<'_> {
 }
 
 impl TrainedRun {
-    /// Ends the run and registers its model.
+    /// Finishes the run and registers its model in one transaction.
     pub(crate) fn register(
         self,
         store: &Store,
@@ -238,10 +239,10 @@ impl TrainedRun {
     }
 }
 
-/// Checkpoints are of no use to a run that has ended well.
+/// Removes the checkpoints of a finished run. Failures are only reported to the observer.
 pub(crate) fn clean_up(store: &Store, report: &RunReport, observer: &mut dyn Observer) {
     if let Err(error) = checkpoint::remove_all(store, &report.run_id, report.timeframe) {
-        observer.notice(&format!("checkpoints were left behind: {error}"));
+        observer.notice(&format!("checkpoints could not be removed: {error}"));
     }
 }
 

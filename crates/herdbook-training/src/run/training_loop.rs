@@ -1,4 +1,4 @@
-//! The loop of one training: iterate, steer, evaluate, keep a checkpoint.
+//! The training loop: iterate, adjust the enhancement, evaluate, store checkpoints.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,7 +16,7 @@ use crate::run::enhancement::Enhancer;
 use crate::run::metric_log::MetricLog;
 use crate::run::plan::TrainingPlan;
 
-/// A training on its way.
+/// State of the training loop. Between two iterations, a checkpoint holds all of it.
 pub(crate) struct TrainingLoop<'a> {
     store: &'a Store,
     plan: &'a TrainingPlan<'a>,
@@ -27,7 +27,7 @@ pub(crate) struct TrainingLoop<'a> {
 }
 
 impl<'a> TrainingLoop<'a> {
-    /// Begins with a new model, or with the parent's.
+    /// Starts with a new model, or with the parent's.
     pub(crate) fn begin(
         store: &'a Store,
         plan: &'a TrainingPlan<'a>,
@@ -45,7 +45,7 @@ impl<'a> TrainingLoop<'a> {
         Ok(Self { store, plan, run_id, trainer, enhancer, metric_log })
     }
 
-    /// Goes on from a checkpoint.
+    /// Continues from a checkpoint.
     pub(crate) fn restore(
         store: &'a Store,
         plan: &'a TrainingPlan<'a>,
@@ -54,7 +54,7 @@ impl<'a> TrainingLoop<'a> {
     ) -> Result<Self, TrainingError> {
         let Checkpoint { state: CheckpointState { snapshot, enhancer, metric_log, .. }, model } =
             checkpoint;
-        let model = Model::from_zip(&model, "the checkpoint's model")?;
+        let model = Model::from_zip(&model, "the model of the checkpoint")?;
         let mut trainer = Trainer::restore(model, snapshot, plan.envs())?;
         trainer.set_threads(plan.n_threads);
         let logged = store.logged_steps(run_id)?;
@@ -62,7 +62,7 @@ impl<'a> TrainingLoop<'a> {
         Ok(Self { store, plan, run_id, trainer, enhancer, metric_log })
     }
 
-    /// Trains until the timesteps asked for are reached, or the user cancels.
+    /// Trains until the requested timesteps are reached or the user cancels.
     pub(crate) fn run_to_end(
         &mut self,
         observer: &mut dyn Observer,
@@ -87,7 +87,7 @@ impl<'a> TrainingLoop<'a> {
         Ok(())
     }
 
-    /// The model as it is stored.
+    /// The current model as a zip file.
     pub(crate) fn model(&self) -> Result<Vec<u8>, TrainingError> {
         let mut model = self.trainer.model();
         self.plan.describe(&mut model);
@@ -98,15 +98,16 @@ impl<'a> TrainingLoop<'a> {
         let TrainingPlan { market, costs, .. } = self.plan;
         let is_best = self.metric_log.evaluate(trained, market, *costs, self.trainer.policy());
         let model = self.model()?;
-        let stored = self.store_best(is_best, &model).and_then(|()| self.keep(model));
-        // A training of hours does not end because it could not be secured.
+        let stored = self.store_best(is_best, &model).and_then(|()| self.store_checkpoint(model));
+        // A training continues without a checkpoint if it cannot be stored.
         if let Err(error) = stored {
-            observer.notice(&format!("no checkpoint after {trained} timesteps: {error}"));
+            observer
+                .notice(&format!("no checkpoint was stored after {trained} timesteps: {error}"));
         }
         Ok(())
     }
 
-    /// Stores the model as the best so far on the validation window.
+    /// Stores the model under its own name if it is the best so far on the validation window.
     fn store_best(&self, is_best: bool, model: &[u8]) -> Result<(), TrainingError> {
         if is_best {
             let name = format!("best_model_{}.zip", self.trainer.num_timesteps());
@@ -116,7 +117,7 @@ impl<'a> TrainingLoop<'a> {
         Ok(())
     }
 
-    fn keep(&self, model: Vec<u8>) -> Result<(), TrainingError> {
+    fn store_checkpoint(&self, model: Vec<u8>) -> Result<(), TrainingError> {
         let state = CheckpointState {
             request: self.repeatable_request(),
             snapshot: self.trainer.snapshot(),
@@ -126,7 +127,7 @@ impl<'a> TrainingLoop<'a> {
         Checkpoint { state, model }.store(self.store, self.run_id)
     }
 
-    /// The request with the parent that was chosen, however it was named.
+    /// The request with the chosen parent selected by its run id, so that resuming selects the same one.
     fn repeatable_request(&self) -> TrainRequest {
         let mut request = self.plan.request.clone();
         if let (Some(enhance), Some(parent)) = (&mut request.enhance, &self.plan.parent) {
@@ -138,9 +139,10 @@ impl<'a> TrainingLoop<'a> {
     fn cancel(&self, observer: &mut dyn Observer) -> Result<(), TrainingError> {
         let timesteps = self.trainer.trained_timesteps();
         if timesteps > 0
-            && let Err(error) = self.model().and_then(|model| self.keep(model))
+            && let Err(error) = self.model().and_then(|model| self.store_checkpoint(model))
         {
-            observer.notice(&format!("no checkpoint after {timesteps} timesteps: {error}"));
+            observer
+                .notice(&format!("no checkpoint was stored after {timesteps} timesteps: {error}"));
         }
         Err(TrainingError::Cancelled { run_id: self.run_id.clone(), timesteps })
     }

@@ -1,7 +1,7 @@
 //! Several trainings of one request: over seeds, or over the folds of a walk-forward.
 //!
-//! Each member is a run of its own, FINISHED without a version, and counts as a trial. One of them is registered in
-//! the end: of seeds the best on the validation window, of folds the last one, which knows the newest bars.
+//! Each member is a run of its own, which ends FINISHED without a version and counts as a trial. At the end one member is
+//! registered: of seeds the best on the validation window, of folds the last, which was trained on the newest bars.
 
 pub(crate) mod prepared_sweep;
 pub(crate) mod report;

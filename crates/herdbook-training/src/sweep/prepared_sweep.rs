@@ -11,7 +11,7 @@ use crate::error::TrainingError;
 use crate::request::membership::{SweepKind, SweepMembership};
 use crate::request::train_request::{PreparedTraining, TrainRequest};
 
-/// A sweep whose input is sound.
+/// A sweep whose input passed all checks that need no store.
 #[derive(Debug)]
 pub struct PreparedSweep {
     pub(super) kind: SweepKind,
@@ -20,7 +20,10 @@ pub struct PreparedSweep {
 }
 
 impl PreparedSweep {
-    /// Prepares each member from what the request asks of all.
+    /// Prepares all members from one request.
+    ///
+    /// # Errors
+    /// As [`TrainRequest::prepare`], and [`MarketError::TooManyFolds`] if the bars are too few for the folds.
     pub fn new(
         request: TrainRequest,
         kind: SweepKind,
@@ -43,7 +46,7 @@ impl PreparedSweep {
         let mut members = Vec::with_capacity(boundaries.len());
         for (index, boundaries) in boundaries.into_iter().enumerate() {
             let mut request = first.request.clone();
-            // One copy of the file is enough.
+            // The members share one tape and do not need the file.
             request.data.bytes = Vec::new();
             request.boundaries = boundaries;
             if kind == SweepKind::Seeds {
@@ -66,7 +69,7 @@ impl PreparedSweep {
         Ok(Self { kind, group, members })
     }
 
-    /// The sweep that a member belongs to.
+    /// Rebuilds a sweep from the request of one member.
     pub(crate) fn around(
         member: &SweepMembership,
         mut request: TrainRequest,
@@ -78,7 +81,7 @@ impl PreparedSweep {
         Self::of_group(request, member.kind, member.n_members, member.group.clone())
     }
 
-    /// Trains each member on this many threads instead of one, to the same model.
+    /// Sets the number of threads per member (default 1). It does not change the models.
     #[must_use]
     pub fn with_threads(mut self, n_threads: NonZeroUsize) -> Self {
         for member in &mut self.members {
@@ -87,12 +90,12 @@ impl PreparedSweep {
         self
     }
 
-    /// What the bars are and how they were read.
+    /// The bars, and the windows of the first member.
     pub fn market(&self) -> &MarketData {
         self.members[0].market()
     }
 
-    /// Timesteps of all members.
+    /// Sum of the timesteps of all members.
     pub fn timesteps(&self) -> u64 {
         self.members.iter().map(|member| member.request.timesteps).sum()
     }

@@ -1,4 +1,4 @@
-//! What a finished sweep has to tell.
+//! Report of a finished sweep.
 
 use herdbook_domain::Honesty;
 use serde::Serialize;
@@ -6,16 +6,16 @@ use serde::Serialize;
 use crate::request::membership::SweepKind;
 use crate::results::report::{RunReport, TrainReport};
 
-/// A finished sweep, one member of it registered.
+/// Report of a finished sweep, of which one member was registered.
 #[derive(Debug, Clone)]
 pub struct SweepReport {
     /// What varied.
     pub kind: SweepKind,
-    /// All members, in order.
+    /// Results of all members, by index.
     pub members: Vec<RunReport>,
-    /// Which of them was registered.
+    /// Index of the registered member.
     pub chosen: usize,
-    /// The registered one.
+    /// Report of the registered member.
     pub report: TrainReport,
 }
 
@@ -26,7 +26,7 @@ pub struct MetricSummary {
     pub n: usize,
     /// Mean.
     pub mean: f64,
-    /// Standard deviation, divisor n − 1; `None` for a single value.
+    /// Sample standard deviation, with divisor n − 1; `None` for a single value.
     pub std: Option<f64>,
     /// Lowest.
     pub min: f64,
@@ -35,13 +35,13 @@ pub struct MetricSummary {
 }
 
 impl SweepReport {
-    /// The spread of a metric over the members whose test window no ancestor was trained on; `None` where none has it.
+    /// Statistics of a metric over the members that are not contaminated; `None` if no such member has the metric.
     pub fn summary(&self, metric: &str) -> Option<MetricSummary> {
         let honest = self.members.iter().filter(|run| run.honesty != Honesty::Contaminated);
         MetricSummary::of(honest.filter_map(|run| run.metrics.get(metric).copied()))
     }
 
-    /// How many members are contaminated.
+    /// Number of contaminated members.
     pub fn n_contaminated(&self) -> usize {
         self.members.iter().filter(|run| run.honesty == Honesty::Contaminated).count()
     }

@@ -18,19 +18,20 @@ use crate::run::train::{ActiveRun, TrainedRun, clean_up, with_lease};
 use crate::sweep::prepared_sweep::PreparedSweep;
 use crate::sweep::report::SweepReport;
 
-/// What seeds are chosen by: the final model's mean reward on the validation window.
+/// Metric by which the best seed is chosen: mean reward of the final model on the validation window.
 pub const CHOSEN_BY: &str = "evaluation/mean_reward";
-/// Run tag: all members of one sweep have the same value.
+/// Run tag with the id that all members of a sweep share.
 pub(crate) const SWEEP_TAG: &str = "herdbook.sweep";
-/// Run tag: the member's number, from 0 on.
+/// Run tag with the index of the member, from 0 on.
 const INDEX_TAG: &str = "herdbook.sweep_index";
-/// MLflow nests a run under the one that this tag names.
+/// Run tag of MLflow, whose UI nests the run under the run named here.
 const MLFLOW_PARENT: &str = "mlflow.parentRunId";
 
-/// Trains every member that is not finished yet, and registers one.
+/// Trains all members that are not finished yet, and registers one.
 ///
 /// # Errors
-/// Nothing is registered then. Members that are finished stay so, as trials; the others can be taken up again.
+/// Any [`TrainingError`]; nothing is registered then. Finished members stay finished and count as trials; the others can
+/// be resumed.
 pub fn train_sweep(
     store: &Store,
     sweep: &PreparedSweep,
@@ -48,7 +49,7 @@ pub fn train_sweep(
     for (index, plan) in plans.iter().enumerate() {
         let shown = format!("{} of {}", index + 1, plans.len());
         let member = Member { store, plan, index, first: runs.first().cloned(), shown };
-        // Looked up anew: another process may have taken the sweep up meanwhile.
+        // Read again for each member, because another process may have resumed the sweep meanwhile.
         let known = known_members(store, &sweep.group)?;
         let done = member.finish(known.get(&index), observer, cancelled)?;
         runs.push(done.report.run_id.clone());
@@ -59,7 +60,7 @@ pub fn train_sweep(
     let registered =
         retry_while_unavailable(observer, cancelled, || store.register_finished(registration))?;
     let members: Vec<RunReport> = trained.into_iter().map(|trained| trained.report).collect();
-    // Until now they told what had been asked for, to whoever takes the sweep up.
+    // Only now: until the registration, the checkpoints hold the request with which the sweep can be resumed.
     for member in &members {
         clean_up(store, member, observer);
     }
@@ -73,7 +74,7 @@ fn known_members(store: &Store, group: &str) -> Result<BTreeMap<usize, RunRecord
     Ok(runs.into_iter().filter_map(|run| Some((index(&run)?, run))).collect())
 }
 
-/// The best seed, the earlier where two are equal; the last fold.
+/// Index of the member to register: the best seed, the first of equal ones, or the last fold.
 fn choose(kind: SweepKind, trained: &[TrainedRun]) -> usize {
     let score = |idx: usize| {
         let value = trained[idx].report.metrics.get(CHOSEN_BY).copied();
@@ -87,19 +88,19 @@ fn choose(kind: SweepKind, trained: &[TrainedRun]) -> usize {
     }
 }
 
-/// One member on its way.
+/// One member of a sweep that is being trained.
 struct Member<'a> {
     store: &'a Store,
     plan: &'a TrainingPlan<'a>,
     index: usize,
-    /// The run of the first member.
+    /// The run of the first member, under which MLflow nests the others.
     first: Option<RunId>,
-    /// Its place, for people.
+    /// Position for messages, such as `2 of 3`.
     shown: String,
 }
 
 impl Member<'_> {
-    /// Brings the member to its end, from wherever it is.
+    /// Trains the member, resumes it, or reads its result if it is FINISHED.
     fn finish(
         &self,
         known: Option<&RunRecord>,
@@ -118,7 +119,7 @@ impl Member<'_> {
         }
         let checkpoint = Checkpoint::newest(store, &run.run_id, plan.timeframe(), observer)?;
         store.resume_run(&run.run_id, &plan.request.model)?;
-        observer.stage(&format!("going on with {shown}"));
+        observer.stage(&format!("resuming {shown}"));
         self.train(&run.run_id, checkpoint, observer, cancelled)
     }
 

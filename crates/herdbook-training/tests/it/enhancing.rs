@@ -75,7 +75,7 @@ fn missing_type_falls_back_to_a_base_model_even_an_old_one_and_says_so() {
         assert_eq!(
             listener.notices,
             [
-                "no `replay` model to enhance: falling back to the base model `1H_trading_model` version 1"
+                "there is no `replay` model to enhance: using the base model `1H_trading_model` version 1 as parent"
             ]
         );
     }
@@ -99,8 +99,8 @@ fn parent_of_another_symbol_is_an_error() {
     let error = barn.train(other).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "`1H_trading_model` version 1 was trained on symbol `WALK`, but this training is on \
-         `OTHER`: a child has its parent's symbol"
+        "the parent `1H_trading_model` version 1 was trained on symbol `WALK`, but this training uses `OTHER`: both must \
+         have the same symbol"
     );
 }
 

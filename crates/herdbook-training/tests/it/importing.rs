@@ -33,7 +33,7 @@ fn imported(barn: &Barn, bytes: &[u8]) -> Result<ImportedModel, TrainingError> {
 fn foreign_model_joins_the_register_with_an_unknown_past_and_cannot_be_run() {
     let barn = Barn::new();
     let found = imported(&barn, FOREIGN).unwrap();
-    assert!(found.obstacle.unwrap().contains("does not describe an environment"));
+    assert!(found.obstacle.unwrap().contains("does not describe its environment"));
     let version = barn.version(1);
     assert_eq!(version.tag::<Honesty>("honesty"), Some(Honesty::Unknown));
     assert_eq!(version.tags["total_timesteps"], found.timesteps.to_string());
@@ -56,7 +56,7 @@ fn model_of_an_unknown_environment_is_a_parent_where_its_networks_fit() {
     let improvement = report.run.improvement.unwrap();
     assert_eq!(improvement.basis, ImprovementBasis::Logged);
     assert!(improvement.metrics.is_empty(), "nothing was logged of the parent");
-    let notice = "Its networks fit, so it is trained on from";
+    let notice = "Its networks fit, so training continues from it";
     assert!(listener.notices.iter().any(|text| text.contains(notice)), "{:?}", listener.notices);
     // The child is one of ours.
     assert!(RegisteredModel::load(&barn.store, barn.version(2)).is_ok());
@@ -72,8 +72,8 @@ fn model_of_another_shape_joins_the_register_and_is_no_parent() {
     let refused = barn.train(child(ParentSelector::Latest, Enhancement::Continued)).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "the model of `1H_trading_model` version 1 expects an environment that this herdbook does not have (its \
-         networks take 7 numbers and choose from [3, 2], where herdbook's environment has 35 and [3])"
+        "the model of `1H_trading_model` version 1 needs an environment that this herdbook does not have (its networks \
+         take 7 inputs and have actions [3, 2], but herdbook's environment has 35 inputs and actions [3])"
     );
 }
 
@@ -117,11 +117,11 @@ fn file_that_says_what_it_is_of_is_taken_for_nothing_else() {
     let daily = ModelImportRequest { timeframe: "D".parse().unwrap(), ..asked(&bytes) };
     assert_eq!(
         daily.prepare().unwrap_err().to_string(),
-        "`model.zip` says that its model is of timeframe `1H`, not `D`: give that"
+        "`model.zip` holds a model for timeframe `1H`, not `D`: give `1H`"
     );
     let other = ModelImportRequest { symbol: Some(Symbol::parse("SPY").unwrap()), ..asked(&bytes) };
     let imported = import_model(&Barn::new().store, other.prepare().unwrap()).unwrap();
-    assert!(imported.notes[0].contains("it is registered for `SPY`"), "{:?}", imported.notes);
+    assert!(imported.notes[0].contains("but it is registered for `SPY`"), "{:?}", imported.notes);
     let barn = Barn::new();
     let unsaid = ModelImportRequest { symbol: None, ..asked(&bytes) };
     let imported = import_model(&barn.store, unsaid.prepare().unwrap()).unwrap();

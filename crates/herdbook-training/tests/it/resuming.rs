@@ -173,7 +173,7 @@ fn run_that_may_not_go_on_is_refused() {
     let other = other.prepare(market(walk(1_500, 2, 0.003)).bytes).unwrap();
     let mut listener = Listener::default();
     let refused = resume(&barn.store, other, &mut listener, &AtomicBool::new(false)).unwrap_err();
-    assert!(refused.to_string().contains("began with `data."), "{refused}");
+    assert!(refused.to_string().contains("was started with `data."), "{refused}");
     assert_eq!(barn.store.run(&run_id).unwrap().status, RunStatus::Killed);
 
     // Bars that end before a window begins are other bars, first of all.

@@ -153,9 +153,9 @@ fn old_bars_old_models_and_short_histories_are_refused() {
         Prediction::after_newest_bar(&model, &tape, now, freshness).unwrap_err().to_string()
     };
     let bar = refusal(AgeLimits { bar_ms: Some(3_600_000), model_ms: None });
-    assert!(bar.starts_with("the newest closed bar is of 2017-09-14T14:40:00Z"), "{bar}");
+    assert!(bar.starts_with("the newest closed bar is from 2017-09-14T14:40:00Z"), "{bar}");
     let old = refusal(AgeLimits { bar_ms: None, model_ms: Some(3_600_000) });
-    assert!(old.contains("2.0 h ago, and may be 60 min old"), "{old}");
+    assert!(old.contains("2.0 h ago: at most 60 min is allowed"), "{old}");
 
     let few = Tape::read(&longer(100), model.timeframe).unwrap();
     let error = Prediction::after_newest_bar(&model, &few, now, AgeLimits::default()).unwrap_err();

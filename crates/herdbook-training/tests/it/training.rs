@@ -105,7 +105,7 @@ fn unsound_input_is_refused_before_anything_is_written() {
     let barn = Barn::new();
     let data = market(walk(200, 1, 0.003));
     for (request, message) in [
-        (TrainRequest { timesteps: 0, ..request() }, "0 timesteps train nothing"),
+        (TrainRequest { timesteps: 0, ..request() }, "cannot train for 0 timesteps"),
         (TrainRequest { cost_bps: -1.0, ..request() }, "basis points"),
         (TrainRequest { data, ..request() }, "200 bars"),
     ] {

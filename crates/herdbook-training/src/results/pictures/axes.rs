@@ -1,4 +1,4 @@
-//! What all pictures share: size, colours, headings, labels, and fewer points than bars.
+//! Parts shared by all pictures: size, colours, headings, labels, and thinning of long lines.
 
 use std::fmt::Display;
 
@@ -6,15 +6,15 @@ use herdbook_domain::Timestamp;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-/// The area of a picture that is drawn into.
+/// Drawing area of a picture.
 pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 const SIZE: (u32, u32) = (1_000, 560);
 const MARGIN: i32 = 14;
-/// Points of a line at most: more would lie on the same pixels.
+/// Maximum number of points of a line; more would fall on the same pixels.
 const MAX_POINTS: usize = 1_600;
 
-// Told apart by people who do not see all colours (Okabe, Ito 2008).
+// Colours that colour-blind people can tell apart (Okabe, Ito 2008).
 pub(super) const BLUE: RGBColor = RGBColor(0, 114, 178);
 pub(super) const ORANGE: RGBColor = RGBColor(230, 159, 0);
 pub(super) const RED: RGBColor = RGBColor(213, 94, 0);
@@ -42,7 +42,8 @@ pub(super) fn picture(
     Ok(svg)
 }
 
-/// The points of a line, of each stretch of bars the lowest and the highest where there are too many.
+/// The points of a line. If there are more than [`MAX_POINTS`], only the lowest and the highest value of each range of
+/// bars.
 pub(super) fn thinned(values: &[f64]) -> Vec<(f64, f64)> {
     let point = |idx: usize| (idx as f64, values[idx]);
     if values.len() <= MAX_POINTS {
@@ -62,7 +63,7 @@ pub(super) fn thinned(values: &[f64]) -> Vec<(f64, f64)> {
     points
 }
 
-/// Lowest and highest of some values with a margin; never empty.
+/// The range of the finite values with a margin; never empty.
 pub(super) fn range(values: impl IntoIterator<Item = f64>) -> std::ops::Range<f64> {
     let finite = values.into_iter().filter(|value| value.is_finite());
     let (low, high) = finite.fold((f64::MAX, f64::MIN), |(low, high), x| (low.min(x), high.max(x)));
@@ -77,7 +78,7 @@ pub(super) fn date(millis: i64) -> String {
     Timestamp::from_millis(millis).to_string().chars().take(10).collect()
 }
 
-/// A number with as many decimals as its size asks for.
+/// Formats a number with decimals according to its magnitude.
 pub(super) fn short(value: f64) -> String {
     match value.abs() {
         1_000.0.. => format!("{value:.0}"),
@@ -87,7 +88,7 @@ pub(super) fn short(value: f64) -> String {
     }
 }
 
-/// Labels of an axis, with as many decimals as tell them apart.
+/// Formats labels of an axis with enough decimals to distinguish them.
 pub(super) fn label_for(range: &std::ops::Range<f64>) -> impl Fn(&f64) -> String + use<> {
     let decimals = (1.5 - (range.end - range.start).log10()).ceil().clamp(0.0, 8.0) as usize;
     move |value| format!("{:.decimals$}", not_minus_zero(*value, decimals as i32))

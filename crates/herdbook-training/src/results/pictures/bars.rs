@@ -1,4 +1,4 @@
-//! Bars side by side: what the model did, and how it stands beside its parent.
+//! Bar charts: shares of positions, and improvement over the parent.
 
 use std::error::Error;
 
@@ -11,9 +11,9 @@ use super::axes::{Area, BLUE, GREEN, GREY, ORANGE, RED, picture, short};
 use crate::results::improvement::ImprovementReport;
 use crate::results::pictures::input::PictureInput;
 
-/// Share of the bars over which each position was held.
+/// Draws the share of bars over which each position was held.
 pub(super) fn actions(input: &PictureInput<'_>) -> Result<String, String> {
-    // The first one is that of the empty account.
+    // The first entry is the flat account before the first fill.
     let held = &input.ledger.positions()[1..];
     let share = |position: Position| {
         let n = held.iter().filter(|found| **found == position).count();
@@ -33,7 +33,7 @@ pub(super) fn actions(input: &PictureInput<'_>) -> Result<String, String> {
     picture(&heading, &input.circumstances(), |area| chart(area, &rows))
 }
 
-/// Improvement of each headline metric over the parent, in percent.
+/// Draws the improvement of each headline metric over the parent, in percent.
 pub(super) fn improvement(
     input: &PictureInput<'_>,
     report: &ImprovementReport,
@@ -64,7 +64,7 @@ fn row(name: &str, found: &Improvement) -> Row {
     }
 }
 
-/// One bar with its name and what it says.
+/// One bar of the chart, with the texts left and right of it.
 struct Row {
     name: String,
     value: f64,
@@ -72,7 +72,7 @@ struct Row {
     colour: RGBColor,
 }
 
-/// Changes beyond this fill the picture; what they are says the text.
+/// Largest change in percent that is drawn to scale. Longer bars are cut; the text has the exact value.
 const WIDEST: f64 = 200.0;
 
 fn chart(area: &Area<'_>, rows: &[Row]) -> Result<(), Box<dyn Error>> {

@@ -1,4 +1,4 @@
-//! Lines over time: equity and drawdown, prices and trades, learning.
+//! Line charts: equity and drawdown, price and trades, learning curve.
 
 use std::error::Error;
 
@@ -16,10 +16,10 @@ use crate::results::pictures::input::PictureInput;
 type Chart<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
 const N_TIME_LABELS: usize = 7;
-/// Trades shown at most: more cannot be told apart.
+/// Maximum number of trades shown; more would overlap.
 const MAX_TRADES: usize = 300;
 
-/// Equity of the model beside buying and holding, its drawdown below.
+/// Draws the return of the model and of buy-and-hold, and the model's drawdown below.
 pub(super) fn equity(input: &PictureInput<'_>) -> Result<String, String> {
     let growth = |equity: &[f64]| -> Vec<f64> {
         equity.iter().map(|value| 100.0 * (value / equity[0] - 1.0)).collect()
@@ -110,7 +110,7 @@ fn area_below(
     Ok(())
 }
 
-/// The price with each closed trade from its entry to its exit, green where it won.
+/// Draws the price, and each closed trade as a line from entry to exit.
 pub(super) fn trades(input: &PictureInput<'_>) -> Result<String, String> {
     let last = input.first + input.ledger.equity().len();
     let closes: Vec<f64> =
@@ -162,7 +162,7 @@ pub(super) fn trades(input: &PictureInput<'_>) -> Result<String, String> {
     })
 }
 
-/// Mean reward on the validation window along the training.
+/// Draws the mean reward on the validation window over timesteps.
 pub(super) fn learning(
     input: &PictureInput<'_>,
     evaluations: &[(u64, f64)],
@@ -170,7 +170,8 @@ pub(super) fn learning(
     let points: Vec<(f64, f64)> =
         evaluations.iter().map(|(step, reward)| (*step as f64, *reward)).collect();
     let heading = format!("{}: mean reward on the validation window", input.model);
-    let second_line = "five episodes, deterministic policy, after costs; 0 is doing nothing";
+    let second_line =
+        "five episodes, deterministic policy, after costs; doing nothing has reward 0";
     picture(&heading, second_line, |area| {
         let last = points.last().map_or(1.0, |point| point.0);
         let first = points.first().map_or(0.0, |point| point.0.min(last - 1.0));
@@ -183,7 +184,7 @@ pub(super) fn learning(
         chart
             .configure_mesh()
             .light_line_style(TRANSPARENT)
-            .x_desc("timesteps, those behind the parent included")
+            .x_desc("timesteps, including those of the parent")
             .x_label_formatter(&|value| thousands(*value))
             .y_label_formatter(&label)
             .draw()?;

@@ -1,6 +1,6 @@
-//! Pictures of a finished training, as SVG among its artifacts: legible in MLflow's UI and in any browser.
+//! Pictures of a training or backtest as SVG files, which browsers and MLflow's UI can show.
 //!
-//! Each says in its heading what it shows, on which bars, at which costs, and whether they were seen in training.
+//! The heading of each picture names its content, the bars, the costs, and whether the bars were seen in training.
 
 mod axes;
 mod bars;
@@ -10,10 +10,10 @@ pub(crate) mod input;
 use crate::results::improvement::ImprovementReport;
 use crate::results::pictures::input::PictureInput;
 
-/// A picture's file name, and its SVG or why it cannot be drawn.
+/// File name of a picture, and its SVG or the reason why it could not be drawn.
 pub type Picture = (&'static str, Result<String, String>);
 
-/// Equity, trades and positions.
+/// Draws equity, trades and positions over a window.
 pub(crate) fn of_window(input: &PictureInput<'_>) -> Vec<Picture> {
     vec![
         ("equity.svg", curves::equity(input)),
@@ -22,12 +22,12 @@ pub(crate) fn of_window(input: &PictureInput<'_>) -> Vec<Picture> {
     ]
 }
 
-/// Mean reward on the validation window, by timesteps.
+/// Draws the mean reward on the validation window over timesteps. `points` are pairs of timesteps and reward.
 pub(crate) fn of_learning(input: &PictureInput<'_>, points: &[(u64, f64)]) -> Picture {
     ("learning.svg", curves::learning(input, points))
 }
 
-/// The child beside its parent.
+/// Draws the improvement of a child over its parent.
 pub(crate) fn of_improvement(input: &PictureInput<'_>, report: &ImprovementReport) -> Picture {
     ("improvement.svg", bars::improvement(input, report))
 }

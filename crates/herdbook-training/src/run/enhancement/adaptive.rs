@@ -1,4 +1,4 @@
-//! `adaptive`: the model follows a changing market. Recent bars weigh more, the learning rate is steered by
+//! `adaptive`: the model follows a changing market. Recent bars are drawn more often, the learning rate is controlled by
 //! `approx_kl`, the entropy bonus by a target entropy.
 
 use herdbook_ppo::{IterationStats, PpoError, Trainer};
@@ -6,23 +6,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::environment::trading_env::TradingEnv;
 
-/// Change of the policy per iteration that the learning rate aims at. The rule is that of the adaptive penalty
-/// of PPO (Schulman 2017, arXiv:1707.06347, section 4), applied to the step size.
+/// Target of `approx_kl` per iteration. The learning rate is lowered above twice the target and raised below half of it:
+/// the rule of PPO's adaptive KL penalty (Schulman 2017, arXiv:1707.06347, section 4), applied to the learning rate.
 const TARGET_KL: f64 = 0.02;
 /// Factor by which the learning rate changes in one iteration.
 const LEARNING_RATE_STEP: f64 = 1.5;
 const LEARNING_RATE_RANGE: std::ops::RangeInclusive<f64> = 1e-5..=2e-3;
 
-/// Share of the largest possible entropy, ln 3, that the bonus keeps alive, so that the model goes on trying
-/// (the target entropy of Haarnoja 2018, arXiv:1812.05905, with a rate of our own).
+/// Target entropy in nats: half of the maximum ln 3, so that the policy keeps exploring. The idea of a target entropy is
+/// from Haarnoja 2018 (arXiv:1812.05905), the update rule is our own.
 const TARGET_ENTROPY: f64 = 0.5 * 1.098_612_288_668_11;
+/// Factor by which the entropy coefficient changes in one iteration.
 const ENT_COEF_STEP: f64 = 1.3;
 const ENT_COEF_RANGE: std::ops::RangeInclusive<f64> = 1e-4..=0.05;
 
-/// A segment weighs half as much as the one this share of the training window after it.
+/// Half-life of the weight of a segment by age, as a share of the training window.
 const HALF_LIFE: f64 = 0.25;
 
-/// What is steered.
+/// The controlled values. `learning_rate` is `None` before the first iteration.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Adaptive {
     ent_coef: f64,

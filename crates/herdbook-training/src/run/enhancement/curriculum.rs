@@ -1,10 +1,9 @@
-//! `curriculum`: training begins without costs, and costs grow with what the model earns, up to the full ones.
+//! `curriculum`: training starts without costs; costs grow with the earnings of the model up to the full costs.
 //!
-//! Where costs are many times what a bar moves, trying anything out costs more than it can bring until the model is
-//! skilled: training at full costs learns to leave its position alone before it has seen what there is to earn. So the
-//! skill comes first (Bengio, Louradour, Collobert, Weston 2009, "Curriculum learning"), and the pace is the learner's
-//! own (Kumar, Packer, Koller 2010, "Self-paced learning"): a model that still trades at random can pay next to nothing,
-//! one that holds what it earns can pay the full price. Nobody has to know at which costs that is.
+//! If costs are many times the move of a bar, exploration loses more than it can earn, and a model trained at full costs
+//! learns to never change its position before it finds a profitable signal. So the task starts easy (Bengio, Louradour,
+//! Collobert, Weston 2009, "Curriculum learning"), and its difficulty follows the learner (Kumar, Packer, Koller 2010,
+//! "Self-paced learning"): costs are raised to the level that the model's earnings at its present turnover can pay.
 
 use std::collections::VecDeque;
 
@@ -14,30 +13,31 @@ use serde::{Deserialize, Serialize};
 use crate::environment::trading_env::{EpisodeSummary, TradingEnv};
 use crate::run::enhancement::setup::EnhancementSetup;
 
-/// Costs may take this share of what the model earns before them: more, and what pays hardly shows in the reward.
+/// Costs are raised until they take this share of the earnings before costs. A larger share would hide profitable
+/// behaviour in the reward.
 const BEARABLE: f64 = 0.7;
-/// Costs grow after an iteration at most by this factor, and by this share of the full ones: a lucky episode is no skill.
+/// Limits of one raise, so that a lucky episode has little effect: factor on the present share, plus a share of the full
+/// costs.
 const LARGEST_STEP: (f64, f64) = (1.5, 0.05);
-/// A model is judged by the episodes of the last rollout, and by this many at least.
+/// Earnings are measured over the episodes of the last rollout, and at least over this many.
 const JUDGED_BY: usize = 4;
-/// The share of the training after which costs are the full ones, whatever was earned: the rest is for getting used to
-/// them.
+/// After this share of the training, costs are full regardless of earnings, so that the model adapts to them.
 const FULL_FROM: f64 = 0.6;
-/// How late the costs come that are charged whatever was earned: their share of the full ones is the share of the time
-/// until [`FULL_FROM`], to this power.
+/// Before [`FULL_FROM`], the minimum share of the full costs is `(time / FULL_FROM)` to this power, with `time` as a share
+/// of the training.
 const LATENESS: i32 = 4;
-/// The unit of rewards is a percent.
+/// Rewards are in percent, costs in basis points.
 const BPS_PER_PERCENT: f64 = 100.0;
 
-/// How far the costs have grown.
+/// The present costs, and the recent episodes by which they are raised.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Curriculum {
     full_costs: CostModel,
     timesteps: u64,
     rollout_len: u64,
-    /// Of the full costs.
+    /// Present costs as a share of the full ones, from 0 to 1.
     share: f64,
-    /// What the last episodes earned before costs, in percent a bar, and their turnover.
+    /// Earnings before costs in percent per bar, and turnover per bar, of the last episodes.
     recent: VecDeque<(f64, f64)>,
 }
 
@@ -77,8 +77,8 @@ impl Curriculum {
         self.recent.drain(..self.recent.len().saturating_sub(n_judged));
     }
 
-    /// Raises the costs where it is time to; says whether it did. They are never lowered, and the last rollout is always
-    /// charged the full ones: every child is trained on the market as it is.
+    /// Raises the costs if they are due; returns whether it did. Costs are never lowered, and are always full in the last
+    /// rollout, so that every model ends its training at the real costs.
     fn advance(&mut self, trained: u64) -> bool {
         let step = self.share * LARGEST_STEP.0 + LARGEST_STEP.1;
         let time = (trained as f64 / (FULL_FROM * self.timesteps as f64)).min(1.0);
@@ -90,7 +90,7 @@ impl Curriculum {
         grows
     }
 
-    /// The share of the full costs that the model can bear, by what it earned and how much it traded.
+    /// The share of the full costs that the recent earnings can pay at the recent turnover.
     fn bearable(&self) -> f64 {
         if self.recent.len() < JUDGED_BY {
             return self.share;
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn costs_grow_with_what_is_earned() {
-        // Full costs of 100 bp make 0.8 % a bar of random trading, and 0.02 % of one position in fifty bars.
+        // At 100 bp, random trading (turnover 0.8) costs 0.8 % per bar, a turnover of 0.02 costs 0.02 % per bar.
         let mut random = curriculum(1_000_000);
         assert!(after(&mut random, 2_000, 0.01, 0.8) < 0.01);
         let mut skilled = curriculum(1_000_000);
@@ -152,7 +152,7 @@ mod tests {
         assert!(after(&mut curriculum, 2_000, -0.1, 0.8) < 1e-6);
         let share = after(&mut curriculum, 4_000, 0.05, 0.02);
         assert!((after(&mut curriculum, 6_000, -1.0, 0.8) - share).abs() < 1e-6);
-        // One that never trades has not shown what it can bear.
+        // Without turnover the bearable costs are unknown.
         assert!((after(&mut curriculum, 8_000, 0.05, 0.0) - share).abs() < 1e-6);
     }
 

@@ -1,5 +1,5 @@
-//! The four ways of training on from a parent. Each is a coach that sets the environments up before training
-//! and steers after each iteration; `continued` leaves everything as it is.
+//! The four enhancements: ways of continuing the training of a parent. Each prepares the environments before the training
+//! and adjusts environments or hyperparameters after each iteration; `continued` does neither.
 
 mod adaptive;
 mod curriculum;
@@ -17,11 +17,11 @@ use replay::Replay;
 use crate::environment::trading_env::TradingEnv;
 use crate::run::enhancement::setup::EnhancementSetup;
 
-/// One way of training on.
+/// State of an enhancement during a training. Serialized names are part of the checkpoint format.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Enhancer {
-    /// Base models and `continued`: weights, optimizer state and step count carried on, nothing steered.
+    /// Base models and `continued`: weights, optimizer state and step count are carried on, nothing is adjusted.
     Plain,
     /// See [`replay`].
     Replay(Replay),
@@ -32,7 +32,7 @@ pub(crate) enum Enhancer {
 }
 
 impl Enhancer {
-    /// The coach of an enhancement.
+    /// Starts an enhancement and prepares the environments.
     pub(crate) fn new(
         enhancement: Enhancement,
         setup: &EnhancementSetup<'_>,
@@ -46,7 +46,7 @@ impl Enhancer {
         }
     }
 
-    /// Steers after an iteration.
+    /// Adjusts environments and hyperparameters after an iteration.
     pub(crate) fn after_iteration(
         &mut self,
         trainer: &mut Trainer<TradingEnv>,
@@ -68,7 +68,7 @@ impl Enhancer {
         Ok(())
     }
 
-    /// What the coach steers, as metrics of the iteration.
+    /// The adjusted values, as metrics of the iteration.
     pub(crate) fn metrics(&self) -> Vec<(&'static str, f64)> {
         match self {
             Self::Plain => Vec::new(),

@@ -1,10 +1,10 @@
-//! `replay`: episodes restart preferably where the model does worst.
+//! `replay`: episodes start more often where the model performs worst.
 //!
-//! Prioritized level replay (Jiang, Grefenstette, Rocktäschel 2021, arXiv:2010.03934). A level is a segment of
-//! the training window. Its score is how badly the last episodes that started there went, at first those of
-//! the parent; segments are drawn by the rank of their score, mixed with how long they have not been drawn.
-//! Departure from the paper: the score is the negated mean reward, not the value error, since the aim is to
-//! win back what the parent loses.
+//! Prioritized level replay (Jiang, Grefenstette, Rocktäschel 2021, arXiv:2010.03934). A level is a segment of the training
+//! window. Its score is a moving average of the negated mean reward of episodes that started there, initialised with the
+//! parent's. Segments are drawn by the rank of their score, mixed with staleness: the number of iterations since they
+//! were last drawn. Deviation from the paper: it scores levels by value error; we use the reward, because the aim is to
+//! improve where the parent loses.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,9 +12,9 @@ use crate::environment::trading_env::{TradingEnv, reward};
 use crate::results::measure::run_policy;
 use crate::run::enhancement::setup::EnhancementSetup;
 
-/// β of the paper's rank prioritization: weight `(1/rank)^(1/β)`.
+/// β of the rank prioritization in the paper: weight `(1/rank)^(1/β)`.
 const TEMPERATURE: f64 = 0.5;
-/// ρ of the paper: share of the draws that goes by staleness.
+/// ρ of the paper: share of the draws by staleness.
 const STALENESS: f64 = 0.1;
 /// Weight of the newest episode in a segment's score.
 const NEWEST: f64 = 0.3;

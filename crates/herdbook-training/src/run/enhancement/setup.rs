@@ -1,22 +1,22 @@
-//! What an enhancement knows before training.
+//! The input of an enhancement before training.
 
 use herdbook_market::CostModel;
 use herdbook_ppo::Policy;
 
 use crate::environment::market_data::MarketData;
 
-/// What a coach is told before training.
+/// What an enhancement may use to prepare the environments.
 pub(crate) struct EnhancementSetup<'a> {
-    /// The bars.
+    /// The bars and their windows.
     pub market: &'a MarketData,
-    /// Full costs.
+    /// Full costs, those of the request.
     pub costs: CostModel,
     /// Full length of an episode, in bars.
     pub episode_bars: usize,
     /// Timesteps of one rollout.
     pub(crate) rollout_len: u64,
-    /// Timesteps to be trained.
+    /// Timesteps to train.
     pub timesteps: u64,
-    /// The parent as it is before training.
+    /// The policy of the parent.
     pub parent: &'a Policy,
 }
