@@ -19,7 +19,7 @@ pub enum TrainingError {
     /// The store cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Zero timesteps were asked for.
+    /// Zero timesteps were requested.
     #[error("cannot train for 0 timesteps: give at least 1")]
     NoTimesteps,
     /// The same file is already registered.
@@ -45,10 +45,10 @@ pub enum TrainingError {
         file: String,
         /// Line of the problem, from 1 on.
         line: usize,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
-    /// The request asks for other networks than those of the parent.
+    /// The requested networks differ from those of the parent.
     #[error(
         "the parent {key} has the networks {parents}, but {asked} was requested: leave out `net_arch` and `activation`, or set them as in the parent"
     )]
@@ -57,7 +57,7 @@ pub enum TrainingError {
         key: VersionKey,
         /// Its networks.
         parents: String,
-        /// Those asked for.
+        /// The requested networks.
         asked: String,
     },
     /// A schedule of the learning rate was combined with `adaptive`, which controls the learning rate.
@@ -140,7 +140,7 @@ pub enum TrainingError {
     ForeignEnvironment {
         /// The version.
         key: VersionKey,
-        /// What does not fit.
+        /// The difference.
         problem: String,
     },
     /// The test window has bars that the model or an ancestor was trained or validated on.

@@ -1,4 +1,4 @@
-//! How a training tells its caller about its progress.
+//! The observer through which a training reports its progress.
 
 /// Receives notices and progress of a training.
 pub trait Observer {

@@ -9,12 +9,11 @@ use herdbook_market::{
     Bars, Boundaries, FeatureMatrix, MarketError, RawBars, Reading, Sample, Split, features,
     read_bars_as, resample, split,
 };
-
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainingError;
 
-/// Where bars come from.
+/// A file with bars, and how to read it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DataSource {
     /// Name of the file, used in errors and recorded in the run.

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use serde::{Deserialize, Serialize};
 
-/// What varies between the members of a sweep.
+/// The property that varies between the members of a sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SweepKind {
@@ -17,7 +17,7 @@ pub enum SweepKind {
 /// A run's place in a sweep.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SweepMembership {
-    /// What varies.
+    /// The property that varies.
     pub kind: SweepKind,
     /// Number of members of the sweep.
     pub n_members: NonZeroUsize,

@@ -4,6 +4,14 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use herdbook_domain::tags::{Tags, key};
+use herdbook_domain::{
+    EnhancedFrom, Honesty, Origin, RunId, Timeframe, data_fingerprint, window_params,
+};
+use herdbook_market::CostModel;
+use herdbook_ppo::{Model, PpoConfig};
+use herdbook_store::{RunRecord, RunStart, Store};
+
 use crate::environment::env_spec::{EPISODE_BARS, EnvSpec, description};
 use crate::environment::market_data::MarketData;
 use crate::environment::trading_env::TradingEnv;
@@ -17,13 +25,6 @@ use crate::results::measure::measure;
 use crate::run::enhancement::Enhancer;
 use crate::run::enhancement::setup::EnhancementSetup;
 use crate::run::params::params;
-use herdbook_domain::tags::{Tags, key};
-use herdbook_domain::{
-    EnhancedFrom, Honesty, Origin, RunId, Timeframe, data_fingerprint, window_params,
-};
-use herdbook_market::CostModel;
-use herdbook_ppo::{Model, PpoConfig};
-use herdbook_store::{RunRecord, RunStart, Store};
 
 /// A training that passed all checks. Nothing in it changes during the training.
 pub(crate) struct TrainingPlan<'a> {
@@ -40,6 +41,7 @@ pub(crate) struct TrainingPlan<'a> {
 }
 
 impl<'a> TrainingPlan<'a> {
+    /// Chooses the parent and judges the honesty. Reads from the store but writes nothing.
     pub(crate) fn new(
         store: &Store,
         prepared: &'a PreparedTraining,
@@ -93,6 +95,7 @@ impl<'a> TrainingPlan<'a> {
         self.parent.as_ref().map_or(0, |parent| parent.model.num_timesteps)
     }
 
+    /// The run to start: experiment, model, origin, params and tags.
     pub(crate) fn run_start(&self) -> RunStart {
         let fingerprint =
             data_fingerprint(self.timeframe(), self.origin.model_type(), &self.params);
@@ -108,12 +111,14 @@ impl<'a> TrainingPlan<'a> {
         }
     }
 
+    /// The training environments, one for each of `n_envs`.
     pub(crate) fn envs(&self) -> Vec<TradingEnv> {
         (0..self.config.n_envs)
             .map(|_| TradingEnv::new(Arc::clone(self.market), self.costs, EPISODE_BARS))
             .collect()
     }
 
+    /// Starts the enhancement and prepares the environments.
     pub(crate) fn enhancer(&self, envs: &mut [TradingEnv]) -> Enhancer {
         let (Some(parent), Some(enhanced)) = (&self.parent, &self.origin.enhanced) else {
             return Enhancer::Plain;
@@ -146,6 +151,7 @@ impl<'a> TrainingPlan<'a> {
         Some(ImprovementReport::new(basis, &values, child))
     }
 
+    /// The baselines on the test window.
     pub(crate) fn baselines(&self) -> Baselines {
         Baselines::over(&self.market.tape, &self.market.split.test.bars, self.costs)
     }
@@ -154,6 +160,22 @@ impl<'a> TrainingPlan<'a> {
     pub(crate) fn describe(&self, model: &mut Model) {
         let request = self.request;
         model.extra.extend(description(&self.env, request.timeframe, &request.data.symbol));
+    }
+
+    /// Checks that a run is resumed with the params it was started with.
+    pub(crate) fn check_same_as(&self, run: &RunRecord) -> Result<(), TrainingError> {
+        for (key, now) in &self.params {
+            let before = run.params.get(key);
+            if before != Some(now) {
+                return Err(TrainingError::ResumeMismatch {
+                    run_id: run.run_id.clone(),
+                    param: key.clone(),
+                    before: before.cloned().unwrap_or_default(),
+                    now: now.clone(),
+                });
+            }
+        }
+        Ok(())
     }
 }
 
@@ -203,22 +225,4 @@ pub(crate) fn check_same_bars(run: &RunRecord, market: &MarketData) -> Result<()
 pub(crate) fn not_the_same_bars(run_id: RunId, before: String, now: String) -> TrainingError {
     let param = window_params::BARS_SHA256.to_owned();
     TrainingError::ResumeMismatch { run_id, param, before, now }
-}
-
-impl TrainingPlan<'_> {
-    /// Checks that a run is resumed with the params it was started with.
-    pub(crate) fn check_same_as(&self, run: &RunRecord) -> Result<(), TrainingError> {
-        for (key, now) in &self.params {
-            let before = run.params.get(key);
-            if before != Some(now) {
-                return Err(TrainingError::ResumeMismatch {
-                    run_id: run.run_id.clone(),
-                    param: key.clone(),
-                    before: before.cloned().unwrap_or_default(),
-                    now: now.clone(),
-                });
-            }
-        }
-        Ok(())
-    }
 }

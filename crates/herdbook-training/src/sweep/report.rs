@@ -9,7 +9,7 @@ use crate::results::report::{RunReport, TrainReport};
 /// Report of a finished sweep, of which one member was registered.
 #[derive(Debug, Clone)]
 pub struct SweepReport {
-    /// What varied.
+    /// The property that varied.
     pub kind: SweepKind,
     /// Results of all members, by index.
     pub members: Vec<RunReport>,

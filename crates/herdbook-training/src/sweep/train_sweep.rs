@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
-use herdbook_domain::RunId;
 use herdbook_domain::tags::Tags;
-use herdbook_store::{RunRecord, Store};
+use herdbook_domain::{RunId, RunStatus};
+use herdbook_store::{RunRecord, RunStart, Store};
 
 use crate::error::TrainingError;
 use crate::observer::Observer;
@@ -30,8 +30,8 @@ const MLFLOW_PARENT: &str = "mlflow.parentRunId";
 /// Trains all members that are not finished yet, and registers one.
 ///
 /// # Errors
-/// Any [`TrainingError`]; nothing is registered then. Finished members stay finished and count as trials; the others can
-/// be resumed.
+/// Any [`TrainingError`]; no member is registered then. Finished members stay finished and count as trials; the others
+/// can be resumed.
 pub fn train_sweep(
     store: &Store,
     sweep: &PreparedSweep,
@@ -55,7 +55,8 @@ pub fn train_sweep(
         runs.push(done.report.run_id.clone());
         trained.push(done);
     }
-    let chosen = choose(sweep.kind, &trained);
+    let score = |trained: &TrainedRun| trained.report.metrics.get(CHOSEN_BY).copied();
+    let chosen = choose(sweep.kind, &trained.iter().map(score).collect::<Vec<_>>());
     let registration = &trained[chosen].finish.registration;
     let registered =
         retry_while_unavailable(observer, cancelled, || store.register_finished(registration))?;
@@ -74,17 +75,15 @@ fn known_members(store: &Store, group: &str) -> Result<BTreeMap<usize, RunRecord
     Ok(runs.into_iter().filter_map(|run| Some((index(&run)?, run))).collect())
 }
 
-/// Index of the member to register: the best seed, the first of equal ones, or the last fold.
-fn choose(kind: SweepKind, trained: &[TrainedRun]) -> usize {
-    let score = |idx: usize| {
-        let value = trained[idx].report.metrics.get(CHOSEN_BY).copied();
-        value.unwrap_or(f64::NEG_INFINITY)
-    };
+/// Index of the member to register, from the members' values of [`CHOSEN_BY`]: the best seed, the first of equal ones, or
+/// the last fold.
+fn choose(kind: SweepKind, scores: &[Option<f64>]) -> usize {
+    let score = |idx: usize| scores[idx].unwrap_or(f64::NEG_INFINITY);
     match kind {
-        SweepKind::Seeds => (0..trained.len())
+        SweepKind::Seeds => (0..scores.len())
             .reduce(|best, idx| if score(idx) > score(best) { idx } else { best })
             .unwrap_or(0),
-        SweepKind::WalkForward => trained.len() - 1,
+        SweepKind::WalkForward => scores.len() - 1,
     }
 }
 
@@ -114,7 +113,7 @@ impl Member<'_> {
             return self.train(&run_id, None, observer, cancelled);
         };
         plan.check_same_as(run)?;
-        if run.status == herdbook_domain::RunStatus::Finished {
+        if run.status == RunStatus::Finished {
             return ActiveRun { store, plan, run_id: &run.run_id }.recall();
         }
         let checkpoint = Checkpoint::newest(store, &run.run_id, plan.timeframe(), observer)?;
@@ -123,7 +122,7 @@ impl Member<'_> {
         self.train(&run.run_id, checkpoint, observer, cancelled)
     }
 
-    fn run_start(&self) -> herdbook_store::RunStart {
+    fn run_start(&self) -> RunStart {
         let mut start = self.plan.run_start();
         let group = self.plan.request.membership.as_ref().map(|member| member.group.clone());
         start.tags.extend(Tags::from([

@@ -7,7 +7,6 @@ use herdbook_market::Position;
 use plotters::prelude::*;
 
 use super::axes::{Area, BLUE, GREEN, GREY, ORANGE, RED, picture, short};
-
 use crate::results::improvement::ImprovementReport;
 use crate::results::pictures::input::PictureInput;
 

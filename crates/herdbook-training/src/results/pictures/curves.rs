@@ -10,7 +10,6 @@ use super::axes::{
     Area, BLUE, GREEN, GREY, ORANGE, RED, date, label_for, percent, picture, range, thinned,
     thousands,
 };
-
 use crate::results::pictures::input::PictureInput;
 
 type Chart<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;

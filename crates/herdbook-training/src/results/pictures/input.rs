@@ -4,7 +4,6 @@ use herdbook_domain::{Honesty, Timeframe, Window};
 use herdbook_market::Ledger;
 
 use super::axes;
-
 use crate::environment::market_data::Tape;
 
 /// A model's account over a window, and how to describe it.
