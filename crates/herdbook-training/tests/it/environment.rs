@@ -1,4 +1,4 @@
-//! The trading environment: nothing that a model sees or earns depends on the future.
+//! The trading environment: observations and rewards do not depend on future bars.
 
 use std::sync::Arc;
 
@@ -8,14 +8,14 @@ use herdbook_ppo::{Env, EpisodeEnd, Rng};
 use herdbook_training::{Boundaries, MarketData, OBS_LEN, TradingEnv};
 use proptest::prelude::*;
 
-use crate::barn::{market, walk};
+use crate::fixture::{market, walk};
 
 const EPISODE_BARS: usize = 64;
 
-/// One timestep: the last closed bar, what is seen then, and the reward that led there.
+/// One timestep: index of the last closed bar, observation, reward.
 type Seen = (usize, Vec<f32>, f32);
 
-/// One episode under drawn actions.
+/// One episode with random actions.
 fn episode(csv: &[u8], seed: u64) -> Vec<Seen> {
     let data = market(csv.to_vec());
     let data = MarketData::prepare(&data, Timeframe::Hour1, Boundaries::default()).unwrap();
@@ -34,7 +34,7 @@ fn episode(csv: &[u8], seed: u64) -> Vec<Seen> {
     }
 }
 
-/// The bars up to and including `last`, then those of another market.
+/// The bars of `csv` up to and including `last`, then those of `other`.
 fn changed_after(csv: &[u8], other: &[u8], last: usize) -> Vec<u8> {
     let lines = |csv: &[u8]| -> Vec<Vec<u8>> {
         csv.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()
@@ -60,8 +60,8 @@ fn observations_are_finite_and_bounded() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// The market becomes another one in the middle of an episode: nothing seen or earned until then changes, and
-    /// something does right after.
+    /// Replaces the bars after the middle of an episode: observations and rewards before stay equal, and the next
+    /// observation changes.
     #[test]
     fn prop_future_changes_nothing_before_it(seed in 0..1_000_u64, step in 0..EPISODE_BARS) {
         let csv = walk(1_500, 1, 0.003);

@@ -2,12 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a broken test stops where it breaks")]
 
-mod barn;
 mod contests;
 mod costly;
 mod enhancing;
 mod environment;
 mod evidence;
+mod fixture;
 mod honesty;
 mod hyperparameters;
 mod importing;

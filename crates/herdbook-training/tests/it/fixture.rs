@@ -1,4 +1,4 @@
-//! A store in a temporary folder, markets made of a seed, and short words for training.
+//! Test fixture: a store in a temporary folder, seeded random markets, default requests.
 
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -14,12 +14,12 @@ use herdbook_training::{
 };
 use tempfile::TempDir;
 
-pub(crate) struct Barn {
+pub(crate) struct Fixture {
     pub(crate) folder: TempDir,
     pub(crate) store: Store,
 }
 
-/// Remembers what it was told.
+/// Observer that records everything.
 #[derive(Default)]
 pub(crate) struct Listener {
     pub(crate) notices: Vec<String>,
@@ -40,7 +40,7 @@ impl Observer for Listener {
     }
 }
 
-/// Hourly bars as CSV: a walk whose steps `next` draws, from a seed.
+/// Hourly bars of a geometric random walk as CSV. A longer walk starts with the bars of a shorter one.
 pub(crate) fn walk(n_bars: usize, seed: u64, volatility: f64) -> Vec<u8> {
     let mut csv = String::from("timestamp,open,high,low,close,volume\n");
     let mut rng = herdbook_ppo::Rng::new(seed);
@@ -98,7 +98,7 @@ pub(crate) fn model() -> ModelName {
     ModelName::parse("1H_trading_model").unwrap()
 }
 
-impl Barn {
+impl Fixture {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let options = OpenOptions {
