@@ -233,3 +233,108 @@ pub(crate) fn reward(before: f64, after: f64) -> f64 {
     }
     100.0 * growth.clamp(GROWTH_BOUNDS.0, GROWTH_BOUNDS.1).ln()
 }
+
+#[cfg(test)]
+mod tests {
+    use herdbook_domain::{Symbol, Timeframe};
+    use herdbook_market::{Boundaries, Reading};
+
+    use super::*;
+    use crate::environment::market_data::DataSource;
+
+    const EPISODE_BARS: usize = 32;
+    const SHORT: usize = 0;
+    const LONG: usize = 2;
+
+    /// An environment over hourly bars whose price is multiplied by `jump` every 100 bars and then returns.
+    fn env(jump: f64, cost_bps: f64) -> TradingEnv {
+        let mut csv = String::from("timestamp,open,high,low,close\n");
+        for idx in 0..1_500_i64 {
+            let price = if idx % 100 == 50 { 100.0 * jump } else { 100.0 };
+            csv += &format!("{},{price},{price},{price},{price}\n", 1_500_000_000 + idx * 3_600);
+        }
+        let source = DataSource {
+            name: "jumps.csv".to_owned(),
+            path: None,
+            symbol: Symbol::parse("JUMP").unwrap(),
+            reading: Reading::default(),
+            bytes: csv.into_bytes(),
+        };
+        let market = MarketData::prepare(&source, Timeframe::Hour1, Boundaries::default()).unwrap();
+        TradingEnv::new(Arc::new(market), CostModel::from_bps(cost_bps).unwrap(), EPISODE_BARS)
+    }
+
+    /// Plays one episode with a fixed action; returns the rewards and the end.
+    fn episode(env: &mut TradingEnv, seed: u64, action: usize) -> (Vec<f32>, EpisodeEnd) {
+        let mut obs = [0.0; OBS_LEN];
+        env.reset(&mut Rng::new(seed), &mut obs);
+        let mut rewards = Vec::new();
+        loop {
+            let step = env.step(action, &mut obs);
+            rewards.push(step.reward);
+            if step.end != EpisodeEnd::Running {
+                return (rewards, step.end);
+            }
+        }
+    }
+
+    #[test]
+    fn reward_is_log_growth_in_percent_within_bounds() {
+        assert!((reward(100.0, 101.0) - 100.0 * 1.01_f64.ln()).abs() < 1e-12);
+        assert!((reward(100.0, 0.0) - 100.0 * 0.01_f64.ln()).abs() < 1e-12);
+        assert!((reward(1.0, f64::INFINITY) - 100.0 * 100.0_f64.ln()).abs() < 1e-12);
+        assert!(reward(f64::INFINITY, f64::INFINITY).abs() < 1e-12);
+    }
+
+    #[test]
+    fn loss_of_the_account_terminates_and_a_time_limit_truncates() {
+        let mut env = env(3.0, 0.0);
+        let ends: Vec<(Vec<f32>, EpisodeEnd)> =
+            (0..40).map(|seed| episode(&mut env, seed, SHORT)).collect();
+        let lost = ends.iter().find(|(_, end)| *end == EpisodeEnd::Terminated).unwrap();
+        assert!((f64::from(*lost.0.last().unwrap()) - 100.0 * 0.01_f64.ln()).abs() < 1e-3);
+        assert!(lost.0.len() < EPISODE_BARS);
+        let limited = ends.iter().find(|(_, end)| *end == EpisodeEnd::Truncated).unwrap();
+        assert_eq!(limited.0.len(), EPISODE_BARS);
+    }
+
+    #[test]
+    fn new_costs_apply_from_the_next_episode_on() {
+        let mut env = env(1.0, 0.0);
+        let mut obs = [0.0; OBS_LEN];
+        env.reset(&mut Rng::new(1), &mut obs);
+        env.set_costs(CostModel::from_bps(10.0).unwrap());
+        assert!(env.step(LONG, &mut obs).reward.abs() < 1e-6, "the running episode has no costs");
+        // Entry at 10 basis points costs about 0.1 %, once.
+        let (rewards, _) = episode(&mut env, 2, LONG);
+        assert!((rewards[0] + 0.1).abs() < 1e-3, "{}", rewards[0]);
+        assert!(rewards[1..].iter().all(|reward| reward.abs() < 1e-6));
+    }
+
+    #[test]
+    fn finished_episode_reports_its_mean_reward_turnover_and_costs() {
+        let mut env = env(1.0, 10.0);
+        let (rewards, _) = episode(&mut env, 3, LONG);
+        let finished = env.take_finished();
+        let [found] = finished[..] else { panic!("{finished:?}") };
+        let mean =
+            rewards.iter().map(|reward| f64::from(*reward)).sum::<f64>() / EPISODE_BARS as f64;
+        assert!((found.mean_reward - mean).abs() < 1e-6);
+        // From flat to long once.
+        assert!((found.turnover - 1.0 / EPISODE_BARS as f64).abs() < 1e-12);
+        assert!((found.cost_bps - 10.0).abs() < 1e-9);
+        assert!(env.take_finished().is_empty());
+    }
+
+    #[test]
+    fn state_outside_the_bars_is_refused() {
+        let mut env = env(1.0, 0.0);
+        let state = env.state();
+        let end = env.bars.end;
+        assert!(env.restore(EnvState { bar_idx: end, ..state.clone() }).is_err());
+        assert!(env.restore(EnvState { episode: 0..end + 1, ..state.clone() }).is_err());
+        let other = EpisodeStarts::uniform(env.bars.clone(), 2 * EPISODE_BARS);
+        assert!(env.restore(EnvState { starts: other, ..state.clone() }).is_err());
+        env.restore(state).unwrap();
+    }
+}

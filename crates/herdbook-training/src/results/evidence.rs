@@ -172,7 +172,84 @@ fn mean_correlation(series: &[Vec<f64>]) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use herdbook_market::metrics::{Activity, performance, returns};
+
     use super::*;
+
+    /// Equity of `n` returns that alternate around `mean`.
+    fn equity(n: usize, mean: f64) -> Vec<f64> {
+        let mut equity = vec![100.0];
+        for idx in 0..n {
+            let noise = if idx % 2 == 0 { 0.001 } else { -0.001 };
+            equity.push(equity[idx] * (1.0 + mean + noise));
+        }
+        equity
+    }
+
+    fn performance_of(equity: &[f64]) -> Performance {
+        performance(equity, &[], Activity::default(), Some(6_000.0))
+    }
+
+    fn evidence(model: f64, held: f64, n_bars: usize) -> Evidence {
+        let (model, held) = (equity(n_bars - 1, model), equity(n_bars - 1, held));
+        let flat = performance_of(&vec![100.0; n_bars]);
+        let baselines = Baselines { buy_and_hold: performance_of(&held), flat };
+        let returns = returns(&model).unwrap();
+        let terms = (Honesty::Clean, 1.0);
+        Evidence::of(&performance_of(&model), &baselines, &returns, Some(6_000.0), terms)
+    }
+
+    #[test]
+    fn benchmark_is_the_better_of_holding_and_doing_nothing() {
+        let rising = evidence(0.0005, 0.0003, 200);
+        let held = performance_of(&equity(199, 0.0003)).sharpe_per_bar.unwrap();
+        assert!((rising.benchmark_sharpe_per_bar - held).abs() < 1e-12 && held > 0.0);
+        let falling = evidence(0.0005, -0.0003, 200);
+        assert!(falling.benchmark_sharpe_per_bar.abs() < 1e-12);
+        assert!(rising.probability.unwrap() < falling.probability.unwrap());
+        assert_eq!(rising.n_bars, 200);
+    }
+
+    #[test]
+    fn model_no_better_than_holding_is_no_evidence() {
+        let as_good = evidence(0.0005, 0.0005, 1_000);
+        assert!((as_good.probability.unwrap() - 0.5).abs() < 1e-9);
+        assert!(!as_good.is_evidence());
+        assert!(evidence(0.0005, 0.0, 1_000).is_evidence());
+    }
+
+    #[test]
+    fn each_condition_of_evidence_is_required() {
+        let sure = Evidence {
+            probability: Some(EVIDENCE_PROBABILITY + 1e-9),
+            n_bars: EVIDENCE_BARS,
+            ..evidence(0.0005, 0.0, 200)
+        };
+        assert!(sure.is_evidence());
+        for lacking in [
+            Evidence { honesty: Honesty::Unknown, ..sure },
+            Evidence { honesty: Honesty::Contaminated, ..sure },
+            Evidence { n_bars: EVIDENCE_BARS - 1, ..sure },
+            Evidence { cost_bps: 0.0, ..sure },
+            Evidence { probability: Some(EVIDENCE_PROBABILITY), ..sure },
+            Evidence { probability: None, ..sure },
+        ] {
+            assert!(!lacking.is_evidence(), "{lacking:?}");
+        }
+    }
+
+    #[test]
+    fn model_that_never_trades_has_no_probability() {
+        let flat = vec![100.0; 200];
+        let baselines =
+            Baselines { buy_and_hold: performance_of(&flat), flat: performance_of(&flat) };
+        let returns = returns(&flat).unwrap();
+        let terms = (Honesty::Clean, 1.0);
+        let found =
+            Evidence::of(&performance_of(&flat), &baselines, &returns, Some(6_000.0), terms);
+        assert_eq!((found.probability, found.interval), (None, None));
+        assert!(!found.is_evidence());
+    }
 
     #[test]
     fn mean_correlation_of_three_series_is_that_of_their_pairs() {

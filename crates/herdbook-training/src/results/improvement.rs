@@ -76,3 +76,59 @@ impl ImprovementReport {
         metrics
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn params(changed: Option<(&str, Option<&str>)>) -> BTreeMap<String, String> {
+        let mut params: BTreeMap<String, String> =
+            window_params::of_result().map(|key| (key.to_owned(), "same".to_owned())).collect();
+        match changed {
+            Some((key, Some(value))) => drop(params.insert(key.to_owned(), value.to_owned())),
+            Some((key, None)) => drop(params.remove(key)),
+            None => {}
+        }
+        params
+    }
+
+    #[test]
+    fn logged_values_are_compared_only_if_every_param_of_the_result_is_equal() {
+        let child = params(None);
+        assert_eq!(ImprovementBasis::of(&params(None), &child), ImprovementBasis::SameWindows);
+        for key in window_params::of_result() {
+            for value in [Some("other"), None] {
+                let parent = params(Some((key, value)));
+                let basis = ImprovementBasis::of(&parent, &child);
+                assert_eq!(basis, ImprovementBasis::Reevaluated, "{key} {value:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn params_missing_from_both_runs_are_not_equal() {
+        let none = BTreeMap::new();
+        assert_eq!(ImprovementBasis::of(&none, &none), ImprovementBasis::Reevaluated);
+    }
+
+    #[test]
+    fn improvement_over_zero_has_no_percent_and_is_not_logged() {
+        let values = |sharpe: f64, reward: f64| {
+            BTreeMap::from([
+                ("portfolio/sharpe_ratio".to_owned(), sharpe),
+                ("final/mean_reward".to_owned(), reward),
+            ])
+        };
+        let (parent, child) = (values(0.0, -2.0), values(1.0, -1.0));
+        let logged = |basis| ImprovementReport::new(basis, &parent, &child).to_metrics();
+        let improvement = ("improvement_final/mean_reward".to_owned(), 50.0);
+        assert_eq!(logged(ImprovementBasis::SameWindows), [improvement.clone()]);
+        // A parent that was measured again has values that are recorded nowhere else.
+        let reevaluated = [
+            improvement,
+            ("parent/final/mean_reward".to_owned(), -2.0),
+            ("parent/portfolio/sharpe_ratio".to_owned(), 0.0),
+        ];
+        assert_eq!(logged(ImprovementBasis::Reevaluated), reevaluated);
+    }
+}

@@ -282,3 +282,139 @@ pub(crate) fn training_metrics(
     metrics.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
     metrics
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use herdbook_domain::{Actor, Channel, ExperimentName, ModelName, Origin, Timeframe};
+    use herdbook_store::{Location, Missing, OpenOptions, RunStart};
+    use rusqlite::Connection;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Notices(Vec<String>);
+
+    impl Observer for Notices {
+        fn notice(&mut self, text: &str) {
+            self.0.push(text.to_owned());
+        }
+
+        fn stage(&mut self, _text: &str) {}
+
+        fn progress(&mut self, _progress: &Progress) {}
+    }
+
+    fn store_in(folder: &Path) -> (Store, RunId) {
+        let options = OpenOptions {
+            missing: Missing::Create,
+            busy_timeout: Duration::from_millis(1),
+            actor: Actor::parse("tester").unwrap(),
+            channel: Channel::Cli,
+        };
+        let store = Store::open(Location::resolve(None, folder).unwrap(), options).unwrap();
+        let start = RunStart {
+            experiment: ExperimentName::parse("experiment").unwrap(),
+            model: ModelName::parse("model").unwrap(),
+            origin: Origin { timeframe: Timeframe::Hour1, enhanced: None },
+            params: BTreeMap::new(),
+            tags: BTreeMap::new(),
+        };
+        let run_id = store.start_run(&start).unwrap();
+        (store, run_id)
+    }
+
+    /// Flushes as if the last write was long ago.
+    fn flush(log: &mut MetricLog<'_>, observer: &mut Notices) -> Result<(), StoreError> {
+        log.flushed = log.flushed.checked_sub(2 * FLUSH_INTERVAL).unwrap();
+        log.flush_if_due(observer)
+    }
+
+    #[test]
+    fn metrics_are_kept_while_the_store_is_locked_and_written_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, run_id) = store_in(folder.path());
+        let mut log = MetricLog::new(&store, &run_id, 1_000);
+        let mut notices = Notices::default();
+        let other = Connection::open(folder.path().join("mlflow.db")).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        for trained in [1, 2] {
+            log.add("training/loss", 0.5, trained);
+            flush(&mut log, &mut notices).unwrap();
+        }
+        assert_eq!(log.pending.len(), 2);
+        assert_eq!(notices.0.len(), 1, "a store that stays locked is reported once");
+        other.execute_batch("ROLLBACK").unwrap();
+        flush(&mut log, &mut notices).unwrap();
+        assert!(log.pending.is_empty());
+        let logged = store.logged_steps(&run_id).unwrap();
+        assert_eq!(logged["training/loss"], 1_002, "steps continue after the parent's timesteps");
+        let sql = "SELECT count(*) FROM metrics WHERE key = 'training/loss'";
+        let n_written: i64 = other.query_row(sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(n_written, 2);
+    }
+
+    #[test]
+    fn other_errors_of_the_store_end_the_training() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, run_id) = store_in(folder.path());
+        let mut log = MetricLog::new(&store, &run_id, 0);
+        let model = ModelName::parse("model").unwrap();
+        store.end_run(&run_id, &model, herdbook_store::UnfinishedEnd::Killed, "test").unwrap();
+        log.add("training/loss", 0.5, 1);
+        flush(&mut log, &mut Notices::default()).unwrap_err();
+    }
+
+    #[test]
+    fn restored_log_writes_nothing_twice_and_keeps_pending_metrics() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, run_id) = store_in(folder.path());
+        let mut before = MetricLog::new(&store, &run_id, 100);
+        before.add("a", 1.0, 10);
+        before.add("b", 2.0, 10);
+        before.best_mean_reward = Some(0.5);
+        let state = serde_json::to_string(&before.state()).unwrap();
+        // The crashed process had written `a` up to step 120, but `b` never.
+        let logged = BTreeMap::from([("a".to_owned(), 120)]);
+        let state = serde_json::from_str(&state).unwrap();
+        let mut after = MetricLog::restore(&store, &run_id, state, logged);
+        for trained in [15, 20, 25] {
+            after.add("a", 1.0, trained);
+        }
+        let pending = after.take_pending();
+        let written: Vec<(&str, i64)> =
+            pending.iter().map(|metric| (metric.key.as_str(), metric.step)).collect();
+        assert_eq!(written, [("b", 110), ("a", 125)]);
+        assert_eq!(after.best(), Some((BEST.to_owned(), 0.5)));
+    }
+
+    #[test]
+    fn undefined_values_are_not_logged() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, run_id) = store_in(folder.path());
+        let mut log = MetricLog::new(&store, &run_id, 0);
+        for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            log.add("training/loss", value, 1);
+        }
+        assert!(log.take_pending().is_empty());
+    }
+
+    #[test]
+    fn evaluations_are_due_twenty_times_and_at_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, run_id) = store_in(folder.path());
+        let mut log = MetricLog::new(&store, &run_id, 0);
+        let mut n_due = 0;
+        for trained in (64..=10_048).step_by(64) {
+            if log.evaluation_is_due(trained, 10_000) {
+                log.evaluated = trained;
+                n_due += 1;
+            }
+        }
+        assert_eq!((n_due, log.evaluated), (20, 10_048));
+        // A rollout longer than the interval is evaluated after each iteration.
+        log.evaluated = 0;
+        assert!(log.evaluation_is_due(2_048, 10_000));
+    }
+}

@@ -43,3 +43,62 @@ pub(crate) fn retry_while_unavailable<T>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observer::Progress;
+
+    #[derive(Default)]
+    struct Notices(Vec<String>);
+
+    impl Observer for Notices {
+        fn notice(&mut self, text: &str) {
+            self.0.push(text.to_owned());
+        }
+
+        fn stage(&mut self, _text: &str) {}
+
+        fn progress(&mut self, _progress: &Progress) {}
+    }
+
+    fn busy() -> StoreError {
+        StoreError::Busy { store: "mlflow.db".to_owned(), waited_s: 1 }
+    }
+
+    /// Calls an act that fails `n_failures` times with `error`; returns the result, the number of calls and the notices.
+    fn retried(
+        n_failures: usize,
+        error: fn() -> StoreError,
+        cancelled: &AtomicBool,
+    ) -> (Result<&'static str, StoreError>, usize, Vec<String>) {
+        let (mut n_calls, mut notices) = (0, Notices::default());
+        let result = retry_while_unavailable(&mut notices, cancelled, || {
+            n_calls += 1;
+            if n_calls > n_failures { Ok("done") } else { Err(error()) }
+        });
+        (result, n_calls, notices.0)
+    }
+
+    #[test]
+    fn locked_store_is_retried_and_each_retry_is_reported() {
+        let (result, n_calls, notices) = retried(2, busy, &AtomicBool::new(false));
+        assert_eq!((result.unwrap(), n_calls, notices.len()), ("done", 3, 2));
+        assert!(notices[0].contains("locked by another process"), "{notices:?}");
+    }
+
+    #[test]
+    fn other_errors_are_returned_at_once() {
+        let full = || StoreError::DiskFull { store: "mlflow.db".to_owned() };
+        let (result, n_calls, notices) = retried(2, full, &AtomicBool::new(false));
+        assert!(matches!(result, Err(StoreError::DiskFull { .. })));
+        assert_eq!((n_calls, notices.len()), (1, 0));
+    }
+
+    #[test]
+    fn cancelled_training_does_not_wait_for_the_store() {
+        let (result, n_calls, _) = retried(2, busy, &AtomicBool::new(true));
+        assert!(matches!(result, Err(StoreError::Busy { .. })));
+        assert_eq!(n_calls, 1);
+    }
+}

@@ -62,3 +62,23 @@ impl MetricSummary {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn standard_deviation_is_that_of_a_sample() {
+        let found = MetricSummary::of([1.0, 2.0, 3.0, 6.0].into_iter()).unwrap();
+        assert_eq!((found.n, found.min, found.max), (4, 1.0, 6.0));
+        assert!((found.mean - 3.0).abs() < 1e-12);
+        // Sum of squares 4 + 1 + 0 + 9, divisor 3.
+        assert!((found.std.unwrap() - (14.0_f64 / 3.0).sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn single_value_has_no_deviation_and_no_value_no_summary() {
+        assert_eq!(MetricSummary::of([2.0].into_iter()).unwrap().std, None);
+        assert_eq!(MetricSummary::of(std::iter::empty()), None);
+    }
+}

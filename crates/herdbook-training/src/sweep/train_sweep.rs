@@ -153,3 +153,25 @@ impl Member<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn best_seed_is_chosen_and_the_first_of_equal_ones() {
+        assert_eq!(choose(SweepKind::Seeds, &[Some(-2.0), Some(-1.0), Some(-3.0)]), 1);
+        assert_eq!(choose(SweepKind::Seeds, &[Some(1.0), Some(2.0), Some(2.0)]), 1);
+    }
+
+    #[test]
+    fn seed_without_a_score_is_chosen_only_if_none_has_one() {
+        assert_eq!(choose(SweepKind::Seeds, &[None, Some(-1e9), None]), 1);
+        assert_eq!(choose(SweepKind::Seeds, &[None, None]), 0);
+    }
+
+    #[test]
+    fn last_fold_is_chosen_whatever_its_score() {
+        assert_eq!(choose(SweepKind::WalkForward, &[Some(5.0), None, Some(-5.0)]), 2);
+    }
+}
