@@ -32,7 +32,7 @@ pub struct FoundModel {
     pub departure: Departure,
     /// Last finite value of the metric; `None` if the search was not by a metric.
     pub value: Option<f64>,
-    /// Params of data and costs in which the candidates differ; empty if their metrics are comparable.
+    /// Params of the data (symbol, bars, windows) in which the candidates differ; empty if there are none.
     pub differing: Vec<String>,
 }
 

@@ -1,9 +1,14 @@
 //! Enhancements: choice of the parent, improvement of the child, differences between the four kinds.
 
 use herdbook_domain::tags::key;
-use herdbook_domain::{Enhancement, ModelType, ParentSelector, Symbol, Timeframe, VersionNumber};
+use herdbook_domain::{
+    Enhancement, MetricName, ModelType, ParentSelector, Symbol, Timeframe, Timestamp, VersionNumber,
+};
 use herdbook_store::EventQuery;
-use herdbook_training::{DataSource, ImprovementBasis, TrainRequest, TrainingError};
+use herdbook_training::{
+    Boundaries, ContaminatedTest, DataSource, ExcludedCandidates, ImprovementBasis, TrainRequest,
+    TrainingError,
+};
 
 use crate::fixture::{Fixture, Listener, child, request};
 
@@ -132,4 +137,65 @@ fn altered_parent_file_is_refused() {
     std::fs::write(&path, bytes).unwrap();
     let error = fixture.train(child(ParentSelector::Latest, CONTINUED)).unwrap_err();
     assert!(matches!(error, TrainingError::AlteredModel { .. }), "{error}");
+}
+
+#[test]
+fn validation_window_with_bars_of_the_parents_training_is_reported() {
+    let fixture = Fixture::new();
+    let windows = fixture.train(request()).unwrap().run.windows;
+    let notices_of = |request: TrainRequest| {
+        let mut listener = Listener::default();
+        fixture.train_listening(request, &mut listener).unwrap();
+        listener.notices
+    };
+    let about_validation = |text: &String| text.starts_with("the validation window has bars");
+    let continued = child(ParentSelector::Version(VersionNumber::FIRST), CONTINUED);
+    assert!(!notices_of(continued.clone()).iter().any(about_validation));
+    let early = Timestamp::parse("2017-08-10").unwrap();
+    let boundaries = Boundaries {
+        validation_from_ms: Some(early.millis()),
+        test_from_ms: Some(windows.test.start.millis()),
+        test_until_ms: None,
+    };
+    let overlapping = notices_of(TrainRequest { boundaries, ..continued });
+    assert!(overlapping.iter().any(about_validation), "{overlapping:?}");
+}
+
+#[test]
+fn parent_chosen_by_a_test_metric_is_reported() {
+    let fixture = Fixture::new();
+    fixture.train(request()).unwrap();
+    for (metric, is_reported) in
+        [("final/mean_reward", true), ("evaluation/best_mean_reward", false)]
+    {
+        let mut best = child(ParentSelector::Best, CONTINUED);
+        best.enhance.as_mut().unwrap().metric = MetricName::parse(metric).unwrap();
+        let mut listener = Listener::default();
+        fixture.train_listening(best, &mut listener).unwrap();
+        let found = listener.notices.iter().any(|text| text.contains("not measured on the valid"));
+        assert_eq!(found, is_reported, "{:?}", listener.notices);
+    }
+}
+
+#[test]
+fn best_with_only_contaminated_candidates_says_how_to_name_one() {
+    let fixture = Fixture::new();
+    fixture.train(request()).unwrap();
+    let early = Timestamp::parse("2017-08-01").unwrap();
+    let contaminated = TrainRequest {
+        boundaries: Boundaries { test_from_ms: Some(early.millis()), ..Boundaries::default() },
+        contaminated: ContaminatedTest::Marked,
+        ..child(ParentSelector::Latest, CONTINUED)
+    };
+    fixture.train(contaminated).unwrap();
+    // Without the base model, only the contaminated child is left.
+    let database = rusqlite::Connection::open(fixture.folder.path().join("mlflow.db")).unwrap();
+    let delete = "UPDATE model_versions SET current_stage = 'Deleted_Internal' WHERE version = 1";
+    database.execute_batch(delete).unwrap();
+    let mut best = child(ParentSelector::Best, CONTINUED);
+    best.enhance.as_mut().unwrap().model_type = ModelType::Continued;
+    let error = fixture.train(best).unwrap_err();
+    let TrainingError::NoParent { excluded, .. } = &error else { panic!("{error}") };
+    assert_eq!(*excluded, ExcludedCandidates::Contaminated);
+    assert!(error.to_string().ends_with("give its version number"), "{error}");
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use herdbook_domain::Timeframe;
 use herdbook_market::CostModel;
 use herdbook_ppo::{Env, EpisodeEnd, Rng};
-use herdbook_training::{Boundaries, MarketData, OBS_LEN, TradingEnv};
+use herdbook_training::{Boundaries, EnvFactory, EnvWindow, MarketData, OBS_LEN, TradingEnv};
 use proptest::prelude::*;
 
-use crate::fixture::{market, walk};
+use crate::fixture::{Fixture, market, request, walk};
 
 const EPISODE_BARS: usize = 64;
 
@@ -54,6 +54,49 @@ fn observations_are_finite_and_bounded() {
     for (_, obs, reward) in episode(&walk(1_500, 2, 0.05), 3) {
         assert!(obs.iter().all(|value| value.is_finite() && value.abs() <= 5.0), "{obs:?}");
         assert!(reward.is_finite());
+    }
+}
+
+fn factory() -> EnvFactory {
+    let data = market(walk(1_500, 1, 0.003));
+    EnvFactory::prepare(&data, Timeframe::Hour1, Boundaries::default(), 1.0, None).unwrap()
+}
+
+#[test]
+fn factory_measures_a_policy_as_its_training_did() {
+    let fixture = Fixture::new();
+    let report = fixture.train(request()).unwrap();
+    let policy = EnvFactory::policy(&fixture.model_file(&report)).unwrap();
+    let mut expected = report.run.metrics.clone();
+    expected.remove("evaluation/best_mean_reward");
+    assert_eq!(factory().measure(&policy), expected);
+    let (mean, std) = factory().validate(&policy);
+    assert!((mean - expected["evaluation/mean_reward"]).abs() < 1e-12);
+    assert!((std - expected["evaluation/std_reward"]).abs() < 1e-12);
+    // The params of both are the same, so that their metrics are compared.
+    let run = fixture.store.run(&report.run.run_id).unwrap();
+    for (key, value) in factory().params() {
+        assert_eq!(run.params.get(&key), Some(&value), "{key}");
+    }
+}
+
+#[test]
+fn each_window_but_the_training_window_is_one_whole_episode() {
+    let factory = factory();
+    let windows = factory.market().windows();
+    let hour = 3_600_000;
+    for (window, start, end) in [
+        (EnvWindow::Validation, windows.validation.start, windows.validation.end),
+        (EnvWindow::Test, windows.test.start, windows.test.end),
+    ] {
+        let mut env = factory.env(window);
+        let (mut rng, mut obs) = (Rng::new(1), vec![0.0; OBS_LEN]);
+        for _ in 0..2 {
+            env.reset(&mut rng, &mut obs);
+            assert_eq!(factory.open_time_ms(env.bar_idx()), start.millis());
+            while env.step(1, &mut obs).end == EpisodeEnd::Running {}
+            assert_eq!(factory.open_time_ms(env.bar_idx()) + hour, end.millis());
+        }
     }
 }
 

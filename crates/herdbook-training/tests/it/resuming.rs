@@ -203,3 +203,47 @@ fn run_whose_process_lives_is_refused() {
     ));
     assert_eq!(fixture.store.run(&run_id).unwrap().status, RunStatus::Running);
 }
+
+#[test]
+fn checkpoint_of_version_1_keeps_its_layout_and_names() {
+    let fixture = Fixture::new();
+    let run_id = stopped_after(&fixture, TrainRequest { timesteps: TIMESTEPS, ..request() }, 512);
+    let bytes = fixture.store.read_artifact(&run_id, "models/1H/checkpoint_512.resume").unwrap();
+    let mut parts = bytes.splitn(3, |byte| *byte == b'\n');
+    let head = String::from_utf8(parts.next().unwrap().to_vec()).unwrap();
+    assert!(head.starts_with("herdbook-resume 1 "), "{head}");
+    let state: serde_json::Value = serde_json::from_slice(parts.next().unwrap()).unwrap();
+    assert!(parts.next().unwrap().starts_with(b"PK"), "the model's zip follows");
+    let keys = |value: &serde_json::Value| -> Vec<String> {
+        value.as_object().unwrap().keys().cloned().collect()
+    };
+    // Another name here needs another version: checkpoints of earlier releases could not be read any more.
+    assert_eq!(keys(&state), ["coach", "journal", "request", "snapshot"]);
+    assert_eq!(
+        keys(&state["journal"]),
+        [
+            "best_mean_reward",
+            "evaluated",
+            "latest_mean_reward",
+            "learning",
+            "pending",
+            "previous",
+            "seconds"
+        ]
+    );
+    assert_eq!(state["coach"], "plain");
+    assert!(state["request"]["data"].get("bytes").is_none(), "the bars are not kept");
+}
+
+#[test]
+fn parent_chosen_as_latest_stays_the_parent_after_a_resume() {
+    let fixture = Fixture::new();
+    let parent = fixture.train(request()).unwrap().run.run_id;
+    let child =
+        TrainRequest { timesteps: TIMESTEPS, ..child(ParentSelector::Latest, Enhancement::Replay) };
+    let run_id = stopped_after(&fixture, child, 512);
+    // By now another model is the latest.
+    fixture.train(TrainRequest { seed: 8, ..request() }).unwrap();
+    let report = resumed(&fixture, &run_id).unwrap();
+    assert_eq!(report.run.parent.unwrap().run_id, Some(parent));
+}
