@@ -65,3 +65,33 @@ fn refresh_until_finished(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::time::Instant;
+
+    use herdbook_domain::{Actor, Channel};
+    use herdbook_store::{Location, Missing, OpenOptions};
+
+    use super::*;
+
+    #[test]
+    fn thread_ends_at_once_when_the_work_returns_or_panics() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = OpenOptions {
+            missing: Missing::Create,
+            busy_timeout: Duration::from_secs(1),
+            actor: Actor::parse("tester").unwrap(),
+            channel: Channel::Cli,
+        };
+        let store = Store::open(Location::resolve(None, folder.path()).unwrap(), options).unwrap();
+        let run_id = RunId::parse(&"0".repeat(32)).unwrap();
+        let began = Instant::now();
+        assert_eq!(during(&store, &run_id, || 42), 42);
+        let panicking = || during(&store, &run_id, || panic!("the work failed"));
+        assert!(catch_unwind(AssertUnwindSafe(panicking)).is_err());
+        // A thread that missed the end would wait for its next refresh.
+        assert!(began.elapsed().as_millis() < u128::from(LEASE_REFRESH_MS.unsigned_abs()));
+    }
+}

@@ -100,6 +100,28 @@ fn each_window_but_the_training_window_is_one_whole_episode() {
     }
 }
 
+#[test]
+fn environment_and_backtest_have_the_same_dynamics() {
+    let fixture = Fixture::new();
+    let report = fixture.train(request()).unwrap();
+    let policy = EnvFactory::policy(&fixture.model_file(&report)).unwrap();
+    let (mut scratch, mut obs) = (policy.scratch(), vec![0.0; OBS_LEN]);
+    let mut env = factory().env(EnvWindow::Test);
+    env.reset(&mut Rng::new(1), &mut obs);
+    let mut sum = 0.0;
+    loop {
+        let action = policy.act_deterministic(&obs, &mut scratch);
+        let step = env.step(action, &mut obs);
+        sum += f64::from(step.reward);
+        if step.end != EpisodeEnd::Running {
+            break;
+        }
+    }
+    let total_return = report.run.performance.total_return.unwrap();
+    assert!((env.equity() / 10_000.0 - 1.0 - total_return).abs() < 1e-12);
+    assert!((sum - 100.0 * (1.0 + total_return).ln()).abs() < 1e-4);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 

@@ -14,6 +14,7 @@ mod hyperparameters;
 mod importing;
 mod markets;
 mod no_signal;
+mod pictures;
 mod regimes;
 mod registering;
 mod resuming;

@@ -139,3 +139,38 @@ fn progress_is_told_after_each_rollout() {
     assert!(listener.progress[2].validation_reward.is_some());
     assert!(fixture.store.champion(&model()).unwrap().is_none());
 }
+
+#[test]
+fn training_whose_artifacts_cannot_be_stored_fails_before_the_first_iteration() {
+    let fixture = Fixture::new();
+    let artifacts = fixture.folder.path().join("mlruns");
+    drop(std::fs::remove_dir_all(&artifacts));
+    std::fs::write(&artifacts, "not a folder").unwrap();
+    let mut listener = Listener::default();
+    fixture.train_listening(request(), &mut listener).unwrap_err();
+    assert!(listener.progress.is_empty());
+    let runs = fixture.store.runs_with_tag("timeframe", "1H").unwrap();
+    let statuses: Vec<RunStatus> = runs.iter().map(|run| run.status).collect();
+    assert_eq!(statuses, [RunStatus::Failed]);
+    assert!(fixture.store.version_of_run(&runs[0].run_id).unwrap().is_none());
+}
+
+#[test]
+fn baselines_are_buy_and_hold_after_costs_and_zero() {
+    let fixture = Fixture::new();
+    let of_costs = |cost_bps| {
+        let report = fixture.train(TrainRequest { cost_bps, ..request() }).unwrap();
+        report.run.baselines
+    };
+    let (free, costly) = (of_costs(0.0), of_costs(10.0));
+    let prepared = request().prepare().unwrap();
+    let market = prepared.market();
+    let bars = &market.tape.bars.as_slice()[market.split.test.bars.clone()];
+    // The position is decided on the first bar and filled at the open of the second.
+    let expected = bars[bars.len() - 1].close / bars[1].open - 1.0;
+    assert!((free.buy_and_hold.total_return.unwrap() - expected).abs() < 1e-9);
+    assert!(costly.buy_and_hold.total_return < free.buy_and_hold.total_return);
+    for baselines in [free, costly] {
+        assert!(baselines.flat.total_return.unwrap().abs() < 1e-12);
+    }
+}

@@ -47,21 +47,9 @@ impl Adaptive {
         for env in trainer.envs_mut() {
             env.take_finished();
         }
-        let learning_rate = steer(
-            trainer.config().learning_rate,
-            stats.approx_kl < TARGET_KL / 2.0,
-            stats.approx_kl > TARGET_KL * 2.0,
-            LEARNING_RATE_STEP,
-            &LEARNING_RATE_RANGE,
-        );
+        let learning_rate = next_learning_rate(trainer.config().learning_rate, stats.approx_kl);
         self.learning_rate = Some(learning_rate);
-        self.ent_coef = steer(
-            self.ent_coef,
-            stats.entropy < TARGET_ENTROPY,
-            stats.entropy > TARGET_ENTROPY,
-            ENT_COEF_STEP,
-            &ENT_COEF_RANGE,
-        );
+        self.ent_coef = next_ent_coef(self.ent_coef, stats.entropy);
         trainer.set_learning_rate(learning_rate)?;
         trainer.set_ent_coef(self.ent_coef)
     }
@@ -82,19 +70,28 @@ fn recency_weights(n_segments: usize) -> Vec<f64> {
         .collect()
 }
 
-fn steer(
-    value: f64,
-    raise: bool,
-    lower: bool,
-    step: f64,
-    range: &std::ops::RangeInclusive<f64>,
-) -> f64 {
-    let factor = match (raise, lower) {
-        (true, _) => step,
-        (_, true) => 1.0 / step,
-        _ => 1.0,
+/// A larger step if the policy changed by less than half of the target, a smaller one above twice the target.
+fn next_learning_rate(learning_rate: f64, approx_kl: f64) -> f64 {
+    let factor = if approx_kl < TARGET_KL / 2.0 {
+        LEARNING_RATE_STEP
+    } else if approx_kl > TARGET_KL * 2.0 {
+        1.0 / LEARNING_RATE_STEP
+    } else {
+        1.0
     };
-    (value * factor).clamp(*range.start(), *range.end())
+    (learning_rate * factor).clamp(*LEARNING_RATE_RANGE.start(), *LEARNING_RATE_RANGE.end())
+}
+
+/// A larger bonus below the target entropy, a smaller one above it.
+fn next_ent_coef(ent_coef: f64, entropy: f64) -> f64 {
+    let factor = if entropy < TARGET_ENTROPY {
+        ENT_COEF_STEP
+    } else if entropy > TARGET_ENTROPY {
+        1.0 / ENT_COEF_STEP
+    } else {
+        1.0
+    };
+    (ent_coef * factor).clamp(*ENT_COEF_RANGE.start(), *ENT_COEF_RANGE.end())
 }
 
 #[cfg(test)]
@@ -109,10 +106,29 @@ mod tests {
     }
 
     #[test]
-    fn steered_value_stays_in_its_range() {
-        let raised =
-            (0..100).fold(3e-4, |rate, _| steer(rate, true, false, 1.5, &LEARNING_RATE_RANGE));
-        assert!((raised - LEARNING_RATE_RANGE.end()).abs() < 1e-12);
-        assert!((steer(3e-4, false, false, 1.5, &LEARNING_RATE_RANGE) - 3e-4).abs() < 1e-12);
+    fn learning_rate_falls_where_the_policy_changes_too_much() {
+        assert!((next_learning_rate(3e-4, 0.05) - 2e-4).abs() < 1e-12);
+        assert!((next_learning_rate(3e-4, 0.005) - 4.5e-4).abs() < 1e-12);
+        for within in [0.01, 0.02, 0.04] {
+            assert!((next_learning_rate(3e-4, within) - 3e-4).abs() < 1e-12, "{within}");
+        }
+    }
+
+    #[test]
+    fn entropy_bonus_grows_where_the_policy_explores_too_little() {
+        assert!(next_ent_coef(0.01, TARGET_ENTROPY - 0.1) > 0.01);
+        assert!(next_ent_coef(0.01, TARGET_ENTROPY + 0.1) < 0.01);
+    }
+
+    #[test]
+    fn controlled_values_stay_in_their_ranges() {
+        for (entropy, approx_kl) in [(0.0, 0.0), (1.0, 1.0)] {
+            let (mut rate, mut ent_coef) = (3e-4, 0.001);
+            for _ in 0..100 {
+                rate = next_learning_rate(rate, approx_kl);
+                ent_coef = next_ent_coef(ent_coef, entropy);
+            }
+            assert!(LEARNING_RATE_RANGE.contains(&rate) && ENT_COEF_RANGE.contains(&ent_coef));
+        }
     }
 }

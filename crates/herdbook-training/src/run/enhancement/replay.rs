@@ -8,7 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::environment::trading_env::{TradingEnv, reward};
+use crate::environment::trading_env::{EpisodeSummary, TradingEnv, reward};
 use crate::results::measure::run_policy;
 use crate::run::enhancement::setup::EnhancementSetup;
 
@@ -49,15 +49,21 @@ impl Replay {
     }
 
     pub(super) fn after_iteration(&mut self, envs: &mut [TradingEnv]) {
+        let finished: Vec<EpisodeSummary> =
+            envs.iter_mut().flat_map(TradingEnv::take_finished).collect();
+        self.update(&finished);
+        self.apply(envs);
+    }
+
+    fn update(&mut self, finished: &[EpisodeSummary]) {
         for stale in &mut self.stale {
             *stale += 1.0;
         }
-        for episode in envs.iter_mut().flat_map(TradingEnv::take_finished) {
+        for episode in finished {
             let score = &mut self.scores[episode.segment];
             *score += NEWEST * (-episode.mean_reward - *score);
             self.stale[episode.segment] = 0.0;
         }
-        self.apply(envs);
     }
 
     pub(super) fn metrics(&self) -> Vec<(&'static str, f64)> {
@@ -101,5 +107,28 @@ mod tests {
         assert!(weights[1] > weights[0] && weights[1] > weights[2]);
         assert!(weights[2] >= STALENESS);
         assert!((weights.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn episode_moves_the_score_of_its_segment_and_resets_its_staleness() {
+        let mut replay = Replay { scores: vec![1.0, 1.0], stale: vec![2.0, 5.0] };
+        let episode = EpisodeSummary { segment: 1, mean_reward: 1.0, turnover: 0.0, cost_bps: 0.0 };
+        replay.update(&[episode]);
+        assert!((replay.scores[0] - 1.0).abs() < 1e-12, "not drawn");
+        // 70 % of the old score 1 and 30 % of the new score −1.
+        assert!((replay.scores[1] - 0.4).abs() < 1e-12);
+        assert_eq!(replay.stale, [3.0, 0.0]);
+    }
+
+    #[test]
+    fn segment_that_is_not_drawn_for_long_gains_weight() {
+        let mut replay = Replay { scores: vec![0.9, -0.9], stale: vec![0.0, 0.0] };
+        let before = replay.weights()[1];
+        let episode =
+            EpisodeSummary { segment: 0, mean_reward: -0.9, turnover: 0.0, cost_bps: 0.0 };
+        for _ in 0..10 {
+            replay.update(&[episode]);
+        }
+        assert!(replay.weights()[1] > before);
     }
 }
