@@ -122,7 +122,7 @@ mod tests {
         let (parent, child) = (values(0.0, -2.0), values(1.0, -1.0));
         let logged = |basis| ImprovementReport::new(basis, &parent, &child).to_metrics();
         let improvement = ("improvement_final/mean_reward".to_owned(), 50.0);
-        assert_eq!(logged(ImprovementBasis::SameWindows), [improvement.clone()]);
+        assert_eq!(logged(ImprovementBasis::SameWindows), std::slice::from_ref(&improvement));
         // A parent that was measured again has values that are recorded nowhere else.
         let reevaluated = [
             improvement,
