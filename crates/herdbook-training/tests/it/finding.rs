@@ -49,11 +49,17 @@ fn latest_of_a_version_type_does_not_fall_back_while_the_type_exists() {
     assert_eq!((fallback.departure, fallback.model_type), (Departure::BaseModel, ModelType::Base));
     assert_eq!(fallback.version.key.version.get(), 4);
 
+    // The only continued model is old, and base models of version type `latest` exist.
     let only_old = Fixture::new();
-    let parent = only_old.train(request()).unwrap().run.run_id;
-    only_old.train(child(ParentSelector::Run(parent), Enhancement::Continued)).unwrap();
-    let found = find_latest(&only_old.store, &query(ModelType::Base), Some(VersionType::Latest));
-    assert_eq!(number(found.unwrap()), None);
+    let mut parent = only_old.train(request()).unwrap().run.run_id;
+    for enhancement in [Enhancement::Continued, Enhancement::Replay] {
+        let child = child(ParentSelector::Run(parent), enhancement);
+        parent = only_old.train(child).unwrap().run.run_id;
+    }
+    only_old.train(TrainRequest { seed: 8, ..request() }).unwrap();
+    let query = query(ModelType::Continued);
+    let found = find_latest(&only_old.store, &query, Some(VersionType::Latest)).unwrap();
+    assert_eq!(number(found), None);
 }
 
 #[test]
