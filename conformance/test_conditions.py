@@ -88,7 +88,7 @@ def test_mistake_in_the_file_is_named_with_its_line_and_nothing_happens(trained)
     (trained.folder / "herdbook.toml").write_text("[promotion]\nenforce = true\n\n[[promotion.conditions]]\n")
     answer = trained.run(*promotion(1, "beta"), "--json")
     message = strict_json(answer.stdout)["error"]["message"]
-    assert answer.status == 2 and "line 4" in message and "`condition` is meant?" in message
+    assert answer.status == 2 and "line 4" in message and "did you mean `condition`?" in message
     assert trained.contents() == before
 
 

@@ -360,7 +360,7 @@ def test_training_whose_registration_got_no_answer_is_registered_once(
     with gate(server.url, outage=outage) as url:
         monkeypatch.setattr(herd, "uri", url)
         answer = herd.run(*training(), "--json")
-    assert answer.status == 0 and "trying again" in answer.stderr, answer
+    assert answer.status == 0 and "retrying" in answer.stderr, answer
     monkeypatch.setattr(herd, "uri", server.url)
     (entry,) = herd.versions().values()
     assert entry["run_id"] == strict_json(answer.stdout)["run_id"]

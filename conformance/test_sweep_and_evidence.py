@@ -99,7 +99,7 @@ def test_hyperparameters_come_from_a_file_and_mistakes_in_it_are_named(herd, tmp
 
     before = herd.contents()
     for line, told in [
-        ("learning_rte = 1e-3", "`learning_rate` is meant?"),
+        ("learning_rte = 1e-3", "did you mean `learning_rate`?"),
         ("gamma = 2", "must be a number from 0 to 1"),
         ("n_envs = 'two'", "whole number"),
     ]:

@@ -80,7 +80,7 @@ def test_bars_in_memory_need_a_symbol_to_be_trained_on(folder: Path) -> None:
     [
         (lambda: herdbook.train("2H"),  # type: ignore[arg-type]
          r"timeframe"),
-        (lambda: herdbook.train("1H", timesteps=0), "0 timesteps train nothing"),
+        (lambda: herdbook.train("1H", timesteps=0), "cannot train for 0 timesteps"),
         (lambda: herdbook.train("1H", timesteps=-1), "timesteps"),
         (lambda: herdbook.train("1H", cost_bps=-1), "basis points"),
         (lambda: herdbook.train("1H", seeds=1), "seeds"),

@@ -94,7 +94,7 @@ def test_actions_that_are_none_are_refused(env: TradingEnv) -> None:
 
 
 def test_environments_that_cannot_be_made_say_why() -> None:
-    with pytest.raises(herdbook.InvalidInputError, match="there are `train`"):
+    with pytest.raises(herdbook.InvalidInputError, match="expected `train`"):
         TradingEnv(BARS, window="live")  # type: ignore[arg-type]
     with pytest.raises(herdbook.InvalidInputError, match="timeframe"):
         TradingEnv(BARS, "2H")

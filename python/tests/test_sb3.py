@@ -215,7 +215,7 @@ class Walk(gymnasium.Env[Any, Any]):
 
 def test_foreign_environment_and_algorithm_are_followed_too(folder: Path) -> None:
     callback = LifecycleCallback("D", eval_env=Walk(), test_env=Walk(), model="walker")
-    with pytest.warns(herdbook.HerdbookWarning, match="neither run nor enhance"):
+    with pytest.warns(herdbook.HerdbookWarning, match="cannot run or enhance"):
         A2C("MlpPolicy", Walk(), seed=1, device="cpu").learn(400, callback=callback)
     model = herdbook.show("D", model="walker")
     assert model.name == "D_walker" and model.honesty == "unknown"

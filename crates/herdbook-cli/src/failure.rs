@@ -300,11 +300,11 @@ fn training_code(error: &TrainingError) -> Code {
         | TrainingError::NoChampion { .. }
         | TrainingError::NotRegistered { .. }
         | TrainingError::NoCheckpoint { .. }
-        | TrainingError::NothingNew { .. }
-        | TrainingError::Unusable { .. } => Code::NotFound,
+        | TrainingError::NoNewBars { .. }
+        | TrainingError::ModelUnavailable { .. } => Code::NotFound,
         TrainingError::AlteredModel { .. }
         | TrainingError::ForeignEnvironment { .. }
-        | TrainingError::ImportedAlready { .. } => Code::Conflict,
+        | TrainingError::AlreadyImported { .. } => Code::Conflict,
         TrainingError::TooOld { .. } => Code::TooOld,
         TrainingError::Contaminated { .. } => Code::Contaminated,
         TrainingError::Cancelled { .. } => Code::Cancelled,
@@ -312,13 +312,13 @@ fn training_code(error: &TrainingError) -> Code {
         | TrainingError::Ppo(_)
         | TrainingError::NoTimesteps
         | TrainingError::ConfigFile { .. }
-        | TrainingError::OtherNetworks { .. }
-        | TrainingError::TwoLearningRates
+        | TrainingError::NetworkMismatch { .. }
+        | TrainingError::LearningRateConflict
         | TrainingError::NoClosedBar { .. }
         | TrainingError::ParentMismatch { .. }
-        | TrainingError::NotAsDescribed { .. }
+        | TrainingError::TimeframeMismatch { .. }
         | TrainingError::NoParentNamed { .. }
-        | TrainingError::NotTheSame { .. } => Code::InvalidInput,
+        | TrainingError::ResumeMismatch { .. } => Code::InvalidInput,
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use herdbook_domain::{Timeframe, Timestamp};
-use herdbook_training::{Arena as Ground, Boundaries, Rng, Stretch};
+use herdbook_training::{Boundaries, EnvFactory as Ground, EnvWindow, Rng};
 use pyo3::prelude::*;
 use serde_json::Value;
 
@@ -114,6 +114,6 @@ impl Arena {
     }
 }
 
-fn stretch(py: Python<'_>, window: &str) -> PyResult<Stretch> {
+fn stretch(py: Python<'_>, window: &str) -> PyResult<EnvWindow> {
     window.parse().map_err(|error: String| invalid(py, &error, None))
 }

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use herdbook_training::{Arena, Env as _, EpisodeEnd, OBS_LEN, Position, Rng, TradingEnv};
+use herdbook_training::{Env as _, EnvFactory, EpisodeEnd, OBS_LEN, Position, Rng, TradingEnv};
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
@@ -22,12 +22,12 @@ enum Phase {
 pub(crate) struct Env {
     inner: TradingEnv,
     rng: Rng,
-    arena: Arc<Arena>,
+    arena: Arc<EnvFactory>,
     phase: Phase,
 }
 
 impl Env {
-    pub(crate) fn new(env: TradingEnv, rng: Rng, arena: Arc<Arena>) -> Self {
+    pub(crate) fn new(env: TradingEnv, rng: Rng, arena: Arc<EnvFactory>) -> Self {
         Self { inner: env, rng, arena, phase: Phase::Waiting }
     }
 }

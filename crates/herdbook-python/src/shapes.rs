@@ -2,10 +2,10 @@
 
 use herdbook_domain::{Departure, Timeframe, Timestamp};
 use herdbook_store::{RunRecord, VersionRecord};
-use herdbook_training::Found;
+use herdbook_training::FoundModel;
 use serde_json::{Value, json};
 
-pub(crate) fn found_to_json(found: Option<Found>, timeframe: Timeframe) -> Value {
+pub(crate) fn found_to_json(found: Option<FoundModel>, timeframe: Timeframe) -> Value {
     let Some(found) = found else { return Value::Null };
     let mut value = version_to_json(&found.version);
     value["model_path"] = json!(found.version.run_id.as_ref().map(|id| id.model_path(timeframe)));

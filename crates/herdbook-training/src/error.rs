@@ -1,4 +1,4 @@
-//! What can go wrong between a request to train and a registered model.
+//! The error type of the crate.
 
 use herdbook_domain::{
     Honesty, ModelType, RunId, RunStatus, Symbol, Timeframe, Timestamp, VersionKey, Window,
@@ -7,7 +7,7 @@ use herdbook_market::MarketError;
 use herdbook_ppo::PpoError;
 use herdbook_store::StoreError;
 
-/// Why nothing was trained, or what was trained was not registered.
+/// Errors of trainings and of everything that uses registered models.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainingError {
     /// The bars, costs or windows cannot be used.
@@ -16,68 +16,68 @@ pub enum TrainingError {
     /// The hyperparameters or a model file cannot be used.
     #[error(transparent)]
     Ppo(#[from] PpoError),
-    /// The records cannot be read or written.
+    /// The store cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Zero timesteps were asked for.
-    #[error("0 timesteps train nothing: give at least 1")]
+    /// Zero timesteps were requested.
+    #[error("cannot train for 0 timesteps: give at least 1")]
     NoTimesteps,
-    /// The same file has a version already.
-    #[error("{key} was registered with the very same file")]
-    ImportedAlready {
+    /// The same file is already registered.
+    #[error("this file is already registered as {key}")]
+    AlreadyImported {
         /// The version.
         key: VersionKey,
     },
-    /// A model's file says that it is of another timeframe.
-    #[error("`{file}` says that its model is of timeframe `{said}`, not `{asked}`: give that")]
-    NotAsDescribed {
-        /// Its name.
+    /// A model file names another timeframe than the one given.
+    #[error("`{file}` holds a model for timeframe `{said}`, not `{asked}`: give `{said}`")]
+    TimeframeMismatch {
+        /// Name of the file.
         file: String,
-        /// As in the file.
+        /// The timeframe in the file.
         said: String,
-        /// As given.
+        /// The timeframe given.
         asked: String,
     },
-    /// A file of hyperparameters cannot be used.
+    /// A TOML file of hyperparameters or conditions cannot be used.
     #[error("`{file}`, line {line}: {problem}")]
     ConfigFile {
-        /// Its name.
+        /// Name of the file.
         file: String,
-        /// Where.
+        /// Line of the problem, from 1 on.
         line: usize,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
-    /// A child cannot have other networks than its parent.
+    /// The requested networks differ from those of the parent.
     #[error(
-        "{key} has the networks {parents}, and its child has them too: leave `net_arch` and `activation` out, or set {asked} to the same"
+        "the parent {key} has the networks {parents}, but {asked} was requested: leave out `net_arch` and `activation`, or set them as in the parent"
     )]
-    OtherNetworks {
+    NetworkMismatch {
         /// The parent.
         key: VersionKey,
         /// Its networks.
         parents: String,
-        /// Those asked for.
+        /// The requested networks.
         asked: String,
     },
-    /// Two ways of setting one hyperparameter.
+    /// A schedule of the learning rate was combined with `adaptive`, which controls the learning rate.
     #[error(
-        "`adaptive` steers the learning rate itself: leave the schedule of `learning_rate` out, or enhance in another way"
+        "`adaptive` controls the learning rate itself: remove the schedule of `learning_rate`, or use another enhancement"
     )]
-    TwoLearningRates,
-    /// No model that could be a parent.
-    #[error("there is no `{model_type}` model{} of {symbol} at {timeframe}{} to enhance{}", or_base(*model_type), with_metric(metric.as_deref()), passed_text(*passed))]
+    LearningRateConflict,
+    /// No model can be the parent.
+    #[error("there is no `{model_type}` model{} of {symbol} at {timeframe}{} to enhance{}", or_base(*model_type), with_metric(metric.as_deref()), excluded_text(*excluded))]
     NoParent {
-        /// The type asked for.
+        /// The type searched for.
         model_type: ModelType,
         /// The child's symbol.
         symbol: Symbol,
         /// The child's timeframe.
         timeframe: Timeframe,
-        /// The metric it was to be the best of.
+        /// The metric, if the best by a metric was searched for.
         metric: Option<String>,
-        /// What there was but may not be a parent.
-        passed: Passed,
+        /// Models that exist but cannot be parents.
+        excluded: ExcludedCandidates,
     },
     /// The registered model has no champion.
     #[error("`{model}` has no champion to enhance")]
@@ -93,7 +93,7 @@ pub enum TrainingError {
     },
     /// An enhanced model without a parent.
     #[error(
-        "run `{run_id}` is to be registered as `{model_type}`, but names no parent: give `base_run_id`"
+        "run `{run_id}` is to be registered as `{model_type}`, but has no parent: give `base_run_id`"
     )]
     NoParentNamed {
         /// The run.
@@ -101,31 +101,31 @@ pub enum TrainingError {
         /// Its type.
         model_type: ModelType,
     },
-    /// What is needed to load the version's model is missing.
-    #[error("{key} {problem}: its model cannot be used")]
-    Unusable {
+    /// The model of a version cannot be loaded.
+    #[error("the model of {key} cannot be loaded: the version {problem}")]
+    ModelUnavailable {
         /// The version.
         key: VersionKey,
-        /// What is missing.
+        /// The reason, as the end of a sentence that starts with the version.
         problem: &'static str,
     },
-    /// The parent was trained on something else.
+    /// The parent was trained on another timeframe or symbol.
     #[error(
-        "{key} was trained on {what} `{found}`, but this training is on `{expected}`: a child has its parent's {what}"
+        "the parent {key} was trained on {what} `{found}`, but this training uses `{expected}`: both must have the same {what}"
     )]
     ParentMismatch {
         /// The parent.
         key: VersionKey,
-        /// Timeframe or symbol.
+        /// `timeframe` or `symbol`.
         what: &'static str,
         /// The parent's.
         found: String,
         /// The child's.
         expected: String,
     },
-    /// The version's file is not the one that was registered.
+    /// The model file of a version was changed after its registration.
     #[error(
-        "the model file of {key} has the SHA-256 {found}, but {registered} was registered: it was altered"
+        "the model file of {key} was altered after registration: its SHA-256 is {found}, but {registered} was registered"
     )]
     AlteredModel {
         /// The version.
@@ -135,89 +135,87 @@ pub enum TrainingError {
         /// Hash of the file as it was.
         registered: String,
     },
-    /// The model sees the market in another way than this version can show it.
-    #[error(
-        "the model of {key} expects an environment that this herdbook does not have ({problem})"
-    )]
+    /// The model needs an environment that this herdbook does not have.
+    #[error("the model of {key} needs an environment that this herdbook does not have ({problem})")]
     ForeignEnvironment {
         /// The version.
         key: VersionKey,
-        /// What does not fit.
+        /// The difference.
         problem: String,
     },
-    /// The test window holds bars that an ancestor has seen.
-    #[error("the test window ({} to {}) holds bars of {symbol} that this model or an ancestor was trained or validated on: its results would mean nothing (honesty `{}`)", test.start, test.end, Honesty::Contaminated)]
+    /// The test window has bars that the model or an ancestor was trained or validated on.
+    #[error("the test window ({} to {}) has bars of {symbol} that this model or an ancestor was trained or validated on: its test results would not be valid (honesty `{}`)", test.start, test.end, Honesty::Contaminated)]
     Contaminated {
         /// The symbol.
         symbol: Symbol,
         /// The window.
         test: Window,
     },
-    /// No bar is new to a version.
+    /// Fewer than two bars are new to a version.
     #[error(
-        "no two bars of this file are new to {key}: it or an ancestor was trained, validated or tested on what comes before {from}"
+        "fewer than two bars of this file are new to {key}: it or an ancestor was trained, validated or tested on bars before {from}"
     )]
-    NothingNew {
+    NoNewBars {
         /// The version.
         key: VersionKey,
-        /// From when on bars are new.
+        /// Bars from this time on are new.
         from: Timestamp,
     },
-    /// No bar with features had ended yet.
+    /// No bar with features has ended yet.
     #[error(
-        "no bar that a model can act on has ended by {now}: give older bars too, or set the clock"
+        "no bar with enough history for a model has ended by {now}: provide older bars, or correct the clock"
     )]
     NoClosedBar {
-        /// The moment of asking.
+        /// Time of the prediction.
         now: Timestamp,
     },
-    /// What a prediction would stand on is older than allowed.
+    /// The newest bar or the model is older than allowed.
     #[error(
-        "the {what} is of {since}, {} ago, and may be {} old (flag `{flag}`)",
+        "the {what} is from {since}, {} ago: at most {} is allowed (`{flag}`)",
         age(*age_ms), age(*allowed_ms)
     )]
     TooOld {
-        /// The bar, or the model.
+        /// The bar or the model, for the message.
         what: &'static str,
-        /// The flag that says how old it may be.
+        /// The flag that sets the limit.
         flag: &'static str,
-        /// When the bar ended, or the model was registered.
+        /// End of the bar, or registration of the model.
         since: Timestamp,
         /// Milliseconds since then.
         age_ms: i64,
         /// Milliseconds allowed.
         allowed_ms: i64,
     },
-    /// The run left nothing to go on from.
-    #[error("run `{run_id}` ({status}) has no checkpoint: there is nothing to go on from")]
+    /// The run has no checkpoint that can be read.
+    #[error("run `{run_id}` ({status}) has no checkpoint to resume from")]
     NoCheckpoint {
         /// The run.
         run_id: RunId,
         /// Its status.
         status: RunStatus,
     },
-    /// What a run would go on with is not what it began with.
+    /// A run would be resumed with other params than it was started with.
     #[error(
-        "run `{run_id}` began with `{param}` = `{before}`, and would go on with `{now}`: it can only go on as it began"
+        "run `{run_id}` was started with `{param}` = `{before}`, but would be resumed with `{now}`: both must be equal"
     )]
-    NotTheSame {
+    ResumeMismatch {
         /// The run.
         run_id: RunId,
         /// The first param that differs.
         param: String,
-        /// As recorded.
+        /// Its recorded value.
         before: String,
-        /// As it would be.
+        /// Its value now.
         now: String,
     },
-    /// The user stopped it.
+    /// The user cancelled the training.
     #[error(
         "training was cancelled after {timesteps} timesteps: run `{run_id}` is KILLED, nothing was registered"
     )]
     Cancelled {
         /// The run.
         run_id: RunId,
-        /// Timesteps trained until then.
+        /// Timesteps trained before.
         timesteps: u64,
     },
 }
@@ -230,7 +228,7 @@ fn with_metric(metric: Option<&str>) -> String {
     metric.map(|metric| format!(" with the metric `{metric}`")).unwrap_or_default()
 }
 
-/// A length of time in hours or days with one decimal, minutes below.
+/// Formats a duration: minutes below 2 hours, hours below 2 days, else days.
 fn age(millis: i64) -> String {
     let hours = millis as f64 / 3_600_000.0;
     match hours {
@@ -240,20 +238,20 @@ fn age(millis: i64) -> String {
     }
 }
 
-fn passed_text(passed: Passed) -> &'static str {
-    match passed {
-        Passed::None => "",
-        Passed::Contaminated => {
-            ": those there are contaminated, and only a version number names one"
+fn excluded_text(excluded: ExcludedCandidates) -> &'static str {
+    match excluded {
+        ExcludedCandidates::None => "",
+        ExcludedCandidates::Contaminated => {
+            ": the existing ones are contaminated; to enhance one of them, give its version number"
         }
     }
 }
 
-/// Models that were found but may not be parents.
+/// Models that exist but were excluded as parents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Passed {
-    /// There were none.
+pub enum ExcludedCandidates {
+    /// None exist.
     None,
-    /// All there were are contaminated.
+    /// All existing ones are contaminated.
     Contaminated,
 }

@@ -1,93 +1,83 @@
-//! Use cases that join market, trainer and records: train a run, enhance a parent, evaluate, find, report.
+//! Use cases built on market data, the PPO trainer and the store: train, resume, sweep, enhance, backtest, evaluate,
+//! predict, find and import models.
+//!
+//! A training starts with a [`TrainRequest`]. [`TrainRequest::prepare`] checks everything that needs no store;
+//! [`train`] does the rest and registers the model.
+//!
+//! ```
+//! use herdbook_domain::{ExperimentName, ModelName, Timeframe};
+//! use herdbook_training::{
+//!     Boundaries, ContaminatedTest, DataSource, PpoConfig, Schedules, TrainRequest,
+//! };
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (data, _sample) = DataSource::sample(Timeframe::Day1)?;
+//! let request = TrainRequest {
+//!     timeframe: Timeframe::Day1,
+//!     data,
+//!     boundaries: Boundaries::default(),
+//!     timesteps: 10_000,
+//!     seed: 1,
+//!     cost_bps: 1.0,
+//!     config: PpoConfig::default(),
+//!     schedules: Schedules::default(),
+//!     model: ModelName::parse("D_trading_model")?,
+//!     experiment: ExperimentName::parse("stock_trading_rl_D")?,
+//!     enhance: None,
+//!     contaminated: ContaminatedTest::Refused,
+//!     membership: None,
+//! };
+//! let prepared = request.prepare()?;
+//! assert!(prepared.market().windows().test.start > prepared.market().windows().train.end);
+//! # Ok(())
+//! # }
+//! ```
 
-mod arena;
-mod backtest;
-mod checkpoint;
-mod conditions_file;
-mod config_file;
-mod enhancement;
-mod env;
+mod env_factory;
+mod environment;
 mod error;
-mod evaluate;
-mod evaluation;
-mod evidence;
-mod exports;
-mod find;
-mod heartbeat;
-mod import;
-mod journal;
-mod learning;
-mod market_data;
-mod npy;
-mod parent;
-mod patience;
-mod pictures;
-mod plan;
-mod predict;
-mod record;
-mod register;
-mod registered_model;
-mod report;
+mod models;
+mod observer;
 mod request;
+mod results;
 mod resume;
-mod schedule;
-mod starts;
+mod run;
 mod sweep;
-mod train;
 
-pub use arena::{Arena, Stretch};
-pub use backtest::{Backtest, EquityPoint, Terms};
-pub use conditions_file::conditions_from_toml;
-pub use config_file::Hyperparameters;
-pub use env::{EnvSpec, OBS_LEN, TradingEnv};
-pub use error::{Passed, TrainingError};
-pub use evaluate::{NewEvidence, evaluate};
-pub use evidence::{Deflation, Evidence, deflation};
-pub use find::{FindQuery, Found, find_best, find_latest, find_parent};
-pub use heartbeat::Heartbeat;
+pub use env_factory::{EnvFactory, EnvWindow};
+pub use environment::env_spec::{EPISODE_BARS, EnvSpec};
+pub use environment::market_data::{DataSource, MarketData, Tape};
+pub use environment::observation::OBS_LEN;
+pub use environment::trading_env::TradingEnv;
+pub use error::{ExcludedCandidates, TrainingError};
 pub use herdbook_market::metrics::Performance;
 pub use herdbook_market::{Boundaries, MarketError, Position, ReadOptions, Sample, Zone};
 pub use herdbook_ppo::{Env, EpisodeEnd, PpoConfig, PpoError, Rng};
-pub use import::{ImportRequest, Imported, PreparedImport, import_model};
-pub use market_data::{DataSource, MarketData, Tape};
-pub use parent::{EnhanceRequest, Parent};
-pub use pictures::Picture;
-pub use predict::{Freshness, Prediction};
-pub use record::{ImprovementBasis, ImprovementReport};
-pub use register::{RegisterRequest, RegisteredRun, logged_improvements, register_run};
-pub use registered_model::RegisteredModel;
-pub use report::{Baselines, Outcome, RunReport, TrainReport};
-pub use request::{ContaminatedTest, EPISODE_BARS, PreparedTraining, TrainRequest};
-pub use resume::{PreparedResumption, PreparedRun, Resumption};
-pub use schedule::Schedules;
-pub use sweep::{
-    CHOSEN_BY, Membership, PreparedSweep, Spread, SweepKind, SweepReport, train_sweep,
+pub use models::backtest::{Backtest, BacktestOptions, EquityPoint};
+pub use models::evaluate::{EvaluationResult, evaluate};
+pub use models::find::{FindQuery, FoundModel, find_best, find_latest, find_parent};
+pub use models::import_model::{
+    ImportedModel, ModelImportRequest, PreparedModelImport, import_model,
 };
-pub use train::{resume, train};
-
-/// Is told how a training goes.
-pub trait Observer {
-    /// Something that a person should know: a fallback, rows dropped.
-    fn notice(&mut self, text: &str);
-
-    /// One of several trainings begins.
-    fn stage(&mut self, text: &str);
-
-    /// One iteration was trained.
-    fn progress(&mut self, progress: &Progress);
-}
-
-/// How far a training has come.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Progress {
-    /// Timesteps trained.
-    pub trained: u64,
-    /// Timesteps asked for.
-    pub target: u64,
-    /// Since the training began.
-    pub steps_per_second: f64,
-    /// Mean reward of the episodes that ended in the last rollout.
-    pub mean_episode_reward: Option<f64>,
-    /// Mean reward of the last evaluation on the validation window.
-    pub validation_reward: Option<f64>,
-}
+pub use models::parent::Parent;
+pub use models::predict::{AgeLimits, Prediction};
+pub use models::register_run::{RegisterRequest, RegisteredRun, logged_improvements, register_run};
+pub use models::registered_model::RegisteredModel;
+pub use observer::{Observer, Progress};
+pub use request::conditions::conditions_from_toml;
+pub use request::enhance_request::EnhanceRequest;
+pub use request::hyperparameters::Hyperparameters;
+pub use request::membership::{SweepKind, SweepMembership};
+pub use request::schedules::Schedules;
+pub use request::train_request::{ContaminatedTest, PreparedTraining, TrainRequest};
+pub use results::baselines::Baselines;
+pub use results::evidence::{Deflation, Evidence, deflation};
+pub use results::improvement::{ImprovementBasis, ImprovementReport};
+pub use results::pictures::Picture;
+pub use results::report::{RunReport, TrainReport};
+pub use resume::{Outcome, PreparedResumption, PreparedRun, Resumption, resume};
+pub use run::heartbeat::Heartbeat;
+pub use run::train::train;
+pub use sweep::prepared_sweep::PreparedSweep;
+pub use sweep::report::{MetricSummary, SweepReport};
+pub use sweep::train_sweep::{CHOSEN_BY, train_sweep};

@@ -1,19 +1,25 @@
-//! Taking up a training that crashed or was cancelled.
+//! Resuming a training or a sweep that crashed or was cancelled.
 
 use std::num::NonZeroUsize;
+use std::sync::atomic::AtomicBool;
 
 use herdbook_domain::tags::key;
 use herdbook_domain::{RunId, RunStatus, Timeframe, window_params};
-use herdbook_store::{RunRecord, Session, StoreError};
+use herdbook_store::{Session, StoreError};
 
-use crate::checkpoint::Checkpoint;
-use crate::market_data::{MarketData, Tape};
-use crate::plan::Plan;
-use crate::request::{PreparedTraining, TrainRequest};
-use crate::sweep::{PreparedSweep, SWEEP_TAG};
-use crate::{DataSource, Observer, TrainingError};
+use crate::environment::market_data::{DataSource, Tape};
+use crate::error::TrainingError;
+use crate::observer::Observer;
+use crate::request::train_request::{PreparedTraining, TrainRequest};
+use crate::results::report::TrainReport;
+use crate::run::checkpoint::Checkpoint;
+use crate::run::plan::{TrainingPlan, check_same_bars, not_the_same_bars};
+use crate::run::train::{ActiveRun, with_lease};
+use crate::sweep::prepared_sweep::PreparedSweep;
+use crate::sweep::report::SweepReport;
+use crate::sweep::train_sweep::{SWEEP_TAG, train_sweep};
 
-/// A run with a checkpoint to go on from. Its bars are still to be read.
+/// A run with a checkpoint to resume from. Its bars are not read yet.
 #[derive(Debug)]
 pub struct Resumption {
     run_id: RunId,
@@ -21,16 +27,16 @@ pub struct Resumption {
     checkpoint: Checkpoint,
 }
 
-/// What can go on.
+/// A training or a sweep, ready to be resumed.
 #[derive(Debug)]
 pub enum PreparedResumption {
-    /// One training.
+    /// A single training.
     Run(Box<PreparedRun>),
-    /// The sweep that the run is a member of: what is not finished of it.
+    /// The sweep that the run is a member of; only its unfinished members are trained.
     Sweep(PreparedSweep),
 }
 
-/// A training that can go on.
+/// A single training, ready to be resumed.
 #[derive(Debug)]
 pub struct PreparedRun {
     pub(crate) run_id: RunId,
@@ -42,8 +48,8 @@ impl Resumption {
     /// Finds the newest checkpoint of a run, or of another member of its sweep.
     ///
     /// # Errors
-    /// [`TrainingError::NoCheckpoint`] where there is none that can be read, [`StoreError::NotResumable`] of a run that
-    /// is finished.
+    /// [`StoreError::NotResumable`] if the run is FINISHED, [`TrainingError::NoCheckpoint`] if no checkpoint can be read,
+    /// [`TrainingError::Store`] if the store cannot be read.
     pub fn find(
         store: &Session,
         run_id: &RunId,
@@ -60,7 +66,7 @@ impl Resumption {
         let timeframe: Timeframe =
             run.tags.get(key::TIMEFRAME).and_then(|text| text.parse().ok()).ok_or_else(none)?;
         let mut checkpoint = Checkpoint::newest(store, run_id, timeframe, observer)?;
-        // A member of a sweep without one: any other's tells what had been asked for.
+        // Without a checkpoint of its own, the run's request is taken from another member of the sweep.
         if let (None, Some(group)) = (&checkpoint, run.tags.get(SWEEP_TAG)) {
             for member in store.runs_with_tag(SWEEP_TAG, group)? {
                 checkpoint = Checkpoint::newest(store, &member.run_id, timeframe, observer)?;
@@ -74,17 +80,20 @@ impl Resumption {
         Ok(Self { run_id: run_id.clone(), bars_sha256, checkpoint })
     }
 
-    /// What had been asked for; of the bars it is known only where they lie.
+    /// The original request. Of the bars it has only the path, not the contents.
     pub fn request(&self) -> &TrainRequest {
         &self.checkpoint.state.request
     }
 
-    /// Timesteps that need not be trained again.
+    /// Timesteps that the checkpoint covers.
     pub fn trained_timesteps(&self) -> u64 {
         self.checkpoint.state.snapshot.trained_timesteps
     }
 
-    /// Reads the bars again.
+    /// Prepares the training on `bytes`, the contents of the file with the bars.
+    ///
+    /// # Errors
+    /// [`TrainingError::ResumeMismatch`] if the bars are not those of the run, otherwise as [`TrainRequest::prepare`].
     pub fn prepare(self, bytes: Vec<u8>) -> Result<PreparedResumption, TrainingError> {
         let request = self.request().clone();
         let data = DataSource { bytes, ..request.data };
@@ -92,7 +101,7 @@ impl Resumption {
         let (run_id, begun_on) = (self.run_id.clone(), self.bars_sha256.clone());
         let (source, timeframe) = (request.data.clone(), request.timeframe);
         self.prepared(request).map_err(|error| match (Tape::read(&source, timeframe), begun_on) {
-            // A window that other bars do not have is not what is wrong.
+            // With other bars the windows can be wrong too. The bars are then the error to report.
             (Ok(tape), Some(before)) if tape.bars.sha256() != before => {
                 not_the_same_bars(run_id, before, tape.bars.sha256())
             }
@@ -111,7 +120,7 @@ impl Resumption {
 }
 
 impl PreparedResumption {
-    /// Goes on with this many threads instead of one, to the same model.
+    /// Sets the number of threads (default 1). It does not change the model.
     #[must_use]
     pub fn with_threads(self, n_threads: NonZeroUsize) -> Self {
         match self {
@@ -124,36 +133,49 @@ impl PreparedResumption {
     }
 }
 
-/// Refuses to go on with a run on other bars than it was begun on: whatever else is wrong then comes of that.
-pub(crate) fn check_same_bars(run: &RunRecord, market: &MarketData) -> Result<(), TrainingError> {
-    let now = market.tape.bars.sha256();
-    match run.params.get(window_params::BARS_SHA256) {
-        Some(before) if *before != now => {
-            Err(not_the_same_bars(run.run_id.clone(), before.clone(), now))
+/// Result of resuming: one training or a sweep.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// A single training.
+    Run(TrainReport),
+    /// A sweep.
+    Sweep(SweepReport),
+}
+
+impl Outcome {
+    /// The report of the training that was registered.
+    pub fn registered(&self) -> &TrainReport {
+        match self {
+            Self::Run(report) => report,
+            Self::Sweep(sweep) => &sweep.report,
         }
-        _ => Ok(()),
     }
 }
 
-fn not_the_same_bars(run_id: RunId, before: String, now: String) -> TrainingError {
-    let param = window_params::BARS_SHA256.to_owned();
-    TrainingError::NotTheSame { run_id, param, before, now }
-}
-
-impl Plan<'_> {
-    /// Refuses to go on with a run that was begun on other bars, or by other rules.
-    pub(crate) fn check_same_as(&self, run: &RunRecord) -> Result<(), TrainingError> {
-        for (key, now) in &self.params {
-            let before = run.params.get(key);
-            if before != Some(now) {
-                return Err(TrainingError::NotTheSame {
-                    run_id: run.run_id.clone(),
-                    param: key.clone(),
-                    before: before.cloned().unwrap_or_default(),
-                    now: now.clone(),
-                });
-            }
+/// Resumes a training or a sweep from its last checkpoint. The result is the same as without the interruption.
+///
+/// # Errors
+/// As [`train`](crate::train) and [`train_sweep`]. A run that cannot be resumed is not changed.
+pub fn resume(
+    store: &Session,
+    prepared: PreparedResumption,
+    observer: &mut dyn Observer,
+    cancelled: &AtomicBool,
+) -> Result<Outcome, TrainingError> {
+    let PreparedRun { run_id, training, checkpoint } = match prepared {
+        PreparedResumption::Run(run) => *run,
+        PreparedResumption::Sweep(sweep) => {
+            return train_sweep(store, &sweep, observer, cancelled).map(Outcome::Sweep);
         }
-        Ok(())
-    }
+    };
+    let run = store.run(&run_id)?;
+    check_same_bars(&run, training.market())?;
+    let plan = TrainingPlan::new(store, &training, observer)?;
+    plan.check_same_as(&run)?;
+    store.resume_run(&run_id, &plan.request.model)?;
+    with_lease(store, &plan, &run_id, observer, |observer| {
+        let training = ActiveRun { store, plan: &plan, run_id: &run_id };
+        training.run(Some(checkpoint), observer, cancelled)?.register(store, observer, cancelled)
+    })
+    .map(Outcome::Run)
 }

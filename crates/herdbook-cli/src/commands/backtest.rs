@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use herdbook_domain::Honesty;
 use herdbook_store::Store;
-use herdbook_training::{Backtest, Performance, RegisteredModel, Terms};
+use herdbook_training::{Backtest, BacktestOptions, Performance, RegisteredModel};
 use serde_json::{Value, json};
 
 use crate::args::BacktestArgs;
@@ -18,7 +18,7 @@ use crate::{results, running};
 
 pub(crate) fn run(args: BacktestArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
     let (model, source) = running::prepare(args.running, store, output)?;
-    let terms = Terms { cost_bps: args.cost_bps, from: args.from };
+    let terms = BacktestOptions { cost_bps: args.cost_bps, from: args.from };
     let backtest = Backtest::run(store, &model, &source, terms)?;
     for remark in &backtest.tape.remarks {
         output.note(&format!("bars: {remark}"));

@@ -1,7 +1,7 @@
 //! `evaluate`: evidence about a registered model from bars newer than all it knew, recorded in the history.
 
 use herdbook_store::Session;
-use herdbook_training::{NewEvidence, RegisteredModel, evaluate};
+use herdbook_training::{EvaluationResult, RegisteredModel, evaluate};
 use serde_json::{Value, json};
 
 use crate::args::EvaluateArgs;
@@ -20,7 +20,7 @@ pub(crate) fn run(args: EvaluateArgs, store: &Session, output: &mut Output) -> R
     output.data(|| to_json(&model, &found, event_id), || summary(&model, &found, event_id))
 }
 
-fn to_json(model: &RegisteredModel, found: &NewEvidence, event_id: i64) -> Value {
+fn to_json(model: &RegisteredModel, found: &EvaluationResult, event_id: i64) -> Value {
     json!({
         "name": model.version.key.name,
         "version": model.version.key.version,
@@ -32,8 +32,8 @@ fn to_json(model: &RegisteredModel, found: &NewEvidence, event_id: i64) -> Value
     })
 }
 
-fn summary(model: &RegisteredModel, found: &NewEvidence, event_id: i64) -> String {
-    let NewEvidence { backtest, evaluation, .. } = found;
+fn summary(model: &RegisteredModel, found: &EvaluationResult, event_id: i64) -> String {
+    let EvaluationResult { backtest, evaluation, .. } = found;
     let key = &model.version.key;
     let new = if evaluation.is_lineage_known {
         "all later than what it and its ancestors were trained, validated and tested on".to_owned()

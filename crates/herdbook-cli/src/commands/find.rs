@@ -3,7 +3,7 @@
 use herdbook_domain::tags::key;
 use herdbook_domain::{Departure, Honesty, Timeframe};
 use herdbook_store::{Contaminated, Store};
-use herdbook_training::{FindQuery, Found, find_best, find_latest};
+use herdbook_training::{FindQuery, FoundModel, find_best, find_latest};
 use serde_json::json;
 
 use crate::args::{FindArgs, Which};
@@ -55,7 +55,7 @@ fn not_found(args: &FindArgs) -> Failure {
         .with_hint(format!("`herdbook list --timeframe {}` shows what there is", args.timeframe))
 }
 
-fn print(args: &FindArgs, found: &Found, output: &mut Output) -> Result<(), Failure> {
+fn print(args: &FindArgs, found: &FoundModel, output: &mut Output) -> Result<(), Failure> {
     let version = &found.version;
     let timeframe: Timeframe = args.timeframe;
     let run_id = version.run_id.as_ref().expect("candidates have a run");

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use herdbook_domain::{ExperimentName, Honesty, Timeframe};
 use herdbook_store::Missing;
-use herdbook_training::{ImportRequest, Imported, import_model};
+use herdbook_training::{ImportedModel, ModelImportRequest, import_model};
 use serde_json::{Value, json};
 
 use crate::args::{Global, ImportModelArgs};
@@ -19,7 +19,7 @@ pub(crate) fn run(
 ) -> Result<(), Failure> {
     let (path, timeframe) = (&args.file, args.family.timeframe);
     let bytes = output.read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    let request = ImportRequest {
+    let request = ModelImportRequest {
         timeframe,
         model: args.family.name()?,
         experiment: ExperimentName::of_timeframe(&args.experiment, timeframe)?,
@@ -36,7 +36,7 @@ pub(crate) fn run(
     output.data(|| to_json(timeframe, &imported), || summary(&imported))
 }
 
-fn to_json(timeframe: Timeframe, imported: &Imported) -> Value {
+fn to_json(timeframe: Timeframe, imported: &ImportedModel) -> Value {
     json!({
         "run_id": imported.run_id,
         "model_name": imported.registered.key.name,
@@ -50,7 +50,7 @@ fn to_json(timeframe: Timeframe, imported: &Imported) -> Value {
     })
 }
 
-fn summary(imported: &Imported) -> String {
+fn summary(imported: &ImportedModel) -> String {
     let key = &imported.registered.key;
     let use_of_it = match &imported.obstacle {
         None => "it can be enhanced, backtested and evaluated here".to_owned(),

@@ -1,7 +1,7 @@
 //! `predict`: what a registered model would do now.
 
 use herdbook_store::{Store, now};
-use herdbook_training::{Freshness, Position, Prediction, RegisteredModel, Tape};
+use herdbook_training::{AgeLimits, Position, Prediction, RegisteredModel, Tape};
 use serde_json::{Map, Value, json};
 
 use crate::args::PredictArgs;
@@ -13,7 +13,7 @@ use crate::running;
 pub(crate) fn run(args: PredictArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
     let (model, source) = running::prepare(args.running, store, output)?;
     let tape = Tape::read(&source, model.timeframe)?;
-    let freshness = Freshness { bar_ms: args.max_bar_age, model_ms: args.max_age };
+    let freshness = AgeLimits { bar_ms: args.max_bar_age, model_ms: args.max_age };
     let prediction = Prediction::after_newest_bar(&model, &tape, now(), freshness)?;
     output.data(|| to_json(&model, &tape, &prediction), || summary(&model, &tape, &prediction))
 }

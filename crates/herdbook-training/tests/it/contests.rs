@@ -1,4 +1,4 @@
-//! Enhancements against plain `continued` at what they are for; with more seeds, `cargo xtask bench enhancements`.
+//! Each enhancement beats `continued` at its purpose. `cargo xtask bench enhancements` does the same with more seeds.
 
 use std::sync::atomic::AtomicBool;
 
@@ -7,8 +7,8 @@ use herdbook_training::{
     Boundaries, ContaminatedTest, PpoConfig, TrainReport, TrainRequest, train,
 };
 
-use crate::barn::{Barn, Listener, child, market, request};
 use crate::costly::{HIDDEN_COSTS, hidden};
+use crate::fixture::{Fixture, Listener, child, market, request};
 use crate::regimes::{Borders, common, open_time_ms, rare, switched};
 
 const SEEDS: u64 = 6;
@@ -30,29 +30,29 @@ fn on(seed: u64, (bars, (validation, test)): (Vec<u8>, Borders)) -> TrainRequest
     }
 }
 
-/// Mean reward on the validation window along the training, and the report.
-fn trained(barn: &Barn, request: TrainRequest) -> (f64, TrainReport) {
+/// Mean over the training of the reward on the validation window, and the report.
+fn trained(fixture: &Fixture, request: TrainRequest) -> (f64, TrainReport) {
     let mut listener = Listener::default();
     let prepared = request.prepare().unwrap();
-    let report = train(&barn.store, &prepared, &mut listener, &AtomicBool::new(false)).unwrap();
+    let report = train(&fixture.store, &prepared, &mut listener, &AtomicBool::new(false)).unwrap();
     let curve: Vec<f64> = listener.progress.iter().filter_map(|it| it.validation_reward).collect();
     (curve.iter().sum::<f64>() / curve.len() as f64, report)
 }
 
-/// With how many seeds the enhancement has a higher score than `continued`, from the same parent.
+/// Number of seeds with which the enhancement has a higher score than `continued` from the same parent.
 fn n_better(
     enhancement: Enhancement,
     bars: fn(u64) -> (Vec<u8>, Borders),
     score: fn(&(f64, TrainReport)) -> f64,
 ) -> usize {
     let is_better = |seed: &u64| {
-        let barn = Barn::new();
-        let parent = trained(&barn, on(*seed, common(*seed))).1;
+        let fixture = Fixture::new();
+        let parent = trained(&fixture, on(*seed, common(*seed))).1;
         let score_of = |enhancement| {
             let mut request = on(*seed, bars(*seed));
             let parent = ParentSelector::Run(parent.run.run_id.clone());
             request.enhance = child(parent, enhancement).enhance;
-            score(&trained(&barn, request))
+            score(&trained(&fixture, request))
         };
         score_of(enhancement) > score_of(Enhancement::Continued)
     };
@@ -78,18 +78,18 @@ fn curriculum_reaches_costs_at_which_direct_training_fails() {
         ..on(seed, hidden(seed))
     };
     let gain = |seed: u64| {
-        let barn = Barn::new();
-        // One rollout: it knows nothing yet.
-        let parent = trained(&barn, at_high_costs(seed, 2_048)).1;
+        let fixture = Fixture::new();
+        // One rollout, so that the parent is unskilled.
+        let parent = trained(&fixture, at_high_costs(seed, 2_048)).1;
         let score_of = |enhancement| {
             let mut request = at_high_costs(seed, 100_000);
             request.enhance =
                 child(ParentSelector::Run(parent.run.run_id.clone()), enhancement).enhance;
-            trained(&barn, request).1.run.metrics["final/mean_reward"]
+            trained(&fixture, request).1.run.metrics["final/mean_reward"]
         };
         score_of(Enhancement::Curriculum) - score_of(Enhancement::Continued)
     };
-    // Vector units of another width round otherwise, and then a seed is another training: on the first three alone,
-    // one kind of processor says no.
+    // Rounding differs between vector widths, and so does the result of a seed. With three seeds the test failed on one
+    // kind of processor.
     assert!((0..8).map(gain).sum::<f64>() > 0.0);
 }

@@ -1,17 +1,17 @@
-//! Markets that pay only who trades little.
+//! Markets in which only few trades are profitable after costs.
 
 use herdbook_ppo::Rng;
 
 use crate::regimes::{Borders, Printed};
 
-/// Trends of equal strength up and down, which turn at random.
+/// Trends of equal strength up and down that reverse at random.
 pub(crate) struct Trends {
     pub(crate) n_bars: usize,
-    /// Of a bar.
+    /// Log return per bar of a trend.
     pub(crate) drift: f64,
-    /// What a bar moves beside that.
+    /// Standard deviation of the random part of a bar's log return.
     pub(crate) noise: f64,
-    /// Bars of a trend, on average.
+    /// Mean length of a trend in bars.
     pub(crate) length: f64,
 }
 
@@ -30,13 +30,12 @@ impl Trends {
     }
 }
 
-/// Each trend is worth 1,200 basis points, where getting in and out costs 500, but a bar moves three times as much at
-/// random as with its trend: it takes long to learn what there is to earn, and trading at random costs 222 a bar
-/// meanwhile.
+/// A trend earns 1,200 basis points on average, entry and exit cost 500. A bar's random move is three times its trend, so
+/// the signal takes long to learn, and random trading costs 222 basis points per bar meanwhile.
 pub(crate) fn hidden(seed: u64) -> (Vec<u8>, Borders) {
     let trends = Trends { n_bars: 26_000, drift: 0.0005, noise: 0.0015, length: 240.0 };
     (trends.bars(seed), (8_000, 10_000))
 }
 
-/// Basis points a side in [`hidden`].
+/// Costs in [`hidden`], in basis points per side.
 pub(crate) const HIDDEN_COSTS: f64 = 250.0;

@@ -1,102 +1,107 @@
-//! Evidence after a training, and a figure among all that were tried.
+//! Evaluations on new bars, and deflation by all trials.
 
 use herdbook_domain::{Enhancement, EventKind, ParentSelector, Symbol};
 use herdbook_store::EventQuery;
-use herdbook_training::{DataSource, NewEvidence, RegisteredModel, TrainingError, evaluate};
+use herdbook_training::{DataSource, EvaluationResult, RegisteredModel, TrainingError, evaluate};
 
-use crate::barn::{Barn, child, market, request, walk};
+use crate::fixture::{Fixture, child, market, request, walk};
 
-/// The same walk as the request's, so much longer that its later bars are new.
+/// The walk of the request, continued with new bars.
 fn longer() -> DataSource {
     market(walk(2_500, 1, 0.003))
 }
 
-fn evaluated(barn: &Barn, version: i64, data: &DataSource) -> Result<NewEvidence, TrainingError> {
-    let model = RegisteredModel::load(&barn.store, barn.version(version)).unwrap();
-    let found = evaluate(&barn.store, &model, data, None)?;
-    barn.store.record_evaluation(&model.version.key, &found.evaluation).unwrap();
+fn evaluated(
+    fixture: &Fixture,
+    version: i64,
+    data: &DataSource,
+) -> Result<EvaluationResult, TrainingError> {
+    let model = RegisteredModel::load(&fixture.store, fixture.version(version)).unwrap();
+    let found = evaluate(&fixture.store, &model, data, None)?;
+    fixture.store.record_evaluation(&model.version.key, &found.evaluation).unwrap();
     Ok(found)
 }
 
 #[test]
 fn evaluation_begins_after_everything_the_model_knew_and_stands_in_the_history() {
-    let barn = Barn::new();
-    let report = barn.train(request()).unwrap();
-    let found = evaluated(&barn, 1, &longer()).unwrap();
+    let fixture = Fixture::new();
+    let report = fixture.train(request()).unwrap();
+    let found = evaluated(&fixture, 1, &longer()).unwrap();
     assert!(found.evaluation.window.start > report.run.windows.test.end);
     assert_eq!(found.evaluation.n_bars, 999);
     assert!(found.evaluation.is_lineage_known);
-    let kept = barn.store.evaluations(&barn.version(1).key).unwrap();
+    let kept = fixture.store.evaluations(&fixture.version(1).key).unwrap();
     assert_eq!(kept.len(), 1);
     assert_eq!(kept[0].1, found.evaluation);
     let query = EventQuery { kind: Some(EventKind::Evaluated), ..EventQuery::default() };
-    assert_eq!(barn.store.events(&query).unwrap()[0].what.run_id, Some(report.run.run_id));
+    assert_eq!(fixture.store.events(&query).unwrap()[0].what.run_id, Some(report.run.run_id));
 }
 
 #[test]
 fn bars_that_were_trained_or_tested_on_are_no_new_evidence() {
-    let barn = Barn::new();
-    barn.train(request()).unwrap();
-    let refused = evaluated(&barn, 1, &request().data).unwrap_err();
-    assert!(matches!(refused, TrainingError::NothingNew { .. }), "{refused}");
-    assert!(barn.store.evaluations(&barn.version(1).key).unwrap().is_empty());
+    let fixture = Fixture::new();
+    fixture.train(request()).unwrap();
+    let refused = evaluated(&fixture, 1, &request().data).unwrap_err();
+    assert!(matches!(refused, TrainingError::NoNewBars { .. }), "{refused}");
+    assert!(fixture.store.evaluations(&fixture.version(1).key).unwrap().is_empty());
 }
 
 #[test]
 fn bars_that_only_the_grandparent_knew_are_not_new_either() {
-    let barn = Barn::new();
-    // The grandparent knew 2,000 bars; its descendants are trained and tested on files that end earlier.
+    let fixture = Fixture::new();
+    // The grandparent has seen 2,000 bars; the files of its descendants end earlier.
     let base = herdbook_training::TrainRequest { data: market(walk(2_000, 1, 0.003)), ..request() };
-    barn.train(base).unwrap();
+    fixture.train(base).unwrap();
     for selector in [1, 2] {
         let version = herdbook_domain::VersionNumber::new(selector).unwrap();
         let mut child = child(ParentSelector::Version(version), Enhancement::Continued);
         child.contaminated = herdbook_training::ContaminatedTest::Marked;
-        barn.train(child).unwrap();
+        fixture.train(child).unwrap();
     }
-    let found = evaluated(&barn, 3, &longer()).unwrap();
+    let found = evaluated(&fixture, 3, &longer()).unwrap();
     assert_eq!(found.evaluation.n_bars, 499);
 }
 
 #[test]
 fn bars_of_the_same_time_are_not_new_under_another_symbol() {
-    let barn = Barn::new();
-    barn.train(request()).unwrap();
+    let fixture = Fixture::new();
+    fixture.train(request()).unwrap();
     let other = |data| DataSource { symbol: Symbol::parse("OTHER").unwrap(), ..data };
-    let refused = evaluated(&barn, 1, &other(request().data)).unwrap_err();
-    assert!(matches!(refused, TrainingError::NothingNew { .. }), "{refused}");
-    assert_eq!(evaluated(&barn, 1, &other(longer())).unwrap().evaluation.n_bars, 999);
+    let refused = evaluated(&fixture, 1, &other(request().data)).unwrap_err();
+    assert!(matches!(refused, TrainingError::NoNewBars { .. }), "{refused}");
+    assert_eq!(evaluated(&fixture, 1, &other(longer())).unwrap().evaluation.n_bars, 999);
 }
 
 #[test]
 fn bars_shown_by_an_earlier_evaluation_are_counted() {
-    let barn = Barn::new();
-    barn.train(request()).unwrap();
-    evaluated(&barn, 1, &market(walk(2_000, 1, 0.003))).unwrap();
-    let again = evaluated(&barn, 1, &longer()).unwrap();
+    let fixture = Fixture::new();
+    fixture.train(request()).unwrap();
+    evaluated(&fixture, 1, &market(walk(2_000, 1, 0.003))).unwrap();
+    let again = evaluated(&fixture, 1, &longer()).unwrap();
     assert_eq!((again.evaluation.n_bars, again.evaluation.n_shown_before), (999, 499));
 }
 
 #[test]
 fn every_run_with_a_figure_on_an_overlapping_window_is_a_trial() {
-    let barn = Barn::new();
-    let first = barn.train(request()).unwrap();
+    let fixture = Fixture::new();
+    let first = fixture.train(request()).unwrap();
     assert_eq!(first.deflation, None);
-    let second = barn.train(herdbook_training::TrainRequest { seed: 8, ..request() }).unwrap();
+    let second = fixture.train(herdbook_training::TrainRequest { seed: 8, ..request() }).unwrap();
     let among = second.deflation.unwrap();
     assert_eq!((among.n_trials, among.n_compared), (2, 2));
     assert!(among.n_effective >= 1.0 && among.variance.unwrap() > 0.0);
-    // The same training again is a trial, but tells nothing new.
-    let again = barn.train(herdbook_training::TrainRequest { seed: 8, ..request() }).unwrap();
+    // Repeating a training adds a trial, but not an independent one.
+    let again = fixture.train(herdbook_training::TrainRequest { seed: 8, ..request() }).unwrap();
     let again = again.deflation.unwrap();
     assert_eq!(again.n_trials, 3);
     assert!(again.n_effective < 3.0);
-    // Losers do not vanish by being deleted.
-    let database = rusqlite::Connection::open(barn.folder.path().join("mlflow.db")).unwrap();
+    // Deleted runs still count as trials.
+    let database = rusqlite::Connection::open(fixture.folder.path().join("mlflow.db")).unwrap();
     database.execute_batch("UPDATE runs SET lifecycle_stage = 'deleted'").unwrap();
     let windows = first.run.windows;
-    let all = barn.store.trials(&windows.symbol, windows.timeframe, windows.test).unwrap();
+    let all = fixture.store.trials(&windows.symbol, windows.timeframe, windows.test).unwrap();
     assert_eq!(all.len(), 3);
-    let elsewhere = barn.store.trials(&windows.symbol, windows.timeframe, windows.train).unwrap();
+    let elsewhere =
+        fixture.store.trials(&windows.symbol, windows.timeframe, windows.train).unwrap();
     assert!(elsewhere.is_empty(), "test windows do not overlap the training window");
 }

@@ -1,20 +1,21 @@
-//! Models trained elsewhere.
+//! Import of models that were trained elsewhere.
 
 use herdbook_domain::{Enhancement, Honesty, ModelName, ParentSelector, Symbol};
 use herdbook_training::{
-    ImportRequest, Imported, ImprovementBasis, RegisteredModel, TrainingError, import_model,
+    ImportedModel, ImprovementBasis, ModelImportRequest, RegisteredModel, TrainingError,
+    import_model,
 };
 
-use crate::barn::{Barn, Listener, child, model, request};
+use crate::fixture::{Fixture, Listener, child, model, request};
 
-/// Written by stable-baselines3 2.9.2: 35 observed numbers, three actions.
+/// Written by stable-baselines3 2.9.2: 35 inputs, three actions.
 const FOREIGN: &[u8] = include_bytes!("../../../herdbook-ppo/src/fixtures/sb3_tanh.zip");
 
 const SEVERAL_CHOICES: &[u8] =
     include_bytes!("../../../herdbook-ppo/tests/data/multi_discrete_tanh.zip");
 
-fn asked(bytes: &[u8]) -> ImportRequest {
-    ImportRequest {
+fn asked(bytes: &[u8]) -> ModelImportRequest {
+    ModelImportRequest {
         timeframe: request().timeframe,
         model: model(),
         experiment: request().experiment,
@@ -24,106 +25,106 @@ fn asked(bytes: &[u8]) -> ImportRequest {
     }
 }
 
-fn imported(barn: &Barn, bytes: &[u8]) -> Result<Imported, TrainingError> {
-    import_model(&barn.store, asked(bytes).prepare()?)
+fn imported(fixture: &Fixture, bytes: &[u8]) -> Result<ImportedModel, TrainingError> {
+    import_model(&fixture.store, asked(bytes).prepare()?)
 }
 
 #[test]
 fn foreign_model_joins_the_register_with_an_unknown_past_and_cannot_be_run() {
-    let barn = Barn::new();
-    let found = imported(&barn, FOREIGN).unwrap();
-    assert!(found.obstacle.unwrap().contains("does not describe an environment"));
-    let version = barn.version(1);
+    let fixture = Fixture::new();
+    let found = imported(&fixture, FOREIGN).unwrap();
+    assert!(found.obstacle.unwrap().contains("does not describe its environment"));
+    let version = fixture.version(1);
     assert_eq!(version.tag::<Honesty>("honesty"), Some(Honesty::Unknown));
     assert_eq!(version.tags["total_timesteps"], found.timesteps.to_string());
-    let stored = barn.store.read_artifact(&found.run_id, "models/1H/model.zip").unwrap();
+    let stored = fixture.store.read_artifact(&found.run_id, "models/1H/model.zip").unwrap();
     assert!(stored == FOREIGN, "the file is kept as it is");
-    let loaded = RegisteredModel::load(&barn.store, version).unwrap_err();
+    let loaded = RegisteredModel::load(&fixture.store, version).unwrap_err();
     assert!(matches!(loaded, TrainingError::ForeignEnvironment { .. }), "{loaded}");
 }
 
 #[test]
 fn model_of_an_unknown_environment_is_a_parent_where_its_networks_fit() {
-    let barn = Barn::new();
-    let found = imported(&barn, FOREIGN).unwrap();
+    let fixture = Fixture::new();
+    let found = imported(&fixture, FOREIGN).unwrap();
     assert!(found.is_enhanceable);
     let mut listener = Listener::default();
     let asked = child(ParentSelector::Latest, Enhancement::Continued);
-    let report = barn.train_listening(asked, &mut listener).unwrap();
+    let report = fixture.train_listening(asked, &mut listener).unwrap();
     assert_eq!(report.run.honesty, Honesty::Unknown);
     assert_eq!(report.run.previous_timesteps, found.timesteps);
     let improvement = report.run.improvement.unwrap();
     assert_eq!(improvement.basis, ImprovementBasis::Logged);
     assert!(improvement.metrics.is_empty(), "nothing was logged of the parent");
-    let notice = "Its networks fit, so it is trained on from";
+    let notice = "Its networks fit, so training continues from it";
     assert!(listener.notices.iter().any(|text| text.contains(notice)), "{:?}", listener.notices);
-    // The child is one of ours.
-    assert!(RegisteredModel::load(&barn.store, barn.version(2)).is_ok());
+    // The file of the child describes its environment, so herdbook can run it.
+    assert!(RegisteredModel::load(&fixture.store, fixture.version(2)).is_ok());
 }
 
 #[test]
 fn model_of_another_shape_joins_the_register_and_is_no_parent() {
-    let barn = Barn::new();
-    let found = imported(&barn, SEVERAL_CHOICES).unwrap();
+    let fixture = Fixture::new();
+    let found = imported(&fixture, SEVERAL_CHOICES).unwrap();
     assert!(!found.is_enhanceable);
     let [note] = &found.notes[..] else { panic!("{:?}", found.notes) };
     assert!(note.contains("no `model.onnx`"), "{note}");
-    let refused = barn.train(child(ParentSelector::Latest, Enhancement::Continued)).unwrap_err();
+    let refused = fixture.train(child(ParentSelector::Latest, Enhancement::Continued)).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "the model of `1H_trading_model` version 1 expects an environment that this herdbook does not have (its \
-         networks take 7 numbers and choose from [3, 2], where herdbook's environment has 35 and [3])"
+        "the model of `1H_trading_model` version 1 needs an environment that this herdbook does not have (its networks \
+         take 7 inputs and have actions [3, 2], but herdbook's environment has 35 inputs and actions [3])"
     );
 }
 
 #[test]
 fn model_of_ours_comes_back_and_is_enhanced_though_its_past_is_unknown() {
-    let elsewhere = Barn::new();
+    let elsewhere = Fixture::new();
     let run = elsewhere.train(request()).unwrap().run.run_id;
     let bytes = elsewhere.store.read_artifact(&run, "models/1H/model.zip").unwrap();
-    let barn = Barn::new();
-    assert_eq!(imported(&barn, &bytes).unwrap().obstacle, None);
-    let child = barn.train(child(ParentSelector::Latest, Enhancement::Continued)).unwrap();
+    let fixture = Fixture::new();
+    assert_eq!(imported(&fixture, &bytes).unwrap().obstacle, None);
+    let child = fixture.train(child(ParentSelector::Latest, Enhancement::Continued)).unwrap();
     assert_eq!(child.run.honesty, Honesty::Unknown);
     assert_eq!(child.run.previous_timesteps, 768);
 }
 
 #[test]
 fn same_file_is_not_registered_twice_and_a_broken_one_not_at_all() {
-    let barn = Barn::new();
-    imported(&barn, FOREIGN).unwrap();
-    let twice = imported(&barn, FOREIGN).unwrap_err();
-    assert!(matches!(twice, TrainingError::ImportedAlready { .. }), "{twice}");
-    assert!(imported(&barn, &FOREIGN[..1_000]).is_err());
-    assert_eq!(barn.store.runs_with_tag("timeframe", "1H").unwrap().len(), 1);
+    let fixture = Fixture::new();
+    imported(&fixture, FOREIGN).unwrap();
+    let twice = imported(&fixture, FOREIGN).unwrap_err();
+    assert!(matches!(twice, TrainingError::AlreadyImported { .. }), "{twice}");
+    assert!(imported(&fixture, &FOREIGN[..1_000]).is_err());
+    assert_eq!(fixture.store.runs_with_tag("timeframe", "1H").unwrap().len(), 1);
 }
 
 #[test]
 fn model_that_is_registered_here_does_not_lose_its_past_under_another_name() {
-    let barn = Barn::new();
-    let run = barn.train(request()).unwrap().run.run_id;
-    let bytes = barn.store.read_artifact(&run, "models/1H/model.zip").unwrap();
-    let asked = ImportRequest { model: ModelName::parse("other").unwrap(), ..asked(&bytes) };
-    let refused = import_model(&barn.store, asked.prepare().unwrap()).unwrap_err();
-    assert!(matches!(refused, TrainingError::ImportedAlready { .. }), "{refused}");
+    let fixture = Fixture::new();
+    let run = fixture.train(request()).unwrap().run.run_id;
+    let bytes = fixture.store.read_artifact(&run, "models/1H/model.zip").unwrap();
+    let asked = ModelImportRequest { model: ModelName::parse("other").unwrap(), ..asked(&bytes) };
+    let refused = import_model(&fixture.store, asked.prepare().unwrap()).unwrap_err();
+    assert!(matches!(refused, TrainingError::AlreadyImported { .. }), "{refused}");
 }
 
 #[test]
 fn file_that_says_what_it_is_of_is_taken_for_nothing_else() {
-    let elsewhere = Barn::new();
+    let elsewhere = Fixture::new();
     let run = elsewhere.train(request()).unwrap().run.run_id;
     let bytes = elsewhere.store.read_artifact(&run, "models/1H/model.zip").unwrap();
-    let daily = ImportRequest { timeframe: "D".parse().unwrap(), ..asked(&bytes) };
+    let daily = ModelImportRequest { timeframe: "D".parse().unwrap(), ..asked(&bytes) };
     assert_eq!(
         daily.prepare().unwrap_err().to_string(),
-        "`model.zip` says that its model is of timeframe `1H`, not `D`: give that"
+        "`model.zip` holds a model for timeframe `1H`, not `D`: give `1H`"
     );
-    let other = ImportRequest { symbol: Some(Symbol::parse("SPY").unwrap()), ..asked(&bytes) };
-    let imported = import_model(&Barn::new().store, other.prepare().unwrap()).unwrap();
-    assert!(imported.notes[0].contains("it is registered for `SPY`"), "{:?}", imported.notes);
-    let barn = Barn::new();
-    let unsaid = ImportRequest { symbol: None, ..asked(&bytes) };
-    let imported = import_model(&barn.store, unsaid.prepare().unwrap()).unwrap();
-    let run = barn.store.run(&imported.run_id).unwrap();
+    let other = ModelImportRequest { symbol: Some(Symbol::parse("SPY").unwrap()), ..asked(&bytes) };
+    let imported = import_model(&Fixture::new().store, other.prepare().unwrap()).unwrap();
+    assert!(imported.notes[0].contains("but it is registered for `SPY`"), "{:?}", imported.notes);
+    let fixture = Fixture::new();
+    let unsaid = ModelImportRequest { symbol: None, ..asked(&bytes) };
+    let imported = import_model(&fixture.store, unsaid.prepare().unwrap()).unwrap();
+    let run = fixture.store.run(&imported.run_id).unwrap();
     assert_eq!(run.params["data.symbol"], request().data.symbol.as_str());
 }

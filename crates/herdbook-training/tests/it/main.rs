@@ -2,18 +2,21 @@
 
 #![expect(clippy::unwrap_used, reason = "a broken test stops where it breaks")]
 
-mod barn;
 mod contests;
 mod costly;
 mod enhancing;
 mod environment;
 mod evidence;
+mod finding;
+mod fixture;
 mod honesty;
 mod hyperparameters;
 mod importing;
 mod markets;
 mod no_signal;
+mod pictures;
 mod regimes;
+mod registering;
 mod resuming;
 mod running;
 mod sweeping;

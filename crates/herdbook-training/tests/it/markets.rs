@@ -1,16 +1,15 @@
-//! Markets of which it is known whether there is anything to find in them, made of real returns.
+//! Markets made of real returns, with or without a signal.
 
 use herdbook_domain::Timeframe;
 use herdbook_market::{Bar, Sample, read_bars};
 use herdbook_ppo::Rng;
 
-/// Bars that stay together: what is shorter than this lives on in a block, what is longer does not.
+/// Bars per block. Shuffling keeps patterns within a block and destroys longer ones.
 const BLOCK_BARS: usize = 24;
-/// Share of a bar's move that the planted signal brings back in the next one.
+/// The planted signal: share of a bar's move that the next bar reverts.
 const REVERSION: f64 = 0.6;
 
-/// The hourly EURUSD returns without their mean, in blocks in random order: no drift, nothing to learn beyond a
-/// day.
+/// Hourly EURUSD returns without their mean, in shuffled blocks: no drift, no signal beyond a day.
 pub(crate) fn shuffled(seed: u64) -> Vec<u8> {
     let mut rng = Rng::new(seed ^ 0x5eed);
     let mut shapes = shapes();
@@ -21,7 +20,7 @@ pub(crate) fn shuffled(seed: u64) -> Vec<u8> {
     csv(&shapes)
 }
 
-/// The same, but each bar takes back a part of the one before: a signal that anyone can see.
+/// The same returns, shuffled bar by bar, with a planted signal that is easy to learn.
 pub(crate) fn planted(seed: u64) -> Vec<u8> {
     let mut rng = Rng::new(seed ^ 0x5eed);
     let mut shapes = shapes();
@@ -32,7 +31,7 @@ pub(crate) fn planted(seed: u64) -> Vec<u8> {
     csv(&shapes)
 }
 
-/// A bar as log distances from its open.
+/// A bar as log distances: close from open, high and low from the body.
 #[derive(Clone, Copy)]
 struct Shape {
     body: f64,

@@ -1,16 +1,16 @@
-//! What is in a market is found, and nothing is found where there is nothing.
+//! A planted signal is found, and a market without a signal gives no evidence.
 
 use herdbook_domain::EVIDENCE_PROBABILITY;
 use herdbook_training::{PpoConfig, TrainRequest};
 
-use crate::barn::{Barn, market, request};
+use crate::fixture::{Fixture, market, request};
 use crate::markets::{planted, shuffled};
 
 const SEEDS: u64 = 20;
 
 fn n_with_evidence(timesteps: u64, bars: impl Fn(u64) -> Vec<u8>) -> usize {
     let found = (0..SEEDS).filter(|seed| {
-        let barn = Barn::new();
+        let fixture = Fixture::new();
         let request = TrainRequest {
             data: market(bars(*seed)),
             timesteps,
@@ -19,15 +19,14 @@ fn n_with_evidence(timesteps: u64, bars: impl Fn(u64) -> Vec<u8>) -> usize {
             config: PpoConfig::default(),
             ..request()
         };
-        // Zero costs, as the market is without a signal to pay them from: the figure alone is asked.
-        let probability = barn.train(request).unwrap().run.evidence.probability;
+        // Without costs `is_evidence` is always false, so only the probability is checked.
+        let probability = fixture.train(request).unwrap().run.evidence.probability;
         probability.is_some_and(|probability| probability > EVIDENCE_PROBABILITY)
     });
     found.count()
 }
 
-/// Real returns without their mean, in shuffled blocks, cost-free: of 20 seeds one passes by chance, and five or
-/// more in less than one of 300 such tests.
+/// The expected number of false positives in 20 seeds is 1; 5 or more happen in fewer than 1 of 300 such tests.
 #[test]
 fn market_without_a_signal_comes_out_as_no_evidence() {
     let found = n_with_evidence(20_480, shuffled);

@@ -1,42 +1,42 @@
-//! Markets made for what an enhancement is for: hourly bars, the same for the same seed.
+//! Seeded hourly markets with regimes, one for the purpose of each enhancement.
 
 use herdbook_ppo::Rng;
 
-/// A stretch of bars whose next move depends on the last one: in a *reverting* regime a part of it comes back, in a
-/// *trending* one it goes on. Which one it is shows in how much the price moves.
+/// An AR(1) process of log returns: a *reverting* regime has negative memory, a *trending* one positive memory. The regime
+/// can be recognised by its volatility.
 #[derive(Clone, Copy)]
 struct Regime {
-    /// Share of a bar's move that the next one adds, or takes back where below 0.
+    /// AR(1) coefficient.
     memory: f64,
-    /// Standard deviation of what is new in a bar.
+    /// Standard deviation of the innovation.
     volatility: f64,
 }
 
 const REVERTING: Regime = Regime { memory: -0.35, volatility: 0.001 };
 const TRENDING: Regime = Regime { memory: 0.35, volatility: 0.003 };
 
-/// First bars of the validation and the test window.
+/// Indices of the first bar of the validation and of the test window.
 pub(crate) type Borders = (i64, i64);
 
-/// The common regime alone: what the parents have learned.
+/// The common regime only, for training parents.
 pub(crate) fn common(seed: u64) -> (Vec<u8>, Borders) {
     (of_regimes(seed + 100, &[(8_000, REVERTING)]), (6_000, 7_000))
 }
 
-/// Nine parts of the common regime and one of the rare one, in turns. The test window is the rare one alone.
+/// Alternating bars: nine parts common regime, one part rare regime. The test window has only the rare one.
 pub(crate) fn rare(seed: u64) -> (Vec<u8>, Borders) {
     let mut stretches = [(1_800, REVERTING), (200, TRENDING)].repeat(6);
     stretches.push((1_500, TRENDING));
     (of_regimes(seed, &stretches), (10_000, 12_000))
 }
 
-/// The old regime for long, then another, as calm as it was; validation and test window lie in the new one.
+/// The common regime, then a trending one of the same volatility, which contains the validation and test window.
 pub(crate) fn switched(seed: u64) -> (Vec<u8>, Borders) {
     let new = Regime { volatility: REVERTING.volatility, ..TRENDING };
     (of_regimes(seed, &[(7_000, REVERTING), (5_000, new)]), (9_500, 10_750))
 }
 
-/// When a bar opens, in milliseconds.
+/// Open time of a bar, in milliseconds since the Unix epoch.
 pub(crate) fn open_time_ms(bar: i64) -> i64 {
     (1_500_000_000 + bar * 3_600) * 1_000
 }
@@ -54,7 +54,7 @@ fn of_regimes(seed: u64, stretches: &[(usize, Regime)]) -> Vec<u8> {
     bars.csv.into_bytes()
 }
 
-/// Bars on their way to a file.
+/// Writes bars as CSV.
 pub(crate) struct Printed {
     pub(crate) csv: String,
     price: f64,
@@ -66,7 +66,7 @@ impl Printed {
         Self { csv: "timestamp,open,high,low,close\n".to_owned(), price: 1.0, n_bars: 0 }
     }
 
-    /// A bar by the logarithm of its move, and how far it went beyond that.
+    /// Adds a bar with log return `body`; high and low exceed the body by the fraction `wick`.
     pub(crate) fn add(&mut self, body: f64, wick: f64) {
         let (open, close) = (self.price, self.price * body.exp());
         let (high, low) = (open.max(close) * (1.0 + wick), open.min(close) / (1.0 + wick));

@@ -1,4 +1,4 @@
-//! Training that was stopped goes on as if it had not been.
+//! A resumed training has the same result as an uninterrupted one.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,7 +9,7 @@ use herdbook_training::{
     train,
 };
 
-use crate::barn::{Barn, Listener, child, market, request, walk};
+use crate::fixture::{Fixture, Listener, child, market, request, walk};
 
 const TIMESTEPS: u64 = 2_560;
 
@@ -29,10 +29,10 @@ impl Observer for Stopper<'_> {
     }
 }
 
-fn stopped_after(barn: &Barn, request: TrainRequest, after: u64) -> RunId {
+fn stopped_after(fixture: &Fixture, request: TrainRequest, after: u64) -> RunId {
     let cancelled = AtomicBool::new(false);
     let mut stopper = Stopper { after, cancelled: &cancelled };
-    let outcome = train(&barn.store, &request.prepare().unwrap(), &mut stopper, &cancelled);
+    let outcome = train(&fixture.store, &request.prepare().unwrap(), &mut stopper, &cancelled);
     match outcome.unwrap_err() {
         TrainingError::Cancelled { run_id, timesteps } => {
             assert_eq!(timesteps, after);
@@ -42,20 +42,20 @@ fn stopped_after(barn: &Barn, request: TrainRequest, after: u64) -> RunId {
     }
 }
 
-fn resumed(barn: &Barn, run_id: &RunId) -> Result<TrainReport, TrainingError> {
+fn resumed(fixture: &Fixture, run_id: &RunId) -> Result<TrainReport, TrainingError> {
     let mut listener = Listener::default();
-    let found = Resumption::find(&barn.store, run_id, &mut listener)?;
+    let found = Resumption::find(&fixture.store, run_id, &mut listener)?;
     let prepared = found.prepare(request().data.bytes)?;
-    let outcome = resume(&barn.store, prepared, &mut listener, &AtomicBool::new(false))?;
+    let outcome = resume(&fixture.store, prepared, &mut listener, &AtomicBool::new(false))?;
     Ok(outcome.registered().clone())
 }
 
-fn model_file(barn: &Barn, run_id: &RunId) -> Vec<u8> {
-    barn.store.read_artifact(run_id, "models/1H/model.zip").unwrap()
+fn model_file(fixture: &Fixture, run_id: &RunId) -> Vec<u8> {
+    fixture.store.read_artifact(run_id, "models/1H/model.zip").unwrap()
 }
 
-fn files(barn: &Barn, run_id: &RunId) -> Vec<String> {
-    barn.store.artifact_names(run_id, "models/1H").unwrap()
+fn files(fixture: &Fixture, run_id: &RunId) -> Vec<String> {
+    fixture.store.artifact_names(run_id, "models/1H").unwrap()
 }
 
 fn requests() -> Vec<TrainRequest> {
@@ -75,43 +75,43 @@ fn requests() -> Vec<TrainRequest> {
 #[test]
 fn model_of_a_training_taken_up_again_has_the_bytes_of_one_that_never_stopped() {
     for request in requests() {
-        let barn = Barn::new();
-        barn.train(crate::barn::request()).unwrap();
-        let stopped = stopped_after(&barn, request.clone(), 1_024);
-        let resumed = resumed(&barn, &stopped).unwrap();
-        let whole = barn.train(request).unwrap();
+        let fixture = Fixture::new();
+        fixture.train(crate::fixture::request()).unwrap();
+        let stopped = stopped_after(&fixture, request.clone(), 1_024);
+        let resumed = resumed(&fixture, &stopped).unwrap();
+        let whole = fixture.train(request).unwrap();
         assert_eq!(resumed.run.run_id, stopped);
-        assert!(model_file(&barn, &stopped) == model_file(&barn, &whole.run.run_id));
+        assert!(model_file(&fixture, &stopped) == model_file(&fixture, &whole.run.run_id));
         assert_eq!(resumed.run.metrics, whole.run.metrics);
         assert_eq!(resumed.run.improvement, whole.run.improvement);
-        let steps = |run_id| barn.store.logged_steps(run_id).unwrap();
+        let steps = |run_id| fixture.store.logged_steps(run_id).unwrap();
         assert_eq!(steps(&stopped), steps(&whole.run.run_id));
     }
 }
 
 #[test]
 fn training_can_be_stopped_more_than_once() {
-    let barn = Barn::new();
+    let fixture = Fixture::new();
     let request = TrainRequest { timesteps: TIMESTEPS, ..request() };
-    let run_id = stopped_after(&barn, request.clone(), 512);
+    let run_id = stopped_after(&fixture, request.clone(), 512);
     let cancelled = AtomicBool::new(false);
     let mut stopper = Stopper { after: 1_536, cancelled: &cancelled };
-    let found = Resumption::find(&barn.store, &run_id, &mut stopper).unwrap();
+    let found = Resumption::find(&fixture.store, &run_id, &mut stopper).unwrap();
     let prepared = found.prepare(request.data.bytes.clone()).unwrap();
-    resume(&barn.store, prepared, &mut stopper, &cancelled).unwrap_err();
-    resumed(&barn, &run_id).unwrap();
-    let whole = barn.train(request).unwrap();
-    assert!(model_file(&barn, &run_id) == model_file(&barn, &whole.run.run_id));
+    resume(&fixture.store, prepared, &mut stopper, &cancelled).unwrap_err();
+    resumed(&fixture, &run_id).unwrap();
+    let whole = fixture.train(request).unwrap();
+    assert!(model_file(&fixture, &run_id) == model_file(&fixture, &whole.run.run_id));
 }
 
 #[test]
 fn run_is_running_again_and_the_history_says_so() {
-    let barn = Barn::new();
-    let run_id = stopped_after(&barn, TrainRequest { timesteps: TIMESTEPS, ..request() }, 512);
-    assert_eq!(barn.store.run(&run_id).unwrap().status, RunStatus::Killed);
-    resumed(&barn, &run_id).unwrap();
-    assert_eq!(barn.store.run(&run_id).unwrap().status, RunStatus::Finished);
-    let told: Vec<EventKind> = barn
+    let fixture = Fixture::new();
+    let run_id = stopped_after(&fixture, TrainRequest { timesteps: TIMESTEPS, ..request() }, 512);
+    assert_eq!(fixture.store.run(&run_id).unwrap().status, RunStatus::Killed);
+    resumed(&fixture, &run_id).unwrap();
+    assert_eq!(fixture.store.run(&run_id).unwrap().status, RunStatus::Finished);
+    let told: Vec<EventKind> = fixture
         .store
         .events(&EventQuery::default())
         .unwrap()
@@ -125,16 +125,16 @@ fn run_is_running_again_and_the_history_says_so() {
 
 #[test]
 fn last_three_checkpoints_are_kept_until_the_end_and_the_best_models_after_it() {
-    let barn = Barn::new();
-    let run_id = stopped_after(&barn, TrainRequest { timesteps: TIMESTEPS, ..request() }, 1_536);
-    // As a process leaves it that dies over a file.
-    barn.store.store_artifact(&run_id, "models/1H/.model.onnx.1.tmp", b"half").unwrap();
-    let names = files(&barn, &run_id);
+    let fixture = Fixture::new();
+    let run_id = stopped_after(&fixture, TrainRequest { timesteps: TIMESTEPS, ..request() }, 1_536);
+    // A temporary file, as an interrupted write leaves it.
+    fixture.store.store_artifact(&run_id, "models/1H/.model.onnx.1.tmp", b"half").unwrap();
+    let names = files(&fixture, &run_id);
     let kept = ["checkpoint_1024.resume", "checkpoint_1280.resume", "checkpoint_1536.resume"];
     assert!(kept.iter().all(|name| names.contains(&(*name).to_owned())), "{names:?}");
     assert!(!names.contains(&"checkpoint_768.resume".to_owned()), "{names:?}");
-    resumed(&barn, &run_id).unwrap();
-    let names = files(&barn, &run_id);
+    resumed(&fixture, &run_id).unwrap();
+    let names = files(&fixture, &run_id);
     let is_passing = |name: &String| name.contains(".resume") || name.contains(".tmp");
     assert!(!names.iter().any(is_passing), "{names:?}");
     assert!(names.iter().any(|name| name.starts_with("best_model_256.zip")), "{names:?}");
@@ -143,62 +143,107 @@ fn last_three_checkpoints_are_kept_until_the_end_and_the_best_models_after_it() 
 
 #[test]
 fn damaged_checkpoint_is_announced_and_the_one_before_it_taken() {
-    let barn = Barn::new();
+    let fixture = Fixture::new();
     let request = TrainRequest { timesteps: TIMESTEPS, ..request() };
-    let run_id = stopped_after(&barn, request.clone(), 1_536);
-    let newest = barn.store.artifact_path(&run_id, "models/1H/checkpoint_1536.resume").unwrap();
+    let run_id = stopped_after(&fixture, request.clone(), 1_536);
+    let newest = fixture.store.artifact_path(&run_id, "models/1H/checkpoint_1536.resume").unwrap();
     let mut bytes = std::fs::read(&newest).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&newest, bytes).unwrap();
     let mut listener = Listener::default();
-    let found = Resumption::find(&barn.store, &run_id, &mut listener).unwrap();
+    let found = Resumption::find(&fixture.store, &run_id, &mut listener).unwrap();
     assert_eq!(found.trained_timesteps(), 1_280);
     assert!(listener.notices[0].contains("`checkpoint_1536.resume` is damaged"));
-    resumed(&barn, &run_id).unwrap();
-    let whole = barn.train(request).unwrap();
-    assert!(model_file(&barn, &run_id) == model_file(&barn, &whole.run.run_id));
+    resumed(&fixture, &run_id).unwrap();
+    let whole = fixture.train(request).unwrap();
+    assert!(model_file(&fixture, &run_id) == model_file(&fixture, &whole.run.run_id));
 }
 
 #[test]
 fn run_that_may_not_go_on_is_refused() {
-    let barn = Barn::new();
-    let finished = barn.train(request()).unwrap().run.run_id;
-    let refused = resumed(&barn, &finished).unwrap_err().to_string();
+    let fixture = Fixture::new();
+    let finished = fixture.train(request()).unwrap().run.run_id;
+    let refused = resumed(&fixture, &finished).unwrap_err().to_string();
     let text = format!("the run `{finished}` is FINISHED: it cannot be taken up again");
     assert_eq!(refused, text);
 
-    let run_id = stopped_after(&barn, TrainRequest { timesteps: TIMESTEPS, ..request() }, 512);
-    let other = Resumption::find(&barn.store, &run_id, &mut Listener::default()).unwrap();
+    let run_id = stopped_after(&fixture, TrainRequest { timesteps: TIMESTEPS, ..request() }, 512);
+    let other = Resumption::find(&fixture.store, &run_id, &mut Listener::default()).unwrap();
     let other = other.prepare(market(walk(1_500, 2, 0.003)).bytes).unwrap();
     let mut listener = Listener::default();
-    let refused = resume(&barn.store, other, &mut listener, &AtomicBool::new(false)).unwrap_err();
-    assert!(refused.to_string().contains("began with `data."), "{refused}");
-    assert_eq!(barn.store.run(&run_id).unwrap().status, RunStatus::Killed);
+    let refused =
+        resume(&fixture.store, other, &mut listener, &AtomicBool::new(false)).unwrap_err();
+    assert!(refused.to_string().contains("was started with `data."), "{refused}");
+    assert_eq!(fixture.store.run(&run_id).unwrap().status, RunStatus::Killed);
 
-    // Bars that end before a window begins are other bars, first of all.
+    // If other bars also end before a window begins, the bars are the error that is reported.
     let late = Timestamp::parse("2017-09-05").unwrap();
     let boundaries = Boundaries { test_from_ms: Some(late.millis()), ..Boundaries::default() };
     let bounded = TrainRequest { boundaries, timesteps: TIMESTEPS, ..request() };
-    let run_id = stopped_after(&barn, bounded, 512);
-    let other = Resumption::find(&barn.store, &run_id, &mut Listener::default()).unwrap();
+    let run_id = stopped_after(&fixture, bounded, 512);
+    let other = Resumption::find(&fixture.store, &run_id, &mut Listener::default()).unwrap();
     let refused = other.prepare(walk(400, 1, 0.003)).unwrap_err();
-    assert!(matches!(refused, TrainingError::NotTheSame { .. }), "{refused}");
+    assert!(matches!(refused, TrainingError::ResumeMismatch { .. }), "{refused}");
 }
 
 #[test]
 fn run_whose_process_lives_is_refused() {
-    let barn = Barn::new();
-    let run_id = stopped_after(&barn, TrainRequest { timesteps: TIMESTEPS, ..request() }, 512);
-    let found = Resumption::find(&barn.store, &run_id, &mut Listener::default()).unwrap();
+    let fixture = Fixture::new();
+    let run_id = stopped_after(&fixture, TrainRequest { timesteps: TIMESTEPS, ..request() }, 512);
+    let found = Resumption::find(&fixture.store, &run_id, &mut Listener::default()).unwrap();
     let prepared = found.prepare(request().data.bytes).unwrap();
-    barn.store.resume_run(&run_id, &request().model).unwrap();
+    fixture.store.resume_run(&run_id, &request().model).unwrap();
     let mut listener = Listener::default();
-    let refused = resume(&barn.store, prepared, &mut listener, &AtomicBool::new(false));
+    let refused = resume(&fixture.store, prepared, &mut listener, &AtomicBool::new(false));
     let is_alive = |problem: &str| problem.contains("is being trained by process");
     assert!(matches!(
         refused,
         Err(TrainingError::Store(StoreError::NotResumable { problem, .. })) if is_alive(&problem)
     ));
-    assert_eq!(barn.store.run(&run_id).unwrap().status, RunStatus::Running);
+    assert_eq!(fixture.store.run(&run_id).unwrap().status, RunStatus::Running);
+}
+
+#[test]
+fn checkpoint_of_version_1_keeps_its_layout_and_names() {
+    let fixture = Fixture::new();
+    let run_id = stopped_after(&fixture, TrainRequest { timesteps: TIMESTEPS, ..request() }, 512);
+    let bytes = fixture.store.read_artifact(&run_id, "models/1H/checkpoint_512.resume").unwrap();
+    let mut parts = bytes.splitn(3, |byte| *byte == b'\n');
+    let head = String::from_utf8(parts.next().unwrap().to_vec()).unwrap();
+    assert!(head.starts_with("herdbook-resume 1 "), "{head}");
+    let state: serde_json::Value = serde_json::from_slice(parts.next().unwrap()).unwrap();
+    assert!(parts.next().unwrap().starts_with(b"PK"), "the model's zip follows");
+    let keys = |value: &serde_json::Value| -> Vec<String> {
+        value.as_object().unwrap().keys().cloned().collect()
+    };
+    // Another name here needs another version: checkpoints of earlier releases could not be read any more.
+    assert_eq!(keys(&state), ["coach", "journal", "request", "snapshot"]);
+    assert_eq!(
+        keys(&state["journal"]),
+        [
+            "best_mean_reward",
+            "evaluated",
+            "latest_mean_reward",
+            "learning",
+            "pending",
+            "previous",
+            "seconds"
+        ]
+    );
+    assert_eq!(state["coach"], "plain");
+    assert!(state["request"]["data"].get("bytes").is_none(), "the bars are not kept");
+}
+
+#[test]
+fn parent_chosen_as_latest_stays_the_parent_after_a_resume() {
+    let fixture = Fixture::new();
+    let parent = fixture.train(request()).unwrap().run.run_id;
+    let child =
+        TrainRequest { timesteps: TIMESTEPS, ..child(ParentSelector::Latest, Enhancement::Replay) };
+    let run_id = stopped_after(&fixture, child, 512);
+    // By now another model is the latest.
+    fixture.train(TrainRequest { seed: 8, ..request() }).unwrap();
+    let report = resumed(&fixture, &run_id).unwrap();
+    assert_eq!(report.run.parent.unwrap().run_id, Some(parent));
 }

@@ -20,7 +20,7 @@ pub(super) fn to_json(sweep: &SweepReport) -> Value {
     let members: Vec<Value> = sweep.members.iter().map(member).collect();
     let spread: serde_json::Map<String, Value> = SHOWN
         .iter()
-        .filter_map(|(name, _)| Some(((*name).to_owned(), json!(sweep.spread(name)?))))
+        .filter_map(|(name, _)| Some(((*name).to_owned(), json!(sweep.summary(name)?))))
         .collect();
     json!({"kind": sweep.kind, "chosen": sweep.chosen, "members": members, "spread": spread})
 }
@@ -51,7 +51,7 @@ pub(super) fn summary(sweep: &SweepReport) -> String {
     for (title, value) in [("mean", true), ("std", false)] {
         let mut cells = vec![title.to_owned()];
         cells.extend(SHOWN.map(|(name, _)| {
-            let spread = sweep.spread(name);
+            let spread = sweep.summary(name);
             let value = spread.and_then(|s| if value { Some(s.mean) } else { s.std });
             value.map_or("–".to_owned(), |value| format::metric(name, value))
         }));

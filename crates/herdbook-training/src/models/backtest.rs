@@ -1,0 +1,171 @@
+//! Backtest of a registered model on any bars, with the deterministic policy, compared with the baselines.
+
+use std::ops::Range;
+
+use herdbook_domain::{Honesty, Timestamp, Window};
+use herdbook_market::metrics::{Performance, returns};
+use herdbook_market::{CostModel, Ledger, MarketError, Position, Trade, Utc};
+use herdbook_store::Store;
+
+use crate::environment::market_data::{DataSource, Tape};
+use crate::error::TrainingError;
+use crate::models::registered_model::RegisteredModel;
+use crate::results::baselines::Baselines;
+use crate::results::evidence::Evidence;
+use crate::results::measure::{hold_position, performance_of, run_policy};
+use crate::results::pictures;
+use crate::results::pictures::Picture;
+use crate::results::pictures::input::PictureInput;
+
+/// Result of a backtest.
+#[derive(Debug)]
+pub struct Backtest {
+    /// The bars, including the warm-up of the features.
+    pub tape: Tape,
+    /// From the open of the first bar with a decision to the end of the last bar.
+    pub window: Window,
+    /// Basis points of traded notional charged per side.
+    pub cost_bps: f64,
+    /// Performance of the model in one pass from a flat account.
+    pub performance: Performance,
+    /// Performance of the baselines on the same bars.
+    pub baselines: Baselines,
+    /// Number of bars that the model or an ancestor was trained or validated on.
+    pub n_seen: usize,
+    /// Whether the bars were seen in training.
+    pub honesty: Honesty,
+    ledger: Ledger,
+    first: usize,
+}
+
+/// Options of a backtest.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BacktestOptions {
+    /// Basis points of traded notional charged per side; by default those of the training.
+    pub cost_bps: Option<f64>,
+    /// Time of the first decision; by default the first bar with features.
+    pub from: Option<Timestamp>,
+}
+
+/// The account at the close of one bar.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EquityPoint {
+    /// When the bar opened.
+    pub at: Timestamp,
+    /// Equity in account currency.
+    pub equity: f64,
+    /// Loss since the highest equity so far, as a fraction of it (0 or above).
+    pub drawdown: f64,
+    /// Position held over the bar: `short`, `flat` or `long`.
+    pub position: &'static str,
+}
+
+impl Backtest {
+    /// Runs a model over all bars that have features, from `options.from` on.
+    ///
+    /// # Errors
+    /// [`TrainingError::Market`] if bars or costs cannot be used or fewer than two bars are left,
+    /// [`TrainingError::Store`] if the windows of the model and its ancestors cannot be read.
+    pub fn run(
+        store: &Store,
+        model: &RegisteredModel,
+        source: &DataSource,
+        options: BacktestOptions,
+    ) -> Result<Self, TrainingError> {
+        let cost_bps = options.cost_bps.unwrap_or(model.env.cost_bps);
+        let costs = CostModel::from_bps(cost_bps)?;
+        let seen = model.seen(store)?;
+        let tape = Tape::read(source, model.timeframe)?;
+        let bars = bars_from(&tape, options.from)?;
+        let ledger = run_policy(&tape, bars.clone(), costs, &model.model.policy);
+        let windows = bars.clone().map(|bar_idx| tape.window_of(bar_idx..bar_idx + 1));
+        let n_seen = windows.filter(|window| seen.overlaps(&tape.symbol, *window)).count();
+        Ok(Self {
+            window: tape.window_of(bars.clone()),
+            cost_bps,
+            performance: performance_of(&tape, &ledger),
+            baselines: Baselines::over(&tape, &bars, costs),
+            n_seen,
+            honesty: seen.judge_overlap(n_seen > 0),
+            ledger,
+            first: bars.start,
+            tape,
+        })
+    }
+
+    /// Evidence for the result, without regard to other trials.
+    pub fn evidence(&self) -> Evidence {
+        let returns = returns(self.ledger.equity()).unwrap_or_default();
+        let bars_per_year = self.tape.bars_per_year;
+        let terms = (self.honesty, self.cost_bps);
+        Evidence::of(&self.performance, &self.baselines, &returns, bars_per_year, terms)
+    }
+
+    /// Draws pictures of the result. `model` names the model in the headings.
+    ///
+    /// # Errors
+    /// [`TrainingError::Market`] if the costs are not valid, which [`Self::run`] has checked.
+    pub fn pictures(&self, model: &str) -> Result<Vec<Picture>, TrainingError> {
+        let costs = CostModel::from_bps(self.cost_bps)?;
+        let bars = self.first..self.tape.bars.len();
+        let input = PictureInput {
+            model: model.to_owned(),
+            window: self.window,
+            honesty: self.honesty,
+            cost_bps: self.cost_bps,
+            tape: &self.tape,
+            first: self.first,
+            ledger: &self.ledger,
+            held: &hold_position(&self.tape, bars, costs, Position::Long),
+        };
+        Ok(pictures::of_window(&input))
+    }
+
+    /// Number of bars from the first decision to the last fill.
+    pub fn n_bars(&self) -> usize {
+        self.tape.bars.len() - self.first
+    }
+
+    /// Equity, drawdown and position bar by bar. It ends early if the account is lost.
+    pub fn equity_curve(&self) -> impl Iterator<Item = EquityPoint> {
+        let bars = &self.tape.bars.as_slice()[self.first..];
+        let account = self.ledger.equity().iter().zip(self.ledger.positions());
+        bars.iter().zip(account).scan(0.0_f64, |peak, (bar, (equity, position))| {
+            *peak = peak.max(*equity);
+            Some(EquityPoint {
+                at: Timestamp::from_millis(bar.open_time_ms),
+                equity: *equity,
+                drawdown: 1.0 - equity / *peak,
+                position: position.as_str(),
+            })
+        })
+    }
+
+    /// Closed trades, oldest first, each with the open times of its entry and exit bar.
+    pub fn trades(&self) -> impl Iterator<Item = (Timestamp, Timestamp, &Trade)> {
+        let at = |bar_idx: usize| {
+            Timestamp::from_millis(self.tape.bars.as_slice()[bar_idx].open_time_ms)
+        };
+        let trades = self.ledger.trades().iter();
+        trades.map(move |trade| (at(trade.entry_bar_idx), at(trade.exit_bar_idx), trade))
+    }
+}
+
+/// The bars of a backtest: at least two, one to decide on and the next to fill at.
+fn bars_from(tape: &Tape, from: Option<Timestamp>) -> Result<Range<usize>, TrainingError> {
+    let all = tape.bars_with_features(2)?;
+    let Some(from) = from else {
+        return Ok(all);
+    };
+    let bars = tape.bars.as_slice();
+    let start = bars.partition_point(|bar| bar.open_time_ms < from.millis()).max(all.start);
+    if start + 2 > all.end {
+        return Err(TrainingError::Market(MarketError::BoundaryOutside {
+            boundary: "`--from`",
+            at: Utc(from.millis()),
+            first: Utc(bars[all.start].open_time_ms),
+            last: Utc(tape.bars.last_ms()),
+        }));
+    }
+    Ok(start..all.end)
+}

@@ -1,0 +1,135 @@
+//! Search for registered models, with the fallback to a base model.
+
+use herdbook_domain::{
+    Departure, MetricName, ModelType, Symbol, Timeframe, VersionType, attempts_for_latest,
+    base_model_fallback,
+};
+use herdbook_store::{Candidates, Contaminated, Store, StoreError, VersionRecord};
+
+/// Criteria for the search.
+#[derive(Debug, Clone)]
+pub struct FindQuery {
+    /// Timeframe of the model.
+    pub timeframe: Timeframe,
+    /// Type of the model.
+    pub model_type: ModelType,
+    /// Symbol of the model; `None` matches any.
+    pub symbol: Option<Symbol>,
+    /// Minimum of timesteps trained, including those of ancestors.
+    pub min_timesteps: u64,
+    /// Whether contaminated models are considered.
+    pub contaminated: Contaminated,
+}
+
+/// A model that was found, and how it was found.
+#[derive(Debug, Clone)]
+pub struct FoundModel {
+    /// The model.
+    pub version: VersionRecord,
+    /// The type that was searched for when it was found.
+    pub model_type: ModelType,
+    /// Whether a fallback was taken.
+    pub departure: Departure,
+    /// Last finite value of the metric; `None` if the search was not by a metric.
+    pub value: Option<f64>,
+    /// Params of the data (symbol, bars, windows) in which the candidates differ; empty if there are none.
+    pub differing: Vec<String>,
+}
+
+impl FindQuery {
+    pub(crate) fn candidates(
+        &self,
+        model_type: ModelType,
+        version_type: Option<VersionType>,
+    ) -> Candidates {
+        Candidates {
+            timeframe: self.timeframe,
+            model_type,
+            version_type,
+            symbol: self.symbol.clone(),
+            min_timesteps: self.min_timesteps,
+            contaminated: self.contaminated,
+        }
+    }
+}
+
+/// Finds the newest model of a type and version type. Falls back to a base model of any version type if no model of the
+/// type exists.
+///
+/// # Errors
+/// [`StoreError`] if the store cannot be read.
+pub fn find_latest(
+    store: &Store,
+    query: &FindQuery,
+    version_type: Option<VersionType>,
+) -> Result<Option<FoundModel>, StoreError> {
+    let latest = |model_type, version_type, departure| -> Result<Option<FoundModel>, StoreError> {
+        let found = store.find_latest(&query.candidates(model_type, version_type))?;
+        Ok(found.map(|version| FoundModel {
+            version,
+            model_type,
+            departure,
+            value: None,
+            differing: Vec::new(),
+        }))
+    };
+    if let Some(found) = latest(query.model_type, version_type, Departure::None)? {
+        return Ok(Some(found));
+    }
+    if version_type.is_some() && latest(query.model_type, None, Departure::None)?.is_some() {
+        return Ok(None);
+    }
+    match base_model_fallback(query.model_type) {
+        Some(attempt) => latest(attempt.model_type, attempt.version_type, attempt.departure),
+        None => Ok(None),
+    }
+}
+
+/// Finds the model that an enhancement would use as parent: with a metric the best that is not contaminated, else the
+/// newest, where models without children come first.
+///
+/// # Errors
+/// [`StoreError`] if the store cannot be read.
+pub fn find_parent(
+    store: &Store,
+    query: &FindQuery,
+    metric: Option<&MetricName>,
+) -> Result<Option<FoundModel>, StoreError> {
+    if let Some(metric) = metric {
+        let query = FindQuery { contaminated: Contaminated::Skipped, ..query.clone() };
+        return find_best(store, &query, metric);
+    }
+    for attempt in attempts_for_latest(query.model_type) {
+        let candidates = query.candidates(attempt.model_type, attempt.version_type);
+        if let Some(version) = store.find_latest(&candidates)? {
+            let (model_type, departure) = (attempt.model_type, attempt.departure);
+            let differing = Vec::new();
+            return Ok(Some(FoundModel { version, model_type, departure, value: None, differing }));
+        }
+    }
+    Ok(None)
+}
+
+/// Finds the best model of a type by a metric; falls back to the best base model if there is none.
+///
+/// # Errors
+/// [`StoreError`] if the store cannot be read.
+pub fn find_best(
+    store: &Store,
+    query: &FindQuery,
+    metric: &MetricName,
+) -> Result<Option<FoundModel>, StoreError> {
+    for attempt in herdbook_domain::attempts_for_best(query.model_type) {
+        let candidates = query.candidates(attempt.model_type, attempt.version_type);
+        if let Some(best) = store.find_best(&candidates, metric)? {
+            return Ok(Some(FoundModel {
+                version: best.version,
+                model_type: attempt.model_type,
+                departure: attempt.departure,
+                value: Some(best.value),
+                differing: best.differing,
+            }));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,12 @@
+//! Registered models: finding, loading and running them, and registering models that were trained elsewhere.
+
+pub(crate) mod artifact_paths;
+pub(crate) mod backtest;
+pub(crate) mod evaluate;
+pub(crate) mod find;
+pub(crate) mod import_model;
+pub(crate) mod mlflow_files;
+pub(crate) mod parent;
+pub(crate) mod predict;
+pub(crate) mod register_run;
+pub(crate) mod registered_model;

@@ -1,0 +1,80 @@
+//! Prediction of a registered model: its action after the newest closed bar.
+
+use herdbook_domain::{Timestamp, Window};
+use herdbook_market::{Account, CostModel, Position};
+
+use crate::environment::market_data::Tape;
+use crate::environment::observation::{INITIAL_EQUITY, OBS_LEN, write_observation};
+use crate::error::TrainingError;
+use crate::models::registered_model::RegisteredModel;
+
+/// Maximum ages in milliseconds; `None` allows any age.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AgeLimits {
+    /// Maximum time since the end of the newest closed bar.
+    pub bar_ms: Option<i64>,
+    /// Maximum time since the model was registered.
+    pub model_ms: Option<i64>,
+}
+
+/// Output of a model after a bar, for a flat account.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Prediction {
+    /// The most likely position.
+    pub action: Position,
+    /// Probability of each position, in the order of [`Position::ALL`].
+    pub probabilities: [f32; 3],
+    /// The newest closed bar.
+    pub bar: Window,
+    /// The observation, the input of the networks.
+    pub observation: [f32; OBS_LEN],
+}
+
+impl Prediction {
+    /// Computes the position of a model after the newest bar that is closed at `now`.
+    ///
+    /// The account is assumed to be flat. The model observes its account, so an open position could change the result.
+    ///
+    /// # Errors
+    /// [`TrainingError::NoClosedBar`] if no bar with features has ended at `now`, [`TrainingError::TooOld`] if the bar or
+    /// the model is older than its limit, [`TrainingError::Market`] if there are too few bars.
+    pub fn after_newest_bar(
+        model: &RegisteredModel,
+        tape: &Tape,
+        now: Timestamp,
+        limits: AgeLimits,
+    ) -> Result<Self, TrainingError> {
+        let bars = tape.bars_with_features(1)?;
+        let closed = bars.rev().find(|idx| tape.window_of(*idx..idx + 1).end <= now);
+        let bar_idx = closed.ok_or(TrainingError::NoClosedBar { now })?;
+        let bar = tape.window_of(bar_idx..bar_idx + 1);
+        check_age(("newest closed bar", "--max-bar-age"), bar.end, now, limits.bar_ms)?;
+        check_age(("model", "--max-age"), model.version.created_at, now, limits.model_ms)?;
+
+        let costs = CostModel::from_bps(model.env.cost_bps)?;
+        let mut obs = [0.0; OBS_LEN];
+        write_observation(tape, bar_idx, &Account::new(INITIAL_EQUITY, costs), &mut obs);
+        let policy = &model.model.policy;
+        let mut scratch = policy.scratch();
+        let action = policy.act_deterministic(&obs, &mut scratch);
+        let mut probabilities = [0.0; 3];
+        probabilities.copy_from_slice(policy.probabilities(&obs, &mut scratch));
+        let action = Position::from_action(action).expect("a policy has one output per position");
+        Ok(Self { action, probabilities, bar, observation: obs })
+    }
+}
+
+fn check_age(
+    (what, flag): (&'static str, &'static str),
+    since: Timestamp,
+    now: Timestamp,
+    allowed_ms: Option<i64>,
+) -> Result<(), TrainingError> {
+    let age_ms = now.millis() - since.millis();
+    match allowed_ms {
+        Some(allowed_ms) if age_ms > allowed_ms => {
+            Err(TrainingError::TooOld { what, flag, since, age_ms, allowed_ms })
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,255 @@
+//! Registration of a model that a script trained, with stable-baselines3 or anything else, in a run that it started
+//! itself through herdbook or MLflow.
+
+use std::collections::BTreeMap;
+
+use herdbook_domain::tags::{Tags, key};
+use herdbook_domain::{
+    EnhancedFrom, Enhancement, Honesty, ModelName, ModelType, Origin, Registration, RunId,
+    Timeframe, data_fingerprint, judge_honesty, window_params,
+};
+use herdbook_ppo::Model;
+use herdbook_store::{ForeignFinish, Metric, Registered, RunRecord, Session, VersionRecord, now};
+
+use crate::error::TrainingError;
+use crate::models::mlflow_files;
+use crate::models::parent::check_fit;
+use crate::models::registered_model::lineage_windows;
+use crate::results::improvement::{ImprovementBasis, ImprovementReport};
+
+/// Request to register the model of a run.
+#[derive(Debug, Clone)]
+pub struct RegisterRequest {
+    /// The run.
+    pub run_id: RunId,
+    /// Length of the bars it was trained on.
+    pub timeframe: Timeframe,
+    /// The registered model that gets the new version.
+    pub model: ModelName,
+    /// Type of the model. `base` with a parent is registered as the run's enhancement type, by default `continued`.
+    pub model_type: ModelType,
+    /// The run of the parent; `None` uses the run's tag `base_model_run_id`.
+    pub parent: Option<RunId>,
+    /// Artifact path of the model file.
+    pub artifact: String,
+    /// Timesteps trained in this run; `None` reads them from the run's metrics or the model file.
+    pub trained_timesteps: Option<u64>,
+    /// Additional tags of the version.
+    pub version_tags: Tags,
+}
+
+/// Result of a registration.
+#[derive(Debug)]
+pub struct RegisteredRun {
+    /// The registered version, and the changes to its parent.
+    pub registered: Registered,
+    /// Type of the model.
+    pub model_type: ModelType,
+    /// Whether the test window has bars that the model or an ancestor was trained or validated on.
+    pub honesty: Honesty,
+    /// Improvement over the parent; `None` for a base model.
+    pub improvement: Option<ImprovementReport>,
+    /// Notes for the user.
+    pub notes: Vec<String>,
+}
+
+/// Registers the model of a run and ends the run. In the same transaction the parent becomes `old`.
+///
+/// The file is stored byte for byte as `models/<timeframe>/model.zip`. `parent_here` holds the parent's metrics measured
+/// on the windows and costs of the run, if the caller could run it; they are used for the improvement if the parent's
+/// logged metrics come from other windows or costs.
+///
+/// # Errors
+/// [`TrainingError::NotRegistered`] if the parent's run has no version, [`TrainingError::ParentMismatch`] if its timeframe
+/// or symbol differs, [`TrainingError::NoParentNamed`] if an enhanced model names no parent, [`TrainingError::Store`] if
+/// the store cannot be read or written.
+pub fn register_run(
+    store: &Session,
+    request: &RegisterRequest,
+    parent_here: Option<&BTreeMap<String, f64>>,
+) -> Result<RegisteredRun, TrainingError> {
+    let run = store.run(&request.run_id)?;
+    let bytes = store.read_artifact(&request.run_id, &request.artifact)?;
+    let model = Model::from_zip(&bytes, &request.artifact);
+    let parent = parent(store, request, &run)?;
+    let origin = origin(request, &run, parent.as_ref())?;
+    let improvement = improvement(&run, parent.as_ref(), parent_here);
+    let honesty = honesty(store, &run, parent.as_ref())?;
+    let canonical = RunId::model_artifact(request.timeframe);
+    let model_sha256 = store.store_artifact(&request.run_id, &canonical, &bytes)?;
+    let mut notes = Vec::new();
+    match &model {
+        Ok(model) => {
+            for (path, bytes) in
+                mlflow_files::of_model(&model.policy, request.timeframe, &request.run_id)
+            {
+                store.store_artifact(&request.run_id, &path, &bytes)?;
+            }
+        }
+        Err(error) => notes.push(format!("herdbook cannot run or enhance this model: {error}")),
+    }
+    let trained_timesteps = trained_timesteps(request, &run, model.as_ref().ok(), &origin);
+    let finish = ForeignFinish {
+        metrics: metrics(&origin, trained_timesteps, improvement.as_ref()),
+        run_tags: run_tags(request, &run, &origin, honesty, improvement.as_ref()),
+        version_tags: request.version_tags.clone(),
+        registration: Registration {
+            run_id: request.run_id.clone(),
+            name: request.model.clone(),
+            trained_timesteps,
+            honesty,
+            model_sha256,
+            origin,
+        },
+    };
+    let (registered, overruled) = store.register_foreign(&finish)?;
+    notes.extend(
+        overruled
+            .iter()
+            .map(|key| format!("the given tag `{key}` is ignored: herdbook computes it")),
+    );
+    let model_type = finish.registration.origin.model_type();
+    Ok(RegisteredRun { registered, model_type, honesty, improvement, notes })
+}
+
+/// The parent's version and run.
+struct Parent {
+    version: VersionRecord,
+    run: RunRecord,
+}
+
+fn parent(
+    store: &Session,
+    request: &RegisterRequest,
+    run: &RunRecord,
+) -> Result<Option<Parent>, TrainingError> {
+    let tagged = || RunId::parse(run.tags.get(key::BASE_MODEL_RUN_ID)?).ok();
+    let Some(run_id) = request.parent.clone().or_else(tagged) else {
+        return Ok(None);
+    };
+    let parent = store.run(&run_id)?;
+    let version = store.version_of_run(&run_id)?;
+    let version = version.ok_or(TrainingError::NotRegistered { run_id })?;
+    let timeframe = version.tags.get(key::TIMEFRAME);
+    check_fit(&version.key, "timeframe", timeframe, request.timeframe.as_str())?;
+    if let Some(symbol) = run.params.get(window_params::SYMBOL) {
+        check_fit(&version.key, "symbol", parent.params.get(window_params::SYMBOL), symbol)?;
+    }
+    Ok(Some(Parent { version, run: parent }))
+}
+
+fn origin(
+    request: &RegisterRequest,
+    run: &RunRecord,
+    parent: Option<&Parent>,
+) -> Result<Origin, TrainingError> {
+    let Some(parent) = parent else {
+        return match request.model_type {
+            ModelType::Base => Ok(Origin { timeframe: request.timeframe, enhanced: None }),
+            model_type => {
+                Err(TrainingError::NoParentNamed { run_id: run.run_id.clone(), model_type })
+            }
+        };
+    };
+    let told = run.tags.get(key::ENHANCEMENT_TYPE).and_then(|text| text.parse().ok());
+    let enhancement = match request.model_type {
+        ModelType::Base => told.unwrap_or(Enhancement::Continued),
+        model_type => model_type.as_str().parse().unwrap_or(Enhancement::Continued),
+    };
+    Ok(Origin {
+        timeframe: request.timeframe,
+        enhanced: Some(EnhancedFrom {
+            enhancement,
+            parent: parent.run.run_id.clone(),
+            previous_timesteps: parent.version.tag(key::TOTAL_TIMESTEPS).unwrap_or(0),
+        }),
+    })
+}
+
+/// Honesty from the windows recorded in the run; `unknown` if there are none.
+fn honesty(
+    store: &Session,
+    run: &RunRecord,
+    parent: Option<&Parent>,
+) -> Result<Honesty, TrainingError> {
+    let Some(windows) = run.windows() else { return Ok(Honesty::Unknown) };
+    let ancestors = match parent {
+        Some(parent) => lineage_windows(store, &parent.run)?,
+        None => Vec::new(),
+    };
+    Ok(judge_honesty(&windows, &ancestors))
+}
+
+/// Compares the run's metrics with the parent's: the logged ones if both have the same windows, otherwise those in
+/// `parent_here`, if given.
+fn improvement(
+    run: &RunRecord,
+    parent: Option<&Parent>,
+    parent_here: Option<&BTreeMap<String, f64>>,
+) -> Option<ImprovementReport> {
+    let parent = parent?;
+    let same = ImprovementBasis::of(&parent.run.params, &run.params);
+    let (basis, values) = match (same, parent_here) {
+        (ImprovementBasis::SameWindows, _) => (same, &parent.run.metrics),
+        (_, Some(values)) => (ImprovementBasis::Reevaluated, values),
+        (_, None) => (ImprovementBasis::Logged, &parent.run.metrics),
+    };
+    Some(ImprovementReport::new(basis, values, &run.metrics))
+}
+
+/// Timesteps of this run. The count in a file of stable-baselines3 includes the parent's, unless the script reset it.
+fn trained_timesteps(
+    request: &RegisterRequest,
+    run: &RunRecord,
+    model: Option<&Model>,
+    origin: &Origin,
+) -> u64 {
+    let logged = |name: &str| run.metrics.get(name).map(|value| value.max(0.0) as u64);
+    let previous = origin.enhanced.as_ref().map_or(0, |enhanced| enhanced.previous_timesteps);
+    let without_parent = |total: u64| if total > previous { total - previous } else { total };
+    request
+        .trained_timesteps
+        .or_else(|| logged("current_run_timesteps"))
+        .or_else(|| model.map(|model| without_parent(model.num_timesteps)))
+        .or_else(|| logged("total_timesteps").map(without_parent))
+        .unwrap_or(0)
+}
+
+fn metrics(origin: &Origin, trained: u64, improvement: Option<&ImprovementReport>) -> Vec<Metric> {
+    let previous = origin.enhanced.as_ref().map_or(0, |enhanced| enhanced.previous_timesteps);
+    let total = previous.saturating_add(trained);
+    let mut values = vec![
+        ("previous_timesteps".to_owned(), previous as f64),
+        ("current_run_timesteps".to_owned(), trained as f64),
+        ("total_timesteps".to_owned(), total as f64),
+    ];
+    values.extend(improvement.map(ImprovementReport::to_metrics).unwrap_or_default());
+    let (at, step) = (now(), i64::try_from(total).unwrap_or(i64::MAX));
+    values.into_iter().map(|(key, value)| Metric { key, value, at, step }).collect()
+}
+
+fn run_tags(
+    request: &RegisterRequest,
+    run: &RunRecord,
+    origin: &Origin,
+    honesty: Honesty,
+    improvement: Option<&ImprovementReport>,
+) -> Tags {
+    let fingerprint = data_fingerprint(request.timeframe, origin.model_type(), &run.params);
+    let mut tags = Tags::from([
+        (window_params::FINGERPRINT.to_owned(), fingerprint),
+        (key::HONESTY.to_owned(), honesty.to_string()),
+    ]);
+    let basis = improvement.map(|improvement| improvement.basis.as_str().to_owned());
+    tags.extend(basis.map(|basis| (key::IMPROVEMENT_BASIS.to_owned(), basis)));
+    tags
+}
+
+/// Improvements of a run over its parent in percent, as metrics `improvement_<metric>`, from the values that both logged.
+pub fn logged_improvements(
+    parent: &BTreeMap<String, f64>,
+    child: &BTreeMap<String, f64>,
+) -> BTreeMap<String, f64> {
+    let report = ImprovementReport::new(ImprovementBasis::Logged, parent, child);
+    report.to_metrics().into_iter().collect()
+}

@@ -1,0 +1,9 @@
+//! Results of a training: metrics, baselines, improvement over the parent, statistical evidence, pictures, reports.
+
+pub(crate) mod baselines;
+pub(crate) mod evidence;
+pub(crate) mod improvement;
+pub(crate) mod measure;
+pub(crate) mod npy;
+pub(crate) mod pictures;
+pub(crate) mod report;

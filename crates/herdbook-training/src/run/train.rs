@@ -1,0 +1,251 @@
+//! One training, from bars to a registered version.
+//!
+//! At the end the model file is stored and hashed; then one transaction sets the run to FINISHED, registers the version,
+//! marks the parent as `old` and appends the events. Before that transaction, readers see only the run.
+
+use std::sync::atomic::AtomicBool;
+
+use herdbook_domain::tags::{Tags, key};
+use herdbook_domain::{Departure, Registration, RunId, hex_sha256};
+use herdbook_market::{Ledger, Position};
+use herdbook_ppo::Model;
+use herdbook_store::{Finish, Metric, Session, UnfinishedEnd};
+
+use crate::error::TrainingError;
+use crate::models::mlflow_files;
+use crate::observer::Observer;
+use crate::request::train_request::PreparedTraining;
+use crate::results::evidence::{Evidence, TEST_RETURNS};
+use crate::results::improvement::ImprovementReport;
+use crate::results::measure::{Measurement, hold_position, measure};
+use crate::results::npy;
+use crate::results::pictures;
+use crate::results::pictures::input::PictureInput;
+use crate::results::report::{RunReport, TrainReport};
+use crate::run::checkpoint;
+use crate::run::checkpoint::Checkpoint;
+use crate::run::heartbeat;
+use crate::run::metric_log::BEST;
+use crate::run::plan::TrainingPlan;
+use crate::run::retry::retry_while_unavailable;
+use crate::run::training_loop::TrainingLoop;
+
+/// Trains a model and registers it.
+///
+/// # Errors
+/// Any [`TrainingError`]; nothing is registered then. A run that was started is set to FAILED, or to KILLED after
+/// [`TrainingError::Cancelled`].
+pub fn train(
+    store: &Session,
+    prepared: &PreparedTraining,
+    observer: &mut dyn Observer,
+    cancelled: &AtomicBool,
+) -> Result<TrainReport, TrainingError> {
+    let plan = TrainingPlan::new(store, prepared, observer)?;
+    let run_id = store.start_run(&plan.run_start())?;
+    with_lease(store, &plan, &run_id, observer, |observer| {
+        let training = ActiveRun { store, plan: &plan, run_id: &run_id };
+        training.run(None, observer, cancelled)?.register(store, observer, cancelled)
+    })
+}
+
+/// Refreshes the lease of a run while `work` runs. If `work` fails, the run is set to FAILED or KILLED.
+pub(crate) fn with_lease<T>(
+    store: &Session,
+    plan: &TrainingPlan<'_>,
+    run_id: &RunId,
+    observer: &mut dyn Observer,
+    work: impl FnOnce(&mut dyn Observer) -> Result<T, TrainingError>,
+) -> Result<T, TrainingError> {
+    heartbeat::during(store, run_id, || work(observer)).inspect_err(|error| {
+        let end = match error {
+            TrainingError::Cancelled { .. } => UnfinishedEnd::Killed,
+            _ => UnfinishedEnd::Failed,
+        };
+        let (model, reason) = (&plan.request.model, error.to_string());
+        // Retried without regard to `cancelled`: a second Ctrl-C ends the process, and then the lease expires.
+        let ended = retry_while_unavailable(observer, &AtomicBool::new(false), || {
+            store.end_run(run_id, model, end, &reason)
+        });
+        if let Err(second) = ended {
+            observer
+                .notice(&format!("the status of run `{run_id}` could not be updated: {second}"));
+        }
+    })
+}
+
+/// A run in status RUNNING, with what is needed to train it.
+pub(crate) struct ActiveRun<'a> {
+    pub(crate) store: &'a Session,
+    pub(crate) plan: &'a TrainingPlan<'a>,
+    pub(crate) run_id: &'a RunId,
+}
+
+/// A training whose model is stored but whose run is not finished yet.
+pub(crate) struct TrainedRun {
+    pub(crate) report: RunReport,
+    pub(crate) finish: Finish,
+}
+
+impl ActiveRun<'_> {
+    /// Trains, measures the policy, and stores the model and the files derived from it.
+    pub(crate) fn run(
+        &self,
+        checkpoint: Option<Checkpoint>,
+        observer: &mut dyn Observer,
+        cancelled: &AtomicBool,
+    ) -> Result<TrainedRun, TrainingError> {
+        let Self { store, plan, run_id } = *self;
+        let artifact = RunId::model_artifact(plan.timeframe());
+        // Fail before the training rather than after it if artifacts cannot be stored.
+        store.prepare_artifact(run_id, &artifact)?;
+        let mut training_loop = match checkpoint {
+            Some(checkpoint) => TrainingLoop::restore(store, plan, run_id, checkpoint)?,
+            None => TrainingLoop::begin(store, plan, run_id)?,
+        };
+        training_loop.run_to_end(observer, cancelled)?;
+        let model = training_loop.model()?;
+        let TrainingLoop { trainer, mut metric_log, .. } = training_loop;
+        let trained = trainer.trained_timesteps();
+        let mut measured = measure(plan.market, plan.costs, trainer.policy());
+        measured.metrics.extend(metric_log.best());
+        let mut store_file = |path: &str, bytes: &[u8]| {
+            retry_while_unavailable(observer, cancelled, || {
+                store.store_artifact(run_id, path, bytes)
+            })
+        };
+        store_file(TEST_RETURNS, &npy::write(&measured.returns))?;
+        for (path, bytes) in mlflow_files::of_model(trainer.policy(), plan.timeframe(), run_id) {
+            store_file(&path, &bytes)?;
+        }
+        let model_sha256 = store_file(&artifact, &model)?;
+        let steps_per_second = metric_log.steps_per_second(trained);
+        let ledger = measured.ledger.clone();
+        let report = self.report(trained, measured, steps_per_second);
+        self.store_pictures(&report, &ledger, metric_log.evaluations(), observer);
+        metric_log.finish(trained, &report.metrics, report.improvement.as_ref(), &report.baselines);
+        Ok(self.trained(report, model_sha256, metric_log.take_pending()))
+    }
+
+    /// Draws and stores pictures of the training. Failures are only reported to the observer.
+    fn store_pictures(
+        &self,
+        report: &RunReport,
+        ledger: &Ledger,
+        evaluations: &[(u64, f64)],
+        observer: &mut dyn Observer,
+    ) {
+        let Self { store, plan, run_id } = *self;
+        let test = &plan.market.split.test.bars;
+        let input = PictureInput {
+            model: format!("{} ({})", plan.request.model, report.model_type),
+            window: report.windows.test,
+            honesty: report.honesty,
+            cost_bps: report.cost_bps,
+            tape: &plan.market.tape,
+            first: test.start,
+            ledger,
+            held: &hold_position(&plan.market.tape, test.clone(), plan.costs, Position::Long),
+        };
+        let mut drawn = pictures::of_window(&input);
+        drawn.push(pictures::of_learning(&input, evaluations));
+        let beside = report.improvement.as_ref().filter(|beside| !beside.metrics.is_empty());
+        drawn.extend(beside.map(|beside| pictures::of_improvement(&input, beside)));
+        for (name, drawn) in drawn {
+            let path = format!("pictures/{name}");
+            let stored = drawn.and_then(|svg| {
+                let stored = store.store_artifact(run_id, &path, svg.as_bytes());
+                stored.map_err(|error| error.to_string())
+            });
+            if let Err(problem) = stored {
+                observer.notice(&format!("the picture `{path}` could not be stored: {problem}"));
+            }
+        }
+    }
+
+    /// The result of a run that is FINISHED already, measured again from its stored model.
+    pub(crate) fn recall(&self) -> Result<TrainedRun, TrainingError> {
+        let Self { store, plan, run_id } = *self;
+        let bytes = store.read_artifact(run_id, &RunId::model_artifact(plan.timeframe()))?;
+        let model = Model::from_zip(&bytes, "the model of the run")?;
+        let mut measured = measure(plan.market, plan.costs, &model.policy);
+        let logged = store.run(run_id)?.metrics;
+        let best = logged.get_key_value(BEST).map(|(name, value)| (name.clone(), *value));
+        measured.metrics.extend(best);
+        let trained = model.num_timesteps.saturating_sub(plan.previous_timesteps());
+        let speed = logged.get("training/steps_per_second").copied().unwrap_or(0.0);
+        let report = self.report(trained, measured, speed);
+        Ok(self.trained(report, hex_sha256(&bytes), Vec::new()))
+    }
+
+    fn report(
+        &self,
+        trained_timesteps: u64,
+        measured: Measurement,
+        steps_per_second: f64,
+    ) -> RunReport {
+        let Self { plan, run_id, .. } = *self;
+        let Measurement { metrics, performance, returns, .. } = measured;
+        let (baselines, bars_per_year) = (plan.baselines(), plan.market.tape.bars_per_year);
+        let terms = (plan.honesty, plan.request.cost_bps);
+        RunReport {
+            run_id: run_id.clone(),
+            model_type: plan.origin.model_type(),
+            timeframe: plan.timeframe(),
+            parent: plan.parent.as_ref().map(|parent| parent.version.clone()),
+            departure: plan.parent.as_ref().map_or(Departure::None, |parent| parent.departure),
+            previous_timesteps: plan.previous_timesteps(),
+            trained_timesteps,
+            improvement: plan.improvement(&metrics),
+            metrics,
+            evidence: Evidence::of(&performance, &baselines, &returns, bars_per_year, terms),
+            performance,
+            baselines,
+            honesty: plan.honesty,
+            windows: plan.market.windows(),
+            cost_bps: plan.request.cost_bps,
+            seed: plan.request.seed,
+            steps_per_second,
+        }
+    }
+
+    fn trained(&self, report: RunReport, model_sha256: String, metrics: Vec<Metric>) -> TrainedRun {
+        let registration = Registration {
+            run_id: report.run_id.clone(),
+            name: self.plan.request.model.clone(),
+            origin: self.plan.origin.clone(),
+            trained_timesteps: report.trained_timesteps,
+            honesty: report.honesty,
+            model_sha256,
+        };
+        let run_tags = report.improvement.as_ref().map(basis_tag).unwrap_or_default();
+        TrainedRun { report, finish: Finish { registration, metrics, run_tags } }
+    }
+}
+
+impl TrainedRun {
+    /// Finishes the run and registers its model in one transaction.
+    pub(crate) fn register(
+        self,
+        store: &Session,
+        observer: &mut dyn Observer,
+        cancelled: &AtomicBool,
+    ) -> Result<TrainReport, TrainingError> {
+        let registered = retry_while_unavailable(observer, cancelled, || {
+            store.finish_and_register(&self.finish)
+        })?;
+        clean_up(store, &self.report, observer);
+        Ok(TrainReport::new(store, self.report, registered, observer))
+    }
+}
+
+/// Removes the checkpoints of a finished run. Failures are only reported to the observer.
+pub(crate) fn clean_up(store: &Session, report: &RunReport, observer: &mut dyn Observer) {
+    if let Err(error) = checkpoint::remove_all(store, &report.run_id, report.timeframe) {
+        observer.notice(&format!("checkpoints could not be removed: {error}"));
+    }
+}
+
+fn basis_tag(improvement: &ImprovementReport) -> Tags {
+    Tags::from([(key::IMPROVEMENT_BASIS.to_owned(), improvement.basis.as_str().to_owned())])
+}
