@@ -1,10 +1,10 @@
-//! Tasks with a known best policy are learned, and settings do what they say.
+//! Tasks with a known best policy are learned, and hyperparameters have their effect.
 
 use herdbook_ppo::{Env, EpisodeEnd, Policy, PpoConfig, Rng, Step, Trainer};
 
 use crate::cart_pole::CartPole;
 
-/// The action has to repeat the observation, which shows one of four numbers (stable-baselines3's
+/// The reward is 1 if the action equals the observed number, one of four (stable-baselines3's
 /// `IdentityEnv`).
 #[derive(Default)]
 pub(crate) struct Identity {
@@ -16,7 +16,7 @@ pub(crate) struct Identity {
 const N_NUMBERS: usize = 4;
 
 impl Identity {
-    fn show(&mut self, obs: &mut [f32]) {
+    fn observe(&mut self, obs: &mut [f32]) {
         self.shown = self.rng.as_mut().unwrap().below(N_NUMBERS);
         obs.fill(0.0);
         obs[self.shown] = 1.0;
@@ -35,13 +35,13 @@ impl Env for Identity {
     fn reset(&mut self, rng: &mut Rng, obs: &mut [f32]) {
         self.rng = Some(rng.split());
         self.length = 0;
-        self.show(obs);
+        self.observe(obs);
     }
 
     fn step(&mut self, action: usize, obs: &mut [f32]) -> Step {
         let reward = if action == self.shown { 1.0 } else { 0.0 };
         self.length += 1;
-        self.show(obs);
+        self.observe(obs);
         let end = if self.length == 100 { EpisodeEnd::Truncated } else { EpisodeEnd::Running };
         Step { reward, end }
     }
@@ -51,7 +51,7 @@ pub(crate) fn envs<E: Env + Default>(n: usize) -> Vec<E> {
     (0..n).map(|_| E::default()).collect()
 }
 
-/// Mean reward of 20 episodes of the most likely actions.
+/// Mean reward per episode over 20 episodes of the most likely actions.
 fn evaluate<E: Env + Default>(policy: &Policy, seed: u64) -> f64 {
     let (mut rng, mut scratch, mut sum) = (Rng::new(seed), policy.scratch(), 0.0);
     for _ in 0..20 {
@@ -171,7 +171,7 @@ fn environments_must_fit_the_configuration() {
 }
 
 #[test]
-fn rollout_that_would_fill_the_memory_is_refused() {
+fn rollout_that_exceeds_the_memory_limit_is_refused() {
     let config = PpoConfig { n_steps: 1 << 24, n_envs: 1 << 10, ..PpoConfig::default() };
     let error = Trainer::new(config, envs::<Identity>(1 << 10), 1).err().unwrap();
     assert!(error.to_string().starts_with("`n_steps` is `16777216`, but must be"), "{error}");

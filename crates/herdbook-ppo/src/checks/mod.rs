@@ -1,0 +1,4 @@
+//! Tests of the update against independent calculations.
+
+mod gradient;
+mod sb3;
