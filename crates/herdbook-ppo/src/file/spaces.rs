@@ -172,3 +172,79 @@ fn read_bound(value: Value<'_, '_>, len: usize) -> Result<Vec<f32>, PpoError> {
     }
     Ok(numbers)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::file::location::Location;
+    use crate::file::pickle::{Dialect, Globals, parse};
+
+    const LOCATION: Location<'static> = Location { file: "x.zip", member: "space" };
+
+    fn with_space<T>(
+        write: impl FnOnce(&mut PickleWriter),
+        read: impl FnOnce(Value<'_, '_>) -> Result<T, PpoError>,
+    ) -> Result<T, String> {
+        let mut writer = PickleWriter::new();
+        write(&mut writer);
+        let bytes = writer.finish();
+        let pickle = parse(&bytes, Dialect::Data, Globals::Only(&GLOBALS), LOCATION).unwrap();
+        read(pickle.root()).map_err(|error| error.to_string())
+    }
+
+    fn write_box(w: &mut PickleWriter, low: f64, shape: &[u32], dtype: &str) {
+        w.call(BOX.0, BOX.1, |w| {
+            w.float(low);
+            w.float(1.0);
+            w.tuple(|w| shape.iter().for_each(|n| w.int(*n)));
+            w.string(dtype);
+        });
+    }
+
+    fn refused_box(low: f64, shape: &[u32], dtype: &str) -> String {
+        with_space(|w| write_box(w, low, shape, dtype), read_observation).unwrap_err()
+    }
+
+    #[test]
+    fn limits_are_read_back_and_infinite_ones_are_no_limits() {
+        let bounds = Bounds { low: vec![-1.5, f32::NEG_INFINITY], high: vec![0.1, 3.0] };
+        let read = with_space(|w| write_observation(w, 2, Some(&bounds)), read_observation);
+        assert_eq!(read, Ok((2, Some(bounds))));
+        let read = with_space(|w| write_observation(w, 2, None), read_observation);
+        assert_eq!(read, Ok((2, None)));
+        let read = with_space(|w| write_box(w, 0.0, &[2], "float32"), read_observation);
+        assert_eq!(read, Ok((2, Some(Bounds { low: vec![0.0; 2], high: vec![1.0; 2] }))));
+    }
+
+    #[test]
+    fn observations_of_other_kinds_are_refused_by_name() {
+        let unsupported = |what| format!("`x.zip`: observations {what} are not supported; ");
+        let starts =
+            |message: String, start: &str| assert!(message.starts_with(start), "{message}");
+        starts(refused_box(0.0, &[2, 3], "float32"), &unsupported("of shape [2, 3]"));
+        starts(refused_box(0.0, &[], "float32"), &unsupported("of shape []"));
+        starts(refused_box(0.0, &[0], "float32"), &unsupported("of shape [0]"));
+        starts(refused_box(f64::NAN, &[2], "float32"), "`x.zip`: `space` has a limit that is not");
+        let discrete = with_space(|w| write_action(w, &[3]), read_observation).unwrap_err();
+        starts(discrete, &unsupported("other than a `Box`"));
+        let bounds = Bounds { low: vec![0.0; 3], high: vec![1.0; 3] };
+        let wrong_len =
+            with_space(|w| write_observation(w, 2, Some(&bounds)), read_observation).unwrap_err();
+        starts(wrong_len, "`x.zip`: `space` has an unexpected value, expected a limit for each");
+    }
+
+    #[test]
+    fn actions_are_read_back_within_the_limits() {
+        for dims in [&[1][..], &[MAX_SPACE], &[3, 2]] {
+            let read = with_space(|w| write_action(w, dims), read_action);
+            assert_eq!(read, Ok(dims.to_vec()));
+        }
+        for dims in [&[0][..], &[MAX_SPACE + 1], &[2, 0], &[MAX_SPACE, 1]] {
+            let message = with_space(|w| write_action(w, dims), read_action).unwrap_err();
+            assert!(message.contains(&format!("{dims:?} actions are not supported")), "{message}");
+        }
+        let binary = |w: &mut PickleWriter| w.call(MULTI_BINARY.0, MULTI_BINARY.1, |w| w.int(3));
+        let message = with_space(binary, read_action).unwrap_err();
+        assert!(message.contains("`MultiBinary` actions are not supported"), "{message}");
+    }
+}

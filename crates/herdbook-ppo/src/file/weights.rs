@@ -13,7 +13,7 @@ use crate::network::tensors::{self, NamedTensor};
 pub(super) const POLICY: &str = "policy.pth";
 pub(super) const OPTIMIZER: &str = "policy.optimizer.pth";
 
-/// More tensors than the deepest networks have.
+/// Largest accepted number of tensors. The deepest networks have fewer.
 const MAX_TENSORS: usize = 256;
 
 /// Options of `torch.optim.Adam` that change its arithmetic and are not supported.

@@ -104,3 +104,83 @@ fn mismatch(what: &'static str, found: impl Display, expected: impl Display) -> 
         expected: expected.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Activation, NetArch};
+    use crate::math::buffer::Buffer;
+
+    fn networks() -> Networks {
+        let net_arch = NetArch { pi: vec![5], vf: vec![5, 4] };
+        Networks::new(5, 3, &net_arch, Activation::Tanh)
+    }
+
+    fn numbered_tensors(networks: &Networks) -> Vec<NamedTensor> {
+        let mut tensors =
+            export(networks, networks.as_ref().map(|mlp| Buffer::zeroed(mlp.len)).as_slices());
+        let mut next = 0.0;
+        for value in tensors.iter_mut().flat_map(|tensor| &mut tensor.values) {
+            next += 1.0;
+            *value = next;
+        }
+        tensors
+    }
+
+    fn import_error(change: impl FnOnce(&mut Vec<NamedTensor>)) -> String {
+        let networks = networks();
+        let mut tensors = numbered_tensors(&networks);
+        change(&mut tensors);
+        let mut flat = networks.as_ref().map(|mlp| Buffer::zeroed(mlp.len));
+        import(&networks, &tensors, flat.as_mut().map(|flat| &mut flat[..]))
+            .unwrap_err()
+            .to_string()
+    }
+
+    impl ActorCritic<Buffer> {
+        fn as_slices(&self) -> ActorCritic<&[f32]> {
+            self.as_ref().map(|flat| &flat[..])
+        }
+    }
+
+    #[test]
+    fn imported_tensors_are_exported_unchanged() {
+        let networks = networks();
+        let tensors = numbered_tensors(&networks);
+        let mut flat = networks.as_ref().map(|mlp| Buffer::zeroed(mlp.len));
+        import(&networks, &tensors, flat.as_mut().map(|flat| &mut flat[..])).unwrap();
+        assert_eq!(export(&networks, flat.as_slices()), tensors);
+    }
+
+    #[test]
+    fn tensors_have_the_order_and_names_of_the_state_dict() {
+        let tensors = numbered_tensors(&networks());
+        let names: Vec<&str> = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
+        let expected = [
+            "mlp_extractor.policy_net.0.weight",
+            "mlp_extractor.policy_net.0.bias",
+            "mlp_extractor.value_net.0.weight",
+            "mlp_extractor.value_net.0.bias",
+            "mlp_extractor.value_net.2.weight",
+            "mlp_extractor.value_net.2.bias",
+            "action_net.weight",
+            "action_net.bias",
+            "value_net.weight",
+            "value_net.bias",
+        ];
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn tensors_of_equal_shape_in_another_order_are_refused() {
+        // Both first layers are 5 × 5, so only the names tell actor from critic.
+        let message = import_error(|tensors| tensors.swap(0, 2));
+        assert!(message.starts_with("a tensor is `mlp_extractor.value_net.0.weight`"), "{message}");
+    }
+
+    #[test]
+    fn transposed_weight_is_refused() {
+        let message = import_error(|tensors| tensors[4].shape.reverse());
+        assert!(message.contains("[5, 4] with 20 values"), "{message}");
+    }
+}

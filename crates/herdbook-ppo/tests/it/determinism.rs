@@ -4,7 +4,7 @@
 use std::num::NonZeroUsize;
 
 use herdbook_ppo::{Activation, Bounds, Model, NetArch, PpoConfig, Trainer};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cart_pole::CartPole;
 use crate::learning::envs;
@@ -118,6 +118,25 @@ fn snapshot_of_other_environments_is_refused() {
     let refused = Trainer::restore(trainer.model(), snapshot, envs::<CartPole>(3)).err().unwrap();
     let text = "the training cannot be resumed: the checkpoint has 2 environments, expected 3";
     assert_eq!(refused.to_string(), text);
+}
+
+#[test]
+fn snapshot_of_another_model_is_refused() {
+    let (trainer, earlier) = (trained(1, 2), trained(1, 1).model());
+    let refused = Trainer::restore(earlier, trainer.snapshot(), envs::<CartPole>(2)).err().unwrap();
+    let text =
+        "the training cannot be resumed: the checkpoint has 400 timesteps, but its model only 200";
+    assert_eq!(refused.to_string(), text);
+}
+
+#[test]
+fn snapshot_has_the_keys_of_stored_checkpoints() {
+    let snapshot = serde_json::to_value(trained(1, 1).snapshot()).unwrap();
+    let keys =
+        |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
+    assert_eq!(keys(&snapshot), "actors config rng trained_timesteps");
+    assert_eq!(keys(&snapshot["actors"]), "envs episodes obs rngs started");
+    assert_eq!(keys(&snapshot["actors"]["episodes"][0]), "length reward");
 }
 
 #[test]

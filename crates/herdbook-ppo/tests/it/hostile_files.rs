@@ -117,6 +117,35 @@ fn weights_that_are_not_finite_are_refused() {
 }
 
 #[test]
+fn optimizer_with_other_arithmetic_is_refused_by_name() {
+    // In each pickle, an option's name is followed by its value: False (0x89) or 0 (`K\0`).
+    for (option, from, to) in [
+        ("amsgrad", &[0x89][..], &[0x88][..]),
+        ("maximize", &[0x89], &[0x88]),
+        ("weight_decay", b"K\0", b"K\x01"),
+    ] {
+        let bytes = changed_inside("policy.optimizer.pth", "data.pkl", |pickle| {
+            let find = |bytes: &[u8], wanted: &[u8]| {
+                bytes.windows(wanted.len()).position(|window| window == wanted).unwrap()
+            };
+            let name = find(pickle, option.as_bytes());
+            let value = name + find(&pickle[name..], from);
+            pickle.splice(value..value + from.len(), to.iter().copied());
+        });
+        let message = message(&bytes);
+        let want = format!("`x.zip`: an optimizer with `{option}` is not supported; ");
+        assert!(message.starts_with(&want), "{message}");
+    }
+}
+
+#[test]
+fn state_dependent_exploration_is_refused_by_name() {
+    let bytes = changed("data", |data| replace(data, "\"use_sde\": false", "\"use_sde\": true"));
+    let want = "`x.zip`: state-dependent exploration is not supported; ";
+    assert!(message(&bytes).starts_with(want), "{}", message(&bytes));
+}
+
+#[test]
 fn storage_shorter_than_its_tensor_is_refused() {
     let bytes = changed_inside("policy.pth", "data/0", |numbers| numbers.truncate(400));
     assert!(message(&bytes).contains("exceeds its storage"), "{}", message(&bytes));

@@ -1,5 +1,7 @@
 //! Tasks with a known best policy are learned, and hyperparameters have their effect.
 
+use std::num::NonZeroUsize;
+
 use herdbook_ppo::{Env, EpisodeEnd, Policy, PpoConfig, Rng, Step, Trainer};
 
 use crate::cart_pole::CartPole;
@@ -134,6 +136,31 @@ fn small_target_kl_ends_the_epochs_early() {
     assert!(stats.n_epochs < 10, "{stats:?}");
     assert_eq!(stats.n_updates, u64::from(stats.n_epochs));
     assert!(trainer.model().adam.step_count() < 10 * 8);
+}
+
+#[test]
+fn minibatch_that_exceeds_target_kl_is_not_learned_from() {
+    // The first minibatch has a KL of 0, since the policy is still that of the rollout.
+    let config = PpoConfig { n_steps: 512, target_kl: Some(1e-12), ..PpoConfig::default() };
+    for n_threads in [1, 2] {
+        let mut trainer = Trainer::new(config.clone(), envs::<Identity>(1), 1).unwrap();
+        trainer.set_threads(NonZeroUsize::new(n_threads).unwrap());
+        let stats = trainer.iterate();
+        assert_eq!((stats.n_epochs, trainer.model().adam.step_count()), (1, 1));
+    }
+}
+
+#[test]
+fn refused_change_leaves_the_configuration_unchanged() {
+    let mut trainer = Trainer::new(PpoConfig::default(), envs::<Identity>(1), 1).unwrap();
+    trainer.set_learning_rate(-1.0).unwrap_err();
+    trainer.set_clip_range(0.0).unwrap_err();
+    trainer.set_ent_coef(f64::NAN).unwrap_err();
+    assert_eq!(trainer.config(), &PpoConfig::default());
+    trainer.set_clip_range(0.1).unwrap();
+    trainer.set_ent_coef(0.01).unwrap();
+    let expected = PpoConfig { clip_range: 0.1, ent_coef: 0.01, ..PpoConfig::default() };
+    assert_eq!(trainer.config(), &expected);
 }
 
 #[test]
