@@ -126,3 +126,91 @@ fn core_call<'p, 'a>(value: Value<'p, 'a>, path: &str) -> Option<Vec<Value<'p, '
     let (module, name) = path.split_once('.')?;
     CORES.into_iter().find_map(|core| value.calls(&format!("{core}.{module}"), name))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::file::location::Location;
+    use crate::file::pickle::{Dialect, Globals, parse};
+
+    const LOCATION: Location<'static> = Location { file: "x.zip", member: "m" };
+
+    /// The opcodes of `numpy.dtype(code)` with its state, as numpy pickles it.
+    fn dtype_opcodes(code: &str, order: char) -> Vec<u8> {
+        let mut opcodes = b"cnumpy\ndtype\n(X\x02\0\0\0".to_vec();
+        opcodes.extend(code.as_bytes());
+        opcodes.extend(b"\x89\x88tR(K\x03X\x01\0\0\0");
+        opcodes.push(order as u8);
+        opcodes.extend(b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb");
+        opcodes
+    }
+
+    fn bytes_opcodes(bytes: &[u8]) -> Vec<u8> {
+        [b"C", &[bytes.len() as u8][..], bytes].concat()
+    }
+
+    fn scalar_pickle(package: &str, dtype: &[u8], bytes: &[u8]) -> Vec<u8> {
+        let global = format!("c{package}.multiarray\nscalar\n(");
+        [b"\x80\x04", global.as_bytes(), dtype, &bytes_opcodes(bytes), b"tR."].concat()
+    }
+
+    fn read<T>(
+        pickle: &[u8],
+        read: impl FnOnce(Value<'_, '_>) -> Result<T, PpoError>,
+    ) -> Result<T, String> {
+        let pickle = parse(pickle, Dialect::Data, Globals::Any, LOCATION).unwrap();
+        read(pickle.root()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn scalars_of_both_numpy_versions_are_read() {
+        for package in CORES {
+            let pickle =
+                |code, bytes: &[u8]| scalar_pickle(package, &dtype_opcodes(code, '<'), bytes);
+            assert_eq!(read(&pickle("f4", &1.5_f32.to_le_bytes()), number), Ok(1.5));
+            assert_eq!(read(&pickle("f8", &0.1_f64.to_le_bytes()), number), Ok(0.1));
+            assert_eq!(read(&pickle("i4", &(-7_i32).to_le_bytes()), number), Ok(-7.0));
+            assert_eq!(read(&pickle("i8", &(1_i64 << 40).to_le_bytes()), integer), Ok(1 << 40));
+        }
+    }
+
+    #[test]
+    fn scalars_of_other_types_are_refused() {
+        let pickle =
+            |code, order, bytes: &[u8]| scalar_pickle(CORES[0], &dtype_opcodes(code, order), bytes);
+        for (pickle, expected) in [
+            (pickle("f8", '>', &[0; 8]), "a little-endian element type"),
+            (pickle("f8", '<', &[0; 4]), "an integer"),
+            (pickle("f8", '<', &[0; 8]), "an integer"),
+            (pickle("u2", '<', &[0; 2]), "an integer"),
+        ] {
+            let message = format!("`x.zip`: `m` has an unexpected value, expected {expected}");
+            assert_eq!(read(&pickle, integer), Err(message));
+        }
+    }
+
+    #[test]
+    fn arrays_of_both_numpy_versions_are_read() {
+        let values = [1.5_f32, f32::INFINITY];
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let (dtype, bytes) = (dtype_opcodes("f4", '<'), bytes_opcodes(&bytes));
+        let from_buffer = [
+            b"\x80\x04cnumpy._core.numeric\n_frombuffer\n(",
+            &bytes[..],
+            &dtype,
+            b"K\x02\x85X\x01\0\0\0CtR.",
+        ];
+        let reconstructed = [
+            b"\x80\x04cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\nK\0\x85C\x01btR",
+            &b"(K\x01K\x02\x85"[..],
+            &dtype,
+            b"\x89",
+            &bytes,
+            b"tb.",
+        ];
+        assert_eq!(read(&from_buffer.concat(), float_array), Ok(values.to_vec()));
+        assert_eq!(read(&reconstructed.concat(), float_array), Ok(values.to_vec()));
+        let message = "`x.zip`: `m` has an unexpected value, expected an array of integers";
+        assert_eq!(read(&from_buffer.concat(), integer_array), Err(message.to_owned()));
+    }
+}

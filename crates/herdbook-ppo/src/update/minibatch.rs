@@ -77,3 +77,58 @@ fn normalize_advantages(samples: &mut [Sample]) {
         sample.advantage = (sample.advantage - mean) * scale;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Activation, NetArch};
+    use crate::rng::Rng;
+
+    const ROWS: usize = 150;
+
+    /// The shards of a minibatch as pairs of observation and advantage, and their weights. Row `i` of
+    /// the rollout has observation `i` and advantage `i²`.
+    fn shards(rows: &[u32], normalize_advantage: bool) -> (Vec<Vec<(f32, f32)>>, Vec<f32>) {
+        let config = PpoConfig { n_steps: ROWS, normalize_advantage, ..PpoConfig::default() };
+        let net_arch = NetArch { pi: vec![], vf: vec![] };
+        let policy = Policy::new(1, 2, net_arch, Activation::Tanh, &mut Rng::new(1)).unwrap();
+        let mut rollout = RolloutBuffer::new(&config, 1);
+        for row in 0..ROWS {
+            rollout.obs[row] = row as f32;
+            rollout.advantages[row] = (row * row) as f32;
+        }
+        let (mut shards, mut weights) = (vec![], vec![]);
+        Minibatch::new(&policy, &config).for_each_shard(&rollout, rows, &config, |shard| {
+            assert_eq!(shard.idx, shards.len());
+            let advantages = shard.samples.iter().map(|sample| sample.advantage);
+            shards.push(shard.obs.iter().copied().zip(advantages).collect());
+            weights.push(shard.weight);
+        });
+        (shards, weights)
+    }
+
+    #[test]
+    fn shards_are_the_rows_in_order_with_the_weight_of_the_minibatch() {
+        let rows: Vec<u32> = (0..ROWS as u32).rev().collect();
+        let (shards, weights) = shards(&rows, false);
+        assert_eq!(shards.iter().map(Vec::len).collect::<Vec<_>>(), [64, 64, 22]);
+        let expected: Vec<_> = rows.iter().map(|&row| (row as f32, (row * row) as f32)).collect();
+        assert_eq!(shards.concat(), expected);
+        assert!(weights.iter().all(|weight| (weight * ROWS as f32 - 1.0).abs() < 1e-6));
+    }
+
+    #[test]
+    fn advantages_are_normalized_over_the_whole_minibatch() {
+        let rows: Vec<u32> = (10..110).collect();
+        let (shards, _) = shards(&rows, true);
+        let advantages: Vec<f64> = shards.concat().iter().map(|(_, a)| f64::from(*a)).collect();
+        let mean = advantages.iter().sum::<f64>() / 100.0;
+        let variance = advantages.iter().map(|a| (a - mean).powi(2)).sum::<f64>() / 99.0;
+        assert!(mean.abs() < 1e-6 && (variance - 1.0).abs() < 1e-6, "{mean}, {variance}");
+    }
+
+    #[test]
+    fn single_advantage_is_not_normalized() {
+        assert_eq!(shards(&[3], true).0, [[(3.0, 9.0)]]);
+    }
+}

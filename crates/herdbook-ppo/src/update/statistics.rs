@@ -59,3 +59,53 @@ impl StatisticsAccumulator {
         UpdateStatistics { losses, loss: objective.total(&self.last), n_epochs: self.n_epochs }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::PpoConfig;
+
+    fn losses(policy: f64, approx_kl: f64) -> Losses {
+        Losses { policy, approx_kl, value: 4.0, ..Losses::default() }
+    }
+
+    /// Two epochs of two minibatches, the second one stopped at its last minibatch.
+    fn accumulated(minibatches: [Losses; 4]) -> StatisticsAccumulator {
+        let mut statistics = StatisticsAccumulator::default();
+        for epoch in minibatches.chunks(2) {
+            statistics.start_epoch();
+            for losses in epoch {
+                statistics.add(losses);
+            }
+        }
+        statistics
+    }
+
+    fn finished(statistics: StatisticsAccumulator) -> UpdateStatistics {
+        statistics.finish(&Objective::new(&PpoConfig::default()))
+    }
+
+    #[test]
+    fn means_are_over_all_minibatches_but_kl_over_the_last_epoch() {
+        let minibatches = [losses(1.0, 8.0), losses(2.0, 8.0), losses(3.0, 0.5), losses(6.0, 1.5)];
+        let statistics = finished(accumulated(minibatches));
+        assert_eq!(statistics.n_epochs, 2);
+        let expected = Losses { policy: 3.0, value: 4.0, approx_kl: 1.0, ..Losses::default() };
+        assert_eq!(statistics.losses, expected);
+        // Policy loss of the last minibatch plus `vf_coef`, 0.5, times its value loss.
+        assert!((statistics.loss - (6.0 + 0.5 * 4.0)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn merged_statistics_are_those_of_both_networks() {
+        let actor = Losses { policy: 2.0, approx_kl: 0.5, ..Losses::default() };
+        let critic = Losses { value: 3.0, ..Losses::default() };
+        let mut both = actor;
+        both += critic;
+        let mut merged = accumulated([actor; 4]);
+        merged.merge(&accumulated([critic; 4]));
+        let (merged, expected) = (finished(merged), finished(accumulated([both; 4])));
+        assert_eq!((merged.losses, merged.n_epochs), (expected.losses, expected.n_epochs));
+        assert_eq!(merged.loss.to_bits(), expected.loss.to_bits());
+    }
+}

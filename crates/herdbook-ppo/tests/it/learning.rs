@@ -197,6 +197,46 @@ fn environments_must_fit_the_configuration() {
     );
 }
 
+/// An environment of the given observation length and number of actions.
+struct Shape(usize, usize);
+
+impl Env for Shape {
+    fn obs_len(&self) -> usize {
+        self.0
+    }
+
+    fn n_actions(&self) -> usize {
+        self.1
+    }
+
+    fn reset(&mut self, _rng: &mut Rng, _obs: &mut [f32]) {}
+
+    fn step(&mut self, _action: usize, _obs: &mut [f32]) -> Step {
+        Step { reward: 0.0, end: EpisodeEnd::Terminated }
+    }
+}
+
+#[test]
+fn environments_must_have_one_valid_shape() {
+    let refused = |first, second| {
+        let config = PpoConfig { n_envs: 2, ..PpoConfig::default() };
+        Trainer::new(config, vec![first, second], 1).err().unwrap().to_string()
+    };
+    assert_eq!(
+        refused(Shape(3, 2), Shape(4, 2)),
+        "the observation length is 4, but the first environment has 3: train a new model, or make \
+         them equal"
+    );
+    assert_eq!(
+        refused(Shape(3, 2), Shape(3, 5)),
+        "the number of actions is 5, but the first environment has 2: train a new model, or make \
+         them equal"
+    );
+    let range = "but must be a whole number from 1 to 65536";
+    assert_eq!(refused(Shape(0, 2), Shape(0, 2)), format!("`obs_len` is `0`, {range}"));
+    assert_eq!(refused(Shape(3, 0), Shape(3, 0)), format!("`n_actions` is `0`, {range}"));
+}
+
 #[test]
 fn rollout_that_exceeds_the_memory_limit_is_refused() {
     let config = PpoConfig { n_steps: 1 << 24, n_envs: 1 << 10, ..PpoConfig::default() };
