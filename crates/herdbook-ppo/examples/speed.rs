@@ -1,7 +1,7 @@
-//! Prints timesteps per second of whole iterations, with a stand-in environment that costs nothing.
+//! Prints timesteps per second of whole iterations, with an environment that costs almost nothing.
 //! For profiling: `cargo build --release --example speed`, then run it under a profiler.
-#![expect(clippy::print_stdout, reason = "printing is what an example does")]
-#![expect(clippy::disallowed_methods, reason = "an example may read the clock")]
+#![expect(clippy::print_stdout, reason = "an example prints its results")]
+#![expect(clippy::disallowed_methods, reason = "an example may measure time")]
 
 use std::num::NonZeroUsize;
 use std::time::Instant;
@@ -13,7 +13,7 @@ const EPISODE_LEN: u32 = 512;
 const ITERATIONS: u32 = 40;
 const ACTS: usize = 1_000_000;
 
-/// Observations from a rotating block of numbers, a reward for the sign of the first.
+/// Observations are windows of a fixed series. The reward depends on the sign of the first number.
 struct StandIn {
     numbers: Vec<f32>,
     t: u32,
@@ -69,7 +69,7 @@ fn main() -> Result<(), PpoError> {
     Ok(())
 }
 
-/// One observation at a time, as a backtest asks.
+/// Times a policy that acts on one observation at a time, as in a backtest.
 fn act(policy: &Policy, numbers: &[f32]) {
     let (mut scratch, start) = (policy.scratch(), Instant::now());
     let observations = numbers.windows(OBS_LEN).cycle().take(ACTS);

@@ -1,5 +1,5 @@
-//! Adam (arXiv:1412.6980) with the arithmetic of `torch.optim.Adam`, and the cut of the gradient's
-//! length before it.
+//! The optimizer: Adam (arXiv:1412.6980) with the arithmetic of `torch.optim.Adam`, and gradient
+//! clipping.
 
 #![expect(
     clippy::inline_always,
@@ -8,34 +8,36 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use crate::both::Both;
 use crate::math::buffer::Buffer;
-use crate::network::Network;
+use crate::network::actor_critic::ActorCritic;
+use crate::network::mlp::Networks;
 
-/// The optimizer's state and constants.
+/// The state and the hyperparameters of the optimizer.
+///
+/// The moments can be read with [`Model::exp_avg`](crate::Model::exp_avg) and
+/// [`Model::exp_avg_sq`](crate::Model::exp_avg_sq).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Adam {
-    /// Minibatch updates so far.
     pub(crate) step: u64,
-    pub(crate) moments: Both<Moments>,
+    pub(crate) moments: ActorCritic<Moments>,
     pub(crate) constants: AdamConstants,
 }
 
-/// What of Adam does not change.
+/// The hyperparameters that stay the same for the whole training.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct AdamConstants {
     pub(crate) betas: (f64, f64),
     pub(crate) eps: f64,
 }
 
-/// Running means of the gradient of one network and of its square, laid out as its weights are.
+/// Running means of one network's gradient and squared gradient, in the layout of its weights.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Moments {
     pub(crate) exp_avg: Buffer,
     pub(crate) exp_avg_sq: Buffer,
 }
 
-/// The constants of one step.
+/// The precomputed constants of one step, bias correction included.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AdamStep {
     one_minus_beta1: f32,
@@ -47,26 +49,26 @@ pub(crate) struct AdamStep {
 }
 
 impl Adam {
-    pub(crate) fn new(network: &Network) -> Self {
-        let moments = network.as_ref().map(|mlp| Moments::zeroed(mlp.len));
+    pub(crate) fn new(networks: &Networks) -> Self {
+        let moments = networks.as_ref().map(|mlp| Moments::zeroed(mlp.len));
         Self { step: 0, moments, constants: AdamConstants::default() }
     }
 
-    /// Minibatch updates so far.
+    /// Number of steps so far, one per minibatch.
     pub fn step_count(&self) -> u64 {
         self.step
     }
 }
 
 impl Default for AdamConstants {
-    /// `eps` is stable-baselines3's, not torch's 1e-8.
+    /// The defaults of torch, except for `eps`: 1e-5 as in stable-baselines3 (`ActorCriticPolicy`).
     fn default() -> Self {
         Self { betas: (0.9, 0.999), eps: 1e-5 }
     }
 }
 
 impl AdamConstants {
-    /// Those of step number `step`, counted from 1.
+    /// The constants of step number `step`, counted from 1.
     pub(crate) fn step(&self, step: u64, learning_rate: f64) -> AdamStep {
         let ((beta1, beta2), step) = (self.betas, step as f64);
         let (correction1, correction2) =
@@ -87,7 +89,7 @@ impl Moments {
         Self { exp_avg: Buffer::zeroed(len), exp_avg_sq: Buffer::zeroed(len) }
     }
 
-    /// Moves the weights against `scale` times the gradient.
+    /// Does one step with `scale` times the gradient: updates the moments and the weights.
     pub(crate) fn update(
         &mut self,
         arch: Arch,
@@ -101,16 +103,16 @@ impl Moments {
     }
 }
 
-/// The sum of the squares of a gradient.
+/// The squared L2 norm of a gradient.
 pub(crate) fn square_sum(arch: Arch, gradient: &[f32]) -> f32 {
     arch.dispatch(SquareSum { values: gradient })
 }
 
-/// What to multiply a gradient of this squared length by so that it is at most `max_norm` long, as
-/// `clip_grad_norm_` does.
+/// The factor that limits a gradient of squared norm `square_sum` to the norm `max_norm`, as
+/// `torch.nn.utils.clip_grad_norm_`.
 pub(crate) fn clip_scale(square_sum: f64, max_norm: f64) -> f32 {
     let scale = max_norm / (square_sum.sqrt() + 1e-6);
-    // Not `min`: a gradient that is not a number is left for what follows to find.
+    // For a NaN norm this gives 1, and the weights become NaN, which storing the model reports.
     if scale < 1.0 { scale as f32 } else { 1.0 }
 }
 
@@ -188,7 +190,7 @@ mod tests {
         buffer
     }
 
-    fn updated(gradients: &[f32], weights: &mut [f32], learning_rate: f64) -> Moments {
+    fn after_steps(gradients: &[f32], weights: &mut [f32], learning_rate: f64) -> Moments {
         let (adam, mut moments) = (AdamConstants::default(), Moments::zeroed(LINE));
         for (step, gradient) in (1..).zip(gradients) {
             let constants = adam.step(step, learning_rate);
@@ -204,7 +206,7 @@ mod tests {
             [(0.5, 1.0 - 0.01 * 0.5 / 0.500_01), (-2.0, 1.0 + 0.01 * 2.0 / 2.000_01)]
         {
             let mut weights = buffer(&[1.0]);
-            updated(&[gradient], &mut weights, 0.01);
+            after_steps(&[gradient], &mut weights, 0.01);
             assert!((weights[0] - want).abs() < 1e-7);
         }
     }
@@ -212,7 +214,7 @@ mod tests {
     #[test]
     fn second_step_follows_the_published_recursion() {
         let mut weights = buffer(&[1.0]);
-        let moments = updated(&[0.5, -0.25], &mut weights, 0.01);
+        let moments = after_steps(&[0.5, -0.25], &mut weights, 0.01);
         // By hand: m = 0.9·0.05 − 0.1·0.25 = 0.02, v = 0.999·0.00025 + 0.001·0.0625 = 0.00031225.
         assert!((moments.exp_avg[0] - 0.02).abs() < 1e-8);
         assert!((moments.exp_avg_sq[0] - 0.000_312_25).abs() < 1e-9);
@@ -224,12 +226,12 @@ mod tests {
     #[test]
     fn zero_gradient_leaves_padding_zero() {
         let mut weights = buffer(&[]);
-        updated(&[0.0], &mut weights, 0.01);
+        after_steps(&[0.0], &mut weights, 0.01);
         assert_eq!(weights, buffer(&[]));
     }
 
     #[test]
-    fn long_gradient_is_cut_to_the_limit_and_a_short_one_left_alone() {
+    fn long_gradient_is_clipped_and_a_short_one_is_not() {
         let scale =
             |gradient: &[f32]| clip_scale(square_sum(Arch::new(), &buffer(gradient)).into(), 0.5);
         assert!((scale(&[3.0, 4.0]) - 0.1).abs() < 1e-6);

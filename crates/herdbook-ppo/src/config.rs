@@ -2,53 +2,67 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::PpoError;
+use crate::error::PpoError;
 
-/// Everything that shapes the training of one model, besides its environments and its seed.
+/// The hyperparameters of a training. Names and defaults are those of stable-baselines3's `PPO`.
+///
+/// ```
+/// use herdbook_ppo::PpoConfig;
+///
+/// let config = PpoConfig { learning_rate: 1e-3, ..PpoConfig::default() };
+/// config.validate()?;
+/// let error = PpoConfig { gamma: 1.5, ..config }.validate().unwrap_err();
+/// assert_eq!(error.to_string(), "`gamma` is `1.5`, but must be a number from 0 to 1");
+/// # Ok::<(), herdbook_ppo::PpoError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PpoConfig {
-    /// Environments stepped side by side.
+    /// Number of environments.
     pub n_envs: usize,
-    /// Timesteps per environment and rollout.
+    /// Timesteps per environment in one rollout.
     pub n_steps: usize,
-    /// Samples per minibatch; the last one of an epoch may be shorter.
+    /// Timesteps per minibatch; the last minibatch of an epoch may be shorter.
     pub batch_size: usize,
-    /// Passes over each rollout.
+    /// Epochs, that is passes over each rollout.
     pub n_epochs: usize,
-    /// Step size of Adam.
+    /// Learning rate of Adam.
     pub learning_rate: f64,
-    /// Discount per timestep.
+    /// Discount factor per timestep, from 0 to 1.
     pub gamma: f64,
-    /// Trade between bias (0) and variance (1) of the advantages.
+    /// λ of generalized advantage estimation (arXiv:1506.02438), from 0 (more bias) to 1 (more
+    /// variance).
     pub gae_lambda: f64,
-    /// How far the probability ratio may move from 1 and still be rewarded for it.
+    /// ε of the clipped objective (arXiv:1707.06347, equation 7): the probability ratio of new to old
+    /// policy is clipped to `1 ± clip_range`.
     pub clip_range: f64,
-    /// The same for the value, in units of the reward; none leaves it free.
+    /// How far the value may move from that of the rollout, in units of the return; `None` for no
+    /// limit.
     pub clip_range_vf: Option<f64>,
     /// Weight of the entropy bonus.
     pub ent_coef: f64,
     /// Weight of the value loss.
     pub vf_coef: f64,
-    /// Largest length of the gradient.
+    /// Largest L2 norm of the gradient of both networks together; a longer gradient is scaled down.
     pub max_grad_norm: f64,
-    /// Whether each minibatch's advantages are brought to mean 0 and standard deviation 1.
+    /// Whether the advantages of each minibatch are scaled to mean 0 and standard deviation 1.
     pub normalize_advantage: bool,
-    /// The rollout's epochs end early once `approx_kl` exceeds 1.5 times this.
+    /// Stops the epochs of a rollout early once `approx_kl` exceeds 1.5 times this value; `None` for
+    /// no stop.
     pub target_kl: Option<f64>,
-    /// Hidden layers of the two networks.
+    /// Widths of the hidden layers of the two networks.
     pub net_arch: NetArch,
-    /// What follows each hidden layer.
+    /// The nonlinearity after each hidden layer.
     pub activation: Activation,
 }
 
-/// Widths of the hidden layers, from the observation on.
+/// Widths of the hidden layers, from the observation towards the output.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NetArch {
-    /// Of the policy network.
+    /// The policy network, or actor.
     pub pi: Vec<usize>,
-    /// Of the value network.
+    /// The value network, or critic.
     pub vf: Vec<usize>,
 }
 
@@ -66,11 +80,12 @@ const FRACTION: &str = "a number from 0 to 1";
 const POSITIVE: &str = "a finite number above 0";
 const NOT_NEGATIVE: &str = "a finite number, 0 or above";
 
-/// Layers and widths beyond this are a mistake, or a file made to exhaust memory.
+/// More hidden layers are a mistake, or a file made to exhaust memory.
 const MAX_LAYERS: usize = 16;
+/// Wider hidden layers are a mistake, or a file made to exhaust memory.
 const MAX_WIDTH: usize = 8_192;
 
-/// Memory for the observations of one rollout: 1 GiB.
+/// Observations of one rollout may take 1 GiB.
 const MAX_ROLLOUT_FLOATS: usize = 1 << 28;
 const ROLLOUT_RANGE: &str = "at most 268435456 divided by `n_envs` and the observation length";
 
@@ -104,7 +119,10 @@ impl Default for NetArch {
 }
 
 impl PpoConfig {
-    /// Checks every field; the first one out of range is named.
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// [`PpoError::Config`] for the first field that is out of range.
     pub fn validate(&self) -> Result<(), PpoError> {
         for (field, count) in [
             ("n_envs", self.n_envs),
@@ -119,23 +137,26 @@ impl PpoConfig {
                 "a whole number from 1 to 16777216",
             )?;
         }
-        let rollout_len = self.n_envs * self.n_steps;
-        // The spread of one advantage is undefined; stable-baselines3 refuses the same.
-        let usable = rollout_len > 1 || !self.normalize_advantage;
+        let rollout_len = self.rollout_len();
+        // One advantage has no standard deviation. stable-baselines3 refuses this, too.
+        let is_valid = rollout_len > 1 || !self.normalize_advantage;
         check(
             "n_steps",
             self.n_steps,
-            usable,
+            is_valid,
             "greater than 1 with `normalize_advantage` and one environment",
         )?;
         self.validate_coefficients()?;
         self.net_arch.validate()
     }
 
-    /// Checks that a rollout of observations of this length is not too large to be held.
+    /// Checks that a rollout with observations of this length fits into 1 GiB.
+    ///
+    /// # Errors
+    /// [`PpoError::Config`] for `n_steps` if it does not.
     pub fn check_rollout(&self, obs_len: usize) -> Result<(), PpoError> {
-        let sound = self.rollout_len() <= MAX_ROLLOUT_FLOATS / obs_len.max(1);
-        check("n_steps", self.n_steps, sound, ROLLOUT_RANGE)
+        let is_valid = self.rollout_len() <= MAX_ROLLOUT_FLOATS / obs_len.max(1);
+        check("n_steps", self.n_steps, is_valid, ROLLOUT_RANGE)
     }
 
     /// Timesteps of one rollout over all environments.
@@ -181,22 +202,22 @@ impl std::fmt::Display for Activation {
 impl NetArch {
     fn validate(&self) -> Result<(), PpoError> {
         for (field, widths) in [("net_arch.pi", &self.pi), ("net_arch.vf", &self.vf)] {
-            let sound =
+            let is_valid =
                 widths.len() <= MAX_LAYERS && widths.iter().all(|w| (1..=MAX_WIDTH).contains(w));
-            check(field, format!("{widths:?}"), sound, "at most 16 widths from 1 to 8192")?;
+            check(field, format!("{widths:?}"), is_valid, "at most 16 widths from 1 to 8192")?;
         }
         Ok(())
     }
 }
 
-/// The error that `field` has this value and not an expected one, unless it is sound.
+/// Returns [`PpoError::Config`] unless `is_valid`.
 pub(crate) fn check(
     field: &'static str,
     value: impl std::fmt::Display,
-    sound: bool,
+    is_valid: bool,
     expected: &'static str,
 ) -> Result<(), PpoError> {
-    if sound {
+    if is_valid {
         return Ok(());
     }
     Err(PpoError::Config { field, value: value.to_string(), expected })

@@ -1,41 +1,61 @@
-//! What an environment is to the trainer.
+//! The environment, as the trainer sees it.
 
-use crate::Rng;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-/// A task with a flat observation and one discrete action per timestep. Several are played at once on several
-/// threads.
+use crate::rng::Rng;
+
+/// A task with a flat observation and one discrete action per timestep.
+///
+/// The trainer may step several environments at once, each on a thread of its own.
 pub trait Env: Send {
     /// Length of every observation.
     fn obs_len(&self) -> usize;
 
-    /// Number of actions; an action is an index below it.
+    /// Number of actions. Actions are `0..n_actions()`.
     fn n_actions(&self) -> usize;
 
-    /// Starts a new episode and writes its first observation.
+    /// Starts a new episode and writes its first observation into `obs`, which has
+    /// [`Env::obs_len`] elements. All randomness comes from `rng`.
     fn reset(&mut self, rng: &mut Rng, obs: &mut [f32]);
 
-    /// Takes one action and writes the observation that follows, the episode's last one when it
-    /// ended. Rewards and observations must be finite.
+    /// Takes one action and writes the observation that follows into `obs`; at an episode's end, its
+    /// last observation. Rewards and observations must be finite.
     fn step(&mut self, action: usize, obs: &mut [f32]) -> Step;
 }
 
-/// What one timestep brought.
+/// An environment whose state can be stored and restored in the middle of an episode.
+pub trait ResumableEnv: Env {
+    /// Everything that the following timesteps depend on.
+    type State: Serialize + DeserializeOwned;
+
+    /// The current state.
+    fn state(&self) -> Self::State;
+
+    /// Restores a state.
+    ///
+    /// # Errors
+    /// A description of the problem, if the state cannot belong to this environment.
+    fn restore(&mut self, state: Self::State) -> Result<(), String>;
+}
+
+/// The result of one timestep.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Step {
     /// The reward of the action just taken.
     pub reward: f32,
-    /// Whether the episode goes on.
+    /// Whether the episode ended.
     pub end: EpisodeEnd,
 }
 
-/// Whether, and how, an episode is over. A time limit is not an end of the task: what would have
-/// come after it still has a value.
+/// Whether and how an episode ended. Termination and truncation differ in the value of what would
+/// have followed: 0 after termination, the critic's estimate after truncation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EpisodeEnd {
-    /// The episode goes on.
+    /// The episode continues.
     Running,
-    /// The task itself ended: nothing more was to be earned.
+    /// The task itself ended, so no further reward was possible.
     Terminated,
-    /// A limit from outside the task cut the episode off.
+    /// A limit outside the task, such as a time limit, cut the episode off.
     Truncated,
 }

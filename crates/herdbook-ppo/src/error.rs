@@ -1,46 +1,49 @@
-//! What can go wrong: a configuration that cannot train, environments that do not fit, and model
-//! files that cannot be read. Learning itself cannot fail.
+//! The error type: invalid configurations, environments that do not fit, and model files that cannot
+//! be read or written. Training itself does not fail.
 
-/// An error of this crate. `file` is the name the caller gave to the bytes it handed over.
-#[expect(missing_docs, reason = "the fields are the words of the messages beside them")]
+/// An error of this crate.
+///
+/// In its fields, `file` is the name that the caller gave to the bytes of a model file.
+#[expect(missing_docs, reason = "the messages beside the fields explain them")]
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PpoError {
-    /// A hyperparameter lies outside the range in which it means something.
+    /// A hyperparameter, or a property of the environment, is out of range.
     #[error("`{field}` is `{value}`, but must be {expected}")]
     Config { field: &'static str, value: String, expected: &'static str },
 
-    /// The number of environments is not the configured one.
+    /// The number of environments is not the configured `n_envs`.
     #[error("{found} environments were given, but `n_envs` is {expected}: make the two equal")]
     EnvironmentCount { expected: usize, found: usize },
 
-    /// An environment, the configuration and the model do not describe the same network.
+    /// Environments, configuration, model or tensors do not describe the same network.
     #[error(
         "{what} is {found}, but {expected_by} has {expected}: train a new model, or make them equal"
     )]
     Mismatch { what: &'static str, found: String, expected_by: &'static str, expected: String },
 
-    /// Bytes that are not the zip of a model, or one made to be harmful.
+    /// The bytes are not a zip archive with the members of a model, or exceed the limits of one.
     #[error("`{file}` is not a readable model file: {problem}")]
     Archive { file: String, problem: String },
 
-    /// One member of the zip, or one key of its `data`, is not what it has to be.
+    /// A member of the zip, or a key of its member `data`, is invalid. `problem` continues a sentence
+    /// that starts with the member's name.
     #[error("`{file}`: `{member}` {problem}")]
     Member { file: String, member: String, problem: String },
 
-    /// A sound model of a kind that herdbook does not train.
+    /// A valid model of a kind that this crate does not support. `what` ends in `is` or `are`.
     #[error(
         "`{file}`: {what} not supported; herdbook models have flat `Box` observations, \
              `Discrete` or `MultiDiscrete` actions and separate tanh or relu networks"
     )]
     Unsupported { file: String, what: String },
 
-    /// What was kept of a training does not belong to it.
-    #[error("the training cannot be taken up again: {problem}")]
+    /// A snapshot does not fit the model or the environments.
+    #[error("the training cannot be resumed: {problem}")]
     Snapshot { problem: String },
 
-    /// Training went astray: a weight became infinite or NaN.
+    /// A tensor has an infinite or NaN value, usually because the training diverged.
     #[error(
-        "`{tensor}` holds a value that is not finite: lower `learning_rate`, or look for \
+        "`{tensor}` contains a value that is not finite: lower `learning_rate`, or check for \
              infinite rewards and observations"
     )]
     NotFinite { tensor: String },

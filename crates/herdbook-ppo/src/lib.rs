@@ -1,14 +1,16 @@
-//! Proximal policy optimization (PPO, arXiv:1707.06347) as stable-baselines3 2.9 does it:
-//! environment trait, rollout, advantages, policy, update, and the model file both can read.
+//! Proximal policy optimization (PPO, arXiv:1707.06347), compatible with stable-baselines3 2.9: same
+//! algorithm, same hyperparameters, and model files that both can read.
+//!
+//! Implement [`Env`], train with [`Trainer`], store and read [`Model`]s, and act with a [`Policy`].
 //!
 //! This crate knows nothing of runs, stages or markets. It does no IO: environments, seeds and the
-//! bytes of model files come in as arguments. The same configuration and seed give the same model,
-//! bit for bit, on every machine with the same vector instructions.
+//! bytes of model files come in as arguments. The same configuration, environments and seed give the
+//! same model, bit for bit, on every machine with the same vector instructions.
 //!
 //! ```
 //! use herdbook_ppo::{Env, EpisodeEnd, PpoConfig, Rng, Step, Trainer};
 //!
-//! /// One step per episode; action 1 is the better one.
+//! /// Episodes of one timestep, in which action 1 gives a reward.
 //! struct Bandit;
 //!
 //! impl Env for Bandit {
@@ -31,28 +33,18 @@
 //! ```
 
 mod adam;
-mod both;
+#[cfg(test)]
+mod checks;
 mod config;
 mod env;
 mod error;
 mod file;
-#[cfg(test)]
-mod gradient_check;
-mod init;
-mod loss;
 mod math;
-mod meeting;
 mod model;
 mod network;
 mod onnx;
-mod player;
-mod policy;
-mod returns;
 mod rng;
 mod rollout;
-#[cfg(test)]
-mod sb3_check;
-mod side;
 mod snapshot;
 mod stats;
 mod trainer;
@@ -60,11 +52,12 @@ mod update;
 
 pub use adam::Adam;
 pub use config::{Activation, NetArch, PpoConfig};
-pub use env::{Env, EpisodeEnd, Step};
+pub use env::{Env, EpisodeEnd, ResumableEnv, Step};
 pub use error::PpoError;
 pub use model::{Bounds, Model};
-pub use policy::{Evaluation, NamedTensor, Policy, Scratch};
+pub use network::policy::{Evaluation, Policy, Scratch};
+pub use network::tensors::NamedTensor;
 pub use rng::Rng;
-pub use snapshot::{ResumableEnv, Snapshot};
+pub use snapshot::Snapshot;
 pub use stats::{EpisodeSummary, IterationStats};
 pub use trainer::Trainer;

@@ -1,28 +1,54 @@
-//! A model at rest: everything needed to use it, and to go on training it.
+//! A model at rest: everything needed to use it, and to continue its training.
 
 use serde_json::{Map, Value};
 
-use crate::adam::Moments;
-use crate::{Adam, NamedTensor, Policy, PpoConfig, PpoError, file, policy};
+use crate::adam::{Adam, Moments};
+use crate::config::PpoConfig;
+use crate::network::policy::Policy;
+use crate::network::tensors::{NamedTensor, export};
 
 /// Policy, optimizer and counters, as a stable-baselines3 zip stores them.
+///
+/// ```
+/// # use herdbook_ppo::{Env, EpisodeEnd, PpoConfig, Rng, Step, Trainer};
+/// use herdbook_ppo::Model;
+/// # struct Coin;
+/// # impl Env for Coin {
+/// #     fn obs_len(&self) -> usize { 1 }
+/// #     fn n_actions(&self) -> usize { 2 }
+/// #     fn reset(&mut self, _rng: &mut Rng, obs: &mut [f32]) { obs.fill(0.0); }
+/// #     fn step(&mut self, _action: usize, _obs: &mut [f32]) -> Step {
+/// #         Step { reward: 0.0, end: EpisodeEnd::Terminated }
+/// #     }
+/// # }
+/// # let trainer = Trainer::new(PpoConfig::default(), vec![Coin], 1)?;
+/// let model: Model = trainer.model();
+/// let bytes = model.to_zip()?;
+/// let read = Model::from_zip(&bytes, "model.zip")?;
+/// assert_eq!(read.policy.tensors(), model.policy.tensors());
+/// assert_eq!(read.to_zip()?, bytes);
+///
+/// let error = Model::from_zip(b"no zip", "other.zip").unwrap_err();
+/// assert!(error.to_string().starts_with("`other.zip` is not a readable model file"));
+/// # Ok::<(), herdbook_ppo::PpoError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Model {
-    /// What acts.
+    /// Actor and critic.
     pub policy: Policy,
-    /// State of the optimizer, for training on.
+    /// State of the optimizer, needed to continue training.
     pub adam: Adam,
-    /// Timesteps behind the model, over all environments and all its parents.
+    /// Timesteps trained so far, over all environments and including those of all parents.
     pub num_timesteps: u64,
-    /// Epochs behind the model (stable-baselines3 counts those, not minibatches).
+    /// Epochs trained so far (stable-baselines3 counts epochs here, not minibatches).
     pub n_updates: u64,
     /// The hyperparameters of its last training.
     pub config: PpoConfig,
-    /// Stored under the key `herdbook`; what it holds is up to the caller.
+    /// Data of the caller, stored under the key `herdbook` of the file's `data`.
     pub extra: Map<String, Value>,
-    /// Limits of the observations; none when they have none.
+    /// Limits of the observations, or `None` if all components are unbounded.
     pub bounds: Option<Bounds>,
-    /// What reading the file had to leave behind, in sentences for the user. Not stored.
+    /// What could not be read from the file, in sentences for the user. Not stored.
     pub notes: Vec<String>,
 }
 
@@ -36,39 +62,22 @@ pub struct Bounds {
 }
 
 impl Model {
-    /// The longest observation, and the most actions, of any model: more is a mistake, or a file
-    /// made to exhaust memory.
-    pub(crate) const MAX_SPACE: usize = 1 << 16;
-    /// The most weights, padding included, for the same reason.
-    pub(crate) const MAX_PARAMETERS: usize = 1 << 24;
-
     pub(crate) fn new(policy: Policy, adam: Adam, config: PpoConfig) -> Self {
         let (extra, bounds) = (Map::new(), None);
         Self { policy, adam, num_timesteps: 0, n_updates: 0, config, extra, bounds, notes: vec![] }
     }
 
-    /// Adam's running mean of the gradient, tensor by tensor.
+    /// Adam's running mean of the gradient, in the order of [`Policy::tensors`].
     pub fn exp_avg(&self) -> Vec<NamedTensor> {
         self.export(|moments| &moments.exp_avg)
     }
 
-    /// Adam's running mean of the squared gradient, tensor by tensor.
+    /// Adam's running mean of the squared gradient, in the order of [`Policy::tensors`].
     pub fn exp_avg_sq(&self) -> Vec<NamedTensor> {
         self.export(|moments| &moments.exp_avg_sq)
     }
 
     fn export(&self, which: impl Fn(&Moments) -> &[f32]) -> Vec<NamedTensor> {
-        policy::export(&self.policy.network, self.adam.moments.as_ref().map(which))
-    }
-
-    /// The zip that stable-baselines3's `PPO.load` reads. Equal models give equal bytes.
-    pub fn to_zip(&self) -> Result<Vec<u8>, PpoError> {
-        file::write(self)
-    }
-
-    /// Reads a zip written by herdbook or by stable-baselines3. Nothing in it is executed; whatever
-    /// is not the data of such a model is refused. `source` names the bytes in errors.
-    pub fn from_zip(bytes: &[u8], source: &str) -> Result<Self, PpoError> {
-        file::read(bytes, source)
+        export(&self.policy.networks, self.adam.moments.as_ref().map(which))
     }
 }

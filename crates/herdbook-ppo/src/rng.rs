@@ -1,23 +1,24 @@
-//! The one source of randomness: xoshiro256++ (Blackman and Vigna, arXiv:1805.01407), seeded through
-//! `SplitMix64`. Written out here because a model's bytes depend on it: no library may change it.
+//! The only source of randomness: xoshiro256++ (Blackman and Vigna, arXiv:1805.01407), seeded with
+//! `SplitMix64`. Implemented here because a model's bytes depend on it, so that no update of a library
+//! can change them.
 
 use serde::{Deserialize, Serialize};
 
-/// A seeded generator. Its state can be stored and taken up again.
+/// A seeded random number generator. It can be serialized, and continues with the same numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rng {
     state: [u64; 4],
 }
 
 impl Rng {
-    /// The generator of this seed.
+    /// Creates a generator from a seed.
     pub fn new(seed: u64) -> Self {
         let mut mixer = seed;
         Self { state: std::array::from_fn(|_| split_mix(&mut mixer)) }
     }
 
-    /// A generator whose numbers do not overlap with those this one gives afterwards: it takes over
-    /// the present state, and `self` jumps 2^128 numbers ahead.
+    /// Splits off a generator whose numbers do not overlap with those of `self`: the new one continues
+    /// from the current state, and `self` jumps 2^128 numbers ahead.
     #[must_use]
     pub fn split(&mut self) -> Self {
         let child = self.clone();
@@ -25,7 +26,7 @@ impl Rng {
         child
     }
 
-    /// 64 random bits.
+    /// Returns 64 random bits.
     pub fn next_u64(&mut self) -> u64 {
         let [a, b, c, d] = &mut self.state;
         let result = a.wrapping_add(*d).rotate_left(23).wrapping_add(*a);
@@ -39,19 +40,19 @@ impl Rng {
         result
     }
 
-    /// A number in `[0, 1)`, a multiple of 2^-53.
+    /// Returns a uniform random number in `[0, 1)`, a multiple of 2^-53.
     pub fn uniform(&mut self) -> f64 {
         const STEP: f64 = 1.0 / (1_u64 << 53) as f64;
         (self.next_u64() >> 11) as f64 * STEP
     }
 
-    /// A number in `[0, 1)`, a multiple of 2^-24.
+    /// Returns a uniform random number in `[0, 1)`, a multiple of 2^-24.
     pub fn uniform_f32(&mut self) -> f32 {
         const STEP: f32 = 1.0 / (1_u32 << 24) as f32;
         (self.next_u64() >> 40) as f32 * STEP
     }
 
-    /// An index below `n`, each equally likely (Lemire, arXiv:1805.10941). `0` when `n` is 0.
+    /// Returns an index below `n`, each equally likely (Lemire, arXiv:1805.10941), or 0 if `n` is 0.
     pub fn below(&mut self, n: usize) -> usize {
         let n = n as u64;
         loop {
@@ -63,7 +64,7 @@ impl Rng {
         }
     }
 
-    /// A standard normal number (Marsaglia's polar method).
+    /// Returns a standard normal number (Marsaglia's polar method).
     pub fn normal(&mut self) -> f64 {
         loop {
             let (x, y) = (2.0 * self.uniform() - 1.0, 2.0 * self.uniform() - 1.0);
@@ -74,13 +75,14 @@ impl Rng {
         }
     }
 
-    /// Puts the items into a random order, each order equally likely (Fisher and Yates).
+    /// Shuffles the items, each order equally likely (Fisher-Yates).
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             items.swap(last, self.below(last + 1));
         }
     }
 
+    /// Advances by 2^128 numbers.
     fn jump(&mut self) {
         const JUMP: [u64; 4] = [
             0x180e_c6d3_3cfd_0aba,
@@ -111,7 +113,7 @@ fn split_mix(state: &mut u64) -> u64 {
 mod tests {
     use super::*;
 
-    /// First outputs of the authors' reference implementation for the state 1, 2, 3, 4.
+    /// The first outputs of the authors' reference implementation for the state 1, 2, 3, 4.
     const REFERENCE: [u64; 5] = [
         41_943_041,
         58_720_359,
@@ -142,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn stored_state_goes_on_with_the_same_numbers() {
+    fn restored_generator_continues_with_the_same_numbers() {
         let mut rng = Rng::new(5);
         rng.next_u64();
         let text = serde_json::to_string(&rng).unwrap();

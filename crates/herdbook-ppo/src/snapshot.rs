@@ -1,101 +1,66 @@
-//! A training between two iterations: what must be kept beside the model so that going on gives the same bytes
-//! as never having stopped.
+//! A training between two iterations, as it is stored beside its model.
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::rollout::{Actors, ActorsState};
-use crate::{Env, Model, PpoConfig, PpoError, Rng, Trainer};
+use crate::config::PpoConfig;
+use crate::env::ResumableEnv;
+use crate::error::PpoError;
+use crate::model::Model;
+use crate::rng::Rng;
+use crate::rollout::vec_env::VecEnvState;
+use crate::trainer::Trainer;
 
-/// An environment that can be put back into the middle of an episode.
-pub trait ResumableEnv: Env {
-    /// Everything that its coming timesteps depend on.
-    type State: Serialize + DeserializeOwned;
-
-    /// The state as it is now.
-    fn state(&self) -> Self::State;
-
-    /// Goes back to a state; says what is wrong with one that cannot be of this environment.
-    fn restore(&mut self, state: Self::State) -> Result<(), String>;
-}
-
-/// A training between two iterations, without its model: weights, optimizer and counters lie in the model's zip.
+/// The state of a training between two iterations, apart from its model: weights, optimizer and
+/// counters are in the [`Model`]. `S` is [`ResumableEnv::State`].
+///
+/// A training restored from snapshot and model gives the same bytes as one that was never interrupted.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Snapshot<S> {
-    /// Timesteps trained here; the rest of the model's were trained before.
+    /// Timesteps of this training; the model's others were trained before it.
     pub trained_timesteps: u64,
-    /// The hyperparameters, with the changes made on the way.
+    /// The current hyperparameters, including changes made during the training.
     pub config: PpoConfig,
     rng: Rng,
-    actors: ActorsState<S>,
+    /// Stored under its old name, which existing checkpoints use.
+    #[serde(rename = "actors")]
+    envs: VecEnvState<S>,
 }
 
 impl<E: ResumableEnv> Trainer<E> {
-    /// The training as it is now. Together with [`Trainer::model`] it is all that [`Trainer::restore`] needs.
+    /// The current state. Together with [`Trainer::model`], it is all that [`Trainer::restore`] needs.
     pub fn snapshot(&self) -> Snapshot<E::State> {
         Snapshot {
             trained_timesteps: self.trained_timesteps,
             config: self.config.clone(),
             rng: self.rng.clone(),
-            actors: self.actors.state(),
+            envs: self.envs.state(),
         }
     }
 
-    /// Goes on where a snapshot was taken: the coming iterations are those that would have followed it.
+    /// Restores a training from its model and snapshot, which must be of the same moment. The next
+    /// iterations are those that would have followed the snapshot.
+    ///
+    /// # Errors
+    /// Those of [`Trainer::resume`], and [`PpoError::Snapshot`] if the snapshot does not fit the model
+    /// or the environments.
     pub fn restore(
         model: Model,
         snapshot: Snapshot<E::State>,
         envs: Vec<E>,
     ) -> Result<Self, PpoError> {
-        let Snapshot { trained_timesteps, config, rng, actors } = snapshot;
-        let trained_before = model.num_timesteps.checked_sub(trained_timesteps);
-        let Some(parent_timesteps) = trained_before else {
-            return Err(PpoError::Snapshot {
-                problem: format!(
-                    "{trained_timesteps} timesteps were trained, but the model has {}",
-                    model.num_timesteps
-                ),
-            });
+        let Snapshot { trained_timesteps, config, rng, envs: env_states } = snapshot;
+        let Some(parent_timesteps) = model.num_timesteps.checked_sub(trained_timesteps) else {
+            let problem = format!(
+                "the checkpoint has {trained_timesteps} timesteps, but its model only {}",
+                model.num_timesteps
+            );
+            return Err(PpoError::Snapshot { problem });
         };
         let mut trainer = Self::resume(model, config, envs, 0)?;
         trainer.parent_timesteps = parent_timesteps;
         trainer.trained_timesteps = trained_timesteps;
         trainer.rng = rng;
-        trainer.actors.restore(actors).map_err(|problem| PpoError::Snapshot { problem })?;
+        trainer.envs.restore(env_states).map_err(|problem| PpoError::Snapshot { problem })?;
         Ok(trainer)
-    }
-}
-
-impl<E: ResumableEnv> Actors<E> {
-    fn state(&self) -> ActorsState<E::State> {
-        ActorsState {
-            envs: self.envs.iter().map(E::state).collect(),
-            rngs: self.rngs.clone(),
-            obs: self.obs.clone(),
-            episodes: self.episodes.clone(),
-            started: self.started,
-        }
-    }
-
-    fn restore(&mut self, state: ActorsState<E::State>) -> Result<(), String> {
-        let n_envs = self.envs.len();
-        for (what, found, expected) in [
-            ("environments", state.envs.len(), n_envs),
-            ("generators", state.rngs.len(), n_envs),
-            ("episodes", state.episodes.len(), n_envs),
-            ("observed numbers", state.obs.len(), self.obs.len()),
-        ] {
-            if found != expected {
-                return Err(format!("{found} {what} where there are {expected}"));
-            }
-        }
-        for (env, state) in self.envs.iter_mut().zip(state.envs) {
-            env.restore(state)?;
-        }
-        self.rngs = state.rngs;
-        self.obs = state.obs;
-        self.episodes = state.episodes;
-        self.started = state.started;
-        Ok(())
     }
 }

@@ -1,56 +1,59 @@
-//! What one iteration reports.
+//! Statistics of one iteration.
 
-/// One rollout and the epochs over it. Means are over the minibatches of all epochs, as
-/// stable-baselines3 logs them, where nothing else is said.
+/// Statistics of one iteration: a rollout and the epochs over it.
+///
+/// Unless stated otherwise, a field is the mean over the minibatches of all epochs, as
+/// stable-baselines3 logs it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IterationStats {
-    /// Timesteps behind the model, those of its parents included.
+    /// Timesteps trained so far, including those of the model's parents.
     pub num_timesteps: u64,
-    /// Epochs behind the model.
+    /// Epochs trained so far, including those of the model's parents.
     pub n_updates: u64,
-    /// The clipped surrogate objective, negated.
+    /// The clipped surrogate objective (arXiv:1707.06347, equation 7), negated.
     pub policy_loss: f64,
     /// Mean squared difference between values and returns.
     pub value_loss: f64,
-    /// In nats.
+    /// Entropy of the distribution over actions, in nats.
     pub entropy: f64,
     /// `policy_loss − ent_coef·entropy + vf_coef·value_loss` of the last minibatch.
     pub loss: f64,
-    /// Mean of `(ratio − 1) − ln ratio` over the last epoch.
+    /// Estimate of the KL divergence between the policies before and after the update, in nats: the
+    /// mean of `(ratio − 1) − ln ratio` over the last epoch.
     pub approx_kl: f64,
-    /// Fraction of samples whose ratio left the clip range.
+    /// Fraction of samples whose ratio was outside the clip range.
     pub clip_fraction: f64,
-    /// 1 when the values foresaw the returns, 0 when they were no better than a constant; absent
-    /// when the returns did not vary.
+    /// Fraction of the returns' variance that the values of the rollout explain: 1 is a perfect
+    /// prediction, 0 one no better than a constant. `None` if all returns were equal.
     pub explained_variance: Option<f64>,
-    /// The step size used.
+    /// The learning rate of this iteration.
     pub learning_rate: f64,
-    /// Epochs begun; fewer than configured when `target_kl` ended them.
+    /// Epochs started; fewer than configured if `target_kl` stopped them.
     pub n_epochs: u32,
     /// Mean reward per timestep of the rollout.
     pub mean_step_reward: f64,
-    /// Episodes that ended in this rollout, in order.
+    /// Episodes that ended in this rollout, ordered by timestep, then by environment.
     pub episodes: Vec<EpisodeSummary>,
 }
 
 /// One finished episode.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EpisodeSummary {
-    /// Sum of all rewards, not discounted.
+    /// Undiscounted sum of its rewards.
     pub reward: f32,
-    /// In timesteps.
+    /// Number of timesteps.
     pub length: u32,
-    /// The environment it took place in.
+    /// Index of its environment.
     pub env_idx: usize,
 }
 
 impl IterationStats {
-    /// Mean reward of the episodes that ended, if any did.
+    /// Mean reward of the episodes that ended, or `None` if none did.
     pub fn mean_episode_reward(&self) -> Option<f64> {
         self.mean_of_episodes(|episode| f64::from(episode.reward))
     }
 
-    /// Mean length of the episodes that ended, if any did.
+    /// Mean length in timesteps of the episodes that ended, or `None` if none did.
     pub fn mean_episode_length(&self) -> Option<f64> {
         self.mean_of_episodes(|episode| f64::from(episode.length))
     }
@@ -66,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn means_are_absent_without_an_ended_episode() {
+    fn means_are_none_without_an_ended_episode() {
         let episode = |reward, length| EpisodeSummary { reward, length, env_idx: 0 };
         let mut stats = IterationStats {
             num_timesteps: 0,

@@ -1,25 +1,58 @@
-//! The training loop: rollout, update, and again.
+//! The training loop: rollout, update, rollout, update …
 
 use std::num::NonZeroUsize;
 
-use crate::config;
-use crate::returns::Discount;
-use crate::rollout::{Actors, Rollout};
-use crate::side::Task;
-use crate::update::Updater;
-use crate::{Adam, Bounds, Env, IterationStats, Model, Policy, PpoConfig, PpoError, Rng};
+use crate::adam::Adam;
+use crate::config::{self, PpoConfig};
+use crate::env::Env;
+use crate::error::PpoError;
+use crate::model::{Bounds, Model};
+use crate::network::limits::MAX_SPACE;
+use crate::network::policy::Policy;
+use crate::rng::Rng;
+use crate::rollout::buffer::RolloutBuffer;
+use crate::rollout::vec_env::VecEnv;
+use crate::stats::IterationStats;
+use crate::update::ppo::Updater;
 
-/// One model in training.
+/// A model in training.
 ///
-/// Everything it does follows from the model it started with, its configuration, its environments
-/// and its seed.
+/// Training is deterministic: the result depends only on the initial model, the configuration, the
+/// environments and the seed, not on the number of threads.
+///
+/// ```
+/// use herdbook_ppo::{Env, EpisodeEnd, Model, PpoConfig, Rng, Step, Trainer};
+/// # struct Coin;
+/// # impl Env for Coin {
+/// #     fn obs_len(&self) -> usize { 1 }
+/// #     fn n_actions(&self) -> usize { 2 }
+/// #     fn reset(&mut self, _rng: &mut Rng, obs: &mut [f32]) { obs.fill(0.0); }
+/// #     fn step(&mut self, _action: usize, _obs: &mut [f32]) -> Step {
+/// #         Step { reward: 0.0, end: EpisodeEnd::Terminated }
+/// #     }
+/// # }
+///
+/// // Two environments, so one rollout has 2 × 64 timesteps.
+/// let config = PpoConfig { n_envs: 2, n_steps: 64, ..PpoConfig::default() };
+/// let mut trainer = Trainer::new(config.clone(), vec![Coin, Coin], 1)?;
+/// let stats = trainer.iterate();
+/// assert_eq!(stats.num_timesteps, 128);
+/// assert_eq!(stats.mean_episode_length(), Some(1.0));
+///
+/// // Store the model, and continue its training later.
+/// let bytes = trainer.model().to_zip()?;
+/// let model = Model::from_zip(&bytes, "model.zip")?;
+/// let mut trainer = Trainer::resume(model, config, vec![Coin, Coin], 2)?;
+/// assert_eq!(trainer.iterate().num_timesteps, 256);
+/// # Ok::<(), herdbook_ppo::PpoError>(())
+/// ```
 #[derive(Debug)]
 pub struct Trainer<E> {
     pub(crate) config: PpoConfig,
     policy: Policy,
     adam: Adam,
-    pub(crate) actors: Actors<E>,
-    rollout: Rollout,
+    pub(crate) envs: VecEnv<E>,
+    rollout: RolloutBuffer,
     updater: Updater,
     pub(crate) rng: Rng,
     pub(crate) parent_timesteps: u64,
@@ -31,18 +64,27 @@ pub struct Trainer<E> {
 }
 
 impl<E: Env> Trainer<E> {
-    /// A new model, with orthogonal weights drawn from the seed.
+    /// Starts the training of a new model, with orthogonal initial weights drawn from the seed.
+    ///
+    /// # Errors
+    /// [`PpoError::Config`] if a hyperparameter is out of range or the networks are too large,
+    /// [`PpoError::EnvironmentCount`] if the number of environments is not `n_envs`,
+    /// [`PpoError::Mismatch`] if the environments differ in observation length or number of actions.
     pub fn new(config: PpoConfig, envs: Vec<E>, seed: u64) -> Result<Self, PpoError> {
         let (obs_len, n_actions) = check_envs(&config, &envs)?;
         let mut rng = Rng::new(seed);
         let (net_arch, activation) = (config.net_arch.clone(), config.activation);
         let policy = Policy::new(obs_len, n_actions, net_arch, activation, &mut rng)?;
-        let adam = Adam::new(&policy.network);
+        let adam = Adam::new(&policy.networks);
         Ok(Self::assemble(Model::new(policy, adam, config), envs, rng))
     }
 
-    /// Goes on with a model: its weights, Adam's moments and step count, and its counters. The
+    /// Continues the training of a model with its weights, optimizer state and counters. The
     /// environments start new episodes, and random numbers come from the new seed.
+    ///
+    /// # Errors
+    /// Those of [`Trainer::new`], and [`PpoError::Mismatch`] if environments or configuration ask for
+    /// other networks than the model has.
     pub fn resume(
         model: Model,
         config: PpoConfig,
@@ -51,29 +93,23 @@ impl<E: Env> Trainer<E> {
     ) -> Result<Self, PpoError> {
         let (obs_len, n_actions) = check_envs(&config, &envs)?;
         let policy = &model.policy;
-        let of_model = "the model";
-        same("the observation length", &obs_len, of_model, &policy.obs_len())?;
+        let expected_by = "the model";
+        check_equal("the observation length", &obs_len, expected_by, &policy.obs_len())?;
         let dims = ActionDims(policy.action_dims());
-        same("the number of actions", &ActionDims(&[n_actions]), of_model, &dims)?;
+        check_equal("the number of actions", &ActionDims(&[n_actions]), expected_by, &dims)?;
         let (net_arch, activation) = (policy.net_arch(), &policy.activation());
-        same("`net_arch`", &config.net_arch, of_model, net_arch)?;
-        same("`activation`", &config.activation, of_model, activation)?;
+        check_equal("`net_arch`", &config.net_arch, expected_by, net_arch)?;
+        check_equal("`activation`", &config.activation, expected_by, activation)?;
         Ok(Self::assemble(Model { config, ..model }, envs, Rng::new(seed)))
     }
 
-    /// Plays one whole rollout and fits the policy to it.
+    /// Runs one iteration: collects a rollout and updates the policy with it.
     pub fn iterate(&mut self) -> IterationStats {
-        let discount =
-            Discount { gamma: self.config.gamma as f32, lambda: self.config.gae_lambda as f32 };
+        let Self { config, policy, adam, envs, rollout, updater, rng, .. } = self;
         let n_threads = self.n_threads.get();
-        let episodes =
-            self.actors.play(&self.policy, discount, &mut self.rng, &mut self.rollout, n_threads);
+        let episodes = envs.collect_rollout(policy, config, rng, rollout, n_threads);
+        let update = updater.update(policy, adam, rollout, config, rng, n_threads);
         self.trained_timesteps += self.rollout.len() as u64;
-        let explained_variance = self.rollout.explained_variance();
-        let mean_step_reward = self.rollout.mean_reward();
-        let task = Task::new(self.policy.arch, &self.rollout, &self.config);
-        let (policy, adam) = (&mut self.policy, &mut self.adam);
-        let update = self.updater.update(policy, adam, &task, &mut self.rng, n_threads);
         self.n_updates += u64::from(update.n_epochs);
         IterationStats {
             num_timesteps: self.num_timesteps(),
@@ -84,31 +120,31 @@ impl<E: Env> Trainer<E> {
             loss: update.loss,
             approx_kl: update.losses.approx_kl,
             clip_fraction: update.losses.clip_fraction,
-            explained_variance,
+            explained_variance: self.rollout.explained_variance(),
             learning_rate: self.config.learning_rate,
             n_epochs: update.n_epochs,
-            mean_step_reward,
+            mean_step_reward: self.rollout.mean_reward(),
             episodes,
         }
     }
 
-    /// Timesteps behind the model: those it came with and those trained here. This is what
-    /// stable-baselines3 calls `num_timesteps` and goes on counting from.
+    /// Timesteps of the model, including those it had before this training: the `num_timesteps` of
+    /// stable-baselines3.
     pub fn num_timesteps(&self) -> u64 {
         self.parent_timesteps + self.trained_timesteps
     }
 
-    /// Timesteps trained here.
+    /// Timesteps of this training.
     pub fn trained_timesteps(&self) -> u64 {
         self.trained_timesteps
     }
 
-    /// The policy as it is now.
+    /// The current policy.
     pub fn policy(&self) -> &Policy {
         &self.policy
     }
 
-    /// The model as it is now, for storing.
+    /// A copy of the current model, for storing.
     pub fn model(&self) -> Model {
         Model {
             policy: self.policy.clone(),
@@ -122,33 +158,42 @@ impl<E: Env> Trainer<E> {
         }
     }
 
-    /// The configuration, with the changes made on the way.
+    /// The current configuration, including changes made during the training.
     pub fn config(&self) -> &PpoConfig {
         &self.config
     }
 
-    /// Sets how many threads the coming iterations may use; 1 at first. It changes how long they take, never what comes
-    /// out. Environments are shared out among all threads, the update has work for two.
+    /// Sets the number of threads for the next iterations; the default is 1. It affects their speed,
+    /// never their result. Rollouts use up to one thread per environment, updates at most two.
     pub fn set_threads(&mut self, n_threads: NonZeroUsize) {
         self.n_threads = n_threads;
     }
 
-    /// The environments; changes count from their next timestep on.
+    /// The environments. Changes take effect with their next timestep.
     pub fn envs_mut(&mut self) -> &mut [E] {
-        &mut self.actors.envs
+        &mut self.envs.envs
     }
 
-    /// Sets the step size of the coming iterations.
+    /// Sets the learning rate of the next iterations.
+    ///
+    /// # Errors
+    /// [`PpoError::Config`] if it is negative or not finite.
     pub fn set_learning_rate(&mut self, learning_rate: f64) -> Result<(), PpoError> {
         self.reconfigure(|config| config.learning_rate = learning_rate)
     }
 
-    /// Sets the clip range of the coming iterations.
+    /// Sets the clip range of the next iterations.
+    ///
+    /// # Errors
+    /// [`PpoError::Config`] if it is not a finite number above 0.
     pub fn set_clip_range(&mut self, clip_range: f64) -> Result<(), PpoError> {
         self.reconfigure(|config| config.clip_range = clip_range)
     }
 
-    /// Sets the weight of the entropy bonus in the coming iterations.
+    /// Sets the weight of the entropy bonus in the next iterations.
+    ///
+    /// # Errors
+    /// [`PpoError::Config`] if it is not finite.
     pub fn set_ent_coef(&mut self, ent_coef: f64) -> Result<(), PpoError> {
         self.reconfigure(|config| config.ent_coef = ent_coef)
     }
@@ -165,8 +210,8 @@ impl<E: Env> Trainer<E> {
         let Model { policy, adam, num_timesteps, n_updates, config, extra, bounds, notes: _ } =
             model;
         Self {
-            actors: Actors::new(envs, &policy, &mut rng),
-            rollout: Rollout::new(&config, policy.obs_len()),
+            envs: VecEnv::new(envs, &policy, &mut rng),
+            rollout: RolloutBuffer::new(&config, policy.obs_len()),
             updater: Updater::new(&policy, &config),
             config,
             policy,
@@ -182,7 +227,7 @@ impl<E: Env> Trainer<E> {
     }
 }
 
-/// Checks that the environments agree with the configuration and each other; gives their
+/// Checks the configuration, and that the environments fit it and each other. Returns their
 /// observation length and number of actions.
 fn check_envs<E: Env>(config: &PpoConfig, envs: &[E]) -> Result<(usize, usize), PpoError> {
     config.validate()?;
@@ -191,18 +236,19 @@ fn check_envs<E: Env>(config: &PpoConfig, envs: &[E]) -> Result<(usize, usize), 
     };
     let (obs_len, n_actions) = (first.obs_len(), first.n_actions());
     for (field, value) in [("obs_len", obs_len), ("n_actions", n_actions)] {
-        let sound = (1..=Model::MAX_SPACE).contains(&value);
-        config::check(field, value, sound, "a whole number from 1 to 65536")?;
+        let is_valid = (1..=MAX_SPACE).contains(&value);
+        config::check(field, value, is_valid, "a whole number from 1 to 65536")?;
     }
     config.check_rollout(obs_len)?;
     for env in envs {
-        same("the observation length", &env.obs_len(), "the first environment", &obs_len)?;
-        same("the number of actions", &env.n_actions(), "the first environment", &n_actions)?;
+        let expected_by = "the first environment";
+        check_equal("the observation length", &env.obs_len(), expected_by, &obs_len)?;
+        check_equal("the number of actions", &env.n_actions(), expected_by, &n_actions)?;
     }
     Ok((obs_len, n_actions))
 }
 
-/// `3`, or `3 × 2` where an action is several choices at once.
+/// Displays as `3` for one choice, as `3 × 2` for several.
 #[derive(PartialEq)]
 struct ActionDims<'a>(&'a [usize]);
 
@@ -213,7 +259,7 @@ impl std::fmt::Display for ActionDims<'_> {
     }
 }
 
-fn same<T: PartialEq + std::fmt::Display>(
+fn check_equal<T: PartialEq + std::fmt::Display>(
     what: &'static str,
     found: &T,
     expected_by: &'static str,

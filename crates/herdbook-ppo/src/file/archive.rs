@@ -1,31 +1,31 @@
-//! Zip archives with bounds on what they may unpack to, and with nothing in them that two writers
-//! of the same content could disagree about.
+//! Zip archives. Reading is bounded in members and unpacked size; writing is deterministic.
 
 use std::io::{Cursor, Read, Write};
 
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
-use crate::PpoError;
+use crate::error::PpoError;
 
-// The decompressor that `zip` needs for deflated members.
+// Not called here, but needed by `zip` to decompress deflated members.
 use flate2 as _;
 
-/// Members of one archive; a network of the most layers has under 300 tensors.
+/// Largest number of members of an archive. The deepest network has fewer than 300 tensors.
 const MAX_MEMBERS: usize = 1_024;
-/// Bytes that may be unpacked from one archive, all members together: enough for the largest model.
+/// Largest unpacked size of all members together, in bytes. The largest model needs less.
 const MAX_BYTES: u64 = 256 << 20;
 
-/// An archive being read.
+/// An archive opened for reading.
 pub(super) struct Archive<'a> {
     file: &'a str,
     zip: ZipArchive<Cursor<&'a [u8]>>,
     names: Vec<String>,
+    /// Bytes that may still be unpacked.
     budget: u64,
 }
 
 impl<'a> Archive<'a> {
-    /// Opens the archive; `file` names it in errors.
+    /// Opens an archive. `file` is its name in errors.
     pub(super) fn open(bytes: &'a [u8], file: &'a str) -> Result<Self, PpoError> {
         let zip = ZipArchive::new(Cursor::new(bytes)).map_err(|error| failure(file, error))?;
         if zip.len() > MAX_MEMBERS {
@@ -42,7 +42,7 @@ impl<'a> Archive<'a> {
         self.names.iter().map(String::as_str)
     }
 
-    /// The content of one member, checked against its length and checksum.
+    /// Reads one member, and checks its length and checksum.
     pub(super) fn read(&mut self, name: &str) -> Result<Vec<u8>, PpoError> {
         let file = self.file;
         let member = match self.zip.by_name(name) {
@@ -58,7 +58,7 @@ impl<'a> Archive<'a> {
         }
         self.budget -= size;
         let mut content = Vec::new();
-        // One byte more than declared, so that a lie about the size is noticed.
+        // One byte more than declared, to detect a member that is longer.
         member
             .take(size + 1)
             .read_to_end(&mut content)
@@ -71,7 +71,7 @@ impl<'a> Archive<'a> {
     }
 }
 
-/// An archive of these members: stored, in this order, dated 1980-01-01.
+/// Writes an archive with the given members: uncompressed, in this order, dated 1980-01-01.
 pub(super) fn write(members: &[(String, Vec<u8>)]) -> Result<Vec<u8>, PpoError> {
     let write_all = || -> zip::result::ZipResult<Vec<u8>> {
         let options = SimpleFileOptions::default()
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn members_come_back_as_they_were_written() {
+    fn written_members_are_read_back() {
         let bytes = write(&[member("a", b"one"), member("b/c", b"")]).unwrap();
         let mut archive = Archive::open(&bytes, "x.zip").unwrap();
         assert_eq!(archive.names().collect::<Vec<_>>(), ["a", "b/c"]);
@@ -118,14 +118,14 @@ mod tests {
     }
 
     #[test]
-    fn deflated_member_is_read_too() {
+    fn deflated_member_is_read() {
         let content = b"again and again and again and again".repeat(10);
         let bytes = deflated(&content);
         assert_eq!(Archive::open(&bytes, "x.zip").unwrap().read("a").unwrap(), content);
     }
 
     #[test]
-    fn member_that_unpacks_to_too_much_is_refused_unread() {
+    fn member_that_unpacks_to_too_much_is_refused() {
         let bytes = deflated(&vec![0; 1 << 20]);
         let mut archive = Archive::open(&bytes, "x.zip").unwrap();
         archive.budget = 1 << 19;
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn changed_byte_is_noticed_by_the_checksum() {
+    fn changed_byte_is_detected_by_the_checksum() {
         let mut bytes = write(&[member("a", b"one")]).unwrap();
         let at = bytes.windows(3).position(|window| window == b"one").unwrap();
         bytes[at] = b'x';

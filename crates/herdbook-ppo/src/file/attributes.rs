@@ -1,16 +1,17 @@
-//! The member `data`, read: single attributes, plain or pickled.
+//! Reading the member `data`: attributes of the algorithm, as plain JSON or pickled.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value as Json};
 
 use super::data::{ACTIVATION_MODULE, POLICY_CLASS, SERIALIZED};
+use super::location::Location;
 use super::pickle::{Dialect, Globals, Pickle, Value, parse};
-use super::place::Place;
 use super::{json, numpy};
-use crate::{Activation, NetArch, PpoError};
+use crate::config::{Activation, NetArch};
+use crate::error::PpoError;
 
-/// Of `data`: thousands of times what hyperparameters take.
+/// Largest size of `data`, thousands of times what the hyperparameters need.
 const MAX_BYTES: usize = 16 << 20;
 
 const SCHEDULES: &str = "stable_baselines3.common.utils";
@@ -21,11 +22,11 @@ const NUMBER_GLOBALS: [(&str, &str); 5] = [
     ("numpy._core.multiarray", "scalar"),
     ("numpy.core.multiarray", "scalar"),
 ];
-/// What stable-baselines3 up to 2.6 made of a constant: a function in a function.
+/// Names of the nested functions as which stable-baselines3 up to 2.6 stored a constant.
 const OLD_CONSTANT: [&str; 2] = ["get_schedule_fn.<locals>.<lambda>", "constant_fn.<locals>.func"];
 
-/// Settings of a policy that change nothing once its weights exist.
-const FIRST_WEIGHTS_ONLY: [&str; 2] = ["ortho_init", "log_std_init"];
+/// Settings of a policy that affect its initial weights only.
+const INITIAL_WEIGHTS_ONLY: [&str; 2] = ["ortho_init", "log_std_init"];
 
 /// The attributes of the stored algorithm.
 pub(super) struct Attributes<'a> {
@@ -35,115 +36,120 @@ pub(super) struct Attributes<'a> {
 
 impl<'a> Attributes<'a> {
     pub(super) fn parse(bytes: &[u8], file: &'a str) -> Result<Self, PpoError> {
-        let place = Place { file, member: "data" };
+        let location = Location { file, member: "data" };
         if bytes.len() > MAX_BYTES {
-            return Err(place.error(format!("has more than {MAX_BYTES} bytes")));
+            return Err(location.error(format!("has more than {MAX_BYTES} bytes")));
         }
-        let text = std::str::from_utf8(bytes).map_err(|_| place.error("is not UTF-8"))?;
-        let map = json::parse_object(text).map_err(|problem| place.error(problem))?;
+        let text = std::str::from_utf8(bytes).map_err(|_| location.error("is not UTF-8"))?;
+        let map = json::parse_object(text).map_err(|problem| location.error(problem))?;
         Ok(Self { map, file })
     }
 
-    pub(super) fn place<'k>(&'k self, key: &'k str) -> Place<'k> {
-        Place { file: self.file, member: key }
+    pub(super) fn location<'k>(&'k self, key: &'k str) -> Location<'k> {
+        Location { file: self.file, member: key }
     }
 
-    /// A plain value; what is null counts as absent.
+    /// The JSON value of an attribute; null counts as absent.
     pub(super) fn plain(&self, key: &str) -> Option<&Json> {
         self.map.get(key).filter(|value| !value.is_null())
     }
 
-    /// A count, or `default` when the key is absent, as in stable-baselines3.
+    /// A non-negative integer, or `default` if the key is absent.
     pub(super) fn count(&self, key: &str, default: u64) -> Result<u64, PpoError> {
         match self.number(key)? {
             None => Ok(default),
             Some(count) if count >= 0.0 && count.fract() == 0.0 && count < 9e15 => Ok(count as u64),
-            Some(other) => Err(self.place(key).error(format!("is {other}, not a count"))),
+            Some(other) => {
+                Err(self.location(key).error(format!("is {other}, not a non-negative integer")))
+            }
         }
     }
 
+    /// A boolean, or `default` if the key is absent.
     pub(super) fn flag(&self, key: &str, default: bool) -> Result<bool, PpoError> {
         match self.plain(key) {
             None => Ok(default),
             Some(Json::Bool(flag)) => Ok(*flag),
-            Some(_) => Err(self.place(key).error("is neither true nor false")),
+            Some(_) => Err(self.location(key).error("is neither true nor false")),
         }
     }
 
-    /// A number: plain, of numpy, or a constant schedule.
+    /// A number: plain JSON, a pickled numpy scalar, or a pickled constant schedule.
     pub(super) fn number(&self, key: &str) -> Result<Option<f64>, PpoError> {
         let Some(plain) = self.plain(key) else {
             return Ok(None);
         };
         if plain.get(SERIALIZED).is_none() {
             let number =
-                plain.as_f64().ok_or_else(|| self.place(key).error("is not a finite number"));
+                plain.as_f64().ok_or_else(|| self.location(key).error("is not a finite number"));
             return number.map(Some);
         }
         let bytes = self.pickle_bytes(key)?;
-        match parse(&bytes, Dialect::Data, Globals::Only(&NUMBER_GLOBALS), self.place(key)) {
+        match parse(&bytes, Dialect::Data, Globals::Only(&NUMBER_GLOBALS), self.location(key)) {
             Ok(pickle) => constant(pickle.root()).map(Some),
-            Err(error) => match parse(&bytes, Dialect::Data, Globals::Any, self.place(key)) {
-                Ok(program) => old_constant(&program).map(Some).ok_or_else(|| self.schedule(key)),
+            Err(error) => match parse(&bytes, Dialect::Data, Globals::Any, self.location(key)) {
+                Ok(program) => {
+                    old_constant(&program).map(Some).ok_or_else(|| self.function_error(key))
+                }
                 Err(_) => Err(error),
             },
         }
     }
 
-    fn schedule(&self, key: &str) -> PpoError {
-        let problem = "holds a Python function, which is never run: \
+    fn function_error(&self, key: &str) -> PpoError {
+        let problem = "is a Python function, which is never executed: \
                        save the model with a constant in its place";
-        self.place(key).error(problem)
+        self.location(key).error(problem)
     }
 
-    /// The bytes of a pickled value, for [`parse`].
+    /// The bytes of a pickled attribute, for [`parse`].
     pub(super) fn pickle_bytes(&self, key: &str) -> Result<Vec<u8>, PpoError> {
-        let place = self.place(key);
-        let value = self.plain(key).ok_or_else(|| place.error("is missing"))?;
+        let location = self.location(key);
+        let value = self.plain(key).ok_or_else(|| location.error("is missing"))?;
         let text = value.get(SERIALIZED).and_then(Json::as_str);
-        let text = text.ok_or_else(|| place.error("is not a pickled object"))?;
-        STANDARD.decode(text).map_err(|error| place.error(format!("is not base64: {error}")))
+        let text = text.ok_or_else(|| location.error("is not a pickled object"))?;
+        STANDARD.decode(text).map_err(|error| location.error(format!("is not base64: {error}")))
     }
 
-    /// Checks that the policy is the plain actor-critic.
+    /// Checks that the policy is an `ActorCriticPolicy`.
     pub(super) fn check_policy_class(&self) -> Result<(), PpoError> {
-        let (bytes, place) = (self.pickle_bytes("policy_class")?, self.place("policy_class"));
-        let pickle = parse(&bytes, Dialect::Data, Globals::Only(&[POLICY_CLASS]), place)?;
+        let (bytes, location) = (self.pickle_bytes("policy_class")?, self.location("policy_class"));
+        let pickle = parse(&bytes, Dialect::Data, Globals::Only(&[POLICY_CLASS]), location)?;
         if pickle.root().is_global(POLICY_CLASS.0, POLICY_CLASS.1) {
             return Ok(());
         }
         Err(pickle.root().unexpected("the policy class"))
     }
 
-    /// Hidden layers and activation.
+    /// Hidden layers and activation, with the defaults of stable-baselines3.
     pub(super) fn policy_kwargs(&self) -> Result<(NetArch, Activation), PpoError> {
-        let place = self.place("policy_kwargs");
+        let location = self.location("policy_kwargs");
         let kwargs = match self.plain("policy_kwargs") {
             None => Json::Object(Map::new()),
             Some(pickled) if pickled.get(SERIALIZED).is_some() => {
                 let classes =
                     [Activation::Tanh, Activation::Relu].map(|a| (ACTIVATION_MODULE, a.class()));
                 let bytes = self.pickle_bytes("policy_kwargs")?;
-                parse(&bytes, Dialect::Data, Globals::Only(&classes), place)?.root().to_json()?
+                parse(&bytes, Dialect::Data, Globals::Only(&classes), location)?.root().to_json()?
             }
             Some(plain) => plain.clone(),
         };
-        let kwargs = kwargs.as_object().ok_or_else(|| place.error("is not an object"))?;
+        let kwargs = kwargs.as_object().ok_or_else(|| location.error("is not an object"))?;
         let (mut net_arch, mut activation) = (NetArch::default(), Activation::Tanh);
         for (key, value) in kwargs {
-            let unread = || place.error(format!("has a `{key}` that is not read"));
+            let invalid = || location.error(format!("has an unsupported value of `{key}`"));
             match key.as_str() {
-                "net_arch" => net_arch = read_net_arch(value).ok_or_else(unread)?,
-                "activation_fn" => activation = read_activation(value).ok_or_else(unread)?,
-                other if FIRST_WEIGHTS_ONLY.contains(&other) => {}
-                other => return Err(place.unsupported(format!("a policy with `{other}` is"))),
+                "net_arch" => net_arch = read_net_arch(value).ok_or_else(invalid)?,
+                "activation_fn" => activation = read_activation(value).ok_or_else(invalid)?,
+                other if INITIAL_WEIGHTS_ONLY.contains(&other) => {}
+                other => return Err(location.unsupported(format!("a policy with `{other}` is"))),
             }
         }
         Ok((net_arch, activation))
     }
 }
 
-/// A number of numpy, or a schedule that is one number throughout.
+/// The value of a numpy scalar or of a constant schedule.
 fn constant(value: Value<'_, '_>) -> Result<f64, PpoError> {
     if value.calls(SCHEDULES, "FloatSchedule").is_some() {
         return constant(value.state()?.get("value_schedule")?);
@@ -154,14 +160,16 @@ fn constant(value: Value<'_, '_>) -> Result<f64, PpoError> {
     numpy::number(value)
 }
 
+/// The constant in a pickled function of an old release. The pickle is recognized by the names of the
+/// functions and holds exactly one float; it is not executed.
 fn old_constant(program: &Pickle<'_>) -> Option<f64> {
     let mut floats = program.floats();
     let only = floats.next().filter(|_| floats.next().is_none())?;
-    OLD_CONSTANT.iter().all(|name| program.texts().any(|text| text == *name)).then_some(only)
+    OLD_CONSTANT.iter().all(|name| program.strings().any(|text| text == *name)).then_some(only)
 }
 
-/// `{"pi": […], "vf": […]}`, or a list that means both. Before stable-baselines3 1.8 the object could
-/// stand in a list.
+/// Reads `{"pi": […], "vf": […]}`, or one list for both networks. Before stable-baselines3 1.8, the
+/// object could be the element of a list.
 fn read_net_arch(value: &Json) -> Option<NetArch> {
     let widths = |value: Option<&Json>| -> Option<Vec<usize>> {
         let Some(list) = value else {
@@ -210,8 +218,8 @@ mod tests {
     }
 
     #[test]
-    fn old_lambda_gives_up_its_constant_without_being_run() {
-        // The texts and the number as cloudpickle lays them out, with calls around them.
+    fn constant_of_an_old_release_is_read_without_executing_its_function() {
+        // The strings and the number in the layout of cloudpickle, with calls around them.
         let mut program = b"\x80\x05\x8c\x08builtins\x8c\x04eval\x93\x94".to_vec();
         for text in OLD_CONSTANT {
             program.extend([0x8c, text.len() as u8]);
@@ -226,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn schedule_that_is_not_constant_is_refused_with_the_way_out() {
+    fn schedule_that_is_not_constant_is_refused() {
         let text = format!(
             r#"{{"clip_range": {{":serialized:": "{}"}}}}"#,
             STANDARD.encode(b"cmine\nlinear\n.")
@@ -234,7 +242,7 @@ mod tests {
         let message = attributes(&text).number("clip_range").unwrap_err().to_string();
         assert_eq!(
             message,
-            "`x.zip`: `clip_range` holds a Python function, which is never run: save the model with a \
+            "`x.zip`: `clip_range` is a Python function, which is never executed: save the model with a \
              constant in its place"
         );
     }

@@ -1,5 +1,5 @@
-//! The member `data`, written: the attributes of the algorithm as JSON, with pickles where Python
-//! needs objects.
+//! Writing the member `data`: the attributes of the algorithm as JSON, with pickles for Python
+//! objects.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,19 +8,22 @@ use serde_json::{Map, Value, json};
 
 use super::pickle::PickleWriter;
 use super::spaces;
-use crate::{Activation, Model, PpoError};
+use crate::config::Activation;
+use crate::error::PpoError;
+use crate::model::Model;
 
-/// The keys of a pickled value: what it is, for people, and the pickle in base64.
-pub(super) const TYPE: &str = ":type:";
+/// Key of a pickled object's type, which is only for readers.
+const TYPE: &str = ":type:";
+/// Key of a pickled object's pickle, in base64.
 pub(super) const SERIALIZED: &str = ":serialized:";
 
-/// The policy class that `MlpPolicy` is another name of.
+/// The policy class; `MlpPolicy` is an alias for it.
 pub(super) const POLICY_CLASS: (&str, &str) =
     ("stable_baselines3.common.policies", "ActorCriticPolicy");
 pub(super) const ACTIVATION_MODULE: &str = "torch.nn.modules.activation";
 
 impl Activation {
-    /// The name of its class in torch.
+    /// The name of the activation's class in torch.
     pub(super) const fn class(self) -> &'static str {
         match self {
             Self::Tanh => "Tanh",
@@ -29,7 +32,7 @@ impl Activation {
     }
 }
 
-/// The attributes in stable-baselines3's order, then our own.
+/// The attributes in the order of stable-baselines3, then our own.
 #[derive(Serialize)]
 struct Data<'a> {
     policy_class: Value,
@@ -38,7 +41,7 @@ struct Data<'a> {
     num_timesteps: u64,
     _total_timesteps: u64,
     _num_timesteps_at_start: u64,
-    /// A number here would make every load repeat the same random numbers.
+    /// Always `None`: stable-baselines3 would seed its generators with a number here on every load.
     seed: Option<u64>,
     action_noise: (),
     start_time: f64,
@@ -131,7 +134,8 @@ pub(super) fn write(model: &Model) -> Result<Vec<u8>, PpoError> {
     })
 }
 
-/// Tanh is what stable-baselines3 takes without being told; relu is a class, which JSON cannot hold.
+/// The arguments of the policy. Tanh is stable-baselines3's default and left out, so that plain JSON
+/// suffices. Relu is a Python class, which needs a pickle.
 fn policy_kwargs(model: &Model) -> Value {
     let (net_arch, activation) = (model.policy.net_arch(), model.policy.activation());
     if activation == Activation::Tanh {
@@ -139,14 +143,14 @@ fn policy_kwargs(model: &Model) -> Value {
     }
     serialized("<class 'dict'>", |w| {
         w.dict(|w| {
-            w.text("net_arch");
+            w.string("net_arch");
             w.dict(|w| {
                 for (net, widths) in [("pi", &net_arch.pi), ("vf", &net_arch.vf)] {
-                    w.text(net);
+                    w.string(net);
                     w.list(|w| widths.iter().for_each(|width| w.int(*width as u32)));
                 }
             });
-            w.text("activation_fn");
+            w.string("activation_fn");
             w.global(ACTIVATION_MODULE, activation.class());
         });
     })

@@ -1,4 +1,4 @@
-//! JSON as Python writes it: with bare `NaN`, `Infinity` and `-Infinity`.
+//! JSON with the extension of Python's `json` module: bare `NaN`, `Infinity` and `-Infinity`.
 
 use std::borrow::Cow;
 
@@ -6,12 +6,12 @@ use serde_json::{Map, Value};
 
 const NOT_FINITE: [&str; 3] = ["-Infinity", "Infinity", "NaN"];
 
-/// Parses an object. Bare words that JSON does not know become texts.
+/// Parses an object. The bare words become strings.
 pub(super) fn parse_object(text: &str) -> Result<Map<String, Value>, String> {
     serde_json::from_str(&quoted(text)).map_err(|error| format!("is not a JSON object: {error}"))
 }
 
-/// Puts quotes around the bare words, wherever they stand outside of a text.
+/// Puts quotes around the bare words outside of strings.
 fn quoted(text: &str) -> Cow<'_, str> {
     if !NOT_FINITE.iter().any(|word| text.contains(word)) {
         return text.into();
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bare_words_become_texts_and_texts_stay() {
+    fn bare_words_become_strings_and_strings_stay() {
         let text =
             r#"{"a": Infinity, "b": [-Infinity, NaN], "Infinity": "NaN \" NaN \\", "c": NaN}"#;
         let object = Value::Object(parse_object(text).unwrap());
@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_refused() {
+    fn text_that_is_not_an_object_is_refused() {
         for text in ["", "[1]", "{", "{\"a\": Nan}", "nul"] {
             assert!(parse_object(text).unwrap_err().starts_with("is not a JSON object"));
         }

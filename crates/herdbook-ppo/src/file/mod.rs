@@ -1,41 +1,67 @@
-//! The model file: the zip that stable-baselines3 2.9 reads and writes for PPO.
+//! The model file: the zip that `PPO.save` and `PPO.load` of stable-baselines3 2.9 write and read.
 //!
-//! Nothing of the machine or the moment is written, so equal models give equal bytes. Nothing that
-//! is read is executed, and nothing is believed: every size is bounded, every name is on a list,
-//! every number is checked.
+//! Neither time nor properties of the machine are written, so equal models give equal bytes. Files are
+//! not trusted: nothing in them is executed, every size is bounded, every name is on a list, and every
+//! number is checked.
 
 mod archive;
 mod attributes;
 mod data;
 mod json;
+mod location;
 mod numpy;
 mod pickle;
-mod place;
 mod spaces;
 mod torch;
 mod weights;
 
 use archive::Archive;
 use attributes::Attributes;
+use location::Location;
 use pickle::{Dialect, Globals, PickleWriter, parse};
-use place::Place;
 use serde_json::Value;
 use torch::Storages;
 
-use crate::policy::NamedTensor;
-use crate::{Model, Policy, PpoConfig, PpoError};
+use crate::config::PpoConfig;
+use crate::error::PpoError;
+use crate::model::Model;
+use crate::network::policy::Policy;
+use crate::network::tensors::NamedTensor;
 
-/// The release whose format is written.
+/// The release of stable-baselines3 whose format is written.
 const VERSION: &str = "2.9.2";
-/// Stable-baselines3 describes the machine here; a model is the same whatever machine made it.
+/// Replaces stable-baselines3's description of the machine, which would make the bytes depend on it.
 const SYSTEM_INFO: &str = "- Written by herdbook\n";
 
-pub(crate) fn write(model: &Model) -> Result<Vec<u8>, PpoError> {
-    let mut nothing = PickleWriter::new();
-    nothing.dict(|_| {});
+impl Model {
+    /// Returns the bytes of a zip that stable-baselines3's `PPO.load` reads. Equal models give equal
+    /// bytes.
+    ///
+    /// # Errors
+    /// [`PpoError::NotFinite`] if a weight or a moment of Adam is infinite or NaN;
+    /// [`PpoError::Archive`] if the archive cannot be written.
+    pub fn to_zip(&self) -> Result<Vec<u8>, PpoError> {
+        write(self)
+    }
+
+    /// Reads the bytes of a zip written by herdbook or stable-baselines3. The content is not trusted:
+    /// nothing in it is executed. `source` is the name of the file in errors.
+    ///
+    /// # Errors
+    /// [`PpoError::Archive`] if the bytes are not a zip archive with the members of a model,
+    /// [`PpoError::Member`] if a member is invalid, [`PpoError::Unsupported`] if the model is of a kind
+    /// that this crate does not support.
+    pub fn from_zip(bytes: &[u8], source: &str) -> Result<Self, PpoError> {
+        read(bytes, source)
+    }
+}
+
+fn write(model: &Model) -> Result<Vec<u8>, PpoError> {
+    let mut no_variables = PickleWriter::new();
+    no_variables.dict(|_| {});
     let members = [
         ("data", data::write(model)?),
-        ("pytorch_variables.pth", Storages::default().finish(nothing)?),
+        ("pytorch_variables.pth", Storages::default().finish(no_variables)?),
         (weights::POLICY, weights::write_policy(model)?),
         (weights::OPTIMIZER, weights::write_optimizer(model)?),
         ("_stable_baselines3_version", VERSION.into()),
@@ -44,35 +70,37 @@ pub(crate) fn write(model: &Model) -> Result<Vec<u8>, PpoError> {
     archive::write(&members.map(|(name, content)| (name.to_owned(), content)))
 }
 
-pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Model, PpoError> {
+fn read(bytes: &[u8], file: &str) -> Result<Model, PpoError> {
     let mut archive = Archive::open(bytes, file)?;
     let attributes = Attributes::parse(&archive.read("data")?, file)?;
     attributes.check_policy_class()?;
     if attributes.flag("use_sde", false)? {
-        return Err(attributes.place("use_sde").unsupported("state-dependent exploration is"));
+        return Err(attributes.location("use_sde").unsupported("state-dependent exploration is"));
     }
-    // The action first: it is what tells a user most plainly that a model is of another kind.
+    // The action space first: its error is the clearest one for a model of another kind.
     let action_dims = read_space(&attributes, "action_space", spaces::read_action)?;
     let (obs_len, bounds) = read_space(&attributes, "observation_space", spaces::read_observation)?;
     let (config, mut notes) = read_config(&attributes)?;
-    let place = Place { file, member: weights::POLICY };
-    let tensors = weights::read_policy(&archive.read(weights::POLICY)?, place)?;
-    let policy = build_policy(obs_len, &action_dims, &config, &tensors, place)?;
-    let place = place.at(weights::OPTIMIZER);
-    let stored = weights::read_optimizer(&archive.read(weights::OPTIMIZER)?, &policy, place)?;
+    let location = Location { file, member: weights::POLICY };
+    let tensors = weights::read_policy(&archive.read(weights::POLICY)?, location)?;
+    let policy = build_policy(obs_len, &action_dims, &config, &tensors, location)?;
+    let location = location.with_member(weights::OPTIMIZER);
+    let stored = weights::read_optimizer(&archive.read(weights::OPTIMIZER)?, &policy, location)?;
     let mut model = Model::new(policy, stored.adam, config);
     if let Ok(rate) = attributes.number("learning_rate") {
         model.config.learning_rate = rate.unwrap_or(model.config.learning_rate);
     } else {
         let rate = stored.learning_rate;
         model.config.learning_rate = rate;
-        notes.push(format!("the schedule of `learning_rate` was not read: it stays at {rate}"));
+        notes.push(format!(
+            "the schedule of `learning_rate` could not be read: using {rate}, its last value"
+        ));
     }
-    check_config(&model.config, place)?;
+    check_config(&model.config, location)?;
     model.num_timesteps = attributes.count("num_timesteps", 0)?;
     model.n_updates = attributes.count("_n_updates", 0)?;
     model.bounds = bounds;
-    notes.extend(missing(&attributes, &model));
+    notes.extend(missing_state(&attributes, &model));
     model.notes = notes;
     if let Some(extra) = attributes.plain("herdbook").and_then(Value::as_object) {
         model.extra.clone_from(extra);
@@ -86,45 +114,47 @@ fn read_space<T>(
     read: impl FnOnce(pickle::Value<'_, '_>) -> Result<T, PpoError>,
 ) -> Result<T, PpoError> {
     let (bytes, globals) = (attributes.pickle_bytes(key)?, Globals::Only(&spaces::GLOBALS));
-    read(parse(&bytes, Dialect::Data, globals, attributes.place(key))?.root())
+    read(parse(&bytes, Dialect::Data, globals, attributes.location(key))?.root())
 }
 
-fn check_config(config: &PpoConfig, place: Place<'_>) -> Result<(), PpoError> {
-    config.validate().map_err(|error| place.at("data").error(format!("is not sound: {error}")))
+fn check_config(config: &PpoConfig, location: Location<'_>) -> Result<(), PpoError> {
+    config
+        .validate()
+        .map_err(|error| location.with_member("data").error(format!("is invalid: {error}")))
 }
 
-/// What going on with the model would need and the file does not have.
-fn missing(attributes: &Attributes<'_>, model: &Model) -> Vec<String> {
+/// Notes on what is needed to continue the training, or to use the model, and is not in the file.
+fn missing_state(attributes: &Attributes<'_>, model: &Model) -> Vec<String> {
     let mut notes = Vec::new();
     if model.num_timesteps > 0 && model.adam.step_count() == 0 {
-        notes.push(
-            "its optimizer has no moments, though it was trained: Adam begins anew".to_owned(),
-        );
+        notes.push("the file has no moments of the optimizer: Adam starts from zero".to_owned());
     }
-    // stable-baselines3 keeps it only where observations were changed on their way to the model.
+    // stable-baselines3 stores this only if a wrapper changed the observations.
     if attributes.plain("_last_original_obs").is_some() {
         notes.push(
-            "it was trained on observations normalised by `VecNormalize`, whose statistics are not in the zip \
-             (`VecNormalize.save` writes them beside it): unnormalised ones mean something else to it"
+            "the model was trained on observations normalized by `VecNormalize`, whose statistics are not in \
+             the zip (`VecNormalize.save` writes them): it needs observations normalized in the same way"
                 .to_owned(),
         );
     }
     notes
 }
 
-/// All hyperparameters but the learning rate, and what of them could not be read.
+/// Reads all hyperparameters except the learning rate. Also returns notes on those that could not be
+/// read.
 fn read_config(attributes: &Attributes<'_>) -> Result<(PpoConfig, Vec<String>), PpoError> {
     let default = PpoConfig::default();
     let mut notes = Vec::new();
     let clip_range = attributes.number("clip_range").unwrap_or_else(|_| {
         let range = default.clip_range;
-        notes
-            .push(format!("the schedule of `clip_range` was not read: it is {range}, the default"));
+        notes.push(format!(
+            "the schedule of `clip_range` could not be read: using {range}, the default"
+        ));
         None
     });
     let clip_range_vf = attributes.number("clip_range_vf").unwrap_or_else(|_| {
         notes.push(
-            "the schedule of `clip_range_vf` was not read: values are not clipped".to_owned(),
+            "the schedule of `clip_range_vf` could not be read: values are not clipped".to_owned(),
         );
         None
     });
@@ -146,7 +176,7 @@ fn read_config(attributes: &Attributes<'_>) -> Result<(PpoConfig, Vec<String>), 
         vf_coef: number("vf_coef", default.vf_coef)?,
         max_grad_norm: number("max_grad_norm", default.max_grad_norm)?,
         normalize_advantage: attributes.flag("normalize_advantage", default.normalize_advantage)?,
-        // An infinite target never ends an epoch, which is what none means.
+        // An infinite target never stops an epoch, like none.
         target_kl: match attributes.plain("target_kl") {
             Some(limit) if limit == "Infinity" => None,
             _ => attributes.number("target_kl")?,
@@ -162,10 +192,10 @@ fn build_policy(
     action_dims: &[usize],
     config: &PpoConfig,
     tensors: &[NamedTensor],
-    place: Place<'_>,
+    location: Location<'_>,
 ) -> Result<Policy, PpoError> {
-    check_config(config, place)?;
+    check_config(config, location)?;
     let (net_arch, activation) = (config.net_arch.clone(), config.activation);
     Policy::from_tensors(obs_len, action_dims, net_arch, activation, tensors)
-        .map_err(|error| place.error(format!("does not fit `data`: {error}")))
+        .map_err(|error| location.error(format!("does not fit `data`: {error}")))
 }

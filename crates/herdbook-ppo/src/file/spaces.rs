@@ -2,15 +2,18 @@
 
 use super::numpy;
 use super::pickle::{PickleWriter, Value};
-use crate::{Bounds, Model, PpoError};
+use crate::error::PpoError;
+use crate::model::Bounds;
+use crate::network::limits::MAX_SPACE;
 
 const BOX: (&str, &str) = ("gymnasium.spaces.box", "Box");
 const DISCRETE: (&str, &str) = ("gymnasium.spaces.discrete", "Discrete");
 const MULTI_DISCRETE: (&str, &str) = ("gymnasium.spaces.multi_discrete", "MultiDiscrete");
-/// A space that is recognised in order to be refused by name.
+/// Not supported. It is recognized so that the error can name it.
 const MULTI_BINARY: (&str, &str) = ("gymnasium.spaces.multi_binary", "MultiBinary");
 
-/// The Python objects of a pickled space. The generators are read over: a seeded space holds one.
+/// The Python objects allowed in a pickled space. A seeded space contains a random generator, which is
+/// ignored.
 pub(super) const GLOBALS: [(&str, &str); 20] = [
     BOX,
     DISCRETE,
@@ -34,13 +37,13 @@ pub(super) const GLOBALS: [(&str, &str); 20] = [
     ("builtins", "bytearray"),
 ];
 
-/// What `str(type(space))` says, which stable-baselines3 puts beside the pickle.
+/// `str(type(space))`, which stable-baselines3 stores beside the pickle.
 pub(super) const BOX_TYPE: &str = "<class 'gymnasium.spaces.box.Box'>";
 const DISCRETE_TYPE: &str = "<class 'gymnasium.spaces.discrete.Discrete'>";
 const MULTI_DISCRETE_TYPE: &str = "<class 'gymnasium.spaces.multi_discrete.MultiDiscrete'>";
 
-/// Writes the space of observations as a call of its constructor, which every version of numpy and
-/// Gymnasium understands.
+/// Writes the observation space as a call of its constructor, which works with every version of numpy
+/// and Gymnasium.
 pub(super) fn write_observation(w: &mut PickleWriter, obs_len: usize, bounds: Option<&Bounds>) {
     w.call(BOX.0, BOX.1, |w| {
         match bounds {
@@ -51,7 +54,7 @@ pub(super) fn write_observation(w: &mut PickleWriter, obs_len: usize, bounds: Op
             None => [f64::NEG_INFINITY, f64::INFINITY].into_iter().for_each(|bound| w.float(bound)),
         }
         w.tuple(|w| w.int(obs_len as u32));
-        w.text("float32");
+        w.string("float32");
     });
 }
 
@@ -68,11 +71,11 @@ pub(super) fn write_action(w: &mut PickleWriter, dims: &[usize]) {
     }
 }
 
-/// The length of an observation, and its limits if it has any.
+/// Reads the length of an observation, and its limits if it has any.
 pub(super) fn read_observation(value: Value<'_, '_>) -> Result<(usize, Option<Bounds>), PpoError> {
     let arguments = value.calls(BOX.0, BOX.1);
     let arguments = arguments
-        .ok_or_else(|| value.place().unsupported("observations other than a `Box` are"))?;
+        .ok_or_else(|| value.location().unsupported("observations other than a `Box` are"))?;
     let (low, high, shape, dtype) = match arguments[..] {
         [low, high, shape, dtype] => (low, high, shape, dtype),
         [] => {
@@ -81,32 +84,32 @@ pub(super) fn read_observation(value: Value<'_, '_>) -> Result<(usize, Option<Bo
         }
         _ => return Err(value.unexpected("a `Box` of four arguments")),
     };
-    let [obs_len @ 1..=Model::MAX_SPACE] = shape.indices()?[..] else {
+    let [obs_len @ 1..=MAX_SPACE] = shape.indices()?[..] else {
         let shape = shape.indices()?;
-        return Err(value.place().unsupported(format!("observations of shape {shape:?} are")));
+        return Err(value.location().unsupported(format!("observations of shape {shape:?} are")));
     };
-    if dtype.text().ok() != Some("float32") && numpy::dtype(dtype)? != numpy::Kind::Float32 {
-        return Err(value.place().unsupported("observations other than 32-bit floats are"));
+    if dtype.string().ok() != Some("float32") && numpy::dtype(dtype)? != numpy::Kind::Float32 {
+        return Err(value.location().unsupported("observations other than 32-bit floats are"));
     }
     let bounds = Bounds { low: read_bound(low, obs_len)?, high: read_bound(high, obs_len)? };
     if bounds.low.iter().chain(&bounds.high).any(|bound| bound.is_nan()) {
-        return Err(value.place().error("has a limit that is not a number"));
+        return Err(value.location().error("has a limit that is not a number"));
     }
-    let free = bounds.low.iter().all(|low| *low == f32::NEG_INFINITY)
+    let is_unbounded = bounds.low.iter().all(|low| *low == f32::NEG_INFINITY)
         && bounds.high.iter().all(|high| *high == f32::INFINITY);
-    Ok((obs_len, (!free).then_some(bounds)))
+    Ok((obs_len, (!is_unbounded).then_some(bounds)))
 }
 
-/// The number of options of each choice that makes up an action.
+/// Reads the number of options of each choice of an action.
 pub(super) fn read_action(value: Value<'_, '_>) -> Result<Vec<usize>, PpoError> {
     if value.calls(BOX.0, BOX.1).is_some() {
-        return Err(value.place().unsupported("continuous actions (`Box`) are"));
+        return Err(value.location().unsupported("continuous actions (`Box`) are"));
     }
     if value.calls(MULTI_BINARY.0, MULTI_BINARY.1).is_some() {
-        return Err(value.place().unsupported("`MultiBinary` actions are"));
+        return Err(value.location().unsupported("`MultiBinary` actions are"));
     }
     if let Some(arguments) = value.calls(MULTI_DISCRETE.0, MULTI_DISCRETE.1) {
-        return read_choices(value, &arguments);
+        return read_nvec(value, &arguments);
     }
     let arguments = value.calls(DISCRETE.0, DISCRETE.1);
     let arguments = arguments.ok_or_else(|| value.unexpected("a space"))?;
@@ -114,44 +117,44 @@ pub(super) fn read_action(value: Value<'_, '_>) -> Result<Vec<usize>, PpoError> 
         n.int()?
     } else {
         let n = value.state()?.get("n")?;
-        n.int().or_else(|_| numpy::whole_number(n))?
+        n.int().or_else(|_| numpy::integer(n))?
     };
     check_dims(value, &[n])
 }
 
-/// `nvec` of a `MultiDiscrete`.
-fn read_choices(value: Value<'_, '_>, arguments: &[Value<'_, '_>]) -> Result<Vec<usize>, PpoError> {
+/// Reads `nvec` of a `MultiDiscrete`.
+fn read_nvec(value: Value<'_, '_>, arguments: &[Value<'_, '_>]) -> Result<Vec<usize>, PpoError> {
     if let [list] = arguments {
         let dims = list.items()?.into_iter().map(Value::int).collect::<Result<Vec<_>, _>>()?;
         return check_dims(value, &dims);
     }
     let state = value.state()?;
-    // What an option is called does not matter here, but a start other than 0 would be lost.
+    // Options start at 0 here, so another start would be lost.
     if let Some(start) = state.find("start")?
-        && numpy::whole_array(start)?.iter().any(|start| *start != 0)
+        && numpy::integer_array(start)?.iter().any(|start| *start != 0)
     {
-        return Err(value.place().unsupported("`MultiDiscrete` with a `start` is"));
+        return Err(value.location().unsupported("`MultiDiscrete` with a `start` is"));
     }
-    check_dims(value, &numpy::whole_array(state.get("nvec")?)?)
+    check_dims(value, &numpy::integer_array(state.get("nvec")?)?)
 }
 
 fn check_dims(value: Value<'_, '_>, dims: &[i64]) -> Result<Vec<usize>, PpoError> {
-    let sound = |n: &i64| usize::try_from(*n).ok().filter(|n| (1..=Model::MAX_SPACE).contains(n));
-    let sound: Option<Vec<usize>> = dims.iter().map(sound).collect();
-    match sound.filter(|dims| (1..=Model::MAX_SPACE).contains(&dims.iter().sum())) {
+    let valid = |n: &i64| usize::try_from(*n).ok().filter(|n| (1..=MAX_SPACE).contains(n));
+    let dims_if_valid: Option<Vec<usize>> = dims.iter().map(valid).collect();
+    match dims_if_valid.filter(|dims| (1..=MAX_SPACE).contains(&dims.iter().sum())) {
         Some(dims) => Ok(dims),
-        None => Err(value.place().unsupported(format!("{dims:?} actions are"))),
+        None => Err(value.location().unsupported(format!("{dims:?} actions are"))),
     }
 }
 
 fn write_bound(w: &mut PickleWriter, bound: &[f32]) {
     w.call("numpy", "array", |w| {
         w.list(|w| bound.iter().for_each(|x| w.float(f64::from(*x))));
-        w.text("float32");
+        w.string("float32");
     });
 }
 
-/// One number for all components, or an array of them.
+/// Reads limits: one number for all components, or an array.
 fn read_bound(value: Value<'_, '_>, len: usize) -> Result<Vec<f32>, PpoError> {
     if let Ok(bound) = value.float() {
         return Ok(vec![bound as f32; len]);
@@ -168,4 +171,80 @@ fn read_bound(value: Value<'_, '_>, len: usize) -> Result<Vec<f32>, PpoError> {
         return Err(value.unexpected("a limit for each component"));
     }
     Ok(numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::file::location::Location;
+    use crate::file::pickle::{Dialect, Globals, parse};
+
+    const LOCATION: Location<'static> = Location { file: "x.zip", member: "space" };
+
+    fn with_space<T>(
+        write: impl FnOnce(&mut PickleWriter),
+        read: impl FnOnce(Value<'_, '_>) -> Result<T, PpoError>,
+    ) -> Result<T, String> {
+        let mut writer = PickleWriter::new();
+        write(&mut writer);
+        let bytes = writer.finish();
+        let pickle = parse(&bytes, Dialect::Data, Globals::Only(&GLOBALS), LOCATION).unwrap();
+        read(pickle.root()).map_err(|error| error.to_string())
+    }
+
+    fn write_box(w: &mut PickleWriter, low: f64, shape: &[u32], dtype: &str) {
+        w.call(BOX.0, BOX.1, |w| {
+            w.float(low);
+            w.float(1.0);
+            w.tuple(|w| shape.iter().for_each(|n| w.int(*n)));
+            w.string(dtype);
+        });
+    }
+
+    fn refused_box(low: f64, shape: &[u32], dtype: &str) -> String {
+        with_space(|w| write_box(w, low, shape, dtype), read_observation).unwrap_err()
+    }
+
+    #[test]
+    fn limits_are_read_back_and_infinite_ones_are_no_limits() {
+        let bounds = Bounds { low: vec![-1.5, f32::NEG_INFINITY], high: vec![0.1, 3.0] };
+        let read = with_space(|w| write_observation(w, 2, Some(&bounds)), read_observation);
+        assert_eq!(read, Ok((2, Some(bounds))));
+        let read = with_space(|w| write_observation(w, 2, None), read_observation);
+        assert_eq!(read, Ok((2, None)));
+        let read = with_space(|w| write_box(w, 0.0, &[2], "float32"), read_observation);
+        assert_eq!(read, Ok((2, Some(Bounds { low: vec![0.0; 2], high: vec![1.0; 2] }))));
+    }
+
+    #[test]
+    fn observations_of_other_kinds_are_refused_by_name() {
+        let unsupported = |what| format!("`x.zip`: observations {what} are not supported; ");
+        let starts =
+            |message: String, start: &str| assert!(message.starts_with(start), "{message}");
+        starts(refused_box(0.0, &[2, 3], "float32"), &unsupported("of shape [2, 3]"));
+        starts(refused_box(0.0, &[], "float32"), &unsupported("of shape []"));
+        starts(refused_box(0.0, &[0], "float32"), &unsupported("of shape [0]"));
+        starts(refused_box(f64::NAN, &[2], "float32"), "`x.zip`: `space` has a limit that is not");
+        let discrete = with_space(|w| write_action(w, &[3]), read_observation).unwrap_err();
+        starts(discrete, &unsupported("other than a `Box`"));
+        let bounds = Bounds { low: vec![0.0; 3], high: vec![1.0; 3] };
+        let wrong_len =
+            with_space(|w| write_observation(w, 2, Some(&bounds)), read_observation).unwrap_err();
+        starts(wrong_len, "`x.zip`: `space` has an unexpected value, expected a limit for each");
+    }
+
+    #[test]
+    fn actions_are_read_back_within_the_limits() {
+        for dims in [&[1][..], &[MAX_SPACE], &[3, 2]] {
+            let read = with_space(|w| write_action(w, dims), read_action);
+            assert_eq!(read, Ok(dims.to_vec()));
+        }
+        for dims in [&[0][..], &[MAX_SPACE + 1], &[2, 0], &[MAX_SPACE, 1]] {
+            let message = with_space(|w| write_action(w, dims), read_action).unwrap_err();
+            assert!(message.contains(&format!("{dims:?} actions are not supported")), "{message}");
+        }
+        let binary = |w: &mut PickleWriter| w.call(MULTI_BINARY.0, MULTI_BINARY.1, |w| w.int(3));
+        let message = with_space(binary, read_action).unwrap_err();
+        assert!(message.contains("`MultiBinary` actions are not supported"), "{message}");
+    }
 }

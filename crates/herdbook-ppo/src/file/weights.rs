@@ -1,26 +1,28 @@
-//! `policy.pth` and `policy.optimizer.pth`: the weights, and what Adam remembers of each.
+//! The members `policy.pth` and `policy.optimizer.pth`: the weights, and the state of Adam.
 
+use super::location::Location;
 use super::pickle::{PickleWriter, Value};
-use super::place::Place;
 use super::torch::{Storages, TorchReader, parse_torch};
-use crate::adam::AdamConstants;
-use crate::both::Both;
-use crate::policy::{self, NamedTensor};
-use crate::{Adam, Model, Policy, PpoError};
+use crate::adam::{Adam, AdamConstants};
+use crate::error::PpoError;
+use crate::model::Model;
+use crate::network::actor_critic::ActorCritic;
+use crate::network::policy::Policy;
+use crate::network::tensors::{self, NamedTensor};
 
 pub(super) const POLICY: &str = "policy.pth";
 pub(super) const OPTIMIZER: &str = "policy.optimizer.pth";
 
-/// Tensors of the deepest networks there may be; more would only cost time to look at.
+/// Largest accepted number of tensors. The deepest networks have fewer.
 const MAX_TENSORS: usize = 256;
 
-/// Switches of `torch.optim.Adam` that would change its arithmetic; ours has them off.
-const SWITCHES: [&str; 3] = ["amsgrad", "maximize", "decoupled_weight_decay"];
+/// Options of `torch.optim.Adam` that change its arithmetic and are not supported.
+const UNSUPPORTED_OPTIONS: [&str; 3] = ["amsgrad", "maximize", "decoupled_weight_decay"];
 
-/// Adam as the file has it.
+/// The state of Adam in the file.
 pub(super) struct StoredAdam {
     pub(super) adam: Adam,
-    /// The step size used last.
+    /// The learning rate of the last step.
     pub(super) learning_rate: f64,
 }
 
@@ -30,7 +32,7 @@ pub(super) fn write_policy(model: &Model) -> Result<Vec<u8>, PpoError> {
     pickle.call("collections", "OrderedDict", |_| {});
     pickle.fill(|w| {
         for tensor in &tensors {
-            w.text(&tensor.name);
+            w.string(&tensor.name);
             storages.tensor(w, &tensor.shape, &tensor.values);
         }
     });
@@ -45,37 +47,37 @@ pub(super) fn write_optimizer(model: &Model) -> Result<Vec<u8>, PpoError> {
     check_finite(&exp_avg_sq)?;
     let n_tensors = exp_avg.len() as u32;
     pickle.dict(|w| {
-        w.text("state");
+        w.string("state");
         w.dict(|w| {
             let moments = if model.adam.step == 0 { &[] } else { &exp_avg[..] };
             for (idx, (first, second)) in (0..).zip(moments.iter().zip(&exp_avg_sq)) {
                 w.int(idx);
                 w.dict(|w| {
-                    w.text("step");
+                    w.string("step");
                     storages.tensor(w, &[], &[model.adam.step as f32]);
-                    w.text("exp_avg");
+                    w.string("exp_avg");
                     storages.tensor(w, &first.shape, &first.values);
-                    w.text("exp_avg_sq");
+                    w.string("exp_avg_sq");
                     storages.tensor(w, &second.shape, &second.values);
                 });
             }
         });
-        w.text("param_groups");
+        w.string("param_groups");
         w.list(|w| w.dict(|w| write_group(w, model, n_tensors)));
     });
     storages.finish(pickle)
 }
 
-/// The settings of `torch.optim.Adam`, in its order.
+/// Writes the parameter group of `torch.optim.Adam`, in its order.
 fn write_group(w: &mut PickleWriter, model: &Model, n_tensors: u32) {
     let (beta1, beta2) = model.adam.constants.betas;
-    w.text("lr");
+    w.string("lr");
     w.float(model.config.learning_rate);
-    w.text("betas");
+    w.string("betas");
     w.tuple(|w| [beta1, beta2].into_iter().for_each(|beta| w.float(beta)));
-    w.text("eps");
+    w.string("eps");
     w.float(model.adam.constants.eps);
-    w.text("weight_decay");
+    w.string("weight_decay");
     w.int(0);
     for (name, value) in [
         ("amsgrad", Some(false)),
@@ -86,35 +88,38 @@ fn write_group(w: &mut PickleWriter, model: &Model, n_tensors: u32) {
         ("fused", None),
         ("decoupled_weight_decay", Some(false)),
     ] {
-        w.text(name);
+        w.string(name);
         match value {
             Some(flag) => w.boolean(flag),
             None => w.none(),
         }
     }
-    w.text("params");
+    w.string("params");
     w.list(|w| (0..n_tensors).for_each(|idx| w.int(idx)));
 }
 
 /// Reads the tensors of `policy.pth`, in the order of the file.
-pub(super) fn read_policy(bytes: &[u8], place: Place<'_>) -> Result<Vec<NamedTensor>, PpoError> {
-    let mut file = TorchReader::open(bytes, place)?;
+pub(super) fn read_policy(
+    bytes: &[u8],
+    location: Location<'_>,
+) -> Result<Vec<NamedTensor>, PpoError> {
+    let mut file = TorchReader::open(bytes, location)?;
     let pickle = file.pickle()?;
-    let pickle = parse_torch(&pickle, place)?;
+    let pickle = parse_torch(&pickle, location)?;
     let entries = pickle.root().entries()?;
-    check_count(entries.len(), place)?;
-    entries.into_iter().map(|(name, value)| file.tensor(name.text()?, value)).collect()
+    check_count(entries.len(), location)?;
+    entries.into_iter().map(|(name, value)| file.tensor(name.string()?, value)).collect()
 }
 
-/// Reads Adam's state for the parameters of `policy`, which come in the same order but unnamed.
+/// Reads the state of Adam. Its tensors have no names, but the order of the parameters of `policy`.
 pub(super) fn read_optimizer(
     bytes: &[u8],
     policy: &Policy,
-    place: Place<'_>,
+    location: Location<'_>,
 ) -> Result<StoredAdam, PpoError> {
-    let mut file = TorchReader::open(bytes, place)?;
+    let mut file = TorchReader::open(bytes, location)?;
     let pickle = file.pickle()?;
-    let pickle = parse_torch(&pickle, place)?;
+    let pickle = parse_torch(&pickle, location)?;
     let names: Vec<String> = policy.tensors().into_iter().map(|tensor| tensor.name).collect();
     let (mut adam, learning_rate) =
         read_group(pickle.root().get("param_groups")?, policy, names.len())?;
@@ -123,33 +128,35 @@ pub(super) fn read_optimizer(
     if entries.is_empty() {
         return Ok(StoredAdam { adam, learning_rate });
     }
-    check_count(entries.len(), place)?;
+    check_count(entries.len(), location)?;
     let (mut exp_avg, mut exp_avg_sq) = (vec![], vec![]);
     for (idx, name) in names.iter().enumerate() {
         let is_idx = |key: Value<'_, '_>| key.int().is_ok_and(|key| key == idx as i64);
         let entry = entries.iter().rfind(|(key, _)| is_idx(*key));
-        let (_, entry) = entry.ok_or_else(|| place.error(format!("has no state for `{name}`")))?;
+        let (_, entry) =
+            entry.ok_or_else(|| location.error(format!("has no state for `{name}`")))?;
         let step = read_step(&mut file, entry.get("step")?)?;
         if idx > 0 && step != adam.step {
-            return Err(place.error("counts different steps for different parameters"));
+            return Err(location.error("has different step counts for different parameters"));
         }
         adam.step = step;
         exp_avg.push(file.tensor(name, entry.get("exp_avg")?)?);
         exp_avg_sq.push(file.tensor(name, entry.get("exp_avg_sq")?)?);
     }
     if exp_avg_sq.iter().flat_map(|tensor| &tensor.values).any(|square| *square < 0.0) {
-        return Err(place.error("has a negative mean of squares"));
+        return Err(location.error("has a negative mean squared gradient"));
     }
-    let import = |tensors: &[NamedTensor], flat: Both<&mut [f32]>| {
-        policy::import(&policy.network, tensors, flat)
-            .map_err(|error| place.error(format!("does not fit: {error}")))
+    let import = |tensors: &[NamedTensor], flat: ActorCritic<&mut [f32]>| {
+        tensors::import(&policy.networks, tensors, flat)
+            .map_err(|error| location.error(format!("does not fit: {error}")))
     };
     import(&exp_avg, adam.moments.as_mut().map(|moments| &mut moments.exp_avg[..]))?;
     import(&exp_avg_sq, adam.moments.as_mut().map(|moments| &mut moments.exp_avg_sq[..]))?;
     Ok(StoredAdam { adam, learning_rate })
 }
 
-/// Reads the one parameter group: fresh moments with its constants, and its step size.
+/// Reads the only parameter group. Returns an optimizer with its hyperparameters and without moments,
+/// and its learning rate.
 fn read_group(
     groups: Value<'_, '_>,
     policy: &Policy,
@@ -162,32 +169,32 @@ fn read_group(
     if !params.indices()?.into_iter().eq(0..n_tensors) {
         return Err(params.unexpected("the parameters of the policy, in order"));
     }
-    for name in SWITCHES {
-        if let Some(switch) = group.find(name)?
-            && switch.boolean()?
+    for name in UNSUPPORTED_OPTIONS {
+        if let Some(option) = group.find(name)?
+            && option.boolean()?
         {
-            return Err(group.place().unsupported(format!("an optimizer with `{name}` is")));
+            return Err(group.location().unsupported(format!("an optimizer with `{name}` is")));
         }
     }
     if group.get("weight_decay")?.float()? != 0.0 {
-        return Err(group.place().unsupported("an optimizer with `weight_decay` is"));
+        return Err(group.location().unsupported("an optimizer with `weight_decay` is"));
     }
     let betas = group.get("betas")?;
     let &[beta1, beta2] = &betas.items()?[..] else {
         return Err(betas.unexpected("a pair of numbers"));
     };
-    let mut adam = Adam::new(&policy.network);
+    let mut adam = Adam::new(&policy.networks);
     let (betas, eps) = ((beta1.float()?, beta2.float()?), group.get("eps")?.float()?);
     adam.constants = AdamConstants { betas, eps };
     let fraction = |beta: f64| (0.0..1.0).contains(&beta);
-    let sound = fraction(betas.0) && fraction(betas.1) && (1e-30..1e30).contains(&eps);
-    if !sound {
-        return Err(group.place().error("has `betas` or `eps` out of range"));
+    let is_valid = fraction(betas.0) && fraction(betas.1) && (1e-30..1e30).contains(&eps);
+    if !is_valid {
+        return Err(group.location().error("has `betas` or `eps` out of range"));
     }
     Ok((adam, group.get("lr")?.float()?))
 }
 
-/// A scalar tensor, or in files of older torch a plain number.
+/// Reads a step count: a scalar tensor, or a plain number in files of older torch.
 fn read_step(file: &mut TorchReader<'_>, value: Value<'_, '_>) -> Result<u64, PpoError> {
     if let Ok(step) = value.int() {
         return u64::try_from(step).map_err(|_| value.unexpected("a count of steps"));
@@ -198,9 +205,9 @@ fn read_step(file: &mut TorchReader<'_>, value: Value<'_, '_>) -> Result<u64, Pp
     }
 }
 
-fn check_count(n_tensors: usize, place: Place<'_>) -> Result<(), PpoError> {
+fn check_count(n_tensors: usize, location: Location<'_>) -> Result<(), PpoError> {
     if n_tensors > MAX_TENSORS {
-        return Err(place.error(format!("has {n_tensors} tensors, more than {MAX_TENSORS}")));
+        return Err(location.error(format!("has {n_tensors} tensors, more than {MAX_TENSORS}")));
     }
     Ok(())
 }

@@ -1,11 +1,11 @@
-//! Floats that start on a cache line.
+//! Memory for floats, aligned to cache lines.
 
 use std::ops::{Deref, DerefMut};
 
-use super::LINE;
+use crate::math::LINE;
 
-/// A fixed number of floats, zero at first. Vectors that straddle two cache lines take twice as
-/// long to load, so the first float is put at the start of one.
+/// A fixed number of floats, initially zero. The first one is at the start of a cache line, since a
+/// vector that straddles two cache lines takes twice as long to load.
 #[derive(Debug)]
 pub(crate) struct Buffer {
     floats: Vec<f32>,
@@ -17,7 +17,7 @@ impl Buffer {
     pub(crate) fn zeroed(len: usize) -> Self {
         let floats = vec![0.0_f32; len + LINE];
         let start = floats.as_ptr().align_offset(LINE * size_of::<f32>());
-        // `align_offset` may decline to answer; unaligned floats are slower, not wrong.
+        // `align_offset` is allowed to fail. Unaligned floats are slower, but not wrong.
         let start = if start <= LINE { start } else { 0 };
         Self { floats, start, len }
     }
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn first_float_starts_a_cache_line_also_in_a_copy() {
+    fn first_float_of_a_buffer_and_its_copy_starts_a_cache_line() {
         for len in [0, 1, 16, 1_000] {
             let buffer = Buffer::zeroed(len);
             assert_eq!(buffer.len(), len);
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn copies_are_equal_whatever_their_address() {
+    fn copies_are_equal() {
         let mut buffer = Buffer::zeroed(3);
         buffer.copy_from_slice(&[1.0, 2.0, 3.0]);
         assert_eq!(buffer.clone(), buffer);

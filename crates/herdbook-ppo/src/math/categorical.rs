@@ -1,11 +1,11 @@
-//! The categorical distribution that logits describe, row by row.
+//! The categorical distribution given by a row of logits.
 
 use pulp::Arch;
 
-use super::{elementwise, padded};
+use crate::math::{elementwise, padded};
 
-/// Turns rows of `n` logits into log-probabilities and writes the probabilities beside them.
-/// Rows are [`padded`]`(n)` floats; the padding of both is left without meaning.
+/// Replaces rows of `n` logits by log-probabilities, and writes the probabilities. Rows of both have
+/// [`padded`]`(n)` floats; their padding is unspecified afterwards.
 pub(crate) fn log_softmax(arch: Arch, n: usize, logits: &mut [f32], probabilities: &mut [f32]) {
     let width = padded(n);
     for row in logits.chunks_exact_mut(width) {
@@ -26,7 +26,7 @@ pub(crate) fn log_softmax(arch: Arch, n: usize, logits: &mut [f32], probabilitie
     }
 }
 
-/// Log-probabilities and probabilities of one row of logits.
+/// Returns log-probabilities and probabilities of one row of logits, both without padding.
 pub(crate) fn of_logits(arch: Arch, logits: &[f32]) -> (Vec<f32>, Vec<f32>) {
     let (n, width) = (logits.len(), padded(logits.len()));
     let (mut log_probs, mut probabilities) = (logits.to_vec(), vec![0.0; width]);
@@ -42,20 +42,21 @@ pub(crate) fn entropy(log_probs: &[f32], probabilities: &[f32]) -> f32 {
     -log_probs.iter().zip(probabilities).map(|(log_p, p)| log_p * p).sum::<f32>()
 }
 
-/// The index that a number drawn uniformly from `[0, 1)` falls upon: drawn with these probabilities.
-pub(crate) fn pick(probabilities: &[f32], uniform: f32) -> usize {
-    let mut rest = uniform;
+/// Draws an index with the given probabilities by inverting their cumulative sum at `uniform`, a
+/// random number from `[0, 1)`.
+pub(crate) fn draw(probabilities: &[f32], uniform: f32) -> usize {
+    let mut remainder = uniform;
     for (index, p) in probabilities.iter().enumerate() {
-        rest -= p;
-        if rest < 0.0 {
+        remainder -= p;
+        if remainder < 0.0 {
             return index;
         }
     }
-    // Rounding can leave a sliver past the last index.
+    // Due to rounding, the probabilities may add up to slightly less than `uniform`.
     probabilities.len() - 1
 }
 
-/// The index of the largest number, the first of equals.
+/// The index of the largest number, or of the first one if several are equal.
 pub(crate) fn argmax(numbers: &[f32]) -> usize {
     let mut best = 0;
     for (index, number) in numbers.iter().enumerate() {
@@ -69,7 +70,7 @@ pub(crate) fn argmax(numbers: &[f32]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Rng;
+    use crate::rng::Rng;
 
     fn distribution(logits: &[f32]) -> (Vec<f32>, Vec<f32>) {
         of_logits(Arch::new(), logits)
@@ -94,24 +95,24 @@ mod tests {
     }
 
     #[test]
-    fn huge_logits_neither_overflow_nor_vanish() {
+    fn huge_logits_do_not_overflow() {
         let (log_probs, probabilities) = distribution(&[1e30, -1e30, 1e30]);
         assert!((probabilities[0] - 0.5).abs() < 1e-6 && (probabilities[2] - 0.5).abs() < 1e-6);
         assert!(log_probs.iter().all(|x| x.is_finite()));
     }
 
     #[test]
-    fn samples_come_as_often_as_their_probabilities_say() {
+    fn indices_are_drawn_with_their_probabilities() {
         let mut rng = Rng::new(1);
         let mut counts = [0_i32; 3];
         for _ in 0..100_000 {
-            counts[pick(&[0.2, 0.0, 0.8], rng.uniform_f32())] += 1;
+            counts[draw(&[0.2, 0.0, 0.8], rng.uniform_f32())] += 1;
         }
         assert!((counts[0] - 20_000).abs() < 500 && counts[1] == 0, "{counts:?}");
     }
 
     #[test]
-    fn argmax_takes_the_first_of_equals() {
+    fn argmax_is_the_first_of_equal_maxima() {
         assert_eq!(argmax(&[0.0, 3.0, 3.0]), 1);
         assert_eq!(argmax(&[f32::NEG_INFINITY, f32::NEG_INFINITY]), 0);
     }

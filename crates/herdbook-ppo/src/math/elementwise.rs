@@ -1,13 +1,13 @@
-//! Functions of one float, over whole rows. Slices hold whole lines ([`super::LINE`]).
+//! Elementwise functions. The length of all slices is a multiple of [`LINE`](crate::math::LINE).
 
 use pulp::{Arch, Simd, WithSimd};
 
-/// Applies the hyperbolic tangent. It is exactly odd, and 0 at 0.
+/// Applies the hyperbolic tangent. The approximation is exactly odd, and 0 at 0.
 pub(crate) fn tanh(arch: Arch, values: &mut [f32]) {
     arch.dispatch(Map { values, function: Tanh });
 }
 
-/// Applies `exp`, for arguments up to 88; those below -87 give `exp(-87)`.
+/// Applies `exp`. Arguments are clamped to `[-87, 88]`.
 pub(crate) fn exp(arch: Arch, values: &mut [f32]) {
     arch.dispatch(Map { values, function: Exp });
 }
@@ -17,12 +17,13 @@ pub(crate) fn relu(arch: Arch, values: &mut [f32]) {
     arch.dispatch(Map { values, function: Relu });
 }
 
-/// Turns the outputs of `tanh` into the gradient of its inputs, given that of its outputs.
+/// Backpropagates through `tanh`: replaces its outputs by the gradient with respect to its inputs,
+/// given the gradient with respect to its outputs.
 pub(crate) fn tanh_gradient(arch: Arch, outputs: &mut [f32], gradient: &[f32]) {
     arch.dispatch(Zip { values: outputs, others: gradient, function: TanhGradient });
 }
 
-/// Turns the outputs of `relu` into the gradient of its inputs, given that of its outputs.
+/// Backpropagates through `relu`, as [`tanh_gradient`] through `tanh`.
 pub(crate) fn relu_gradient(arch: Arch, outputs: &mut [f32], gradient: &[f32]) {
     arch.dispatch(Zip { values: outputs, others: gradient, function: ReluGradient });
 }
@@ -82,9 +83,9 @@ impl<F: Function2> WithSimd for Zip<'_, F> {
 struct Tanh;
 
 impl Function for Tanh {
-    /// The rational minimax approximation of Eigen's `generic_fast_tanh_float`: odd over even in
-    /// `x`, and constant where the last place would not change any more. At most 6 units in the last
-    /// place off, which is what the rounding of a dozen operations may add up to.
+    /// The rational minimax approximation of Eigen's `generic_fast_tanh_float`: an odd polynomial
+    /// divided by an even one, and constant beyond `±LIMIT`. The error is at most 6 units in the last
+    /// place.
     #[inline(always)]
     fn apply<S: Simd>(self, simd: S, x: S::f32s) -> S::f32s {
         const LIMIT: f32 = 7.905_311;
@@ -109,11 +110,11 @@ impl Function for Tanh {
 struct Exp;
 
 impl Function for Exp {
-    /// `2^n · exp(r)` with `r = x - n·ln 2`, by the polynomial of Cephes' `expf`; at most 1 unit in
-    /// the last place off.
+    /// `2^n · exp(r)` with `r = x - n·ln 2`, by the polynomial of Cephes' `expf`. The error is at most
+    /// 1 unit in the last place.
     #[inline(always)]
     fn apply<S: Simd>(self, simd: S, x: S::f32s) -> S::f32s {
-        // Adding 1.5·2^23 rounds to a whole number and leaves it in the low bits.
+        // Adding 1.5·2^23 rounds to an integer and leaves it in the low bits.
         const ROUND: f32 = 12_582_912.0;
         const LN2_HIGH: f32 = 0.693_359_4;
         const LN2_LOW: f32 = -2.121_944_4e-4;
@@ -178,7 +179,7 @@ impl Function2 for Add {
     }
 }
 
-/// The polynomial with these coefficients, highest power first.
+/// Evaluates a polynomial. The coefficients start with that of the highest power.
 #[inline(always)]
 fn horner<S: Simd>(simd: S, x: S::f32s, first: f32, others: &[f32]) -> S::f32s {
     others.iter().fold(simd.splat_f32s(first), |sum, &term| {
@@ -189,12 +190,12 @@ fn horner<S: Simd>(simd: S, x: S::f32s, first: f32, others: &[f32]) -> S::f32s {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::math::levels;
+    use crate::math::instruction_sets;
 
-    /// The largest distance from the double-precision function, in units in the last place.
+    /// The largest difference from the double-precision function, in units in the last place.
     fn worst_ulp(values: &[f32], apply: fn(Arch, &mut [f32]), exact: fn(f64) -> f64) -> f64 {
         let mut worst = 0.0_f64;
-        for arch in levels() {
+        for arch in instruction_sets() {
             let mut got = values.to_vec();
             apply(arch, &mut got);
             for (x, got) in values.iter().zip(got) {

@@ -1,5 +1,5 @@
-//! Arithmetic on rows of floats, vectorised for the CPU at hand and without allocation. It knows
-//! shapes, not learning.
+//! Numerical kernels on rows of floats, without allocation. They use the best vector instructions of
+//! the CPU, which are selected at run time.
 //!
 //! A matrix is a slice of rows, each padded with zeros to whole cache lines ([`padded`]), so that
 //! every kernel works on full vectors and never on a remainder. Padding stays zero through all of
@@ -15,24 +15,25 @@ pub(crate) mod categorical;
 pub(crate) mod elementwise;
 pub(crate) mod product;
 
-/// Floats in a cache line, which is also the widest vector any CPU has.
+/// Number of floats in a cache line, which is also the widest vector of any supported CPU.
 pub(crate) const LINE: usize = 16;
 
-/// The width of a row of `n` floats in memory.
+/// The length in floats of a row of `n` floats in memory, padding included.
 pub(crate) const fn padded(n: usize) -> usize {
     n.next_multiple_of(LINE)
 }
 
-/// Every set of vector instructions that this machine has and the code is made for, none of them first.
+/// All instruction sets that the kernels are compiled for and this machine supports, starting with
+/// scalar code.
 #[cfg(test)]
-pub(crate) fn levels() -> Vec<pulp::Arch> {
-    let mut levels = vec![pulp::Arch::Scalar];
+pub(crate) fn instruction_sets() -> Vec<pulp::Arch> {
+    let mut sets = vec![pulp::Arch::Scalar];
     #[cfg(target_arch = "x86_64")]
     {
-        levels.extend(pulp::x86::V3::try_new().map(pulp::Arch::V3));
-        levels.extend(pulp::x86::V4::try_new().map(pulp::Arch::V4));
+        sets.extend(pulp::x86::V3::try_new().map(pulp::Arch::V3));
+        sets.extend(pulp::x86::V4::try_new().map(pulp::Arch::V4));
     }
     #[cfg(not(target_arch = "x86_64"))]
-    levels.push(pulp::Arch::new());
-    levels
+    sets.push(pulp::Arch::new());
+    sets
 }

@@ -1,16 +1,16 @@
 //! The matrix product, in tiles that stay in vector registers.
 //!
-//! The matrices of a small network fit into the first two caches, so nothing is packed or blocked
-//! for cache. That is why this is written out here: the products of one minibatch of the default
-//! size take 22 µs where the crate `gemm`, which packs, takes 26, and no unsafe code is needed.
+//! The matrices of a small network fit into the L1 and L2 caches, so they are neither packed nor
+//! blocked for cache. This is faster than the crate `gemm`, which packs (22 instead of 26 µs for the
+//! products of one default minibatch), and needs no unsafe code: see `docs/decisions/0001`.
 //!
-//! Every element is summed over the depth in order, whatever the tile: a row's result is the same,
-//! bit for bit, alone or among others.
+//! Every element is summed over the depth in the same order, whatever its tile. The result of a row
+//! is therefore the same, bit for bit, alone or in a batch.
 
 use pulp::{Arch, Simd, WithSimd};
 
 /// `out = left · right + bias`, where `left` is `rows × depth` and `right` is `depth × width`.
-/// The rows of `right` and `out` are `width` floats, a multiple of [`super::LINE`].
+/// The rows of `right` and `out` are `width` floats, a multiple of [`crate::math::LINE`].
 pub(crate) struct Product<'a> {
     pub(crate) left: View<'a>,
     pub(crate) right: &'a [f32],
@@ -21,20 +21,20 @@ pub(crate) struct Product<'a> {
     pub(crate) width: usize,
 }
 
-/// A matrix read element by element.
+/// The left matrix, which is read element by element.
 #[derive(Clone, Copy)]
 pub(crate) enum View<'a> {
-    /// The matrix whose rows are this far apart.
+    /// A matrix, and the distance between its rows in floats.
     Rows(&'a [f32], usize),
-    /// The transpose of the matrix whose rows are this far apart.
+    /// The transpose of a matrix, and the distance between the rows of that matrix in floats.
     Columns(&'a [f32], usize),
-    /// Ones, as many as are asked for: they sum the columns of the other factor.
+    /// A matrix of ones. The product then sums the columns of the right matrix.
     Ones,
 }
 
 impl Product<'_> {
     pub(crate) fn compute(self, arch: Arch) {
-        debug_assert!(self.width.is_multiple_of(super::LINE));
+        debug_assert!(self.width.is_multiple_of(crate::math::LINE));
         arch.dispatch(self);
     }
 }
@@ -51,7 +51,7 @@ impl WithSimd for Product<'_> {
         let (rows, depth) = (self.rows, self.depth);
         let mut grid = Grid { simd, left: self.left, right, bias, out, rows, depth, width };
         let mut column = 0;
-        // Sixteen accumulators fill half the registers of AVX-512, and hide the latency of a sum.
+        // With AVX-512, 16 accumulators fill half of the registers and hide the latency of an addition.
         while S::F32_LANES != 8 && column + 4 <= width {
             grid.columns::<4, 4>(column);
             column += 4;
@@ -66,7 +66,7 @@ impl WithSimd for Product<'_> {
     }
 }
 
-/// The product's operands as vectors; `width` counts vectors.
+/// The operands as vectors; `width` is a number of vectors.
 struct Grid<'a, S: Simd> {
     simd: S,
     left: View<'a>,
@@ -79,7 +79,7 @@ struct Grid<'a, S: Simd> {
 }
 
 impl<S: Simd> Grid<'_, S> {
-    /// All rows of `C` columns of vectors, `R` at a time.
+    /// Computes all rows of `C` columns of vectors, `R` rows at a time.
     #[inline(always)]
     fn columns<const R: usize, const C: usize>(&mut self, column: usize) {
         let mut row = 0;
@@ -119,7 +119,8 @@ impl<S: Simd> Grid<'_, S> {
         }
     }
 
-    /// The sums over the depth of `left(k)` times row `k` of the right matrix.
+    /// Sums over the depth: `left(k)`, an element of each of `R` rows, times row `k` of the right
+    /// matrix.
     #[inline(always)]
     fn sums<const R: usize, const C: usize>(
         &self,
@@ -150,14 +151,14 @@ impl<S: Simd> Grid<'_, S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Rng;
-    use crate::math::levels;
+    use crate::math::instruction_sets;
+    use crate::rng::Rng;
 
     fn random(rng: &mut Rng, len: usize) -> Vec<f32> {
         (0..len).map(|_| rng.uniform_f32() - 0.5).collect()
     }
 
-    /// The definition, in doubles.
+    /// The definition of the product, in doubles.
     fn naive(
         left: impl Fn(usize, usize) -> f32,
         p: (usize, usize, usize),
@@ -180,7 +181,7 @@ mod tests {
 
     #[test]
     fn every_shape_equals_the_definition() {
-        levels().into_iter().for_each(check_shapes);
+        instruction_sets().into_iter().for_each(check_shapes);
     }
 
     fn check_shapes(arch: Arch) {
@@ -225,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_has_the_same_bits_alone_and_among_others() {
+    fn row_has_the_same_bits_alone_and_in_a_batch() {
         let mut rng = Rng::new(2);
         let (rows, depth, width) = (7, 35, 80);
         let (left, right) = (random(&mut rng, rows * depth), random(&mut rng, depth * width));

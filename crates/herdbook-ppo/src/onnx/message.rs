@@ -1,9 +1,10 @@
-//! As much of the protocol buffers encoding as an ONNX model needs: numbers and lengths as varints.
+//! The part of the protocol buffers encoding that an ONNX model needs: varints and length-delimited
+//! fields.
 
 const VARINT: u64 = 0;
 const LENGTH_DELIMITED: u64 = 2;
 
-/// One message, its fields in the order they are added.
+/// An encoded message. Fields are encoded in the order in which they are added.
 pub(super) struct Message(Vec<u8>);
 
 impl Message {
@@ -34,7 +35,7 @@ impl Message {
         self.0
     }
 
-    /// Seven bits a byte, the lowest first; the highest bit says that more follow.
+    /// Seven bits per byte, the lowest bits first. The highest bit of a byte is set if more follow.
     fn varint(&mut self, mut value: u64) {
         while value >= 0x80 {
             self.0.push(value as u8 | 0x80);
@@ -48,7 +49,7 @@ impl Message {
 mod tests {
     use super::*;
 
-    /// The examples of the encoding's documentation.
+    /// The examples of <https://protobuf.dev/programming-guides/encoding/>.
     #[test]
     fn fields_are_encoded_as_documented() {
         let mut message = Message::new();

@@ -1,15 +1,13 @@
-//! A policy as an ONNX model (opset 13), so that it runs wherever onnxruntime does.
-//!
-//! Input `obs`: float32, `[batch, obs_len]`. Outputs: `action` (int64, `[batch]`, the most probable one, the lowest of
-//! equals), `probabilities` (float32, `[batch, n_actions]`) and `value` (float32, `[batch, 1]`). Equal policies give
-//! equal bytes.
+//! Export of a policy as an ONNX model, which runs wherever onnxruntime does.
 
 mod message;
 
-use crate::{Activation, NamedTensor, Policy};
-use message::Message;
+use crate::config::Activation;
+use crate::network::policy::Policy;
+use crate::network::tensors::NamedTensor;
+use crate::onnx::message::Message;
 
-/// Version of the container format that knows opset 13.
+/// Version of the container format; the first one with opset 13.
 const IR_VERSION: u64 = 7;
 const OPSET: u64 = 13;
 /// `TensorProto.DataType`.
@@ -19,7 +17,12 @@ const INT64: u64 = 7;
 const INT: u64 = 2;
 
 impl Policy {
-    /// The bytes of the ONNX model; none where an action is several choices at once.
+    /// The bytes of the policy as an ONNX model of opset 13, or `None` if an action is several choices
+    /// at once. Equal policies give equal bytes.
+    ///
+    /// The input is `obs` (float32, `[batch, obs_len]`). The outputs are `action` (int64, `[batch]`,
+    /// the most likely action), `probabilities` (float32, `[batch, n_actions]`) and `value` (float32,
+    /// `[batch, 1]`).
     pub fn to_onnx(&self) -> Option<Vec<u8>> {
         let n_actions = self.n_actions()?;
         let mut graph = Graph { tensors: self.tensors(), message: Message::new() };
@@ -58,14 +61,14 @@ impl Policy {
     }
 }
 
-/// `GraphProto` on its way.
+/// A `GraphProto` under construction.
 struct Graph {
     tensors: Vec<NamedTensor>,
     message: Message,
 }
 
 impl Graph {
-    /// Layer after layer from `obs`, the last one without an activation.
+    /// Adds the layers of one network, from `obs` to `output`. The last one has no activation.
     fn network(&mut self, hidden: &[String], last: &str, activation: &str, output: &str) {
         let mut input = "obs".to_owned();
         for layer in hidden {
@@ -82,7 +85,7 @@ impl Graph {
         self.node("Gemm", &[input, &weight, &bias], output, &[("transB", 1)]);
     }
 
-    /// `NodeProto`.
+    /// Adds a `NodeProto`.
     fn node(&mut self, kind: &str, inputs: &[&str], output: &str, attributes: &[(&str, u64)]) {
         let mut node = Message::new();
         for input in inputs {
@@ -102,7 +105,7 @@ impl Graph {
     }
 }
 
-/// `TensorProto`.
+/// A `TensorProto`.
 fn initializer(tensor: &NamedTensor) -> Message {
     let mut message = Message::new();
     for length in &tensor.shape {
@@ -115,7 +118,7 @@ fn initializer(tensor: &NamedTensor) -> Message {
     message
 }
 
-/// `ValueInfoProto` of a tensor whose first dimension is the batch.
+/// A `ValueInfoProto` of a tensor whose first dimension is the batch.
 fn value_info(name: &str, element: u64, lengths: &[usize]) -> Message {
     let mut shape = Message::new();
     let mut batch = Message::new();

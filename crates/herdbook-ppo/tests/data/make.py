@@ -1,5 +1,5 @@
-"""Makes samples with the real stable-baselines3: zips with several choices an action, and what it computes with
-them; and one that lacks what going on with it would need.
+"""Makes samples with stable-baselines3: models with `MultiDiscrete` actions and their outputs, and a model whose file
+lacks what continuing its training would need.
 
     python make.py FOLDER        (the environment of conformance/sb3/requirements.txt)
 """
@@ -25,7 +25,7 @@ CASES = {
 
 
 class Noise(gymnasium.Env):
-    """Rewards that depend on each choice, so that there is something to learn."""
+    """Observes noise, and gives a reward that depends on every choice of the action."""
 
     def __init__(self, dims, obs_len):
         self.action_space = gymnasium.spaces.MultiDiscrete(dims)
@@ -67,11 +67,11 @@ def main(folder):
             })
         about = {"dims": dims, "num_timesteps": model.num_timesteps, "cases": cases}
         (folder / f"{name}.json").write_text(json.dumps(about, indent=1) + "\n")
-    lacking(folder / "normalized_scheduled.zip")
+    make_incomplete(folder / "normalized_scheduled.zip")
 
 
-def lacking(path):
-    """Statistics of normalisation are kept elsewhere, schedules are programs."""
+def make_incomplete(path):
+    """The zip has no statistics of `VecNormalize`, and its schedules are Python functions, which are not executed."""
     env = VecNormalize(DummyVecEnv([lambda: gymnasium.make("CartPole-v1")]))
     model = PPO(
         "MlpPolicy", env, n_steps=64, device="cpu", seed=1, policy_kwargs={"net_arch": [8]},

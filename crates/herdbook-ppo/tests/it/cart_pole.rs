@@ -1,4 +1,4 @@
-//! Gymnasium's `CartPole-v1`: a pole to be balanced on a cart, 500 timesteps at most.
+//! Gymnasium's `CartPole-v1`: balancing a pole on a cart for at most 500 timesteps.
 
 use herdbook_ppo::{Env, EpisodeEnd, ResumableEnv, Rng, Step};
 

@@ -1,9 +1,10 @@
-//! The same seed gives the same model; a stored model goes on as if it had never been stored.
+//! The same seed gives the same model, and a stored training continues as if it had never been
+//! interrupted.
 
 use std::num::NonZeroUsize;
 
 use herdbook_ppo::{Activation, Bounds, Model, NetArch, PpoConfig, Trainer};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cart_pole::CartPole;
 use crate::learning::envs;
@@ -23,7 +24,7 @@ fn zip(trainer: &Trainer<CartPole>) -> Vec<u8> {
 }
 
 #[test]
-fn same_seed_gives_the_same_bytes_and_another_seed_others() {
+fn same_seed_gives_the_same_bytes_and_another_seed_does_not() {
     let bytes = zip(&trained(1, 3));
     assert!(bytes == zip(&trained(1, 3)));
     assert!(bytes != zip(&trained(2, 3)));
@@ -31,12 +32,12 @@ fn same_seed_gives_the_same_bytes_and_another_seed_others() {
 }
 
 #[test]
-fn statistics_repeat_too() {
+fn same_seed_gives_the_same_statistics() {
     assert_eq!(trained(1, 2).iterate(), trained(1, 2).iterate());
 }
 
 #[test]
-fn stored_model_comes_back_bit_for_bit() {
+fn stored_model_is_read_back_bit_for_bit() {
     let mut model = trained(1, 2).model();
     model.extra.insert("schema".to_owned(), json!(1));
     model.extra.insert("windows".to_owned(), json!({"train": [0, 10]}));
@@ -52,7 +53,7 @@ fn stored_model_comes_back_bit_for_bit() {
 }
 
 #[test]
-fn every_shape_of_network_comes_back() {
+fn networks_of_every_shape_are_read_back() {
     for (pi, vf) in
         [(vec![], vec![]), (vec![3], vec![]), (vec![], vec![70]), (vec![8, 9, 10], vec![1])]
     {
@@ -71,7 +72,7 @@ fn every_shape_of_network_comes_back() {
 }
 
 #[test]
-fn training_goes_on_from_a_file_as_from_memory() {
+fn training_continues_from_a_file_as_from_memory() {
     let parent = trained(1, 2);
     let stored = Model::from_zip(&zip(&parent), "model.zip").unwrap();
     let mut from_memory =
@@ -96,7 +97,7 @@ fn resumed_model_keeps_its_weights_moments_and_counters() {
 }
 
 #[test]
-fn training_taken_up_again_gives_the_bytes_of_one_that_never_stopped() {
+fn resumed_training_gives_the_bytes_of_an_uninterrupted_one() {
     let mut uninterrupted = trained(1, 2);
     let text = serde_json::to_string(&uninterrupted.snapshot()).unwrap();
     let model = Model::from_zip(&zip(&uninterrupted), "model.zip").unwrap();
@@ -115,15 +116,34 @@ fn snapshot_of_other_environments_is_refused() {
     let mut snapshot = trainer.snapshot();
     snapshot.config.n_envs = 3;
     let refused = Trainer::restore(trainer.model(), snapshot, envs::<CartPole>(3)).err().unwrap();
-    let text = "the training cannot be taken up again: 2 environments where there are 3";
+    let text = "the training cannot be resumed: the checkpoint has 2 environments, expected 3";
     assert_eq!(refused.to_string(), text);
 }
 
 #[test]
-fn number_of_threads_changes_no_byte() {
+fn snapshot_of_another_model_is_refused() {
+    let (trainer, earlier) = (trained(1, 2), trained(1, 1).model());
+    let refused = Trainer::restore(earlier, trainer.snapshot(), envs::<CartPole>(2)).err().unwrap();
+    let text =
+        "the training cannot be resumed: the checkpoint has 400 timesteps, but its model only 200";
+    assert_eq!(refused.to_string(), text);
+}
+
+#[test]
+fn snapshot_has_the_keys_of_stored_checkpoints() {
+    let snapshot = serde_json::to_value(trained(1, 1).snapshot()).unwrap();
+    let keys =
+        |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
+    assert_eq!(keys(&snapshot), "actors config rng trained_timesteps");
+    assert_eq!(keys(&snapshot["actors"]), "envs episodes obs rngs started");
+    assert_eq!(keys(&snapshot["actors"]["episodes"][0]), "length reward");
+}
+
+#[test]
+fn number_of_threads_does_not_change_the_model() {
     let configs = [
         config(),
-        // A last minibatch that is shorter, several shards, epochs that end early, gradients that are cut.
+        // A shorter last minibatch, several shards, epochs stopped by KL, clipped gradients.
         PpoConfig {
             n_envs: 5,
             n_steps: 70,
@@ -144,9 +164,9 @@ fn number_of_threads_changes_no_byte() {
         };
         let (stats, bytes) = trained(1);
         for n_threads in [2, 3, 8] {
-            let (stats_together, bytes_together) = trained(n_threads);
-            assert_eq!(stats_together, stats);
-            assert!(bytes_together == bytes, "{n_threads} threads");
+            let (threaded_stats, threaded_bytes) = trained(n_threads);
+            assert_eq!(threaded_stats, stats);
+            assert!(threaded_bytes == bytes, "{n_threads} threads");
         }
     }
 }

@@ -1,5 +1,4 @@
-//! Files that are broken, or made to do harm, are refused with an error: nothing panics, hangs or
-//! fills the memory.
+//! Broken and malicious files are refused with an error: nothing panics, hangs or exhausts memory.
 
 use std::io::{Cursor, Read, Write};
 
@@ -40,14 +39,14 @@ fn pack(members: &[(String, Vec<u8>)]) -> Vec<u8> {
     writer.finish().unwrap().into_inner()
 }
 
-/// The sample with one member changed, and every checksum right.
+/// The sample with one member changed, and with valid checksums.
 fn changed(member: &str, change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut members = unpack(RELU);
     change(&mut members.iter_mut().find(|(name, _)| name == member).unwrap().1);
     pack(&members)
 }
 
-/// The same one level deeper: a member of a torch file.
+/// Like [`changed`], for a member of a torch file inside the sample.
 fn changed_inside(torch: &str, member: &str, change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     changed(torch, |bytes| {
         let mut members = unpack(bytes);
@@ -63,7 +62,7 @@ fn replace(bytes: &mut Vec<u8>, from: &str, to: &str) {
 }
 
 #[test]
-fn what_is_no_zip_is_refused() {
+fn bytes_that_are_not_a_zip_are_refused() {
     for bytes in [&b""[..], b"PK", b"not a zip at all", &[0; 1_000]] {
         assert!(message(bytes).starts_with("`x.zip` is not a readable model file: "));
     }
@@ -87,12 +86,12 @@ fn missing_member_is_named() {
 }
 
 #[test]
-fn wrong_shape_is_named() {
+fn invalid_hyperparameter_and_wrong_number_of_tensors_are_named() {
     let bytes = changed("data", |data| {
         replace(data, "\"n_envs\": 2", "\"n_envs\": 0");
     });
     let problem =
-        "`data` is not sound: `n_envs` is `0`, but must be a whole number from 1 to 16777216";
+        "`data` is invalid: `n_envs` is `0`, but must be a whole number from 1 to 16777216";
     assert_eq!(message(&bytes), format!("`x.zip`: {problem}"));
 
     let trainer = Trainer::new(PpoConfig::default(), envs::<CartPole>(1), 1).unwrap();
@@ -118,22 +117,52 @@ fn weights_that_are_not_finite_are_refused() {
 }
 
 #[test]
-fn storage_shorter_than_its_tensor_is_refused() {
-    let bytes = changed_inside("policy.pth", "data/0", |numbers| numbers.truncate(400));
-    assert!(message(&bytes).contains("leaves its storage"), "{}", message(&bytes));
+fn optimizer_with_other_arithmetic_is_refused_by_name() {
+    // In each pickle, an option's name is followed by its value: False (0x89) or 0 (`K\0`).
+    for (option, from, to) in [
+        ("amsgrad", &[0x89][..], &[0x88][..]),
+        ("maximize", &[0x89], &[0x88]),
+        ("weight_decay", b"K\0", b"K\x01"),
+    ] {
+        let bytes = changed_inside("policy.optimizer.pth", "data.pkl", |pickle| {
+            let find = |bytes: &[u8], wanted: &[u8]| {
+                bytes.windows(wanted.len()).position(|window| window == wanted).unwrap()
+            };
+            let name = find(pickle, option.as_bytes());
+            let value = name + find(&pickle[name..], from);
+            pickle.splice(value..value + from.len(), to.iter().copied());
+        });
+        let message = message(&bytes);
+        let want = format!("`x.zip`: an optimizer with `{option}` is not supported; ");
+        assert!(message.starts_with(&want), "{message}");
+    }
 }
 
 #[test]
-fn program_in_a_torch_file_is_not_run_but_named() {
+fn state_dependent_exploration_is_refused_by_name() {
+    let bytes = changed("data", |data| replace(data, "\"use_sde\": false", "\"use_sde\": true"));
+    let want = "`x.zip`: state-dependent exploration is not supported; ";
+    assert!(message(&bytes).starts_with(want), "{}", message(&bytes));
+}
+
+#[test]
+fn storage_shorter_than_its_tensor_is_refused() {
+    let bytes = changed_inside("policy.pth", "data/0", |numbers| numbers.truncate(400));
+    assert!(message(&bytes).contains("exceeds its storage"), "{}", message(&bytes));
+}
+
+#[test]
+fn python_function_in_a_torch_file_is_refused_by_name() {
     let bytes = changed_inside("policy.pth", "data.pkl", |pickle| {
         replace(pickle, "collections\nOrderedDict", "posix\nsystem");
     });
-    let want = "`x.zip`: `policy.pth` names the Python object `posix.system`, which is not read";
+    let want =
+        "`x.zip`: `policy.pth` refers to the Python object `posix.system`, which is not allowed";
     assert_eq!(message(&bytes), want);
 }
 
 #[test]
-fn big_endian_numbers_are_read_as_such() {
+fn big_endian_numbers_are_read() {
     let swap = |numbers: &mut Vec<u8>| numbers.chunks_exact_mut(4).for_each(<[u8]>::reverse);
     let bytes = changed("policy.pth", |bytes| {
         let mut members = unpack(bytes);
@@ -151,7 +180,7 @@ fn big_endian_numbers_are_read_as_such() {
 }
 
 #[test]
-fn tensor_that_is_not_finite_makes_no_policy() {
+fn policy_from_a_tensor_that_is_not_finite_is_refused() {
     let model = Trainer::new(PpoConfig::default(), envs::<CartPole>(1), 1).unwrap().model();
     let mut tensors = model.policy.tensors();
     tensors[0].values[3] = f32::NAN;
@@ -159,12 +188,12 @@ fn tensor_that_is_not_finite_makes_no_policy() {
     let error = Policy::from_tensors(4, &[2], net_arch, activation, &tensors).err().unwrap();
     assert_eq!(
         error.to_string(),
-        "`mlp_extractor.policy_net.0.weight` holds a value that is not finite: lower \
-         `learning_rate`, or look for infinite rewards and observations"
+        "`mlp_extractor.policy_net.0.weight` contains a value that is not finite: lower \
+         `learning_rate`, or check for infinite rewards and observations"
     );
 }
 
-/// Where to change a byte, and which of its bits.
+/// Positions of bytes, and the bits of each to flip.
 fn flips() -> impl Strategy<Value = Vec<(prop::sample::Index, u8)>> {
     prop::collection::vec((any::<prop::sample::Index>(), 1_u8..), 1..8)
 }
@@ -175,7 +204,7 @@ fn flip(bytes: &mut [u8], flips: &[(prop::sample::Index, u8)]) {
     }
 }
 
-// Some changes touch only dates or hints, so reading may as well succeed.
+// Reading may succeed, since some bytes hold only dates or hints.
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 

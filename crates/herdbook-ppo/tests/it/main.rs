@@ -1,7 +1,7 @@
-//! Tests of the crate from outside: that it learns, repeats itself, and reads and writes models.
+//! Tests of the public interface: learning, determinism, and model files.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![expect(clippy::float_cmp, reason = "what is stored comes back bit for bit")]
+#![expect(clippy::float_cmp, reason = "stored numbers are read back bit for bit")]
 
 mod cart_pole;
 mod determinism;

@@ -1,4 +1,4 @@
-//! Zips that stable-baselines3 2.9.2 wrote, and what it computed with them.
+//! Model files that stable-baselines3 2.9.2 wrote, compared with the outputs it computed with them.
 
 use herdbook_ppo::{Activation, Model, NetArch, PpoConfig, Trainer};
 use serde_json::Value;
@@ -20,7 +20,7 @@ const MULTI_DISCRETE: [(&[u8], &str); 2] = [
         include_str!("../data/multi_discrete_relu.json"),
     ),
 ];
-const LACKING: &[u8] = include_bytes!("../data/normalized_scheduled.zip");
+const INCOMPLETE: &[u8] = include_bytes!("../data/normalized_scheduled.zip");
 const BOX: &[u8] = include_bytes!("../data/box_untrained.zip");
 
 fn assert_close(what: &str, got: f64, want: &Value, tolerance: f64) {
@@ -28,7 +28,7 @@ fn assert_close(what: &str, got: f64, want: &Value, tolerance: f64) {
     assert!((got - want).abs() <= tolerance, "{what}: {got} instead of {want}");
 }
 
-/// The number, or the text that stands for one that is not finite.
+/// Reads a number; numbers that are not finite are stored as strings.
 fn float(value: &Value) -> f32 {
     value.as_f64().map_or_else(|| value.as_str().unwrap().parse().unwrap(), |x| x as f32)
 }
@@ -125,7 +125,7 @@ fn continuous_actions_are_refused_by_name() {
 }
 
 #[test]
-fn foreign_model_keeps_everything_when_written_again() {
+fn foreign_model_is_unchanged_after_writing_and_reading() {
     for sample in [TANH, RELU] {
         let model = Model::from_zip(sample, "sample.zip").unwrap();
         let again = Model::from_zip(&model.to_zip().unwrap(), "again.zip").unwrap();
@@ -147,7 +147,7 @@ fn foreign_model_does_not_train_in_an_environment_of_another_shape() {
 }
 
 #[test]
-fn models_of_several_choices_give_the_outputs_of_stable_baselines3() {
+fn multi_discrete_models_give_the_outputs_of_stable_baselines3() {
     for (bytes, expected) in MULTI_DISCRETE {
         let model = Model::from_zip(bytes, "sample.zip").unwrap();
         let expected: Value = serde_json::from_str(expected).unwrap();
@@ -172,17 +172,17 @@ fn models_of_several_choices_give_the_outputs_of_stable_baselines3() {
 }
 
 #[test]
-fn one_choice_is_chosen_and_evaluated_as_an_action_is() {
+fn discrete_model_gives_the_same_through_both_interfaces() {
     let policy = Model::from_zip(TANH, "sample.zip").unwrap().policy;
     let (mut scratch, obs) = (policy.scratch(), [0.3; 35]);
     let action = policy.act_deterministic(&obs, &mut scratch);
     assert_eq!(policy.choose(&obs, &mut scratch), [action]);
-    let found = policy.evaluate_choices(&obs, &[action], &mut scratch);
-    assert_eq!(found, policy.evaluate(&obs, action, &mut scratch));
+    let evaluation = policy.evaluate_choices(&obs, &[action], &mut scratch);
+    assert_eq!(evaluation, policy.evaluate(&obs, action, &mut scratch));
 }
 
 #[test]
-fn model_of_several_choices_does_not_train_where_an_action_is_one() {
+fn multi_discrete_model_does_not_train_in_a_discrete_environment() {
     let model = Model::from_zip(MULTI_DISCRETE[1].0, "sample.zip").unwrap();
     let config = PpoConfig { net_arch: model.policy.net_arch().clone(), ..PpoConfig::default() };
     let message = Trainer::resume(model, config, envs::<CartPole>(1), 1).err().unwrap().to_string();
@@ -193,17 +193,20 @@ fn model_of_several_choices_does_not_train_where_an_action_is_one() {
 }
 
 #[test]
-fn what_going_on_would_need_and_the_file_lacks_is_named() {
-    let model = Model::from_zip(LACKING, "sample.zip").unwrap();
+fn notes_name_what_the_file_lacks() {
+    let model = Model::from_zip(INCOMPLETE, "sample.zip").unwrap();
     let rate = model.config.learning_rate;
     assert_eq!(model.config.clip_range, 0.2);
-    let [clip_range, learning_rate, normalised] = &model.notes[..] else {
+    let [clip_range, learning_rate, normalized] = &model.notes[..] else {
         panic!("{:?}", model.notes);
     };
-    assert_eq!(clip_range, "the schedule of `clip_range` was not read: it is 0.2, the default");
+    assert_eq!(
+        clip_range,
+        "the schedule of `clip_range` could not be read: using 0.2, the default"
+    );
     assert_eq!(
         *learning_rate,
-        format!("the schedule of `learning_rate` was not read: it stays at {rate}")
+        format!("the schedule of `learning_rate` could not be read: using {rate}, its last value")
     );
-    assert!(normalised.contains("`VecNormalize`, whose statistics are not in the zip"));
+    assert!(normalized.contains("`VecNormalize`, whose statistics are not in the zip"));
 }

@@ -1,65 +1,56 @@
-//! The stack machine that turns instructions into a tree, calling nothing.
+//! The stack machine that turns opcodes into a tree, without calling anything.
 
 use std::collections::BTreeMap;
 
-use super::tokens::{Token, Tokens};
+use super::tokens::{Dialect, Token, Tokens};
 use super::tree::{Id, Node, Pickle};
-use crate::PpoError;
-use crate::file::place::Place;
+use crate::error::PpoError;
+use crate::file::location::Location;
 
-/// Which opcodes are allowed beside the common ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::file) enum Dialect {
-    /// Inside a torch file.
-    Torch,
-    /// Inside `data`.
-    Data,
-}
-
-/// Which names of Python objects are allowed.
+/// Which Python objects a pickle may name.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::file) enum Globals<'a> {
-    /// These, as module and name.
+pub(crate) enum Globals<'a> {
+    /// Only these, given as module and name.
     Only(&'a [(&'a str, &'a str)]),
-    /// All: for looking at what a program holds, not for understanding it.
+    /// All, for searching a pickle for its constants.
     Any,
 }
 
-/// The longest pickle, which is that of a space with the most limits; each byte may take a hundred
-/// once it is read.
+/// Largest size of a pickle. That of the largest space with limits is smaller. In memory, each byte
+/// may need a hundred.
 const MAX_BYTES: usize = 2 << 20;
 
-/// Reads a whole pickle.
-pub(in crate::file) fn parse<'a>(
+/// Parses a whole pickle. `location` names it in errors.
+pub(crate) fn parse<'a>(
     bytes: &'a [u8],
     dialect: Dialect,
     globals: Globals<'_>,
-    place: Place<'a>,
+    location: Location<'a>,
 ) -> Result<Pickle<'a>, PpoError> {
     let mut machine =
         Machine { nodes: vec![], stack: vec![], marks: vec![], memo: BTreeMap::new() };
     if bytes.len() > MAX_BYTES {
-        return Err(place.error(format!("is a pickle of more than {MAX_BYTES} bytes")));
+        return Err(location.error(format!("is a pickle of more than {MAX_BYTES} bytes")));
     }
     let mut tokens = Tokens::new(bytes, dialect);
     let root = loop {
-        let token = tokens.next().map_err(|problem| place.error(problem))?;
+        let token = tokens.next().map_err(|problem| location.error(problem))?;
         if token == Token::Stop {
             break machine.pop();
         }
-        machine.run(token, globals).map_err(|problem| place.error(problem))?;
+        machine.run(token, globals).map_err(|problem| location.error(problem))?;
     };
     match root {
-        Ok(root) if tokens.is_empty() => Ok(Pickle { nodes: machine.nodes, root, place }),
-        Ok(_) => Err(place.error("goes on after the end of its pickle")),
-        Err(problem) => Err(place.error(problem)),
+        Ok(root) if tokens.is_empty() => Ok(Pickle { nodes: machine.nodes, root, location }),
+        Ok(_) => Err(location.error("has data after the end of its pickle")),
+        Err(problem) => Err(location.error(problem)),
     }
 }
 
 struct Machine<'a> {
     nodes: Vec<Node<'a>>,
     stack: Vec<Id>,
-    /// Heights of the stack.
+    /// Stack heights at the marks.
     marks: Vec<usize>,
     memo: BTreeMap<u32, Id>,
 }
@@ -77,7 +68,7 @@ impl<'a> Machine<'a> {
             Token::Int(number) => self.push(Node::Int(number)),
             Token::HugeInt => self.push(Node::HugeInt),
             Token::Float(number) => self.push(Node::Float(number)),
-            Token::Text(text) => self.push(Node::Text(text)),
+            Token::String(text) => self.push(Node::String(text)),
             Token::Bytes(bytes) => self.push(Node::Bytes(bytes)),
             Token::EmptyTuple => self.push(Node::Tuple(vec![])),
             Token::Tuple => {
@@ -107,7 +98,10 @@ impl<'a> Machine<'a> {
                 self.extend_dict(&items)
             }
             Token::Get(key) => {
-                let id = *self.memo.get(&key).ok_or("refers to what it never stored")?;
+                let id = *self
+                    .memo
+                    .get(&key)
+                    .ok_or("is a malformed pickle: it reads a memo entry that was never stored")?;
                 self.stack.push(id);
                 Ok(())
             }
@@ -115,15 +109,18 @@ impl<'a> Machine<'a> {
             Token::Pop => self.pop().map(|_| ()),
             Token::Memoize => self.remember(self.memo.len() as u32),
             Token::Global(module, name) => self.push_global(module, name, globals),
-            Token::StackGlobal => match self.last(2)?[..] {
-                [module, name] => match (&self.nodes[module], &self.nodes[name]) {
-                    (&Node::Text(module), &Node::Text(name)) => {
-                        self.push_global(module, name, globals)
-                    }
-                    _ => Err("names an object by something other than text".to_owned()),
-                },
-                _ => Err(underflow()),
-            },
+            Token::StackGlobal => {
+                match self.last(2)?[..] {
+                    [module, name] => match (&self.nodes[module], &self.nodes[name]) {
+                        (&Node::String(module), &Node::String(name)) => {
+                            self.push_global(module, name, globals)
+                        }
+                        _ => Err("is a malformed pickle: the name of an object is not a string"
+                            .to_owned()),
+                    },
+                    _ => Err(underflow()),
+                }
+            }
             Token::Reduce | Token::NewObject => match self.last(2)?[..] {
                 [function, arguments] => {
                     self.push(Node::Call { function, arguments, state: None, items: vec![] })
@@ -138,7 +135,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "every instruction of `run` may fail")]
+    #[expect(clippy::unnecessary_wraps, reason = "every arm of `run` returns a `Result`")]
     fn push(&mut self, node: Node<'a>) -> Result<(), String> {
         self.stack.push(self.nodes.len());
         self.nodes.push(node);
@@ -153,7 +150,7 @@ impl<'a> Machine<'a> {
     ) -> Result<(), String> {
         match globals {
             Globals::Only(allowed) if !allowed.contains(&(module, name)) => {
-                Err(format!("names the Python object `{module}.{name}`, which is not read"))
+                Err(format!("refers to the Python object `{module}.{name}`, which is not allowed"))
             }
             _ => self.push(Node::Global { module, name }),
         }
@@ -170,19 +167,21 @@ impl<'a> Machine<'a> {
     }
 
     fn pop(&mut self) -> Result<Id, String> {
-        // What lies below a mark belongs to whoever set it.
+        // Elements below a mark belong to the opcode that set it.
         if self.marks.last().is_some_and(|mark| self.stack.len() <= *mark) {
             return Err(underflow());
         }
         self.stack.pop().ok_or_else(underflow)
     }
 
+    /// Pops `n` elements, in the order in which they were pushed.
     fn last(&mut self, n: usize) -> Result<Vec<Id>, String> {
         let mut items = (0..n).map(|_| self.pop()).collect::<Result<Vec<_>, _>>()?;
         items.reverse();
         Ok(items)
     }
 
+    /// Pops all elements above the last mark.
     fn since_mark(&mut self) -> Result<Vec<Id>, String> {
         let mark = self.marks.pop().ok_or_else(underflow)?;
         Ok(self.stack.split_off(mark))
@@ -192,7 +191,11 @@ impl<'a> Machine<'a> {
         let id = self.top()?;
         match &mut self.nodes[id] {
             Node::List(items) => items.extend(new),
-            _ => return Err("appends to what is no list".to_owned()),
+            _ => {
+                return Err(
+                    "is a malformed pickle: it appends to something that is not a list".to_owned()
+                );
+            }
         }
         Ok(())
     }
@@ -204,7 +207,12 @@ impl<'a> Machine<'a> {
             Node::Dict(items) | Node::Call { items, .. } if rest.is_empty() => {
                 items.extend(pairs.iter().map(|&[key, value]| (key, value)));
             }
-            _ => return Err("sets items of what is no dictionary".to_owned()),
+            _ => {
+                return Err(
+                    "is a malformed pickle: it sets items of something that is not a dictionary"
+                        .to_owned(),
+                );
+            }
         }
         Ok(())
     }
@@ -214,36 +222,41 @@ impl<'a> Machine<'a> {
         let id = self.top()?;
         match &mut self.nodes[id] {
             Node::Call { state: state @ None, .. } => *state = Some(new),
-            _ => return Err("sets the state of what has none to set".to_owned()),
+            _ => {
+                return Err(
+                    "is a malformed pickle: it sets the state of something that is not an object"
+                        .to_owned(),
+                );
+            }
         }
         Ok(())
     }
 }
 
 fn underflow() -> String {
-    "is a pickle that takes more than it was given".to_owned()
+    "is a malformed pickle: stack underflow".to_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const PLACE: Place<'static> = Place { file: "x.zip", member: "m" };
+    const LOCATION: Location<'static> = Location { file: "x.zip", member: "m" };
 
     fn message(bytes: &[u8]) -> String {
         let globals = Globals::Only(&[("good", "thing")]);
-        parse(bytes, Dialect::Data, globals, PLACE).err().unwrap().to_string()
+        parse(bytes, Dialect::Data, globals, LOCATION).err().unwrap().to_string()
     }
 
     #[test]
     fn global_outside_the_list_is_refused_by_name() {
-        let want = "`x.zip`: `m` names the Python object `os.system`, which is not read";
+        let want = "`x.zip`: `m` refers to the Python object `os.system`, which is not allowed";
         assert_eq!(message(b"\x80\x02cos\nsystem\n(X\x02\x00\x00\x00lstR."), want);
         assert_eq!(message(b"\x80\x04\x8c\x02os\x8c\x06system\x93."), want);
     }
 
     #[test]
-    fn endless_pickle_is_refused_before_it_is_read() {
+    fn too_long_pickle_is_refused() {
         let message = message(&vec![b'N'; MAX_BYTES + 1]);
         assert_eq!(message, "`x.zip`: `m` is a pickle of more than 2097152 bytes");
     }
@@ -251,19 +264,19 @@ mod tests {
     #[test]
     fn malformed_programs_are_refused() {
         for (bytes, problem) in [
-            (&b""[..], "cut off"),
-            (b"N", "cut off"),
-            (b".", "takes more"),
-            (b"N.N", "goes on after the end"),
-            (b"t.", "takes more"),
-            (b"N(\x85.", "takes more"),
+            (&b""[..], "truncated"),
+            (b"N", "truncated"),
+            (b".", "underflow"),
+            (b"N.N", "data after the end"),
+            (b"t.", "underflow"),
+            (b"N(\x85.", "underflow"),
             (b"h\x00.", "never stored"),
-            (b"Na.", "takes more"),
-            (b"NNa.", "no list"),
-            (b"}Ns.", "takes more"),
-            (b"}(Nu.", "no dictionary"),
+            (b"Na.", "underflow"),
+            (b"NNa.", "not a list"),
+            (b"}Ns.", "underflow"),
+            (b"}(Nu.", "not a dictionary"),
             (b"]Nb.", "state"),
-            (b"NN\x93.", "other than text"),
+            (b"NN\x93.", "not a string"),
         ] {
             let message = message(bytes);
             assert!(message.contains(problem), "{bytes:?}: {message}");

@@ -1,26 +1,33 @@
-//! Pickle opcodes with their arguments. An opcode not listed here is refused, whatever it does.
+//! Pickle opcodes with their arguments. Only the opcodes listed here are accepted.
 
-use super::machine::Dialect;
+/// Which opcodes are allowed beside the common ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// Those of pickles in a torch file.
+    Torch,
+    /// Those of pickles in `data`.
+    Data,
+}
 
-/// One instruction of the stack machine.
+/// An opcode with its argument.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Token<'a> {
-    /// Changes nothing: protocol number and frame length.
+    /// No effect: protocol number or frame length.
     Skip,
     Mark,
     Stop,
     None,
     Bool(bool),
     Int(i64),
-    /// A whole number beyond 64 bits; none is of use here.
+    /// An integer of more than 64 bits. Its value is never needed.
     HugeInt,
     Float(f64),
-    Text(&'a str),
+    String(&'a str),
     Bytes(&'a [u8]),
     EmptyTuple,
-    /// A tuple of all since the mark.
+    /// A tuple of all elements above the mark.
     Tuple,
-    /// A tuple of the last one, two or three.
+    /// A tuple of the last 1, 2 or 3 elements.
     TupleOf(usize),
     EmptyList,
     Append,
@@ -40,7 +47,7 @@ pub(super) enum Token<'a> {
     Persistent,
 }
 
-/// Reads instructions one after the other.
+/// Reads opcodes one after the other.
 pub(super) struct Tokens<'a> {
     rest: &'a [u8],
     dialect: Dialect,
@@ -51,12 +58,12 @@ impl<'a> Tokens<'a> {
         Self { rest: bytes, dialect }
     }
 
-    /// Whether everything has been read.
+    /// Whether all bytes have been read.
     pub(super) fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
 
-    /// The next instruction, or what is wrong with it.
+    /// Reads the next opcode. The error text continues a sentence that starts with the member's name.
     pub(super) fn next(&mut self) -> Result<Token<'a>, String> {
         let opcode = self.byte()?;
         match self.common(opcode)? {
@@ -81,7 +88,7 @@ impl<'a> Tokens<'a> {
             b'M' => Token::Int(u16::from_le_bytes(self.array()?).into()),
             0x8a => self.long()?,
             b'G' => Token::Float(f64::from_be_bytes(self.array()?)),
-            b'X' => Token::Text(self.text_of_u32()?),
+            b'X' => Token::String(self.string_with_u32_length()?),
             b')' => Token::EmptyTuple,
             b't' => Token::Tuple,
             0x85..=0x87 => Token::TupleOf(usize::from(opcode - 0x84)),
@@ -114,7 +121,7 @@ impl<'a> Tokens<'a> {
             0x95 => self.array::<8>().map(|_| Token::Skip)?,
             0x8c => {
                 let len = self.byte()?;
-                Token::Text(self.text(len.into())?)
+                Token::String(self.string(len.into())?)
             }
             b'C' => {
                 let len = self.byte()?;
@@ -129,7 +136,7 @@ impl<'a> Tokens<'a> {
                 Token::Bytes(self.take(len)?)
             }
             0x94 => Token::Memoize,
-            // Only the functions that old releases pickled need it.
+            // Needed only for the functions that old releases pickled.
             b'0' => Token::Pop,
             0x93 => Token::StackGlobal,
             0x81 => Token::NewObject,
@@ -154,23 +161,24 @@ impl<'a> Tokens<'a> {
         Ok(taken)
     }
 
-    fn text(&mut self, len: u64) -> Result<&'a str, String> {
-        std::str::from_utf8(self.take(len)?).map_err(|_| "holds text that is not UTF-8".to_owned())
+    fn string(&mut self, len: u64) -> Result<&'a str, String> {
+        std::str::from_utf8(self.take(len)?)
+            .map_err(|_| "contains a string that is not UTF-8".to_owned())
     }
 
-    fn text_of_u32(&mut self) -> Result<&'a str, String> {
+    fn string_with_u32_length(&mut self) -> Result<&'a str, String> {
         let len = u32::from_le_bytes(self.array()?);
-        self.text(len.into())
+        self.string(len.into())
     }
 
     fn line(&mut self) -> Result<&'a str, String> {
         let len = self.rest.iter().position(|byte| *byte == b'\n').ok_or_else(cut_off)?;
-        let line = self.text(len as u64)?;
+        let line = self.string(len as u64)?;
         self.byte()?;
         Ok(line)
     }
 
-    /// Two's complement, little-endian, as long as its length byte says.
+    /// Reads a little-endian integer in two's complement, after a byte with its length.
     fn long(&mut self) -> Result<Token<'a>, String> {
         let len = self.byte()?;
         let bytes = self.take(len.into())?;
@@ -185,11 +193,11 @@ impl<'a> Tokens<'a> {
 }
 
 fn cut_off() -> String {
-    "is a pickle that is cut off".to_owned()
+    "is a truncated pickle".to_owned()
 }
 
 fn refused(opcode: u8) -> String {
-    format!("holds the pickle opcode 0x{opcode:02x}, which no model needs: it is not read")
+    format!("contains the pickle opcode 0x{opcode:02x}, which is not allowed")
 }
 
 #[cfg(test)]
@@ -202,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_numbers_of_every_size_are_read() {
+    fn integers_of_every_size_are_read() {
         let bytes = b"K\xffM\x00\x01J\xfe\xff\xff\xff\x8a\x00\x8a\x01\xff\x8a\x09\x00\x00\x00\x00\x00\x00\x00\x00\x01";
         let want = [
             Token::Int(255),
@@ -226,7 +234,8 @@ mod tests {
 
     #[test]
     fn opcode_outside_the_list_is_refused_by_number() {
-        // INST would call without a GLOBAL; BINPUT belongs into torch files only.
+        // INST could call a function without GLOBAL. BINPUT is allowed in torch files only, MEMOIZE in
+        // `data` only.
         for (opcode, dialect) in
             [(b'i', Dialect::Torch), (b'q', Dialect::Data), (0x94, Dialect::Torch)]
         {

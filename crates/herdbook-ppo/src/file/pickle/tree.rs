@@ -1,15 +1,15 @@
-//! What a pickle describes, as a tree to be matched.
+//! The content of a pickle as a tree.
 
 use serde_json::{Map, Value as Json};
 
-use crate::PpoError;
-use crate::file::place::Place;
+use crate::error::PpoError;
+use crate::file::location::Location;
 
-/// Position of a node; nodes refer to each other by it, since a pickle may share and even nest
-/// them in a ring.
+/// Index of a node. Nodes refer to each other by index, since a pickle may share nodes and even
+/// contain cycles.
 pub(super) type Id = usize;
 
-/// A Python object, or how it would be made.
+/// A Python object, or the call that would create it.
 #[derive(Debug)]
 pub(super) enum Node<'a> {
     None,
@@ -17,7 +17,7 @@ pub(super) enum Node<'a> {
     Int(i64),
     HugeInt,
     Float(f64),
-    Text(&'a str),
+    String(&'a str),
     Bytes(&'a [u8]),
     Tuple(Vec<Id>),
     List(Vec<Id>),
@@ -26,53 +26,54 @@ pub(super) enum Node<'a> {
         module: &'a str,
         name: &'a str,
     },
-    /// `function(*arguments)`, with the state and the items given to it afterwards.
+    /// `function(*arguments)`, with the state and the items set afterwards.
     Call {
         function: Id,
         arguments: Id,
         state: Option<Id>,
         items: Vec<(Id, Id)>,
     },
-    /// Something kept outside of the pickle.
+    /// A reference to an object outside of the pickle.
     Persistent(Id),
 }
 
-/// A pickle that has been read.
+/// A parsed pickle.
 #[derive(Debug)]
-pub(in crate::file) struct Pickle<'a> {
+pub(crate) struct Pickle<'a> {
     pub(super) nodes: Vec<Node<'a>>,
     pub(super) root: Id,
-    pub(super) place: Place<'a>,
+    pub(super) location: Location<'a>,
 }
 
-/// One object of a pickle. Each question either gets its answer or an error that says what was
-/// expected there.
+/// One object of a pickle. Methods return an error that says what was expected if the object is of
+/// another kind.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::file) struct Value<'p, 'a> {
+pub(crate) struct Value<'p, 'a> {
     pickle: &'p Pickle<'a>,
     id: Id,
 }
 
-/// How many values plain data may hold. Sharing makes a small pickle describe an endless one.
+/// Largest number of values that [`Value::to_json`] converts. With shared nodes, a small pickle can
+/// describe an enormous value.
 const MAX_PLAIN_VALUES: usize = 10_000;
-/// How deep it may be nested.
+/// Deepest nesting that [`Value::to_json`] converts.
 const MAX_DEPTH: usize = 8;
 
 impl<'a> Pickle<'a> {
-    pub(in crate::file) fn root(&self) -> Value<'_, 'a> {
+    pub(crate) fn root(&self) -> Value<'_, 'a> {
         Value { pickle: self, id: self.root }
     }
 
-    /// Every text in it, wherever it stands.
-    pub(in crate::file) fn texts(&self) -> impl Iterator<Item = &'a str> {
+    /// All strings anywhere in the pickle.
+    pub(crate) fn strings(&self) -> impl Iterator<Item = &'a str> {
         self.nodes.iter().filter_map(|node| match node {
-            Node::Text(text) => Some(*text),
+            Node::String(text) => Some(*text),
             _ => None,
         })
     }
 
-    /// Every floating-point number in it, wherever it stands.
-    pub(in crate::file) fn floats(&self) -> impl Iterator<Item = f64> {
+    /// All floats anywhere in the pickle.
+    pub(crate) fn floats(&self) -> impl Iterator<Item = f64> {
         self.nodes.iter().filter_map(|node| match node {
             Node::Float(number) => Some(*number),
             _ => None,
@@ -81,27 +82,27 @@ impl<'a> Pickle<'a> {
 }
 
 impl<'p, 'a> Value<'p, 'a> {
-    pub(in crate::file) fn place(self) -> Place<'a> {
-        self.pickle.place
+    pub(crate) fn location(self) -> Location<'a> {
+        self.pickle.location
     }
 
-    /// The error that something else stands here.
-    pub(in crate::file) fn unexpected(self, expected: &str) -> PpoError {
-        self.place().error(format!("has something else where {expected} belongs"))
+    /// The error that this object is not the expected one.
+    pub(crate) fn unexpected(self, expected: &str) -> PpoError {
+        self.location().error(format!("has an unexpected value, expected {expected}"))
     }
 
-    pub(in crate::file) fn int(self) -> Result<i64, PpoError> {
+    pub(crate) fn int(self) -> Result<i64, PpoError> {
         match *self.node() {
             Node::Int(number) => Ok(number),
-            _ => Err(self.unexpected("a whole number")),
+            _ => Err(self.unexpected("an integer")),
         }
     }
 
-    pub(in crate::file) fn index(self) -> Result<usize, PpoError> {
-        usize::try_from(self.int()?).map_err(|_| self.unexpected("a number that is not negative"))
+    pub(crate) fn index(self) -> Result<usize, PpoError> {
+        usize::try_from(self.int()?).map_err(|_| self.unexpected("a non-negative integer"))
     }
 
-    pub(in crate::file) fn float(self) -> Result<f64, PpoError> {
+    pub(crate) fn float(self) -> Result<f64, PpoError> {
         match *self.node() {
             Node::Float(number) => Ok(number),
             Node::Int(number) => Ok(number as f64),
@@ -109,29 +110,29 @@ impl<'p, 'a> Value<'p, 'a> {
         }
     }
 
-    pub(in crate::file) fn boolean(self) -> Result<bool, PpoError> {
+    pub(crate) fn boolean(self) -> Result<bool, PpoError> {
         match *self.node() {
             Node::Bool(flag) => Ok(flag),
             _ => Err(self.unexpected("True or False")),
         }
     }
 
-    pub(in crate::file) fn text(self) -> Result<&'a str, PpoError> {
+    pub(crate) fn string(self) -> Result<&'a str, PpoError> {
         match *self.node() {
-            Node::Text(text) => Ok(text),
-            _ => Err(self.unexpected("a text")),
+            Node::String(text) => Ok(text),
+            _ => Err(self.unexpected("a string")),
         }
     }
 
-    pub(in crate::file) fn bytes(self) -> Result<&'a [u8], PpoError> {
+    pub(crate) fn bytes(self) -> Result<&'a [u8], PpoError> {
         match *self.node() {
             Node::Bytes(bytes) => Ok(bytes),
-            _ => Err(self.unexpected("a block of bytes")),
+            _ => Err(self.unexpected("bytes")),
         }
     }
 
     /// The items of a tuple or list.
-    pub(in crate::file) fn items(self) -> Result<Vec<Self>, PpoError> {
+    pub(crate) fn items(self) -> Result<Vec<Self>, PpoError> {
         match self.node() {
             Node::Tuple(items) | Node::List(items) => {
                 Ok(items.iter().map(|id| self.other(*id)).collect())
@@ -140,13 +141,13 @@ impl<'p, 'a> Value<'p, 'a> {
         }
     }
 
-    /// A tuple of whole numbers, such as a shape.
-    pub(in crate::file) fn indices(self) -> Result<Vec<usize>, PpoError> {
+    /// A tuple of non-negative integers, such as a shape.
+    pub(crate) fn indices(self) -> Result<Vec<usize>, PpoError> {
         self.items()?.into_iter().map(Self::index).collect()
     }
 
-    /// Keys and values of a dictionary, an ordered one too.
-    pub(in crate::file) fn entries(self) -> Result<Vec<(Self, Self)>, PpoError> {
+    /// Keys and values of a `dict` or `OrderedDict`.
+    pub(crate) fn entries(self) -> Result<Vec<(Self, Self)>, PpoError> {
         let entries = match self.node() {
             Node::Dict(entries) => entries,
             Node::Call { items, .. } if self.calls("collections", "OrderedDict").is_some() => items,
@@ -155,24 +156,24 @@ impl<'p, 'a> Value<'p, 'a> {
         Ok(entries.iter().map(|(key, value)| (self.other(*key), self.other(*value))).collect())
     }
 
-    /// The value under a text key; the last one set counts.
-    pub(in crate::file) fn get(self, key: &str) -> Result<Self, PpoError> {
-        self.find(key)?.ok_or_else(|| self.place().error(format!("lacks the entry `{key}`")))
+    /// The value of a string key; the last one if the key was set several times.
+    pub(crate) fn get(self, key: &str) -> Result<Self, PpoError> {
+        self.find(key)?.ok_or_else(|| self.location().error(format!("has no entry `{key}`")))
     }
 
-    /// The value under a text key, if there is one.
-    pub(in crate::file) fn find(self, key: &str) -> Result<Option<Self>, PpoError> {
-        let is_key = |other: &Self| matches!(*other.node(), Node::Text(text) if text == key);
+    /// Like [`Value::get`], but `None` if there is no such key.
+    pub(crate) fn find(self, key: &str) -> Result<Option<Self>, PpoError> {
+        let is_key = |other: &Self| matches!(*other.node(), Node::String(text) if text == key);
         Ok(self.entries()?.into_iter().rfind(|(other, _)| is_key(other)).map(|(_, value)| value))
     }
 
-    /// Whether this is the Python object of that name.
-    pub(in crate::file) fn is_global(self, wanted_module: &str, wanted_name: &str) -> bool {
+    /// Whether this is the Python object `module.name`.
+    pub(crate) fn is_global(self, wanted_module: &str, wanted_name: &str) -> bool {
         matches!(*self.node(), Node::Global { module, name } if module == wanted_module && name == wanted_name)
     }
 
-    /// The arguments, if this is a call of that function.
-    pub(in crate::file) fn calls(self, module: &str, name: &str) -> Option<Vec<Self>> {
+    /// The arguments if this is a call of the function `module.name`, `None` otherwise.
+    pub(crate) fn calls(self, module: &str, name: &str) -> Option<Vec<Self>> {
         match *self.node() {
             Node::Call { function, arguments, .. }
                 if self.other(function).is_global(module, name) =>
@@ -183,30 +184,30 @@ impl<'p, 'a> Value<'p, 'a> {
         }
     }
 
-    /// The state given to a called object.
-    pub(in crate::file) fn state(self) -> Result<Self, PpoError> {
+    /// The state of an object.
+    pub(crate) fn state(self) -> Result<Self, PpoError> {
         match *self.node() {
             Node::Call { state: Some(state), .. } => Ok(self.other(state)),
             _ => Err(self.unexpected("an object with a state")),
         }
     }
 
-    /// What a persistent id says.
-    pub(in crate::file) fn persistent(self) -> Result<Self, PpoError> {
+    /// The description of an object outside of the pickle.
+    pub(crate) fn persistent(self) -> Result<Self, PpoError> {
         match *self.node() {
             Node::Persistent(id) => Ok(self.other(id)),
             _ => Err(self.unexpected("a reference to a storage")),
         }
     }
 
-    /// Plain data as JSON; a Python object becomes its dotted name.
-    pub(in crate::file) fn to_json(self) -> Result<Json, PpoError> {
+    /// Converts plain data to JSON. A named Python object becomes its dotted name.
+    pub(crate) fn to_json(self) -> Result<Json, PpoError> {
         self.to_json_within(MAX_DEPTH, &mut MAX_PLAIN_VALUES.clone())
     }
 
     fn to_json_within(self, depth: usize, budget: &mut usize) -> Result<Json, PpoError> {
         let (Some(below), Some(rest)) = (depth.checked_sub(1), budget.checked_sub(1)) else {
-            return Err(self.place().error("is nested too deeply, or too large"));
+            return Err(self.location().error("is nested too deeply, or too large"));
         };
         *budget = rest;
         Ok(match *self.node() {
@@ -214,7 +215,7 @@ impl<'p, 'a> Value<'p, 'a> {
             Node::Bool(flag) => flag.into(),
             Node::Int(number) => number.into(),
             Node::Float(number) => number.into(),
-            Node::Text(text) => text.into(),
+            Node::String(text) => text.into(),
             Node::Global { module, name } => format!("{module}.{name}").into(),
             Node::Tuple(_) | Node::List(_) => {
                 let items = self.items()?.into_iter();
@@ -223,7 +224,7 @@ impl<'p, 'a> Value<'p, 'a> {
             Node::Dict(_) => {
                 let mut map = Map::new();
                 for (key, value) in self.entries()? {
-                    map.insert(key.text()?.to_owned(), value.to_json_within(below, budget)?);
+                    map.insert(key.string()?.to_owned(), value.to_json_within(below, budget)?);
                 }
                 Json::Object(map)
             }

@@ -1,41 +1,38 @@
-//! The objective of PPO and its gradient with respect to what the two networks put out.
+//! The loss of PPO and its gradient with respect to the outputs of the two networks.
 
 use pulp::Arch;
 
-use crate::PpoConfig;
+use crate::config::PpoConfig;
 use crate::math::buffer::Buffer;
 use crate::math::{categorical, elementwise, padded};
+use crate::rollout::buffer::Sample;
 
-/// The constants of the objective.
+/// The coefficients of the loss.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Objective {
-    pub(crate) clip_range: f32,
-    pub(crate) clip_range_vf: Option<f32>,
-    pub(crate) ent_coef: f32,
-    pub(crate) vf_coef: f32,
+    clip_range: f32,
+    clip_range_vf: Option<f32>,
+    ent_coef: f32,
+    vf_coef: f32,
 }
 
-/// What the rollout recorded of one row of a minibatch, its advantage perhaps normalised.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Sample {
-    pub(crate) action: u32,
-    pub(crate) log_prob: f32,
-    pub(crate) value: f32,
-    pub(crate) advantage: f32,
-    pub(crate) target: f32,
-}
-
-/// Parts of the objective, each a mean over the minibatch.
+/// The parts of the loss and what is logged beside them, each a mean over the minibatch.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Losses {
+    /// The clipped surrogate objective, negated.
     pub(crate) policy: f64,
+    /// The squared error of the value.
     pub(crate) value: f64,
+    /// Of the distribution over actions, in nats.
     pub(crate) entropy: f64,
+    /// `(ratio − 1) − ln ratio`, an estimate of the KL divergence between the policy of the rollout
+    /// and the current one (Schulman, <http://joschu.net/blog/kl-approx.html>).
     pub(crate) approx_kl: f64,
+    /// Fraction of samples whose ratio lies outside the clip range.
     pub(crate) clip_fraction: f64,
 }
 
-/// Room for the distributions of one shard.
+/// Buffers for the distributions of one shard.
 #[derive(Debug)]
 pub(crate) struct LossScratch {
     n_actions: usize,
@@ -60,8 +57,9 @@ impl Objective {
         }
     }
 
-    /// Replaces `logits`, rows of [`padded`] width, by the gradient of the loss with respect to them, and gives the
-    /// samples' share of the policy's losses of a minibatch of which each sample weighs `weight`.
+    /// Replaces `logits` by the gradient of the loss with respect to them. Each sample has the weight
+    /// `weight` in the mean over the minibatch; returned is the samples' share of that mean. Rows of
+    /// `logits` have [`padded`] width.
     pub(crate) fn differentiate_policy(
         &self,
         arch: Arch,
@@ -77,8 +75,9 @@ impl Objective {
         let mut losses = Losses::default();
         for ((ratio, sample), log_probs) in ratios.iter_mut().zip(samples).zip(logits.chunks(width))
         {
-            *ratio = log_probs[sample.action as usize] - sample.log_prob;
-            losses.approx_kl -= f64::from(*ratio);
+            let log_ratio = log_probs[sample.action as usize] - sample.log_prob;
+            losses.approx_kl -= f64::from(log_ratio);
+            *ratio = log_ratio;
         }
         elementwise::exp(arch, ratios);
         let rows = logits.chunks_mut(width).zip(probabilities.chunks(width));
@@ -91,7 +90,7 @@ impl Objective {
         losses.scaled(f64::from(weight))
     }
 
-    /// The same for `values` and the value's loss.
+    /// Like [`Objective::differentiate_policy`], for the values and the value loss.
     pub(crate) fn differentiate_value(
         &self,
         samples: &[Sample],
@@ -108,7 +107,7 @@ impl Objective {
         losses.scaled(f64::from(weight))
     }
 
-    /// Replaces one row of log-probabilities by the gradient with respect to its logits.
+    /// Replaces one row of log-probabilities by the gradient of the loss with respect to its logits.
     fn policy_gradient(
         &self,
         sample: &Sample,
@@ -119,7 +118,7 @@ impl Objective {
     ) -> Losses {
         let (objective, slope) = self.surrogate(ratio, sample.advantage);
         let entropy = categorical::entropy(log_probs, probabilities);
-        // d ln p(a) / d logit = [logit of a] − p, and d entropy / d logit = −p·(ln p + entropy).
+        // For logit i: d ln p(a) / d logit = [i = a] − p, d entropy / d logit = −p·(ln p + entropy).
         for (log_prob, p) in log_probs.iter_mut().zip(probabilities) {
             *log_prob = weight * p * (slope + self.ent_coef * (*log_prob + entropy));
         }
@@ -134,16 +133,17 @@ impl Objective {
     }
 
     /// `min(ratio·A, clip(ratio, 1 − ε, 1 + ε)·A)` (arXiv:1707.06347, equation 7), and its derivative
-    /// with respect to the action's log-probability.
+    /// with respect to the log-probability of the action.
     fn surrogate(&self, ratio: f32, advantage: f32) -> (f32, f32) {
         let clipped = ratio.clamp(1.0 - self.clip_range, 1.0 + self.clip_range);
-        let (free, held) = (ratio * advantage, clipped * advantage);
-        // Inside the range both are equal; outside, the held one is constant.
-        if free <= held { (free, free) } else { (held, 0.0) }
+        let (unclipped, clipped) = (ratio * advantage, clipped * advantage);
+        // Inside the clip range both are equal; outside, the clipped one is constant.
+        if unclipped <= clipped { (unclipped, unclipped) } else { (clipped, 0.0) }
     }
 
-    /// The squared distance of the value from the return, and its derivative. With `clip_range_vf`
-    /// the value is first held near what it was at the time of the rollout.
+    /// The squared error of the value, and its derivative. With `clip_range_vf`, the value is first
+    /// clipped to that distance from the value of the rollout, as `PPO.train` of stable-baselines3
+    /// does.
     fn value_loss(&self, sample: &Sample, value: f32) -> (f32, f32) {
         let Some(range) = self.clip_range_vf else {
             let difference = value - sample.target;
@@ -155,7 +155,8 @@ impl Objective {
         (difference * difference, slope)
     }
 
-    /// The loss whose gradient [`Objective::differentiate`] gives.
+    /// The total loss (arXiv:1707.06347, equation 9, negated). Its gradient is what
+    /// [`Objective::differentiate_policy`] and [`Objective::differentiate_value`] compute.
     pub(crate) fn total(&self, losses: &Losses) -> f64 {
         losses.policy - f64::from(self.ent_coef) * losses.entropy
             + f64::from(self.vf_coef) * losses.value

@@ -1,66 +1,70 @@
-//! The two multilayer perceptrons, policy and value: where the weights of each lie in a flat buffer,
-//! and how a batch of rows goes through it, forwards and backwards. They share nothing.
+//! A multilayer perceptron: the layout of its weights in one flat buffer, and the forward and
+//! backward pass of a batch of observations.
 
 use pulp::Arch;
 
-use crate::both::Both;
 use crate::config::{Activation, NetArch, check};
+use crate::error::PpoError;
 use crate::math::buffer::Buffer;
 use crate::math::elementwise;
 use crate::math::padded;
 use crate::math::product::{Product, View};
-use crate::{Model, PpoError};
+use crate::network::actor_critic::ActorCritic;
+use crate::network::limits::MAX_PARAMETERS;
 
-/// The shape of both networks.
-pub(crate) type Network = Both<Mlp>;
+/// The architecture of both networks.
+pub(crate) type Networks = ActorCritic<Mlp>;
 
-/// One perceptron: hidden layers with an activation after each, and a linear output layer.
+/// The architecture of one perceptron: hidden layers with an activation after each, then a linear
+/// output layer. The numbers themselves are in [`Weights`].
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Mlp {
     pub(crate) layers: Vec<Layer>,
     activation: Activation,
-    /// Floats of all weights and biases, padding included.
+    /// Number of floats of all weights and biases, padding included.
     pub(crate) len: usize,
     transposed_len: usize,
 }
 
-/// One linear layer. Its weights are `inputs` rows of [`Layer::width`] floats, one more row after
-/// them is the bias.
+/// One linear layer. In the flat buffer its weights are `inputs` rows of [`Layer::width`] floats,
+/// followed by one row for the bias.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Layer {
     pub(crate) inputs: usize,
     pub(crate) outputs: usize,
     start: usize,
-    /// Where the transposed weights lie in their own buffer; the first layer needs none, since
-    /// nobody asks for the gradient of the observation.
+    /// Start of the transposed weights in their own buffer. `None` for the first layer: the gradient
+    /// with respect to the observation is not needed.
     transposed: Option<usize>,
 }
 
-/// The weights of one network, and the transposed copies that the backward pass reads.
+/// Weights and biases of one network, and the transposed weights that the backward pass reads.
 #[derive(Debug, Clone)]
 pub(crate) struct Weights {
+    /// All layers, in the layout that [`Layer`] describes.
     pub(crate) flat: Buffer,
     transposed: Buffer,
 }
 
-/// One batch of observations on its way through a network.
+/// The inputs of a forward or backward pass.
 #[derive(Clone, Copy)]
 pub(crate) struct Pass<'a> {
     pub(crate) arch: Arch,
     pub(crate) weights: &'a Weights,
+    /// `[rows, obs_len]`, not padded.
     pub(crate) obs: &'a [f32],
     pub(crate) rows: usize,
 }
 
-/// Room for one pass of up to `rows` rows: the outputs of every layer of one perceptron.
+/// The outputs of every layer of one perceptron, for a fixed maximum number of rows.
 #[derive(Debug, Clone)]
-pub(crate) struct Outputs {
+pub(crate) struct LayerOutputs {
     layers: Vec<Buffer>,
-    /// Of a row of the last layer.
-    width: usize,
+    /// Padded width of a row of the last layer.
+    last_width: usize,
 }
 
-impl Network {
+impl Networks {
     pub(crate) fn new(
         obs_len: usize,
         n_actions: usize,
@@ -68,18 +72,19 @@ impl Network {
         activation: Activation,
     ) -> Self {
         let mlp = |hidden: &[usize], outputs| Mlp::new(obs_len, hidden, outputs, activation);
-        Self { pi: mlp(&arch.pi, n_actions), vf: mlp(&arch.vf, 1) }
+        Self { actor: mlp(&arch.pi, n_actions), critic: mlp(&arch.vf, 1) }
     }
 
-    /// Refuses networks that are a mistake, or made to exhaust memory.
+    /// Fails if the networks have more than [`MAX_PARAMETERS`] weights.
     pub(crate) fn check_size(&self) -> Result<(), PpoError> {
-        let len = self.pi.len + self.vf.len;
-        let sound = len <= Model::MAX_PARAMETERS;
-        check("net_arch", len, sound, "of at most 16777216 weights, padding included")
+        let len = self.actor.len + self.critic.len;
+        let is_valid = len <= MAX_PARAMETERS;
+        check("net_arch", len, is_valid, "at most 16777216 weights, padding included")
     }
 }
 
 impl Layer {
+    /// Floats per row of the weights and of the outputs, padding included.
     pub(crate) fn width(&self) -> usize {
         padded(self.outputs)
     }
@@ -99,7 +104,7 @@ impl Weights {
         Self { flat: Buffer::zeroed(mlp.len), transposed: Buffer::zeroed(mlp.transposed_len) }
     }
 
-    /// Brings the transposed copies up to date; needed after every change of `flat`.
+    /// Recomputes the transposed weights. Must be called after every change of `flat`.
     pub(crate) fn transpose(&mut self, mlp: &Mlp) {
         for layer in &mlp.layers {
             let Some(start) = layer.transposed else {
@@ -117,19 +122,19 @@ impl Weights {
     }
 }
 
-impl Outputs {
+impl LayerOutputs {
     pub(crate) fn new(mlp: &Mlp, rows: usize) -> Self {
         let buffer = |layer: &Layer| Buffer::zeroed(rows * layer.width());
         Self {
             layers: mlp.layers.iter().map(buffer).collect(),
-            width: mlp.layers.last().map_or(0, Layer::width),
+            last_width: mlp.layers.last().map_or(0, Layer::width),
         }
     }
 
-    /// The first rows of the last layer's outputs. Between a forward and a backward pass they are
-    /// to be replaced by the gradient of the loss with respect to them.
-    pub(crate) fn last(&mut self, rows: usize) -> &mut [f32] {
-        let width = self.width;
+    /// The first `rows` rows of the last layer's outputs. After the forward pass the caller replaces
+    /// them by the gradient of the loss with respect to them, which the backward pass reads.
+    pub(crate) fn last_layer(&mut self, rows: usize) -> &mut [f32] {
+        let width = self.last_width;
         self.layers.last_mut().map_or(&mut [], |buffer| &mut buffer[..rows * width])
     }
 }
@@ -149,8 +154,8 @@ impl Mlp {
         Self { layers, activation, len, transposed_len }
     }
 
-    /// Sends the observations through all layers.
-    pub(crate) fn forward(&self, pass: Pass<'_>, outputs: &mut Outputs) {
+    /// Computes the outputs of all layers.
+    pub(crate) fn forward(&self, pass: Pass<'_>, outputs: &mut LayerOutputs) {
         let Pass { arch, weights, obs, rows } = pass;
         let (mut left, mut stride) = (obs, self.layers[0].inputs);
         let last = self.layers.len() - 1;
@@ -174,11 +179,13 @@ impl Mlp {
         }
     }
 
-    /// Writes the gradient of the weights, given that of the last outputs. Uses up `outputs`.
+    /// Computes the gradient of the loss with respect to the weights by backpropagation. The last
+    /// layer of `outputs` holds the gradient with respect to the network's output; the layers below
+    /// are overwritten. `scratch` holds one row of [`Mlp::max_width`] floats for each row.
     pub(crate) fn backward(
         &self,
         pass: Pass<'_>,
-        outputs: &mut Outputs,
+        outputs: &mut LayerOutputs,
         scratch: &mut [f32],
         gradient: &mut [f32],
     ) {
@@ -229,7 +236,7 @@ impl Mlp {
         }
     }
 
-    /// The widest row of all layers.
+    /// Padded width of the widest layer, in floats.
     pub(crate) fn max_width(&self) -> usize {
         self.layers.iter().map(Layer::width).max().unwrap_or(0)
     }

@@ -1,5 +1,5 @@
-//! One update against the same update by stable-baselines3 2.9.2: losses, gradients and weights. The fixtures and
-//! the script that makes them are in `fixtures/`.
+//! One update compared with the same update by stable-baselines3 2.9.2: losses, gradients and weights.
+//! The fixtures, and the script that made them, are in `src/fixtures/`.
 
 use std::io::Read;
 
@@ -9,23 +9,24 @@ use pulp::Arch;
 use serde_json::Value;
 
 use crate::adam::{clip_scale, square_sum};
-use crate::both::Both;
-use crate::math::levels;
-use crate::policy::{self, NamedTensor};
-use crate::returns::{StepEnd, Timestep};
-use crate::rollout::Rollout;
-use crate::side::Task;
-use crate::update::Updater;
-use crate::{Model, PpoConfig};
+use crate::config::PpoConfig;
+use crate::math::instruction_sets;
+use crate::model::Model;
+use crate::network::actor_critic::ActorCritic;
+use crate::network::tensors::{NamedTensor, export};
+use crate::rollout::buffer::RolloutBuffer;
+use crate::rollout::timestep::{StepEnd, Timestep};
+use crate::update::ppo::Updater;
 
-/// Losses and gradients of the first minibatch: relative to the largest of each tensor.
-const FIRST: f64 = 1e-5;
-/// Statistics and weights after the epoch.
-const EPOCH: f64 = 1e-3;
+/// Tolerance for losses and gradients of the first minibatch, relative to the largest element of each
+/// tensor.
+const MINIBATCH_TOLERANCE: f64 = 1e-5;
+/// Tolerance for statistics and weights after the epoch.
+const EPOCH_TOLERANCE: f64 = 1e-3;
 
 struct Case {
     model: Model,
-    rollout: Rollout,
+    rollout: RolloutBuffer,
     content: Value,
 }
 
@@ -39,7 +40,7 @@ impl Case {
         Self { model, rollout, content }
     }
 
-    /// With these vector instructions instead of the best there are.
+    /// Uses this instruction set instead of the best one.
     fn on(mut self, arch: Arch) -> Self {
         self.model.policy.arch = arch;
         self
@@ -50,13 +51,12 @@ impl Case {
         rows.iter().map(|row| row.as_u64().unwrap() as u32).collect()
     }
 
-    fn first_minibatch(&self) {
+    fn check_first_minibatch(&self) {
         let Self { model, rollout, content } = self;
         let config = &model.config;
         let mut updater = Updater::new(&model.policy, config);
         let rows = &self.order()[..config.batch_size];
-        let task = Task::new(model.policy.arch, rollout, config);
-        let (losses, mut gradient) = updater.differentiate(&model.policy, &task, rows);
+        let (losses, mut gradient) = updater.gradients(&model.policy, rollout, config, rows);
         let found = [
             ("policy_gradient_loss", losses.policy),
             ("value_loss", losses.value),
@@ -65,28 +65,28 @@ impl Case {
             ("clip_fraction", losses.clip_fraction),
         ];
         for (name, found) in found {
-            assert_near(name, found, &content["losses"][name], FIRST);
+            assert_near(name, found, &content["losses"][name], MINIBATCH_TOLERANCE);
         }
-        // A difference of numbers near 1, in 32 bits.
+        // An absolute tolerance: KL is a small difference of 32-bit numbers near 1.
         let kl = content["losses"]["approx_kl"].as_f64().unwrap();
         assert!((losses.approx_kl - kl).abs() < 1e-6, "{} for {kl}", losses.approx_kl);
-        let export = |gradient: &Both<Vec<f32>>| {
-            policy::export(&model.policy.network, gradient.as_ref().map(Vec::as_slice))
+        let tensors = |gradient: &ActorCritic<Vec<f32>>| {
+            export(&model.policy.networks, gradient.as_ref().map(Vec::as_slice))
         };
-        assert_tensors(&export(&gradient), &content["gradient"], FIRST);
+        assert_tensors(&tensors(&gradient), &content["gradient"], MINIBATCH_TOLERANCE);
         let squares = gradient.as_ref().map(|part| square_sum(model.policy.arch, part));
-        let length = f64::from(squares.pi) + f64::from(squares.vf);
-        let scale = clip_scale(length, config.max_grad_norm);
+        let square_sum = f64::from(squares.actor) + f64::from(squares.critic);
+        let scale = clip_scale(square_sum, config.max_grad_norm);
         gradient.as_mut().map(|part| part.iter_mut().for_each(|x| *x *= scale));
-        assert_tensors(&export(&gradient), &content["clipped_gradient"], FIRST);
+        assert_tensors(&tensors(&gradient), &content["clipped_gradient"], MINIBATCH_TOLERANCE);
     }
 
-    fn epoch(mut self) {
+    fn check_epoch(mut self) {
         let order = self.order();
         let Self { model, rollout, content } = &mut self;
         let mut updater = Updater::new(&model.policy, &model.config);
-        let task = Task::new(model.policy.arch, rollout, &model.config);
-        let stats = updater.one_epoch(&mut model.policy, &mut model.adam, &task, &order);
+        let Model { policy, adam, config, .. } = model;
+        let stats = updater.one_epoch(policy, adam, rollout, config, &order);
         let found = [
             ("policy_gradient_loss", stats.losses.policy),
             ("value_loss", stats.losses.value),
@@ -96,9 +96,9 @@ impl Case {
             ("loss", stats.loss),
         ];
         for (name, found) in found {
-            assert_near(name, found, &content["epoch"][name], EPOCH);
+            assert_near(name, found, &content["epoch"][name], EPOCH_TOLERANCE);
         }
-        assert_tensors(&model.policy.tensors(), &content["weights"], EPOCH);
+        assert_tensors(&model.policy.tensors(), &content["weights"], EPOCH_TOLERANCE);
     }
 }
 
@@ -107,8 +107,8 @@ fn numbers(value: &Value) -> Vec<f32> {
     bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
 }
 
-fn rollout(config: &PpoConfig, obs_len: usize, content: &Value) -> Rollout {
-    let mut rollout = Rollout::new(config, obs_len);
+fn rollout(config: &PpoConfig, obs_len: usize, content: &Value) -> RolloutBuffer {
+    let mut rollout = RolloutBuffer::new(config, obs_len);
     rollout.obs = numbers(&content["observations"]);
     rollout.actions = numbers(&content["actions"]).into_iter().map(|x| x as u32).collect();
     rollout.log_probs = numbers(&content["log_probs"]);
@@ -141,28 +141,28 @@ fn assert_tensors(found: &[NamedTensor], expected: &Value, tolerance: f64) {
 }
 
 fn tanh() -> Case {
-    let zip = include_bytes!("fixtures/sb3_tanh.zip");
-    Case::read(zip, include_bytes!("fixtures/sb3_tanh.json.gz"))
+    let zip = include_bytes!("../fixtures/sb3_tanh.zip");
+    Case::read(zip, include_bytes!("../fixtures/sb3_tanh.json.gz"))
 }
 
-/// Other networks, value clipping, entropy bonus, advantages as they are, a last minibatch that is shorter.
+/// Other networks, value clipping, entropy bonus, no normalized advantages, a shorter last minibatch.
 fn relu() -> Case {
-    let zip = include_bytes!("fixtures/sb3_relu.zip");
-    Case::read(zip, include_bytes!("fixtures/sb3_relu.json.gz"))
+    let zip = include_bytes!("../fixtures/sb3_relu.zip");
+    Case::read(zip, include_bytes!("../fixtures/sb3_relu.json.gz"))
 }
 
 #[test]
-fn first_minibatch_has_the_losses_and_the_gradient_of_stable_baselines3() {
-    for arch in levels() {
-        tanh().on(arch).first_minibatch();
-        relu().on(arch).first_minibatch();
+fn losses_and_gradient_of_the_first_minibatch_are_those_of_stable_baselines3() {
+    for arch in instruction_sets() {
+        tanh().on(arch).check_first_minibatch();
+        relu().on(arch).check_first_minibatch();
     }
 }
 
 #[test]
-fn epoch_ends_with_the_statistics_and_the_weights_of_stable_baselines3() {
-    for arch in levels() {
-        tanh().on(arch).epoch();
-        relu().on(arch).epoch();
+fn statistics_and_weights_after_an_epoch_are_those_of_stable_baselines3() {
+    for arch in instruction_sets() {
+        tanh().on(arch).check_epoch();
+        relu().on(arch).check_epoch();
     }
 }

@@ -1,23 +1,25 @@
-//! First weights: orthogonal matrices (Saxe et al., arXiv:1312.6120), zero biases, as
-//! stable-baselines3's `ActorCriticPolicy` with `ortho_init`.
+//! Initial weights: orthogonal matrices (Saxe et al., arXiv:1312.6120) and zero biases, with the
+//! gains of stable-baselines3 (`ActorCriticPolicy` in `common/policies.py`, `ortho_init=True`).
 
-use crate::Rng;
-use crate::both::Both;
-use crate::network::{Layer, Mlp, Network, Weights};
+use crate::network::actor_critic::ActorCritic;
+use crate::network::mlp::{Layer, Mlp, Networks, Weights};
+use crate::rng::Rng;
 
-/// After tanh and relu alike.
+/// Gain of every hidden layer, whether tanh or relu follows.
 const HIDDEN_GAIN: f64 = std::f64::consts::SQRT_2;
-/// Small, so that every action is about equally likely at first.
+/// Gain of the actor's last layer: small, so that all actions start out about equally likely.
 const ACTION_GAIN: f64 = 0.01;
+/// Gain of the critic's last layer.
 const VALUE_GAIN: f64 = 1.0;
 
-/// Weights for a new model, drawn layer by layer: policy, then value.
-pub(crate) fn orthogonal(network: &Network, rng: &mut Rng) -> Both<Weights> {
-    let pi = drawn(&network.pi, ACTION_GAIN, rng);
-    Both { pi, vf: drawn(&network.vf, VALUE_GAIN, rng) }
+/// Draws the weights of a new model layer by layer, first those of the actor.
+pub(crate) fn orthogonal(networks: &Networks, rng: &mut Rng) -> ActorCritic<Weights> {
+    let actor = initial_weights(&networks.actor, ACTION_GAIN, rng);
+    let critic = initial_weights(&networks.critic, VALUE_GAIN, rng);
+    ActorCritic { actor, critic }
 }
 
-fn drawn(mlp: &Mlp, head_gain: f64, rng: &mut Rng) -> Weights {
+fn initial_weights(mlp: &Mlp, head_gain: f64, rng: &mut Rng) -> Weights {
     let mut weights = Weights::zeroed(mlp);
     let head = mlp.layers.len() - 1;
     for (layer_idx, layer) in mlp.layers.iter().enumerate() {
@@ -28,7 +30,8 @@ fn drawn(mlp: &Mlp, head_gain: f64, rng: &mut Rng) -> Weights {
     weights
 }
 
-/// Writes `gain` times a matrix whose rows, or columns where those are fewer, are orthonormal.
+/// Fills a layer with `gain` times a matrix whose shorter dimension is orthonormal: its rows if it
+/// has fewer inputs than outputs, its columns otherwise.
 fn fill_layer(layer: &Layer, gain: f64, rng: &mut Rng, weights: &mut [f32]) {
     let (inputs, outputs, width) = (layer.inputs, layer.outputs, layer.width());
     let vectors = orthonormal(inputs.min(outputs), inputs.max(outputs), rng);
@@ -40,8 +43,8 @@ fn fill_layer(layer: &Layer, gain: f64, rng: &mut Rng, weights: &mut [f32]) {
     }
 }
 
-/// `n` orthonormal vectors of length `len`, uniformly distributed: Gram-Schmidt on normal numbers,
-/// each projection done twice against loss of precision.
+/// Returns `n` orthonormal vectors of length `len`, uniformly distributed: Gram-Schmidt on normal
+/// numbers. Each projection is done twice, since one pass loses precision.
 fn orthonormal(n: usize, len: usize, rng: &mut Rng) -> Vec<Vec<f64>> {
     let mut vectors: Vec<Vec<f64>> = Vec::with_capacity(n);
     while vectors.len() < n {
@@ -68,7 +71,7 @@ mod tests {
     use super::*;
     use crate::config::{Activation, NetArch};
 
-    /// The layer as columns of doubles, one per output.
+    /// The columns of the weight matrix, one per output.
     fn columns(layer: &Layer, weights: &Weights) -> Vec<Vec<f64>> {
         let flat = &weights.flat[layer.weights()];
         let column =
@@ -78,14 +81,14 @@ mod tests {
 
     #[test]
     fn layers_are_orthogonal_with_their_gains_and_biases_zero() {
-        let network = Network::new(35, 3, &NetArch::default(), Activation::Tanh);
-        let weights = orthogonal(&network, &mut Rng::new(1));
+        let networks = Networks::new(35, 3, &NetArch::default(), Activation::Tanh);
+        let weights = orthogonal(&networks, &mut Rng::new(1));
         let gains = [HIDDEN_GAIN, HIDDEN_GAIN, ACTION_GAIN];
-        for (layer, gain) in network.pi.layers.iter().zip(gains) {
-            let columns = columns(layer, &weights.pi);
-            assert!(weights.pi.flat[layer.bias()].iter().all(|x| *x == 0.0));
+        for (layer, gain) in networks.actor.layers.iter().zip(gains) {
+            let columns = columns(layer, &weights.actor);
+            assert!(weights.actor.flat[layer.bias()].iter().all(|x| *x == 0.0));
             if layer.inputs < layer.outputs {
-                continue; // the rows are orthonormal there, not the columns
+                continue; // Here the rows are orthonormal, not the columns.
             }
             for (i, a) in columns.iter().enumerate() {
                 for (j, b) in columns.iter().enumerate() {
@@ -98,9 +101,9 @@ mod tests {
 
     #[test]
     fn wide_layer_keeps_the_length_of_every_observation() {
-        let network = Network::new(35, 3, &NetArch::default(), Activation::Tanh);
-        let weights = orthogonal(&network, &mut Rng::new(2));
-        let columns = columns(&network.vf.layers[0], &weights.vf);
+        let networks = Networks::new(35, 3, &NetArch::default(), Activation::Tanh);
+        let weights = orthogonal(&networks, &mut Rng::new(2));
+        let columns = columns(&networks.critic.layers[0], &weights.critic);
         let obs: Vec<f64> = (0..35).map(|i| f64::from(i) - 10.0).collect();
         let image: f64 = columns.iter().map(|column| dot(column, &obs).powi(2)).sum();
         assert!((image / dot(&obs, &obs) - 2.0).abs() < 1e-5);

@@ -1,25 +1,26 @@
-//! The gradient of a whole minibatch, networks and loss together, against finite differences of a
-//! loss written out in doubles, straight from its definition.
+//! The gradient of a whole minibatch, through loss and networks, compared with finite differences of a
+//! loss computed in doubles directly from its definition.
 
-use crate::loss::Objective;
-use crate::policy::{self, NamedTensor};
-use crate::returns::{StepEnd, Timestep};
-use crate::rollout::Rollout;
-use crate::side::Task;
-use crate::update::Updater;
-use crate::{Activation, NetArch, Policy, PpoConfig, Rng};
+use crate::config::{Activation, NetArch, PpoConfig};
+use crate::network::policy::Policy;
+use crate::network::tensors::{NamedTensor, export};
+use crate::rng::Rng;
+use crate::rollout::buffer::RolloutBuffer;
+use crate::rollout::timestep::{StepEnd, Timestep};
+use crate::update::loss::Objective;
+use crate::update::ppo::Updater;
 
 const OBS_LEN: usize = 3;
 const N_ACTIONS: usize = 4;
-/// More than one shard, and not a whole number of them.
+/// More than one shard, and not a multiple of the shard size.
 const ROWS: usize = 70;
 const DIFFERENCE: f64 = 1e-5;
 
-/// One case: a policy, and a rollout it might have met.
+/// A policy, and a rollout that it could have collected.
 struct Case {
     config: PpoConfig,
     policy: Policy,
-    rollout: Rollout,
+    rollout: RolloutBuffer,
 }
 
 impl Case {
@@ -37,7 +38,7 @@ impl Case {
         let policy =
             Policy::new(OBS_LEN, N_ACTIONS, config.net_arch.clone(), config.activation, &mut rng)
                 .unwrap();
-        // Far from the first weights, where all actions are alike and all biases zero.
+        // Far from the initial weights, where all actions are equally likely and all biases zero.
         let mut tensors = policy.tensors();
         for value in tensors.iter_mut().flat_map(|tensor| &mut tensor.values) {
             *value += 0.5 * rng.normal() as f32;
@@ -58,9 +59,9 @@ impl Case {
         let mut updater = Updater::new(&self.policy, &self.config);
         let rows: Vec<u32> = (0..ROWS as u32).collect();
         let objective = Objective::new(&self.config);
-        let task = Task::new(self.policy.arch, &self.rollout, &self.config);
-        let (losses, gradient) = updater.differentiate(&self.policy, &task, &rows);
-        let gradient = policy::export(&self.policy.network, gradient.as_ref().map(Vec::as_slice));
+        let (losses, gradient) =
+            updater.gradients(&self.policy, &self.rollout, &self.config, &rows);
+        let gradient = export(&self.policy.networks, gradient.as_ref().map(Vec::as_slice));
 
         let mut weights: Vec<Vec<f64>> = self.policy.tensors().iter().map(doubles).collect();
         let loss = self.loss(&weights);
@@ -138,10 +139,10 @@ impl Case {
     }
 }
 
-/// Random observations and rewards; probabilities and values near enough to the policy's own that
-/// some samples are clipped and some are not.
-fn rollout(config: &PpoConfig, policy: &Policy, rng: &mut Rng) -> Rollout {
-    let mut rollout = Rollout::new(config, OBS_LEN);
+/// Random observations and rewards. Log-probabilities and values are so close to those of the policy
+/// that some samples are clipped and some are not.
+fn rollout(config: &PpoConfig, policy: &Policy, rng: &mut Rng) -> RolloutBuffer {
+    let mut rollout = RolloutBuffer::new(config, OBS_LEN);
     let mut scratch = policy.scratch();
     let mut noise = |scale: f64| (scale * rng.normal()) as f32;
     rollout.obs.iter_mut().for_each(|x| *x = noise(1.0));
@@ -178,12 +179,12 @@ fn gradient_is_right_with_entropy_bonus() {
 }
 
 #[test]
-fn gradient_is_right_where_nothing_is_clipped() {
+fn gradient_is_right_if_nothing_is_clipped() {
     Case::new(|config| config.clip_range = 1e3).check();
 }
 
 #[test]
-fn gradient_is_right_where_almost_everything_is_clipped() {
+fn gradient_is_right_if_almost_everything_is_clipped() {
     Case::new(|config| {
         config.clip_range = 0.01;
         config.clip_range_vf = Some(0.1);

@@ -1,30 +1,18 @@
-//! From rewards and values to advantages and returns.
+//! Generalized advantage estimation.
 
-/// What one environment went through in one timestep.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Timestep {
-    pub(crate) reward: f32,
-    pub(crate) value: f32,
-    pub(crate) end: StepEnd,
-}
+use crate::rollout::timestep::{StepEnd, Timestep};
 
-/// How the timestep ended, with the value that a truncated episode would have gone on with.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum StepEnd {
-    Running,
-    Terminated,
-    Truncated { final_value: f32 },
-}
-
-/// `gamma` and `gae_lambda`.
+/// The discount factors `gamma` and `gae_lambda`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Discount {
     pub(crate) gamma: f32,
     pub(crate) lambda: f32,
 }
 
-/// Generalized advantage estimation (arXiv:1506.02438) of one environment's consecutive timesteps,
-/// newest first. `last_value` is the value of the observation after the last one.
+/// Generalized advantage estimation (arXiv:1506.02438, equation 16) over consecutive timesteps of one
+/// environment, computed from the newest timestep to the oldest. `last_value` is the value of the
+/// observation that follows the last timestep. An episode's end stops the sum; a truncated episode
+/// bootstraps from its final value.
 pub(crate) fn advantages(
     steps: &[Timestep],
     last_value: f32,
@@ -45,31 +33,13 @@ pub(crate) fn advantages(
     }
 }
 
-/// How much of the returns' variance the values foresaw: 1 all, 0 none, below 0 worse than a
-/// constant. `None` when the returns do not vary.
-pub(crate) fn explained_variance(
-    values: impl Iterator<Item = f32> + Clone,
-    returns: &[f32],
-) -> Option<f64> {
-    let residuals =
-        values.zip(returns).map(|(value, target)| f64::from(*target) - f64::from(value));
-    let spread = variance(returns.iter().map(|x| f64::from(*x)));
-    (spread > 0.0).then(|| 1.0 - variance(residuals) / spread)
-}
-
-fn variance(numbers: impl Iterator<Item = f64> + Clone) -> f64 {
-    let n = numbers.clone().count() as f64;
-    let mean = numbers.clone().sum::<f64>() / n;
-    numbers.map(|x| (x - mean).powi(2)).sum::<f64>() / n
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
-    /// The definition: the sum of discounted temporal differences until the episode ends.
+    /// The definition in doubles: the discounted sum of temporal differences until the episode ends.
     fn naive(steps: &[Timestep], last_value: f32, discount: Discount) -> Vec<f64> {
         let (gamma, lambda) = (f64::from(discount.gamma), f64::from(discount.lambda));
         let delta = |t: usize| {
@@ -146,13 +116,5 @@ mod tests {
     #[test]
     fn unfinished_episode_bootstraps_from_the_value_after_the_rollout() {
         assert_eq!(computed(&[ONE_STEP], 8.0, DISCOUNT), [1.0 + 0.5 * 8.0 - 3.0]);
-    }
-
-    #[test]
-    fn explained_variance_is_one_for_perfect_values_and_absent_for_constant_returns() {
-        let values = [1.0, 2.0, 4.0];
-        assert_eq!(explained_variance(values.into_iter(), &values), Some(1.0));
-        assert_eq!(explained_variance(values.into_iter(), &[7.0; 3]), None);
-        assert_eq!(explained_variance([0.0; 3].into_iter(), &values), Some(0.0));
     }
 }
