@@ -11,7 +11,7 @@ use crate::server::Server;
 use crate::tools::{DENY, MACHETE, NEXTEST, Tool};
 use crate::wheel::{self, Beside};
 use crate::workspace::Workspace;
-use crate::{program, session, snapshots};
+use crate::{circles, program, session, snapshots};
 
 /// Which checks to run.
 #[derive(clap::Args)]
@@ -33,7 +33,7 @@ struct Check {
     run: fn(&Workspace) -> anyhow::Result<()>,
 }
 
-const CHECKS: [Check; 15] = [
+const CHECKS: [Check; 16] = [
     Check {
         name: "fmt",
         about: "the code is formatted",
@@ -43,6 +43,11 @@ const CHECKS: [Check; 15] = [
         name: "snapshots",
         about: "no snapshot waits to be looked at",
         run: snapshots::check_none_left,
+    },
+    Check {
+        name: "circles",
+        about: "inside a crate, imports between modules point one way",
+        run: circles::check_none,
     },
     Check {
         name: "unused",

@@ -11,6 +11,8 @@
 mod bench;
 mod cache;
 mod checks;
+mod circles;
+mod packages;
 mod postgres;
 mod program;
 mod python;
