@@ -16,6 +16,7 @@ mod packages;
 mod postgres;
 mod program;
 mod python;
+mod quick;
 mod server;
 mod session;
 mod snapshots;
@@ -35,6 +36,8 @@ use crate::workspace::Workspace;
 enum Task {
     /// Runs every check, and stops at the first that fails
     Test(checks::Args),
+    /// Checks format, imports, lints and unit tests of the packages that changed against `main`
+    Check,
     /// Prints figures beside their limits; asserts none of them
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -56,6 +59,7 @@ fn run(task: &Task) -> anyhow::Result<()> {
     let workspace = Workspace::of_this_checkout()?;
     match task {
         Task::Test(args) => checks::run(args, &workspace),
+        Task::Check => quick::check(&workspace),
         Task::Bench(bench) => bench.run(&workspace),
     }
 }
