@@ -33,7 +33,7 @@ struct Check {
     run: fn(&Workspace) -> anyhow::Result<()>,
 }
 
-const CHECKS: [Check; 16] = [
+const CHECKS: [Check; 17] = [
     Check {
         name: "fmt",
         about: "the code is formatted",
@@ -48,6 +48,11 @@ const CHECKS: [Check; 16] = [
         name: "circles",
         about: "inside a crate, imports between modules point one way",
         run: circles::check_none,
+    },
+    Check {
+        name: "workflows",
+        about: "the GitHub workflows are valid (actionlint)",
+        run: workflows,
     },
     Check {
         name: "unused",
@@ -196,6 +201,14 @@ fn chosen(only: &[String]) -> anyhow::Result<Vec<&'static Check>> {
 fn with_tool(tool: &Tool, arguments: &[&str], workspace: &Workspace) -> anyhow::Result<()> {
     let program = tool.program(workspace)?;
     program::to_end(workspace.command(program).args(arguments))
+}
+
+/// Lints the workflows, which nothing here can run.
+fn workflows(workspace: &Workspace) -> anyhow::Result<()> {
+    let python = Python::ready(workspace, "xtask/requirements-actionlint.txt")?;
+    let mut actionlint = workspace.command(python.programs().join("actionlint"));
+    // Without helpers that may or may not be installed, the result is the same on every machine.
+    program::to_end(actionlint.args(["-shellcheck=", "-pyflakes="]))
 }
 
 /// The conformance suite with the real MLflow.
