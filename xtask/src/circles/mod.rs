@@ -7,19 +7,16 @@
 //! Code for tests is not looked at. Not seen are methods called on values and macros used without a path; the types
 //! they belong to usually are.
 
-mod content;
 mod graph;
-mod tokens;
-mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::ensure;
 
-use self::content::{Binds, Path, Visibility};
 use self::graph::Graph;
-use self::tree::{ModuleId, Tree};
 use crate::packages::packages;
+use crate::source::content::{Binds, Path, Visibility};
+use crate::source::tree::{ModuleId, Tree};
 use crate::workspace::Workspace;
 
 /// Fails where a crate of the workspace has a circle of imports, and shows each with the lines that make it.

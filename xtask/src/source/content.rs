@@ -2,6 +2,7 @@
 //! compiled for tests only is left out.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use super::tokens::{Kind, Token, tokens};
 
@@ -107,7 +108,7 @@ impl<'a> Reader<'a> {
     fn read(mut self) -> Content {
         while let Some(token) = self.tokens.get(self.at) {
             match token.text {
-                "#" if self.attribute().is_some() => {
+                "#" if attribute(&self.tokens[self.at..]).is_some() => {
                     if let Attribute::OfTestFile = self.skip_attribute() {
                         return Content::default();
                     }
@@ -147,20 +148,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The content of the attribute at hand, without its brackets, and the number of its tokens.
-    fn attribute(&self) -> Option<(&'a [Token<'a>], usize)> {
-        let opening = if self.peek_is(1, "!") { 2 } else { 1 };
-        if !self.peek_is(opening, "[") {
-            return None;
-        }
-        let length = group(&self.tokens[self.at + opening..]);
-        let inside = &self.tokens[self.at + opening + 1..self.at + opening + length - 1];
-        Some((inside, opening + length))
-    }
-
     /// Goes past an attribute, and past the item below it where that is compiled for tests only.
     fn skip_attribute(&mut self) -> Attribute {
-        let Some((inside, length)) = self.attribute() else {
+        let Some((inside, length)) = attribute(&self.tokens[self.at..]) else {
             return Attribute::Other;
         };
         let for_tests = is_for_tests(inside);
@@ -332,8 +322,36 @@ enum Attribute {
     Other,
 }
 
+/// The parts of a file that are compiled for tests only, as ranges of its tokens.
+pub(crate) fn parts_for_tests(tokens: &[Token<'_>]) -> Vec<Range<usize>> {
+    let mut parts = Vec::new();
+    let mut at = 0;
+    while at < tokens.len() {
+        match attribute(&tokens[at..]) {
+            Some((inside, length)) if is_for_tests(inside) => {
+                let end = at + length + item_length(&tokens[at + length..]);
+                parts.push(at..end);
+                at = end;
+            }
+            _ => at += 1,
+        }
+    }
+    parts
+}
+
+/// The content of the attribute at the head of a list, without its brackets, and the number of tokens of the whole.
+fn attribute<'t, 'a>(tokens: &'t [Token<'a>]) -> Option<(&'t [Token<'a>], usize)> {
+    let is = |at: usize, text: &str| tokens.get(at).is_some_and(|token| token.is(text));
+    let opening = if is(1, "!") { 2 } else { 1 };
+    if !is(0, "#") || !is(opening, "[") {
+        return None;
+    }
+    let length = group(&tokens[opening..]);
+    Some((&tokens[opening + 1..opening + length - 1], opening + length))
+}
+
 /// The number of tokens from an opening bracket to the closing one that belongs to it, both counted.
-fn group(tokens: &[Token<'_>]) -> usize {
+pub(crate) fn group(tokens: &[Token<'_>]) -> usize {
     let mut depth = 0_u32;
     for (at, token) in tokens.iter().enumerate() {
         match token.text {
