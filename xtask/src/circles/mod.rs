@@ -2,10 +2,10 @@
 //! re-export above it.
 //!
 //! It reads the sources as text, without compiling them. A module depends on another when one of its imports or
-//! paths leads to an item there; re-exports are followed to the module that defines the item, and a re-export alone
-//! is no dependency. Modules are compared one by one and, below each module, as whole folders: `a::x` may not use `b::y` where `b::z` uses `a::w`.
-//! Code for tests is not looked at. Not seen are methods called on values and macros used without a path; the types
-//! they belong to usually are.
+//! paths leads to an item there. Re-exports are followed to the module that defines the item; a re-export alone is no
+//! dependency. Modules are compared one by one and, below each module, as whole folders: `a::x` may not use `b::y`
+//! if `b::z` uses `a::w`. Code for tests is ignored. Methods called on values, and macros used without a path, are not
+//! seen; the types that they belong to usually are.
 
 mod graph;
 
