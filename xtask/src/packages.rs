@@ -1,4 +1,4 @@
-//! The packages of this workspace, as cargo tells of them.
+//! The packages of this workspace, read from `cargo metadata`.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -15,9 +15,9 @@ pub(crate) struct Package {
     pub(crate) name: String,
     /// The folder of its `Cargo.toml`.
     pub(crate) folder: PathBuf,
-    /// The root files of its library and its programs, without tests, benches and build scripts.
+    /// The root files of its library and programs, without tests, benches and build scripts.
     pub(crate) roots: Vec<PathBuf>,
-    /// The names of the packages of this workspace that it uses, also those for its tests only.
+    /// The names of the packages of this workspace that it depends on, dev-dependencies included.
     pub(crate) uses: BTreeSet<String>,
 }
 
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn programs_and_libraries_are_told_from_tests_and_own_packages_from_others() {
+    fn roots_and_workspace_dependencies_are_read() {
         let text = r#"{"packages": [{
             "name": "one", "manifest_path": "/w/one/Cargo.toml",
             "targets": [

@@ -9,17 +9,17 @@ use crate::tools::NEXTEST;
 use crate::workspace::Workspace;
 use crate::{circles, program};
 
-/// The branch that changes are compared with; where there is none, the last commit.
+/// The branches to compare with, in this order; without any, the last commit.
 const BASES: [&str; 2] = ["origin/main", "main"];
-/// Files outside of all packages that every package is built from.
+/// Files that every package depends on.
 const SHARED: [&str; 6] =
     ["Cargo.toml", "Cargo.lock", "clippy.toml", "rust-toolchain.toml", ".cargo/", "testdata/"];
-/// What `cargo xtask test` runs beyond this.
+/// The checks that only `cargo xtask test` runs.
 const LEFT_OUT: &str = "integration tests, examples in the documentation, rustdoc, dependencies and licenses, \
                         the release build, MLflow, PostgreSQL, Python, stable-baselines3: `cargo xtask test`";
 
-/// Checks format and imports of everything, lints the packages that changed and those that use them, and runs the
-/// unit tests of those that changed.
+/// Checks format and imports of all packages, runs clippy on the changed packages and those that depend on them, and runs
+/// the unit tests of the changed packages.
 pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<()> {
     let begun = Instant::now();
     let packages = packages(workspace)?;
@@ -51,7 +51,7 @@ pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Files that differ from the branch point, committed or not, and new ones; relative to the root.
+/// The files that differ from the branch point, committed or not, and new files; relative to the root.
 fn changed_files(workspace: &Workspace) -> anyhow::Result<Vec<String>> {
     let git = |arguments: &[&str]| program::output(workspace.command("git").args(arguments));
     let found = BASES.iter().find_map(|base| git(&["merge-base", "HEAD", base]).ok());
@@ -73,7 +73,7 @@ fn changed_packages<'a>(
     packages.iter().filter(is_changed).map(|package| &*package.name).collect()
 }
 
-/// The packages given, those that use them, those that use these, and so on.
+/// The given packages and all that depend on them, directly or indirectly.
 fn with_dependents<'a>(packages: &'a [Package], changed: &BTreeSet<&'a str>) -> BTreeSet<&'a str> {
     let mut affected = changed.clone();
     loop {
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn users_of_a_changed_package_are_affected_through_any_number_of_steps() {
+    fn indirect_dependents_of_a_changed_package_are_affected() {
         let packages = three();
         let affected = |name| with_dependents(&packages, &BTreeSet::from([name]));
         assert_eq!(affected("domain"), BTreeSet::from(["cli", "domain", "store"]));

@@ -16,7 +16,7 @@ const LONG_FUNCTION: usize = 80;
 /// The tests that are written in Python.
 const PYTHON_TESTS: [&str; 2] = ["conformance", "python/tests"];
 
-/// Prints the figures of every crate but xtask, and their sum.
+/// Prints the figures of every crate except xtask, and of all together.
 pub(crate) fn print(workspace: &Workspace) -> anyhow::Result<()> {
     println!(
         "{:<20} {:>6} {:>6} {:>5}   files: {:>3} median 90%  max >{LONG_FILE}   functions: median 90% max >{LONG_FUNCTION}",
@@ -82,7 +82,7 @@ impl Shape {
         for folder in ["src", "tests"] {
             for file in files(&package.folder.join(folder), "rs")? {
                 let source = std::fs::read_to_string(&file)?;
-                // A file that is no module of the program is a module of its tests.
+                // A file that is not a module of the crate is a module of its tests.
                 if modules.contains(&file) {
                     shape.add_file(&file, &source);
                 } else {
@@ -153,7 +153,7 @@ impl Sizes {
         Self(sizes)
     }
 
-    /// The size below which the given share of all is.
+    /// The quantile at a share between 0 and 1.
     fn at(&self, share: f64) -> usize {
         let idx = (share * self.0.len() as f64) as usize;
         self.0.get(idx).or(self.0.last()).copied().unwrap_or(0)
@@ -182,7 +182,7 @@ fn functions(tokens: &[Token<'_>], file: &Path) -> Vec<Function> {
     found
 }
 
-/// Where the body of the function at the head of a list begins; a method declared in a trait has none.
+/// The position of the body of the function that begins the list; `None` for a declaration without a body.
 fn body_start(tokens: &[Token<'_>]) -> Option<usize> {
     let mut at = 0;
     while let Some(token) = tokens.get(at) {
@@ -190,7 +190,7 @@ fn body_start(tokens: &[Token<'_>]) -> Option<usize> {
             _ if token.kind != Kind::Punctuation => at += 1,
             "{" => return Some(at),
             ";" => return None,
-            // `[u8; 2]` and `(a, b)` end nothing.
+            // Skip the `;` of `[u8; 2]`.
             "(" | "[" => at += group(&tokens[at..]),
             _ => at += 1,
         }
@@ -198,7 +198,7 @@ fn body_start(tokens: &[Token<'_>]) -> Option<usize> {
     None
 }
 
-/// All files with an extension in a folder and those below it, in order; none where the folder is missing.
+/// All files with an extension in a folder and below it, sorted; none if the folder does not exist.
 fn files(folder: &Path, extension: &str) -> anyhow::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     if folder.is_dir() {

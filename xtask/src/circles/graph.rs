@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 /// Which nodes each node leads to.
 pub(crate) type Graph = BTreeMap<usize, BTreeSet<usize>>;
 
-/// Circles whose removal would leave none: the shortest first, then the shortest of what is left without one of its
-/// arrows, and so on. Each is the list of its nodes; the last leads to the first.
+/// A list of circles, the shortest first. After each, one of its arrows is removed from the graph and the search is
+/// repeated, until no circle is left. A circle is the list of its nodes; the last leads to the first.
 pub(crate) fn circles(mut graph: Graph) -> Vec<Vec<usize>> {
     let mut found = Vec::new();
     while let Some(circle) = shortest_circle(&graph) {
@@ -75,8 +75,8 @@ mod tests {
     }
 
     #[test]
-    fn circle_cut_by_another_is_not_told_twice() {
-        // Both circles run over the arrow from 2 to 1.
+    fn circle_that_an_earlier_one_breaks_is_not_listed() {
+        // Both circles contain the arrow from 2 to 1.
         let found = circles(graph(&[(1, 2), (2, 1), (1, 3), (3, 2)]));
         assert_eq!(found, [vec![1, 2]]);
     }

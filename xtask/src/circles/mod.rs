@@ -19,13 +19,13 @@ use crate::source::content::{Binds, Path, Visibility};
 use crate::source::tree::{ModuleId, Tree};
 use crate::workspace::Workspace;
 
-/// Fails where a crate of the workspace has a circle of imports, and shows each with the lines that make it.
+/// Fails if a crate of the workspace has a circle of imports. Prints each circle with the lines that form it.
 pub(crate) fn check_none(workspace: &Workspace) -> anyhow::Result<()> {
     let mut faults = Vec::new();
     let mut modules = 0;
     let root = format!("{}/", workspace.root.display());
     for package in packages(workspace)? {
-        // A library and a program are crates of their own.
+        // The library and the program of a package are separate crates.
         for file in &package.roots {
             let tree = Tree::read(file)?;
             modules += tree.modules.len();
@@ -42,7 +42,7 @@ pub(crate) fn check_none(workspace: &Workspace) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What is wrong in one crate, in words.
+/// The violations in one crate, as text for the user.
 fn faults_of(tree: &Tree) -> Vec<String> {
     let dependencies = Dependencies::of(tree);
     let mut faults: Vec<String> = dependencies.detours().collect();
@@ -51,13 +51,13 @@ fn faults_of(tree: &Tree) -> Vec<String> {
     faults
 }
 
-/// What the modules of a crate use of one another.
+/// The dependencies between the modules of a crate.
 struct Dependencies<'a> {
     tree: &'a Tree,
-    /// For each pair of modules the first place where the one uses the other, in words.
+    /// For each pair of modules, the first place where the first uses the second, as text for the user.
     uses: BTreeMap<(ModuleId, ModuleId), String>,
-    /// For each pair of a module and one above it, the places where the first imports through a re-export of the
-    /// second, in words.
+    /// For each module and each module above it, the places where the first imports through a re-export of the second,
+    /// as text for the user.
     detours: BTreeMap<(ModuleId, ModuleId), BTreeSet<String>>,
 }
 
@@ -77,7 +77,7 @@ impl<'a> Dependencies<'a> {
         found
     }
 
-    /// Notes what a path written in `from` uses.
+    /// Records what a path in the module `from` uses.
     fn add(&mut self, from: ModuleId, path: &Path, shown: &str, visibility: Visibility) {
         let Some(target) = self.tree.resolve(from, &path.segments) else {
             return;
@@ -85,7 +85,7 @@ impl<'a> Dependencies<'a> {
         let module = &self.tree.modules[from];
         let place = format!("{}:{}: {shown}", module.file.display(), path.line);
         let above = target.through.iter().find(|through| self.tree.is_above(**through, from));
-        // A name that an import of this module brought in was noted with the import.
+        // A name that this module imports was already recorded with the import.
         if let Some(above) = above
             && (shown.starts_with("use ") || !module.content.imports_name(&path.segments[0]))
         {
@@ -98,13 +98,13 @@ impl<'a> Dependencies<'a> {
         }
     }
 
-    /// Imports through a re-export of a module above.
+    /// The imports through a re-export of a module above.
     fn detours(&self) -> impl Iterator<Item = String> {
         self.detours.iter().map(|((from, above), places)| {
             let [from, above] = [from, above].map(|id| &self.tree.modules[*id].name);
             let places: Vec<&str> = places.iter().map(String::as_str).collect();
             let places = places.join("\n    ");
-            format!("`{from}` imports through `{above}`, which stands above it\n    {places}")
+            format!("`{from}` imports through a re-export in `{above}` above it\n    {places}")
         })
     }
 
@@ -118,7 +118,7 @@ impl<'a> Dependencies<'a> {
         circles.map(|circle| self.shown(&circle, |from, to| self.uses.get(&(from, to)))).collect()
     }
 
-    /// Circles of siblings, each with all modules in it, where the single modules form none.
+    /// Circles of sibling modules, each taken with all modules below it, unless the siblings themselves form the circle.
     fn circles_of_folders(&self) -> Vec<String> {
         let mut found = Vec::new();
         for folder in 0..self.tree.modules.len() {
@@ -143,7 +143,7 @@ impl<'a> Dependencies<'a> {
         found
     }
 
-    /// The child of `folder` that is, or holds, `module`.
+    /// The child of `folder` that is `module` or contains it.
     fn child_above(&self, folder: ModuleId, module: ModuleId) -> Option<ModuleId> {
         let line = std::iter::once(module).chain(self.tree.ancestors(module));
         line.into_iter().find(|above| self.tree.modules[*above].parent == Some(folder))
@@ -166,7 +166,7 @@ impl<'a> Dependencies<'a> {
     }
 }
 
-/// The arrows of a circle.
+/// Each pair of neighbours in a circle, the last and the first included.
 fn circle_pairs(circle: &[ModuleId]) -> impl Iterator<Item = (ModuleId, ModuleId)> {
     let next = circle.iter().cycle().skip(1);
     circle.iter().copied().zip(next.copied())

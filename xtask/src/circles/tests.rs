@@ -1,8 +1,8 @@
-//! The check on small crates made up for it.
+//! Tests of the check on small made-up crates.
 
 use super::*;
 
-/// What is wrong in a crate of the given files; paths in it begin at its folder.
+/// The violations in a crate with the given files, with paths relative to its folder.
 fn faults(files: &[(&str, &str)]) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     for (name, source) in files {
@@ -99,7 +99,7 @@ fn import_through_the_root_is_a_fault_and_is_followed_to_the_module_that_defines
     assert_eq!(
         found,
         [
-            "`b` imports through `crate`, which stands above it\n    b.rs:1: use crate::A (defined in `a`)",
+            "`b` imports through a re-export in `crate` above it\n    b.rs:1: use crate::A (defined in `a`)",
             "a -> b -> a\n    a.rs:1: use crate::b::B\n    b.rs:1: use crate::A"
         ]
     );
@@ -112,7 +112,10 @@ fn path_through_the_root_is_a_fault_too() {
             [("lib.rs", "mod a; mod b; pub use a::A;"), ("a.rs", "pub struct A;"), ("b.rs", b)];
         let found = faults(&files);
         assert_eq!(found.len(), 1, "{b}: {found:?}");
-        assert!(found[0].starts_with("`b` imports through `crate`"), "{b}: {found:?}");
+        assert!(
+            found[0].starts_with("`b` imports through a re-export in `crate`"),
+            "{b}: {found:?}"
+        );
     }
 }
 
@@ -124,7 +127,7 @@ fn child_that_imports_a_sibling_through_its_parent_is_a_fault() {
         ("c/x.rs", "pub struct X;"),
         ("c/y.rs", "use super::X;"),
     ]);
-    let detour = "`c::y` imports through `c`, which stands above it";
+    let detour = "`c::y` imports through a re-export in `c` above it";
     assert_eq!(found, [format!("{detour}\n    c/y.rs:1: use super::X (defined in `c::x`)")]);
 }
 
@@ -188,7 +191,7 @@ fn items_of_a_macro_belong_to_the_module_that_calls_it() {
 }
 
 #[test]
-fn names_of_other_crates_and_of_local_things_lead_nowhere() {
+fn names_of_other_crates_and_local_names_are_ignored() {
     let found = faults(&[
         ("lib.rs", "mod a; mod b;"),
         ("a.rs", "use b_crate::b::c; use ::b::d; use crate::b::B;"),

@@ -1,12 +1,12 @@
-//! What one module holds, as its tokens show it: items, imports, paths and the modules it declares. Code that is
-//! compiled for tests only is left out.
+//! The content of one module, read from its tokens: items, imports, paths and declared modules. Code that is compiled
+//! for tests only is skipped.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::tokens::{Kind, Token, tokens};
 
-/// What a module holds.
+/// The content of a module.
 #[derive(Debug, Default)]
 pub(crate) struct Content {
     /// Names of the items defined here.
@@ -28,7 +28,7 @@ impl Content {
     }
 }
 
-/// Names separated by `::`, and the line on which they stand.
+/// Names separated by `::`, and their line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Path {
     pub(crate) segments: Vec<String>,
@@ -45,7 +45,7 @@ impl Path {
 /// One imported name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Import {
-    /// The whole path, or the module whose names a glob brings in.
+    /// The complete path; of a glob import the path before `::*`.
     pub(crate) path: Path,
     pub(crate) binds: Binds,
     pub(crate) scope: Scope,
@@ -68,10 +68,10 @@ pub(crate) enum Binds {
     Glob,
 }
 
-/// Where an import holds.
+/// Where an import is valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// In the module: other modules can import through it.
+    /// In the whole module, and for other modules that import through it.
     Module,
     /// In a function.
     Block,
@@ -81,11 +81,11 @@ pub(crate) enum Scope {
 #[derive(Debug)]
 pub(crate) struct Declaration {
     pub(crate) name: String,
-    /// Of `mod name { … }` what the braces hold; of `mod name;` nothing, it has a file of its own.
+    /// The content of `mod name { … }`; `None` for `mod name;`, which has its own file.
     pub(crate) inline: Option<Content>,
 }
 
-/// Reads a module's file. A file marked `#![cfg(test)]` holds nothing.
+/// Reads the source of a module. A file with `#![cfg(test)]` gives no content.
 pub(crate) fn content(source: &str) -> Content {
     Reader { tokens: &tokens(source), at: 0, depth: 0, content: Content::default() }.read()
 }
@@ -148,7 +148,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Goes past an attribute, and past the item below it where that is compiled for tests only.
+    /// Skips an attribute, and the item after it if that is compiled for tests only.
     fn skip_attribute(&mut self) -> Attribute {
         let Some((inside, length)) = attribute(&self.tokens[self.at..]) else {
             return Attribute::Other;
@@ -187,7 +187,7 @@ impl<'a> Reader<'a> {
         self.at = start + length;
     }
 
-    /// Notes the name of an item of this module (not of a function or an `impl` in it).
+    /// Records the name of an item of this module, but not of items inside functions and `impl` blocks.
     fn item(&mut self, keyword: &str) {
         if self.depth > 0 {
             return;
@@ -205,7 +205,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Notes the path that begins here: also one of a single name, which a glob import may have brought in.
+    /// Records the path that begins here; also a single name, because a glob import may define it.
     fn path(&mut self) {
         let first = &self.tokens[self.at];
         let continued =
@@ -295,7 +295,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// What holds for every name of an import.
+/// The properties that all names of one `use` share.
 #[derive(Clone, Copy)]
 struct Form {
     scope: Scope,
@@ -315,7 +315,7 @@ fn visibility_before(tokens: &[Token<'_>]) -> Visibility {
     }
 }
 
-/// What was found behind an attribute.
+/// The result of reading an attribute.
 enum Attribute {
     /// `#![cfg(test)]`: the whole file is for tests.
     OfTestFile,
@@ -395,7 +395,7 @@ fn item_length(tokens: &[Token<'_>]) -> usize {
             "," if !has_value && !has_body => return at + 1,
             "{" if !has_value => return at + group(&tokens[at..]),
             "{" | "(" | "[" => at += group(&tokens[at..]),
-            // The end of what the item stands in.
+            // The end of the surrounding block.
             "}" | ")" | "]" => return at,
             _ => at += 1,
         }
@@ -424,7 +424,7 @@ fn implies_test(predicate: &[Token<'_>]) -> bool {
     }
 }
 
-/// What stands between the commas of `(a, b(c, d))`.
+/// The parts between the outer commas of `(a, b(c, d))`.
 fn arguments<'t, 'a>(tokens: &'t [Token<'a>]) -> Vec<&'t [Token<'a>]> {
     let inside = tokens.get(1..tokens.len().saturating_sub(1)).unwrap_or_default();
     let mut depth = 0_u32;
@@ -481,7 +481,7 @@ mod tests {
     }
 
     #[test]
-    fn imports_of_functions_do_not_hold_in_the_module() {
+    fn imports_in_functions_are_not_imports_of_the_module() {
         let content = content("use a::b; fn f() { use c::d; }");
         let scopes: Vec<Scope> = content.imports.iter().map(|import| import.scope).collect();
         assert_eq!(scopes, [Scope::Module, Scope::Block]);
@@ -507,7 +507,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_for_tests_only_is_left_out() {
+    fn code_for_tests_is_skipped() {
         for apart in [
             "#[cfg(test)] mod tests { use a::b; }",
             "#[cfg(test)]\n#[rustfmt::skip]\npub(crate) mod tests;",
@@ -525,7 +525,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_code_for_tests_is_read() {
+    fn code_after_code_for_tests_is_read() {
         assert_eq!(imports("#[cfg(test)] use a::{b}; use c::d;"), ["c::d"]);
         assert_eq!(imports("#[cfg(test)] mod tests { fn f() {} } use c::d;"), ["c::d"]);
         assert_eq!(paths("struct S { #[cfg(test)] a: a::B, c: c::D }"), ["c::D"]);

@@ -1,16 +1,16 @@
-//! Splits Rust source into tokens: just enough to find imports, paths and items. Comments are dropped.
+//! Splits Rust source into tokens, in enough detail to find imports, paths and items. Comments are dropped.
 
 /// One token of a source file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Token<'a> {
     pub(crate) kind: Kind,
-    /// The text; of a string literal what stands between its quotes, of `r#type` the part `type`.
+    /// The text; of a string literal the part between the quotes, of `r#type` the part `type`.
     pub(crate) text: &'a str,
     /// Counted from 1.
     pub(crate) line: u32,
 }
 
-/// The kinds of tokens that matter here.
+/// The kinds of tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// An identifier or a keyword.
@@ -141,7 +141,7 @@ enum Quote {
     Raw { hashes: usize },
 }
 
-/// The quote at the head of a text, and the length up to and including it: of `"`, `b"`, `r"`, `br##"` …
+/// The kind of string literal that begins a text, and the length of its opening: `"`, `b"`, `r"`, `br##"` …
 fn string_start(text: &str) -> Option<(Quote, usize)> {
     let unprefixed = text.strip_prefix(['b', 'c']).unwrap_or(text);
     let prefix = text.len() - unprefixed.len();
@@ -153,7 +153,7 @@ fn string_start(text: &str) -> Option<(Quote, usize)> {
     raw[hashes..].starts_with('"').then_some((Quote::Raw { hashes }, prefix + 1 + hashes + 1))
 }
 
-/// Where the closing quote stands in a text with escapes.
+/// The position of the closing quote in a text with escapes.
 fn escaped_end(text: &str, quote: char) -> usize {
     let mut escaped = false;
     for (at, c) in text.char_indices() {
@@ -167,7 +167,7 @@ fn escaped_end(text: &str, quote: char) -> usize {
     text.len()
 }
 
-/// The length of a block comment, with those nested in it.
+/// The length of a block comment, with nested comments.
 fn block_comment(text: &str) -> usize {
     let mut depth = 0_u32;
     let mut at = 0;
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn lifetime_is_no_character() {
+    fn lifetime_is_not_a_character() {
         assert_eq!(
             words("fn f<'a>(x: &'a str, y: &'static T) {}"),
             ["fn", "f", "x", "str", "y", "T"]

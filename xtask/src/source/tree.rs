@@ -1,4 +1,4 @@
-//! The modules of one crate, and what a path written in one of them leads to.
+//! The modules of one crate, and the resolution of paths in them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path as FilePath, PathBuf};
@@ -7,10 +7,10 @@ use anyhow::{Context, bail};
 
 use super::content::{self, Binds, Content, Import, Scope};
 
-/// A module's place in [`Tree::modules`]; the crate's root is 0.
+/// Index into [`Tree::modules`]; the root of the crate is 0.
 pub(crate) type ModuleId = usize;
 
-/// All modules of a crate, tests left out.
+/// All modules of a crate, without modules for tests.
 pub(crate) struct Tree {
     pub(crate) modules: Vec<Module>,
 }
@@ -25,12 +25,12 @@ pub(crate) struct Module {
     pub(crate) content: Content,
 }
 
-/// What a path leads to.
+/// The result of resolving a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
     /// The module that defines the item, or that the path names.
     pub(crate) module: ModuleId,
-    /// Modules whose imports or re-exports the path leads through.
+    /// The modules whose imports or re-exports were followed.
     pub(crate) through: Vec<ModuleId>,
 }
 
@@ -43,7 +43,7 @@ impl Tree {
         Ok(tree)
     }
 
-    /// Adds a module and those it declares; their files lie in `folder`.
+    /// Adds a module and those that it declares, whose files are in `folder`.
     fn add(
         &mut self,
         parent: Option<ModuleId>,
@@ -82,12 +82,12 @@ impl Tree {
         Ok(id)
     }
 
-    /// What a path written in `from` leads to; `None` where it leaves the crate or names something local.
+    /// Resolves a path in the module `from`. `None` if it leads to another crate or to a local name.
     pub(crate) fn resolve(&self, from: ModuleId, segments: &[String]) -> Option<Target> {
         Resolution { tree: self, seen: BTreeSet::new() }.path(from, segments)
     }
 
-    /// Whether `ancestor` stands above `module` in the tree.
+    /// Whether `ancestor` contains `module`.
     pub(crate) fn is_above(&self, ancestor: ModuleId, module: ModuleId) -> bool {
         self.ancestors(module).any(|above| above == ancestor)
     }
@@ -112,7 +112,7 @@ fn read(file: &FilePath) -> anyhow::Result<Content> {
 /// Follows one path through imports and re-exports.
 struct Resolution<'a> {
     tree: &'a Tree,
-    /// Imports that are being followed: one that leads back to itself leads nowhere.
+    /// The imports being followed, to stop at one that leads back to itself.
     seen: BTreeSet<(ModuleId, String)>,
 }
 
@@ -163,7 +163,7 @@ impl Resolution<'_> {
         Some(step)
     }
 
-    /// What a name means in a module; `scope` tells whether imports of its functions count.
+    /// Resolves a name in a module; `scope` says whether imports inside its functions count.
     fn member(&mut self, module: ModuleId, name: &str, scope: Scope) -> Option<Step> {
         let found = &self.tree.modules[module];
         if let Some(child) = found.children.get(name) {
