@@ -115,7 +115,7 @@ def test_tags_cannot_go_round_the_rules(manager: MLflowManager) -> None:
         {"promotion_20250101_0000": "beta -> champion"},
         {"note": "a", "promotion_stage": "beta"},
     ):
-        with pytest.raises(herdbook.ConflictError, match="herdbook's rules keep it"):
+        with pytest.raises(herdbook.ConflictError, match="herdbook's rules protect it"):
             manager.update_model_tags(run_id, tags)
     assert "note" not in manager.get_run(run_id).data.tags
     assert manager.update_model_tags(run_id, {"note": "b", "version_type": "latest"}) is True

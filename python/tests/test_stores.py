@@ -65,7 +65,7 @@ def test_originals_calls_work_on_every_store(uri: str, folder: Path, base_file: 
     name = "1H_trading_model"
     with pytest.raises(herdbook.ForbiddenTransitionError, match="beta"):
         manager.promote_model(name, version, "champion")
-    with pytest.raises(herdbook.ConflictError, match="herdbook's rules keep it"):
+    with pytest.raises(herdbook.ConflictError, match="herdbook's rules protect it"):
         manager.update_model_tags(base, {"promotion_stage": "champion"})
     assert manager.update_model_tags(base, {"author": "ada"}) is True
     manager.promote_model(name, version, "beta", "tested")

@@ -250,7 +250,7 @@ fn server(workspace: &Workspace) -> anyhow::Result<()> {
     let python = Python::ready(workspace, "conformance/requirements.txt")?;
     let server = Server::start(&python)?;
     let mut suite = workspace.command(NEXTEST.program(workspace)?);
-    suite.args(["nextest", "run", "--locked", "--package", "herdbook-store"]);
+    suite.args(["nextest", "run", "--locked", "--package", "herdbook-remote"]);
     suite.args(["--features", "server-suite", "--test", "server", "--test-threads", "1"]);
     // This test changes the event log in the database; on a server the log is elsewhere.
     suite.args(["-E", "not test(verification_names_the_first_break)"]);

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use herdbook_domain::{Symbol, Timeframe};
-use herdbook_training::{DataSource, Reading};
+use herdbook_training::{DataSource, ReadOptions};
 
 use crate::args::ReadingArgs;
 use crate::failure::Failure;
@@ -28,7 +28,7 @@ pub fn data_source(
     path: &Path,
     bytes: Vec<u8>,
     symbol: Option<Symbol>,
-    reading: Reading,
+    reading: ReadOptions,
 ) -> Result<DataSource, Failure> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let symbol = match symbol {
@@ -64,7 +64,7 @@ fn instrument_of(file_name: &str) -> &str {
     name.rsplit_once('.').map_or(name, |(stem, _)| stem)
 }
 
-impl From<ReadingArgs> for Reading {
+impl From<ReadingArgs> for ReadOptions {
     fn from(args: ReadingArgs) -> Self {
         let ReadingArgs { columns, volume_column, bar_timezone, member } = args;
         Self { columns, volume_column, zone: bar_timezone, member }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use herdbook_domain::Actor;
-use herdbook_store::{Effect, Location, Missing, OpenOptions, Opened, Source, Store, StoreError};
+use herdbook_import::{Source, target_location};
+use herdbook_store::{Effect, Location, Missing, OpenOptions, Opened, Session, Store, StoreError};
 
 use crate::args::Global;
 use crate::failure::{Code, Failure};
@@ -16,16 +17,16 @@ pub(crate) fn open_store(
     global: &Global,
     missing: Missing,
     output: &mut Output,
-) -> Result<Store, Failure> {
-    open_with(global, missing, output, Location::resolve, Store::open)
+) -> Result<Session, Failure> {
+    open_with(global, missing, output, Location::resolve, herdbook_remote::open)
 }
 
 /// The same where two champions would keep every other command out.
 pub(crate) fn open_store_for_doctor(
     global: &Global,
     output: &mut Output,
-) -> Result<Store, Failure> {
-    open_with(global, Missing::Refuse, output, Location::resolve, Store::open_for_doctor)
+) -> Result<Session, Failure> {
+    open_with(global, Missing::Refuse, output, Location::resolve, herdbook_remote::open_for_doctor)
 }
 
 /// The same for an import: it may make the store, and its artifacts stay out of the source's folders. A dry run makes
@@ -35,10 +36,10 @@ pub(crate) fn open_store_for_import(
     source: &Source,
     effect: Effect,
     output: &mut Output,
-) -> Result<Option<Store>, Failure> {
-    let locate = |uri: Option<&str>, directory: &Path| Location::for_import(uri, directory, source);
+) -> Result<Option<Session>, Failure> {
+    let locate = |uri: Option<&str>, directory: &Path| target_location(uri, directory, source);
     let missing = if effect == Effect::Commit { Missing::Create } else { Missing::Refuse };
-    match open_with(global, missing, output, locate, Store::open) {
+    match open_with(global, missing, output, locate, herdbook_remote::open) {
         Err(failure) if effect == Effect::DryRun && failure.code() == Code::NotFound => Ok(None),
         outcome => outcome.map(Some),
     }
@@ -53,19 +54,16 @@ fn open_with(
     missing: Missing,
     output: &mut Output,
     locate: impl FnOnce(Option<&str>, &Path) -> Result<Location, StoreError>,
-    open: impl FnOnce(Location, OpenOptions) -> Result<Store, StoreError>,
-) -> Result<Store, Failure> {
+    open: impl FnOnce(Location, &OpenOptions) -> Result<Store, StoreError>,
+) -> Result<Session, Failure> {
     let directory = working_directory()?;
     let from_environment = environment("MLFLOW_TRACKING_URI");
     let uri = global.tracking_uri.as_ref().or(from_environment.as_ref());
     let location = locate(uri.map(String::as_str), &directory)?;
-    let options = OpenOptions {
-        missing,
-        busy_timeout: Duration::from_secs(u64::from(global.lock_timeout)),
-        actor: actor(global)?,
-        channel: output.channel(),
-    };
-    let store = open(location, options)?;
+    let options =
+        OpenOptions { missing, busy_timeout: Duration::from_secs(u64::from(global.lock_timeout)) };
+    let actor = actor(global)?;
+    let store = open(location, &options)?;
     let what = match store.opened() {
         Opened::AsItWas => "store",
         Opened::Created => "new store",
@@ -73,7 +71,7 @@ fn open_with(
         Opened::ReadOnly => "store (read-only)",
     };
     output.note(&format!("{what}: {}", store.location().uri()));
-    Ok(store)
+    Ok(store.session(actor, output.channel()))
 }
 
 fn actor(global: &Global) -> Result<Actor, Failure> {

@@ -212,7 +212,10 @@ fn store_code(error: &StoreError) -> Code {
         | StoreError::ForeignArtifacts { .. }
         | StoreError::CannotLog { .. } => Code::InvalidInput,
         StoreError::NotADatabase { .. } | StoreError::Schema { .. } => Code::StoreSchema,
-        StoreError::Busy { .. } => Code::StoreBusy,
+        StoreError::Busy { .. }
+        | StoreError::StoreBusy { .. }
+        | StoreError::NoFreeConnection { .. }
+        | StoreError::FileNotHashed { .. } => Code::StoreBusy,
         StoreError::CannotOpen { .. }
         | StoreError::Replaced { .. }
         | StoreError::ReadOnly { .. }
@@ -266,7 +269,7 @@ fn store_hint(error: &StoreError) -> Option<String> {
         StoreError::OutcomeUnknown { .. } => {
             Some("`herdbook history` and `herdbook list` show whether it happened".into())
         }
-        StoreError::Busy { .. } => Some("try again, or wait longer with `--lock-timeout`".into()),
+        StoreError::Busy { .. } | StoreError::StoreBusy { .. } => Some("try again, or wait longer with `--lock-timeout`".into()),
         StoreError::NoSuchModel { .. } | StoreError::NoSuchVersion { .. } => {
             Some("`herdbook list` shows every version".into())
         }

@@ -42,7 +42,6 @@ const WRONG_USAGE: u8 = 2;
 
 /// Runs one command for a terminal and answers the exit status. The first of the arguments is the program's name.
 pub fn main(args: Vec<OsString>) -> u8 {
-    silence_decoder();
     let wants_json = args.iter().any(|arg| arg == "--json");
     let args = match Args::try_parse_from(args) {
         Ok(args) => args,
@@ -99,16 +98,6 @@ fn usage(error: &clap::Error, wants_json: bool) -> u8 {
     // A closed pipe is all that can go wrong here.
     let _ = error.print();
     if error.use_stderr() { WRONG_USAGE } else { SUCCESS }
-}
-
-/// A damaged file at which the Parquet decoder panics is an error that is told: the panic is caught, and not printed.
-fn silence_decoder() {
-    let print = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        if !herdbook_training::is_decoding() {
-            print(panic);
-        }
-    }));
 }
 
 /// A write beyond a file-size limit shall be an error that is told, not the end of the process.

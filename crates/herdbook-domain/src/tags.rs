@@ -2,41 +2,41 @@
 
 use std::collections::BTreeMap;
 
-use crate::{RunId, Stage, Timestamp, Transition};
+use crate::values::{Stage, Timestamp, Transition};
 
-/// Tag keys, on the run and on the model version alike unless said otherwise.
+/// Tag keys. A tag is on both the run and the model version, unless its documentation names one of them.
 pub mod key {
-    /// See [`Timeframe`](crate::Timeframe).
+    /// Length of one bar: a [`Timeframe`](crate::Timeframe).
     pub const TIMEFRAME: &str = "timeframe";
-    /// See [`ModelType`](crate::ModelType).
+    /// How the model was trained: a [`ModelType`](crate::ModelType).
     pub const MODEL_TYPE: &str = "model_type";
-    /// See [`VersionType`](crate::VersionType).
+    /// Whether the version has registered children: a [`VersionType`](crate::VersionType).
     pub const VERSION_TYPE: &str = "version_type";
-    /// See [`Stage`](crate::Stage).
+    /// The present [`Stage`](crate::Stage).
     pub const PROMOTION_STAGE: &str = "promotion_stage";
-    /// See [`Enhancement`](crate::Enhancement); absent on a base model.
+    /// How the parent was enhanced: an [`Enhancement`](crate::Enhancement). Absent on a base model.
     pub const ENHANCEMENT_TYPE: &str = "enhancement_type";
     /// `runs:/<run id>/models/<timeframe>/model.zip` of the parent; absent on a base model.
     pub const BASE_MODEL_PATH: &str = "base_model_path";
     /// The parent's run id; absent on a base model.
     pub const BASE_MODEL_RUN_ID: &str = "base_model_run_id";
-    /// See [`Honesty`](crate::Honesty).
+    /// Whether the test window is honest: an [`Honesty`](crate::Honesty) state.
     pub const HONESTY: &str = "honesty";
-    /// How improvements were computed; on the run.
+    /// How improvements over the parent were computed; on the run.
     pub const IMPROVEMENT_BASIS: &str = "improvement_basis";
-    /// When the enhancement finished; on the version.
+    /// When the enhancement finished, `YYYYMMDD_HHMM` in UTC; on the version.
     pub const ENHANCEMENT_TIMESTAMP: &str = "enhancement_timestamp";
-    /// Training steps behind the parent; on the version of an enhanced model.
+    /// Timesteps that the parent and its ancestors were trained for; on the version of an enhanced model.
     pub const PREVIOUS_TIMESTEPS: &str = "previous_timesteps";
-    /// Training steps behind the model; on the version.
+    /// Timesteps that the model and its ancestors were trained for; on the version.
     pub const TOTAL_TIMESTEPS: &str = "total_timesteps";
-    /// When the stage last changed; on the version.
+    /// When the stage last changed, `YYYYMMDD_HHMM` in UTC; on the version.
     pub const LAST_PROMOTED_AT: &str = "last_promoted_at";
     /// Reason of the newest requested change; on the version.
     pub const PROMOTION_REASON: &str = "promotion_reason";
-    /// Why the version lost standing; on the version, until its next promotion.
+    /// Reason of the last demotion; on the version, until its next promotion.
     pub const DEMOTION_REASON: &str = "demotion_reason";
-    /// When the version lost standing; on the version, until its next promotion.
+    /// When the version was last demoted; on the version, until its next promotion.
     pub const DEMOTION_TIMESTAMP: &str = "demotion_timestamp";
 }
 
@@ -46,9 +46,9 @@ pub type Tags = BTreeMap<String, String>;
 /// Changes to the tags of one run or version.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TagChanges {
-    /// Tags written, over what was there.
+    /// Tags to write; they replace present values.
     pub set: Tags,
-    /// Keys taken away, where they are there.
+    /// Keys to remove. Absent ones are ignored.
     pub removed: Vec<&'static str>,
 }
 
@@ -64,7 +64,7 @@ impl TagChanges {
         }
     }
 
-    /// The same tags after the changes.
+    /// Applies the changes to `tags`: first the removals, then the writes.
     pub fn apply(&self, tags: &mut Tags) {
         for key in &self.removed {
             tags.remove(*key);
@@ -73,8 +73,10 @@ impl TagChanges {
     }
 }
 
-/// The key under which a change of stage at `at` is kept: `promotion_<YYYYMMDD_HHMM>`, and from the second
-/// change within one minute on with `_2`, `_3` … behind it.
+/// The key of the tag that records a change of stage at `at`: `promotion_<YYYYMMDD_HHMM>`, in UTC.
+///
+/// The second and later changes within one minute get the suffix `_2`, `_3` …: one more than the highest suffix among
+/// the keys that are `taken`.
 pub fn promotion_key<'a>(at: Timestamp, taken: impl IntoIterator<Item = &'a str>) -> String {
     let first = format!("promotion_{}", at.tag());
     let suffix = taken
@@ -90,7 +92,7 @@ pub fn promotion_key<'a>(at: Timestamp, taken: impl IntoIterator<Item = &'a str>
     }
 }
 
-/// What the model version's tags say after one change of stage.
+/// The changes to a version's tags by one change of stage. `taken` are its keys that begin with `promotion_`.
 pub(crate) fn stage_tags(
     transition: Transition,
     at: Timestamp,
@@ -112,28 +114,20 @@ pub(crate) fn stage_tags(
     tags
 }
 
-/// What a change of stage does to `promotion_reason`.
+/// The effect of a change of stage on the tag `promotion_reason`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PromotionReason {
-    /// Left as it is: nobody asked for this change by itself.
+    /// The tag stays: nobody asked for this change itself.
     Kept,
-    /// Says why this change was asked for, or goes when that was not said.
+    /// The tag is set to the reason of this change, or removed when none was given.
     Replaced(Option<String>),
 }
 
-/// The run's tags after its version's stage became `stage`.
+/// The changes to a run's tags when its version enters `stage`.
 pub(crate) fn run_stage_tags(stage: Stage) -> TagChanges {
     let mut tags = TagChanges::default();
     tags.set(key::PROMOTION_STAGE, stage.as_str());
     tags
-}
-
-/// The tags by which a run names its parent.
-pub(crate) fn parent_tags(parent: &RunId, timeframe: crate::Timeframe) -> [(String, String); 2] {
-    [
-        (key::BASE_MODEL_PATH.to_owned(), parent.model_path(timeframe)),
-        (key::BASE_MODEL_RUN_ID.to_owned(), parent.to_string()),
-    ]
 }
 
 #[cfg(test)]

@@ -1,16 +1,16 @@
-//! Bars: one instrument's prices, oldest first, valid by their type.
+//! Bars: the prices and volumes of one instrument, oldest first.
 
 use std::fmt::Write as _;
 
 use herdbook_domain::Timeframe;
 use sha2::{Digest, Sha256};
 
-use crate::MarketError;
+use crate::error::MarketError;
 
 const WEEK_MS: i64 = 604_800_000;
 const WEEKS_PER_YEAR: f64 = 365.25 / 7.0;
 
-/// One OHLCV row.
+/// One OHLCV row: open, high, low, close and volume.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bar {
     /// When the bar opens, in milliseconds since 1970-01-01T00:00:00Z.
@@ -28,7 +28,7 @@ pub struct Bar {
 }
 
 impl Bar {
-    /// What is wrong with the bar, if anything is.
+    /// Why the bar is invalid, as a clause; `None` for a valid bar.
     pub(crate) fn problem(&self) -> Option<&'static str> {
         let prices = [self.open, self.high, self.low, self.close];
         if prices.iter().any(|price| !price.is_finite() || *price <= 0.0) {
@@ -38,15 +38,29 @@ impl Bar {
             return Some("has a volume below zero");
         }
         if self.high < self.open.max(self.close) || self.low > self.open.min(self.close) {
-            return Some("has a high or low that its open or close lies beyond");
+            return Some("has an open or close outside its high and low");
         }
         None
     }
 }
 
-/// Bars of one timeframe: at least one, strictly ascending, each with positive, consistent prices.
+/// Bars of one timeframe: at least one, in strictly ascending order of time.
 ///
-/// Missing bars are absent: a gap stays a gap.
+/// Every price is finite and above zero, `low` and `high` enclose `open` and `close`, and no volume is negative. Missing
+/// bars are not filled in.
+///
+/// ```
+/// use herdbook_domain::Timeframe;
+/// use herdbook_market::{Bar, Bars, MarketError};
+///
+/// let bar = |open_time_ms| Bar { open_time_ms, open: 1.5, high: 2.0, low: 1.0, close: 1.75, volume: 3.0 };
+/// let bars = Bars::new(Timeframe::Minute1, vec![bar(0), bar(60_000)])?;
+/// assert_eq!((bars.len(), bars.last_ms()), (2, 60_000));
+///
+/// let unsorted = Bars::new(Timeframe::Minute1, vec![bar(60_000), bar(0)]);
+/// assert!(matches!(unsorted, Err(MarketError::InvalidBar { bar_idx: 1, .. })));
+/// # Ok::<(), MarketError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bars {
     timeframe: Timeframe,
@@ -54,15 +68,23 @@ pub struct Bars {
 }
 
 impl Bars {
-    /// Takes bars made elsewhere, or names the first that is not valid.
+    /// Checks bars and takes them over. The bars need not start on boundaries of `timeframe`.
+    ///
+    /// # Errors
+    /// [`MarketError::NoBars`] without a bar; [`MarketError::InvalidBar`] for the first bar that is invalid or does not
+    /// open after the one before it.
     pub fn new(timeframe: Timeframe, bars: Vec<Bar>) -> Result<Self, MarketError> {
         if bars.is_empty() {
             return Err(MarketError::NoBars);
         }
         let mut previous_ms = None;
         for (bar_idx, bar) in bars.iter().enumerate() {
-            let late = previous_ms.is_none_or(|previous| previous < bar.open_time_ms);
-            let problem = if late { bar.problem() } else { Some("does not open after the last") };
+            let is_later = previous_ms.is_none_or(|previous| previous < bar.open_time_ms);
+            let problem = if is_later {
+                bar.problem()
+            } else {
+                Some("does not open after the one before it")
+            };
             if let Some(problem) = problem {
                 return Err(MarketError::InvalidBar { bar_idx, problem });
             }
@@ -71,7 +93,7 @@ impl Bars {
         Ok(Self { timeframe, bars })
     }
 
-    /// Takes bars that were checked when they were read.
+    /// Takes over bars that were checked already.
     pub(crate) fn from_checked(timeframe: Timeframe, bars: Vec<Bar>) -> Self {
         debug_assert!(!bars.is_empty());
         Self { timeframe, bars }
@@ -93,8 +115,8 @@ impl Bars {
         self.bars.len()
     }
 
-    /// SHA-256 in hex of all bars: for each its open time in ms as i64, then open, high, low,
-    /// close and volume as f64, all little-endian.
+    /// Lower-case hex SHA-256 over all bars: for each its open time in ms as i64, then open, high, low, close and volume
+    /// as f64, all little-endian.
     pub fn sha256(&self) -> String {
         let mut hasher = Sha256::new();
         for bar in &self.bars {
@@ -106,10 +128,11 @@ impl Bars {
         hex(&hasher.finalize())
     }
 
-    /// Bars in a year, counted over whole weeks so that nights and weekends weigh in as they do.
+    /// Average number of bars in a year of 365.25 days.
     ///
-    /// `None` for data of less than one week: undefined, the caller must supply it. Compute it
-    /// once for a data set and keep it for train, test, parent and child.
+    /// Counted over the whole weeks from the first bar on, so that nights and weekends have their usual share. `None` for
+    /// data of less than a week. Compute it once for a data set, and use it for its training and test windows and for
+    /// parents and children alike.
     pub fn bars_per_year(&self) -> Option<f64> {
         let (first_ms, last_ms) = (self.first_ms(), self.last_ms());
         let n_weeks = (last_ms + self.timeframe.millis() - first_ms) / WEEK_MS;
@@ -121,12 +144,12 @@ impl Bars {
         Some(n_bars as f64 / n_weeks as f64 * WEEKS_PER_YEAR)
     }
 
-    /// When the first bar opens.
+    /// When the first bar opens, in milliseconds since 1970-01-01T00:00:00Z.
     pub fn first_ms(&self) -> i64 {
         self.bars[0].open_time_ms
     }
 
-    /// When the last bar opens.
+    /// When the last bar opens, in milliseconds since 1970-01-01T00:00:00Z.
     pub fn last_ms(&self) -> i64 {
         self.bars[self.bars.len() - 1].open_time_ms
     }
@@ -153,7 +176,7 @@ mod tests {
         let error = Bars::new(Timeframe::Minute1, vec![bar(0), bar(60_000), bar(60_000)]);
         assert_eq!(
             error.unwrap_err().to_string(),
-            "bar 2 does not open after the last: bars must be ascending, finite and positive"
+            "bar 2 does not open after the one before it: bars must be ascending, finite and positive"
         );
         assert_eq!(Bars::new(Timeframe::Minute1, vec![]), Err(MarketError::NoBars));
     }

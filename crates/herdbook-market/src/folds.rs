@@ -1,27 +1,31 @@
-//! Walk-forward folds: the same split, again and again as time goes on.
+//! Walk-forward folds: several splits with consecutive test blocks.
 //!
-//! The test blocks are equal, consecutive and tile the end of the bars; each fold is trained on all that came
-//! before its block (finance notes, "Splitting time": expanding walk-forward; scikit-learn's `TimeSeriesSplit`).
+//! The test blocks are equal and consecutive, and the last one ends with the bars. Each fold is trained on all bars before
+//! its block (expanding window, as in scikit-learn's `TimeSeriesSplit`).
 
 use std::ops::Range;
 
-use crate::{Bars, Boundaries, MarketError};
+use crate::bars::Bars;
+use crate::error::MarketError;
+use crate::split::Boundaries;
 
-/// Share of the rows before a test block that is trained on; the rest is validation. As in the default split,
-/// 64 to 16.
+/// Share of the rows before a test block that is used for training; the rest is used for validation. The same ratio as
+/// in the default split, 64 to 16.
 const TRAIN_SHARE: (usize, usize) = (4, 5);
 
 /// Rows of one fold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fold {
-    /// Rows whose labels end before the test block begins.
+    /// Rows to train on: those whose labels end before the test block begins.
     pub train: Range<usize>,
     /// The test block.
     pub test: Range<usize>,
 }
 
-/// The folds of `n_rows` rows with test blocks of `test_rows` rows, where the label of a row uses the next
-/// `horizon` rows. `None` where the first block leaves nothing to train on.
+/// The folds of `n_rows` rows with test blocks of `test_rows` rows, oldest first.
+///
+/// The label of a row depends on the next `horizon` rows, so the last `horizon - 1` rows before a test block are not
+/// trained on. `None` where the blocks leave no row to train on, or have no rows.
 pub fn walk_forward(
     n_rows: usize,
     n_folds: usize,
@@ -39,8 +43,10 @@ pub fn walk_forward(
     Some((0..n_folds).map(fold).collect())
 }
 
-/// The boundaries of each fold, in the order of time: of `n` folds, each test block has one part in `n + 1` of
-/// the bars.
+/// The boundaries of `n_folds` folds, oldest first. Each test block has `1 / (n_folds + 1)` of the bars.
+///
+/// # Errors
+/// [`MarketError::TooManyFolds`] where the bars are too few.
 pub fn folds(bars: &Bars, n_folds: usize) -> Result<Vec<Boundaries>, MarketError> {
     let too_many = || MarketError::TooManyFolds { n_folds, n_bars: bars.len() };
     let test_rows = bars.len() / (n_folds + 1);

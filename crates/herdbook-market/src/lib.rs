@@ -1,8 +1,7 @@
 //! Bars, resampling, features, the simulated account and performance metrics.
 //!
-//! Everything here is a pure function of its arguments: bytes become bars, bars become features,
-//! target positions become equity, equity becomes metrics. This crate does no IO, reads no clock
-//! and draws no random number but from a fixed seed.
+//! Everything here is a pure function of its arguments: bytes become bars, bars become features, target positions become
+//! equity, equity becomes metrics. This crate does no IO, reads no clock, and draws random numbers from a fixed seed only.
 
 mod account;
 mod bars;
@@ -19,14 +18,14 @@ mod time;
 
 pub use account::{Account, CostModel, Ledger, Position, Trade};
 pub use bars::{Bar, Bars};
-pub use error::{MarketError, Place, Spot};
+pub use error::{FieldLocation, MarketError, RowLocation};
 pub use features::{
     FEATURES_VERSION, Feature, FeatureMatrix, FeatureStream, N_FEATURES, WARM_UP_BARS,
     feature_names, features,
 };
 pub use folds::{Fold, folds, walk_forward};
-pub use read::{Column, RawBars, Reading, Zone, is_decoding, read_bars, read_bars_as};
+pub use read::{RawBars, ReadOptions, RecognisedColumn, Zone, read_bars, read_bars_as};
 pub use resample::resample;
 pub use samples::Sample;
-pub use split::{Boundaries, MIN_BARS, N_EVALUATION_EPISODES, Split, Window, split};
+pub use split::{BarWindow, Boundaries, MIN_BARS, N_EVALUATION_EPISODES, Split, split};
 pub use time::Utc;

@@ -1,6 +1,6 @@
-//! Real market data carried in the program, so that it can be tried without any file.
+//! Real market data built into the program, so that it can be tried without a file.
 //!
-//! Where the files come from, their licences and what was changed: `testdata/README.md`.
+//! `testdata/README.md` names the sources and licences of the files, and what was changed.
 
 use std::io::Read as _;
 
@@ -8,21 +8,21 @@ use flate2::read::GzDecoder;
 use herdbook_domain::Timeframe;
 use sha2::{Digest, Sha256};
 
-use crate::MarketError;
 use crate::bars::hex;
+use crate::error::MarketError;
 
-/// A data file carried in the program.
+/// A data file that is built into the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sample {
     /// The instrument.
     pub symbol: &'static str,
     /// Name of the uncompressed file.
     pub file_name: &'static str,
-    /// Where the prices come from.
+    /// The source of the prices.
     pub source: &'static str,
     /// Licence of the source.
     pub licence: &'static str,
-    /// SHA-256 of the uncompressed file, in hex.
+    /// Lower-case hex SHA-256 of the uncompressed file.
     pub sha256: &'static str,
     gzip: &'static [u8],
 }
@@ -58,7 +58,7 @@ impl Sample {
     /// All samples.
     pub const ALL: [Self; 3] = [EURUSD, IBM, SPY];
 
-    /// The sample to try a timeframe on.
+    /// The sample to use for a timeframe.
     pub const fn for_timeframe(timeframe: Timeframe) -> Self {
         match timeframe {
             Timeframe::Minute1 | Timeframe::Minute5 | Timeframe::Minute15 | Timeframe::Minute30 => {
@@ -69,7 +69,10 @@ impl Sample {
         }
     }
 
-    /// The uncompressed file, checked against its hash.
+    /// The uncompressed file.
+    ///
+    /// # Errors
+    /// [`MarketError::DamagedSample`] where the content does not match its hash.
     pub fn csv(&self) -> Result<Vec<u8>, MarketError> {
         let damaged = |problem| MarketError::DamagedSample { file: self.file_name, problem };
         let mut csv = Vec::new();

@@ -1,73 +1,74 @@
-//! Splitting bars by time into training, validation and test window.
+//! Splitting bars by time into training, validation and test windows.
 //!
-//! A window `start..end` of bars is decided and filled inside itself: a decision after bar t's
-//! close is filled at bar t+1's open and marked at its close, so a window of m bars has m − 1
-//! timesteps. One bar between two windows belongs to neither. The features' warm-up lies inside the
-//! training window; later windows warm up on the bars before them, which leaks nothing, because
-//! features are causal.
+//! All decisions and fills of a window use its own bars: a decision after the close of bar t is filled at the open of bar
+//! t+1 and valued at its close, so a window of m bars has m − 1 timesteps. One bar between two windows belongs to neither.
+//! The training window includes the warm-up of the features. Later windows warm up on the bars before them; this leaks
+//! nothing, because features are causal.
 
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bars::Bars;
+use crate::error::MarketError;
 use crate::features::WARM_UP_BARS;
-use crate::{Bars, MarketError, Utc};
+use crate::time::Utc;
 
-/// Evaluation runs over this many equal, consecutive episodes of a window.
+/// Number of equal, consecutive episodes of a window that an evaluation runs over.
 pub const N_EVALUATION_EPISODES: usize = 5;
 
-/// Fewest timesteps of an evaluation episode: below ten, its return says nothing.
+/// Fewest timesteps of an evaluation episode. The return of a shorter one is too noisy to mean anything.
 const MIN_EPISODE_TIMESTEPS: usize = 10;
 
-/// Fewest bars of a window, after the warm-up.
+/// Fewest bars of a window, without the warm-up.
 const MIN_WINDOW_BARS: usize = N_EVALUATION_EPISODES * MIN_EPISODE_TIMESTEPS + 1;
 
-/// Fewest bars that the default split takes: with these or more, each of its windows is long enough.
+/// Fewest bars for the default split: from this number on, each of its windows is long enough.
 pub const MIN_BARS: usize = 323;
 
 /// Bars between two windows.
 const N_PURGED_BARS: usize = 1;
 
-/// Share of the bars before validation, in percent.
+/// Percentage of the bars before the validation window starts.
 const TRAIN_PERCENT: usize = 64;
 
-/// Share of the bars before test, in percent.
+/// Percentage of the bars before the test window starts.
 const BEFORE_TEST_PERCENT: usize = 80;
 
-/// A stretch of bars and of time, both half-open.
+/// A window of consecutive bars.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Window {
-    /// Indices of its bars.
+pub struct BarWindow {
+    /// Indices of its bars, half-open.
     pub bars: Range<usize>,
-    /// When its first bar opens.
+    /// When its first bar opens, in ms since the epoch.
     pub start_ms: i64,
-    /// When its last bar ends.
+    /// When its last bar ends, in ms since the epoch.
     pub end_ms: i64,
 }
 
-/// The three windows, in the order of time.
+/// The three windows of a split, in order of time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Split {
-    /// What the model learns from; it begins with the warm-up.
-    pub train: Window,
-    /// What the training is watched by, and models are chosen by.
-    pub validation: Window,
-    /// What the model is judged by.
-    pub test: Window,
+    /// The bars to train on; the warm-up of the features comes first.
+    pub train: BarWindow,
+    /// The bars to monitor the training and select the model on.
+    pub validation: BarWindow,
+    /// The bars to report results on.
+    pub test: BarWindow,
 }
 
-/// Where windows shall start; a start not given follows from the shares 64, 16 and 20 %.
+/// Where the windows start and end, in ms since the epoch. A missing start follows from the shares 64, 16 and 20 %.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Boundaries {
-    /// First moment of validation.
+    /// First moment of the validation window.
     pub validation_from_ms: Option<i64>,
-    /// First moment of test.
+    /// First moment of the test window.
     pub test_from_ms: Option<i64>,
-    /// First moment after test; bars from there on belong to no window. The end of the bars, if not given.
+    /// First moment after the test window; later bars belong to no window. `None`: the end of the bars.
     pub test_until_ms: Option<i64>,
 }
 
-impl Window {
+impl BarWindow {
     fn new(bars: &Bars, range: Range<usize>) -> Self {
         let times = &bars.as_slice()[range.clone()];
         let start_ms = times.first().map_or(bars.first_ms(), |bar| bar.open_time_ms);
@@ -75,13 +76,13 @@ impl Window {
         Self { bars: range, start_ms, end_ms: last_ms + bars.timeframe().millis() }
     }
 
-    /// Number of timesteps in one pass.
+    /// Number of timesteps in one pass over the window.
     pub fn n_timesteps(&self) -> usize {
         self.bars.len().saturating_sub(1)
     }
 
-    /// The bars of the evaluation episodes: equal and consecutive, each beginning on the bar the one
-    /// before ended on. Up to four timesteps at the end of the window are left over.
+    /// The bars of the evaluation episodes. All have the same length, and each begins with the last bar of the one before.
+    /// Up to four timesteps at the end of the window are not used.
     pub fn evaluation_episodes(&self) -> [Range<usize>; N_EVALUATION_EPISODES] {
         let n_timesteps = self.n_timesteps() / N_EVALUATION_EPISODES;
         std::array::from_fn(|idx| {
@@ -91,10 +92,16 @@ impl Window {
     }
 }
 
-/// Splits bars by time, 64/16/20 % of the bars or as the boundaries say.
+/// Splits bars by time into 64, 16 and 20 % of the bars, or at the given boundaries.
 ///
-/// Each window needs 51 bars (five evaluation episodes of at least ten timesteps), the training
-/// window the warm-up besides; with the default shares that is [`MIN_BARS`] bars.
+/// Each window needs 51 bars (five evaluation episodes of at least ten timesteps), and the training window the warm-up
+/// besides. With the default shares these are [`MIN_BARS`] bars.
+///
+/// # Errors
+/// - [`MarketError::TooFewBars`]: fewer than [`MIN_BARS`] bars without boundaries.
+/// - [`MarketError::BoundaryOutside`]: a boundary is not inside the bars.
+/// - [`MarketError::BoundaryOrder`]: the test window would not start after the validation window.
+/// - [`MarketError::WindowTooShort`]: a window has too few bars.
 pub fn split(bars: &Bars, boundaries: Boundaries) -> Result<Split, MarketError> {
     if boundaries == Boundaries::default() && bars.len() < MIN_BARS {
         return Err(MarketError::TooFewBars {
@@ -122,14 +129,14 @@ pub fn split(bars: &Bars, boundaries: Boundaries) -> Result<Split, MarketError> 
         }
     }
     Ok(Split {
-        train: Window::new(bars, train),
-        validation: Window::new(bars, validation),
-        test: Window::new(bars, test),
+        train: BarWindow::new(bars, train),
+        validation: BarWindow::new(bars, validation),
+        test: BarWindow::new(bars, test),
     })
 }
 
-/// Where a window must end so that a whole bar lies between it and the next, in number and in time: days of 23
-/// hours, or a bar that comes early, purge one bar more.
+/// End of a window before the bar `next`. At least one bar, and at least the time of one bar, lies between the two windows;
+/// after a day of 23 hours or an early bar this purges one bar more.
 fn end_before(bars: &Bars, next: usize) -> usize {
     let slice = bars.as_slice();
     let purge_ms = bars.timeframe().millis();
@@ -152,7 +159,7 @@ fn starts(bars: &Bars, boundaries: Boundaries) -> Result<(usize, usize), MarketE
         boundaries.test_from_ms.map(|at| bar_from(bars, at, "`--test-from`")).transpose()?;
     let (validation_from, test_from) = match (validation_from, test_from) {
         (Some(validation), Some(test)) => (validation, test),
-        // What is left is shared as by default: 16 to 20 after, or 64 to 16 before.
+        // The bars without a boundary are divided as by default: 16 to 20 after it, or 64 to 16 before it.
         (Some(validation), None) => (validation, validation + (n_bars - validation) * 16 / 36),
         (None, Some(test)) => (test * TRAIN_PERCENT / BEFORE_TEST_PERCENT, test),
         (None, None) => default_starts(n_bars),
@@ -171,7 +178,7 @@ fn default_starts(n_bars: usize) -> (usize, usize) {
     (n_bars * TRAIN_PERCENT / 100, n_bars * BEFORE_TEST_PERCENT / 100)
 }
 
-/// Index of the first bar at or after a moment, which must lie inside the bars.
+/// Index of the first bar at or after a moment, which must be inside the bars.
 fn bar_from(bars: &Bars, at_ms: i64, boundary: &'static str) -> Result<usize, MarketError> {
     if at_ms <= bars.first_ms() || at_ms > bars.last_ms() {
         let (first, last) = (Utc(bars.first_ms()), Utc(bars.last_ms()));
@@ -185,7 +192,7 @@ mod tests {
     use herdbook_domain::Timeframe;
 
     use super::*;
-    use crate::Bar;
+    use crate::bars::Bar;
 
     const HOUR_MS: i64 = 3_600_000;
 

@@ -1,4 +1,4 @@
-//! Moments and lengths as text for messages.
+//! Moments and lengths of time as text for messages.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ impl fmt::Display for Utc {
     }
 }
 
-/// A length of time in the largest unit that fits evenly, such as `4 h`.
+/// A length of time in the largest unit of which it is a whole number, such as `4 h`.
 pub(crate) fn length_text(length_ms: i64) -> String {
     const UNITS: [(i64, &str); 4] =
         [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s")];

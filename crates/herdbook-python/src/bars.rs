@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use herdbook_cli::{Failure, data_source};
 use herdbook_domain::{Symbol, Timeframe};
-use herdbook_training::{DataSource, Reading};
+use herdbook_training::{DataSource, ReadOptions};
 use numpy::{PyReadonlyArray1, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -130,7 +130,7 @@ pub(crate) fn source(
     let csv = bars.map(|bars| Arc::clone(&bars.csv));
     detached(py, move || {
         let symbol = symbol.as_deref().map(Symbol::parse).transpose()?;
-        let reading = Reading {
+        let reading = ReadOptions {
             columns: reading.columns,
             volume_column: reading.volume_column,
             zone: match reading.bar_timezone {

@@ -13,7 +13,7 @@ use herdbook_domain::{
     VersionType,
 };
 use herdbook_store::{
-    Contaminated, Effect, Location, Metric, Missing, OpenOptions, RunEntries, RunStart, Store,
+    Contaminated, Effect, Location, Metric, Missing, OpenOptions, RunEntries, RunStart, Session,
     StoreError, UnfinishedEnd, VersionQuery, now,
 };
 use herdbook_training::{
@@ -35,7 +35,7 @@ pub(crate) struct Records {
 }
 
 struct Open {
-    store: Arc<Store>,
+    store: Arc<Session>,
     /// Of the runs that were started here and have not ended.
     heartbeats: BTreeMap<RunId, Heartbeat>,
 }
@@ -63,11 +63,11 @@ impl Records {
             let options = OpenOptions {
                 missing: if create { Missing::Create } else { Missing::Refuse },
                 busy_timeout,
-                actor: actor.map_or_else(default_actor, |name| Ok(Actor::parse(&name)?))?,
-                channel: Channel::Python,
             };
+            let actor = actor.map_or_else(default_actor, |name| Ok(Actor::parse(&name)?))?;
             let location = Location::resolve(tracking_uri.as_deref(), &directory)?;
-            Ok(Store::open(location, options)?)
+            let store = herdbook_remote::open(location, &options)?;
+            Ok(store.session(actor, Channel::Python))
         })?;
         let open = Open { store: Arc::new(store), heartbeats: BTreeMap::new() };
         Ok(Self { state: Mutex::new(Some(open)) })
@@ -435,7 +435,7 @@ impl Records {
     fn act<T: Send>(
         &self,
         py: Python<'_>,
-        work: impl FnOnce(&Arc<Store>) -> Result<T, Failure> + Send,
+        work: impl FnOnce(&Arc<Session>) -> Result<T, Failure> + Send,
     ) -> PyResult<T> {
         let store = self.lock().as_ref().map(|open| Arc::clone(&open.store));
         detached(py, || {

@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use herdbook_domain::{ModelName, Refusal, RunId, RunStatus, VersionKey, VersionNumber};
 
-use crate::Location;
-
 /// Why an act on the store did not happen. Nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -73,6 +71,33 @@ pub enum StoreError {
         store: String,
         /// How long was waited.
         waited_s: u64,
+    },
+    /// All connections of the opened store stayed in use for as long as the caller may wait; [`StoreError::StoreBusy`] in
+    /// the end. Only inside this crate.
+    #[error("all {limit} connections are in use")]
+    NoFreeConnection {
+        /// How many there are.
+        limit: usize,
+    },
+    /// All connections of the opened store stayed in use for as long as the caller may wait.
+    #[error(
+        "the store `{store}` is busy: all {limit} connections stayed in use for {waited_s} s: try again later"
+    )]
+    StoreBusy {
+        /// The database.
+        store: String,
+        /// How many connections there are.
+        limit: usize,
+        /// How long was waited.
+        waited_s: u64,
+    },
+    /// A model file was not hashed before the act, or changed since; only inside this crate, unless it keeps changing.
+    #[error(
+        "the model file of {key} changes while it is being checked: try again when it is at rest"
+    )]
+    FileNotHashed {
+        /// Whose file.
+        key: VersionKey,
     },
     /// The file cannot be opened or made.
     #[error("the store `{store}` cannot be opened or made: its folder must exist and be writable")]
@@ -334,13 +359,22 @@ fn known(models: &[String]) -> String {
 
 impl StoreError {
     /// Names the store in an error of its engine, and sorts out what a caller can do about it.
-    pub(crate) fn at(self, location: &Location, waited: Duration) -> Self {
-        let (store, waited_s) = (location.name(), waited.as_secs());
+    pub(crate) fn at(self, store: &str, waited: Duration) -> Self {
+        let (store, waited_s) = (store.to_owned(), waited.as_secs());
         match self {
             Self::Sqlite(source) => Self::of_sqlite(source, store, waited_s),
             Self::Postgres(source) => Self::of_postgres(&source, store, waited_s),
+            Self::NoFreeConnection { limit } => Self::StoreBusy { store, limit, waited_s },
             other => other,
         }
+    }
+
+    /// Whether it is about the way to the store: the act itself may have happened.
+    pub fn is_about_connection(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable { .. } | Self::OutcomeUnknown { .. } | Self::Unfinished { .. }
+        )
     }
 
     fn of_sqlite(source: rusqlite::Error, store: String, waited_s: u64) -> Self {

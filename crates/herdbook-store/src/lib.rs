@@ -1,55 +1,44 @@
-//! The records: runs, metrics, models and events in the database schema of MLflow 3.17.2, artifacts as files.
+//! The records of runs, metrics, models and events in the database schema of MLflow 3.17.2, with artifacts as files.
 //!
-//! What the rest of the system asks of the records are whole acts (`start_run`, `finish_and_register`,
-//! `promote` …); each is one transaction. Decisions are the rulebook's: an act collects the facts, asks
-//! `herdbook-domain` for a plan, and carries it out.
+//! A [`Store`] is opened once and shared; a [`Session`] acts on it in someone's name. The rest of the system asks for whole
+//! acts (`start_run`, `finish_and_register`, `promote` …), each one transaction. Decisions are the rulebook's: an act
+//! collects the facts, asks `herdbook-domain` for a plan, and carries it out.
+//!
+//! [`engine`] holds the seam for other backends, [`tables`] the rows for crates that write whole records.
 
-mod artifact;
-mod board;
-mod comparable;
-mod condition;
-mod db;
-mod disk;
-mod doctor;
-mod engine;
+mod acts;
+pub mod artifacts;
+mod clock;
+pub mod engine;
 mod error;
-mod event;
-mod evidence;
-mod experiment;
-mod foreign_run;
-mod import;
-mod integrity;
-mod lease;
 mod location;
-mod metric;
-mod pedigree;
-mod promotion;
-mod registration;
-mod remote;
-mod row;
-mod run;
-mod schema;
 mod search;
-mod source;
+mod session;
 mod store;
-mod tag;
-mod version;
+pub mod tables;
 
-pub use board::ModelSummary;
-pub use disk::Disk;
+pub use acts::files::FileState;
+pub use acts::foreign_run::{ForeignFinish, RunEntries};
+pub use acts::promotion::Promotion;
+pub use acts::registration::{Finish, Registered};
+pub use acts::run::{RunStart, UnfinishedEnd};
+pub use acts::verification::Verification;
+pub use artifacts::disk::Disk;
+pub use artifacts::streams::{ArtifactEntry, ArtifactStore, Content, FileStamp};
+pub use clock::{new_id, now};
+pub use engine::backend::Effect;
+pub use engine::opening::{Missing, OpenOptions, Opened};
 pub use error::StoreError;
-pub use event::EventQuery;
-pub use evidence::Trial;
-pub use foreign_run::{ForeignFinish, RunEntries};
-pub use import::{Count, Import, ImportObserver, ImportReport, ImportRequest};
-pub use integrity::{FileState, RegisteredFile, Verification};
-pub use lease::{LEASE_EXPIRY_MS, LEASE_REFRESH_MS, Lease, Liveness};
 pub use location::Location;
-pub use metric::{Metric, MetricSelection};
-pub use promotion::Promotion;
-pub use registration::{Finish, Registered};
-pub use run::{RunRecord, RunStart, UnfinishedEnd};
-pub use search::{Best, Candidates, Contaminated};
-pub use source::{Source, SourceOptions};
-pub use store::{Effect, Missing, OpenOptions, Opened, Store, new_id, now};
-pub use version::{VersionQuery, VersionRecord};
+pub use location::server::ServerUri;
+pub use search::best::{Best, Candidates, Contaminated};
+pub use search::board::ModelSummary;
+pub use search::trials::Trial;
+pub use search::versions::VersionQuery;
+pub use session::{Act, Session};
+pub use store::Store;
+pub use tables::event::{EventQuery, RegisteredFile};
+pub use tables::lease::{LEASE_EXPIRY_MS, LEASE_REFRESH_MS, Lease, Liveness};
+pub use tables::metric::{Metric, MetricSelection};
+pub use tables::run::RunRecord;
+pub use tables::version::VersionRecord;

@@ -70,14 +70,14 @@ impl Backtest {
         let bars = bars_from(&tape, terms.from)?;
         let ledger = pass(&tape, bars.clone(), costs, &model.model.policy);
         let windows = bars.clone().map(|bar_idx| tape.window_of(bar_idx..bar_idx + 1));
-        let n_seen = windows.filter(|window| seen.touches(&tape.symbol, *window)).count();
+        let n_seen = windows.filter(|window| seen.overlaps(&tape.symbol, *window)).count();
         Ok(Self {
             window: tape.window_of(bars.clone()),
             cost_bps,
             performance: judge_ledger(&tape, &ledger),
             baselines: Baselines::over(&tape, &bars, costs),
             n_seen,
-            honesty: seen.judge_touched(n_seen > 0),
+            honesty: seen.judge_overlap(n_seen > 0),
             ledger,
             first: bars.start,
             tape,

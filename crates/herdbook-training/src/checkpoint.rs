@@ -112,7 +112,7 @@ pub(crate) fn remove_all(
         store.remove_artifact(run_id, &artifact(timeframe, &name))?;
     }
     for folder in [&format!("models/{timeframe}"), "pictures", "evaluation"] {
-        store.remove_halves(run_id, folder)?;
+        store.remove_partial_artifacts(run_id, folder)?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Conditions on promotion from `herdbook.toml`, every one of them checked; an error says on which line.
 
 use herdbook_domain::{
-    Condition, Conditions, Demand, Direction, MetricName, ModelName, Stage, Timeframe,
+    Condition, Conditions, Direction, MetricName, ModelName, Requirement, Stage, Timeframe,
 };
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -70,14 +70,15 @@ fn condition(reader: &Reader<'_>, value: &Value<'_>) -> Result<Condition, Traini
             return Err(reader.error(at(key), &format!("`{key}` goes with `metric` only")));
         }
     }
-    let demand = demand(asked, keys, to).map_err(|problem| reader.error(at(asked), &problem))?;
+    let requirement =
+        requirement(asked, keys, to).map_err(|problem| reader.error(at(asked), &problem))?;
     Ok(Condition {
         to,
         timeframes: words(keys, "timeframes", |text| text.parse::<Timeframe>().map_err(text_of))
             .map_err(or_at("timeframes"))?,
         models: words(keys, "models", |text| ModelName::parse(text).map_err(text_of))
             .map_err(or_at("models"))?,
-        demand,
+        requirement,
     })
 }
 
@@ -88,7 +89,7 @@ fn stage(keys: &DeTable<'_>) -> Result<Stage, String> {
     }
 }
 
-fn demand(asked: &str, keys: &DeTable<'_>, to: Stage) -> Result<Demand, String> {
+fn requirement(asked: &str, keys: &DeTable<'_>, to: Stage) -> Result<Requirement, String> {
     let limit = |key: &str| -> Result<f64, String> {
         let value = keys.get(key).ok_or_else(|| format!("`{key}` is missing"))?;
         let limit = number(value, key)?;
@@ -97,8 +98,8 @@ fn demand(asked: &str, keys: &DeTable<'_>, to: Stage) -> Result<Demand, String> 
     let name = |key| MetricName::parse(text(keys, key)?).map_err(text_of);
     match asked {
         "metric" => match (keys.contains_key("at_least"), keys.contains_key("at_most")) {
-            (true, false) => Ok(Demand::AtLeast(name(asked)?, limit("at_least")?)),
-            (false, true) => Ok(Demand::AtMost(name(asked)?, limit("at_most")?)),
+            (true, false) => Ok(Requirement::AtLeast(name(asked)?, limit("at_least")?)),
+            (false, true) => Ok(Requirement::AtMost(name(asked)?, limit("at_most")?)),
             _ => Err("beside `metric` stands either `at_least` or `at_most`".to_owned()),
         },
         "beats_champion_on" => {
@@ -109,11 +110,11 @@ fn demand(asked: &str, keys: &DeTable<'_>, to: Stage) -> Result<Demand, String> 
             if Direction::of(metric.as_str()) == Direction::Neither {
                 return Err(format!("of `{metric}` neither more nor less is better"));
             }
-            Ok(Demand::BeatsChampion(metric))
+            Ok(Requirement::BeatsChampion(metric))
         }
         "evidence" => match limit("evidence")? {
             probability if probability > 0.0 && probability < 1.0 => {
-                Ok(Demand::Evidence(probability))
+                Ok(Requirement::Evidence(probability))
             }
             _ => Err("`evidence` is a probability above 0 and below 1".to_owned()),
         },
@@ -121,7 +122,7 @@ fn demand(asked: &str, keys: &DeTable<'_>, to: Stage) -> Result<Demand, String> 
             Err("`hours_in_beta` stands before `champion` only".to_owned())
         }
         _ => match limit("hours_in_beta")? {
-            hours if hours >= 0.0 => Ok(Demand::HoursInBeta(hours)),
+            hours if hours >= 0.0 => Ok(Requirement::HoursInBeta(hours)),
             _ => Err("`hours_in_beta` must be 0 or above".to_owned()),
         },
     }
@@ -189,13 +190,13 @@ mod tests {
         assert_eq!(shown.count(), CONDITION_KEYS.len(), "the example shows every key");
         let metric = |name| MetricName::parse(name).unwrap();
         assert_eq!(
-            read.all.iter().map(|condition| condition.demand.clone()).collect::<Vec<_>>(),
+            read.all.iter().map(|condition| condition.requirement.clone()).collect::<Vec<_>>(),
             [
-                Demand::AtLeast(metric("portfolio/sharpe_ratio"), 0.5),
-                Demand::AtMost(metric("portfolio/max_drawdown"), 0.25),
-                Demand::BeatsChampion(metric("portfolio/total_return")),
-                Demand::Evidence(0.95),
-                Demand::HoursInBeta(72.0),
+                Requirement::AtLeast(metric("portfolio/sharpe_ratio"), 0.5),
+                Requirement::AtMost(metric("portfolio/max_drawdown"), 0.25),
+                Requirement::BeatsChampion(metric("portfolio/total_return")),
+                Requirement::Evidence(0.95),
+                Requirement::HoursInBeta(72.0),
             ]
         );
         assert_eq!(read.all[1].timeframes, [Timeframe::Hour1, Timeframe::Hour4]);

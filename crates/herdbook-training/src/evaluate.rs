@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use herdbook_domain::{Evaluation, Timestamp};
 use herdbook_market::MarketError;
 use herdbook_market::metrics::Performance;
-use herdbook_store::Store;
+use herdbook_store::Session;
 
 use crate::backtest::{Backtest, Terms};
 use crate::{DataSource, Evidence, RegisteredModel, TrainingError};
@@ -27,7 +27,7 @@ pub struct NewEvidence {
 /// [`TrainingError::NothingNew`] where no bar is later than all that the version and its ancestors were trained,
 /// validated and tested on: a test window was looked at already, by whoever chose the version.
 pub fn evaluate(
-    store: &Store,
+    store: &Session,
     model: &RegisteredModel,
     source: &DataSource,
     cost_bps: Option<f64>,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use herdbook_market::metrics::{Performance, performance, returns};
-use herdbook_market::{CostModel, Ledger, Position, Window};
+use herdbook_market::{BarWindow, CostModel, Ledger, Position};
 use herdbook_ppo::Policy;
 
 use crate::env::{INITIAL_EQUITY, OBS_LEN, reward, write_observation};
@@ -25,7 +25,7 @@ pub(crate) struct EpisodeScores {
 /// Runs the deterministic policy over the episodes of a window.
 pub(crate) fn score_episodes(
     tape: &Tape,
-    window: &Window,
+    window: &BarWindow,
     costs: CostModel,
     policy: &Policy,
 ) -> EpisodeScores {

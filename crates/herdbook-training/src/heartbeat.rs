@@ -4,10 +4,10 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use herdbook_domain::RunId;
-use herdbook_store::{LEASE_REFRESH_MS, Store};
+use herdbook_store::{LEASE_REFRESH_MS, Session};
 
 /// Keeps the lease of a run alive while `work` goes on.
-pub(crate) fn during<T>(store: &Store, run_id: &RunId, work: impl FnOnce() -> T) -> T {
+pub(crate) fn during<T>(store: &Session, run_id: &RunId, work: impl FnOnce() -> T) -> T {
     let finished = (Mutex::new(false), Condvar::new());
     std::thread::scope(|scope| {
         scope.spawn(|| beat(store, run_id, &finished));
@@ -24,7 +24,7 @@ pub struct Heartbeat {
 
 impl Heartbeat {
     /// Begins.
-    pub fn start(store: Arc<Store>, run_id: RunId) -> Self {
+    pub fn start(store: Arc<Session>, run_id: RunId) -> Self {
         let finished = Arc::new((Mutex::new(false), Condvar::new()));
         let seen = Arc::clone(&finished);
         std::thread::spawn(move || beat(&store, &run_id, &seen));
@@ -48,7 +48,7 @@ impl Drop for StopOnDrop<'_> {
     }
 }
 
-fn beat(store: &Store, run_id: &RunId, (finished, changed): &(Mutex<bool>, Condvar)) {
+fn beat(store: &Session, run_id: &RunId, (finished, changed): &(Mutex<bool>, Condvar)) {
     let interval = Duration::from_millis(LEASE_REFRESH_MS.unsigned_abs());
     let mut guard = finished.lock().unwrap_or_else(PoisonError::into_inner);
     while !*guard {

@@ -8,7 +8,9 @@ use herdbook_domain::{
     VersionKey, hex_sha256, window_params,
 };
 use herdbook_ppo::Model;
-use herdbook_store::{EventQuery, Finish, Metric, Registered, RunStart, Store, UnfinishedEnd, now};
+use herdbook_store::{
+    EventQuery, Finish, Metric, Registered, RunStart, Session, UnfinishedEnd, now,
+};
 
 use crate::registered_model::{Foreign, known_environment};
 use crate::{TrainingError, exports, record};
@@ -82,7 +84,7 @@ pub struct Imported {
 ///
 /// # Errors
 /// [`TrainingError::ImportedAlready`] where a version of any registered model has the same file.
-pub fn import_model(store: &Store, prepared: PreparedImport) -> Result<Imported, TrainingError> {
+pub fn import_model(store: &Session, prepared: PreparedImport) -> Result<Imported, TrainingError> {
     let PreparedImport { request, model } = &prepared;
     let sha256 = hex_sha256(&request.bytes);
     refuse_twice(store, &sha256)?;
@@ -125,7 +127,7 @@ fn notes(symbol: Option<&Symbol>, model: Model) -> Vec<String> {
     notes
 }
 
-fn refuse_twice(store: &Store, sha256: &str) -> Result<(), TrainingError> {
+fn refuse_twice(store: &Session, sha256: &str) -> Result<(), TrainingError> {
     // Of any registered model, of a deleted version too: under another name its past would be forgotten.
     let kind = Some(EventKind::Registered);
     for event in store.events(&EventQuery { kind, ..EventQuery::default() })? {
@@ -150,7 +152,7 @@ fn params(request: &ImportRequest, model: &Model, sha256: &str) -> BTreeMap<Stri
 }
 
 fn finish(
-    store: &Store,
+    store: &Session,
     request: &ImportRequest,
     model: &Model,
     run_id: &RunId,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use herdbook_domain::{RunId, Timestamp};
 use herdbook_market::CostModel;
 use herdbook_ppo::{IterationStats, Policy};
-use herdbook_store::{Metric, Store, StoreError, now};
+use herdbook_store::{Metric, Session, StoreError, now};
 use serde::{Deserialize, Serialize};
 
 use crate::evaluation::score_episodes;
@@ -25,7 +25,7 @@ pub(crate) const BEST: &str = "evaluation/best_mean_reward";
 
 /// Collects metrics and writes them in batches.
 pub(crate) struct Journal<'a> {
-    store: &'a Store,
+    store: &'a Session,
     run_id: &'a RunId,
     /// Timesteps behind the parent: steps of a child go on from there.
     previous: u64,
@@ -59,7 +59,7 @@ pub(crate) struct JournalState {
 }
 
 impl<'a> Journal<'a> {
-    pub(crate) fn new(store: &'a Store, run_id: &'a RunId, previous: u64) -> Self {
+    pub(crate) fn new(store: &'a Session, run_id: &'a RunId, previous: u64) -> Self {
         let now = Instant::now();
         Self {
             store,
@@ -81,7 +81,7 @@ impl<'a> Journal<'a> {
     /// Goes on with a journal. What a crashed process had logged beyond it is in the records already, and is the
     /// same as what comes now: it is not logged twice.
     pub(crate) fn restore(
-        store: &'a Store,
+        store: &'a Session,
         run_id: &'a RunId,
         state: JournalState,
         logged: BTreeMap<String, i64>,

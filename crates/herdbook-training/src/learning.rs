@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use herdbook_domain::{ParentSelector, RunId};
 use herdbook_ppo::{Model, Trainer};
-use herdbook_store::Store;
+use herdbook_store::Session;
 
 use crate::checkpoint::{Checkpoint, State, artifact};
 use crate::enhancement::Coach;
@@ -15,7 +15,7 @@ use crate::{Observer, TrainRequest, TrainingError};
 
 /// A training on its way.
 pub(crate) struct Learning<'a> {
-    store: &'a Store,
+    store: &'a Session,
     plan: &'a Plan<'a>,
     run_id: &'a RunId,
     pub(crate) trainer: Trainer<TradingEnv>,
@@ -26,7 +26,7 @@ pub(crate) struct Learning<'a> {
 impl<'a> Learning<'a> {
     /// Begins with a new model, or with the parent's.
     pub(crate) fn begin(
-        store: &'a Store,
+        store: &'a Session,
         plan: &'a Plan<'a>,
         run_id: &'a RunId,
     ) -> Result<Self, TrainingError> {
@@ -44,7 +44,7 @@ impl<'a> Learning<'a> {
 
     /// Goes on from a checkpoint.
     pub(crate) fn restore(
-        store: &'a Store,
+        store: &'a Session,
         plan: &'a Plan<'a>,
         run_id: &'a RunId,
         checkpoint: Checkpoint,

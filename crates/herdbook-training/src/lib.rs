@@ -46,7 +46,7 @@ pub use evidence::{Deflation, Evidence, deflation};
 pub use find::{FindQuery, Found, find_best, find_latest, find_parent};
 pub use heartbeat::Heartbeat;
 pub use herdbook_market::metrics::Performance;
-pub use herdbook_market::{Boundaries, MarketError, Position, Reading, Sample, Zone, is_decoding};
+pub use herdbook_market::{Boundaries, MarketError, Position, ReadOptions, Sample, Zone};
 pub use herdbook_ppo::{Env, EpisodeEnd, PpoConfig, PpoError, Rng};
 pub use import::{ImportRequest, Imported, PreparedImport, import_model};
 pub use market_data::{DataSource, MarketData, Tape};

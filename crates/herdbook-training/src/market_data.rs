@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use herdbook_domain::{Symbol, Timeframe, Timestamp, Window, Windows, hex_sha256};
 use herdbook_market::{
-    Bars, Boundaries, FeatureMatrix, MarketError, RawBars, Reading, Sample, Split, features,
+    Bars, Boundaries, FeatureMatrix, MarketError, RawBars, ReadOptions, Sample, Split, features,
     read_bars_as, resample, split,
 };
 
@@ -25,7 +25,7 @@ pub struct DataSource {
     /// The instrument.
     pub symbol: Symbol,
     /// What the file does not say of itself.
-    pub reading: Reading,
+    pub reading: ReadOptions,
     /// The file; not kept with a description of the source.
     #[serde(skip)]
     pub bytes: Vec<u8>,
@@ -40,7 +40,7 @@ impl DataSource {
             name: sample.file_name.to_owned(),
             path: None,
             symbol,
-            reading: Reading::default(),
+            reading: ReadOptions::default(),
             bytes: sample.csv()?,
         };
         Ok((source, sample))
@@ -140,7 +140,7 @@ impl MarketData {
 
     /// The windows as the rulebook knows them.
     pub fn windows(&self) -> Windows {
-        let window = |window: &herdbook_market::Window| Window {
+        let window = |window: &herdbook_market::BarWindow| Window {
             start: Timestamp::from_millis(window.start_ms),
             end: Timestamp::from_millis(window.end_ms),
         };

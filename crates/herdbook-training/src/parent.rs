@@ -3,7 +3,7 @@
 use herdbook_domain::tags::key;
 use herdbook_domain::{
     Departure, Enhancement, Honesty, MetricName, ModelName, ModelType, ParentSelector, Symbol,
-    Timeframe, VersionKey, Windows, attempts_for_latest, judge, window_params,
+    Timeframe, VersionKey, Windows, attempts_for_latest, judge_honesty, window_params,
 };
 use herdbook_ppo::Model;
 use herdbook_store::{Contaminated, RunRecord, Store, StoreError, VersionRecord};
@@ -87,9 +87,9 @@ pub(crate) fn judge_child(
     parent: Option<&Parent>,
 ) -> Result<Honesty, StoreError> {
     let Some(parent) = parent else {
-        return Ok(judge(windows, &[]));
+        return Ok(judge_honesty(windows, &[]));
     };
-    Ok(judge(windows, &lineage_windows(store, &parent.run)?))
+    Ok(judge_honesty(windows, &lineage_windows(store, &parent.run)?))
 }
 
 /// Whether a training's validation window has bars that its parent or an ancestor was trained on.

@@ -10,7 +10,7 @@ use herdbook_domain::{
 };
 use herdbook_market::CostModel;
 use herdbook_ppo::{Model, PpoConfig};
-use herdbook_store::{RunStart, Store};
+use herdbook_store::{RunStart, Session};
 use serde_json::{Map, Value};
 
 use crate::enhancement::{Coach, Lesson};
@@ -39,7 +39,7 @@ pub(crate) struct Plan<'a> {
 
 impl<'a> Plan<'a> {
     pub(crate) fn new(
-        store: &Store,
+        store: &Session,
         prepared: &'a PreparedTraining,
         observer: &mut dyn Observer,
     ) -> Result<Self, TrainingError> {

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
     EnhancedFrom, Enhancement, Honesty, ModelName, ModelType, Origin, Registration, RunId,
-    Timeframe, data_fingerprint, judge, window_params,
+    Timeframe, data_fingerprint, judge_honesty, window_params,
 };
 use herdbook_ppo::Model;
-use herdbook_store::{ForeignFinish, Metric, Registered, RunRecord, Store, VersionRecord, now};
+use herdbook_store::{ForeignFinish, Metric, Registered, RunRecord, Session, VersionRecord, now};
 
 use crate::parent::check_fit;
 use crate::record::{ImprovementBasis, ImprovementReport};
@@ -57,7 +57,7 @@ pub struct RegisteredRun {
 /// The file is kept byte for byte, as `models/<timeframe>/model.zip`. `parent_here` is what the parent brings on the
 /// windows and at the costs of the run, where it could be run there: it counts where the two were not tested alike.
 pub fn register_run(
-    store: &Store,
+    store: &Session,
     request: &RegisterRequest,
     parent_here: Option<&BTreeMap<String, f64>>,
 ) -> Result<RegisteredRun, TrainingError> {
@@ -108,7 +108,7 @@ struct Parent {
 }
 
 fn parent(
-    store: &Store,
+    store: &Session,
     request: &RegisterRequest,
     run: &RunRecord,
 ) -> Result<Option<Parent>, TrainingError> {
@@ -157,7 +157,7 @@ fn origin(
 
 /// What was recorded of the run's windows decides; without it nobody knows.
 fn honesty(
-    store: &Store,
+    store: &Session,
     run: &RunRecord,
     parent: Option<&Parent>,
 ) -> Result<Honesty, TrainingError> {
@@ -166,7 +166,7 @@ fn honesty(
         Some(parent) => lineage_windows(store, &parent.run)?,
         None => Vec::new(),
     };
-    Ok(judge(&windows, &ancestors))
+    Ok(judge_honesty(&windows, &ancestors))
 }
 
 /// The run's metrics beside its parent's: those that were logged, or the parent's from the run's own windows where

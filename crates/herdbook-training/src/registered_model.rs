@@ -2,7 +2,8 @@
 //! known to this herdbook.
 
 use herdbook_domain::{
-    RunId, Seen, Symbol, Timeframe, VersionKey, Windows, hex_sha256, tags::key, window_params,
+    LineageWindows, RunId, Symbol, Timeframe, VersionKey, Windows, hex_sha256, tags::key,
+    window_params,
 };
 use herdbook_market::{CostModel, Position};
 use herdbook_ppo::Model;
@@ -54,7 +55,7 @@ impl RegisteredModel {
     }
 
     /// What it and its ancestors were trained and validated on.
-    pub fn seen(&self, store: &Store) -> Result<Seen, StoreError> {
+    pub fn seen(&self, store: &Store) -> Result<LineageWindows, StoreError> {
         Ok(lineage_windows(store, &self.run)?.into_iter().collect())
     }
 }

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use herdbook_domain::tags::key;
 use herdbook_domain::{RunId, RunStatus, Timeframe, window_params};
-use herdbook_store::{RunRecord, Store, StoreError};
+use herdbook_store::{RunRecord, Session, StoreError};
 
 use crate::checkpoint::Checkpoint;
 use crate::market_data::{MarketData, Tape};
@@ -45,7 +45,7 @@ impl Resumption {
     /// [`TrainingError::NoCheckpoint`] where there is none that can be read, [`StoreError::NotResumable`] of a run that
     /// is finished.
     pub fn find(
-        store: &Store,
+        store: &Session,
         run_id: &RunId,
         observer: &mut dyn Observer,
     ) -> Result<Self, TrainingError> {

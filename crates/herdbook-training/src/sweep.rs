@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicBool;
 use herdbook_domain::tags::Tags;
 use herdbook_domain::{Honesty, RunId};
 use herdbook_market::{MarketError, folds};
-use herdbook_store::{RunRecord, Store, new_id};
+use herdbook_store::{RunRecord, Session, new_id};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Checkpoint;
@@ -204,7 +204,7 @@ impl PreparedSweep {
 /// # Errors
 /// Nothing is registered then. Members that are finished stay so, as trials; the others can be taken up again.
 pub fn train_sweep(
-    store: &Store,
+    store: &Session,
     sweep: &PreparedSweep,
     observer: &mut dyn Observer,
     cancelled: &AtomicBool,
@@ -238,7 +238,10 @@ pub fn train_sweep(
     Ok(SweepReport { kind: sweep.kind, members, chosen, report })
 }
 
-fn known_members(store: &Store, group: &str) -> Result<BTreeMap<usize, RunRecord>, TrainingError> {
+fn known_members(
+    store: &Session,
+    group: &str,
+) -> Result<BTreeMap<usize, RunRecord>, TrainingError> {
     let runs = store.runs_with_tag(SWEEP_TAG, group)?;
     let index = |run: &RunRecord| run.tags.get(INDEX_TAG)?.parse().ok();
     Ok(runs.into_iter().filter_map(|run| Some((index(&run)?, run))).collect())
@@ -260,7 +263,7 @@ fn choose(kind: SweepKind, trained: &[Trained]) -> usize {
 
 /// One member on its way.
 struct Member<'a> {
-    store: &'a Store,
+    store: &'a Session,
     plan: &'a Plan<'a>,
     index: usize,
     /// The run of the first member.

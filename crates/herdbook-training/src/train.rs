@@ -10,7 +10,7 @@ use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{Departure, Registration, RunId, hex_sha256};
 use herdbook_market::{Ledger, Position};
 use herdbook_ppo::Model;
-use herdbook_store::{Finish, Metric, Store, UnfinishedEnd};
+use herdbook_store::{Finish, Metric, Session, UnfinishedEnd};
 
 use crate::checkpoint::{self, Checkpoint};
 use crate::evaluation::{Measured, hold, measure};
@@ -32,7 +32,7 @@ use crate::{Observer, TrainingError, exports, heartbeat, npy, pictures};
 /// # Errors
 /// Nothing is registered then. A run that had begun is FAILED, or KILLED after [`TrainingError::Cancelled`].
 pub fn train(
-    store: &Store,
+    store: &Session,
     prepared: &PreparedTraining,
     observer: &mut dyn Observer,
     cancelled: &AtomicBool,
@@ -50,7 +50,7 @@ pub fn train(
 /// # Errors
 /// As [`train`]. A run that may not go on stays as it is.
 pub fn resume(
-    store: &Store,
+    store: &Session,
     prepared: PreparedResumption,
     observer: &mut dyn Observer,
     cancelled: &AtomicBool,
@@ -75,7 +75,7 @@ pub fn resume(
 
 /// Keeps a run's lease alive while `work` goes on, and ends the run where it fails.
 pub(crate) fn in_run<T>(
-    store: &Store,
+    store: &Session,
     plan: &Plan<'_>,
     run_id: &RunId,
     observer: &mut dyn Observer,
@@ -99,7 +99,7 @@ pub(crate) fn in_run<T>(
 
 /// A run that is RUNNING.
 pub(crate) struct Training<'a> {
-    pub(crate) store: &'a Store,
+    pub(crate) store: &'a Session,
     pub(crate) plan: &'a Plan<'a>,
     pub(crate) run_id: &'a RunId,
 }
@@ -248,7 +248,7 @@ impl Trained {
     /// Ends the run and registers its model.
     pub(crate) fn register(
         self,
-        store: &Store,
+        store: &Session,
         observer: &mut dyn Observer,
         cancelled: &AtomicBool,
     ) -> Result<TrainReport, TrainingError> {
@@ -260,7 +260,7 @@ impl Trained {
 }
 
 /// Checkpoints are of no use to a run that has ended well.
-pub(crate) fn clean_up(store: &Store, report: &RunReport, observer: &mut dyn Observer) {
+pub(crate) fn clean_up(store: &Session, report: &RunReport, observer: &mut dyn Observer) {
     if let Err(error) = checkpoint::remove_all(store, &report.run_id, report.timeframe) {
         observer.notice(&format!("checkpoints were left behind: {error}"));
     }

@@ -17,10 +17,10 @@ use herdbook_domain::{
     Timeframe,
 };
 use herdbook_ppo::Rng;
-use herdbook_store::Store;
+use herdbook_store::Session;
 use herdbook_training::{
     Boundaries, ContaminatedTest, DataSource, EnhanceRequest, Observer, PpoConfig, Progress,
-    Reading, Schedules, TrainRequest, train,
+    ReadOptions, Schedules, TrainRequest, train,
 };
 
 const N_SEEDS: u64 = 16;
@@ -117,7 +117,7 @@ fn main() -> anyhow::Result<()> {
 
 impl Contest {
     /// The scores of `continued` and of the enhancement with one seed.
-    fn run(&self, store: &Store, seed: u64) -> anyhow::Result<(f64, f64)> {
+    fn run(&self, store: &Session, seed: u64) -> anyhow::Result<(f64, f64)> {
         let parent = request(&self.parent, seed)?;
         let (parent, _) = trained(store, &parent, self.score)?;
         let child = |enhancement| {
@@ -163,7 +163,7 @@ fn request(training: &Training, seed: u64) -> anyhow::Result<TrainRequest> {
             name: "made.csv".to_owned(),
             path: None,
             symbol: Symbol::parse("MADE")?,
-            reading: Reading::default(),
+            reading: ReadOptions::default(),
             bytes,
         },
         boundaries: Boundaries {
@@ -186,7 +186,7 @@ fn request(training: &Training, seed: u64) -> anyhow::Result<TrainRequest> {
 }
 
 /// Returns the run and its score.
-fn trained(store: &Store, request: &TrainRequest, score: Score) -> anyhow::Result<(RunId, f64)> {
+fn trained(store: &Session, request: &TrainRequest, score: Score) -> anyhow::Result<(RunId, f64)> {
     let mut curve = Curve(Vec::new());
     let prepared = request.clone().prepare()?;
     let report = train(store, &prepared, &mut curve, &AtomicBool::new(false))?;

@@ -15,8 +15,8 @@ use std::sync::atomic::AtomicBool;
 use anyhow::Context;
 use herdbook_domain::{EVIDENCE_PROBABILITY, ExperimentName, ModelName, Symbol, Timeframe};
 use herdbook_training::{
-    Boundaries, ContaminatedTest, DataSource, Observer, PpoConfig, Progress, Reading, Schedules,
-    TrainRequest, train,
+    Boundaries, ContaminatedTest, DataSource, Observer, PpoConfig, Progress, ReadOptions,
+    Schedules, TrainRequest, train,
 };
 
 /// The same value as in the tests.
@@ -52,7 +52,7 @@ fn request(seed: u64, bytes: Vec<u8>) -> anyhow::Result<TrainRequest> {
             name: "made.csv".to_owned(),
             path: None,
             symbol: Symbol::parse(&format!("MADE{seed}"))?,
-            reading: Reading::default(),
+            reading: ReadOptions::default(),
             bytes,
         },
         boundaries: Boundaries::default(),

@@ -3,17 +3,13 @@
 use std::time::Duration;
 
 use herdbook_domain::{Actor, Channel};
-use herdbook_store::{Location, Missing, OpenOptions, Store};
+use herdbook_store::{Location, Missing, OpenOptions, Session, Store};
 use tempfile::TempDir;
 
-pub(crate) fn temporary() -> anyhow::Result<(TempDir, Store)> {
+pub(crate) fn temporary() -> anyhow::Result<(TempDir, Session)> {
     let folder = tempfile::tempdir()?;
-    let options = OpenOptions {
-        missing: Missing::Create,
-        busy_timeout: Duration::from_secs(30),
-        actor: Actor::parse("bench")?,
-        channel: Channel::Cli,
-    };
-    let store = Store::open(Location::resolve(None, folder.path())?, options)?;
+    let options = OpenOptions { missing: Missing::Create, busy_timeout: Duration::from_secs(30) };
+    let store = Store::open(Location::resolve(None, folder.path())?, &options)?
+        .session(Actor::parse("bench")?, Channel::Cli);
     Ok((folder, store))
 }

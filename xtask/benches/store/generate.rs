@@ -10,7 +10,7 @@ use herdbook_domain::{
     Origin, Registration, RegistrationFacts, RegistrationPlan, RunId, Stage, Timeframe, Timestamp,
     VersionNumber, data_fingerprint, plan_registration, window_params,
 };
-use herdbook_store::{Location, Missing, OpenOptions, Store};
+use herdbook_store::{Location, Missing, OpenOptions, Session, Store};
 use rusqlite::{Connection, Statement, params};
 
 /// To be changed when the generated content changes.
@@ -49,18 +49,18 @@ pub(crate) fn store(cache: &Path, n_runs: usize) -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
-pub(crate) fn open(folder: &Path, missing: Missing) -> anyhow::Result<Store> {
+pub(crate) fn open(folder: &Path, missing: Missing) -> anyhow::Result<Session> {
     open_at(None, folder, missing)
 }
 
-pub(crate) fn open_at(uri: Option<&str>, folder: &Path, missing: Missing) -> anyhow::Result<Store> {
-    let options = OpenOptions {
-        missing,
-        busy_timeout: std::time::Duration::from_secs(30),
-        actor: Actor::parse("bench")?,
-        channel: Channel::Cli,
-    };
-    Ok(Store::open(Location::resolve(uri, folder)?, options)?)
+pub(crate) fn open_at(
+    uri: Option<&str>,
+    folder: &Path,
+    missing: Missing,
+) -> anyhow::Result<Session> {
+    let options = OpenOptions { missing, busy_timeout: std::time::Duration::from_secs(30) };
+    Ok(Store::open(Location::resolve(uri, folder)?, &options)?
+        .session(Actor::parse("bench")?, Channel::Cli))
 }
 
 fn fill(folder: &Path, n_runs: usize) -> anyhow::Result<()> {

@@ -10,7 +10,7 @@ use herdbook_domain::{
     ExperimentName, Honesty, ModelName, Origin, PromotionRequest, Registration, Stage, Timeframe,
     VersionKey, VersionNumber,
 };
-use herdbook_store::{Effect, Finish, Missing, RunStart, Store, StoreError};
+use herdbook_store::{Effect, Finish, Missing, RunStart, Session, StoreError};
 
 use crate::{figure, generate, shared};
 
@@ -63,7 +63,7 @@ fn print(what: &str, n_promotions: u64, begun: Instant, n_threads: u32) {
     figure::print(what, &format!("{rate:.0} a second"), limit);
 }
 
-fn register(store: &Store) -> anyhow::Result<()> {
+fn register(store: &Session) -> anyhow::Result<()> {
     let origin = Origin { timeframe: Timeframe::Hour1, enhanced: None };
     let name = ModelName::of_timeframe(Timeframe::Hour1, "trading_model")?;
     let run_id = store.start_run(&RunStart {
@@ -90,7 +90,7 @@ fn register(store: &Store) -> anyhow::Result<()> {
 }
 
 /// Promotes and demotes the versions of one writer, and counts.
-fn promote_for_a_while(store: &Store, writer: u32) -> anyhow::Result<u64> {
+fn promote_for_a_while(store: &Session, writer: u32) -> anyhow::Result<u64> {
     let name = ModelName::of_timeframe(Timeframe::Hour1, "trading_model")?;
     let begun = Instant::now();
     let mut n_promotions = 0;

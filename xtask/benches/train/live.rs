@@ -8,7 +8,7 @@ use herdbook_domain::tags::Tags;
 use herdbook_domain::{ExperimentName, ModelName, Origin, RunId, Timeframe, Timestamp};
 use herdbook_market::CostModel;
 use herdbook_ppo::{PpoConfig, Trainer};
-use herdbook_store::{Metric, RunStart, Store};
+use herdbook_store::{Metric, RunStart, Session};
 use herdbook_training::{Boundaries, DataSource, EPISODE_BARS, MarketData, TradingEnv};
 
 use crate::steps::middle;
@@ -70,7 +70,7 @@ pub(crate) fn measure() -> anyhow::Result<()> {
 /// The duration of the iterations in seconds, and how many of them were written to the store.
 fn seconds(
     trainer: &mut Trainer<TradingEnv>,
-    live: Option<(&Store, &RunId)>,
+    live: Option<(&Session, &RunId)>,
 ) -> anyhow::Result<(f64, f64)> {
     let (begun, mut flushed, mut writing) = (Instant::now(), Instant::now(), 0.0);
     let mut pending = Vec::new();

@@ -11,7 +11,9 @@ use herdbook_domain::{
     PromotionRequest, Registration, RunId, Stage, Timeframe, Timestamp, VersionKey,
     data_fingerprint, window_params,
 };
-use herdbook_store::{Effect, Finish, Location, Metric, Missing, OpenOptions, RunStart, Store};
+use herdbook_store::{
+    Effect, Finish, Location, Metric, Missing, OpenOptions, RunStart, Session, Store,
+};
 
 /// Runs in the store.
 pub(crate) const N_RUNS: usize = 1_000;
@@ -76,18 +78,14 @@ pub(crate) fn fill(folder: &Path) -> anyhow::Result<()> {
 }
 
 /// The store of a folder.
-pub(crate) fn open(folder: &Path) -> anyhow::Result<Store> {
-    let options = OpenOptions {
-        missing: Missing::Create,
-        busy_timeout: Duration::from_secs(10),
-        actor: Actor::parse("bench")?,
-        channel: Channel::Cli,
-    };
-    Ok(Store::open(Location::resolve(None, folder)?, options)?)
+pub(crate) fn open(folder: &Path) -> anyhow::Result<Session> {
+    let options = OpenOptions { missing: Missing::Create, busy_timeout: Duration::from_secs(10) };
+    Ok(Store::open(Location::resolve(None, folder)?, &options)?
+        .session(Actor::parse("bench")?, Channel::Cli))
 }
 
 fn train(
-    store: &Store,
+    store: &Session,
     timeframe: Timeframe,
     parent: Option<RunId>,
     run_idx: usize,
@@ -155,7 +153,7 @@ fn metrics(run_idx: usize) -> Vec<Metric> {
     metrics
 }
 
-fn promote(store: &Store, key: &VersionKey, target: Stage) -> anyhow::Result<()> {
+fn promote(store: &Session, key: &VersionKey, target: Stage) -> anyhow::Result<()> {
     let request = PromotionRequest {
         key: key.clone(),
         target,

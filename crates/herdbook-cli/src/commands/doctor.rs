@@ -1,7 +1,7 @@
 //! `doctor`: what breaks the rules on the records, and what mends it.
 
 use herdbook_domain::{Breach, Remedy};
-use herdbook_store::Store;
+use herdbook_store::Session;
 use serde_json::{Value, json};
 
 use crate::args::DoctorArgs;
@@ -9,7 +9,7 @@ use crate::failure::{Code, Failure};
 use crate::format::count;
 use crate::output::Output;
 
-pub(crate) fn run(args: &DoctorArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
+pub(crate) fn run(args: &DoctorArgs, store: &Session, output: &mut Output) -> Result<(), Failure> {
     let breaches = if args.repair { store.repair()? } else { store.diagnose()? };
     let n_open = breaches.iter().filter(|breach| breach.is_open()).count();
     let value = || {

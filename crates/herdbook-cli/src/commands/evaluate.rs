@@ -1,6 +1,6 @@
 //! `evaluate`: evidence about a registered model from bars newer than all it knew, recorded in the history.
 
-use herdbook_store::Store;
+use herdbook_store::Session;
 use herdbook_training::{NewEvidence, RegisteredModel, evaluate};
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::format::{self, count};
 use crate::output::Output;
 use crate::{results, running};
 
-pub(crate) fn run(args: EvaluateArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
+pub(crate) fn run(args: EvaluateArgs, store: &Session, output: &mut Output) -> Result<(), Failure> {
     let (model, source) = running::prepare(args.running, store, output)?;
     let found = evaluate(store, &model, &source, args.cost_bps)?;
     for remark in &found.backtest.tape.remarks {

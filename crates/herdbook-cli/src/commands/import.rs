@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use herdbook_domain::import::Zone;
-use herdbook_store::{
-    Count, Effect, Import, ImportObserver, ImportReport, ImportRequest, Source, SourceOptions,
+use herdbook_import::{
+    Count, Import, ImportObserver, ImportReport, ImportRequest, Source, SourceOptions,
 };
+use herdbook_store::Effect;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 

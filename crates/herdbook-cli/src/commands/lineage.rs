@@ -1,7 +1,7 @@
 //! `lineage`: who descends from whom.
 
 use herdbook_domain::tags::key;
-use herdbook_domain::{LineageTree, ModelName, Pedigree, RunId, lineage_trees};
+use herdbook_domain::{LineageMember, LineageTree, ModelName, RunId, lineage_trees};
 use herdbook_store::{MetricSelection, Store, VersionQuery, VersionRecord};
 use serde::Serialize;
 
@@ -108,7 +108,7 @@ impl Member {
     }
 }
 
-impl Pedigree for Member {
+impl LineageMember for Member {
     fn run_id(&self) -> &RunId {
         &self.run_id
     }

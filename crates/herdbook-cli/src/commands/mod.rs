@@ -33,25 +33,25 @@ use crate::output::Output;
 pub(crate) fn run(args: Args, output: &mut Output) -> Result<(), Failure> {
     let global = &args.global;
     // Only `train`, `import` and `import-model` may make a store; every other command wants one that is there.
-    let store = |output: &mut Output| open_store(global, Missing::Refuse, output);
+    let session = |output: &mut Output| open_store(global, Missing::Refuse, output);
     match args.command {
         Command::Train(train) => train::run(*train, global, output),
-        Command::Backtest(backtest) => backtest::run(backtest, &store(output)?, output),
-        Command::Evaluate(evaluate) => evaluate::run(evaluate, &store(output)?, output),
-        Command::Predict(predict) => predict::run(predict, &store(output)?, output),
+        Command::Backtest(backtest) => backtest::run(backtest, session(output)?.store(), output),
+        Command::Evaluate(evaluate) => evaluate::run(evaluate, &session(output)?, output),
+        Command::Predict(predict) => predict::run(predict, session(output)?.store(), output),
         Command::Import(import) => import::run(&import, global, output),
         Command::ImportModel(import) => import_model::run(&import, global, output),
-        Command::Promote(promote) => promote::run(&promote, &store(output)?, output),
-        Command::Rollback(rollback) => rollback::run(&rollback, &store(output)?, output),
-        Command::Champion(champion) => champion::run(&champion, &store(output)?, output),
-        Command::List(list) => list::run(&list, &store(output)?, output),
-        Command::Find(find) => find::run(&find, &store(output)?, output),
-        Command::Show(show) => show::run(show, &store(output)?, output),
-        Command::Lineage(lineage) => lineage::run(lineage, &store(output)?, output),
-        Command::History(history) => history::run(&history, &store(output)?, output),
-        Command::Compare(compare) => compare::run(&compare, &store(output)?, output),
-        Command::Status => status::run(&store(output)?, output),
-        Command::Verify(verify) => verify::run(&verify, store, output),
+        Command::Promote(promote) => promote::run(&promote, &session(output)?, output),
+        Command::Rollback(rollback) => rollback::run(&rollback, &session(output)?, output),
+        Command::Champion(champion) => champion::run(&champion, session(output)?.store(), output),
+        Command::List(list) => list::run(&list, session(output)?.store(), output),
+        Command::Find(find) => find::run(&find, session(output)?.store(), output),
+        Command::Show(show) => show::run(show, session(output)?.store(), output),
+        Command::Lineage(lineage) => lineage::run(lineage, session(output)?.store(), output),
+        Command::History(history) => history::run(&history, session(output)?.store(), output),
+        Command::Compare(compare) => compare::run(&compare, session(output)?.store(), output),
+        Command::Status => status::run(session(output)?.store(), output),
+        Command::Verify(verify) => verify::run(&verify, session, output),
         Command::Doctor(doctor) => {
             doctor::run(&doctor, &open_store_for_doctor(global, output)?, output)
         }

@@ -3,7 +3,7 @@
 use herdbook_domain::{
     Cause, Honesty, PromotionRequest, Reason, Stage, StageChange, VersionKey, VersionNumber,
 };
-use herdbook_store::{Effect, Promotion, Store};
+use herdbook_store::{Effect, Promotion, Session};
 use serde_json::json;
 
 use crate::args::{Family, PromoteArgs};
@@ -14,7 +14,7 @@ use crate::failure::{Code, Failure};
 use crate::output::Output;
 use crate::shell::model_flag;
 
-pub(crate) fn run(args: &PromoteArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
+pub(crate) fn run(args: &PromoteArgs, store: &Session, output: &mut Output) -> Result<(), Failure> {
     let name = args.family.name()?;
     if args.list_models {
         return list::print(store, Some(name), None, args.stage, output);

@@ -1,7 +1,7 @@
 //! `rollback`: the last good champion returns.
 
 use herdbook_domain::{Reason, RollbackRequest};
-use herdbook_store::{Effect, Store};
+use herdbook_store::{Effect, Session};
 use serde_json::json;
 
 use crate::args::RollbackArgs;
@@ -9,7 +9,11 @@ use crate::commands::promote::describe;
 use crate::failure::Failure;
 use crate::output::Output;
 
-pub(crate) fn run(args: &RollbackArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
+pub(crate) fn run(
+    args: &RollbackArgs,
+    store: &Session,
+    output: &mut Output,
+) -> Result<(), Failure> {
     let request =
         RollbackRequest { name: args.family.name()?, reason: Reason::parse(&args.reason)? };
     let effect = if args.dry_run { Effect::DryRun } else { Effect::Commit };

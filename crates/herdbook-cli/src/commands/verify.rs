@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use herdbook_domain::{ChainBreak, Event, VersionKey, verify_chain};
-use herdbook_store::{FileState, Store, Verification};
+use herdbook_store::{FileState, Session, Verification};
 use serde_json::json;
 
 use crate::args::VerifyArgs;
@@ -14,7 +14,7 @@ use crate::output::Output;
 
 pub(crate) fn run(
     args: &VerifyArgs,
-    store: impl FnOnce(&mut Output) -> Result<Store, Failure>,
+    store: impl FnOnce(&mut Output) -> Result<Session, Failure>,
     output: &mut Output,
 ) -> Result<(), Failure> {
     match &args.log {

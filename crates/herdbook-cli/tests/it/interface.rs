@@ -372,7 +372,7 @@ fn champion_answers_from_the_history_and_rollback_brings_one_back() {
     assert_eq!(folder.done("champion -t 1H --json").json()["version"], 1);
     assert_snapshot!(folder.run("rollback -q -t 1H --reason losses").shown(), @r"
     status 1
-    error: `1H_trading_model` has no champion to go back to: version 2 was rolled back from
+    error: `1H_trading_model` has no champion to go back to: version 2 was removed by a rollback
     ");
 }
 

@@ -1,40 +1,39 @@
-//! A breach of the rules, and the exact changes that mend it.
+//! A breach of the rules, and the exact changes that repair it.
 
 use serde_json::json;
 
-use crate::closed_set::closed_set;
+use crate::history::{EventDraft, EventKind};
+use crate::rules::AliasChange;
 use crate::tags::TagChanges;
-use crate::{
-    AliasChange, EventDraft, EventKind, ModelName, RunId, Stage, Timestamp, VersionKey,
-    VersionNumber,
-};
+use crate::values::closed_set::closed_set;
+use crate::values::{ModelName, RunId, Stage, Timestamp, VersionKey, VersionNumber};
 
 closed_set! {
-    /// Which rule is broken.
+    /// The rule that is broken.
     BreachKind, "kind of breach" {
         /// An event is missing, altered or out of place.
         EventChain = "event_chain",
         /// More than one version of a model is tagged champion.
         TwoChampions = "two_champions",
-        /// A version that was deleted through MLflow holds the champion's place.
+        /// A version that was deleted through MLflow is still tagged champion.
         DeletedChampion = "deleted_champion",
-        /// The stage tag is not the end of the history.
+        /// The stage tag differs from the end of the history.
         Stage = "stage",
         /// `version_type` disagrees with the registered children.
         VersionType = "version_type",
-        /// A tag that registration wrote is not what the history says.
+        /// A tag that registration wrote differs from the history.
         VersionTags = "version_tags",
-        /// MLflow's own stage does not follow the tag.
+        /// MLflow's own stage differs from the stage tag.
         MlflowStage = "mlflow_stage",
-        /// Tags of the run are not those of its version.
+        /// Tags of a run differ from those of its version.
         RunTags = "run_tags",
         /// The alias `champion` does not point at the champion.
         Alias = "alias",
         /// `base_model_run_id` names no run.
         OrphanParent = "orphan_parent",
-        /// A run is RUNNING without a process.
+        /// A run is RUNNING, but its process has ended.
         DeadRun = "dead_run",
-        /// A lease belongs to no run that is RUNNING.
+        /// A lease belongs to a run that is not RUNNING.
         StrayLease = "stray_lease",
         /// A model file is missing, or not what was registered.
         ModelFile = "model_file",
@@ -44,13 +43,13 @@ closed_set! {
 }
 
 impl BreachKind {
-    /// Whether its repair sets something to what the history says.
-    const fn follows_the_history(self) -> bool {
+    /// Whether the repair of such a breach takes its values from the history.
+    const fn is_repaired_from_history(self) -> bool {
         !matches!(self, Self::DeadRun | Self::StrayLease | Self::ModelFile | Self::Schema)
     }
 }
 
-/// Where a breach is.
+/// The model, version or run that a breach concerns; empty for the store as a whole.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Subject {
     /// The registered model.
@@ -71,37 +70,37 @@ impl Subject {
 /// One breach of the rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Breach {
-    /// Which rule is broken.
+    /// The rule that is broken.
     pub kind: BreachKind,
-    /// Where.
+    /// The model, version or run concerned.
     pub subject: Subject,
-    /// What is wrong, in words.
+    /// What is wrong, as a sentence without a full stop.
     pub message: String,
-    /// The way out.
+    /// The repair, or what to do instead.
     pub remedy: Remedy,
 }
 
-/// The way out of a breach.
+/// The repair of a breach, or what to do instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Remedy {
-    /// It was mended; how, in words.
+    /// The breach was repaired; holds the outcome, in words.
     Done(String),
-    /// It can be mended safely.
+    /// A safe repair exists.
     Possible(Repair),
-    /// It is left alone; why, or what a person can do, in words.
+    /// There is no safe repair; holds the reason, or what a person can do, in words.
     None(String),
 }
 
-/// The exact changes that mend a breach. Carried out whole or not at all.
+/// The exact changes that repair a breach. The store carries out all of them in one transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repair {
-    /// What is so afterwards, in words.
+    /// The state after the repair, in words.
     pub outcome: String,
-    /// When it happens, never before the model's last event; `None` where no model is touched.
+    /// The moment of the repair, at or after the model's last event; `None` where no model is concerned.
     pub at: Option<Timestamp>,
     /// The changes.
     pub fixes: Vec<Fix>,
-    /// What the log says of it, in order.
+    /// Events for the log, in order.
     pub events: Vec<EventDraft>,
 }
 
@@ -112,20 +111,20 @@ pub enum Fix {
     TagVersion(VersionKey, TagChanges),
     /// Changes the tags of a run.
     TagRun(RunId, TagChanges),
-    /// Sets MLflow's own stage to that of a stage.
+    /// Sets MLflow's own stage of a version to [`Stage::mlflow_stage`].
     MlflowStage(VersionKey, Stage),
     /// Moves or removes the alias `champion`.
     Alias(ModelName, AliasChange),
-    /// Ends a run as FAILED, its lease with it.
+    /// Ends a run as FAILED and removes its lease.
     FailRun(RunId),
-    /// Removes the lease of a run; its identity as written.
+    /// Removes the lease of a run; holds the run id as stored.
     RemoveLease(String),
-    /// Makes the tables and indexes of ours that are missing.
+    /// Creates our missing tables and indexes.
     CompleteSchema,
 }
 
 impl Breach {
-    /// The model file of a version is not what was registered; `problem` says why.
+    /// The breach for a model file that is missing or altered; `problem` is a clause that says which.
     pub fn of_model_file(key: &VersionKey, run_id: Option<&RunId>, problem: &str) -> Self {
         Self {
             kind: BreachKind::ModelFile,
@@ -137,12 +136,12 @@ impl Breach {
         }
     }
 
-    /// Whether it still stands.
+    /// Whether the breach was not repaired.
     pub const fn is_open(&self) -> bool {
         !matches!(self.remedy, Remedy::Done(_))
     }
 
-    /// The message with the way out, in one line.
+    /// The message and the remedy in one line.
     pub fn line(&self) -> String {
         let Self { message, .. } = self;
         match &self.remedy {
@@ -164,7 +163,7 @@ impl Breach {
         Self { remedy, ..self }
     }
 
-    /// Adds to the repair the event that tells of it: what was found, from which word to which.
+    /// Adds to the repair the event that records it. `from` and `to` are the value found and the value set.
     pub(super) fn with_event(mut self, from: Option<&str>, to: Option<&str>) -> Self {
         let details = json!({"v": 1, "breach": self.kind});
         if let Remedy::Possible(repair) = &mut self.remedy {
@@ -172,8 +171,8 @@ impl Breach {
                 name: self.subject.name.clone(),
                 version: self.subject.version,
                 run_id: self.subject.run_id.clone(),
-                from: from.map(shown),
-                to: to.map(shown),
+                from: from.map(excerpt),
+                to: to.map(excerpt),
                 reason: Some(self.message.clone()),
                 ..EventDraft::new(EventKind::Repaired, &details)
             });
@@ -181,16 +180,16 @@ impl Breach {
         self
     }
 
-    /// A broken history is nothing to set anything back to.
-    pub(super) fn withhold_what_follows_the_history(&mut self) {
-        if self.kind.follows_the_history() && matches!(self.remedy, Remedy::Possible(_)) {
-            self.remedy = Remedy::None("left alone, for the history is broken".to_owned());
+    /// Withdraws a repair that would take its values from the history, because the history is broken.
+    pub(super) fn withhold_repair_from_history(&mut self) {
+        if self.kind.is_repaired_from_history() && matches!(self.remedy, Remedy::Possible(_)) {
+            self.remedy = Remedy::None("not repaired, because the history is broken".to_owned());
         }
     }
 }
 
-/// A text that others wrote, short and printable, as it may stand in a line and in the log.
-pub(super) fn shown(text: &str) -> String {
+/// A stored text for messages and the log: at most 32 characters, control characters replaced by `?`.
+pub(super) fn excerpt(text: &str) -> String {
     const MAX_CHARS: usize = 32;
     let printable = |c: char| if c.is_control() { '?' } else { c };
     if text.chars().count() <= MAX_CHARS {

@@ -1,28 +1,29 @@
-//! Runs: those whose process is gone, leases that nobody holds, parents that are not there.
+//! Checks of runs: dead processes, stray leases, missing parents.
 
-use super::breach::shown;
-use super::history::History;
-use super::{Breach, BreachKind, Fix, Orphan, Process, Remedy, Repair, RunOnRecord, Subject};
-use crate::{EventDraft, EventKind, RunId, RunStatus, VersionKey};
+use super::breach::{Breach, BreachKind, Fix, Remedy, Repair, Subject, excerpt};
+use super::log_index::LogIndex;
+use super::records::{Orphan, Process, RunOnRecord};
+use crate::history::{EventDraft, EventKind};
+use crate::values::{RunId, RunStatus, VersionKey};
 
-/// Why a run without a process failed, for the log.
+/// The reason in the log for ending a run whose process has ended.
 const PROCESS_GONE: &str = "its process is gone";
 
-pub(super) fn check(run: &RunOnRecord, history: &History) -> Option<Breach> {
+pub(super) fn check(run: &RunOnRecord, log: &LogIndex) -> Option<Breach> {
     let run_id = RunId::parse(&run.run_id).ok();
     match (run.is_running, run.process, run_id) {
-        (true, Process::Dead, Some(run_id)) => Some(dead(run_id, history)),
-        // MLflow's own runs have no lease, and how they end is none of our business.
+        (true, Process::Dead, Some(run_id)) => Some(dead(run_id, log)),
+        // Runs of other programs have no lease either; only those that herdbook started are checked.
         (true, Process::Unknown, Some(run_id)) => {
-            history.started(&run_id).map(|_| without_lease(run_id))
+            log.started(&run_id).map(|_| without_lease(run_id))
         }
         (true, ..) => None,
         (false, _, run_id) => Some(stray_lease(&run.run_id, run_id)),
     }
 }
 
-fn dead(run_id: RunId, history: &History) -> Breach {
-    let name = history.started(&run_id);
+fn dead(run_id: RunId, log: &LogIndex) -> Breach {
+    let name = log.started(&run_id);
     let event = EventDraft {
         name: name.cloned(),
         run_id: Some(run_id.clone()),
@@ -40,7 +41,7 @@ fn dead(run_id: RunId, history: &History) -> Breach {
         message: format!("run `{run_id}` is RUNNING, but {PROCESS_GONE}"),
         remedy: Remedy::Possible(Repair {
             outcome: "it is FAILED".to_owned(),
-            at: name.map(|name| history.time_for(name)),
+            at: name.map(|name| log.time_for(name)),
             fixes: vec![Fix::FailRun(run_id)],
             events: vec![event],
         }),
@@ -51,10 +52,10 @@ fn without_lease(run_id: RunId) -> Breach {
     Breach {
         kind: BreachKind::DeadRun,
         message: format!(
-            "run `{run_id}` is RUNNING without a lease, so nobody can tell whether its process lives"
+            "run `{run_id}` is RUNNING without a lease, so it is unknown whether its process is alive"
         ),
         remedy: Remedy::None(format!(
-            "if it is gone, end the run with MLflow's client: `set_terminated(\"{run_id}\", \"FAILED\")`"
+            "if the process has ended, end the run with MLflow's client: `set_terminated(\"{run_id}\", \"FAILED\")`"
         )),
         subject: Subject { run_id: Some(run_id), ..Subject::default() },
     }
@@ -64,7 +65,7 @@ fn stray_lease(written: &str, run_id: Option<RunId>) -> Breach {
     Breach {
         kind: BreachKind::StrayLease,
         subject: Subject { run_id, ..Subject::default() },
-        message: format!("run `{}` has a lease and is not RUNNING", shown(written)),
+        message: format!("run `{}` has a lease and is not RUNNING", excerpt(written)),
         remedy: Remedy::Possible(Repair {
             outcome: "the lease is removed".to_owned(),
             at: None,
@@ -88,8 +89,8 @@ pub(super) fn orphan(orphan: &Orphan) -> Breach {
         kind: BreachKind::OrphanParent,
         subject: orphan.subject.clone(),
         message: format!(
-            "{who} names `{}` as its parent, and there is no such run",
-            shown(&orphan.parent)
+            "{who} names `{}` as its parent, but there is no such run",
+            excerpt(&orphan.parent)
         ),
         remedy: Remedy::None(
             "its ancestors cannot be judged: restore the parent from a backup".to_owned(),

@@ -1,57 +1,50 @@
-//! One version: its tags, its run's tags and MLflow's stage against the history.
+//! Checks of one version: its tags, its run's tags and MLflow's own stage against the history.
 
 use std::collections::BTreeSet;
 
-use super::breach::shown;
+use super::breach::{Breach, BreachKind, Fix, Remedy, Repair, Subject, excerpt};
 use super::champion::Champions;
-use super::history::History;
-use super::{Breach, BreachKind, Fix, Remedy, Repair, Subject, VersionOnRecord};
+use super::log_index::LogIndex;
+use super::records::VersionOnRecord;
+use crate::lineage::Origin;
 use crate::tags::{TagChanges, key, run_stage_tags};
-use crate::{RunId, Stage, VersionType};
+use crate::values::{RunId, Stage, VersionType};
 
-/// Tags that registration writes for good, on run and version alike.
-const ORIGIN_KEYS: [&str; 5] = [
-    key::TIMEFRAME,
-    key::MODEL_TYPE,
-    key::ENHANCEMENT_TYPE,
-    key::BASE_MODEL_PATH,
-    key::BASE_MODEL_RUN_ID,
-];
-
-/// Checks one version. One that was deleted, or that never entered the history, has nothing to follow.
+/// Checks one version. A deleted version, and one without a history, has no breaches.
 pub(super) fn check(
     version: &VersionOnRecord,
     champions: &Champions,
-    history: &History,
+    log: &LogIndex,
 ) -> Vec<Breach> {
-    let Some(stage) = history.stage(&version.key).filter(|_| !version.deleted) else {
+    let Some(stage) = log.stage(&version.key).filter(|_| !version.deleted) else {
         return Vec::new();
     };
-    let patient = Patient { version, stage, history };
-    let kinds = [
-        patient.check_stage(champions),
-        patient.check_version_type(),
-        patient.check_origin(),
-        patient.check_mlflow_stage(),
+    let check = VersionCheck { version, stage, log };
+    let found = [
+        check.check_stage(champions),
+        check.check_version_type(),
+        check.check_origin(),
+        check.check_mlflow_stage(),
     ];
-    let mut breaches: Vec<Breach> = kinds.into_iter().flatten().collect();
-    breaches.extend(patient.check_run(&breaches));
+    let mut breaches: Vec<Breach> = found.into_iter().flatten().collect();
+    breaches.extend(check.check_run(&breaches));
     breaches
 }
 
-struct Patient<'a> {
+struct VersionCheck<'a> {
     version: &'a VersionOnRecord,
+    /// The stage at the end of the history.
     stage: Stage,
-    history: &'a History,
+    log: &'a LogIndex,
 }
 
-impl Patient<'_> {
+impl VersionCheck<'_> {
     fn tag(&self, key: &str) -> Option<&str> {
         self.version.tags.get(key).map(String::as_str)
     }
 
     fn run_id(&self) -> Option<&RunId> {
-        self.version.run_id.as_ref().or_else(|| self.history.run(&self.version.key))
+        self.version.run_id.as_ref().or_else(|| self.log.run(&self.version.key))
     }
 
     fn check_stage(&self, champions: &Champions) -> Option<Breach> {
@@ -63,7 +56,7 @@ impl Patient<'_> {
         let touches_the_champion = *stage == Stage::Champion || tag == Some("champion");
         let remedy = if champions.are_contested() && touches_the_champion {
             Remedy::None(
-                "left alone, for more than one version claims the champion's place: give all but \
+                "not repaired, because more than one version claims to be champion: give all but \
                  one another `promotion_stage` tag with MLflow's client"
                     .to_owned(),
             )
@@ -75,26 +68,30 @@ impl Patient<'_> {
         let message = format!(
             "{} {}, but its history ends in `{stage}`",
             version.key,
-            tag.map_or("has no stage tag".to_owned(), |tag| format!("is tagged `{}`", shown(tag))),
+            tag.map_or("has no stage tag".to_owned(), |tag| format!(
+                "is tagged `{}`",
+                excerpt(tag)
+            )),
         );
         Some(self.breach(BreachKind::Stage, message, remedy).with_event(tag, Some(stage.as_str())))
     }
 
-    /// `old` where a child was registered, `latest` where none was. Whether there was none cannot be known.
+    /// `version_type` must be `old` with a registered child and `latest` without one. `old` without a known child is
+    /// not repaired, because a child may have been deleted from the database.
     fn check_version_type(&self) -> Option<Breach> {
         let tag = self.tag(key::VERSION_TYPE);
-        let has_child = self.run_id().is_some_and(|run_id| self.history.has_child(run_id));
+        let has_child = self.run_id().is_some_and(|run_id| self.log.has_child(run_id));
         let wanted = if has_child { VersionType::Old } else { VersionType::Latest };
         if tag == Some(wanted.as_str()) {
             return None;
         }
         let key = &self.version.key;
         let what =
-            tag.map_or("has no version type".to_owned(), |tag| format!("is `{}`", shown(tag)));
+            tag.map_or("has no version type".to_owned(), |tag| format!("is `{}`", excerpt(tag)));
         let (why, remedy) = if !has_child && tag == Some(VersionType::Old.as_str()) {
-            let way_out = "left alone, for a child may have been deleted for good: set \
+            let way_out = "not repaired, because a child may have been deleted from the database: set \
                            `version_type` with MLflow's client if there never was one";
-            ("no child of it is known", Remedy::None(way_out.to_owned()))
+            ("no child is known", Remedy::None(way_out.to_owned()))
         } else {
             let mut tags = TagChanges::default();
             tags.set(key::VERSION_TYPE, wanted.as_str());
@@ -107,10 +104,10 @@ impl Patient<'_> {
         Some(breach.with_event(tag, Some(wanted.as_str())))
     }
 
-    /// The tags that registration wrote, against the event that tells of it.
+    /// The tags that registration wrote must match its event.
     fn check_origin(&self) -> Option<Breach> {
-        let wanted = self.history.origin(&self.version.key)?;
-        let differing: Vec<&'static str> = ORIGIN_KEYS
+        let wanted = self.log.origin(&self.version.key)?;
+        let differing: Vec<&'static str> = Origin::TAG_KEYS
             .into_iter()
             .filter(|key| self.version.tags.get(*key) != wanted.get(*key))
             .collect();
@@ -122,19 +119,19 @@ impl Patient<'_> {
             tags.set_or_remove(key, wanted.get(*key).cloned());
         }
         let message =
-            format!("{} does not have {} as it was registered", self.version.key, list(&differing));
-        let outcome = "they are set back to the history".to_owned();
+            format!("{} differs from its registration in {}", self.version.key, list(&differing));
+        let outcome = "they are set back to the registered values".to_owned();
         let remedy = self.repair(outcome, self.set_on_both(tags));
         Some(self.breach(BreachKind::VersionTags, message, remedy).with_event(None, None))
     }
 
-    /// Those that need no repair; all of them where nothing tells of the registration.
-    fn origin_keys_as_registered(&self) -> BTreeSet<&'static str> {
-        let wanted = self.history.origin(&self.version.key);
+    /// The tags of the origin that are right; all of them where the log does not tell the origin.
+    fn right_origin_keys(&self) -> BTreeSet<&'static str> {
+        let wanted = self.log.origin(&self.version.key);
         let is_right = |key: &&str| {
             wanted.as_ref().is_none_or(|wanted| self.version.tags.get(*key) == wanted.get(*key))
         };
-        ORIGIN_KEYS.into_iter().filter(is_right).collect()
+        Origin::TAG_KEYS.into_iter().filter(is_right).collect()
     }
 
     fn check_mlflow_stage(&self) -> Option<Breach> {
@@ -147,7 +144,7 @@ impl Patient<'_> {
         let message = format!(
             "{} is in `{stage}`, but MLflow's own stage is `{}`",
             version.key,
-            shown(found)
+            excerpt(found)
         );
         let fixes = vec![Fix::MlflowStage(version.key.clone(), *stage)];
         let remedy = self.repair(format!("it is set to `{wanted}`"), fixes);
@@ -155,12 +152,13 @@ impl Patient<'_> {
         Some(breach.with_event(Some(found), Some(wanted)))
     }
 
-    /// The run follows the version; tags in which the version itself is wrong are spoken of already.
+    /// The tags of the run must equal those of the version. Tags in which the version itself is wrong are left to the
+    /// breaches `found` already.
     fn check_run(&self, found: &[Breach]) -> Option<Breach> {
         let run_tags = self.version.run_tags.as_ref()?;
         let run_id = self.run_id()?;
         let is_open = |kind| found.iter().any(|breach: &Breach| breach.kind == kind);
-        let mut keys = self.origin_keys_as_registered();
+        let mut keys = self.right_origin_keys();
         for (kind, key) in [
             (BreachKind::Stage, key::PROMOTION_STAGE),
             (BreachKind::VersionType, key::VERSION_TYPE),
@@ -182,7 +180,7 @@ impl Patient<'_> {
         let message =
             format!("{} and its run `{run_id}` differ in {}", self.version.key, list(&differing));
         let fixes = vec![Fix::TagRun(run_id.clone(), tags)];
-        let remedy = self.repair("the run follows the version".to_owned(), fixes);
+        let remedy = self.repair("the run gets the tags of the version".to_owned(), fixes);
         Some(self.breach(BreachKind::RunTags, message, remedy).with_event(None, None))
     }
 
@@ -193,7 +191,7 @@ impl Patient<'_> {
     }
 
     fn repair(&self, outcome: String, fixes: Vec<Fix>) -> Remedy {
-        let at = Some(self.history.time_for(&self.version.key.name));
+        let at = Some(self.log.time_for(&self.version.key.name));
         Remedy::Possible(Repair { outcome, at, fixes, events: Vec::new() })
     }
 

@@ -1,67 +1,67 @@
-//! Which of several champions stays: a model has at most one.
+//! The choice among several champions: a model has at most one.
 
 use std::collections::BTreeMap;
 
-use crate::{ModelName, Stage, VersionKey, VersionNumber};
+use crate::values::{ModelName, Stage, VersionKey, VersionNumber};
 
-use super::member::Member;
-use super::past::Step;
-use super::source::TargetFacts;
-use super::{Finding, FindingKind};
+use super::candidate::Candidate;
+use super::finding::{Finding, FindingKind};
+use super::steps::HistoryStep;
+use super::target::TargetFacts;
 
-/// `demotion_reason` of a champion that was not the only one in its source.
-const ANOTHER: &str = "Another champion in the imported store";
-/// The same of one whose place was taken in the target.
-const TAKEN: &str = "The store imported into has a champion";
+/// `demotion_reason` of a champion that gives way to another champion of the source.
+const SECOND_IN_SOURCE: &str = "Another champion in the imported store";
+/// `demotion_reason` of a champion that gives way to the champion of the target.
+const CHAMPION_IN_TARGET: &str = "The store imported into has a champion";
 
-/// Lets at most one champion of each model stay. In the source the one that was made champion last; against a
-/// champion of the target none: importing takes nobody's place.
-pub(super) fn settle(
-    members: &mut [Member<'_>],
+/// Keeps at most one champion of each model: of several in the source, the one that became champion last. If the target
+/// has a champion already, that one stays and the imported one goes to beta.
+pub(super) fn keep_one_champion(
+    candidates: &mut [Candidate<'_>],
     aliases: &BTreeMap<ModelName, VersionNumber>,
     target: &TargetFacts,
     findings: &mut Vec<Finding>,
 ) {
     let mut models: BTreeMap<ModelName, Vec<usize>> = BTreeMap::new();
-    for (idx, member) in members.iter().enumerate() {
-        if member.stage() == Some(Stage::Champion) {
-            models.entry(member.source.key.name.clone()).or_default().push(idx);
+    for (idx, candidate) in candidates.iter().enumerate() {
+        if candidate.stage() == Some(Stage::Champion) {
+            models.entry(candidate.source.key.name.clone()).or_default().push(idx);
         }
     }
     for (name, mut champions) in models {
         champions.sort_by_key(|idx| {
-            let member = &members[*idx];
-            let number = member.source.key.version;
-            (member.crowned_at(), aliases.get(&name) == Some(&number), number)
+            let candidate = &candidates[*idx];
+            let number = candidate.source.key.version;
+            (candidate.champion_since(), aliases.get(&name) == Some(&number), number)
         });
         let present = target.champion(&name);
         let stays = champions.last().copied();
         if champions.len() > 1 {
-            findings.push(two_champions(&name, &champions, members));
+            findings.push(two_champions(&name, &champions, candidates));
         }
         for idx in champions {
-            let is_new = !members[idx].is_present;
+            let is_new = !candidates[idx].is_present;
             if Some(idx) != stays {
-                members[idx].leave_the_champions_place(Stage::Archived, ANOTHER);
+                candidates[idx].demote_champion(Stage::Archived, SECOND_IN_SOURCE);
             } else if let (Some(present), true) = (present, is_new) {
-                findings.push(taken(&members[idx].source.key, present));
-                members[idx].leave_the_champions_place(Stage::Beta, TAKEN);
+                findings.push(champion_in_target(&candidates[idx].source.key, present));
+                candidates[idx].demote_champion(Stage::Beta, CHAMPION_IN_TARGET);
             }
         }
     }
 }
 
-fn two_champions(name: &ModelName, champions: &[usize], members: &[Member<'_>]) -> Finding {
-    let told = |idx: &usize| {
-        let member = &members[*idx];
-        let number = member.source.key.version;
-        match member.crowned_at() {
+fn two_champions(name: &ModelName, champions: &[usize], candidates: &[Candidate<'_>]) -> Finding {
+    let claim = |idx: &usize| {
+        let candidate = &candidates[*idx];
+        let number = candidate.source.key.version;
+        match candidate.champion_since() {
             Some(at) => format!("version {number} (since {at})"),
-            None => format!("version {number} (nobody recorded since when)"),
+            None => format!("version {number} (no time recorded)"),
         }
     };
-    let names: Vec<String> = champions.iter().map(told).collect();
-    let stays = champions.last().map(|idx| members[*idx].source.key.version.to_string());
+    let names: Vec<String> = champions.iter().map(claim).collect();
+    let stays = champions.last().map(|idx| candidates[*idx].source.key.version.to_string());
     Finding::new(
         FindingKind::TwoChampions,
         format!("it has more than one champion: {}", names.join(", ")),
@@ -73,31 +73,20 @@ fn two_champions(name: &ModelName, champions: &[usize], members: &[Member<'_>]) 
     .of_model(name)
 }
 
-fn taken(key: &VersionKey, present: VersionNumber) -> Finding {
+fn champion_in_target(key: &VersionKey, present: VersionNumber) -> Finding {
     Finding::new(
         FindingKind::ChampionInTarget,
         format!("it is champion, but here version {present} is"),
-        "it is in beta here: promote it if it shall take the place",
+        "it is in beta here: promote it to make it champion",
     )
     .of_version(key, None)
 }
 
-impl TargetFacts {
-    /// The champion of a model.
-    fn champion(&self, name: &ModelName) -> Option<VersionNumber> {
-        let tag = Some(Stage::Champion.as_str());
-        let mut versions = self.versions.iter().filter(|one| one.key.name == *name && !one.deleted);
-        let champion = versions
-            .find(|one| one.tags.get(crate::tags::key::PROMOTION_STAGE).map(String::as_str) == tag);
-        champion.map(|one| one.key.version)
-    }
-}
-
-impl Member<'_> {
-    /// When a recorded change last made it champion.
-    fn crowned_at(&self) -> Option<crate::Timestamp> {
+impl Candidate<'_> {
+    /// When a recorded change last made the version champion.
+    fn champion_since(&self) -> Option<crate::values::Timestamp> {
         self.steps.iter().rev().find_map(|step| match step {
-            Step::Changed(change) if change.to == Stage::Champion => Some(change.at),
+            HistoryStep::Recorded(change) if change.to == Stage::Champion => Some(change.at),
             _ => None,
         })
     }

@@ -1,44 +1,44 @@
-//! What an import found contradictory, and what it did about it.
+//! Contradictions that an import found in its source, and what it did about each.
 
 use serde::Serialize;
 
-use crate::closed_set::closed_set;
-use crate::{ModelName, RunId, VersionKey, VersionNumber};
+use crate::values::closed_set::closed_set;
+use crate::values::{ModelName, RunId, VersionKey, VersionNumber};
 
 closed_set! {
-    /// Which contradiction.
+    /// A kind of contradiction.
     FindingKind, "kind of finding" {
         /// More than one version of a model is tagged champion.
         TwoChampions = "two_champions",
-        /// The source has a champion of a model of which the target has one already.
+        /// The source and the target both have a champion of one model.
         ChampionInTarget = "champion_in_target",
-        /// A parent is named that neither store has, or none is named where there must be one.
+        /// The named parent is in neither store, or an enhanced model names no parent.
         ParentMissing = "parent_missing",
         /// The parent was trained on another timeframe.
         ParentTimeframe = "parent_timeframe",
         /// `base_model_path` and `base_model_run_id` name different parents.
         ParentDiffers = "parent_differs",
-        /// `old`, but nothing was bred from it.
+        /// A version is `old`, but has no registered child.
         OldWithoutChildren = "old_without_children",
-        /// `latest`, but a registered child names it as its parent.
+        /// A version is `latest`, but has a registered child.
         LatestWithChildren = "latest_with_children",
-        /// A stage that no recorded change led to.
+        /// A version is in a stage, but no change of stage is recorded.
         StageWithoutHistory = "stage_without_history",
-        /// A change begins in another stage than the one before it ended in.
+        /// A recorded change begins in another stage than the one before it ended in.
         HistoryGap = "history_gap",
-        /// The stage tag is not where the recorded changes end.
+        /// The stage tag differs from the end of the recorded changes.
         StageDiffers = "stage_differs",
-        /// A change of stage that herdbook would have refused.
+        /// A recorded change is one that herdbook would have refused.
         ForbiddenChange = "forbidden_change",
-        /// A tag of the run is not that of its version.
+        /// A tag of a run differs from that of its version.
         TagsDiffer = "tags_differ",
-        /// A tag holds a word or a number that cannot stand there.
+        /// A tag holds a word or number that is not valid for it.
         UnknownWord = "unknown_word",
         /// One run has several versions.
         DuplicateRegistration = "duplicate_registration",
         /// A version has no model file.
         ModelFileMissing = "model_file_missing",
-        /// A run says that it is being trained.
+        /// A run is RUNNING in the source.
         RunLeftRunning = "run_left_running",
         /// Version numbers are missing.
         VersionGap = "version_gap",
@@ -46,31 +46,31 @@ closed_set! {
         FutureTime = "future_time",
         /// The alias `champion` does not point at the champion.
         AliasDiffers = "alias_differs",
-        /// A text is longer than MLflow's tables hold.
+        /// A text is longer than MLflow's tables permit.
         TooLong = "too_long",
-        /// A record cannot be read, or has a name that cannot be one.
+        /// A record cannot be read, or its name is not valid.
         Unusable = "unusable",
         /// Artifact files cannot be read.
         ArtifactsUnreadable = "artifacts_unreadable",
-        /// Records of a kind that is not imported.
+        /// There are records of a kind that is not imported.
         LeftOut = "left_out",
     }
 }
 
-/// One contradiction, and what was done about it.
+/// One contradiction, and what the import does about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// Which contradiction.
+    /// The kind of contradiction.
     pub kind: FindingKind,
-    /// The registered model, as the source names it.
+    /// The registered model's name in the source.
     pub name: Option<String>,
     /// The version's number in the source.
     pub version: Option<VersionNumber>,
-    /// The run, as the source names it.
+    /// The run id in the source.
     pub run_id: Option<String>,
-    /// What was found, in words.
+    /// What was found, as a clause.
     pub message: String,
-    /// What was done, in words.
+    /// What is done about it, as a clause.
     pub action: String,
 }
 
@@ -87,13 +87,13 @@ impl Finding {
         }
     }
 
-    /// The same about a registered model.
+    /// The finding about a registered model.
     #[must_use]
     pub fn of_model(self, name: &ModelName) -> Self {
         Self { name: Some(name.to_string()), ..self }
     }
 
-    /// The same about a version, and its run.
+    /// The finding about a version and its run.
     #[must_use]
     pub fn of_version(self, key: &VersionKey, run_id: Option<&RunId>) -> Self {
         Self {
@@ -104,13 +104,13 @@ impl Finding {
         }
     }
 
-    /// The same about a run, whatever its name.
+    /// The finding about a run, whose id may be invalid.
     #[must_use]
     pub fn of_run(self, run_id: &str) -> Self {
         Self { run_id: Some(run_id.to_owned()), ..self }
     }
 
-    /// Where, what and what was done, in one line.
+    /// The finding in one line: the place, what was found, and what is done.
     pub fn line(&self) -> String {
         let place = match (&self.name, self.version, &self.run_id) {
             (Some(name), Some(version), _) => format!("`{name}` version {version}: "),

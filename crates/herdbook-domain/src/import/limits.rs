@@ -1,8 +1,9 @@
-//! How long texts may be in MLflow's tables. SQLite does not look, PostgreSQL refuses, and file stores know no limit.
+//! Limits on texts in MLflow's tables. PostgreSQL refuses longer texts, SQLite stores them, and file stores have no
+//! limits.
 
-/// A column of text.
+/// A column of text in MLflow's tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Column {
+pub enum TextColumn {
     /// The key of a tag, param or metric: `VARCHAR(250)`.
     Key,
     /// The value of a param or of a run's tag: `VARCHAR(8000)`.
@@ -15,8 +16,8 @@ pub enum Column {
     User,
 }
 
-impl Column {
-    /// Characters allowed.
+impl TextColumn {
+    /// The largest number of characters.
     pub const fn max_chars(self) -> usize {
         match self {
             Self::Key | Self::RunName => 250,
@@ -28,8 +29,8 @@ impl Column {
     }
 }
 
-/// The text, cut to what the column holds; `None` where it fits as it is.
-pub fn fitted(column: Column, text: &str) -> Option<&str> {
+/// The beginning of a text that fits the column; `None` where the whole text fits.
+pub fn fitted(column: TextColumn, text: &str) -> Option<&str> {
     let (end, _) = text.char_indices().nth(column.max_chars())?;
     Some(&text[..end])
 }
@@ -40,7 +41,7 @@ mod tests {
 
     #[test]
     fn only_a_text_that_is_too_long_is_cut() {
-        assert_eq!(fitted(Column::Key, &"é".repeat(250)), None);
-        assert_eq!(fitted(Column::Key, &"é".repeat(251)), Some("é".repeat(250).as_str()));
+        assert_eq!(fitted(TextColumn::Key, &"é".repeat(250)), None);
+        assert_eq!(fitted(TextColumn::Key, &"é".repeat(251)), Some("é".repeat(250).as_str()));
     }
 }

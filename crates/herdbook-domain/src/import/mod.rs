@@ -1,34 +1,33 @@
-//! Import: the records of another store, with the tags of the system that herdbook follows, become versions, lineage
-//! and history here.
+//! Import: the records of another store become versions, lineage and history of this one.
 //!
-//! What a source tells and what the target knows go in, an [`ImportPlan`] comes out: the versions to write, the events
-//! that tell of their past, and an audit that names every contradiction and what was done about it. The rules hold
-//! for what is written, whatever the source says.
+//! The source's records and what is known of the target go in, an [`ImportPlan`] comes out: the versions to write, the
+//! events that record their history, and findings that name every contradiction and what is done about it. The result
+//! keeps the rules, whatever the source holds.
 
 mod audit;
+mod candidate;
+mod candidates;
 mod champion;
-mod event;
+mod excerpt;
 mod finding;
+mod history_events;
+mod imported_tags;
 mod limits;
-mod member;
-mod past;
+mod parent;
+mod parsed_tags;
 mod plan;
+mod planning;
+mod recorded_change;
 mod source;
-mod told;
+mod steps;
+mod target;
 mod zone;
 
 pub use finding::{Finding, FindingKind};
-pub use limits::{Column, fitted};
-pub use plan::{ImportPlan, PlannedVersion, plan_import};
-pub use source::{SourceFile, SourceRecords, SourceRun, SourceVersion, TargetFacts, TargetVersion};
+pub use imported_tags::{IMPORTED_FROM_VERSION, IMPORTED_STATUS};
+pub use limits::{TextColumn, fitted};
+pub use plan::{ImportPlan, PlannedVersion};
+pub use planning::plan_import;
+pub use source::{SourceFile, SourceRecords, SourceRun, SourceVersion};
+pub use target::{TargetFacts, TargetVersion};
 pub use zone::{InvalidZone, Zone};
-
-/// Tag of a version that had another number in its source.
-pub const IMPORTED_FROM_VERSION: &str = "imported_from_version";
-/// Tag of a run that had another status in its source.
-pub const IMPORTED_STATUS: &str = "imported_status";
-
-/// The key under which a tag is kept whose own key now says something else.
-fn kept(key: &str) -> String {
-    format!("imported_{key}")
-}

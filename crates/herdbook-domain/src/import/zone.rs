@@ -1,23 +1,23 @@
-//! The zone of times that were written without one.
+//! The time zone of times that were written without one.
 
 use chrono::{FixedOffset, NaiveDateTime, Offset, TimeZone};
 use chrono_tz::Tz;
 
-use crate::Timestamp;
+use crate::values::Timestamp;
 
-/// A time zone: UTC, a fixed distance from it, or a place of the time zone database with its summer times.
+/// A time zone: a fixed offset from UTC, or a place of the IANA time zone database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Zone {
-    /// A fixed distance from UTC.
+    /// A fixed offset from UTC.
     Fixed(FixedOffset),
-    /// A place.
+    /// A place, such as `Europe/Berlin`, with its daylight saving time.
     Place(Tz),
 }
 
-/// A text that names no zone.
+/// A text that is not a time zone.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{text}` is no time zone: write `UTC`, a distance such as `+02:00`, or a place such as `Europe/Berlin`"
+    "`{text}` is not a time zone: write `UTC`, an offset such as `+02:00`, or a place such as `Europe/Berlin`"
 )]
 pub struct InvalidZone {
     text: String,
@@ -27,8 +27,8 @@ impl Zone {
     /// UTC.
     pub const UTC: Self = Self::Place(Tz::UTC);
 
-    /// The moment of a local time. One that occurred twice is the first; one that a change of clocks left out is
-    /// taken as if the clocks had not been changed yet.
+    /// The moment of a local time. A time that occurred twice, when clocks were set back, is the first of the two. A time
+    /// that never occurred, when clocks were set forward, is converted with the offset before the change.
     pub fn moment(self, local: NaiveDateTime) -> Timestamp {
         let millis = match self {
             Self::Fixed(offset) => in_zone(&offset, local),
@@ -37,7 +37,7 @@ impl Zone {
         Timestamp::from_millis(millis)
     }
 
-    /// Reads `YYYYMMDD_HHMMSS` or `YYYYMMDD_HHMM`; `None` for anything else.
+    /// Reads a local time such as `YYYYMMDD_HHMMSS` or `YYYYMMDD_HHMM`; `None` for anything else.
     pub fn moment_of_tag(self, text: &str) -> Option<Timestamp> {
         let format = match text.len() {
             13 => "%Y%m%d_%H%M",
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn other_texts_are_no_zone_and_no_time() {
         let error = "Berlin".parse::<Zone>().unwrap_err().to_string();
-        assert!(error.starts_with("`Berlin` is no time zone: write `UTC`"), "{error}");
+        assert!(error.starts_with("`Berlin` is not a time zone: write `UTC`"), "{error}");
         for text in ["", "2025-06-10", "20250610_14173", "20251310_141733", "stage"] {
             assert_eq!(Zone::UTC.moment_of_tag(text), None, "{text}");
         }

@@ -15,28 +15,28 @@ use proptest::sample::select;
 
 const NOW: &str = "2026-01-01T00:00Z";
 
-fn at(text: &str) -> Timestamp {
+pub(crate) fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
 
-fn run(id: u8) -> RunId {
+pub(crate) fn run(id: u8) -> RunId {
     RunId::parse(&format!("{id:032x}")).unwrap()
 }
 
-fn model(name: &str) -> ModelName {
+pub(crate) fn model(name: &str) -> ModelName {
     ModelName::parse(name).unwrap()
 }
 
-fn number(version: i64) -> VersionNumber {
+pub(crate) fn number(version: i64) -> VersionNumber {
     VersionNumber::new(version).unwrap()
 }
 
-fn tags(pairs: &[(&str, &str)]) -> Tags {
+pub(crate) fn tags(pairs: &[(&str, &str)]) -> Tags {
     pairs.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
 /// An hourly base model, registered in June, with further tags.
-fn version(name: &str, version: i64, of: u8, more: &[(&str, &str)]) -> SourceVersion {
+pub(crate) fn version(name: &str, version: i64, of: u8, more: &[(&str, &str)]) -> SourceVersion {
     let mut all = tags(&[
         (key::TIMEFRAME, "1H"),
         (key::MODEL_TYPE, "base"),
@@ -54,7 +54,7 @@ fn version(name: &str, version: i64, of: u8, more: &[(&str, &str)]) -> SourceVer
     }
 }
 
-fn source(versions: Vec<SourceVersion>) -> SourceRecords {
+pub(crate) fn source(versions: Vec<SourceVersion>) -> SourceRecords {
     let runs = versions.iter().filter_map(|version| {
         let run_id = version.run_id.clone()?;
         let run = SourceRun { run_id, status: RunStatus::Finished, tags: Tags::new() };
@@ -70,15 +70,15 @@ fn source(versions: Vec<SourceVersion>) -> SourceRecords {
     }
 }
 
-fn empty() -> TargetFacts {
+pub(crate) fn empty() -> TargetFacts {
     TargetFacts { now: at(NOW), ..TargetFacts::default() }
 }
 
-fn kinds(plan: &ImportPlan) -> Vec<&'static str> {
+pub(crate) fn kinds(plan: &ImportPlan) -> Vec<&'static str> {
     plan.findings.iter().map(|finding| finding.kind.as_str()).collect()
 }
 
-fn stage_of(plan: &ImportPlan, idx: usize) -> Option<&str> {
+pub(crate) fn stage_of(plan: &ImportPlan, idx: usize) -> Option<&str> {
     plan.versions[idx].tags.get(key::PROMOTION_STAGE).map(String::as_str)
 }
 

@@ -3,6 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a broken test stops where it breaks")]
 
 mod doctor;
+mod doctor_runs;
+mod honesty;
 mod import;
+mod import_history;
+mod lineage;
+mod log;
+mod promotion;
 mod register;
 mod rules;
+mod values;

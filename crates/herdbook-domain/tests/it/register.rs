@@ -1,13 +1,13 @@
-//! A register in memory: it carries plans out and keeps what they leave, nothing more.
+//! A register in memory that carries out plans.
 
 use std::collections::BTreeMap;
 
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
-    AliasChange, EventDraft, EventKind, FormerChampion, Honesty, ModelName, Obstacle, Origin,
-    PromotionFacts, PromotionPlan, PromotionRequest, Refusal, Registration, RegistrationFacts,
-    RollbackFacts, RollbackRequest, RunId, Stage, Timestamp, VersionFacts, VersionKey,
-    VersionNumber, plan_promotion, plan_registration, plan_rollback,
+    AliasChange, EventDraft, EventKind, FormerChampion, Honesty, Judgement, ModelName, Obstacle,
+    Origin, PromotionFacts, PromotionPlan, PromotionRequest, Refusal, Registration,
+    RegistrationFacts, RollbackFacts, RollbackRequest, RunId, Stage, Timestamp, VersionFacts,
+    VersionKey, VersionNumber, plan_promotion, plan_registration, plan_rollback,
 };
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -76,7 +76,7 @@ impl Register {
             version: self.facts(request.key.version),
             champion: self.champion().map(|version| self.facts(version)),
         };
-        self.carry_out(plan_promotion(request, &facts, at)?);
+        self.carry_out(plan_promotion(request, &facts, &Judgement::default(), at)?);
         Ok(())
     }
 

@@ -1,26 +1,37 @@
-//! What trading costs.
+//! Trading costs.
 
 use serde::{Deserialize, Serialize};
 
-use crate::MarketError;
+use crate::error::MarketError;
 
 /// One basis point.
 const BASIS_POINT: f64 = 1e-4;
 
-/// Costs as a share of the traded notional, charged on each side.
+/// Trading costs as a fraction of the traded notional, charged on entry and on exit.
+///
+/// ```
+/// use herdbook_market::CostModel;
+///
+/// assert_eq!(CostModel::from_bps(2.5)?.bps(), 2.5);
+/// assert!(CostModel::from_bps(-1.0).is_err());
+/// # Ok::<(), herdbook_market::MarketError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct CostModel {
     bps: f64,
 }
 
 impl CostModel {
-    /// No costs: for figures marked as such.
+    /// No costs, for figures that are marked as such.
     pub const FREE: Self = Self { bps: 0.0 };
 
-    /// Beyond this a round trip costs a fifth of the equity: certainly a slip of the unit.
+    /// Largest permitted costs. A round trip costs about a fifth of the equity then; more is certainly a wrong unit.
     const MAX_BPS: f64 = 1_000.0;
 
-    /// Costs of `bps` basis points of the traded notional per side.
+    /// Costs of `bps` basis points (1e-4) of the traded notional per side.
+    ///
+    /// # Errors
+    /// [`MarketError::InvalidCosts`] unless `bps` is between 0 and 1000.
     pub fn from_bps(bps: f64) -> Result<Self, MarketError> {
         if (0.0..=Self::MAX_BPS).contains(&bps) {
             Ok(Self { bps })
@@ -34,12 +45,12 @@ impl CostModel {
         self.bps
     }
 
-    /// The largest notional that an equity pays for, its costs with it: nothing is borrowed.
+    /// The largest notional that can be bought with an equity, costs included, without borrowing.
     pub(super) fn affordable(self, equity: f64) -> f64 {
         equity / (1.0 + self.bps * BASIS_POINT)
     }
 
-    /// Costs of trading a notional, in its currency.
+    /// Costs of trading a notional, in the same currency.
     pub(super) fn of(self, notional: f64) -> f64 {
         notional * (self.bps * BASIS_POINT)
     }

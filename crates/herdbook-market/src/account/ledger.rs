@@ -1,32 +1,34 @@
-//! The account's history: its equity at each close and its closed trades.
+//! The ledger: an account with the history of its equity, positions and trades.
 
-use super::{Account, CostModel, Position};
-use crate::Bar;
+use super::costs::CostModel;
+use super::position::Position;
+use super::state::Account;
+use crate::bars::Bar;
 
-/// A closed trade: from entering a position to leaving it.
+/// A closed trade, from entering a position to leaving it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Trade {
-    /// Bar at whose open it was entered.
+    /// Index of the bar at whose open the position was entered.
     pub entry_bar_idx: usize,
-    /// Bar at whose open it was left; for a ruined account the bar that ruined it.
+    /// Index of the bar at whose open the position was left; after a ruin, of the bar in which the account was ruined.
     pub exit_bar_idx: usize,
-    /// Short or long.
+    /// [`Position::Short`] or [`Position::Long`].
     pub side: Position,
-    /// Price it was entered at.
+    /// Price at entry.
     pub entry_price: f64,
-    /// Price it was left at.
+    /// Price at exit.
     pub exit_price: f64,
-    /// Result in account currency, the costs of both sides paid.
+    /// Result in account currency, after the costs of both sides.
     pub result: f64,
-    /// Equity right before it was entered.
+    /// Equity in account currency right before the entry.
     pub equity_at_entry: f64,
 }
 
-/// An account that writes down what it does.
+/// An account that records its history.
 #[derive(Debug, Clone)]
 pub struct Ledger {
     account: Account,
-    /// Bar at which the position was entered.
+    /// Index of the bar at which the position was entered.
     entry_bar_idx: usize,
     next_bar_idx: usize,
     equity: Vec<f64>,
@@ -35,8 +37,8 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// A fresh account; the first target is decided after the close of bar `first_bar_idx` and
-    /// filled at the open of the bar after it.
+    /// A new account. The first target is decided after the close of bar `first_bar_idx`, and filled at the open of the
+    /// bar after it.
     pub fn new(initial_equity: f64, costs: CostModel, first_bar_idx: usize) -> Self {
         Self {
             account: Account::new(initial_equity, costs),
@@ -48,7 +50,7 @@ impl Ledger {
         }
     }
 
-    /// Steps the account, see [`Account::step`], and writes down what happened.
+    /// Steps the account as [`Account::step`] does, records what happened, and returns the equity.
     pub fn step(&mut self, target: Position, next: &Bar) -> f64 {
         let before = self.account;
         self.account.fill(target, next.open);
@@ -57,47 +59,47 @@ impl Ledger {
         self.account.hold(next.close);
         self.record(&filled, next.close);
         self.next_bar_idx += 1;
-        self.equity.push(self.account.equity);
-        self.positions.push(self.account.position);
-        self.account.equity
+        self.equity.push(self.account.equity());
+        self.positions.push(self.account.position());
+        self.account.equity()
     }
 
-    /// The account as it is now.
+    /// The account in its present state.
     pub fn account(&self) -> &Account {
         &self.account
     }
 
-    /// Equity before the first step and after each.
+    /// Equity in account currency: before the first step, and after each step.
     pub fn equity(&self) -> &[f64] {
         &self.equity
     }
 
-    /// The position held before the first step and over the bar of each; flat over the bar of a ruin.
+    /// Positions: before the first step, and after each step. Flat from a ruin on.
     pub fn positions(&self) -> &[Position] {
         &self.positions
     }
 
-    /// Closed trades, oldest first; a position still held is not among them.
+    /// Closed trades, oldest first. A position that is still held is not among them.
     pub fn trades(&self) -> &[Trade] {
         &self.trades
     }
 
-    /// Writes down the trade that ended between `before` and now, and where the next one began.
+    /// Records the trade that ended between the state `before` and now, and the entry of the next one.
     fn record(&mut self, before: &Account, price: f64) {
         let now = &self.account;
-        if now.position == before.position {
+        if now.position() == before.position() {
             return;
         }
-        if before.position != Position::Flat {
-            let equity_at_exit = if now.is_ruined { 0.0 } else { now.entry_equity };
+        if before.position() != Position::Flat {
+            let equity_at_exit = if now.is_ruined() { 0.0 } else { now.entry_equity() };
             self.trades.push(Trade {
                 entry_bar_idx: self.entry_bar_idx,
                 exit_bar_idx: self.next_bar_idx,
-                side: before.position,
-                entry_price: before.entry_price,
+                side: before.position(),
+                entry_price: before.entry_price(),
                 exit_price: price,
-                result: equity_at_exit - before.entry_equity,
-                equity_at_entry: before.entry_equity,
+                result: equity_at_exit - before.entry_equity(),
+                equity_at_entry: before.entry_equity(),
             });
         }
         self.entry_bar_idx = self.next_bar_idx;
@@ -129,7 +131,7 @@ mod tests {
         assert_eq!((long.side, long.entry_bar_idx, long.exit_bar_idx), (Position::Long, 7, 8));
         assert_eq!((short.side, short.entry_bar_idx, short.exit_bar_idx), (Position::Short, 8, 10));
         assert_eq!((short.entry_price, short.exit_price), (105.0, 91.0));
-        // All equity pays for the units and a thousandth of them; a thousandth of what they become goes too.
+        // The equity pays for the units and 0.1 % costs at entry; at exit 0.1 % of the new value is paid.
         let after_long = 1_000.0 / 1.001 * 1.05 * 0.999;
         assert!((long.result - (after_long - 1_000.0)).abs() < 1e-9);
         assert!((short.equity_at_entry - after_long).abs() < 1e-9);

@@ -1,14 +1,14 @@
-//! The three positions, which are also the three actions of the environment.
+//! The three positions of an account, which are also the three actions of the environment.
 
 use serde::{Deserialize, Serialize};
 
-/// What the account holds, or should hold.
+/// A position that an account holds or should hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Position {
     /// The whole equity sold short.
     Short,
-    /// Nothing.
+    /// No position.
     #[default]
     Flat,
     /// The whole equity invested.
@@ -19,7 +19,7 @@ impl Position {
     /// All positions, by action number.
     pub const ALL: [Self; 3] = [Self::Short, Self::Flat, Self::Long];
 
-    /// The position an action asks for: 0 short, 1 flat, 2 long.
+    /// The target position of an action: 0 is short, 1 flat, 2 long; `None` for other numbers.
     pub const fn from_action(action: usize) -> Option<Self> {
         match action {
             0 => Some(Self::Short),
@@ -29,12 +29,12 @@ impl Position {
         }
     }
 
-    /// The action that asks for the position.
+    /// The number of the action with this target position.
     pub const fn action(self) -> usize {
         self as usize
     }
 
-    /// -1, 0 or 1.
+    /// -1 for short, 0 for flat, 1 for long.
     pub const fn sign(self) -> f64 {
         match self {
             Self::Short => -1.0,
@@ -43,7 +43,7 @@ impl Position {
         }
     }
 
-    /// Spelling in reports.
+    /// The spelling in reports.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Short => "short",

@@ -1,9 +1,10 @@
-//! Features of whole bars: their range, body and wicks, and their place among the last bars.
+//! Features of the shape of bars: range, body and wicks, and the position of the close in the range of the last bars.
 
-use crate::Bar;
-use crate::indicators::{Atr, Window, true_range};
+use super::ratio::in_volatilities;
+use crate::bars::Bar;
+use crate::indicators::{Atr, RollingWindow, true_range};
 
-/// What the newest bars look like.
+/// The shape features of a bar.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ShapeValues {
     /// Average true range in price units.
@@ -18,22 +19,22 @@ pub(super) struct ShapeValues {
 }
 
 impl ShapeValues {
-    /// A difference of prices in average true ranges; 0 where nothing moves.
+    /// A difference of prices in units of the average true range; 0 for a range of 0.
     pub(super) fn in_atrs(&self, difference: f64) -> f64 {
-        super::stream::share(difference / self.close, self.atr / self.close)
+        in_volatilities(difference / self.close, self.atr / self.close)
     }
 }
 
 #[derive(Debug, Clone)]
 pub(super) struct Shape {
     atr: Atr,
-    highs: Window,
-    lows: Window,
+    highs: RollingWindow,
+    lows: RollingWindow,
 }
 
 impl Shape {
     pub(super) fn new() -> Self {
-        Self { atr: Atr::new(14), highs: Window::new(100), lows: Window::new(100) }
+        Self { atr: Atr::new(14), highs: RollingWindow::new(100), lows: RollingWindow::new(100) }
     }
 
     pub(super) fn push(&mut self, bar: &Bar, previous: Option<&Bar>) -> Option<ShapeValues> {

@@ -1,21 +1,22 @@
-//! The features bar by bar.
+//! The features, bar by bar.
 
 use std::f64::consts::TAU;
 
 use herdbook_domain::Timeframe;
 
+use super::ratio::{in_volatilities, log_ratio};
 use super::shape::Shape;
 use super::table::{Feature, N_FEATURES};
 use super::trend::Trend;
-use crate::Bar;
-use crate::indicators::{VolumeZScore, Window, mean};
+use crate::bars::Bar;
+use crate::indicators::{RollingWindow, VolumeZScore, mean};
 
 const DAY_MS: i64 = 86_400_000;
 const WEEK_MS: i64 = 7 * DAY_MS;
 /// 1970-01-01 was a Thursday, three days after a Monday.
 const MONDAY_SHIFT_MS: i64 = 3 * DAY_MS;
 
-/// Computes the features of one bar after the other, as live trading gets them.
+/// Computes features bar by bar, as they arrive in live trading.
 #[derive(Debug, Clone)]
 pub struct FeatureStream {
     bar_ms: f64,
@@ -23,11 +24,11 @@ pub struct FeatureStream {
     trend: Trend,
     shape: Shape,
     volume_z: VolumeZScore,
-    volumes: Window,
+    volumes: RollingWindow,
 }
 
 impl FeatureStream {
-    /// Nothing seen yet.
+    /// A stream before its first bar.
     pub fn new(timeframe: Timeframe) -> Self {
         Self {
             bar_ms: timeframe.millis() as f64,
@@ -35,11 +36,12 @@ impl FeatureStream {
             trend: Trend::new(),
             shape: Shape::new(),
             volume_z: VolumeZScore::new(20),
-            volumes: Window::new(20),
+            volumes: RollingWindow::new(20),
         }
     }
 
-    /// Takes the newest bar; its features once [`super::WARM_UP_BARS`] came before it.
+    /// Takes the newest bar and returns its features, in the order of [`feature_names`](crate::feature_names); `None` for
+    /// the first [`WARM_UP_BARS`](crate::WARM_UP_BARS) bars.
     pub fn push(&mut self, bar: &Bar) -> Option<[f32; N_FEATURES]> {
         let previous = self.previous.replace(*bar);
         let shape = self.shape.push(bar, previous.as_ref());
@@ -57,10 +59,10 @@ impl FeatureStream {
             trend.return_20,
             trend.return_50,
             trend.return_100,
-            share((bar.open / previous.close).ln(), trend.sigma_20),
+            in_volatilities((bar.open / previous.close).ln(), trend.sigma_20),
             trend.volatility_5_20,
             trend.volatility_20_100,
-            log_share(shape.atr / bar.close, trend.sigma_20),
+            log_ratio(shape.atr / bar.close, trend.sigma_20),
             shape.true_range,
             shape.body,
             shape.upper_wick,
@@ -87,7 +89,7 @@ impl FeatureStream {
         Some(std::array::from_fn(clipped))
     }
 
-    /// The z-score and the short mean against the long one.
+    /// The features `volume_z_20` and `volume_5_20`.
     fn volume(&mut self, volume: f64) -> Option<(f64, f64)> {
         self.volumes.push(volume);
         let z_score = self.volume_z.push(volume)?;
@@ -102,20 +104,7 @@ impl FeatureStream {
     }
 }
 
-/// What is smaller than this share of the price is rounding: 1e-4 of a tick of 1e-8.
-const FLAT: f64 = 1e-12;
-
-/// A change in units of a volatility, both as shares of the price; 0 where nothing moves.
-pub(super) fn share(change: f64, volatility: f64) -> f64 {
-    if volatility > FLAT { change / volatility } else { 0.0 }
-}
-
-/// Logarithm of the ratio of two volatilities; 0 where either does not move.
-pub(super) fn log_share(left: f64, right: f64) -> f64 {
-    if left > FLAT && right > FLAT { (left / right).ln() } else { 0.0 }
-}
-
-/// A moment as a point on a circle.
+/// Sine and cosine of the position within a period.
 fn clock(at_ms: i64, period_ms: i64) -> (f64, f64) {
     (at_ms.rem_euclid(period_ms) as f64 / period_ms as f64 * TAU).sin_cos()
 }

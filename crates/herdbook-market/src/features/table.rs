@@ -1,25 +1,25 @@
-//! The features: their names, ranges and meaning, in the order of a row.
+//! The table of features: names, ranges and meaning, in the order of a row.
 
-/// Version of the feature set, recorded with every model. Any change of a feature, of the order or
-/// of a range is a new version.
+/// Version of the feature set, recorded with every model. It increases with any change of a feature, its range or the
+/// order.
 pub const FEATURES_VERSION: u32 = 1;
 
 /// Number of features.
 pub const N_FEATURES: usize = TABLE.len();
 
-/// Bars needed before the first one with features: the longest look back.
+/// Number of bars before the first one with features: the longest look-back of a feature.
 pub const WARM_UP_BARS: usize = 100;
 
 /// One feature.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Feature {
-    /// Name, stable within a version.
+    /// Name; it does not change within a version.
     pub name: &'static str,
     /// Smallest value; lower ones are clipped to it.
     pub low: f32,
     /// Largest value; higher ones are clipped to it.
     pub high: f32,
-    /// What it is. σn is the root mean square of the last n log returns.
+    /// The formula. σn is the root mean square of the last n log returns.
     pub meaning: &'static str,
 }
 
@@ -73,7 +73,7 @@ impl Feature {
     /// All features, in the order of a row.
     pub const ALL: &'static [Self; N_FEATURES] = &TABLE;
 
-    /// The value within the range; 0 for a value that is no number.
+    /// The value, clipped to the range; 0 for NaN.
     pub(super) fn clip(&self, value: f64) -> f32 {
         let value = value as f32;
         if value.is_nan() { 0.0 } else { value.clamp(self.low, self.high) }

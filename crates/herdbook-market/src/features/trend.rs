@@ -1,10 +1,10 @@
-//! Features of the closes: returns, volatilities, momentum, distance from averages.
+//! Features of closes: returns, volatilities, momentum, and distances from moving averages.
 
-use super::stream::{log_share, share};
-use crate::Bar;
-use crate::indicators::{LogReturn, Macd, PercentB, Rsi, Window, mean, mean_square};
+use super::ratio::{in_volatilities, log_ratio};
+use crate::bars::Bar;
+use crate::indicators::{LogReturn, Macd, PercentB, RollingWindow, Rsi, mean, mean_square};
 
-/// What the closes say at a bar.
+/// The trend features of a bar.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TrendValues {
     pub(super) return_1: f64,
@@ -30,8 +30,8 @@ pub(super) struct TrendValues {
 #[derive(Debug, Clone)]
 pub(super) struct Trend {
     log_return: LogReturn,
-    returns: Window,
-    closes: Window,
+    returns: RollingWindow,
+    closes: RollingWindow,
     rsi: Rsi,
     macd: Macd,
     percent_b: PercentB,
@@ -41,8 +41,8 @@ impl Trend {
     pub(super) fn new() -> Self {
         Self {
             log_return: LogReturn::new(),
-            returns: Window::new(100),
-            closes: Window::new(100),
+            returns: RollingWindow::new(100),
+            closes: RollingWindow::new(100),
             rsi: Rsi::new(14),
             macd: Macd::new(12, 26, 9),
             percent_b: PercentB::new(20, 2.0),
@@ -60,7 +60,7 @@ impl Trend {
         let recent = self.returns.last(21)?;
         let over = |n: usize, sigma: f64| {
             let change: f64 = self.returns.last(n)?.iter().sum();
-            Some(share(change, sigma * (n as f64).sqrt()))
+            Some(in_volatilities(change, sigma * (n as f64).sqrt()))
         };
         let sma = |n| self.closes.last(n).map(mean);
         Some(TrendValues {
@@ -72,8 +72,8 @@ impl Trend {
             return_50: over(50, sigma_100)?,
             return_100: over(100, sigma_100)?,
             sigma_20,
-            volatility_5_20: log_share(sigma_5, sigma_20),
-            volatility_20_100: log_share(sigma_20, sigma_100),
+            volatility_5_20: log_ratio(sigma_5, sigma_20),
+            volatility_20_100: log_ratio(sigma_20, sigma_100),
             rsi: (rsi? - 50.0) / 25.0,
             macd_histogram: macd?.histogram()?,
             percent_b: 2.0 * (percent_b? - 0.5),
@@ -86,16 +86,16 @@ impl Trend {
     }
 }
 
-/// Net movement as a share of all movement (Kaufman's efficiency ratio, with its sign).
+/// Sum of returns over the sum of absolute returns (Kaufman's efficiency ratio, with a sign).
 fn efficiency(returns: &[f64]) -> f64 {
     let movement: f64 = returns.iter().map(|change| change.abs()).sum();
-    share(returns.iter().sum(), movement)
+    in_volatilities(returns.iter().sum(), movement)
 }
 
-/// Product of neighbours against the squares of the later ones.
+/// First-order autocorrelation: `Σ r_t·r_{t−1} / Σ r_t²`.
 fn autocorrelation(returns: &[f64]) -> f64 {
     let products: f64 = returns.windows(2).map(|pair| pair[0] * pair[1]).sum();
     let squares: f64 = returns[1..].iter().map(|change| change * change).sum();
-    // The root of the squares is a volatility and the quotient of the products one.
-    share(products / squares.sqrt().max(f64::MIN_POSITIVE), squares.sqrt())
+    // Divided in two steps, so that numerator and denominator are both of the order of a volatility.
+    in_volatilities(products / squares.sqrt().max(f64::MIN_POSITIVE), squares.sqrt())
 }

@@ -1,6 +1,6 @@
 //! Exponential moving average: `α = 2/(n + 1)`.
 
-/// An average seeded with the plain mean of its own first n inputs.
+/// An exponential moving average, seeded with the mean of its first n inputs.
 #[derive(Debug, Clone)]
 pub struct Ema {
     period: usize,
@@ -16,7 +16,7 @@ impl Ema {
         Self { period, alpha, n_inputs: 0, sum_or_average: 0.0 }
     }
 
-    /// Takes the newest input.
+    /// Takes the newest input and returns the average.
     pub fn push(&mut self, input: f64) -> Option<f64> {
         if self.n_inputs < self.period {
             self.n_inputs += 1;

@@ -1,18 +1,18 @@
-//! Log return: `ln(C_t / C_{t−1})`, from the second bar on; 0 where the price stands still.
+//! Log return: `ln(C_t / C_{t−1})`, first at bar 1; 0 for an unchanged price.
 
-/// The change from one close to the next.
+/// The log return from one close to the next.
 #[derive(Debug, Clone, Default)]
 pub struct LogReturn {
     previous: Option<f64>,
 }
 
 impl LogReturn {
-    /// Nothing seen yet.
+    /// An indicator before its first bar.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes the newest close.
+    /// Takes the newest close and returns the log return.
     pub fn push(&mut self, close: f64) -> Option<f64> {
         self.previous.replace(close).map(|previous| (close / previous).ln())
     }

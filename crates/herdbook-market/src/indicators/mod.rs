@@ -1,9 +1,9 @@
-//! Indicators: bar by bar, from the bars up to now and nothing else.
+//! Technical indicators, computed bar by bar.
 //!
-//! Each is a small state machine: `push` takes the newest bar's values and answers with the
-//! indicator's value, `None` while it warms up. That it cannot see the future follows from its
-//! shape. Windows end at the newest bar and include it; their standard deviation has the window's
-//! length as divisor, from a fresh two-pass sum (running sums of squares lose half the digits).
+//! Each indicator is a small state machine: `push` takes the values of the newest bar and returns the indicator's value,
+//! or `None` during the warm-up. So it cannot depend on later bars. Windows include the newest bar. Standard deviations
+//! have the length of the window as divisor, and are computed anew in two passes for each bar, because running sums of
+//! squares lose half of the digits.
 
 mod atr;
 mod ema;
@@ -11,10 +11,10 @@ mod log_return;
 mod macd;
 mod percent_b;
 mod realised_volatility;
+mod rolling_window;
 mod rsi;
 mod volume_z_score;
 mod wilder;
-mod window;
 
 pub use atr::{Atr, true_range};
 pub use ema::Ema;
@@ -22,7 +22,7 @@ pub use log_return::LogReturn;
 pub use macd::{Macd, MacdValue};
 pub use percent_b::PercentB;
 pub use realised_volatility::RealisedVolatility;
+pub use rolling_window::{RollingWindow, mean, mean_square, rounding, standard_deviation};
 pub use rsi::Rsi;
 pub use volume_z_score::VolumeZScore;
 pub use wilder::WilderAverage;
-pub use window::{Window, mean, mean_square, rounding, standard_deviation};

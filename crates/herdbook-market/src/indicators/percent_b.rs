@@ -1,22 +1,23 @@
 //! Bollinger %B (Bollinger 2001): `(C − lower)/(upper − lower)` with bands of `SMA ± k·std`, divisor
 //! w. First at bar w − 1; 0.5, the middle, where the band has no width.
 
-use super::{Window, mean, rounding, standard_deviation};
+use crate::indicators::rolling_window::mean;
+use crate::indicators::rolling_window::{RollingWindow, rounding, standard_deviation};
 
-/// Where the close lies in its band: 0 at the lower edge, 1 at the upper.
+/// Position of the close in its Bollinger band: 0 at the lower edge, 1 at the upper.
 #[derive(Debug, Clone)]
 pub struct PercentB {
-    closes: Window,
+    closes: RollingWindow,
     n_deviations: f64,
 }
 
 impl PercentB {
-    /// A band over the usual 20 bars and 2 deviations, or others.
+    /// An indicator over a number of bars and standard deviations, usually 20 and 2.
     pub fn new(n_bars: usize, n_deviations: f64) -> Self {
-        Self { closes: Window::new(n_bars), n_deviations }
+        Self { closes: RollingWindow::new(n_bars), n_deviations }
     }
 
-    /// Takes the newest close.
+    /// Takes the newest close and returns its position in the band.
     pub fn push(&mut self, close: f64) -> Option<f64> {
         self.closes.push(close);
         let closes = self.closes.full()?;

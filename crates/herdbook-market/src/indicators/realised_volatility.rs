@@ -1,24 +1,25 @@
-//! Realised volatility (Andersen, Bollerslev 1998): `√(B·Σ r² / w)` of the last w log returns, no
-//! mean taken away. First at bar w; 0 where the price stands still.
+//! Realised volatility (Andersen, Bollerslev 1998): `√(B·Σ r² / w)` of the last w log returns,
+//! without subtracting a mean. First at bar w; 0 for an unchanged price.
 
-use super::{LogReturn, Window, mean_square};
+use crate::indicators::log_return::LogReturn;
+use crate::indicators::rolling_window::{RollingWindow, mean_square};
 
-/// Volatility per year, as a fraction, from the returns of the last bars.
+/// Volatility per year, as a fraction, of the last log returns.
 #[derive(Debug, Clone)]
 pub struct RealisedVolatility {
     bars_per_year: f64,
     log_return: LogReturn,
-    returns: Window,
+    returns: RollingWindow,
 }
 
 impl RealisedVolatility {
-    /// A volatility over the usual 20 returns, or others; `bars_per_year` is the data set's.
+    /// An indicator over a number of returns, usually 20; `bars_per_year` is that of the data set.
     pub fn new(n_returns: usize, bars_per_year: f64) -> Self {
-        let returns = Window::new(n_returns);
+        let returns = RollingWindow::new(n_returns);
         Self { bars_per_year, log_return: LogReturn::new(), returns }
     }
 
-    /// Takes the newest close.
+    /// Takes the newest close and returns the volatility.
     pub fn push(&mut self, close: f64) -> Option<f64> {
         self.returns.push(self.log_return.push(close)?);
         let returns = self.returns.full()?;

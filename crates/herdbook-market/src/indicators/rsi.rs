@@ -1,9 +1,9 @@
 //! Relative strength index (Wilder 1978): `100·G/(G + D)`, G and D the Wilder averages of the rises
-//! and falls of the close. First at bar `period`; 50 where nothing moves.
+//! and falls of the close. First at bar `period`; 50 for an unchanged price.
 
-use super::WilderAverage;
+use crate::indicators::wilder::WilderAverage;
 
-/// Share of rises in all movement, 0 to 100.
+/// Share of rises in all movement, from 0 to 100.
 #[derive(Debug, Clone)]
 pub struct Rsi {
     previous: Option<f64>,
@@ -12,13 +12,13 @@ pub struct Rsi {
 }
 
 impl Rsi {
-    /// An index of the usual period 14, or another.
+    /// An indicator of a period in bars, usually 14.
     pub fn new(period: usize) -> Self {
         let average = WilderAverage::new(period);
         Self { previous: None, rises: average.clone(), falls: average }
     }
 
-    /// Takes the newest close.
+    /// Takes the newest close and returns the index.
     pub fn push(&mut self, close: f64) -> Option<f64> {
         let change = close - self.previous.replace(close)?;
         let rises = self.rises.push(change.max(0.0));

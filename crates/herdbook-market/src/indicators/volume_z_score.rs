@@ -1,21 +1,22 @@
 //! Volume z-score: `(V_t − mean_w)/std_w` over the last w bars, divisor w. First at bar w − 1;
 //! 0 where the volume does not vary, as in data without volume.
 
-use super::{Window, mean, rounding, standard_deviation};
+use crate::indicators::rolling_window::mean;
+use crate::indicators::rolling_window::{RollingWindow, rounding, standard_deviation};
 
-/// How unusual the newest volume is, in standard deviations.
+/// Distance of the newest volume from the mean, in standard deviations.
 #[derive(Debug, Clone)]
 pub struct VolumeZScore {
-    volumes: Window,
+    volumes: RollingWindow,
 }
 
 impl VolumeZScore {
-    /// A score over the usual 20 bars, or others.
+    /// An indicator over a number of bars, usually 20.
     pub fn new(n_bars: usize) -> Self {
-        Self { volumes: Window::new(n_bars) }
+        Self { volumes: RollingWindow::new(n_bars) }
     }
 
-    /// Takes the newest volume.
+    /// Takes the newest volume and returns its z-score.
     pub fn push(&mut self, volume: f64) -> Option<f64> {
         self.volumes.push(volume);
         let volumes = self.volumes.full()?;

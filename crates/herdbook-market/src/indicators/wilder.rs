@@ -1,6 +1,6 @@
 //! Wilder's average (Wilder 1978): `A_t = ((n − 1)·A_{t−1} + x_t) / n`.
 
-/// An average that forgets with α = 1/n, seeded with the plain mean of its first n inputs.
+/// An exponential moving average with α = 1/n, seeded with the mean of its first n inputs.
 #[derive(Debug, Clone)]
 pub struct WilderAverage {
     period: f64,
@@ -15,7 +15,7 @@ impl WilderAverage {
         Self { period: period as f64, n_inputs: 0, first: period, sum_or_average: 0.0 }
     }
 
-    /// Takes the newest input.
+    /// Takes the newest input and returns the average.
     pub fn push(&mut self, input: f64) -> Option<f64> {
         if self.n_inputs < self.first {
             self.n_inputs += 1;

@@ -1,23 +1,32 @@
-//! All metrics of one run of an account together.
+//! All metrics of an account's history.
 
-use super::{
-    SharpeEstimate, annualised_return, calmar_ratio, conditional_value_at_risk, downside_deviation,
-    expectancy, exposure_time, kelly_per_bar, kelly_trades, kurtosis, max_drawdown,
-    max_drawdown_duration, min_track_record_length, payoff_ratio, probabilistic_sharpe_ratio,
-    profit_factor, returns, sharpe_per_bar, sharpe_ratio, skew, sortino_ratio, sqn, total_return,
-    turnover, value_at_risk, volatility, win_rate,
+use crate::account::{Account, Trade};
+use crate::metrics::activity::{exposure_time, turnover};
+use crate::metrics::basics::returns;
+use crate::metrics::equity::{
+    annualised_return, calmar_ratio, max_drawdown, max_drawdown_duration, total_return,
 };
-use crate::{Account, Trade};
+use crate::metrics::risk::{
+    conditional_value_at_risk, downside_deviation, kelly_per_bar, kurtosis, skew, sortino_ratio,
+    value_at_risk, volatility,
+};
+use crate::metrics::sharpe::{
+    SharpeEstimate, min_track_record_length, probabilistic_sharpe_ratio, sharpe_per_bar,
+    sharpe_ratio,
+};
+use crate::metrics::trades::{
+    expectancy, kelly_trades, payoff_ratio, profit_factor, sqn, win_rate,
+};
 
-/// The confidence at which a track record is long enough.
+/// The confidence of [`Performance::min_track_record_length`].
 const CONFIDENCE: f64 = 0.95;
 
-/// How much an account was in the market.
+/// How much an account was in the market and traded.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Activity {
-    /// Bars over which a position was held.
+    /// Number of bars with a position.
     pub exposed_bars: u64,
-    /// Sum of the traded notional as shares of the equity before each fill.
+    /// Sum over all fills of the traded notional as a fraction of the equity before the fill.
     pub traded: f64,
 }
 
@@ -27,9 +36,9 @@ impl From<&Account> for Activity {
     }
 }
 
-/// The metrics of an account, each `None` where it is undefined.
+/// The metrics of an account; an undefined one is `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-#[expect(missing_docs, reason = "each field is documented at the function of its name")]
+#[expect(missing_docs, reason = "the function with the name of a field documents it")]
 pub struct Performance {
     pub n_returns: usize,
     pub total_trades: usize,
@@ -38,9 +47,9 @@ pub struct Performance {
     pub volatility: Option<f64>,
     pub sharpe_per_bar: Option<f64>,
     pub sharpe_ratio: Option<f64>,
-    /// Against 0.
+    /// Against a benchmark of 0.
     pub probabilistic_sharpe_ratio: Option<f64>,
-    /// Against 0, at a confidence of 95 %, in bars.
+    /// Against a benchmark of 0, at a confidence of 95 %, in bars.
     pub min_track_record_length: Option<f64>,
     pub downside_deviation: Option<f64>,
     pub sortino_ratio: Option<f64>,
@@ -64,8 +73,8 @@ pub struct Performance {
 
 /// Computes all metrics.
 ///
-/// `equity` begins before the first trade; `bars_per_year` is the data set's, and what is per year is
-/// undefined without it. The equity of a ruined account should end with its first 0.
+/// `equity` is the equity in account currency, with the value before the first trade first; for a ruined account it
+/// should end with the first 0. `bars_per_year` is that of the data set; without it, metrics per year are undefined.
 pub fn performance(
     equity: &[f64],
     trades: &[Trade],
@@ -112,8 +121,7 @@ pub fn performance(
 }
 
 impl Performance {
-    /// The defined metrics by name, in a fixed order; undefined ones are left out, as they must not
-    /// be logged.
+    /// The defined metrics by name, in a fixed order. Undefined ones are left out, because they must not be logged.
     pub fn defined(&self) -> Vec<(&'static str, f64)> {
         let metrics = [
             ("n_returns", Some(self.n_returns as f64)),

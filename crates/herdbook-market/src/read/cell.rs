@@ -1,28 +1,28 @@
-//! One field of a row, as its file has it: text, or already a number or a moment.
+//! Fields and rows, independent of the file format.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use super::time::Moment;
-use crate::error::Spot;
+use super::time_text::FileTime;
+use crate::error::RowLocation;
 
-/// A field.
+/// A field, as its file stores it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Cell<'a> {
     Text(Cow<'a, str>),
     Number(f64),
-    Moment(Moment),
-    /// No value, where a column may have none.
+    Time(FileTime),
+    /// A missing value.
     Null,
 }
 
-/// A row of any kind of file.
+/// A row of any file format.
 pub(super) trait Row {
     /// The field of a column.
     fn cell(&self, column: usize) -> Cell<'_>;
 
-    /// Where the row stands. Asked for only when an error needs it.
-    fn spot(&self) -> Spot;
+    /// The location of the row. Called only for error messages.
+    fn location(&self) -> RowLocation;
 }
 
 impl fmt::Display for Cell<'_> {
@@ -30,7 +30,7 @@ impl fmt::Display for Cell<'_> {
         match self {
             Self::Text(text) => f.write_str(text),
             Self::Number(number) => write!(f, "{number}"),
-            Self::Moment(moment) => write!(f, "{moment}"),
+            Self::Time(time) => write!(f, "{time}"),
             Self::Null => f.write_str("null"),
         }
     }

@@ -2,33 +2,37 @@
 
 use ::csv::{ReaderBuilder, StringRecord};
 
-use super::bars::{BarReader, RawBars};
+use super::bar_reader::{BarReader, RawBars};
 use super::cell::{Cell, Row};
 use super::header::{Header, delimiter_of};
-use super::reading::Reading;
+use super::options::ReadOptions;
 use super::{preamble, text};
-use crate::MarketError;
-use crate::error::Spot;
+use crate::error::MarketError;
+use crate::error::RowLocation;
 
-pub(super) fn read(bytes: &[u8], file: &str, reading: &Reading) -> Result<RawBars, MarketError> {
+pub(super) fn read(
+    bytes: &[u8],
+    file: &str,
+    options: &ReadOptions,
+) -> Result<RawBars, MarketError> {
     let text = text::checked(bytes, file)?;
-    let prepared = preamble::prepared(text, reading);
+    let prepared = preamble::prepared(text, options);
     let text = prepared.text.as_ref();
-    let header = Header::parse(text, file, reading)?;
+    let header = Header::parse(text, file, options)?;
     let mut reader = ReaderBuilder::new()
         .delimiter(delimiter_of(text::first_line(text)))
         .flexible(true)
         .from_reader(text.as_bytes());
     let mut remarks = prepared.remarks;
     remarks.extend(header.remarks());
-    let mut bars = BarReader::new(&header, file, reading, text::count_lines(text));
+    let mut bars = BarReader::new(&header, file, options, text::count_lines(text));
     let mut record = StringRecord::new();
     while reader.read_record(&mut record).map_err(|error| text::unreadable(&error, text, file))? {
         let row = Line { record: &record, text, n_added: prepared.n_added };
         if record.len() != header.names.len() {
             return Err(MarketError::ColumnCount {
                 file: file.to_owned(),
-                spot: row.spot(),
+                row: row.location(),
                 found: record.len(),
                 expected: header.names.len(),
             });
@@ -42,7 +46,7 @@ pub(super) fn read(bytes: &[u8], file: &str, reading: &Reading) -> Result<RawBar
 struct Line<'a> {
     record: &'a StringRecord,
     text: &'a str,
-    /// Lines before the file's own first one.
+    /// Number of lines that were added before the first line of the file.
     n_added: u64,
 }
 
@@ -51,8 +55,8 @@ impl Row for Line<'_> {
         Cell::Text(self.record[column].trim().into())
     }
 
-    fn spot(&self) -> Spot {
+    fn location(&self) -> RowLocation {
         let start = self.record.position().map_or(0, ::csv::Position::byte);
-        Spot::Line(text::line_of_record(self.text, start as usize) - self.n_added)
+        RowLocation::Line(text::line_of_record(self.text, start as usize) - self.n_added)
     }
 }

@@ -1,16 +1,17 @@
-//! The header: which column means what.
+//! The header: the meaning of each column.
 
 use ::csv::ReaderBuilder;
 
-use super::reading::{NO_VOLUME, Reading};
+use super::cell::Row;
+use super::options::{NO_VOLUME, ReadOptions};
 use super::text::first_line;
-use crate::MarketError;
+use crate::error::{FieldLocation, MarketError};
 
-/// The names of the columns, for a message that has to list them.
+/// The known names of columns, for error messages.
 const KNOWN: &str = "timestamp, time, date, datetime, open time, unix; \
     open, high, low, close (or o, h, l, c); volume, vol, v";
 
-/// Meaning of a column, by its name in lower case.
+/// Meanings of columns by name, in lower case.
 const TABLE: [(&str, Meaning); 24] = [
     ("timestamp", Meaning::Time),
     ("datetime", Meaning::Time),
@@ -38,25 +39,25 @@ const TABLE: [(&str, Meaning); 24] = [
     ("tickqty", Meaning::Volume),
 ];
 
-/// A column that says which unit it counts in, such as `Volume BTC`: taken where no other is the volume.
+/// Beginning of a volume column that names its unit, such as `Volume BTC`. Used where no plain volume column exists.
 const QUALIFIED_VOLUME: &str = "volume ";
-/// What stands between an instrument's name and a column's, as in `BTCUSDT_open`.
+/// Separators between the name of an instrument and of a column, as in `BTCUSDT_open`.
 const PREFIX_ENDS: [char; 4] = [' ', '_', '.', ':'];
 
-/// Names of a column that must say the same on every row.
+/// Names of columns with the instrument, which must be equal in every row.
 const INSTRUMENT_NAMES: [&str; 7] =
     ["symbol", "ticker", "instrument", "pair", "asset", "tic", "act symbol"];
 
-/// A column that was recognised.
+/// A column whose meaning was recognised.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Column {
-    /// What it was taken for: `time`, `date`, `open`, `high`, `low`, `close` or `volume`.
+pub struct RecognisedColumn {
+    /// Its meaning: `time`, `date`, `open`, `high`, `low`, `close` or `volume`.
     pub meaning: &'static str,
     /// Its name in the file.
     pub name: String,
 }
 
-/// Where in a row the time stands.
+/// The columns that make up the time.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum TimeColumns {
     One(usize),
@@ -67,7 +68,7 @@ pub(super) enum TimeColumns {
 #[derive(Debug)]
 pub(super) struct Header {
     pub(super) names: Vec<String>,
-    pub(super) columns: Vec<Column>,
+    pub(super) columns: Vec<RecognisedColumn>,
     pub(super) time: TimeColumns,
     pub(super) open: usize,
     pub(super) high: usize,
@@ -115,65 +116,75 @@ impl Meaning {
 }
 
 impl Header {
-    /// Whether `MetaTrader` wrote the file: its times are those of the broker's server.
+    /// The location of a field, for error messages.
+    pub(super) fn location(&self, file: &str, row: &impl Row, column: usize) -> FieldLocation {
+        let name = self.names[column].clone();
+        FieldLocation { file: file.to_owned(), row: row.location(), column: name }
+    }
+
+    /// Whether `MetaTrader` wrote the file. Its times are local to the broker's server.
     pub(super) fn is_metatrader(&self) -> bool {
         let has = |name: &str| self.names.iter().any(|found| found.eq_ignore_ascii_case(name));
         has("<date>") && has("<tickvol>")
     }
 
-    /// Whether times without a zone may be local ones, which only the user knows.
+    /// Whether times without a zone are probably local ones, so that the user must name the zone.
     pub(super) fn has_local_times(&self) -> bool {
         let is_bracketed = |idx: usize| self.names[idx].starts_with('<');
         matches!(self.time, TimeColumns::DateAndClock { clock, .. } if is_bracketed(clock))
     }
 
     /// Reads the first line that is not blank.
-    pub(super) fn parse(text: &str, file: &str, reading: &Reading) -> Result<Self, MarketError> {
+    pub(super) fn parse(
+        text: &str,
+        file: &str,
+        options: &ReadOptions,
+    ) -> Result<Self, MarketError> {
         let line = first_line(text);
-        Self::of_names(names(line, delimiter_of(line)), line, file, reading)
+        Self::of_names(names(line, delimiter_of(line)), line, file, options)
     }
 
-    /// Finds the meaning of columns; `line` is what to show of them in a message.
+    /// Finds the meaning of columns; `line` represents them in error messages.
     pub(super) fn of_names(
         names: Vec<String>,
         line: &str,
         file: &str,
-        reading: &Reading,
+        options: &ReadOptions,
     ) -> Result<Self, MarketError> {
         let bare = without_prefix(&names);
-        let found = Found { file, line, names: &names, bare: &bare };
-        // Two markets in one table: which is meant, only the user knows.
+        let search = ColumnSearch { file, line, names: &names, bare: &bare };
+        // A table of two markets, such as bid and ask: only the user knows which one is meant.
         let mut opens = (0..names.len()).filter(|idx| begins_a_market(&names, &names[*idx]));
         if let (Some(first), Some(second)) = (opens.next(), opens.next()) {
-            return Err(found.repeated(Meaning::Open, first, second));
+            return Err(search.repeated(Meaning::Open, first, second));
         }
         let prices = [Meaning::Open, Meaning::High, Meaning::Low, Meaning::Close];
-        let [open, high, low, close] = prices.map(|meaning| found.one(meaning));
-        let (time, open, high, low, close) = (found.time()?, open?, high?, low?, close?);
+        let [open, high, low, close] = prices.map(|meaning| search.one(meaning));
+        let (time, open, high, low, close) = (search.time()?, open?, high?, low?, close?);
         let (Some(time), Some(open), Some(high), Some(low), Some(close)) =
             (time, open, high, low, close)
         else {
-            return Err(found.missing(time.is_none(), &[open, high, low, close]));
+            return Err(search.missing(time.is_none(), &[open, high, low, close]));
         };
-        let volume = found.volume(reading)?;
-        let columns = found.columns(volume);
+        let volume = search.volume(options)?;
+        let columns = search.columns(volume);
         let instrument =
             names.iter().position(|name| INSTRUMENT_NAMES.contains(&normal(name).as_str()));
         Ok(Self { names, columns, time, open, high, low, close, volume, instrument })
     }
 }
 
-/// The names of a header, while their meaning is looked for.
-struct Found<'a> {
+/// The search for the meaning of each name in a header.
+struct ColumnSearch<'a> {
     file: &'a str,
     line: &'a str,
     names: &'a [String],
-    /// The names without the instrument's before them.
+    /// The names without the name of the instrument.
     bare: &'a [String],
 }
 
-impl Found<'_> {
-    /// The column with a meaning, if there is one; two are an error.
+impl ColumnSearch<'_> {
+    /// The column with a meaning; `None` without one, an error for several.
     fn one(&self, meaning: Meaning) -> Result<Option<usize>, MarketError> {
         let mut found =
             (0..self.bare.len()).filter(|idx| Meaning::of(&self.bare[*idx]) == Some(meaning));
@@ -186,9 +197,10 @@ impl Found<'_> {
         }
     }
 
-    /// The volume: the column asked for, the one there is, or the one that names its unit. Of several a user chooses.
-    fn volume(&self, reading: &Reading) -> Result<Option<usize>, MarketError> {
-        if let Some(asked) = &reading.volume_column {
+    /// The volume: the requested column, else the only plain volume column, else the only one that names its unit. Several
+    /// candidates are an error.
+    fn volume(&self, options: &ReadOptions) -> Result<Option<usize>, MarketError> {
+        if let Some(asked) = &options.volume_column {
             if asked == NO_VOLUME {
                 return Ok(None);
             }
@@ -218,8 +230,8 @@ impl Found<'_> {
         }
     }
 
-    /// A `date` beside a `time` column makes the time; otherwise exactly one column does. An epoch number beside
-    /// the same moment as text is the surer one.
+    /// The time: a `date` and a `time` column together, or exactly one column. Where a `unix` column stands beside a `date`
+    /// column, the epoch number is used, because it is unambiguous.
     fn time(&self) -> Result<Option<TimeColumns>, MarketError> {
         let [time, date, clock] =
             [Meaning::Time, Meaning::Date, Meaning::Clock].map(|meaning| self.one(meaning));
@@ -261,20 +273,20 @@ impl Found<'_> {
         }
     }
 
-    fn columns(&self, volume: Option<usize>) -> Vec<Column> {
+    fn columns(&self, volume: Option<usize>) -> Vec<RecognisedColumn> {
         let column = |idx: usize| {
             let meaning = match Meaning::of(&self.bare[idx]) {
                 _ if volume == Some(idx) => Meaning::Volume,
                 Some(Meaning::Volume) | None => return None,
                 Some(meaning) => meaning,
             };
-            Some(Column { meaning: meaning.as_str(), name: self.names[idx].clone() })
+            Some(RecognisedColumn { meaning: meaning.as_str(), name: self.names[idx].clone() })
         };
         (0..self.names.len()).filter_map(column).collect()
     }
 }
 
-/// Whether a line names a time and all four prices.
+/// Whether a line names a time column and all four price columns.
 pub(super) fn names_all(line: &str) -> bool {
     let names = names(line, delimiter_of(line));
     let meanings: Vec<Meaning> =
@@ -284,7 +296,7 @@ pub(super) fn names_all(line: &str) -> bool {
     has_time && [Meaning::Open, Meaning::High, Meaning::Low, Meaning::Close].into_iter().all(has)
 }
 
-/// What stands before `open` in a column's name, if something does.
+/// The part before `open` in the name of a column, if it ends with a separator.
 fn prefix_of_open(name: &str) -> Option<&str> {
     let length = name.len().checked_sub("open".len()).filter(|length| *length > 0)?;
     let (prefix, last) = name.split_at_checked(length)?;
@@ -301,7 +313,7 @@ fn begins_a_market(names: &[String], name: &str) -> bool {
     ["high", "low", "close"].into_iter().all(has)
 }
 
-/// The names without what stands before all four prices alike, such as `AAPL ` or `BTCUSDT_`.
+/// The names without the prefix that all four prices have in common, such as `AAPL ` or `BTCUSDT_`.
 fn without_prefix(names: &[String]) -> Vec<String> {
     let whole = names.iter().find(|name| begins_a_market(names, name));
     let prefix = whole.and_then(|name| prefix_of_open(name));
@@ -312,15 +324,15 @@ fn without_prefix(names: &[String]) -> Vec<String> {
     names.iter().map(bare).collect()
 }
 
-/// A name in lower case, without brackets and with blanks, as the tables have it.
+/// A name as the tables spell it: lower case, without angle brackets, with spaces for underscores.
 fn normal(name: &str) -> String {
     name.trim_matches(['<', '>']).to_ascii_lowercase().replace('_', " ")
 }
 
-/// The delimiter the header has most of; a comma if it has none.
+/// The most frequent delimiter of a header line; a comma if it has none.
 pub(super) fn delimiter_of(line: &str) -> u8 {
     let count = |delimiter: &u8| line.bytes().filter(|byte| byte == delimiter).count();
-    // The last of equals wins, so the comma stands last.
+    // `max_by_key` returns the last of equal candidates, so the comma stands last.
     [b'\t', b';', b','].into_iter().max_by_key(count).unwrap_or(b',')
 }
 
@@ -345,7 +357,7 @@ mod tests {
     use super::*;
 
     fn parse(line: &str) -> Result<Header, String> {
-        Header::parse(line, "a.csv", &Reading::default()).map_err(|error| error.to_string())
+        Header::parse(line, "a.csv", &ReadOptions::default()).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -355,7 +367,10 @@ mod tests {
         assert_eq!(header.volume, Some(0));
         assert!(matches!(header.time, TimeColumns::One(6)));
         assert_eq!(header.columns.len(), 6);
-        assert_eq!(header.columns[0], Column { meaning: "volume", name: "Volume".to_owned() });
+        assert_eq!(
+            header.columns[0],
+            RecognisedColumn { meaning: "volume", name: "Volume".to_owned() }
+        );
     }
 
     #[test]

@@ -1,22 +1,27 @@
-//! Bars as JSON: a list of objects, or a list of lists whose columns the user names (freqtrade's `json` and `jsongz`).
+//! Bars as JSON: a list of objects, or a list of lists whose columns the user names (as in freqtrade's `json` and
+//! `jsongz`).
 
 use std::fmt;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, SeqAccess, Visitor};
 use serde_json::Value;
 
-use super::bars::{BarReader, RawBars};
+use super::bar_reader::{BarReader, RawBars};
 use super::cell::{Cell, Row};
 use super::header::Header;
-use super::reading::Reading;
-use crate::MarketError;
-use crate::error::Spot;
+use super::options::ReadOptions;
+use crate::error::MarketError;
+use crate::error::RowLocation;
 
-/// Row by row: what a file holds as JSON values would take many times the memory of its bars.
-pub(super) fn read(bytes: &[u8], file: &str, reading: &Reading) -> Result<RawBars, MarketError> {
+/// Reads one row at a time: all rows as JSON values would need many times the memory of the bars.
+pub(super) fn read(
+    bytes: &[u8],
+    file: &str,
+    options: &ReadOptions,
+) -> Result<RawBars, MarketError> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let mut refusal = None;
-    let bars = Rows { file, reading, refusal: &mut refusal }.deserialize(&mut json);
+    let bars = Rows { file, options, refusal: &mut refusal }.deserialize(&mut json);
     let bars = bars.and_then(|bars| json.end().map(|()| bars));
     bars.map_err(|error| {
         refusal.unwrap_or_else(|| MarketError::Json {
@@ -29,8 +34,8 @@ pub(super) fn read(bytes: &[u8], file: &str, reading: &Reading) -> Result<RawBar
 /// The list of rows.
 struct Rows<'a> {
     file: &'a str,
-    reading: &'a Reading,
-    /// Why the bars are refused, which serde's errors have no room for.
+    options: &'a ReadOptions,
+    /// Why the bars are refused. The error type of serde cannot carry it.
     refusal: &'a mut Option<MarketError>,
 }
 
@@ -50,7 +55,7 @@ impl<'de> Visitor<'de> for Rows<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<RawBars, A::Error> {
-        let Self { file, reading, refusal } = self;
+        let Self { file, options, refusal } = self;
         let mut refuse = |error| {
             *refusal = Some(error);
             A::Error::custom("refused")
@@ -58,8 +63,8 @@ impl<'de> Visitor<'de> for Rows<'_> {
         let Some(first) = rows.next_element::<Fields>()? else {
             return Err(refuse(MarketError::EmptyFile { file: file.to_owned() }));
         };
-        let header = header_of(&first.0, file, reading).map_err(&mut refuse)?;
-        let mut bars = BarReader::new(&header, file, reading, 0);
+        let header = header_of(&first.0, file, options).map_err(&mut refuse)?;
+        let mut bars = BarReader::new(&header, file, options, 0);
         let mut next = Some(first);
         let mut row_number = 0;
         while let Some(Fields(fields)) = next {
@@ -72,7 +77,7 @@ impl<'de> Visitor<'de> for Rows<'_> {
     }
 }
 
-/// A row: a list, or an object.
+/// A row: a list or an object.
 struct Fields(Value);
 
 impl<'de> Deserialize<'de> for Fields {
@@ -80,14 +85,14 @@ impl<'de> Deserialize<'de> for Fields {
         match Value::deserialize(deserializer)? {
             row @ (Value::Array(_) | Value::Object(_)) => Ok(Self(row)),
             other => Err(D::Error::custom(format!(
-                "`{other}` is no bar: it must be an object or a list"
+                "`{other}` is not a bar: it must be an object or a list"
             ))),
         }
     }
 }
 
-fn header_of(first: &Value, file: &str, reading: &Reading) -> Result<Header, MarketError> {
-    let names: Vec<String> = match (&reading.columns, first) {
+fn header_of(first: &Value, file: &str, options: &ReadOptions) -> Result<Header, MarketError> {
+    let names: Vec<String> = match (&options.columns, first) {
         (Some(columns), _) => {
             columns.split([',', ';', '\t']).map(|name| name.trim().to_owned()).collect()
         }
@@ -98,7 +103,7 @@ fn header_of(first: &Value, file: &str, reading: &Reading) -> Result<Header, Mar
         }
     };
     let line = names.join(",");
-    Header::of_names(names, &line, file, reading)
+    Header::of_names(names, &line, file, options)
 }
 
 struct JsonRow<'a> {
@@ -113,7 +118,7 @@ impl JsonRow<'_> {
         match self.fields.as_array().map(Vec::len) {
             Some(found) if found != expected => Err(MarketError::ColumnCount {
                 file: file.to_owned(),
-                spot: self.spot(),
+                row: self.location(),
                 found,
                 expected,
             }),
@@ -136,7 +141,7 @@ impl Row for JsonRow<'_> {
         }
     }
 
-    fn spot(&self) -> Spot {
-        Spot::Row(self.row_number)
+    fn location(&self) -> RowLocation {
+        RowLocation::Row(self.row_number)
     }
 }

@@ -1,26 +1,32 @@
-//! How long a file's bars are.
+//! The length of the bars of a file.
 
 use std::collections::BTreeMap;
 
+use crate::bars::Bar;
+use crate::error::MarketError;
+use crate::time::Utc;
 use crate::time::length_text;
-use crate::{Bar, MarketError, Utc};
 
-/// Clocks that change make a day an hour shorter; no other step may be shorter than the bars.
+/// Bars of a day or more may be an hour closer together, where clocks are set forward.
 const DAY_MS: i64 = 86_400_000;
 const CLOCK_CHANGE_MS: i64 = 3_600_000;
 
-/// So many steps in a row without one of the bar length, most of them alike, are bars of another length.
-const FOREIGN_STEPS: usize = 100;
-const FOREIGN_SHARE: f64 = 0.6;
+/// This many consecutive steps other than the bar length belong to bars of another length …
+const OTHER_LENGTH_STEPS: usize = 100;
+/// … if at least this share of them is equal.
+const OTHER_LENGTH_SHARE: f64 = 0.6;
 
-/// The time that most often lies between two bars; of equally frequent ones the shortest.
+/// The most frequent step between two bars in milliseconds, and the shortest of equally frequent ones.
+///
+/// # Errors
+/// Fewer than two bars, steps shorter than the result, or a long part with bars of another length.
 pub(super) fn infer(bars: &[Bar], file: &str) -> Result<i64, MarketError> {
     let mut counts = BTreeMap::new();
     for (at, step_ms) in steps(bars) {
         let (count, _) = counts.entry(step_ms).or_insert((0_usize, at));
         *count += 1;
     }
-    // The last of equals wins, so the shortest comes last.
+    // `max_by_key` returns the last of equal candidates, so the shortest step comes last.
     let common = counts.iter().rev().max_by_key(|(_, (count, _))| *count);
     let Some((&length_ms, _)) = common else {
         return Err(match bars {
@@ -40,7 +46,7 @@ pub(super) fn infer(bars: &[Bar], file: &str) -> Result<i64, MarketError> {
             at: Utc(at),
         });
     }
-    match foreign_stretch(bars, length_ms) {
+    match part_of_another_length(bars, length_ms) {
         Some((at, found_ms)) => Err(MarketError::MixedLengths {
             file: file.to_owned(),
             common: length_text(length_ms),
@@ -51,29 +57,29 @@ pub(super) fn infer(bars: &[Bar], file: &str) -> Result<i64, MarketError> {
     }
 }
 
-/// Where bars of another length begin, and that length: a long stretch in which no two bars lie the common length
-/// apart, but most lie another one apart. Nights and missing bars do not make such a stretch.
-fn foreign_stretch(bars: &[Bar], length_ms: i64) -> Option<(i64, i64)> {
-    let mut stretch = Vec::with_capacity(FOREIGN_STEPS);
+/// The start of a long part of the file in which no two bars are `length_ms` apart, but most are equally far apart; and
+/// that distance. Nights and missing bars do not form such a part.
+fn part_of_another_length(bars: &[Bar], length_ms: i64) -> Option<(i64, i64)> {
+    let mut part = Vec::with_capacity(OTHER_LENGTH_STEPS);
     for (at, step_ms) in steps(bars) {
         if step_ms == length_ms {
-            stretch.clear();
+            part.clear();
             continue;
         }
-        stretch.push((at, step_ms));
-        if stretch.len() == FOREIGN_STEPS {
-            let alike = |wanted: i64| stretch.iter().filter(|(_, step)| *step == wanted).count();
-            let found = stretch.iter().map(|(_, step)| *step).max_by_key(|step| alike(*step))?;
-            if alike(found) as f64 >= FOREIGN_SHARE * FOREIGN_STEPS as f64 {
-                return Some((stretch[0].0, found));
+        part.push((at, step_ms));
+        if part.len() == OTHER_LENGTH_STEPS {
+            let alike = |wanted: i64| part.iter().filter(|(_, step)| *step == wanted).count();
+            let found = part.iter().map(|(_, step)| *step).max_by_key(|step| alike(*step))?;
+            if alike(found) as f64 >= OTHER_LENGTH_SHARE * OTHER_LENGTH_STEPS as f64 {
+                return Some((part[0].0, found));
             }
-            stretch.clear();
+            part.clear();
         }
     }
     None
 }
 
-/// When each bar after the first opens, and how long after the one before.
+/// The opening time of each bar after the first, and its distance from the bar before.
 fn steps(bars: &[Bar]) -> impl Iterator<Item = (i64, i64)> {
     bars.windows(2).map(|pair| {
         let at = pair[1].open_time_ms;

@@ -1,37 +1,35 @@
 //! Reading bars from the bytes of a file.
 //!
-//! Columns are known by their names, in any order and case; what cannot be read with certainty is
-//! refused with the place and the value. Nothing is filled in, corrected or sorted (a file that goes back in
-//! time throughout is turned round, and says so); the one thing dropped is a row that repeats the one above
-//! it exactly, and those are counted.
+//! Columns are recognised by name, in any order and case. What cannot be read with certainty is refused with its location
+//! and value. Nothing is filled in, corrected or sorted, with two exceptions that are reported: a file in descending order
+//! of time is reversed, and a row that repeats the one above it exactly is dropped.
 //!
-//! Each kind of file has a module that gives its rows as [`cell::Row`]; everything after that is the same for all.
+//! Each file format has a module that yields its rows as [`cell::Row`]; everything after that is common to all formats.
 
-mod bars;
+mod bar_reader;
 mod cell;
 mod csv;
 mod header;
 mod json;
 mod length;
-mod packed;
+mod open_times;
+mod options;
 mod parquet;
 mod preamble;
-mod reading;
 mod text;
-mod time;
-mod times;
+mod time_text;
+mod unpack;
 mod zone;
 
 use crate::MarketError;
 
-pub use bars::RawBars;
-pub use header::Column;
-pub use parquet::is_decoding;
-pub use reading::Reading;
+pub use bar_reader::RawBars;
+pub use header::RecognisedColumn;
+pub use options::ReadOptions;
 pub use zone::Zone;
 
-/// First bytes of files that hold tables in a way that is not read here, and what to call them.
-const FOREIGN: [(&[u8], &str); 5] = [
+/// First bytes and names of known table formats that are not supported.
+const UNSUPPORTED: [(&[u8], &str); 5] = [
     (b"ARROW1", "an Arrow or Feather file"),
     (b"FEA1", "a Feather file"),
     (b"ORC", "an ORC file"),
@@ -39,31 +37,61 @@ const FOREIGN: [(&[u8], &str); 5] = [
     (b"\xd0\xcf\x11\xe0", "an Excel file"),
 ];
 
-/// Reads bars from a file that says everything of itself; see [`read_bars_as`].
+/// Reads bars from a file that needs no options; see [`read_bars_as`].
+///
+/// # Errors
+/// As [`read_bars_as`].
+///
+/// ```
+/// use herdbook_domain::Timeframe;
+/// use herdbook_market::{read_bars, resample};
+///
+/// let csv = "\
+/// time,open,high,low,close,volume
+/// 2017-01-02T07:00:00Z,1.05,1.06,1.04,1.055,10
+/// 2017-01-02T07:30:00Z,1.055,1.07,1.05,1.06,5
+/// 2017-01-02T08:00:00Z,1.06,1.061,1.02,1.03,7
+/// ";
+/// let raw = read_bars(csv.as_bytes(), "eurusd.csv")?;
+/// assert_eq!(raw.bar_length_ms(), 30 * 60 * 1_000);
+///
+/// let hourly = resample(raw, Timeframe::Hour1)?;
+/// assert_eq!(hourly.len(), 2);
+/// assert_eq!((hourly.as_slice()[0].high, hourly.as_slice()[0].volume), (1.07, 15.0));
+/// # Ok::<(), herdbook_market::MarketError>(())
+/// ```
 pub fn read_bars(bytes: &[u8], file: &str) -> Result<RawBars, MarketError> {
-    read_bars_as(bytes, file, &Reading::default())
+    read_bars_as(bytes, file, &ReadOptions::default())
 }
 
-/// Reads bars from a file's bytes; `file` names it in errors.
+/// Reads bars from the bytes of a file. `file` is its name for error messages.
 ///
-/// - **File**: text in UTF-8, Parquet, or JSON; also gzipped, or in a zip archive.
-/// - **Header**: needed, in one of the first eight lines, unless `reading` gives one. `timestamp`, `time`, `date`,
-///   `datetime`, `open time`, `unix` … (or one `date` and one `time` column), `open`, `high`, `low`, `close` or
-///   their first letters, `volume` and the like (without one, volume is 0; of several, `reading` chooses). An
-///   instrument's name before them is recognised. Other columns are ignored. Fields are separated by `,` `;`
+/// - **Format**: CSV in UTF-8, Parquet or JSON; also gzipped, or in a zip archive.
+/// - **Header**: required in one of the first eight lines, unless `options` gives it. It names the time (`timestamp`,
+///   `time`, `date`, `datetime`, `open time`, `unix` …, or one `date` and one `time` column), `open`, `high`, `low` and
+///   `close` or their first letters, and optionally `volume` or the like. Without it volume is 0; of several, `options`
+///   chooses one. The name of an instrument may precede them. Other columns are ignored. Fields are separated by `,`, `;`
 ///   or a tab, whichever the header has most of.
-/// - **Times**: ISO 8601 text, also with a 12-hour clock, in UTC unless they have a zone or `reading` gives one;
-///   or epoch seconds to nanoseconds, decided by the size of the first and then the same for the whole file. They
-///   are the bars' opens, oldest or newest first. Programs that are known to write local times must have their zone given.
-pub fn read_bars_as(bytes: &[u8], file: &str, reading: &Reading) -> Result<RawBars, MarketError> {
-    let unpacked = packed::unpacked(bytes, file, reading)?;
+/// - **Times**: when each bar opens, in ascending or descending order. ISO 8601 text, also with a 12-hour clock, in UTC
+///   unless the text or `options` name another zone; or epoch seconds, milliseconds, microseconds or nanoseconds. The
+///   size of the first number decides the unit for the whole file. For exports of programs that are known to write local
+///   times, `options` must name the zone.
+///
+/// # Errors
+/// A variant of [`MarketError`] for each cause, most with the location and the value.
+pub fn read_bars_as(
+    bytes: &[u8],
+    file: &str,
+    options: &ReadOptions,
+) -> Result<RawBars, MarketError> {
+    let unpacked = unpack::unpacked(bytes, file, options)?;
     let bytes = unpacked.bytes.as_ref();
     let raw = match bytes.trim_ascii_start().first() {
-        _ if parquet::is_parquet(bytes) => parquet::read(bytes, file, reading),
-        Some(b'[' | b'{') => json::read(bytes, file, reading),
-        _ => match FOREIGN.iter().find(|(start, _)| bytes.starts_with(start)) {
+        _ if parquet::is_parquet(bytes) => parquet::read(bytes, file, options),
+        Some(b'[' | b'{') => json::read(bytes, file, options),
+        _ => match UNSUPPORTED.iter().find(|(start, _)| bytes.starts_with(start)) {
             Some((_, what)) => Err(MarketError::ForeignFormat { file: file.to_owned(), what }),
-            None => csv::read(bytes, file, reading),
+            None => csv::read(bytes, file, options),
         },
     }?;
     Ok(match unpacked.remark {

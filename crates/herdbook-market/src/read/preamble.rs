@@ -1,34 +1,34 @@
-//! What stands before the header: lines about the export, and the three-line header of yfinance.
+//! Lines before the header, and the three-line header of yfinance.
 
 use std::borrow::Cow;
 
 use super::header::{Header, delimiter_of, names_all};
-use super::reading::Reading;
+use super::options::ReadOptions;
 use super::text::first_line;
 
-/// A header is looked for in so many lines; further down it would be data.
+/// The header is searched for in this many lines; further down are data.
 const MAX_PREAMBLE: usize = 8;
 
-/// A file whose first line is its header.
+/// The text of a file with the header as its first line that is not blank.
 pub(super) struct Prepared<'a> {
-    /// Lines before the header are blank, so that line numbers stay what they are.
+    /// Lines before the header are blanked, so that line numbers are those of the file.
     pub(super) text: Cow<'a, str>,
-    /// Lines that the user put before the file.
+    /// Number of header lines that were added before the file.
     pub(super) n_added: u64,
-    /// What was done, for the user.
+    /// Remarks for the user on what was changed.
     pub(super) remarks: Vec<String>,
 }
 
-pub(super) fn prepared<'a>(text: &'a str, reading: &Reading) -> Prepared<'a> {
-    if let Some(columns) = &reading.columns {
+pub(super) fn prepared<'a>(text: &'a str, options: &ReadOptions) -> Prepared<'a> {
+    if let Some(columns) = &options.columns {
         let delimiter = char::from(delimiter_of(first_line(text)));
         let columns: Vec<&str> = columns.split([',', ';', '\t']).collect();
         let text = format!("{}\n{text}", columns.join(&delimiter.to_string())).into();
-        let remarks = vec!["a header was given for the file".to_owned()];
+        let remarks = vec!["the header was given by the user".to_owned()];
         return Prepared { text, n_added: 1, remarks };
     }
     if let Some(text) = of_yfinance(text) {
-        let remarks = vec!["yfinance export: header of three lines".to_owned()];
+        let remarks = vec!["yfinance export: the header has three lines".to_owned()];
         return Prepared { text: text.into(), n_added: 0, remarks };
     }
     let lines = || text.split_inclusive('\n').enumerate().take(MAX_PREAMBLE);
@@ -38,7 +38,7 @@ pub(super) fn prepared<'a>(text: &'a str, reading: &Reading) -> Prepared<'a> {
             let length: usize = lines().take(idx).map(|(_, line)| line.len()).sum();
             let text = format!("{}{}", "\n".repeat(idx), &text[length..]).into();
             let remarks = vec![format!(
-                "the header is in line {}; what stands before it is left out",
+                "the header is in line {}; the lines before it are left out",
                 idx + 1
             )];
             Prepared { text, n_added: 0, remarks }
@@ -47,7 +47,10 @@ pub(super) fn prepared<'a>(text: &'a str, reading: &Reading) -> Prepared<'a> {
     }
 }
 
-/// `Price,Close,High,…` / `Ticker,AAPL,AAPL,…` / `Date,,,…`: the names stand in the first line, and that of the time in the third.
+/// The text of a yfinance export with one header line; `None` for other files.
+///
+/// Its three lines are `Price,Close,High,…`, `Ticker,AAPL,AAPL,…` and `Date,,,…`: the names are in the first line, and the
+/// name of the time column is in the third.
 fn of_yfinance(text: &str) -> Option<String> {
     let mut lines = text.splitn(4, '\n');
     let (names, tickers, time) = (lines.next()?, lines.next()?, lines.next()?);
@@ -62,7 +65,7 @@ fn of_yfinance(text: &str) -> Option<String> {
 }
 
 impl Header {
-    /// What is worth saying of the header.
+    /// Remarks for the user on the header.
     pub(super) fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
         if self.is_metatrader() {

@@ -1,8 +1,11 @@
-//! From bytes to text: what is empty or no text at all is found here.
+//! From bytes to text. Empty files and files that are not text are refused here.
 
-use crate::MarketError;
+use crate::error::MarketError;
 
-/// The file as text without its byte order mark, or why it is none.
+/// The file as text, without its byte order mark.
+///
+/// # Errors
+/// [`MarketError::NotText`] or [`MarketError::EmptyFile`].
 pub(super) fn checked<'a>(bytes: &'a [u8], file: &str) -> Result<&'a str, MarketError> {
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     let not_text = |position: usize| MarketError::NotText {
@@ -19,7 +22,7 @@ pub(super) fn checked<'a>(bytes: &'a [u8], file: &str) -> Result<&'a str, Market
     Ok(text)
 }
 
-/// The error for a record the csv reader refuses, which text in memory never makes it do.
+/// The error for a record that the CSV reader refuses. This does not happen with valid UTF-8 in memory.
 pub(super) fn unreadable(error: &::csv::Error, text: &str, file: &str) -> MarketError {
     let start = error.position().map_or(0, ::csv::Position::byte);
     MarketError::NotText { file: file.to_owned(), line: line_of_record(text, start as usize) }
@@ -30,17 +33,17 @@ pub(super) fn first_line(text: &str) -> &str {
     text.lines().find(|line| !line.is_empty()).unwrap_or_default()
 }
 
-/// Number of line ends, an upper bound of the number of bars below a header.
+/// Number of line ends: an upper bound for the number of bars below a header.
 pub(super) fn count_lines(text: &str) -> usize {
     count_newlines(text.as_bytes())
 }
 
-#[expect(clippy::naive_bytecount, reason = "one pass over the file, far below its parsing")]
+#[expect(clippy::naive_bytecount, reason = "one pass over the file, much cheaper than parsing it")]
 fn count_newlines(bytes: &[u8]) -> usize {
     bytes.iter().filter(|byte| **byte == b'\n').count()
 }
 
-/// Line of the record that starts at `position`, which may point at the blank lines before it.
+/// Line number, from 1, of the record at a byte position, which may point at blank lines before the record.
 pub(super) fn line_of_record(text: &str, position: usize) -> u64 {
     let n_blank = text.as_bytes()[position..]
         .iter()

@@ -1,4 +1,4 @@
-//! The zone of times that name none: a fixed distance from UTC, or a place whose clocks change in summer.
+//! The time zone of times without one: a fixed offset from UTC, a place, or a place and an offset from it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,30 +7,30 @@ use chrono::{DateTime, MappedLocalTime, Offset as _, TimeZone as _};
 use chrono_tz::{TZ_VARIANTS, Tz};
 use serde::{Deserialize, Serialize};
 
-/// What `Zone::from_str` takes, for a message.
-const FORMS: &str = "write `UTC`, a fixed distance such as `+02:00`, a place such as `Europe/Athens`, or a place and \
-    a distance from it such as `America/New_York+07:00`";
+/// The forms that `Zone::from_str` accepts, for error messages.
+const FORMS: &str = "write `UTC`, a fixed offset such as `+02:00`, a place such as `Europe/Athens`, or a place and \
+    an offset from it such as `America/New_York+07:00`";
 
-/// A zone.
+/// A time zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Zone {
-    /// Whose clocks they are, which may change in summer.
+    /// The place whose clocks the zone follows, daylight saving time included.
     place: Tz,
-    /// Minutes east of that. Many brokers' servers are seven hours ahead of New York, all year.
+    /// Minutes ahead of that place. The servers of many brokers are seven hours ahead of New York all year.
     minutes_east: i32,
 }
 
-/// What a local time is in UTC, in milliseconds.
+/// A local time in UTC, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Local {
     Once(i64),
-    /// Clocks were set back, and showed it once more.
+    /// The local time occurred twice, because clocks were set back.
     Twice {
         first: i64,
         second: i64,
     },
-    /// Clocks were set forward, past it.
+    /// The local time never occurred, because clocks were set forward.
     Never,
 }
 
@@ -61,7 +61,7 @@ impl FromStr for Zone {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no zone: {FORMS}");
+        let wrong = || format!("`{text}` is not a time zone: {FORMS}");
         if let Some(place) = place_named(text) {
             return Ok(Self { place, minutes_east: 0 });
         }
@@ -101,7 +101,7 @@ impl From<Zone> for String {
     }
 }
 
-/// A place of the IANA database, in any case.
+/// A place of the IANA time zone database, by its name in any case.
 fn place_named(name: &str) -> Option<Tz> {
     TZ_VARIANTS.into_iter().find(|tz| tz.name().eq_ignore_ascii_case(name))
 }

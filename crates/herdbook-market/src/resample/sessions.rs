@@ -1,17 +1,16 @@
-//! Days by the sessions in the data.
+//! Trading sessions, found in the data.
 //!
-//! A session is a run of bars with no gap of four hours or more: longer than a lunch break, shorter
-//! than any night. Where every session is shorter than a day (a stock market), a session is the
-//! day, even when it crosses midnight UTC, and takes the UTC date it opens on; two that open on one
-//! date make one bar. Where trading goes on for a day or more (forex, crypto), days are UTC days.
+//! A session is a run of bars without a gap of four hours or more, which is longer than a lunch break and shorter than a
+//! night. Where every session is shorter than a day (stocks), a session is one day, also when it crosses midnight UTC, and
+//! has the UTC date on which it opens. Two sessions that open on one date make one bar.
 
-use super::start_of;
-use crate::Bar;
+use super::bin::start_of;
+use crate::bars::Bar;
 
 const DAY_MS: i64 = 86_400_000;
 const MIN_GAP_MS: i64 = 4 * 3_600_000;
 
-/// Whether no run of bars without a gap lasts a day.
+/// Whether every session is shorter than a day.
 pub(super) fn are_shorter_than_a_day(bars: &[Bar], bar_ms: i64) -> bool {
     let mut sessions = Sessions::new(bar_ms);
     bars.iter().all(|bar| {
@@ -20,7 +19,7 @@ pub(super) fn are_shorter_than_a_day(bars: &[Bar], bar_ms: i64) -> bool {
     })
 }
 
-/// Follows the sessions bar by bar.
+/// Finds the session of each bar, one bar after the other.
 pub(super) struct Sessions {
     bar_ms: i64,
     opened_at: i64,
@@ -32,15 +31,15 @@ impl Sessions {
         Self { bar_ms, opened_at: 0, ends_at: None }
     }
 
-    /// Start of the UTC date on which the bar's session opened.
+    /// Midnight of the UTC date on which the session of the next bar opened, in ms.
     pub(super) fn date_of(&mut self, bar: &Bar) -> i64 {
         self.advance(bar);
         start_of(self.opened_at, DAY_MS)
     }
 
     fn advance(&mut self, bar: &Bar) {
-        let goes_on = self.ends_at.is_some_and(|end| bar.open_time_ms - end < MIN_GAP_MS);
-        if !goes_on {
+        let continues = self.ends_at.is_some_and(|end| bar.open_time_ms - end < MIN_GAP_MS);
+        if !continues {
             self.opened_at = bar.open_time_ms;
         }
         self.ends_at = Some(bar.open_time_ms + self.bar_ms);

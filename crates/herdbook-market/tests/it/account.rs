@@ -88,4 +88,71 @@ proptest! {
         let changed: Vec<Bar> = bars[..k].iter().chain(&other[k..]).copied().collect();
         prop_assert_eq!(&run(&bars)[..=k], &run(&changed)[..=k]);
     }
+
+    #[test]
+    fn prop_higher_costs_never_leave_more_equity(
+        bars in data::walk(60),
+        targets in targets(60),
+        bps in 0.0..50.0_f64,
+        more in 0.0..50.0_f64,
+    ) {
+        let run = |bps: f64| {
+            let mut ledger = Ledger::new(10_000.0, CostModel::from_bps(bps).unwrap(), 0);
+            for (target, bar) in targets.iter().zip(&bars) {
+                ledger.step(*target, bar);
+            }
+            ledger.equity().to_vec()
+        };
+        for (cheap, dear) in run(bps).iter().zip(run(bps + more)) {
+            prop_assert!(dear <= cheap * (1.0 + 1e-12), "{} {}", cheap, dear);
+        }
+    }
+
+    #[test]
+    fn prop_trading_at_one_price_loses_the_costs_of_each_side_and_nothing_else(
+        targets in targets(40), bps in 0.0..50.0_f64,
+    ) {
+        let rate = bps * 1e-4;
+        let still =
+            Bar { open_time_ms: 0, open: 7.0, high: 7.0, low: 7.0, close: 7.0, volume: 0.0 };
+        let mut ledger = Ledger::new(1_000.0, CostModel::from_bps(bps).unwrap(), 0);
+        let (mut expected, mut held, mut n_sides) = (1_000.0, Position::Flat, 0);
+        for target in targets {
+            ledger.step(target, &still);
+            if target != held {
+                if held != Position::Flat {
+                    expected *= 1.0 - rate;
+                    n_sides += 1;
+                }
+                if target != Position::Flat {
+                    expected /= 1.0 + rate;
+                    n_sides += 1;
+                }
+                held = target;
+            }
+            let found = ledger.account().equity();
+            prop_assert!((found - expected).abs() < 1e-9 * expected, "{} {}", found, expected);
+        }
+        let traded = ledger.account().traded();
+        prop_assert!(traded <= f64::from(n_sides) && traded >= f64::from(n_sides) / (1.0 + rate).powi(2));
+    }
+
+    #[test]
+    fn prop_ruined_account_stays_at_zero_and_out_of_the_market(
+        bars in data::walk(30), targets in targets(30), factor in 2.0..9.0_f64,
+    ) {
+        let mut ledger = Ledger::new(1_000.0, CostModel::FREE, 0);
+        let Bar { close, .. } = bars[0];
+        let flat = |price: f64| Bar { open: price, high: price, low: price, close: price, ..bars[0] };
+        ledger.step(Position::Short, &flat(close));
+        ledger.step(Position::Short, &flat(close * factor));
+        prop_assert!(ledger.account().is_ruined());
+        for (target, bar) in targets.iter().zip(&bars) {
+            prop_assert_eq!(ledger.step(*target, bar), 0.0);
+        }
+        let account = ledger.account();
+        prop_assert_eq!((account.position(), account.bars_held()), (Position::Flat, 0));
+        let [trade] = ledger.trades() else { panic!("{:?}", ledger.trades()) };
+        prop_assert_eq!(trade.result, -1_000.0);
+    }
 }

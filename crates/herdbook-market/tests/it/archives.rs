@@ -2,7 +2,7 @@
 
 use std::io::{Cursor, Write as _};
 
-use herdbook_market::{RawBars, Reading, read_bars_as};
+use herdbook_market::{RawBars, ReadOptions, read_bars_as};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
@@ -21,7 +21,7 @@ fn archive(members: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 fn read(archive: &[u8], member: Option<&str>) -> Result<RawBars, String> {
-    let reading = Reading { member: member.map(str::to_owned), ..Reading::default() };
+    let reading = ReadOptions { member: member.map(str::to_owned), ..ReadOptions::default() };
     read_bars_as(archive, "a.zip", &reading).map_err(|error| error.to_string())
 }
 
@@ -29,11 +29,11 @@ fn read(archive: &[u8], member: Option<&str>) -> Result<RawBars, String> {
 fn the_one_csv_of_an_archive_is_read_and_named() {
     let alone = read(&archive(&[("BTCUSDT-1h-2017-01.csv", CSV.as_bytes())]), None).unwrap();
     assert_eq!(alone.as_slice(), three_bars());
-    assert_eq!(alone.remarks()[0], "`BTCUSDT-1h-2017-01.csv` of the archive");
+    assert_eq!(alone.remarks()[0], "read `BTCUSDT-1h-2017-01.csv` of the archive");
     let members: [(&str, &[u8]); 3] =
         [("__MACOSX/._a.csv", b"x"), ("a.csv", CSV.as_bytes()), ("a.txt", b"a report")];
     let beside = read(&archive(&members), None).unwrap();
-    assert_eq!(beside.remarks()[0], "`a.csv` of the archive; 1 other is left out");
+    assert_eq!(beside.remarks()[0], "read `a.csv` of the archive; 1 other file is left out");
     assert!(read(&archive(&[("a.txt", CSV.as_bytes())]), None).is_ok());
 }
 
@@ -44,22 +44,22 @@ fn of_several_files_one_is_asked_for() {
     let several = archive(&members);
     assert_eq!(
         read(&several, None).unwrap_err(),
-        "`a.zip` holds several files: choose one with `--member`: `2017/a.csv`, `2017/b.csv`, \
+        "`a.zip` contains several files: choose one with `--member`: `2017/a.csv`, `2017/b.csv`, \
          `2018/b.csv`"
     );
     for name in ["a.csv", "2017/a.csv"] {
         assert_eq!(read(&several, Some(name)).unwrap().as_slice(), three_bars());
     }
-    assert!(read(&several, Some("b.csv")).unwrap_err().contains("holds several files"));
+    assert!(read(&several, Some("b.csv")).unwrap_err().contains("contains several files"));
     assert_eq!(
         read(&several, Some("c.csv")).unwrap_err(),
-        "`a.zip` holds no file `c.csv` (flag `--member`): there are `2017/a.csv`, `2017/b.csv`, \
+        "`a.zip` contains no file `c.csv` (flag `--member`), only `2017/a.csv`, `2017/b.csv`, \
          `2018/b.csv`"
     );
-    assert_eq!(read(&archive(&[]), None).unwrap_err(), "`a.zip` holds no file");
+    assert_eq!(read(&archive(&[]), None).unwrap_err(), "`a.zip` contains no file");
     assert_eq!(
         read(CSV.as_bytes(), Some("a.csv")).unwrap_err(),
-        "`a.zip` is no zip archive: `--member` chooses a file of one"
+        "`a.zip` is not a zip archive: `--member` chooses a file inside one"
     );
 }
 
@@ -84,6 +84,6 @@ fn archive_whose_file_says_it_is_huge_is_refused_before_it_is_unpacked() {
     bomb[directory + 24..directory + 28].copy_from_slice(&0xf000_0000_u32.to_le_bytes());
     assert_eq!(
         read(&bomb, None).unwrap_err(),
-        "`a.zip` cannot be unpacked: it holds more than 2 GiB"
+        "`a.zip` cannot be unpacked: it contains more than 2 GiB"
     );
 }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use herdbook_market::{Bar, RawBars, Reading, read_bars_as};
+use herdbook_market::{Bar, RawBars, ReadOptions, read_bars_as};
 
 use crate::data::{FIRST_MS, three_bars as bars};
 
@@ -12,12 +12,12 @@ fn with_volumes(volumes: [f64; 3]) -> Vec<Bar> {
     bars().into_iter().zip(volumes).map(|(bar, volume)| Bar { volume, ..bar }).collect()
 }
 
-fn read_as(text: &str, reading: &Reading) -> Result<RawBars, String> {
+fn read_as(text: &str, reading: &ReadOptions) -> Result<RawBars, String> {
     read_bars_as(text.as_bytes(), "export.csv", reading).map_err(|error| error.to_string())
 }
 
 fn read(text: &str) -> RawBars {
-    read_as(text, &Reading::default()).unwrap()
+    read_as(text, &ReadOptions::default()).unwrap()
 }
 
 fn says(raw: &RawBars, what: &str) -> bool {
@@ -52,11 +52,11 @@ fn binance_klines_without_a_header_are_refused_until_one_is_given() {
         FIRST_MS + HOUR_MS,
         FIRST_MS + 2 * HOUR_MS
     );
-    let refused = read_as(&rows, &Reading::default()).unwrap_err();
+    let refused = read_as(&rows, &ReadOptions::default()).unwrap_err();
     assert!(refused.contains("or `--columns` must give one"), "{refused}");
-    let reading = Reading {
+    let reading = ReadOptions {
         columns: Some("open_time,open,high,low,close,volume".to_owned()),
-        ..Reading::default()
+        ..ReadOptions::default()
     };
     assert_eq!(read_as(&rows, &reading).unwrap().as_slice(), bars());
     let broken = rows.replace("1.061", "x");
@@ -85,10 +85,10 @@ fn crypto_data_download_has_a_preamble_two_volumes_and_the_newest_first() {
                 1483347600,2017-01-02 09:00:00,BTC/USD,1.06,1.061,1.02,1.03,7,7.3\n\
                 1483344000,2017-01-02 08:00:00,BTC/USD,1.055,1.07,1.05,1.06,0,0\n\
                 1483340400,2017-01-02 07:00:00,BTC/USD,1.05,1.06,1.04,1.055,10,10.5\n";
-    let refused = read_as(text, &Reading::default()).unwrap_err();
+    let refused = read_as(text, &ReadOptions::default()).unwrap_err();
     assert!(refused.contains("(`Volume BTC`, `Volume USD`): choose one with `--volume-column`"));
     let reading =
-        |name: &str| Reading { volume_column: Some(name.to_owned()), ..Reading::default() };
+        |name: &str| ReadOptions { volume_column: Some(name.to_owned()), ..ReadOptions::default() };
     let raw = read_as(text, &reading("volume btc")).unwrap();
     assert_eq!(raw.as_slice(), bars());
     assert!(says(&raw, "the header is in line 2") && says(&raw, "newest first"));
@@ -115,12 +115,12 @@ fn metatrader_times_are_those_of_its_server() {
                 2017.01.02\t10:00:00\t1.055\t1.07\t1.05\t1.06\t0\t0\t2\n\
                 2017.01.02\t11:00:00\t1.06\t1.061\t1.02\t1.03\t7\t0\t2\n";
     let volume = Some("<TICKVOL>".to_owned());
-    let asked = read_as(text, &Reading::default()).unwrap_err();
+    let asked = read_as(text, &ReadOptions::default()).unwrap_err();
     assert!(asked.contains("(`<TICKVOL>`, `<VOL>`)"), "{asked}");
-    let no_zone = Reading { volume_column: volume.clone(), ..Reading::default() };
+    let no_zone = ReadOptions { volume_column: volume.clone(), ..ReadOptions::default() };
     let asked = read_as(text, &no_zone).unwrap_err();
-    assert!(asked.contains("say which with `--bar-timezone`"), "{asked}");
-    let reading = Reading { zone: Some("+02:00".parse().unwrap()), ..no_zone };
+    assert!(asked.contains("give its time zone with `--bar-timezone`"), "{asked}");
+    let reading = ReadOptions { zone: Some("+02:00".parse().unwrap()), ..no_zone };
     let raw = read_as(text, &reading).unwrap();
     assert_eq!(raw.as_slice(), bars());
     assert!(says(&raw, "MetaTrader export") && says(&raw, "read as +02:00"));
@@ -132,9 +132,9 @@ fn stooq_writes_compact_dates_and_clocks() {
                 EURUSD,60,20170102,080000,1.05,1.06,1.04,1.055,10,0\n\
                 EURUSD,60,20170102,090000,1.055,1.07,1.05,1.06,0,0\n\
                 EURUSD,60,20170102,100000,1.06,1.061,1.02,1.03,7,0\n";
-    let asked = read_as(text, &Reading::default()).unwrap_err();
+    let asked = read_as(text, &ReadOptions::default()).unwrap_err();
     assert!(asked.contains("`--bar-timezone`"), "{asked}");
-    let reading = Reading { zone: Some("+01:00".parse().unwrap()), ..Reading::default() };
+    let reading = ReadOptions { zone: Some("+01:00".parse().unwrap()), ..ReadOptions::default() };
     assert_eq!(read_as(text, &reading).unwrap().as_slice(), bars());
 }
 
@@ -142,10 +142,10 @@ fn stooq_writes_compact_dates_and_clocks() {
 fn histdata_writes_compact_times_and_no_header() {
     let text = "20170102 020000;1.05;1.06;1.04;1.055;10\n20170102 030000;1.055;1.07;1.05;1.06;0\n\
                 20170102 040000;1.06;1.061;1.02;1.03;7\n";
-    let reading = Reading {
+    let reading = ReadOptions {
         columns: Some("time,open,high,low,close,volume".to_owned()),
         zone: Some("-05:00".parse().unwrap()),
-        ..Reading::default()
+        ..ReadOptions::default()
     };
     assert_eq!(read_as(text, &reading).unwrap().as_slice(), bars());
 }
@@ -164,7 +164,7 @@ fn yahoo_prices_are_those_traded_and_yfinance_has_three_header_lines() {
     assert_eq!(raw.as_slice(), bars());
     assert!(says(&raw, "yfinance export"));
     let two = text.replace("AAPL,AAPL,AAPL,AAPL,AAPL", "AAPL,MSFT,AAPL,AAPL,AAPL");
-    assert!(read_as(&two, &Reading::default()).is_err());
+    assert!(read_as(&two, &ReadOptions::default()).is_err());
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn columns_may_begin_with_the_instrument_or_a_number() {
 fn freqtrade_dates_have_a_zone_and_a_zone_asked_for_does_not_move_them() {
     let text = "date,open,high,low,close,volume\n2017-01-02 07:00:00+00:00,1.05,1.06,1.04,1.055,10\n\
                 2017-01-02 08:00:00+00:00,1.055,1.07,1.05,1.06,0\n2017-01-02 09:00:00+00:00,1.06,1.061,1.02,1.03,7\n";
-    let reading = Reading { zone: Some("-05:00".parse().unwrap()), ..Reading::default() };
+    let reading = ReadOptions { zone: Some("-05:00".parse().unwrap()), ..ReadOptions::default() };
     assert_eq!(read_as(text, &reading).unwrap().as_slice(), bars());
     let local = text.replace("+00:00", "");
     let shifted = read_as(&local, &reading).unwrap();
@@ -196,7 +196,7 @@ fn freqtrade_dates_have_a_zone_and_a_zone_asked_for_does_not_move_them() {
 #[test]
 fn time_that_turns_round_is_refused() {
     let text = "time,open,high,low,close\n2017-01-02 09:00,1,1,1,1\n2017-01-02 08:00,1,1,1,1\n2017-01-02 10:00,1,1,1,1\n";
-    let refused = read_as(text, &Reading::default()).unwrap_err();
+    let refused = read_as(text, &ReadOptions::default()).unwrap_err();
     assert!(refused.contains("line 4") && refused.contains("is after the row above"), "{refused}");
 }
 
@@ -206,7 +206,7 @@ fn gzipped_file_is_read_and_a_broken_one_refused() {
     let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     packer.write_all(text.as_bytes()).unwrap();
     let packed = packer.finish().unwrap();
-    let reading = Reading::default();
+    let reading = ReadOptions::default();
     assert_eq!(read_bars_as(&packed, "a.csv.gz", &reading).unwrap().as_slice().len(), 2);
     let cut = read_bars_as(&packed[..packed.len() / 2], "a.csv.gz", &reading).unwrap_err();
     assert!(cut.to_string().starts_with("`a.csv.gz` cannot be unpacked"), "{cut}");

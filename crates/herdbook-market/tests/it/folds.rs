@@ -51,5 +51,5 @@ fn more_folds_than_the_bars_hold_are_refused() {
     let bars = sample_at(Timeframe::Day1);
     assert_eq!(walk_forward(10, 5, 3, 1), None);
     let refused = folds(&bars, bars.len()).unwrap_err().to_string();
-    assert!(refused.contains("cannot be cut into"), "{refused}");
+    assert!(refused.contains("are too few for"), "{refused}");
 }

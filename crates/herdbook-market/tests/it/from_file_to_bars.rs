@@ -78,7 +78,7 @@ fn bad_values_are_refused_with_their_place() {
         ("25:00:00Z,1.5,2,1,1.75,1", "column `timestamp`: `2017-01-02T25:00:00Z` is not a time"),
         (
             "07:00:00Z,1.5,2,1,1.75,11",
-            "column `timestamp`: `2017-01-02T07:00:00Z` has a row already, with other values",
+            "column `timestamp`: there is already a row for `2017-01-02T07:00:00Z`, with other values",
         ),
     ] {
         let error = read(&format!("{FIRST}2017-01-02T{row}\n")).unwrap_err();
@@ -107,8 +107,8 @@ fn times_that_can_be_misread_are_refused() {
     let error = read("1483340400,1,1,1,1,1\n1483344000000,1,1,1,1,1\n").unwrap_err();
     assert_eq!(
         error,
-        "`a.csv` line 3, column `timestamp`: `1483344000000` is not written like the first time, \
-         epoch seconds: use one way"
+        "`a.csv` line 3, column `timestamp`: `1483344000000` is not in the format of the first time, \
+         epoch seconds: use one format"
     );
 }
 
@@ -118,7 +118,7 @@ fn files_without_bars_are_refused() {
         assert!(refusal(empty.as_bytes()).starts_with("`a.csv` is empty:"), "{empty:?}");
     }
     assert!(refusal(HEADER.as_bytes()).starts_with("`a.csv` has a header but no bars"));
-    assert!(read(FIRST).unwrap_err().starts_with("`a.csv` has one bar, which does not tell"));
+    assert!(read(FIRST).unwrap_err().starts_with("`a.csv` has only one bar, so the length"));
     let gzip = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 3];
     assert!(refusal(&gzip).starts_with("`a.csv` cannot be unpacked"));
     assert!(refusal(b"time,open\n\0").starts_with("`a.csv` line 2 is not text"));
@@ -152,8 +152,8 @@ fn bars_of_no_one_length_are_refused() {
     let rows: String = [0, 5, 10, 11, 15, 20].map(minute).concat();
     assert_eq!(
         read(&rows).unwrap_err(),
-        "`a.csv` has no one bar length: most often 5 min lies between two bars, but 2 times less \
-         (first before 2017-01-02T00:11:00Z): give bars of one length"
+        "`a.csv` has no single bar length: most bars are 5 min apart, but 2 are closer together \
+         (first at 2017-01-02T00:11:00Z): give bars of one length"
     );
 }
 
@@ -187,7 +187,7 @@ fn bars_that_cannot_be_merged_are_refused_with_both_lengths() {
         |timeframe| resample(at_minutes([0, 90, 180]), timeframe).unwrap_err().to_string();
     assert_eq!(
         refusal(Timeframe::Hour1),
-        "`a.csv` has bars of 90 min, longer than the 1 h asked for: give finer bars or ask for a \
+        "`a.csv` has bars of 90 min, longer than the requested 1 h: give finer bars or ask for a \
          longer timeframe"
     );
     assert_eq!(
@@ -242,7 +242,7 @@ fn stretch_of_coarser_bars_is_refused_and_nights_are_not() {
 fn single_shorter_step_is_refused_unless_clocks_changed() {
     let with_half_hour = "1483228800,1,1,1,1,0\n1483232400,1,1,1,1,0\n1483234200,1,1,1,1,0\n\
                           1483236000,1,1,1,1,0\n1483239600,1,1,1,1,0\n1483243200,1,1,1,1,0\n";
-    assert!(read(with_half_hour).unwrap_err().contains("has no one bar length"));
+    assert!(read(with_half_hour).unwrap_err().contains("has no single bar length"));
     let clocks_changed = hours([0, 24, 48, 71, 95, 119]);
     assert_eq!(read(&clocks_changed).unwrap().bar_length_ms(), 86_400_000);
 }
@@ -269,6 +269,6 @@ fn bars_off_the_boundaries_cannot_be_merged() {
         .collect();
     let rows = rows.concat();
     let refusal = resample(read(&rows).unwrap(), Timeframe::Hour4).unwrap_err().to_string();
-    assert!(refusal.contains("off the UTC boundaries"), "{refusal}");
+    assert!(refusal.contains("do not start on UTC boundaries"), "{refusal}");
     assert!(resample(read(&rows).unwrap(), Timeframe::Hour1).is_ok());
 }

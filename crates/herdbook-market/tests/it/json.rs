@@ -1,6 +1,6 @@
 //! JSON: freqtrade's lists of lists, and lists of objects.
 
-use herdbook_market::{RawBars, Reading, read_bars_as};
+use herdbook_market::{RawBars, ReadOptions, read_bars_as};
 
 use crate::data::three_bars;
 
@@ -8,7 +8,7 @@ const FREQTRADE: &str = "[[1483340400000,1.05,1.06,1.04,1.055,10.0],[14833440000
                          [1483347600000,1.06,1.061,1.02,1.03,7]]";
 
 fn read(text: &str, columns: Option<&str>) -> Result<RawBars, String> {
-    let reading = Reading { columns: columns.map(str::to_owned), ..Reading::default() };
+    let reading = ReadOptions { columns: columns.map(str::to_owned), ..ReadOptions::default() };
     read_bars_as(text.as_bytes(), "a.json", &reading).map_err(|error| error.to_string())
 }
 
@@ -54,7 +54,7 @@ fn what_is_no_list_of_bars_is_refused() {
         ),
         (
             "[1, 2]",
-            "`a.json` cannot be read as JSON: `1` is no bar: it must be an object or a list",
+            "`a.json` cannot be read as JSON: `1` is not a bar: it must be an object or a list",
         ),
         ("[]", "`a.json` is empty"),
         ("[[1483340400000,1,1,1,1]", "`a.json` has rows of 5 values without names"),
@@ -83,7 +83,7 @@ fn tables_of_other_kinds_are_named_with_the_way_out() {
         let error = read(start, None).unwrap_err();
         assert!(
             error.starts_with(&format!(
-                "`a.json` is {what}, which is not read: give CSV or Parquet"
+                "`a.json` is {what}, which is not supported: give CSV or Parquet"
             )),
             "{error}"
         );

@@ -1,6 +1,6 @@
 //! Parquet as pandas, pyarrow, polars, duckdb and fastparquet write it (`data/make_parquet.py`), and what is no Parquet.
 
-use herdbook_market::{Bar, MarketError, RawBars, Reading, read_bars_as};
+use herdbook_market::{Bar, MarketError, RawBars, ReadOptions, read_bars_as};
 
 use crate::data::{FIRST_MS, three_bars};
 
@@ -47,20 +47,20 @@ const OTHERS: [(&str, &[u8]); 9] = files![
     no_bars,
 ];
 
-fn read(bytes: &[u8], reading: &Reading) -> Result<RawBars, MarketError> {
+fn read(bytes: &[u8], reading: &ReadOptions) -> Result<RawBars, MarketError> {
     read_bars_as(bytes, "a.parquet", reading)
 }
 
 fn of(name: &str) -> Result<RawBars, String> {
     let file = ALIKE.iter().chain(&OTHERS).find(|(found, _)| *found == name);
-    read(file.unwrap().1, &Reading::default()).map_err(|error| error.to_string())
+    read(file.unwrap().1, &ReadOptions::default()).map_err(|error| error.to_string())
 }
 
 #[test]
 fn every_writer_and_type_gives_the_same_bars() {
     for (name, bytes) in ALIKE {
         let raw =
-            read(bytes, &Reading::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
+            read(bytes, &ReadOptions::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(raw.as_slice(), three_bars(), "{name}");
         assert_eq!(raw.columns().len(), 6, "{name}: {:?}", raw.columns());
     }
@@ -78,7 +78,7 @@ fn days_are_midnights_and_single_precision_is_read_as_it_is() {
 
 #[test]
 fn zone_asked_for_moves_naive_times_only() {
-    let reading = Reading { zone: Some("+02:00".parse().unwrap()), ..Reading::default() };
+    let reading = ReadOptions { zone: Some("+02:00".parse().unwrap()), ..ReadOptions::default() };
     let first = |name: &str| {
         let file = ALIKE.iter().find(|(found, _)| *found == name).unwrap().1;
         read(file, &reading).unwrap().as_slice()[0].open_time_ms
@@ -125,7 +125,7 @@ fn what_is_missing_or_of_another_type_is_refused_with_its_place() {
 fn columns_without_usual_names_are_named_by_the_user_in_their_order() {
     let polars = ALIKE[18].1;
     let reading =
-        |columns: &str| Reading { columns: Some(columns.to_owned()), ..Reading::default() };
+        |columns: &str| ReadOptions { columns: Some(columns.to_owned()), ..ReadOptions::default() };
     let raw = read(polars, &reading("time,open,high,low,close,x")).unwrap();
     assert!(raw.as_slice().iter().all(|bar| bar.volume == 0.0));
     let error = read(polars, &reading("time,open")).unwrap_err().to_string();
@@ -136,13 +136,16 @@ fn columns_without_usual_names_are_named_by_the_user_in_their_order() {
 fn cut_and_altered_files_are_errors_and_nothing_worse() {
     for (name, bytes) in ALIKE.iter().chain(&OTHERS) {
         for length in (4..bytes.len()).step_by(13) {
-            assert!(read(&bytes[..length], &Reading::default()).is_err(), "{name} cut to {length}");
+            assert!(
+                read(&bytes[..length], &ReadOptions::default()).is_err(),
+                "{name} cut to {length}"
+            );
         }
         for idx in (0..bytes.len()).step_by(7) {
             for flip in [0x01, 0xff] {
                 let mut altered = bytes.to_vec();
                 altered[idx] ^= flip;
-                let _ = read(&altered, &Reading::default());
+                let _ = read(&altered, &ReadOptions::default());
             }
         }
     }

@@ -1,17 +1,21 @@
 //! PostgreSQL: acts side by side, each holding what it decides about until it ends.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use postgres::error::SqlState;
 
-use super::{Connected, EVERYTHING, Engine, LOCKS, Lock, hold, tls};
-use crate::db::{Conn, PostgresConn, params};
-use crate::location::PostgresUri;
-use crate::schema::{self, Found, SecondChampion};
-use crate::store::{Effect, now};
-use crate::{Location, Missing, OpenOptions, Opened, StoreError};
+use crate::clock::now;
+use crate::engine::backend::{ActRequest, Backend, Effect, LookUp, Scope};
+use crate::engine::db::{Conn, PostgresConn, params};
+use crate::engine::locks::{EVERYTHING, LOCKS, Lock, hold};
+use crate::engine::opening::{Connected, Missing, OpenOptions, Opened, SecondChampion};
+use crate::engine::pool::{CONNECTIONS, Lent, Pool};
+use crate::engine::schema::{self, Found};
+use crate::engine::tls;
+use crate::error::StoreError;
+use crate::location::Location;
+use crate::location::postgres::PostgresUri;
 
 /// How often an act that was in another's way, or whose connection broke, begins again.
 const ATTEMPTS: u32 = 6;
@@ -25,7 +29,7 @@ pub(crate) struct PostgresEngine {
     uri: PostgresUri,
     tls: tls::Connector,
     busy_timeout: Duration,
-    idle: Mutex<Vec<Conn>>,
+    connections: Pool,
 }
 
 impl fmt::Debug for PostgresEngine {
@@ -35,28 +39,20 @@ impl fmt::Debug for PostgresEngine {
 }
 
 /// How an attempt at an act ended.
-enum Attempt<T> {
-    Over(Result<T, StoreError>),
+enum Attempt {
+    Over(Result<(), StoreError>),
     /// It was taken back, and may succeed when it begins again.
     TakenBack(StoreError),
 }
 
-impl PostgresEngine {
-    /// Runs an act in a transaction of its own. Where it was in the way of another's, or the connection broke before the
+impl Backend for PostgresEngine {
+    /// Runs an act in a transaction of its own. Where it conflicted with another's, or the connection broke before the
     /// commit, it begins again from the start.
-    pub(crate) fn write<T>(
-        &self,
-        effect: Effect,
-        mut act: impl FnMut(&Conn) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        self.repeat(|conn| self.attempt(conn, effect, &mut act))
+    fn write(&self, request: ActRequest<'_>, act: &mut LookUp<'_>) -> Result<(), StoreError> {
+        self.repeat(|conn| self.attempt(conn, request.effect, act))
     }
 
-    /// Runs a look-up on one consistent view of the records.
-    pub(crate) fn read<T>(
-        &self,
-        mut look_up: impl FnMut(&Conn) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+    fn read(&self, _scope: Scope<'_>, look_up: &mut LookUp<'_>) -> Result<(), StoreError> {
         self.repeat(|conn| {
             let found = conn
                 .execute_batch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -69,14 +65,16 @@ impl PostgresEngine {
             }
         })
     }
+}
 
-    fn repeat<T>(&self, mut attempt: impl FnMut(&Conn) -> Attempt<T>) -> Result<T, StoreError> {
+impl PostgresEngine {
+    fn repeat(&self, mut attempt: impl FnMut(&Conn) -> Attempt) -> Result<(), StoreError> {
         let (mut left, mut pause) = (ATTEMPTS, PAUSE);
         loop {
             left -= 1;
             let attempted = self.connection().map(|conn| {
                 let attempted = attempt(&conn);
-                self.keep(conn);
+                keep(conn);
                 attempted
             });
             match attempted {
@@ -92,14 +90,9 @@ impl PostgresEngine {
         }
     }
 
-    fn attempt<T>(
-        &self,
-        conn: &Conn,
-        effect: Effect,
-        act: &mut impl FnMut(&Conn) -> Result<T, StoreError>,
-    ) -> Attempt<T> {
-        let answered = begin(conn).and_then(|transaction| Ok((transaction, act(conn)?)));
-        let (transaction, answer) = match answered {
+    fn attempt(&self, conn: &Conn, effect: Effect, act: &mut LookUp<'_>) -> Attempt {
+        let answered = begin(conn).and_then(|transaction| act(conn).map(|()| transaction));
+        let transaction = match answered {
             Ok(answered) => answered,
             Err(error) => {
                 // Fails where the connection broke: then the server takes the transaction back by itself.
@@ -112,12 +105,12 @@ impl PostgresEngine {
             }
         };
         if effect == Effect::DryRun {
-            return Attempt::Over(conn.execute_batch("ROLLBACK").map(|()| answer));
+            return Attempt::Over(conn.execute_batch("ROLLBACK"));
         }
         match conn.execute_batch("COMMIT") {
-            Ok(()) => Attempt::Over(Ok(answer)),
+            Ok(()) => Attempt::Over(Ok(())),
             Err(error) if is_connection_lost(&error) => match self.was_committed(transaction) {
-                Some(true) => Attempt::Over(Ok(answer)),
+                Some(true) => Attempt::Over(Ok(())),
                 Some(false) => Attempt::TakenBack(error),
                 None => {
                     Attempt::Over(Err(StoreError::OutcomeUnknown { store: self.uri.to_string() }))
@@ -137,7 +130,7 @@ impl PostgresEngine {
                     conn.query_row("SELECT txid_status(?1)", params![transaction], |row| {
                         row.get(0)
                     })?;
-                self.keep(conn);
+                keep(conn);
                 Ok(status)
             });
             match status.as_ref().map(Option::as_deref) {
@@ -150,20 +143,9 @@ impl PostgresEngine {
         }
     }
 
-    /// An idle connection that lives, or a new one.
-    fn connection(&self) -> Result<Conn, StoreError> {
-        while let Some(conn) = lock(&self.idle).pop() {
-            if !is_closed(&conn) {
-                return Ok(conn);
-            }
-        }
-        self.connect()
-    }
-
-    fn keep(&self, conn: Conn) {
-        if !is_closed(&conn) {
-            lock(&self.idle).push(conn);
-        }
+    /// An idle connection that is not closed, or a new one.
+    fn connection(&self) -> Result<Lent<'_>, StoreError> {
+        self.connections.lend(self.busy_timeout, |conn| !is_closed(conn), || self.connect())
     }
 
     fn connect(&self) -> Result<Conn, StoreError> {
@@ -184,8 +166,11 @@ impl PostgresEngine {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// Returns a connection to the pool, unless it is closed.
+fn keep(conn: Lent<'_>) {
+    if !is_closed(&conn) {
+        conn.give_back();
+    }
 }
 
 fn is_closed(conn: &Conn) -> bool {
@@ -252,7 +237,7 @@ pub(super) fn connect(
         uri: uri.clone(),
         tls: tls::connector(uri).map_err(unreachable)?,
         busy_timeout: options.busy_timeout,
-        idle: Mutex::default(),
+        connections: Pool::new(CONNECTIONS),
     };
     let conn = engine.connect()?;
     let found = schema::inspect(&conn, location)?;
@@ -275,6 +260,6 @@ pub(super) fn connect(
         conn.execute_batch(if completed.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
         completed?
     };
-    engine.keep(conn);
-    Ok(Connected { engine: Engine::Postgres(engine), opened, put_back })
+    engine.connections.add(conn);
+    Ok(Connected { backend: Box::new(engine), opened, put_back })
 }

@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::location::{PostgresUri, TlsMode};
+use crate::location::postgres::{PostgresUri, TlsMode};
 
 /// What connects to the server of a URI. The error is the rest of a sentence.
 pub(super) fn connector(uri: &PostgresUri) -> Result<Connector, String> {

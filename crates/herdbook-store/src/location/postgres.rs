@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 use postgres::Config;
 use postgres::config::SslMode;
 
-use crate::StoreError;
+use crate::error::StoreError;
 
 /// Names of the scheme: libpq's two, and those of `SQLAlchemy` that name a Python driver, which matters to Python alone.
 const SCHEMES: [&str; 4] = ["postgresql", "postgres", "postgresql+psycopg2", "postgresql+psycopg"];

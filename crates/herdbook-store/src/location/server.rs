@@ -6,16 +6,16 @@ use percent_encoding::percent_decode_str;
 
 /// A server's address.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ServerUri {
+pub struct ServerUri {
     /// Without user and password, and without a slash at its end.
-    pub(crate) base: String,
+    pub base: String,
     /// User and password, where the address names them.
-    pub(crate) user: Option<(String, Secret)>,
+    pub user: Option<(String, Secret)>,
 }
 
 /// A password.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Secret(pub(crate) String);
+pub struct Secret(pub String);
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -31,7 +31,7 @@ impl fmt::Display for ServerUri {
 
 impl ServerUri {
     /// `None` where the URI is not a server's.
-    pub(crate) fn parse(uri: &str) -> Option<Self> {
+    pub fn parse(uri: &str) -> Option<Self> {
         let (scheme, rest) = uri.trim_end_matches('/').split_once("://")?;
         if !["http", "https"].contains(&scheme) || rest.is_empty() {
             return None;

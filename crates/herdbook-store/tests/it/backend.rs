@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use herdbook_domain::RunId;
-use herdbook_store::{Location, Store};
+use herdbook_store::{Location, Missing, Session, Store, StoreError};
+
+use crate::herd;
 
 /// The database as a foreign program sees it.
 pub(crate) type Foreign = rusqlite::Connection;
@@ -32,6 +34,11 @@ impl Database {
         conn.busy_timeout(Duration::from_secs(30)).unwrap();
         conn
     }
+}
+
+/// Opens the store at a location as the tester.
+pub(crate) fn open(location: &Location, missing: Missing) -> Result<Session, StoreError> {
+    Ok(herd::session(&Store::open(location.clone(), &herd::options(missing))?))
 }
 
 /// The number that a query answers, if it has a row.

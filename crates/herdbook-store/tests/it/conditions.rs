@@ -1,8 +1,8 @@
 //! Conditions on promotion, judged inside the act on what the records say then.
 
 use herdbook_domain::{
-    Condition, Conditions, Demand, Evaluation, EventKind, MetricName, Outcome, Refusal, Stage,
-    window_params,
+    Condition, ConditionOutcome, Conditions, Evaluation, EventKind, MetricName, Refusal,
+    Requirement, Stage, window_params,
 };
 use herdbook_store::{Effect, EventQuery, StoreError};
 
@@ -10,17 +10,17 @@ use crate::herd::{Herd, model, number, promotion, version};
 
 const REWARD: &str = "evaluation/best_mean_reward";
 
-fn enforced(to: Stage, demand: Demand) -> Conditions {
-    let condition = Condition { to, timeframes: Vec::new(), models: Vec::new(), demand };
+fn enforced(to: Stage, requirement: Requirement) -> Conditions {
+    let condition = Condition { to, timeframes: Vec::new(), models: Vec::new(), requirement };
     Conditions { enforce: true, all: vec![condition] }
 }
 
 fn reward_of(limit: f64) -> Conditions {
-    enforced(Stage::Beta, Demand::AtLeast(MetricName::parse(REWARD).unwrap(), limit))
+    enforced(Stage::Beta, Requirement::AtLeast(MetricName::parse(REWARD).unwrap(), limit))
 }
 
 fn beats_champion() -> Conditions {
-    enforced(Stage::Champion, Demand::BeatsChampion(MetricName::parse(REWARD).unwrap()))
+    enforced(Stage::Champion, Requirement::BeatsChampion(MetricName::parse(REWARD).unwrap()))
 }
 
 /// All runs of this herd were trained on the same bars, windows and costs.
@@ -69,7 +69,7 @@ fn unmet_condition_that_is_enforced_refuses_and_writes_nothing() {
     }
     assert_eq!(herd.store.events(&EventQuery::default()).unwrap(), before);
     let met = herd.store.promote_under(&reward_of(1.0), &request, Effect::Commit).unwrap();
-    assert_eq!(met.plan.judgement.verdicts[0].verdict, Outcome::Met);
+    assert_eq!(met.plan.judgement.verdicts[0].verdict, ConditionOutcome::Met);
     assert!(details_of_newest(&herd).get("overridden").is_none());
     herd.assert_invariants();
 }
@@ -115,7 +115,7 @@ fn way_down_and_rollback_stand_under_no_condition() {
 fn newest_evaluation_is_the_evidence() {
     let herd = Herd::new();
     herd.train(None, 1.0);
-    let conditions = enforced(Stage::Beta, Demand::Evidence(0.9));
+    let conditions = enforced(Stage::Beta, Requirement::Evidence(0.9));
     let request = promotion(1, Stage::Beta);
     let outcome = || herd.store.promote_under(&conditions, &request, Effect::DryRun);
     assert!(outcome().unwrap_err().to_string().contains("never evaluated"));
@@ -133,7 +133,7 @@ fn hours_in_beta_count_from_the_last_time_it_came_there() {
     let hour_ago = "UPDATE herdbook_events SET at_ms = at_ms - 3600000";
     herd.foreign().execute_batch(hour_ago).unwrap();
     let request = promotion(1, Stage::Champion);
-    let asked = |hours| enforced(Stage::Champion, Demand::HoursInBeta(hours));
+    let asked = |hours| enforced(Stage::Champion, Requirement::HoursInBeta(hours));
     herd.store.promote_under(&asked(0.9), &request, Effect::DryRun).unwrap();
     herd.store.promote_under(&asked(1.1), &request, Effect::DryRun).unwrap_err();
     herd.promote(1, Stage::Development).unwrap();

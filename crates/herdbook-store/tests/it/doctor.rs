@@ -130,7 +130,7 @@ fn old_without_a_child_is_left_to_a_person() {
     set_tag(&herd, 2, "version_type", "old");
     foreign(&herd, "UPDATE tags SET value = 'old' WHERE key = 'version_type'");
     let line = assert_left_alone(&herd, BreachKind::VersionType);
-    assert!(line.contains("version 2 is `old`, but no child of it is known"), "{line}");
+    assert!(line.contains("version 2 is `old`, but no child is known"), "{line}");
 }
 
 #[test]

@@ -5,15 +5,15 @@ use herdbook_domain::{Breach, BreachKind};
 use herdbook_store::{Missing, Store};
 
 use crate::doctor::{foreign, herd, kinds, set_tag};
-use crate::herd::options;
+use crate::herd::{options, session};
 
 #[test]
 fn two_champions_are_named_and_never_chosen_between() {
     let herd = herd();
     foreign(&herd, "DROP INDEX herdbook_one_champion");
     set_tag(&herd, 2, "promotion_stage", "champion");
-    let ailing = Store::open_for_doctor(herd.store.location().clone(), options(Missing::Refuse));
-    let ailing = ailing.unwrap();
+    let ailing = Store::open_for_doctor(herd.store.location().clone(), &options(Missing::Refuse));
+    let ailing = session(&ailing.unwrap());
     let found = ailing.repair().unwrap();
     let expected = [BreachKind::TwoChampions, BreachKind::Stage, BreachKind::Schema];
     assert_eq!(kinds(&found), expected, "{found:#?}");

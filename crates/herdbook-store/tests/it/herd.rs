@@ -10,7 +10,7 @@ use herdbook_domain::{
     VersionNumber,
 };
 use herdbook_store::{
-    Effect, EventQuery, Finish, Metric, Missing, OpenOptions, Promotion, RunStart, Store,
+    Effect, EventQuery, Finish, Metric, Missing, OpenOptions, Promotion, RunStart, Session, Store,
     StoreError, VersionQuery,
 };
 use tempfile::TempDir;
@@ -22,17 +22,17 @@ pub(crate) const MODEL_FILE: &[u8] = b"a model";
 
 pub(crate) struct Herd {
     pub(crate) folder: TempDir,
-    pub(crate) store: Store,
+    pub(crate) store: Session,
     pub(crate) database: Database,
 }
 
 pub(crate) fn options(missing: Missing) -> OpenOptions {
-    OpenOptions {
-        missing,
-        busy_timeout: Duration::from_secs(30),
-        actor: Actor::parse("tester").unwrap(),
-        channel: Channel::Cli,
-    }
+    OpenOptions { missing, busy_timeout: Duration::from_secs(30) }
+}
+
+/// The store as the tester acts on it.
+pub(crate) fn session(store: &Store) -> Session {
+    store.session(Actor::parse("tester").unwrap(), Channel::Cli)
 }
 
 pub(crate) fn model() -> ModelName {
@@ -61,12 +61,12 @@ impl Herd {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::new(folder.path());
-        let store = Store::open(database.location.clone(), options(Missing::Create)).unwrap();
+        let store = backend::open(&database.location, Missing::Create).unwrap();
         Self { folder, store, database }
     }
 
-    pub(crate) fn another_store(&self) -> Store {
-        Store::open(self.store.location().clone(), options(Missing::Refuse)).unwrap()
+    pub(crate) fn another_store(&self) -> Session {
+        backend::open(self.store.location(), Missing::Refuse).unwrap()
     }
 
     /// The database as a foreign program sees it.

@@ -240,7 +240,7 @@ fn verification_names_the_first_break() {
     assert!(matches!(broken.files[0].1, FileState::Missing { .. }));
     assert_eq!(
         broken.chain.unwrap_err().to_string(),
-        "event 5 was altered: its content does not have its hash"
+        "event 5 was altered: its content does not match its hash"
     );
     herd.foreign().execute_batch("DELETE FROM herdbook_events WHERE id = 3").unwrap();
     assert_eq!(

@@ -12,7 +12,5 @@ mod finding;
 mod foreign;
 mod foreign_runs;
 mod herd;
-mod importing;
 mod life;
-mod old_stores;
 mod opening;

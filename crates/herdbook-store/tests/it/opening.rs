@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use herdbook_store::{Location, Missing, OpenOptions, Opened, Store, StoreError};
 
-use crate::herd::{Herd, model, options};
+use crate::herd::{Herd, model, options, session};
 
 fn open(folder: &std::path::Path, missing: Missing) -> Result<Store, StoreError> {
-    Store::open(Location::resolve(None, folder).unwrap(), options(missing))
+    Store::open(Location::resolve(None, folder).unwrap(), &options(missing))
 }
 
 #[test]
@@ -105,7 +105,8 @@ fn locked_store_is_waited_for_and_then_named() {
     foreign.execute_batch("BEGIN IMMEDIATE").unwrap();
     let impatient =
         OpenOptions { busy_timeout: Duration::from_millis(20), ..options(Missing::Refuse) };
-    let store = Store::open(herd.store.location().clone(), impatient).unwrap();
+    let store = Store::open(herd.store.location().clone(), &impatient).unwrap();
+    let store = session(&store);
     assert!(store.champion(&model()).unwrap().is_none(), "readers do not wait");
     let run_id = herdbook_domain::RunId::parse("0123456789abcdef0123456789abcdef").unwrap();
     let error = store.refresh_lease(&run_id).unwrap_err();

@@ -4,7 +4,9 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use herdbook_domain::RunId;
-use herdbook_store::{Location, Store};
+use herdbook_store::{Location, Missing, Session, Store, StoreError};
+
+use crate::herd;
 use postgres::{Client, NoTls};
 
 /// The database as a foreign program sees it.
@@ -59,6 +61,11 @@ impl Drop for Database {
 
 fn connect(server: &str, database: &str) -> Client {
     Client::connect(&format!("{server}/{database}"), NoTls).unwrap()
+}
+
+/// Opens the store at a location as the tester.
+pub(crate) fn open(location: &Location, missing: Missing) -> Result<Session, StoreError> {
+    Ok(herd::session(&Store::open(location.clone(), &herd::options(missing))?))
 }
 
 /// The number that a query answers, if it has a row.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use herdbook_domain::Stage;
 use herdbook_store::{Effect, EventQuery, Location, Missing, Opened, Store, StoreError};
 
-use crate::herd::{Herd, model, options, promotion};
+use crate::herd::{Herd, model, options, promotion, session};
 
 fn cut_connections(herd: &Herd) {
     let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -18,7 +18,7 @@ fn cut_connections(herd: &Herd) {
 fn store_is_made_only_where_that_was_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let database = crate::backend::Database::new(folder.path());
-    let open = |missing| Store::open(database.location.clone(), options(missing));
+    let open = |missing| Store::open(database.location.clone(), &options(missing));
     assert!(matches!(open(Missing::Refuse), Err(StoreError::NoStore { .. })));
     assert_eq!(open(Missing::Create).unwrap().opened(), Opened::Created);
     assert_eq!(open(Missing::Create).unwrap().opened(), Opened::AsItWas);
@@ -29,7 +29,7 @@ fn database_of_something_else_is_refused_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let database = crate::backend::Database::new(folder.path());
     database.foreign().execute_batch("CREATE TABLE invoices (id integer)").unwrap();
-    let error = Store::open(database.location.clone(), options(Missing::Create)).unwrap_err();
+    let error = Store::open(database.location.clone(), &options(Missing::Create)).unwrap_err();
     assert!(error.to_string().contains("it is not a database of MLflow"), "{error}");
     let tables = "SELECT count(*)::int FROM pg_class WHERE relnamespace = 'public'::regnamespace";
     assert_eq!(crate::backend::number(&database.foreign(), tables), Some(1));
@@ -96,7 +96,7 @@ fn server_that_is_not_there_is_named_without_the_password() {
     let folder = tempfile::tempdir().unwrap();
     let uri = "postgresql://me:secret@127.0.0.1:9/herd";
     let location = Location::resolve(Some(uri), folder.path()).unwrap();
-    let error = Store::open(location, options(Missing::Create)).unwrap_err();
+    let error = Store::open(location, &options(Missing::Create)).unwrap_err();
     assert!(matches!(error, StoreError::Unreachable { .. }), "{error}");
     assert!(error.to_string().contains("me:***@127.0.0.1:9"), "{error}");
 }
@@ -109,7 +109,8 @@ fn act_that_waits_too_long_for_another_is_busy() {
     holder.execute_batch("BEGIN; SELECT pg_advisory_xact_lock(1751478884, 0)").unwrap();
     let mut impatient = options(Missing::Refuse);
     impatient.busy_timeout = std::time::Duration::from_millis(20);
-    let store = Store::open(herd.store.location().clone(), impatient).unwrap();
+    let store = Store::open(herd.store.location().clone(), &impatient).unwrap();
+    let store = session(&store);
     let error = store.promote(&promotion(1, Stage::Beta), Effect::Commit).unwrap_err();
     assert!(matches!(error, StoreError::Busy { .. }), "{error}");
     assert!(store.champion(&model()).unwrap().is_none(), "readers do not wait");
@@ -125,11 +126,11 @@ fn first_openers_of_an_empty_database_share_one_store() {
         for _ in 0..4 {
             scope.spawn(|| {
                 barrier.wait();
-                Store::open(database.location.clone(), options(Missing::Create)).unwrap();
+                Store::open(database.location.clone(), &options(Missing::Create)).unwrap();
             });
         }
     });
-    let store = Store::open(database.location.clone(), options(Missing::Refuse)).unwrap();
+    let store = Store::open(database.location.clone(), &options(Missing::Refuse)).unwrap();
     assert_eq!(store.opened(), Opened::AsItWas);
 }
 

@@ -7,7 +7,7 @@ use herdbook_domain::{
     Actor, Channel, Enhancement, ExperimentName, MetricName, ModelName, ModelType, ParentSelector,
     Symbol, Timeframe, VersionKey, VersionNumber,
 };
-use herdbook_store::{Location, Missing, OpenOptions, Store, VersionRecord};
+use herdbook_store::{Location, Missing, OpenOptions, Session, Store, VersionRecord};
 use herdbook_training::{
     Boundaries, ContaminatedTest, DataSource, EnhanceRequest, Observer, PpoConfig, Progress,
     TrainReport, TrainRequest, TrainingError, train,
@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 pub(crate) struct Barn {
     pub(crate) folder: TempDir,
-    pub(crate) store: Store,
+    pub(crate) store: Session,
 }
 
 /// Remembers what it was told.
@@ -61,7 +61,7 @@ pub(crate) fn market(bytes: Vec<u8>) -> DataSource {
         name: "walk.csv".to_owned(),
         path: None,
         symbol: Symbol::parse("WALK").unwrap(),
-        reading: herdbook_training::Reading::default(),
+        reading: herdbook_training::ReadOptions::default(),
         bytes,
     }
 }
@@ -101,14 +101,11 @@ pub(crate) fn model() -> ModelName {
 impl Barn {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let options = OpenOptions {
-            missing: Missing::Create,
-            busy_timeout: Duration::from_secs(30),
-            actor: Actor::parse("tester").unwrap(),
-            channel: Channel::Cli,
-        };
+        let options =
+            OpenOptions { missing: Missing::Create, busy_timeout: Duration::from_secs(30) };
         let location = Location::resolve(None, folder.path()).unwrap();
-        let store = Store::open(location, options).unwrap();
+        let store = Store::open(location, &options).unwrap();
+        let store = store.session(Actor::parse("tester").unwrap(), Channel::Cli);
         Self { folder, store }
     }
 

@@ -82,7 +82,7 @@ fn folds_are_tested_on_bars_that_follow_one_another_and_the_last_is_registered()
 fn more_folds_than_the_bars_have_room_for_are_refused_before_anything_is_written() {
     let barn = Barn::new();
     let refused = swept(&barn, request(), SweepKind::WalkForward, 100).unwrap_err().to_string();
-    assert!(refused.starts_with("1500 bars cannot be cut into 100 folds"), "{refused}");
+    assert!(refused.starts_with("1500 bars are too few for 100 folds"), "{refused}");
     assert!(barn.store.events(&EventQuery::default()).unwrap().is_empty());
 }
 

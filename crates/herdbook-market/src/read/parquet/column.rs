@@ -1,46 +1,49 @@
-//! Values of columns as fields of bars.
+//! Decoding of columns into fields of bars.
 
 use ::parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use ::parquet::data_type::{ByteArray, DataType};
 use ::parquet::errors::ParquetError;
 
-use super::schema::{Kind, Unit};
+use super::value_kind::{EpochUnit, ValueKind};
 use crate::read::cell::Cell;
-use crate::read::time::Moment;
+use crate::read::time_text::FileTime;
 
 const DAY_MS: i64 = 86_400_000;
-/// Integers up to this are exact as floating point numbers, and so are powers of ten up to `MAX_EXACT_SCALE`: their
-/// quotient is the number nearest to the decimal.
+/// Integers up to this are exact as `f64`, and so are powers of ten up to `MAX_EXACT_SCALE`. The quotient of two exact
+/// numbers is the `f64` nearest to the decimal.
 const MAX_EXACT: i128 = 1 << 53;
 const MAX_EXACT_SCALE: i32 = 22;
 
-/// A column of a row group, on its way down.
-pub(super) struct Column {
-    /// Number in the header.
-    pub(super) place: usize,
-    pub(super) kind: Kind,
+/// A cursor over one column of a row group.
+pub(super) struct ColumnCursor {
+    /// Number of the column in the header.
+    pub(super) header_idx: usize,
+    pub(super) kind: ValueKind,
     pub(super) reader: ColumnReader,
 }
 
-/// Rows of the columns that are needed.
+/// Some consecutive rows of the required columns.
 pub(super) struct Batch {
     pub(super) n_rows: usize,
-    /// By number in the header.
-    fields: Vec<Fields>,
+    /// The columns, by number in the header.
+    columns: Vec<BatchColumn>,
 }
 
-/// A column of a batch.
-enum Fields {
-    Unneeded,
+/// The values of one column of a batch; `None` for missing ones.
+enum BatchColumn {
+    NotRead,
     Numbers(Vec<Option<f64>>),
-    Moments(Vec<Option<Moment>>),
+    Times(Vec<Option<FileTime>>),
     Texts(Vec<Option<ByteArray>>),
 }
 
 impl Batch {
-    /// The next rows, none at the end of a row group.
-    pub(super) fn next(columns: &mut [Column], max_rows: usize) -> Result<Self, ParquetError> {
-        let mut batch = Self { n_rows: 0, fields: Vec::new() };
+    /// The next rows, at most `max_rows`; none at the end of the row group.
+    pub(super) fn next(
+        columns: &mut [ColumnCursor],
+        max_rows: usize,
+    ) -> Result<Self, ParquetError> {
+        let mut batch = Self { n_rows: 0, columns: Vec::new() };
         for (idx, column) in columns.iter_mut().enumerate() {
             let fields = column.next(max_rows)?;
             let n_rows = fields.len();
@@ -48,20 +51,21 @@ impl Batch {
                 return Err(ParquetError::General("its columns have different lengths".to_owned()));
             }
             batch.n_rows = n_rows;
-            if batch.fields.len() <= column.place {
-                batch.fields.resize_with(column.place + 1, || Fields::Unneeded);
+            if batch.columns.len() <= column.header_idx {
+                batch.columns.resize_with(column.header_idx + 1, || BatchColumn::NotRead);
             }
-            batch.fields[column.place] = fields;
+            batch.columns[column.header_idx] = fields;
         }
         Ok(batch)
     }
 
+    /// The field of a row, which is a number within the batch.
     pub(super) fn cell(&self, column: usize, row: usize) -> Cell<'_> {
-        let cell = match &self.fields[column] {
-            Fields::Unneeded => None,
-            Fields::Numbers(numbers) => numbers[row].map(Cell::Number),
-            Fields::Moments(moments) => moments[row].map(Cell::Moment),
-            Fields::Texts(texts) => texts[row]
+        let cell = match &self.columns[column] {
+            BatchColumn::NotRead => None,
+            BatchColumn::Numbers(numbers) => numbers[row].map(Cell::Number),
+            BatchColumn::Times(moments) => moments[row].map(Cell::Time),
+            BatchColumn::Texts(texts) => texts[row]
                 .as_ref()
                 .map(|text| Cell::Text(String::from_utf8_lossy(text.data().trim_ascii()))),
         };
@@ -69,19 +73,19 @@ impl Batch {
     }
 }
 
-impl Fields {
+impl BatchColumn {
     fn len(&self) -> usize {
         match self {
-            Self::Unneeded => 0,
+            Self::NotRead => 0,
             Self::Numbers(numbers) => numbers.len(),
-            Self::Moments(moments) => moments.len(),
+            Self::Times(moments) => moments.len(),
             Self::Texts(texts) => texts.len(),
         }
     }
 }
 
-impl Column {
-    fn next(&mut self, max_rows: usize) -> Result<Fields, ParquetError> {
+impl ColumnCursor {
+    fn next(&mut self, max_rows: usize) -> Result<BatchColumn, ParquetError> {
         match &mut self.reader {
             ColumnReader::Int32ColumnReader(reader) => {
                 integers(self.kind, &decoded(reader, max_rows, |value| i64::from(*value))?)
@@ -90,17 +94,17 @@ impl Column {
                 integers(self.kind, &decoded(reader, max_rows, |value| *value)?)
             }
             ColumnReader::Int96ColumnReader(reader) => {
-                let moment = |value: &_| Moment {
+                let moment = |value: &_| FileTime {
                     ms: ::parquet::data_type::Int96::to_millis(value),
                     has_zone: false,
                 };
-                Ok(Fields::Moments(decoded(reader, max_rows, moment)?))
+                Ok(BatchColumn::Times(decoded(reader, max_rows, moment)?))
             }
             ColumnReader::FloatColumnReader(reader) => {
-                Ok(Fields::Numbers(decoded(reader, max_rows, |value| f64::from(*value))?))
+                Ok(BatchColumn::Numbers(decoded(reader, max_rows, |value| f64::from(*value))?))
             }
             ColumnReader::DoubleColumnReader(reader) => {
-                Ok(Fields::Numbers(decoded(reader, max_rows, |value| *value)?))
+                Ok(BatchColumn::Numbers(decoded(reader, max_rows, |value| *value)?))
             }
             ColumnReader::ByteArrayColumnReader(reader) => {
                 let values = decoded(reader, max_rows, Clone::clone)?;
@@ -116,7 +120,7 @@ impl Column {
     }
 }
 
-/// The next values of a column, `None` where there is none.
+/// The next values of a column; `None` for missing ones.
 fn decoded<T: DataType, V>(
     reader: &mut ColumnReaderImpl<T>,
     max_rows: usize,
@@ -129,49 +133,49 @@ fn decoded<T: DataType, V>(
     if n_values == n_rows {
         return Ok(values.map(Some).collect());
     }
-    // The column stands by itself: a value is there, or it is not.
+    // The column is not nested: a level above 0 means that a value is present.
     Ok(levels.iter().map(|level| if *level > 0 { values.next() } else { None }).collect())
 }
 
-fn integers(kind: Kind, values: &[Option<i64>]) -> Result<Fields, ParquetError> {
+fn integers(kind: ValueKind, values: &[Option<i64>]) -> Result<BatchColumn, ParquetError> {
     let moments = |convert: &dyn Fn(i64) -> Option<i64>, has_zone| {
-        let moment = |value: i64| convert(value).map(|ms| Moment { ms, has_zone });
-        Fields::Moments(values.iter().map(|value| value.and_then(moment)).collect())
+        let moment = |value: i64| convert(value).map(|ms| FileTime { ms, has_zone });
+        BatchColumn::Times(values.iter().map(|value| value.and_then(moment)).collect())
     };
     Ok(match kind {
-        Kind::Number => {
-            Fields::Numbers(values.iter().map(|value| value.map(|it| it as f64)).collect())
+        ValueKind::Number => {
+            BatchColumn::Numbers(values.iter().map(|value| value.map(|it| it as f64)).collect())
         }
-        Kind::Decimal { scale } => {
+        ValueKind::Decimal { scale } => {
             let number = |value: i64| decimal(i128::from(value), scale);
-            Fields::Numbers(values.iter().map(|value| value.map(number)).collect())
+            BatchColumn::Numbers(values.iter().map(|value| value.map(number)).collect())
         }
-        Kind::Timestamp { unit, is_utc } => {
+        ValueKind::Timestamp { unit, is_utc } => {
             let per_ms = match unit {
-                Unit::Millis => 1,
-                Unit::Micros => 1_000,
-                Unit::Nanos => 1_000_000,
+                EpochUnit::Millis => 1,
+                EpochUnit::Micros => 1_000,
+                EpochUnit::Nanos => 1_000_000,
             };
             moments(&|value| Some(value.div_euclid(per_ms)), is_utc)
         }
-        Kind::Date => moments(&|value| value.checked_mul(DAY_MS), false),
-        Kind::Int96 | Kind::Text => return Err(unfit()),
+        ValueKind::Date => moments(&|value| value.checked_mul(DAY_MS), false),
+        ValueKind::Int96 | ValueKind::Text => return Err(unfit()),
     })
 }
 
-fn bytes(kind: Kind, values: Vec<Option<ByteArray>>) -> Result<Fields, ParquetError> {
+fn bytes(kind: ValueKind, values: Vec<Option<ByteArray>>) -> Result<BatchColumn, ParquetError> {
     match kind {
-        Kind::Text => Ok(Fields::Texts(values)),
-        Kind::Decimal { scale } => {
+        ValueKind::Text => Ok(BatchColumn::Texts(values)),
+        ValueKind::Decimal { scale } => {
             let number = |bytes: ByteArray| big_endian(bytes.data()).map(|it| decimal(it, scale));
             let numbers = values.into_iter().map(|value| value.and_then(number));
-            Ok(Fields::Numbers(numbers.collect()))
+            Ok(BatchColumn::Numbers(numbers.collect()))
         }
         _ => Err(unfit()),
     }
 }
 
-/// A number in two's complement, where it has at most sixteen bytes.
+/// A big-endian integer in two's complement; `None` for more than 16 bytes or none.
 fn big_endian(bytes: &[u8]) -> Option<i128> {
     let mut all = [if bytes.first()? & 0x80 == 0 { 0 } else { 0xff }; 16];
     let start = all.len().checked_sub(bytes.len())?;
@@ -179,7 +183,7 @@ fn big_endian(bytes: &[u8]) -> Option<i128> {
     Some(i128::from_be_bytes(all))
 }
 
-/// The floating point number nearest to a decimal: what reading it as text would give.
+/// The `f64` nearest to a decimal, as parsing its text would give.
 fn decimal(unscaled: i128, scale: i32) -> f64 {
     if unscaled.abs() <= MAX_EXACT && scale <= MAX_EXACT_SCALE {
         return unscaled as f64 / 10_f64.powi(scale);
@@ -187,7 +191,7 @@ fn decimal(unscaled: i128, scale: i32) -> f64 {
     format!("{unscaled}e-{scale}").parse().unwrap_or(f64::NAN)
 }
 
-/// A file whose pages are not of the type that its schema tells.
+/// The error for a file whose pages do not have the type that its schema declares.
 fn unfit() -> ParquetError {
-    ParquetError::General("a column is not of the type that the schema tells".to_owned())
+    ParquetError::General("a column does not have the type that the schema declares".to_owned())
 }

@@ -1,63 +1,33 @@
-//! Which columns of a Parquet file hold the bars, and what their types mean.
+//! The columns of a Parquet file that hold the bars.
 
-use ::parquet::basic::{ConvertedType, LogicalType, TimeUnit, Type};
 use ::parquet::errors::ParquetError;
 use ::parquet::file::reader::RowGroupReader;
 use ::parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
 
-use super::column::Column;
-use crate::MarketError;
+use super::column::ColumnCursor;
+use super::value_kind::ValueKind;
+use crate::error::MarketError;
 use crate::read::header::{Header, TimeColumns};
-use crate::read::reading::Reading;
+use crate::read::options::ReadOptions;
 
-/// The name that pandas gives to an index without one; it is the time where no other column is.
+/// The name that pandas gives to an index without a name. It is the time where no other column is.
 const PANDAS_INDEX: &str = "__index_level_0__";
-/// Decimals of more bytes are beyond any price.
-const MAX_DECIMAL_BYTES: i32 = 16;
-
-/// What the values of a column are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// Integers or floating point numbers.
-    Number,
-    /// Integers to be divided by ten to this power.
-    Decimal {
-        scale: i32,
-    },
-    /// Counted from 1970.
-    Timestamp {
-        unit: Unit,
-        is_utc: bool,
-    },
-    /// Days since 1970.
-    Date,
-    /// Nanoseconds of a Julian day.
-    Int96,
-    Text,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unit {
-    Millis,
-    Micros,
-    Nanos,
-}
-
 /// The columns of a file that hold its bars.
-pub(super) struct Table {
+pub(super) struct BarTable {
     pub(super) header: Header,
     pub(super) remarks: Vec<String>,
-    /// Number in the header, number in the file, and kind of each.
-    found: Vec<(usize, usize, Kind)>,
+    /// For each required column: number in the header, number in the file, and kind of its values.
+    required: Vec<(usize, usize, ValueKind)>,
 }
 
-impl Table {
+impl BarTable {
+    /// Finds the columns of the bars in the schema of a file.
     pub(super) fn find(
         schema: &SchemaDescriptor,
         file: &str,
-        reading: &Reading,
+        options: &ReadOptions,
     ) -> Result<Self, MarketError> {
-        // A column within a list or a structure holds no field of a bar.
+        // Columns inside lists or structures are ignored.
         let is_plain = |idx: &usize| {
             let column = schema.column(*idx);
             column.path().parts().len() == 1 && column.max_rep_level() == 0
@@ -65,11 +35,11 @@ impl Table {
         let numbers: Vec<usize> = (0..schema.num_columns()).filter(is_plain).collect();
         let names: Vec<String> =
             numbers.iter().map(|idx| schema.column(*idx).name().to_owned()).collect();
-        let kinds: Vec<Option<Kind>> =
-            numbers.iter().map(|idx| Kind::of(&schema.column(*idx))).collect();
-        let (header, remarks) = header(names, &kinds, file, reading)?;
-        let mut found = Vec::new();
-        for (idx, needed) in needed(&header) {
+        let kinds: Vec<Option<ValueKind>> =
+            numbers.iter().map(|idx| ValueKind::of(&schema.column(*idx))).collect();
+        let (header, remarks) = header(names, &kinds, file, options)?;
+        let mut required = Vec::new();
+        for (idx, needed) in required_columns(&header) {
             let kind = kinds[idx].filter(|kind| needed.allows(*kind));
             let kind = kind.ok_or_else(|| MarketError::ColumnType {
                 file: file.to_owned(),
@@ -77,34 +47,41 @@ impl Table {
                 found: type_name(&schema.column(numbers[idx])),
                 needed: needed.as_str(),
             })?;
-            found.push((idx, numbers[idx], kind));
+            required.push((idx, numbers[idx], kind));
         }
-        Ok(Self { header, remarks, found })
+        Ok(Self { header, remarks, required })
     }
 
-    /// Readers of the columns in a row group.
-    pub(super) fn columns(&self, group: &dyn RowGroupReader) -> Result<Vec<Column>, ParquetError> {
-        let column = |(place, number, kind): &(usize, usize, Kind)| {
-            Ok(Column { place: *place, kind: *kind, reader: group.get_column_reader(*number)? })
+    /// Cursors over the required columns of a row group.
+    pub(super) fn columns(
+        &self,
+        group: &dyn RowGroupReader,
+    ) -> Result<Vec<ColumnCursor>, ParquetError> {
+        let column = |(header_idx, number, kind): &(usize, usize, ValueKind)| {
+            Ok(ColumnCursor {
+                header_idx: *header_idx,
+                kind: *kind,
+                reader: group.get_column_reader(*number)?,
+            })
         };
-        self.found.iter().map(column).collect()
+        self.required.iter().map(column).collect()
     }
 }
 
-/// What a field of a bar can be made of.
+/// The type of values that a field of a bar requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Needed {
+enum RequiredType {
     Time,
     Number,
     Anything,
 }
 
-impl Needed {
-    const fn allows(self, kind: Kind) -> bool {
+impl RequiredType {
+    const fn allows(self, kind: ValueKind) -> bool {
         match (self, kind) {
-            (Self::Anything, _) | (_, Kind::Number | Kind::Text) => true,
-            (Self::Time, kind) => !matches!(kind, Kind::Decimal { .. }),
-            (Self::Number, kind) => matches!(kind, Kind::Decimal { .. }),
+            (Self::Anything, _) | (_, ValueKind::Number | ValueKind::Text) => true,
+            (Self::Time, kind) => !matches!(kind, ValueKind::Decimal { .. }),
+            (Self::Number, kind) => matches!(kind, ValueKind::Decimal { .. }),
         }
     }
 
@@ -117,28 +94,29 @@ impl Needed {
     }
 }
 
-fn needed(header: &Header) -> Vec<(usize, Needed)> {
-    let mut needed: Vec<(usize, Needed)> = match header.time {
-        TimeColumns::One(idx) => vec![(idx, Needed::Time)],
+/// The columns that are read, with the type each requires.
+fn required_columns(header: &Header) -> Vec<(usize, RequiredType)> {
+    let mut required: Vec<(usize, RequiredType)> = match header.time {
+        TimeColumns::One(idx) => vec![(idx, RequiredType::Time)],
         TimeColumns::DateAndClock { date, clock } => {
-            vec![(date, Needed::Time), (clock, Needed::Anything)]
+            vec![(date, RequiredType::Time), (clock, RequiredType::Anything)]
         }
     };
     let prices = [header.open, header.high, header.low, header.close];
-    needed.extend(prices.into_iter().chain(header.volume).map(|idx| (idx, Needed::Number)));
-    needed.extend(header.instrument.map(|idx| (idx, Needed::Anything)));
-    needed
+    required.extend(prices.into_iter().chain(header.volume).map(|idx| (idx, RequiredType::Number)));
+    required.extend(header.instrument.map(|idx| (idx, RequiredType::Anything)));
+    required
 }
 
 fn header(
     names: Vec<String>,
-    kinds: &[Option<Kind>],
+    kinds: &[Option<ValueKind>],
     file: &str,
-    reading: &Reading,
+    options: &ReadOptions,
 ) -> Result<(Header, Vec<String>), MarketError> {
     let mut remarks = Vec::new();
     let mut names = names;
-    if let Some(columns) = &reading.columns {
+    if let Some(columns) = &options.columns {
         let given: Vec<String> = columns.split(',').map(|name| name.trim().to_owned()).collect();
         if given.len() != names.len() {
             return Err(MarketError::Parquet {
@@ -151,19 +129,19 @@ fn header(
             });
         }
         names = given;
-        remarks.push("a header was given for the file".to_owned());
+        remarks.push("the header was given by the user".to_owned());
     }
     names = of_one_ticker(&names).unwrap_or(names);
-    let parsed = Header::of_names(names.clone(), &names.join(","), file, reading);
+    let parsed = Header::of_names(names.clone(), &names.join(","), file, options);
     let index = names.iter().position(|name| name == PANDAS_INDEX);
     let is_time = |idx: usize| {
-        kinds[idx].is_some_and(|kind| kind != Kind::Number && Needed::Time.allows(kind))
+        kinds[idx].is_some_and(|kind| kind != ValueKind::Number && RequiredType::Time.allows(kind))
     };
     let header = match (parsed, index) {
         (Err(MarketError::MissingColumns { .. }), Some(idx)) if is_time(idx) => {
             "timestamp".clone_into(&mut names[idx]);
             remarks.push("the index of the pandas frame is the time".to_owned());
-            Header::of_names(names.clone(), &names.join(","), file, reading)?
+            Header::of_names(names.clone(), &names.join(","), file, options)?
         }
         (parsed, _) => parsed?,
     };
@@ -171,7 +149,7 @@ fn header(
     Ok((header, remarks))
 }
 
-/// The names of a yfinance frame, `('Close', 'AAPL')`, where all are of one ticker.
+/// The plain names of a yfinance frame with names such as `('Close', 'AAPL')`; `None` if they have several tickers.
 fn of_one_ticker(names: &[String]) -> Option<Vec<String>> {
     let parts = |name: &str| {
         let (column, ticker) = name.strip_prefix("('")?.strip_suffix("')")?.split_once("', '")?;
@@ -185,63 +163,6 @@ fn of_one_ticker(names: &[String]) -> Option<Vec<String>> {
             None => Some(name.clone()),
         })
         .collect()
-}
-
-impl Kind {
-    fn of(column: &ColumnDescriptor) -> Option<Self> {
-        if let Some(logical) = column.logical_type_ref() {
-            return Self::of_logical(logical, column);
-        }
-        match column.converted_type() {
-            ConvertedType::TIMESTAMP_MILLIS => Some(Self::local(Unit::Millis)),
-            ConvertedType::TIMESTAMP_MICROS => Some(Self::local(Unit::Micros)),
-            ConvertedType::DATE => Some(Self::Date),
-            ConvertedType::DECIMAL => Self::decimal(column, column.type_scale()),
-            ConvertedType::UTF8 | ConvertedType::ENUM => Some(Self::Text),
-            ConvertedType::TIME_MILLIS | ConvertedType::TIME_MICROS | ConvertedType::INTERVAL => {
-                None
-            }
-            _ => Self::of_physical(column.physical_type()),
-        }
-    }
-
-    fn of_logical(logical: &LogicalType, column: &ColumnDescriptor) -> Option<Self> {
-        match logical {
-            LogicalType::Timestamp(timestamp) => {
-                let unit = match timestamp.unit {
-                    TimeUnit::MILLIS => Unit::Millis,
-                    TimeUnit::MICROS => Unit::Micros,
-                    TimeUnit::NANOS => Unit::Nanos,
-                };
-                Some(Self::Timestamp { unit, is_utc: timestamp.is_adjusted_to_u_t_c })
-            }
-            LogicalType::Date => Some(Self::Date),
-            LogicalType::Decimal(decimal) => Self::decimal(column, decimal.scale),
-            LogicalType::Integer(_) => Some(Self::Number),
-            LogicalType::String | LogicalType::Enum => Some(Self::Text),
-            _ => None,
-        }
-    }
-
-    fn of_physical(physical: Type) -> Option<Self> {
-        match physical {
-            Type::INT32 | Type::INT64 | Type::FLOAT | Type::DOUBLE => Some(Self::Number),
-            Type::INT96 => Some(Self::Int96),
-            Type::BYTE_ARRAY => Some(Self::Text),
-            Type::BOOLEAN | Type::FIXED_LEN_BYTE_ARRAY => None,
-        }
-    }
-
-    /// Older files do not say whether their timestamps are UTC's.
-    const fn local(unit: Unit) -> Self {
-        Self::Timestamp { unit, is_utc: false }
-    }
-
-    fn decimal(column: &ColumnDescriptor, scale: i32) -> Option<Self> {
-        let is_fixed = column.physical_type() == Type::FIXED_LEN_BYTE_ARRAY;
-        let fits = !is_fixed || column.type_length() <= MAX_DECIMAL_BYTES;
-        (fits && (0..=38).contains(&scale)).then_some(Self::Decimal { scale })
-    }
 }
 
 fn type_name(column: &ColumnDescriptor) -> String {

@@ -1,7 +1,7 @@
 //! What is done to the files of one folder, step by step, and where it is made to fail.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -143,7 +143,9 @@ impl Recording {
 pub(crate) struct RecordedDisk(pub(crate) Arc<Recording>);
 
 impl Disk for RecordedDisk {
-    fn write_new(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fn write_new(&self, path: &Path, content: &mut dyn Read) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        content.read_to_end(&mut bytes)?;
         self.0.step(path, Op::Create)?;
         // In two halves, so that there is a moment between them.
         let (first, second) = bytes.split_at(bytes.len() / 2);
@@ -151,7 +153,7 @@ impl Disk for RecordedDisk {
         self.0.step(path, Op::Write { offset: 0, bytes: first.to_vec() })?;
         std::fs::write(path, first)?;
         self.0.step(path, Op::Write { offset: first.len(), bytes: second.to_vec() })?;
-        std::fs::write(path, bytes)
+        std::fs::write(path, &bytes)
     }
 
     fn sync_file(&self, path: &Path) -> io::Result<()> {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use herdbook_domain::{Breach, Event, EventKind, Reason, RollbackRequest, Stage};
 use herdbook_store::{
-    Disk, Effect, EventQuery, Location, Missing, Store, StoreError, VersionQuery,
+    Effect, EventQuery, Location, Missing, Session, Store, StoreError, VersionQuery,
 };
 
 use super::recording::{RecordedDisk, Recording};
-use crate::herd::{MODEL_FILE, finish, metric, model, number, options, promotion, start};
+use crate::herd::{MODEL_FILE, finish, metric, model, number, options, promotion, session, start};
 
 /// One command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,16 +46,13 @@ pub(crate) struct Place {
 pub(crate) type Head = (usize, String);
 
 impl Place {
-    fn open(&self, recording: Option<&Arc<Recording>>) -> Result<Store, StoreError> {
+    fn open(&self, recording: Option<&Arc<Recording>>) -> Result<Session, StoreError> {
         let location = Location::resolve(None, &self.folder).unwrap();
-        let store = Store::open(location, options(Missing::Create))?;
-        Ok(match recording {
+        let store = Store::open(location, &options(Missing::Create))?;
+        Ok(session(&match recording {
             None => store,
-            Some(recording) => {
-                let disk: Box<dyn Disk> = Box::new(RecordedDisk(Arc::clone(recording)));
-                store.on_disk(disk)
-            }
-        })
+            Some(recording) => store.on_disk(Arc::new(RecordedDisk(Arc::clone(recording)))),
+        }))
     }
 
     /// Runs a command from opening the store to closing it.
@@ -140,7 +137,7 @@ impl Command {
     }
 }
 
-fn train(store: &Store, parent: Option<i64>) -> Result<(), StoreError> {
+fn train(store: &Session, parent: Option<i64>) -> Result<(), StoreError> {
     let parent = parent
         .map(|parent| store.version(&crate::herd::version(parent)))
         .transpose()?

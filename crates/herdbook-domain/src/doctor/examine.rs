@@ -1,0 +1,85 @@
+//! The examination as a whole: the checks of every model, version and run, of the schema and of the hash chain.
+
+use std::collections::BTreeMap;
+
+use super::breach::{Breach, BreachKind, Fix, Remedy, Repair, Subject};
+use super::log_index::LogIndex;
+use super::records::{Records, SchemaState, VersionOnRecord};
+use super::{champion, run, version};
+use crate::history::verify_chain;
+use crate::values::ModelName;
+
+/// Finds every breach of the rules. The order is one in which the repairs can be carried out.
+pub fn examine(records: &Records) -> Vec<Breach> {
+    let log = LogIndex::of(records);
+    let mut breaches = Vec::new();
+    let mut models: BTreeMap<&ModelName, Vec<&VersionOnRecord>> = BTreeMap::new();
+    for version in &records.versions {
+        models.entry(&version.key.name).or_default().push(version);
+    }
+    for name in records.aliases.keys() {
+        models.entry(name).or_default();
+    }
+    for (name, versions) in &models {
+        let champions = champion::Champions::of(versions, &log);
+        breaches.extend(champion::check_champions(name, &champions, versions, &log));
+        for version in champion::champions_first(versions) {
+            breaches.extend(version::check(version, &champions, &log));
+        }
+        let alias = records.aliases.get(*name).copied();
+        breaches.extend(champion::check_alias(name, alias, &champions, versions, &log));
+    }
+    breaches.extend(records.orphans.iter().map(run::orphan));
+    breaches.extend(records.runs.iter().filter_map(|run| run::check(run, &log)));
+    let is_contested =
+        breaches.iter().any(|breach: &Breach| breach.kind == BreachKind::TwoChampions);
+    let schema = records.schema.iter();
+    breaches.extend(schema.map(|(object, state)| schema_breach(object, *state, is_contested)));
+    if let Some(chain) = chain_breach(records) {
+        breaches.iter_mut().for_each(Breach::withhold_repair_from_history);
+        breaches.insert(0, chain);
+    }
+    breaches
+}
+
+fn chain_breach(records: &Records) -> Option<Breach> {
+    let problem = match &records.events {
+        Ok(events) => verify_chain(events).err()?.to_string(),
+        Err(problem) => problem.clone(),
+    };
+    Some(Breach {
+        kind: BreachKind::EventChain,
+        subject: Subject::default(),
+        message: format!("the history is broken: {problem}"),
+        remedy: Remedy::None(
+            "restore the database from a backup, and compare it with an exported history"
+                .to_owned(),
+        ),
+    })
+}
+
+fn schema_breach(object: &str, state: SchemaState, is_contested: bool) -> Breach {
+    let remedy = match state {
+        SchemaState::PutBack => Remedy::Done("it was created again".to_owned()),
+        SchemaState::PutBackEmpty => Remedy::None(
+            "it was created again and is empty: restore its rows from a backup".to_owned(),
+        ),
+        SchemaState::LeftOut if is_contested => {
+            Remedy::None("it cannot be created while a model has two champions".to_owned())
+        }
+        SchemaState::LeftOut => Remedy::Possible(Repair {
+            outcome: "it is created again".to_owned(),
+            at: None,
+            fixes: vec![Fix::CompleteSchema],
+            events: Vec::new(),
+        }),
+        SchemaState::Missing => Remedy::None("make the store writable and open it".to_owned()),
+    };
+    Breach {
+        kind: BreachKind::Schema,
+        subject: Subject::default(),
+        message: format!("`{object}` was missing or altered, as a migration leaves it"),
+        remedy,
+    }
+    .with_event(None, None)
+}

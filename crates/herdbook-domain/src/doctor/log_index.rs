@@ -1,0 +1,127 @@
+//! The event log, indexed by version, run and model.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::records::Records;
+use crate::history::{Event, EventKind};
+use crate::lineage::{EnhancedFrom, Origin};
+use crate::tags::{Tags, key};
+use crate::values::{Enhancement, ModelName, RunId, Stage, Timestamp, VersionKey};
+
+/// What the event log says of each version, run and model.
+#[derive(Debug, Default)]
+pub(super) struct LogIndex {
+    now: Timestamp,
+    /// The stage at the end of each version's history.
+    stages: BTreeMap<VersionKey, Stage>,
+    /// The run named by the newest event of each version that names one.
+    runs: BTreeMap<VersionKey, RunId>,
+    /// The tags of each version's origin, as registered.
+    origins: BTreeMap<VersionKey, Tags>,
+    /// Runs with a registered child.
+    parents: BTreeSet<RunId>,
+    /// Runs that herdbook started, and the registered model each was started for.
+    started: BTreeMap<RunId, ModelName>,
+    last_times: BTreeMap<ModelName, Timestamp>,
+}
+
+impl LogIndex {
+    pub(super) fn of(records: &Records) -> Self {
+        let mut index = Self { now: records.now, ..Self::default() };
+        for event in records.events.as_deref().unwrap_or_default() {
+            index.add(event);
+        }
+        // The log knows the parents of the versions that herdbook registered, even if their tags were changed. For
+        // other versions, the tag is all there is.
+        for child in &records.versions {
+            let tag = child.tags.get(key::BASE_MODEL_RUN_ID);
+            let parent = tag.and_then(|tag| RunId::parse(tag).ok());
+            if !index.origins.contains_key(&child.key) {
+                index.parents.extend(parent);
+            }
+        }
+        index
+    }
+
+    fn add(&mut self, event: &Event) {
+        let what = &event.what;
+        let Some(name) = &what.name else {
+            return;
+        };
+        let last = self.last_times.entry(name.clone()).or_insert(event.at);
+        *last = event.at.max(*last);
+        if let (EventKind::RunStarted, Some(run_id)) = (what.kind, &what.run_id) {
+            self.started.insert(run_id.clone(), name.clone());
+        }
+        let Some(version) = what.version else {
+            return;
+        };
+        let key = VersionKey { name: name.clone(), version };
+        if let Some(run_id) = &what.run_id {
+            self.runs.insert(key.clone(), run_id.clone());
+        }
+        match what.kind {
+            EventKind::Registered => {
+                self.parents.extend(what.parent.clone());
+                if let Some(origin) = origin(event) {
+                    self.origins.insert(key.clone(), origin.run_tags());
+                }
+            }
+            EventKind::Superseded => self.parents.extend(what.run_id.clone()),
+            EventKind::Adopted | EventKind::StageChanged => {}
+            EventKind::RunStarted
+            | EventKind::RunEnded
+            | EventKind::RunResumed
+            | EventKind::Evaluated
+            | EventKind::Repaired => return,
+        }
+        let stage = what.to.as_deref().and_then(|to| to.parse().ok());
+        if let (true, Some(stage)) = (what.kind != EventKind::Superseded, stage) {
+            self.stages.insert(key, stage);
+        }
+    }
+
+    pub(super) fn stage(&self, key: &VersionKey) -> Option<Stage> {
+        self.stages.get(key).copied()
+    }
+
+    pub(super) fn run(&self, key: &VersionKey) -> Option<&RunId> {
+        self.runs.get(key)
+    }
+
+    pub(super) fn origin(&self, key: &VersionKey) -> Option<&Tags> {
+        self.origins.get(key)
+    }
+
+    pub(super) fn has_child(&self, run_id: &RunId) -> bool {
+        self.parents.contains(run_id)
+    }
+
+    /// The registered model that a run was started for; `None` for a run that herdbook did not start.
+    pub(super) fn started(&self, run_id: &RunId) -> Option<&ModelName> {
+        self.started.get(run_id)
+    }
+
+    /// The moment for a repair of a model: now, or the model's last event where that is later.
+    pub(super) fn time_for(&self, name: &ModelName) -> Timestamp {
+        self.last_times.get(name).copied().unwrap_or(self.now).max(self.now)
+    }
+}
+
+/// Reads a model's origin from its `registered` event; `None` where the details do not tell it.
+fn origin(event: &Event) -> Option<Origin> {
+    let details: Value = serde_json::from_str(&event.what.details).ok()?;
+    let word = |field: &str| details.get(field)?.as_str();
+    let enhanced = match &event.what.parent {
+        None => None,
+        Some(parent) => Some(EnhancedFrom {
+            enhancement: word("model_type")?.parse::<Enhancement>().ok()?,
+            parent: parent.clone(),
+            // Not needed: the tags of the origin do not hold it.
+            previous_timesteps: 0,
+        }),
+    };
+    Some(Origin { timeframe: word("timeframe")?.parse().ok()?, enhanced })
+}

@@ -1,0 +1,88 @@
+//! What the doctor examines.
+
+use std::collections::BTreeMap;
+
+use super::breach::Subject;
+use crate::history::Event;
+use crate::tags::Tags;
+use crate::values::{ModelName, RunId, Timestamp, VersionKey};
+
+/// The records of a store, as of one moment.
+#[derive(Debug, Clone)]
+pub struct Records {
+    /// The moment.
+    pub now: Timestamp,
+    /// The whole log, oldest event first, or why it cannot be read.
+    pub events: Result<Vec<Event>, String>,
+    /// Every version, deleted ones included.
+    pub versions: Vec<VersionOnRecord>,
+    /// The version number that the alias `champion` of each model points at, as stored.
+    pub aliases: BTreeMap<ModelName, i64>,
+    /// Runs that are RUNNING or have a lease.
+    pub runs: Vec<RunOnRecord>,
+    /// Runs and versions that name a parent which does not exist.
+    pub orphans: Vec<Orphan>,
+    /// Our tables and indexes that were missing or altered when the store was opened, by name.
+    pub schema: Vec<(String, SchemaState)>,
+}
+
+/// One version as the store holds it.
+#[derive(Debug, Clone)]
+pub struct VersionOnRecord {
+    /// The version.
+    pub key: VersionKey,
+    /// Its run; `None` where MLflow removed the reference, as it does when a version is deleted.
+    pub run_id: Option<RunId>,
+    /// Whether it was deleted through MLflow.
+    pub deleted: bool,
+    /// MLflow's own stage (`model_versions.current_stage`).
+    pub mlflow_stage: String,
+    /// Its tags.
+    pub tags: Tags,
+    /// The tags of its run that the rules know; `None` where the run has no row.
+    pub run_tags: Option<Tags>,
+}
+
+/// A run that is RUNNING or has a lease.
+#[derive(Debug, Clone)]
+pub struct RunOnRecord {
+    /// The run id as stored, which may be invalid.
+    pub run_id: String,
+    /// Whether the status is RUNNING; `false` for a lease without a run.
+    pub is_running: bool,
+    /// The state of the process that trains the run.
+    pub process: Process,
+}
+
+/// The state of the process that trains a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Process {
+    /// The run has no lease.
+    Unknown,
+    /// The process is alive.
+    Alive,
+    /// The process has ended, or its lease has expired.
+    Dead,
+}
+
+/// A run or version whose `base_model_run_id` names no run.
+#[derive(Debug, Clone)]
+pub struct Orphan {
+    /// The run or version.
+    pub subject: Subject,
+    /// The tag `base_model_run_id` as written.
+    pub parent: String,
+}
+
+/// What happened to a table or index of ours that was missing or altered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SchemaState {
+    /// Opening the store created the index again.
+    PutBack,
+    /// Opening the store created the table again, without its rows.
+    PutBackEmpty,
+    /// The index was not created, because two champions of one model violated it when the store was opened.
+    LeftOut,
+    /// The object is still missing, because the store is read-only.
+    Missing,
+}

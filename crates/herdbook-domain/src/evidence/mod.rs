@@ -1,0 +1,12 @@
+//! What is known about the quality of a model: the bars it was trained and tested on, whether its test is honest, its
+//! metrics, and its evaluations on later bars.
+
+mod evaluation;
+mod honesty;
+mod metric;
+mod windows;
+
+pub use evaluation::{EVIDENCE_BARS, EVIDENCE_PROBABILITY, Evaluation};
+pub use honesty::{Honesty, LineageWindows, judge_honesty};
+pub use metric::{Direction, HEADLINE_METRICS, Improvement, improvements};
+pub use windows::{Window, Windows, data_fingerprint, window_params};

@@ -1,0 +1,79 @@
+//! The comparison of a version with the champion on one metric.
+
+use super::facts::{ConditionFacts, VersionEvidence};
+use super::judgement::Verdict;
+use crate::evidence::{Direction, Evaluation, window_params};
+use crate::values::MetricName;
+
+/// Judges whether a version is better than the champion on a metric. Met where there is no champion.
+pub(super) fn beats_champion(metric: &MetricName, facts: &ConditionFacts) -> Verdict {
+    let own = facts.version.metrics.get(metric.as_str()).copied();
+    let Some((number, champion)) = &facts.champion else {
+        let condition = format!("better than the champion on `{metric}`");
+        let verdict = Verdict::of(condition, own, own, |_, _| true);
+        return Verdict { limit: None, ..verdict }.with_note("there is no champion");
+    };
+    let condition = format!("better than the champion, version {number}, on `{metric}`");
+    let Some(pair) = comparable_values(metric, &facts.version, champion) else {
+        return Verdict::of(condition, own, None, |_, _| false).with_note(
+            "not measured on the same bars, windows and costs: `herdbook evaluate` both",
+        );
+    };
+    let is_better = |own: f64, champions: f64| match Direction::of(metric.as_str()) {
+        Direction::More | Direction::Neither => own > champions,
+        Direction::Less => own < champions,
+    };
+    Verdict::of(condition, Some(pair.own), Some(pair.champions), is_better).with_note(pair.basis)
+}
+
+/// Values of one metric for two versions, measured on the same bars at the same costs.
+struct ComparablePair {
+    own: f64,
+    champions: f64,
+    /// Where both were measured, for the user.
+    basis: &'static str,
+}
+
+/// The best comparable values of a metric, in this order of preference: evaluations on the same later bars; trainings
+/// with equal windows; where the champion is the version's parent, the child's own measurement of its parent.
+fn comparable_values(
+    metric: &MetricName,
+    own: &VersionEvidence,
+    champion: &VersionEvidence,
+) -> Option<ComparablePair> {
+    let pair = |own: Option<f64>, champions: Option<f64>, basis| {
+        Some(ComparablePair { own: own?, champions: champions?, basis })
+    };
+    let evaluated = || {
+        let name = metric.as_str().strip_prefix("portfolio/")?;
+        own.evaluations.iter().rev().find_map(|mine| {
+            let other =
+                champion.evaluations.iter().rev().find(|other| is_same_test(mine, other))?;
+            let value = |evaluation: &Evaluation| evaluation.metrics.get(name).copied();
+            pair(value(mine), value(other), "both evaluated on the same later bars")
+        })
+    };
+    let value = |evidence: &VersionEvidence| evidence.metrics.get(metric.as_str()).copied();
+    let trained = || {
+        let is_same = window_params::of_result().all(|key| {
+            let value = own.params.get(key);
+            value.is_some() && value == champion.params.get(key)
+        });
+        is_same
+            .then(|| pair(value(own), value(champion), "both on the windows of their training"))?
+    };
+    let measured_by_child = || {
+        let is_parent = own.parent.is_some() && own.parent == champion.run_id;
+        let parents = own.metrics.get(&format!("parent/{metric}")).copied();
+        is_parent
+            .then(|| pair(value(own), parents, "the parent, measured on its child's windows"))?
+    };
+    evaluated().or_else(trained).or_else(measured_by_child)
+}
+
+fn is_same_test(a: &Evaluation, b: &Evaluation) -> bool {
+    a.symbol == b.symbol
+        && a.window == b.window
+        && a.bars_sha256 == b.bars_sha256
+        && a.cost_bps.total_cmp(&b.cost_bps).is_eq()
+}

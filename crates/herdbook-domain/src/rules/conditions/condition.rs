@@ -1,0 +1,277 @@
+//! Conditions and how each is judged.
+
+use super::comparison::beats_champion;
+use super::facts::ConditionFacts;
+use super::judgement::{ConditionOutcome, Judgement, Verdict};
+use crate::evidence::Evaluation;
+use crate::values::{MetricName, ModelName, Stage, Timeframe, Timestamp};
+
+const MS_PER_HOUR: f64 = 3_600_000.0;
+
+/// The conditions that a team sets. The default has none.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Conditions {
+    /// Whether a rise with unmet conditions is refused; otherwise they only warn.
+    pub enforce: bool,
+    /// The conditions, in the order of the team's file.
+    pub all: Vec<Condition>,
+}
+
+/// One condition.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Condition {
+    /// The stage whose entry the condition guards.
+    pub to: Stage,
+    /// The timeframes it applies to; empty means all.
+    pub timeframes: Vec<Timeframe>,
+    /// The registered models it applies to; empty means all.
+    pub models: Vec<ModelName>,
+    /// What it requires.
+    pub requirement: Requirement,
+}
+
+/// What a condition requires.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Requirement {
+    /// The last finite value of a metric of the run is at least this.
+    AtLeast(MetricName, f64),
+    /// The last finite value of a metric of the run is at most this.
+    AtMost(MetricName, f64),
+    /// The metric is better than the champion's on the same bars, windows and costs. Met where there is no champion.
+    BeatsChampion(MetricName),
+    /// The newest evaluation on later bars gives at least this probability (0 to 1) of a Sharpe ratio above that of
+    /// both doing nothing and buying and holding.
+    Evidence(f64),
+    /// The version has been in beta for at least this many hours.
+    HoursInBeta(f64),
+}
+
+impl Conditions {
+    /// The conditions on a model's rise to a stage.
+    ///
+    /// A version without a known timeframe is held to the conditions of every timeframe.
+    pub fn before<'a>(
+        &'a self,
+        to: Stage,
+        name: &'a ModelName,
+        timeframe: Option<Timeframe>,
+    ) -> impl Iterator<Item = &'a Condition> {
+        self.all.iter().filter(move |condition| {
+            let is_of_model = condition.models.is_empty() || condition.models.contains(name);
+            let is_of_timeframe = condition.timeframes.is_empty()
+                || timeframe.is_none_or(|timeframe| condition.timeframes.contains(&timeframe));
+            condition.to == to && is_of_model && is_of_timeframe
+        })
+    }
+
+    /// Judges every condition on a model's rise to a stage.
+    pub fn judge(&self, to: Stage, name: &ModelName, facts: &ConditionFacts) -> Judgement {
+        let conditions = self.before(to, name, facts.version.timeframe);
+        let verdicts = conditions.map(|condition| condition.requirement.judge(facts)).collect();
+        Judgement { enforce: self.enforce, verdicts }
+    }
+}
+
+impl Requirement {
+    fn judge(&self, facts: &ConditionFacts) -> Verdict {
+        match self {
+            Self::AtLeast(metric, limit) => {
+                let value = facts.version.metrics.get(metric.as_str()).copied();
+                let condition = format!("`{metric}` at least {limit}");
+                Verdict::of(condition, value, Some(*limit), |value, limit| value >= limit)
+            }
+            Self::AtMost(metric, limit) => {
+                let value = facts.version.metrics.get(metric.as_str()).copied();
+                let condition = format!("`{metric}` at most {limit}");
+                Verdict::of(condition, value, Some(*limit), |value, limit| value <= limit)
+            }
+            Self::BeatsChampion(metric) => beats_champion(metric, facts),
+            Self::Evidence(limit) => evidence(*limit, &facts.version.evaluations),
+            Self::HoursInBeta(limit) => {
+                let hours =
+                    |since: Timestamp| (facts.now.millis() - since.millis()) as f64 / MS_PER_HOUR;
+                let condition = format!("in beta for at least {limit} hours");
+                let value = facts.in_beta_since.map(hours);
+                Verdict::of(condition, value, Some(*limit), |value, limit| value >= limit)
+            }
+        }
+    }
+}
+
+fn evidence(limit: f64, evaluations: &[Evaluation]) -> Verdict {
+    let condition = format!("evidence on later bars: probability at least {limit}");
+    let Some(newest) = evaluations.last() else {
+        return Verdict::of(condition, None, Some(limit), |_, _| false)
+            .with_note("never evaluated");
+    };
+    let verdict =
+        Verdict::of(condition, newest.probability, Some(limit), |value, limit| value >= limit);
+    match newest.shortcoming() {
+        None => verdict,
+        Some(shortcoming) => {
+            Verdict { verdict: ConditionOutcome::Missing, ..verdict }.with_note(&shortcoming)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts::VersionEvidence;
+    use super::*;
+    use crate::evidence::window_params;
+    use crate::values::{RunId, VersionNumber};
+
+    fn metric(name: &str) -> MetricName {
+        MetricName::parse(name).unwrap()
+    }
+
+    fn evidence_of(value: Option<f64>) -> VersionEvidence {
+        let params = window_params::of_result().map(|key| (key.to_owned(), "same".to_owned()));
+        VersionEvidence {
+            metrics: value
+                .map(|value| ("portfolio/calmar_ratio".to_owned(), value))
+                .into_iter()
+                .collect(),
+            params: params.collect(),
+            ..VersionEvidence::default()
+        }
+    }
+
+    fn facts(own: Option<f64>, champion: Option<VersionEvidence>) -> ConditionFacts {
+        ConditionFacts {
+            now: Timestamp::from_millis(7_200_000),
+            version: evidence_of(own),
+            champion: champion.map(|champion| (VersionNumber::FIRST, champion)),
+            in_beta_since: None,
+        }
+    }
+
+    fn evaluation(probability: Option<f64>, calmar: f64) -> Evaluation {
+        serde_json::from_value(serde_json::json!({
+            "v": 1, "symbol": "EURUSD", "bars_sha256": "ab", "n_bars": 500, "n_shown_before": 0,
+            "window": {"start": "2018-01-01T00:00:00Z", "end": "2018-02-01T00:00:00Z"},
+            "is_lineage_known": true, "cost_bps": 1.0, "metrics": {"calmar_ratio": calmar},
+            "buy_and_hold": {}, "benchmark_sharpe_per_bar": 0.0, "probability": probability,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn missing_metric_meets_no_limit() {
+        let facts = facts(None, None);
+        for requirement in [
+            Requirement::AtLeast(metric("portfolio/calmar_ratio"), f64::MIN),
+            Requirement::AtMost(metric("portfolio/calmar_ratio"), f64::MAX),
+            Requirement::BeatsChampion(metric("portfolio/calmar_ratio")),
+            Requirement::Evidence(0.0),
+            Requirement::HoursInBeta(0.0),
+        ] {
+            assert_eq!(
+                requirement.judge(&facts).verdict,
+                ConditionOutcome::Missing,
+                "{requirement:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn limits_are_met_on_the_limit_itself() {
+        let facts = facts(Some(0.5), None);
+        let judged = |requirement: Requirement| requirement.judge(&facts).verdict;
+        let calmar = || metric("portfolio/calmar_ratio");
+        assert_eq!(judged(Requirement::AtLeast(calmar(), 0.5)), ConditionOutcome::Met);
+        assert_eq!(judged(Requirement::AtLeast(calmar(), 0.51)), ConditionOutcome::NotMet);
+        assert_eq!(judged(Requirement::AtMost(calmar(), 0.5)), ConditionOutcome::Met);
+        assert_eq!(judged(Requirement::AtMost(calmar(), 0.49)), ConditionOutcome::NotMet);
+    }
+
+    #[test]
+    fn champion_is_beaten_only_by_more_and_on_the_same_windows() {
+        let requirement = Requirement::BeatsChampion(metric("portfolio/calmar_ratio"));
+        assert_eq!(
+            requirement.judge(&facts(Some(2.0), Some(evidence_of(Some(1.0))))).verdict,
+            ConditionOutcome::Met
+        );
+        assert_eq!(
+            requirement.judge(&facts(Some(1.0), Some(evidence_of(Some(1.0))))).verdict,
+            ConditionOutcome::NotMet
+        );
+        assert_eq!(
+            requirement.judge(&facts(Some(2.0), Some(evidence_of(None)))).verdict,
+            ConditionOutcome::Missing
+        );
+        assert_eq!(requirement.judge(&facts(Some(2.0), None)).verdict, ConditionOutcome::Met);
+        let mut other_windows = facts(Some(2.0), Some(evidence_of(Some(1.0))));
+        let champion = &mut other_windows.champion.as_mut().unwrap().1;
+        champion.params.insert(window_params::COST_BPS.to_owned(), "0".to_owned());
+        let verdict = requirement.judge(&other_windows);
+        assert_eq!(verdict.verdict, ConditionOutcome::Missing);
+        assert!(verdict.to_string().contains("`herdbook evaluate` both"), "{verdict}");
+    }
+
+    #[test]
+    fn champion_that_is_the_parent_was_measured_by_its_child() {
+        let mut facts = facts(Some(2.0), Some(evidence_of(Some(9.0))));
+        let parent = RunId::parse(&"a".repeat(32)).unwrap();
+        facts.version.parent = Some(parent.clone());
+        facts.version.metrics.insert("parent/portfolio/calmar_ratio".to_owned(), 1.0);
+        let champion = &mut facts.champion.as_mut().unwrap().1;
+        champion.run_id = Some(parent);
+        champion.params.clear();
+        let verdict = Requirement::BeatsChampion(metric("portfolio/calmar_ratio")).judge(&facts);
+        assert_eq!((verdict.verdict, verdict.limit), (ConditionOutcome::Met, Some(1.0)));
+    }
+
+    #[test]
+    fn later_bars_that_both_saw_count_more_than_the_windows_of_training() {
+        let mut facts = facts(Some(2.0), Some(evidence_of(Some(1.0))));
+        facts.version.evaluations = vec![evaluation(Some(0.9), 0.1)];
+        facts.champion.as_mut().unwrap().1.evaluations = vec![evaluation(Some(0.9), 0.2)];
+        let verdict = Requirement::BeatsChampion(metric("portfolio/calmar_ratio")).judge(&facts);
+        assert_eq!((verdict.verdict, verdict.value), (ConditionOutcome::NotMet, Some(0.1)));
+    }
+
+    #[test]
+    fn newest_evaluation_counts_and_only_on_bars_known_to_be_new() {
+        let mut facts = facts(None, None);
+        facts.version.evaluations = vec![evaluation(Some(0.99), 0.0), evaluation(Some(0.5), 0.0)];
+        let requirement = Requirement::Evidence(0.9);
+        assert_eq!(requirement.judge(&facts).verdict, ConditionOutcome::NotMet);
+        facts.version.evaluations.push(evaluation(None, 0.0));
+        assert_eq!(requirement.judge(&facts).verdict, ConditionOutcome::Missing);
+        let mut unknown = evaluation(Some(0.99), 0.0);
+        unknown.is_lineage_known = false;
+        facts.version.evaluations.push(unknown);
+        let verdict = requirement.judge(&facts);
+        assert_eq!((verdict.verdict, verdict.value), (ConditionOutcome::Missing, Some(0.99)));
+    }
+
+    #[test]
+    fn time_in_beta_is_counted_in_hours() {
+        let mut facts = facts(None, None);
+        facts.in_beta_since = Some(Timestamp::from_millis(0));
+        assert_eq!(Requirement::HoursInBeta(2.0).judge(&facts).verdict, ConditionOutcome::Met);
+        let verdict = Requirement::HoursInBeta(2.5).judge(&facts);
+        assert_eq!((verdict.verdict, verdict.value), (ConditionOutcome::NotMet, Some(2.0)));
+    }
+
+    #[test]
+    fn condition_stands_before_its_stage_model_and_timeframe_only() {
+        let name = ModelName::parse("1H_trading_model").unwrap();
+        let condition = Condition {
+            to: Stage::Champion,
+            timeframes: vec![Timeframe::Hour1],
+            models: vec![name.clone()],
+            requirement: Requirement::HoursInBeta(1.0),
+        };
+        let conditions = Conditions { enforce: false, all: vec![condition] };
+        let count =
+            |to, name: &ModelName, timeframe| conditions.before(to, name, timeframe).count();
+        assert_eq!(count(Stage::Champion, &name, Some(Timeframe::Hour1)), 1);
+        assert_eq!(count(Stage::Champion, &name, None), 1);
+        assert_eq!(count(Stage::Champion, &name, Some(Timeframe::Day1)), 0);
+        assert_eq!(count(Stage::Beta, &name, Some(Timeframe::Hour1)), 0);
+        let other = ModelName::parse("1H_other").unwrap();
+        assert_eq!(count(Stage::Champion, &other, Some(Timeframe::Hour1)), 0);
+    }
+}

@@ -1,0 +1,36 @@
+//! What conditions are judged on.
+
+use std::collections::BTreeMap;
+
+use crate::evidence::Evaluation;
+use crate::values::{RunId, Timeframe, Timestamp, VersionNumber};
+
+/// What is known of a version's results.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct VersionEvidence {
+    /// The version's timeframe; `None` where no valid tag names it.
+    pub timeframe: Option<Timeframe>,
+    /// The version's run.
+    pub run_id: Option<RunId>,
+    /// The run of the version's parent.
+    pub parent: Option<RunId>,
+    /// The last finite value of each metric of the run, by name.
+    pub metrics: BTreeMap<String, f64>,
+    /// The params of the run, by key.
+    pub params: BTreeMap<String, String>,
+    /// The version's evaluations on later bars, oldest first.
+    pub evaluations: Vec<Evaluation>,
+}
+
+/// What the conditions on a rise are judged on, as of the moment of the change.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConditionFacts {
+    /// The moment.
+    pub now: Timestamp,
+    /// The version that is to rise.
+    pub version: VersionEvidence,
+    /// The champion it would displace; `None` where there is none.
+    pub champion: Option<(VersionNumber, VersionEvidence)>,
+    /// When the version entered beta; `None` where it is not in beta.
+    pub in_beta_since: Option<Timestamp>,
+}

@@ -1,0 +1,53 @@
+//! What the store knows when a promotion or a rollback begins.
+
+use super::refusal::Obstacle;
+use crate::evidence::Honesty;
+use crate::values::{RunId, Stage, VersionKey};
+
+/// What is known of one version when an act begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionFacts {
+    /// The version.
+    pub key: VersionKey,
+    /// The run it came from, where that is known.
+    pub run_id: Option<RunId>,
+    /// Its `promotion_stage` tag as written; `None` without one.
+    pub stage_tag: Option<String>,
+    /// The stage at the end of its history; `None` for a version that has no history yet.
+    pub history_end: Option<Stage>,
+    /// Its honesty state.
+    pub honesty: Honesty,
+    /// Keys of its tags that begin with `promotion_`.
+    pub promotion_keys: Vec<String>,
+    /// Why its model file is not the one that was registered; `None` where it is, or was not checked.
+    pub file: Option<Obstacle>,
+    /// Whether it was deleted through MLflow.
+    pub deleted: bool,
+}
+
+/// What is known when a promotion begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PromotionFacts {
+    /// The version to change.
+    pub version: VersionFacts,
+    /// The version tagged champion, also a deleted one; `None` where there is none.
+    pub champion: Option<VersionFacts>,
+}
+
+/// What is known when a rollback begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RollbackFacts {
+    /// The version tagged champion, also a deleted one; `None` where there is none.
+    pub champion: Option<VersionFacts>,
+    /// The versions that were champion and no longer are. The one that left the place last comes first.
+    pub former: Vec<FormerChampion>,
+}
+
+/// A version that was champion in the past.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FormerChampion {
+    /// The version.
+    pub facts: VersionFacts,
+    /// Why it may not return; `None` where it may.
+    pub obstacle: Option<Obstacle>,
+}

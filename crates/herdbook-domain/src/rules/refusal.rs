@@ -1,0 +1,166 @@
+//! Refusals: why an act is not permitted, in the words a user reads.
+
+use super::conditions::Judgement;
+use super::request::ExpectedChampion;
+use crate::values::{ModelName, Stage, VersionKey, VersionNumber};
+
+/// Why an act is refused. Nothing was written.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    /// The table of transitions has no such change.
+    #[error("{key} is in `{from}` and may go to {}, not to `{to}`", list(from.targets()))]
+    ForbiddenTransition {
+        /// The version.
+        key: VersionKey,
+        /// Its stage.
+        from: Stage,
+        /// The stage asked for.
+        to: Stage,
+    },
+    /// The champion is not the one the caller expected.
+    #[error("{} (expected {expected})", champion_in_the_meantime(name, *found))]
+    ChampionChanged {
+        /// The registered model.
+        name: ModelName,
+        /// The champion the caller expected.
+        expected: ExpectedChampion,
+        /// The champion there is.
+        found: Option<VersionNumber>,
+    },
+    /// A contaminated version may not rise.
+    #[error(
+        "{key} is contaminated (its test window holds bars that it or an ancestor was trained on) and may not go to `{to}`: its results mean nothing"
+    )]
+    Contaminated {
+        /// The version.
+        key: VersionKey,
+        /// The stage asked for.
+        to: Stage,
+    },
+    /// Enforced conditions are not met.
+    #[error("{key} may not go to `{to}`: {}", unmet(judgement))]
+    GateFailed {
+        /// The version.
+        key: VersionKey,
+        /// The stage asked for.
+        to: Stage,
+        /// The verdicts on all conditions, met ones included.
+        judgement: Judgement,
+    },
+    /// The model file that readers of `@champion` would load is not the one that was registered.
+    #[error("{key} {why} and may not become champion")]
+    UnsoundFile {
+        /// The version.
+        key: VersionKey,
+        /// What is wrong with the file.
+        why: Obstacle,
+    },
+    /// A forced change has no reason.
+    #[error("a forced change of {key} needs a reason: give `--reason`")]
+    ForceWithoutReason {
+        /// The version.
+        key: VersionKey,
+    },
+    /// The stage tag and the end of the history differ, because the tag was written without an act.
+    #[error(
+        "the tag of {key} says `{tag}` but its history ends in `{history}`: the tag was changed outside herdbook; set it back to `{history}` first"
+    )]
+    StageDisagrees {
+        /// The version.
+        key: VersionKey,
+        /// The stage tag as written.
+        tag: String,
+        /// The stage at the end of the history.
+        history: Stage,
+    },
+    /// No version may return by a rollback.
+    #[error("`{name}` has no champion to go back to{}", passed_over(passed))]
+    NoFormerChampion {
+        /// The registered model.
+        name: ModelName,
+        /// Former champions that may not return, and why.
+        passed: Vec<PassedOver>,
+    },
+    /// The version has neither a valid stage tag nor a history.
+    #[error(
+        "{key} has no valid `promotion_stage` tag: it was not registered by herdbook; give it the tag (one of {}) to let it take part",
+        list(Stage::ALL)
+    )]
+    NotManaged {
+        /// The version.
+        key: VersionKey,
+    },
+    /// A tag that only acts may change.
+    #[error(
+        "the tag `{key}` {} and cannot be set to `{value}`: herdbook's rules protect it; {way}",
+        present.as_ref().map_or_else(|| "is not set".to_owned(), |present| format!("is `{present}`"))
+    )]
+    GuardedTag {
+        /// The key of the tag.
+        key: String,
+        /// The value asked for.
+        value: String,
+        /// The value it has.
+        present: Option<String>,
+        /// How the tag changes instead, as a clause.
+        way: &'static str,
+    },
+}
+
+fn champion_in_the_meantime(name: &ModelName, found: Option<VersionNumber>) -> String {
+    match found {
+        Some(version) => format!("version {version} of `{name}` became champion in the meantime"),
+        None => format!("`{name}` lost its champion in the meantime"),
+    }
+}
+
+fn unmet(judgement: &Judgement) -> String {
+    judgement.unmet().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+fn list(stages: &[Stage]) -> String {
+    stages.iter().map(|stage| format!("`{stage}`")).collect::<Vec<_>>().join(" or ")
+}
+
+fn passed_over(passed: &[PassedOver]) -> String {
+    if passed.is_empty() {
+        return ": no other version was ever champion".to_owned();
+    }
+    let each: Vec<String> =
+        passed.iter().map(|passed| format!("version {} {}", passed.version, passed.why)).collect();
+    format!(": {}", each.join(", "))
+}
+
+/// A former champion that may not return by a rollback.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PassedOver {
+    /// The version.
+    pub version: VersionNumber,
+    /// Why it may not return.
+    pub why: Obstacle,
+}
+
+/// What keeps a version from being champion again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Obstacle {
+    /// A rollback removed it from the champion's place, at any time in the past.
+    RolledBack,
+    /// It was deleted through MLflow.
+    Deleted,
+    /// Its model file is missing, or not the one that was registered.
+    FileAltered,
+    /// No hash of its model file was recorded, because it was registered outside herdbook.
+    FileUnknown,
+}
+
+/// A clause whose subject is the version, such as `was deleted`.
+impl std::fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::RolledBack => "was removed by a rollback",
+            Self::Deleted => "was deleted",
+            Self::FileAltered => "has a missing or altered model file",
+            Self::FileUnknown => "has no recorded hash of its model file",
+        })
+    }
+}

@@ -1,0 +1,178 @@
+//! One version's change of stage: the tags of the version and of its run, and the events for the log.
+
+use super::conditions::Verdict;
+use super::facts::VersionFacts;
+use super::refusal::Refusal;
+use crate::evidence::Honesty;
+use crate::history::{EventDraft, EventKind};
+use crate::tags::{PromotionReason, TagChanges, run_stage_tags, stage_tags};
+use crate::values::{RunId, Stage, Timestamp, Transition, VersionKey};
+
+/// One version's change of stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StageChange {
+    /// The version.
+    pub key: VersionKey,
+    /// Its run, where that is known.
+    pub run_id: Option<RunId>,
+    /// The stages it leaves and enters.
+    pub transition: Transition,
+    /// Why the stage changes.
+    pub cause: Cause,
+    /// The version's honesty state.
+    pub honesty: Honesty,
+    /// Changes to the version's tags.
+    pub version_tags: TagChanges,
+    /// Changes to the run's tags.
+    pub run_tags: TagChanges,
+    /// Events for the log, in order.
+    pub events: Vec<EventDraft>,
+}
+
+/// Why a stage changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// A user asked for this change.
+    Requested,
+    /// Another version became champion.
+    Displaced,
+    /// The version was deleted through MLflow while it was champion.
+    DeletedElsewhere,
+    /// The version was champion and a rollback removed it.
+    RolledBack,
+    /// The version was champion before, and a rollback brought it back.
+    Returned,
+}
+
+impl Cause {
+    /// The spelling in the details of an event.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::Displaced => "displaced",
+            Self::DeletedElsewhere => "deleted_elsewhere",
+            Self::RolledBack => "rolled_back",
+            Self::Returned => "returned",
+        }
+    }
+}
+
+/// The stage a version is in, where its tag and its history agree.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CurrentStage {
+    pub(super) stage: Stage,
+    /// Whether the version has a stage tag but no history yet: its first change then also writes an `adopted` event.
+    needs_adoption: bool,
+}
+
+impl CurrentStage {
+    /// The stage of a version.
+    ///
+    /// # Errors
+    /// [`Refusal::NotManaged`] without a valid tag and without a history; [`Refusal::StageDisagrees`] where the tag is
+    /// not the end of the history.
+    pub(super) fn of(facts: &VersionFacts) -> Result<Self, Refusal> {
+        let tag = facts.stage_tag.as_deref();
+        match (tag.and_then(|tag| tag.parse::<Stage>().ok()), facts.history_end) {
+            (Some(stage), Some(history)) if stage == history => {
+                Ok(Self { stage, needs_adoption: false })
+            }
+            (Some(stage), None) => Ok(Self { stage, needs_adoption: true }),
+            (None, None) => Err(Refusal::NotManaged { key: facts.key.clone() }),
+            (_, Some(history)) => Err(Refusal::StageDisagrees {
+                key: facts.key.clone(),
+                tag: tag.unwrap_or("").to_owned(),
+                history,
+            }),
+        }
+    }
+
+    /// The stage of the version that is tagged champion.
+    ///
+    /// A deleted version counts as champion whatever its history says, because nobody can correct its tag any more.
+    ///
+    /// # Errors
+    /// As [`CurrentStage::of`] for a version that was not deleted.
+    pub(super) fn of_champion(facts: &VersionFacts) -> Result<Self, Refusal> {
+        if facts.deleted {
+            let needs_adoption = facts.history_end.is_none();
+            return Ok(Self { stage: Stage::Champion, needs_adoption });
+        }
+        Self::of(facts)
+    }
+
+    /// The stage after a planned change; the version has a history from then on.
+    pub(super) const fn after(transition: Transition) -> Self {
+        Self { stage: transition.to(), needs_adoption: false }
+    }
+}
+
+/// Conditions that were not met by a rise that is permitted all the same.
+pub(super) struct Unmet {
+    /// Key in the details of the event: `warned` or `overridden`.
+    pub(super) treatment: &'static str,
+    pub(super) verdicts: Vec<Verdict>,
+}
+
+/// A change of stage from which [`StageChangeDraft::at`] derives tags and events.
+pub(super) struct StageChangeDraft<'a> {
+    pub(super) facts: &'a VersionFacts,
+    pub(super) current: CurrentStage,
+    pub(super) transition: Transition,
+    pub(super) cause: Cause,
+    pub(super) promotion_reason: PromotionReason,
+    /// Reason for the log, and `demotion_reason` if the change is a demotion.
+    pub(super) reason: Option<String>,
+    pub(super) forced: bool,
+    pub(super) unmet: Option<Unmet>,
+}
+
+impl StageChangeDraft<'_> {
+    /// Derives the tags and events of the change at a moment.
+    pub(super) fn at(self, at: Timestamp) -> StageChange {
+        StageChange {
+            key: self.facts.key.clone(),
+            run_id: self.facts.run_id.clone(),
+            transition: self.transition,
+            cause: self.cause,
+            honesty: self.facts.honesty,
+            events: self.events(),
+            version_tags: stage_tags(
+                self.transition,
+                at,
+                &self.facts.promotion_keys,
+                self.promotion_reason,
+                self.reason,
+            ),
+            run_tags: run_stage_tags(self.transition.to()),
+        }
+    }
+
+    fn events(&self) -> Vec<EventDraft> {
+        let draft = |kind, details: serde_json::Value| EventDraft {
+            name: Some(self.facts.key.name.clone()),
+            version: Some(self.facts.key.version),
+            run_id: self.facts.run_id.clone(),
+            ..EventDraft::new(kind, &details)
+        };
+        let mut events = Vec::new();
+        if self.current.needs_adoption {
+            events.push(EventDraft {
+                to: Some(self.current.stage.to_string()),
+                ..draft(EventKind::Adopted, serde_json::json!({"v": 1}))
+            });
+        }
+        let mut details =
+            serde_json::json!({"v": 1, "cause": self.cause.as_str(), "forced": self.forced});
+        if let Some(Unmet { treatment, verdicts }) = &self.unmet {
+            details[*treatment] = serde_json::json!(verdicts);
+        }
+        events.push(EventDraft {
+            from: Some(self.transition.from().to_string()),
+            to: Some(self.transition.to().to_string()),
+            reason: self.reason.clone(),
+            ..draft(EventKind::StageChanged, details)
+        });
+        events
+    }
+}

@@ -1,0 +1,20 @@
+//! Values that are checked once, where they enter, and valid by their type from then on: names, closed sets of words,
+//! numbers and moments.
+
+pub(crate) mod closed_set;
+mod kind;
+mod name;
+mod run_id;
+mod stage;
+mod timeframe;
+mod timestamp;
+mod version;
+
+pub use closed_set::UnknownWord;
+pub use kind::{Enhancement, ModelType, RunStatus, VersionType};
+pub use name::{Actor, ExperimentName, InvalidName, MetricName, ModelName, Reason, Symbol};
+pub use run_id::RunId;
+pub use stage::{Stage, Transition};
+pub use timeframe::Timeframe;
+pub use timestamp::{InvalidTimestamp, Timestamp};
+pub use version::{VersionKey, VersionNumber};

@@ -1,0 +1,129 @@
+//! Which store a text names.
+
+use std::path::{Path, PathBuf};
+
+use herdbook_store::artifacts::place::local_folder;
+use herdbook_store::{Location, StoreError};
+
+use super::files::Files;
+use super::records::Reader;
+use super::server::Server;
+use super::sqlite::Database;
+
+/// What cannot be read off the name of a source.
+#[derive(Debug, Clone, Default)]
+pub struct SourceOptions {
+    /// Where the artifacts are, if not where the records say.
+    pub artifacts: Option<PathBuf>,
+}
+
+/// A store to import from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// An SQLite database of MLflow.
+    Database(PathBuf),
+    /// The folder of a file store, such as `mlruns`.
+    Files(PathBuf),
+    /// The address of an MLflow server.
+    Server(String),
+}
+
+impl Source {
+    /// The store that a text names: `sqlite:///…`, the path of a database or of an `mlruns` folder, or `http(s)://…`.
+    pub fn parse(text: &str, directory: &Path) -> Result<Self, StoreError> {
+        if text.starts_with("http://") || text.starts_with("https://") {
+            return Ok(Self::Server(text.trim_end_matches('/').to_owned()));
+        }
+        let unknown = |problem: &str| StoreError::Source {
+            source_uri: text.to_owned(),
+            problem: problem.to_owned(),
+        };
+        let path = if let Some(path) = text.strip_prefix("sqlite:///") {
+            PathBuf::from(path)
+        } else if text.starts_with("file:") {
+            local_folder(text).ok_or_else(|| unknown("write `file:///absolute/path`"))?
+        } else if text.contains("://") {
+            return Err(unknown(
+                "give `sqlite:///…`, the path of a database or of an `mlruns` folder, or `http(s)://…`",
+            ));
+        } else {
+            PathBuf::from(text)
+        };
+        let path = directory.join(path);
+        match std::fs::metadata(&path) {
+            Err(error) => Err(unknown(&error.to_string())),
+            Ok(found) if found.is_dir() => Ok(Self::Files(path)),
+            Ok(_) => Ok(Self::Database(path)),
+        }
+    }
+
+    /// Refuses a source that is the target itself, or would come to hold it.
+    pub(crate) fn refuse_same(&self, target: &Location) -> Result<(), StoreError> {
+        let Some(database) = target.database_file() else { return Ok(()) };
+        let is_same = match self {
+            Self::Server(_) => false,
+            Self::Database(path) => same(path, database),
+            Self::Files(folder) => database
+                .parent()
+                .is_some_and(|parent| absolute(parent).starts_with(absolute(folder))),
+        };
+        if is_same {
+            return Err(StoreError::SameStore { path: database.to_owned() });
+        }
+        Ok(())
+    }
+
+    /// Whether the source has, or may have, artifacts of its own in a folder.
+    fn uses(&self, folder: &Path) -> bool {
+        match self {
+            Self::Server(_) => false,
+            Self::Files(source) => absolute(folder).starts_with(absolute(source)),
+            Self::Database(path) => {
+                let beside = absolute(path).parent().map(Path::to_owned).unwrap_or_default();
+                folder.exists()
+                    && ["mlruns", "mlartifacts"].iter().any(|name| same(folder, &beside.join(name)))
+            }
+        }
+    }
+
+    pub(crate) fn open(&self, options: &SourceOptions) -> Result<Box<dyn Reader>, StoreError> {
+        Ok(match self {
+            Self::Database(path) => Box::new(Database::open(path, options.artifacts.as_deref())?),
+            Self::Files(path) => Box::new(Files::open(path, options.artifacts.as_deref())?),
+            Self::Server(address) => Box::new(Server::open(address)?),
+        })
+    }
+}
+
+/// The location to import into: as [`Location::resolve`], but artifacts are never written into a folder of the source's, and
+/// the file store that is imported does not keep `mlflow.db` from being used.
+///
+/// # Errors
+/// As [`Location::resolve`]; [`StoreError::SameStore`] where the source is the target, or would come to hold it.
+pub fn target_location(
+    uri: Option<&str>,
+    directory: &Path,
+    source: &Source,
+) -> Result<Location, StoreError> {
+    let is_beside = source.uses(&directory.join("mlruns"));
+    let mut target = Location::resolve(uri.or(is_beside.then_some(DEFAULT_URI)), directory)?;
+    let roots = ["mlruns", "mlartifacts", "herdbook-artifacts"].map(|name| directory.join(name));
+    if source.uses(target.artifact_root())
+        && let Some(free) = roots.into_iter().find(|root| !source.uses(root))
+    {
+        target = target.with_artifact_root(free);
+    }
+    source.refuse_same(&target)?;
+    Ok(target)
+}
+
+/// Where a store is when nobody says otherwise.
+const DEFAULT_URI: &str = "sqlite:///mlflow.db";
+
+fn absolute(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+fn same(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+}

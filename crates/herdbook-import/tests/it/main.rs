@@ -1,0 +1,11 @@
+//! Imports of stores that real MLflow packages made, into real databases.
+
+#![expect(clippy::unwrap_used, reason = "a broken test stops where it breaks")]
+
+mod importing;
+mod old_stores;
+
+#[path = "../../../herdbook-store/tests/it/backend.rs"]
+mod backend;
+#[path = "../../../herdbook-store/tests/it/herd.rs"]
+mod herd;

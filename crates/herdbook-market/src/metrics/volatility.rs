@@ -1,8 +1,0 @@
-//! Volatility: the spread of the returns, per year.
-
-use super::{finite, sample_deviation};
-
-/// `s·√B`, a fraction per year, s the sample standard deviation. `None` of fewer than two returns.
-pub fn volatility(returns: &[f64], bars_per_year: f64) -> Option<f64> {
-    finite(sample_deviation(returns)? * bars_per_year.sqrt())
-}

@@ -1,0 +1,59 @@
+//! What an error of a server means to the caller.
+
+use herdbook_store::StoreError;
+
+/// Questions about an error of a server.
+pub(crate) trait ServerAnswer {
+    /// Whether the server says that there is no such thing.
+    fn is_absence(&self) -> bool;
+
+    /// Whether the server says that there is such a thing already.
+    fn is_presence(&self) -> bool;
+
+    /// Whether the server refuses the call for what it asks, not for who asks.
+    fn is_invalid(&self) -> bool;
+
+    /// Whether the call may have been carried out for all that: no answer came, or not one of MLflow's.
+    fn leaves_outcome_open(&self) -> bool;
+
+    /// Whether the server refuses it to whoever asks.
+    fn is_forbidden(&self) -> bool;
+}
+
+impl ServerAnswer for StoreError {
+    fn is_absence(&self) -> bool {
+        matches!(self, Self::ServerRefused { code, .. }
+            if code == "RESOURCE_DOES_NOT_EXIST" || code == "NOT_FOUND")
+    }
+
+    fn is_presence(&self) -> bool {
+        matches!(self, Self::ServerRefused { code, .. } if code == "RESOURCE_ALREADY_EXISTS")
+    }
+
+    fn is_invalid(&self) -> bool {
+        matches!(self, Self::ServerRefused { status: 400, .. })
+    }
+
+    fn leaves_outcome_open(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::NotMlflow { .. } => true,
+            Self::ServerRefused { status, .. } => *status >= 500,
+            _ => false,
+        }
+    }
+
+    fn is_forbidden(&self) -> bool {
+        matches!(self, Self::ServerRefused { status: 401 | 403, .. })
+    }
+}
+
+/// What was deleted through MLflow meanwhile needs nothing any more.
+pub(crate) fn tolerating_absence(outcome: Result<(), StoreError>) -> Result<(), StoreError> {
+    match outcome {
+        Err(error) if error.is_absence() => Ok(()),
+        Err(StoreError::ServerRefused { message, .. }) if message.contains("'active' state") => {
+            Ok(())
+        }
+        outcome => outcome,
+    }
+}

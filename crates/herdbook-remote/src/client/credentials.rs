@@ -1,0 +1,177 @@
+//! How a server is reached: MLflow's own environment variables and its file of credentials.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use herdbook_store::{ServerUri, StoreError};
+use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
+
+/// MLflow's default of `MLFLOW_HTTP_REQUEST_TIMEOUT`.
+const TIMEOUT_S: f64 = 120.0;
+/// MLflow's default of `MLFLOW_HTTP_REQUEST_MAX_RETRIES`.
+const MAX_RETRIES: f64 = 7.0;
+/// MLflow's default of `MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR`.
+const BACKOFF_FACTOR: f64 = 2.0;
+const LONGEST_PATIENCE_S: f64 = 3600.0;
+
+/// All that a client needs to know.
+pub struct Access {
+    /// The tracking URI without user and password, and without a slash at its end.
+    pub base: String,
+    pub authorization: Option<String>,
+    pub tls: TlsConfig,
+    /// Between two signs of life of the other side.
+    pub timeout: Duration,
+    /// How long a call is tried again.
+    pub patience: Duration,
+}
+
+impl Access {
+    /// Reads the environment. User and password in the URI itself come first.
+    ///
+    /// # Errors
+    /// [`StoreError::BadAccess`] for a variable that cannot be used.
+    pub fn from_environment(uri: &ServerUri) -> Result<Self, StoreError> {
+        let number = |name: &'static str, default: f64| match variable(name) {
+            None => Ok(default),
+            Some(text) => match text.parse::<f64>() {
+                Ok(value) if value.is_finite() && value >= 0.0 => Ok(value),
+                _ => Err(bad(name, format!("`{text}` is no number of at least 0"))),
+            },
+        };
+        for name in ["MLFLOW_TRACKING_AUTH", "MLFLOW_TRACKING_AWS_SIGV4"] {
+            if variable(name).is_some_and(|text| !text.eq_ignore_ascii_case("false")) {
+                let problem = "herdbook signs in with a user and a password, or a token; a proxy \
+                               that signs the calls can stand before the server";
+                return Err(bad(name, problem.to_owned()));
+            }
+        }
+        let timeout = number("MLFLOW_HTTP_REQUEST_TIMEOUT", TIMEOUT_S)?;
+        let retries = number("MLFLOW_HTTP_REQUEST_MAX_RETRIES", MAX_RETRIES)?;
+        let factor = number("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", BACKOFF_FACTOR)?;
+        let patience = (factor * (retries.min(30.0).exp2() - 1.0)).min(LONGEST_PATIENCE_S);
+        Ok(Self {
+            base: uri.base.clone(),
+            authorization: (uri.user.as_ref())
+                .map(|(user, password)| basic(user, &password.0))
+                .or_else(authorization),
+            tls: tls()?,
+            timeout: Duration::from_secs_f64(timeout.clamp(1.0, LONGEST_PATIENCE_S)),
+            patience: Duration::from_secs_f64(patience),
+        })
+    }
+}
+
+/// User and password before the token, as in MLflow's client.
+fn authorization() -> Option<String> {
+    let (user_in_file, password_in_file) = credentials_file();
+    let user = variable("MLFLOW_TRACKING_USERNAME").or(user_in_file);
+    let password = variable("MLFLOW_TRACKING_PASSWORD").or(password_in_file);
+    match (user, password) {
+        (Some(user), Some(password)) => Some(basic(&user, &password)),
+        _ => variable("MLFLOW_TRACKING_TOKEN").map(|token| format!("Bearer {token}")),
+    }
+}
+
+fn basic(user: &str, password: &str) -> String {
+    format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")))
+}
+
+/// `~/.mlflow/credentials`: `mlflow_tracking_username` and `mlflow_tracking_password` in the section `[mlflow]`.
+fn credentials_file() -> (Option<String>, Option<String>) {
+    let path = variable("HOME").map(|home| PathBuf::from(home).join(".mlflow/credentials"));
+    let text = path.and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
+    parse_credentials(&text)
+}
+
+fn parse_credentials(text: &str) -> (Option<String>, Option<String>) {
+    let (mut user, mut password) = (None, None);
+    let mut is_ours = false;
+    for line in text.lines().map(str::trim) {
+        if line.starts_with('[') {
+            is_ours = line == "[mlflow]";
+        } else if let Some((key, value)) = line.split_once(['=', ':']).filter(|_| is_ours) {
+            let value = Some(value.trim().to_owned());
+            match key.trim().to_ascii_lowercase().as_str() {
+                "mlflow_tracking_username" => user = value,
+                "mlflow_tracking_password" => password = value,
+                _ => {}
+            }
+        }
+    }
+    (user, password)
+}
+
+fn tls() -> Result<TlsConfig, StoreError> {
+    let mut tls = TlsConfig::builder();
+    let is_insecure = variable("MLFLOW_TRACKING_INSECURE_TLS")
+        .is_some_and(|text| matches!(text.to_ascii_lowercase().as_str(), "true" | "1"));
+    let server = variable("MLFLOW_TRACKING_SERVER_CERT_PATH");
+    if is_insecure && server.is_some() {
+        return Err(bad(
+            "MLFLOW_TRACKING_INSECURE_TLS",
+            "it cannot be set together with MLFLOW_TRACKING_SERVER_CERT_PATH".to_owned(),
+        ));
+    }
+    tls = tls.disable_verification(is_insecure);
+    if let Some(path) = server {
+        let name = "MLFLOW_TRACKING_SERVER_CERT_PATH";
+        let certificates = certificates(name, &read(name, &path)?, &path)?;
+        tls = tls.root_certs(RootCerts::new_with_certs(&certificates));
+    }
+    if let Some(path) = variable("MLFLOW_TRACKING_CLIENT_CERT_PATH") {
+        let name = "MLFLOW_TRACKING_CLIENT_CERT_PATH";
+        let pem = read(name, &path)?;
+        let chain = certificates(name, &pem, &path)?;
+        let key = PrivateKey::from_pem(&pem)
+            .map_err(|error| bad(name, format!("`{path}` holds no private key ({error})")))?;
+        tls = tls.client_cert(Some(ClientCert::new_with_certs(&chain, key)));
+    }
+    Ok(tls.build())
+}
+
+fn read(name: &'static str, path: &str) -> Result<Vec<u8>, StoreError> {
+    std::fs::read(path).map_err(|error| bad(name, format!("cannot read `{path}`: {error}")))
+}
+
+fn certificates(
+    name: &'static str,
+    pem: &[u8],
+    path: &str,
+) -> Result<Vec<Certificate<'static>>, StoreError> {
+    let items = parse_pem(pem).filter_map(Result::ok);
+    let certificates: Vec<_> = items
+        .filter_map(|item| match item {
+            PemItem::Certificate(certificate) => Some(certificate),
+            _ => None,
+        })
+        .collect();
+    if certificates.is_empty() {
+        return Err(bad(name, format!("`{path}` holds no certificate in PEM form")));
+    }
+    Ok(certificates)
+}
+
+fn bad(variable: &'static str, problem: String) -> StoreError {
+    StoreError::BadAccess { variable, problem }
+}
+
+/// A variable that is set and not empty.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_those_of_the_section_mlflow() {
+        let text = "[other]\nmlflow_tracking_username = no\n[mlflow]\n\
+                    mlflow_tracking_username = ada\nMLFLOW_TRACKING_PASSWORD=s=cret\n";
+        let (user, password) = parse_credentials(text);
+        assert_eq!((user.as_deref(), password.as_deref()), (Some("ada"), Some("s=cret")));
+    }
+}

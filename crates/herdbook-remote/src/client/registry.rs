@@ -1,0 +1,134 @@
+//! The calls of MLflow's REST API about registered models and their versions, one function each.
+
+use herdbook_store::StoreError;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::http::{Client, Method, Trying};
+use crate::client::answer::ServerAnswer;
+use crate::client::runs::{PAGE, found, pages, pairs, path};
+use crate::client::wire::{ModelVersion, RegisteredModel};
+
+/// A page of versions is small rows.
+const VERSION_PAGE: usize = 10_000;
+impl Client {
+    // Registered models.
+
+    pub(crate) fn registered_models(&self) -> Result<Vec<RegisteredModel>, StoreError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            #[serde(default)]
+            registered_models: Vec<RegisteredModel>,
+            #[serde(default)]
+            next_page_token: String,
+        }
+        let page = PAGE.to_string();
+        pages(|token| {
+            let query = [("max_results", page.as_str()), ("page_token", token)];
+            let answer: Answer = self.get(&path("registered-models/search"), &query)?;
+            Ok((answer.registered_models, answer.next_page_token))
+        })
+    }
+
+    /// Makes a registered model; one that is there already is no error.
+    pub(crate) fn ensure_model(&self, name: &str) -> Result<(), StoreError> {
+        match self.post("registered-models/create", &json!({"name": name})) {
+            Err(error) if error.is_presence() => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    /// Lets an alias name a version, in one step: a reader sees the old one or the new one.
+    pub(crate) fn set_alias(
+        &self,
+        name: &str,
+        alias: &str,
+        version: i64,
+    ) -> Result<(), StoreError> {
+        let body = json!({"name": name, "alias": alias, "version": version.to_string()});
+        self.post("registered-models/alias", &body)
+    }
+
+    pub(crate) fn delete_alias(&self, name: &str, alias: &str) -> Result<(), StoreError> {
+        let body = json!({"name": name, "alias": alias});
+        found(self.call::<Value>(Method::Delete, "registered-models/alias", &body)).map(drop)
+    }
+
+    // Model versions.
+
+    /// The versions that a filter lets through; deleted ones are never among them.
+    pub(crate) fn versions(&self, filter: &str) -> Result<Vec<ModelVersion>, StoreError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            #[serde(default)]
+            model_versions: Vec<ModelVersion>,
+            #[serde(default)]
+            next_page_token: String,
+        }
+        let page = VERSION_PAGE.to_string();
+        pages(|token| {
+            let query = [("filter", filter), ("max_results", page.as_str()), ("page_token", token)];
+            let answer: Answer = self.get(&path("model-versions/search"), &query)?;
+            Ok((answer.model_versions, answer.next_page_token))
+        })
+    }
+
+    /// Makes a version. Not repeated by itself: after a lost answer there may be one already.
+    pub(crate) fn create_version(
+        &self,
+        name: &str,
+        source: &str,
+        run_id: &str,
+        tags: &[(&str, &str)],
+    ) -> Result<ModelVersion, StoreError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            model_version: ModelVersion,
+        }
+        let body = json!({"name": name, "source": source, "run_id": run_id, "tags": pairs(tags)});
+        let endpoint = path("model-versions/create");
+        Ok(self.send::<Answer>(Method::Post, &endpoint, &body, Trying::Once)?.model_version)
+    }
+
+    pub(crate) fn delete_version(&self, name: &str, version: i64) -> Result<(), StoreError> {
+        let body = json!({"name": name, "version": version.to_string()});
+        found(self.call::<Value>(Method::Delete, "model-versions/delete", &body)).map(drop)
+    }
+
+    pub(crate) fn set_version_tag(
+        &self,
+        name: &str,
+        version: i64,
+        key: &str,
+        value: &str,
+    ) -> Result<(), StoreError> {
+        let body =
+            json!({"name": name, "version": version.to_string(), "key": key, "value": value});
+        self.post("model-versions/set-tag", &body)
+    }
+
+    pub(crate) fn delete_version_tag(
+        &self,
+        name: &str,
+        version: i64,
+        key: &str,
+    ) -> Result<(), StoreError> {
+        let body = json!({"name": name, "version": version.to_string(), "key": key});
+        found(self.call::<Value>(Method::Delete, "model-versions/delete-tag", &body)).map(drop)
+    }
+
+    pub(crate) fn transition_stage(
+        &self,
+        name: &str,
+        version: i64,
+        stage: &str,
+    ) -> Result<(), StoreError> {
+        let body = json!({
+            "name": name,
+            "version": version.to_string(),
+            "stage": stage,
+            "archive_existing_versions": false,
+        });
+        self.post("model-versions/transition-stage", &body)
+    }
+}

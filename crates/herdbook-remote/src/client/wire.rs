@@ -1,0 +1,199 @@
+//! What an MLflow server sends: the messages of its REST API, as far as they are read.
+
+use std::fmt;
+
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer};
+
+/// The tag by which a run is found again whose making was not answered. Every run made here has it.
+pub(crate) const TOKEN: &str = "herdbook.token";
+
+/// A key and its value: tags and params.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Pair {
+    pub(crate) key: String,
+    #[serde(default)]
+    pub(crate) value: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Experiment {
+    #[serde(rename = "experiment_id")]
+    pub(crate) id: String,
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) artifact_location: String,
+    #[serde(default)]
+    pub(crate) lifecycle_stage: String,
+    #[serde(default)]
+    pub(crate) tags: Vec<Pair>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Run {
+    pub(crate) info: RunInfo,
+    #[serde(default)]
+    pub(crate) data: RunData,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct RunInfo {
+    pub(crate) run_id: String,
+    pub(crate) experiment_id: String,
+    #[serde(default)]
+    pub(crate) run_name: String,
+    #[serde(default)]
+    pub(crate) user_id: String,
+    #[serde(default)]
+    pub(crate) status: String,
+    #[serde(default, deserialize_with = "integer")]
+    pub(crate) start_time: i64,
+    #[serde(default, deserialize_with = "integer")]
+    pub(crate) end_time: i64,
+    #[serde(default)]
+    pub(crate) artifact_uri: String,
+    #[serde(default)]
+    pub(crate) lifecycle_stage: String,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct RunData {
+    #[serde(default)]
+    pub(crate) metrics: Vec<MetricValue>,
+    #[serde(default)]
+    pub(crate) params: Vec<Pair>,
+    #[serde(default)]
+    pub(crate) tags: Vec<Pair>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct MetricValue {
+    pub(crate) key: String,
+    #[serde(deserialize_with = "double")]
+    pub(crate) value: f64,
+    #[serde(default, deserialize_with = "integer")]
+    pub(crate) timestamp: i64,
+    #[serde(default, deserialize_with = "integer")]
+    pub(crate) step: i64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct RegisteredModel {
+    pub(crate) name: String,
+    #[serde(default, deserialize_with = "integer")]
+    pub(crate) creation_timestamp: i64,
+    #[serde(default, deserialize_with = "integer")]
+    pub(crate) last_updated_timestamp: i64,
+    #[serde(default)]
+    pub(crate) aliases: Vec<Alias>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Alias {
+    pub(crate) alias: String,
+    pub(crate) version: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct ModelVersion {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    #[serde(default, deserialize_with = "integer")]
+    pub(crate) creation_timestamp: i64,
+    #[serde(default, deserialize_with = "integer")]
+    pub(crate) last_updated_timestamp: i64,
+    #[serde(default)]
+    pub(crate) user_id: String,
+    #[serde(default)]
+    pub(crate) current_stage: String,
+    #[serde(default)]
+    pub(crate) source: String,
+    #[serde(default)]
+    pub(crate) run_id: String,
+    #[serde(default)]
+    pub(crate) tags: Vec<Pair>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct FileInfo {
+    pub(crate) path: String,
+    #[serde(default)]
+    pub(crate) is_dir: bool,
+    #[serde(default, deserialize_with = "length")]
+    pub(crate) file_size: Option<u64>,
+}
+
+/// MLflow sends 64-bit numbers as text, except where it sends them as numbers.
+fn length<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(value.as_u64().or_else(|| value.as_str()?.parse().ok()))
+}
+
+/// The value of a key.
+pub(crate) fn value_of<'a>(pairs: &'a [Pair], key: &str) -> Option<&'a str> {
+    pairs.iter().find(|pair| pair.key == key).map(|pair| pair.value.as_str())
+}
+
+/// Some programs in between write 64-bit integers as text, as protobuf does.
+fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    deserializer.deserialize_any(Number).map(|number| match number {
+        Parsed::Integer(value) => value,
+        Parsed::Double(value) => value as i64,
+    })
+}
+
+/// NaN and infinities come as text.
+fn double<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    deserializer.deserialize_any(Number).map(|number| match number {
+        Parsed::Integer(value) => value as f64,
+        Parsed::Double(value) => value,
+    })
+}
+
+enum Parsed {
+    Integer(i64),
+    Double(f64),
+}
+
+struct Number;
+
+impl Visitor<'_> for Number {
+    type Value = Parsed;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number, or one as text")
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Parsed, E> {
+        Ok(Parsed::Integer(value))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Parsed, E> {
+        Ok(i64::try_from(value).map_or(Parsed::Double(value as f64), Parsed::Integer))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Parsed, E> {
+        Ok(Parsed::Double(value))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Parsed, E> {
+        if let Ok(value) = text.parse() {
+            return Ok(Parsed::Integer(value));
+        }
+        text.parse().map(Parsed::Double).map_err(|_| E::custom(format!("`{text}` is no number")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_come_as_numbers_and_as_text() {
+        let text = r#"[{"key":"a","value":"NaN","timestamp":"7","step":-1},{"key":"b","value":3}]"#;
+        let metrics: Vec<MetricValue> = serde_json::from_str(text).unwrap();
+        assert!(metrics[0].value.is_nan());
+        assert_eq!((metrics[0].timestamp, metrics[0].step), (7, -1));
+        assert_eq!((metrics[1].value, metrics[1].timestamp), (3.0, 0));
+    }
+}

@@ -1,0 +1,365 @@
+//! The mirror: a server's records in a private database in memory, where the acts and look-ups of the SQL store run.
+
+use herdbook_domain::{Event, EventKind};
+use herdbook_store::StoreError;
+use herdbook_store::engine::db::Conn;
+use herdbook_store::tables::{event, metric};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::client::wire::{Experiment, MetricValue, ModelVersion, RegisteredModel, Run, value_of};
+use crate::copy::lease;
+use crate::copy::slice::Slice;
+use crate::journal::changes::Place;
+use crate::journal::fold::Fold;
+
+/// The tag of a version whose registration is not in the journal yet. Such a version is no model of this system.
+pub(crate) const PENDING: &str = "herdbook.pending";
+/// What MLflow calls the stage of a version that was deleted.
+const DELETED: &str = "Deleted_Internal";
+
+/// Puts a slice of the records in the place of what was there.
+pub(crate) fn fill(conn: &Connection, slice: &Slice, fold: &Fold) -> Result<(), StoreError> {
+    conn.execute_batch(
+        "DROP INDEX IF EXISTS herdbook_one_champion;
+         DELETE FROM experiments; DELETE FROM runs; DELETE FROM tags; DELETE FROM params;
+         DELETE FROM metrics; DELETE FROM latest_metrics; DELETE FROM registered_models;
+         DELETE FROM registered_model_aliases; DELETE FROM model_versions;
+         DELETE FROM model_version_tags; DELETE FROM herdbook_leases;",
+    )?;
+    for experiment in &slice.experiments {
+        insert_experiment(conn, experiment)?;
+    }
+    for model in &slice.models {
+        insert_model(conn, model)?;
+    }
+    for version in &slice.versions {
+        let number = version.version.parse().unwrap_or_default();
+        let is_pending = value_of(&version.tags, PENDING).is_some();
+        if !is_pending || fold.is_registered(&version.name, number) {
+            insert_version(conn, version, number)?;
+        }
+    }
+    for run in &slice.runs {
+        insert_run(conn, run)?;
+    }
+    for (run_id, value) in &slice.histories {
+        insert_metric(conn, &["metrics"], run_id, value)?;
+    }
+    Ok(())
+}
+
+/// Puts one run in the place of what was known of it.
+pub(crate) fn refill_run(conn: &Connection, run: &Run) -> Result<(), StoreError> {
+    for table in ["runs", "tags", "params", "metrics", "latest_metrics", "herdbook_leases"] {
+        conn.execute(&format!("DELETE FROM {table} WHERE run_uuid = ?1"), [&run.info.run_id])?;
+    }
+    insert_run(conn, run)
+}
+
+/// Takes the lease of a run away that is not RUNNING; whether there was one.
+pub(crate) fn end_lease(conn: &Connection, run_id: &str) -> Result<bool, StoreError> {
+    let n_ended = conn.execute(
+        "DELETE FROM herdbook_leases
+         WHERE run_uuid IN (SELECT run_uuid FROM runs WHERE run_uuid = ?1 AND status <> 'RUNNING')",
+        [run_id],
+    )?;
+    Ok(n_ended > 0)
+}
+
+/// A run that was taken up, whose lease is not there: the process died before it wrote it, or a writer that was late
+/// took it away. The act itself says who took the run up.
+pub(crate) fn add_leases_of_resumed(conn: &Connection) -> Result<(), StoreError> {
+    conn.execute(
+        "INSERT INTO herdbook_leases (run_uuid, host, pid, process_started, refreshed_at_ms)
+         SELECT r.run_uuid, coalesce(json_extract(e.details, '$.host'), ''),
+            coalesce(json_extract(e.details, '$.pid'), 0),
+            coalesce(json_extract(e.details, '$.process_started'), 0), e.at_ms
+         FROM runs r JOIN herdbook_events e ON e.id =
+            (SELECT max(id) FROM herdbook_events WHERE run_id = r.run_uuid AND kind = ?1)
+         WHERE r.status = 'RUNNING' AND r.lifecycle_stage = 'active'
+         ON CONFLICT (run_uuid) DO NOTHING",
+        [EventKind::RunResumed.as_str()],
+    )?;
+    Ok(())
+}
+
+/// Adds events of the journal.
+pub(crate) fn add_events<'a>(
+    conn: &Conn,
+    events: impl IntoIterator<Item = &'a Event>,
+) -> Result<(), StoreError> {
+    events.into_iter().try_for_each(|event| event::insert(conn, event))
+}
+
+/// Adds versions that the journal knows and the server has no more: MLflow marks a version as deleted and hides it.
+pub(crate) fn add_deleted(
+    conn: &Connection,
+    fold: &Fold,
+    n_entries: usize,
+) -> Result<(), StoreError> {
+    for (name, version) in fold.registered_within(n_entries) {
+        conn.execute(
+            "INSERT INTO model_versions (name, version, creation_time, last_updated_time, description,
+                user_id, current_stage, source, run_id, status, status_message, run_link,
+                storage_location, workspace)
+             SELECT ?1, ?2, 0, 0, NULL, '', ?3, '', NULL, 'READY', NULL, '', '', 'default'
+             WHERE EXISTS (SELECT 1 FROM registered_models WHERE name = ?1)
+             ON CONFLICT DO NOTHING",
+            params![name, version, DELETED],
+        )?;
+    }
+    Ok(())
+}
+
+/// What the mirror holds at a place.
+pub(crate) struct Held {
+    pub(crate) value: Option<String>,
+    pub(crate) subject: Subject,
+}
+
+/// What has become of the run, version or model that a place belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// It is not among what was fetched.
+    Missing,
+    /// MLflow marked it as deleted: it cannot be changed any more.
+    Deleted,
+    /// It is there.
+    There,
+}
+
+/// Looks a place up.
+pub(crate) fn held(conn: &Connection, place: &Place) -> Result<Held, StoreError> {
+    let text = |sql: &str, params: &[&dyn rusqlite::ToSql]| -> Result<Option<String>, StoreError> {
+        Ok(conn
+            .prepare_cached(sql)?
+            .query_row(params, |row| row.get::<_, Option<String>>(0))
+            .optional()?
+            .flatten())
+    };
+    let value = match place {
+        Place::Alias { name, alias } => text(
+            "SELECT CAST(version AS TEXT) FROM registered_model_aliases
+             WHERE name = ?1 AND alias = ?2",
+            params![name, alias],
+        ),
+        Place::RunTag { run, key } => {
+            text("SELECT value FROM tags WHERE run_uuid = ?1 AND key = ?2", params![run, key])
+        }
+        Place::RunStatus { run } => text(
+            "SELECT status || ' ' || coalesce(end_time, '') FROM runs WHERE run_uuid = ?1",
+            params![run],
+        ),
+        Place::VersionTag { name, version, key } => text(
+            "SELECT value FROM model_version_tags WHERE name = ?1 AND version = ?2 AND key = ?3",
+            params![name, version, key],
+        ),
+        Place::VersionStage { name, version } => text(
+            "SELECT current_stage FROM model_versions WHERE name = ?1 AND version = ?2",
+            params![name, version],
+        ),
+    }?;
+    let state = match place {
+        Place::Alias { name, .. } => {
+            text("SELECT 'active' FROM registered_models WHERE name = ?1", params![name])
+        }
+        Place::RunTag { run, .. } | Place::RunStatus { run } => {
+            text("SELECT lifecycle_stage FROM runs WHERE run_uuid = ?1", params![run])
+        }
+        Place::VersionTag { name, version, .. } | Place::VersionStage { name, version } => text(
+            "SELECT current_stage FROM model_versions WHERE name = ?1 AND version = ?2",
+            params![name, version],
+        ),
+    }?;
+    let subject = match state.as_deref() {
+        None => Subject::Missing,
+        Some(DELETED | "deleted") => Subject::Deleted,
+        Some(_) => Subject::There,
+    };
+    Ok(Held { value, subject })
+}
+
+/// Sets a place in the mirror.
+pub(crate) fn set(conn: &Connection, place: &Place, value: Option<&str>) -> Result<(), StoreError> {
+    match (place, value) {
+        (Place::Alias { name, alias }, None) => conn.execute(
+            "DELETE FROM registered_model_aliases WHERE name = ?1 AND alias = ?2",
+            params![name, alias],
+        )?,
+        (Place::Alias { name, alias }, Some(version)) => conn.execute(
+            "INSERT INTO registered_model_aliases (alias, version, name, workspace)
+             VALUES (?1, CAST(?2 AS INTEGER), ?3, 'default')
+             ON CONFLICT (workspace, name, alias) DO UPDATE SET version = excluded.version",
+            params![alias, version, name],
+        )?,
+        (Place::RunTag { run, key }, None) => {
+            conn.execute("DELETE FROM tags WHERE run_uuid = ?1 AND key = ?2", params![run, key])?
+        }
+        (Place::RunTag { run, key }, Some(value)) => conn.execute(
+            "INSERT INTO tags (key, value, run_uuid) VALUES (?1, ?2, ?3)
+             ON CONFLICT (key, run_uuid) DO UPDATE SET value = excluded.value",
+            params![key, value, run],
+        )?,
+        (Place::VersionTag { name, version, key }, None) => conn.execute(
+            "DELETE FROM model_version_tags WHERE name = ?1 AND version = ?2 AND key = ?3",
+            params![name, version, key],
+        )?,
+        (Place::VersionTag { name, version, key }, Some(value)) => conn.execute(
+            "INSERT INTO model_version_tags (key, value, name, version, workspace)
+             VALUES (?1, ?2, ?3, ?4, 'default')
+             ON CONFLICT (workspace, key, name, version) DO UPDATE SET value = excluded.value",
+            params![key, value, name, version],
+        )?,
+        (Place::VersionStage { name, version }, value) => conn.execute(
+            "UPDATE model_versions SET current_stage = ?1
+             WHERE name = ?2 AND version = ?3 AND current_stage <> ?4",
+            params![value.unwrap_or("None"), name, version, DELETED],
+        )?,
+        (Place::RunStatus { run }, value) => {
+            let (status, ended) = value.unwrap_or_default().split_once(' ').unwrap_or_default();
+            conn.execute(
+                "UPDATE runs SET status = ?1, end_time = ?2 WHERE run_uuid = ?3",
+                params![status, ended.parse::<i64>().ok(), run],
+            )?
+        }
+    };
+    Ok(())
+}
+
+/// The run a version belongs to: two versions of one number can only be told apart by it.
+pub(crate) fn run_of(
+    conn: &Connection,
+    name: &str,
+    version: i64,
+) -> Result<Option<String>, StoreError> {
+    Ok(conn
+        .prepare_cached("SELECT run_id FROM model_versions WHERE name = ?1 AND version = ?2")?
+        .query_row(params![name, version], |row| row.get(0))
+        .optional()?
+        .flatten())
+}
+
+fn insert_experiment(conn: &Connection, experiment: &Experiment) -> Result<(), StoreError> {
+    conn.prepare_cached(
+        "INSERT OR IGNORE INTO experiments (experiment_id, name, artifact_location, lifecycle_stage,
+            creation_time, last_update_time, workspace)
+         VALUES (CAST(?1 AS INTEGER), ?2, ?3, ?4, 0, 0, 'default')",
+    )?
+    .execute(params![
+        experiment.id,
+        experiment.name,
+        experiment.artifact_location,
+        experiment.lifecycle_stage
+    ])?;
+    Ok(())
+}
+
+fn insert_model(conn: &Connection, model: &RegisteredModel) -> Result<(), StoreError> {
+    conn.prepare_cached(
+        "INSERT OR IGNORE INTO registered_models
+            (name, creation_time, last_updated_time, description, workspace)
+         VALUES (?1, ?2, ?3, '', 'default')",
+    )?
+    .execute(params![model.name, model.creation_timestamp, model.last_updated_timestamp])?;
+    for alias in &model.aliases {
+        let place = Place::Alias { name: model.name.clone(), alias: alias.alias.clone() };
+        set(conn, &place, Some(&alias.version))?;
+    }
+    Ok(())
+}
+
+fn insert_version(
+    conn: &Connection,
+    version: &ModelVersion,
+    number: i64,
+) -> Result<(), StoreError> {
+    let run_id = Some(&version.run_id).filter(|run_id| !run_id.is_empty());
+    conn.prepare_cached(
+        "INSERT OR IGNORE INTO model_versions (name, version, creation_time, last_updated_time,
+            description, user_id, current_stage, source, run_id, status, status_message, run_link,
+            storage_location, workspace)
+         VALUES (?1, ?2, ?3, ?4, '', ?5, ?6, ?7, ?8, 'READY', NULL, '', ?7, 'default')",
+    )?
+    .execute(params![
+        version.name,
+        number,
+        version.creation_timestamp,
+        version.last_updated_timestamp,
+        version.user_id,
+        version.current_stage,
+        version.source,
+        run_id,
+    ])?;
+    let mut tag = conn.prepare_cached(
+        "INSERT OR IGNORE INTO model_version_tags (key, value, name, version, workspace)
+         VALUES (?1, ?2, ?3, ?4, 'default')",
+    )?;
+    for pair in version.tags.iter().filter(|pair| pair.key != PENDING) {
+        tag.execute(params![pair.key, pair.value, version.name, number])?;
+    }
+    Ok(())
+}
+
+fn insert_run(conn: &Connection, run: &Run) -> Result<(), StoreError> {
+    let info = &run.info;
+    let id = info.run_id.as_str();
+    let is_new = conn
+        .prepare_cached(
+            "INSERT OR IGNORE INTO runs (run_uuid, name, source_type, source_name, entry_point_name,
+                user_id, status, start_time, end_time, source_version, lifecycle_stage, artifact_uri,
+                experiment_id)
+             VALUES (?1, ?2, 'UNKNOWN', '', '', ?3, ?4, ?5, ?6, '', ?7, ?8, CAST(?9 AS INTEGER))",
+        )?
+        .execute(params![
+            id,
+            info.run_name,
+            info.user_id,
+            info.status,
+            info.start_time,
+            Some(info.end_time).filter(|time| *time != 0),
+            info.lifecycle_stage,
+            info.artifact_uri,
+            info.experiment_id,
+        ])?;
+    if is_new == 0 {
+        return Ok(());
+    }
+    let mut tag = conn
+        .prepare_cached("INSERT OR IGNORE INTO tags (key, value, run_uuid) VALUES (?1, ?2, ?3)")?;
+    for pair in &run.data.tags {
+        if pair.key == lease::TAG {
+            lease::insert(conn, id, &pair.value)?;
+        } else {
+            tag.execute(params![pair.key, pair.value, id])?;
+        }
+    }
+    let mut param = conn.prepare_cached(
+        "INSERT OR IGNORE INTO params (key, value, run_uuid) VALUES (?1, ?2, ?3)",
+    )?;
+    for pair in &run.data.params {
+        param.execute(params![pair.key, pair.value, id])?;
+    }
+    for value in &run.data.metrics {
+        insert_metric(conn, &["metrics", "latest_metrics"], id, value)?;
+    }
+    Ok(())
+}
+
+/// A value of a metric. In the table of all values the last one is as a rule the only one: the others stay at the server.
+fn insert_metric(
+    conn: &Connection,
+    tables: &[&str],
+    run_id: &str,
+    metric: &MetricValue,
+) -> Result<(), StoreError> {
+    let (value, is_nan) = metric::stored(metric.value);
+    let row = params![metric.key, value, metric.timestamp, run_id, metric.step, is_nan];
+    for table in tables {
+        conn.prepare_cached(&format!(
+            "INSERT OR IGNORE INTO {table} (key, value, timestamp, run_uuid, step, is_nan)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+        ))?
+        .execute(row)?;
+    }
+    Ok(())
+}

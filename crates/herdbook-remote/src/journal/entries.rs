@@ -1,0 +1,313 @@
+//! The journal: which acts happened, in which order. The one place where writers meet.
+//!
+//! MLflow has no transactions and no compare-and-set over REST, but it never changes a param that is written. So act
+//! *n* of a server is the param `act.<n>` of one run: the first to write it has the place, everyone else is refused,
+//! reads on and decides again. There is no lock that could be held too long, and nothing expires. The value names the
+//! act, so that writing it again after a lost answer is the same act.
+//!
+//! The run is found through the experiment `herdbook.journal`, whose name is unique and whose tag, given when it is
+//! made, names the run: of several processes that make one at once, one wins.
+
+use std::collections::BTreeMap;
+
+use herdbook_domain::{Event, EventKind, hex_sha256};
+use herdbook_store::{StoreError, now};
+use serde::{Deserialize, Serialize};
+
+use crate::client::answer::ServerAnswer;
+use crate::client::runs::RunToCreate;
+use crate::client::wire::{Run, value_of};
+use crate::client::{Client, Trying};
+use crate::journal::changes::Changes;
+
+/// The experiment that names the journal's run.
+const POINTER: &str = "herdbook.journal";
+/// The experiment that the run is in: it must be there before the pointer.
+const HOLDER: &str = "herdbook.journal.runs";
+/// The tag that names the run.
+const RUN_TAG: &str = "herdbook.journal.run";
+/// The tag that says how many acts have been carried out to their end. Only the doctor asks: everyone else compares.
+const APPLIED_TAG: &str = "herdbook.journal.applied";
+/// MLflow cuts longer values off at 6,000 characters, without a word.
+const LONGEST_VALUE: usize = 5_900;
+
+/// One act: all that has to become true, and what the log says of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    v: u32,
+    pub(crate) act: String,
+    pub(crate) changes: Changes,
+    pub(crate) events: Vec<Event>,
+}
+
+/// An act too long for one param: its JSON lies in `part.<first half of the hash>.<i>`, written before.
+#[derive(Debug, Serialize, Deserialize)]
+struct Parted {
+    v: u32,
+    act: String,
+    parts: usize,
+    sha256: String,
+}
+
+/// What became of an act that asked for a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// It has it.
+    Taken,
+    /// Another act was first.
+    Lost,
+}
+
+/// The journal of a server, as far as it was read.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    run_id: String,
+    experiment_id: String,
+    entries: Vec<Entry>,
+}
+
+impl Entry {
+    /// The act is known by the identity that its events carry.
+    pub(crate) fn new(changes: Changes, events: Vec<Event>) -> Self {
+        let act = events.first().map_or_else(String::new, |event| event.act_id.clone());
+        Self { v: 1, act, changes, events }
+    }
+}
+
+impl Journal {
+    /// The journal of a server, read to its end; `None` where it has none.
+    pub(crate) fn find(client: &Client) -> Result<Option<Self>, StoreError> {
+        let Some(pointer) = client.experiment(POINTER)? else { return Ok(None) };
+        if pointer.lifecycle_stage == "deleted" {
+            return Err(StoreError::DeletedExperiment {
+                name: POINTER.to_owned(),
+                id: pointer.id.parse().unwrap_or_default(),
+            });
+        }
+        let run_id = value_of(&pointer.tags, RUN_TAG).ok_or_else(|| broken("names no run"))?;
+        let run = client.run(run_id)?.ok_or_else(|| broken("names a run that does not exist"))?;
+        let mut journal = Self {
+            run_id: run_id.to_owned(),
+            experiment_id: run.info.experiment_id.clone(),
+            entries: Vec::new(),
+        };
+        journal.read_on(&run)?;
+        Ok(Some(journal))
+    }
+
+    /// The journal of a server; made where it has none.
+    pub(crate) fn find_or_create(client: &Client, actor: &str) -> Result<Self, StoreError> {
+        if let Some(journal) = Self::find(client)? {
+            return Ok(journal);
+        }
+        let experiment_id = holder(client)?;
+        let tags = [("mlflow.runName".to_owned(), "journal".to_owned())];
+        let start_time = now().millis();
+        let new =
+            RunToCreate { experiment_id: &experiment_id, user: actor, start_time, tags: &tags };
+        let run_id = client.create_run(&new)?.info.run_id;
+        match client.create_experiment(POINTER, &[(RUN_TAG, &run_id)]) {
+            Ok(_) => {}
+            // Another process was faster; or the answer to a try that went well was lost.
+            Err(error) if error.is_presence() => {}
+            Err(error) => return Err(error),
+        }
+        let journal = Self::find(client)?.ok_or_else(|| broken("vanished"))?;
+        if journal.run_id != run_id {
+            // Nobody knows of it: to leave it would be no harm.
+            let _ = client.delete_run(&run_id);
+        }
+        Ok(journal)
+    }
+
+    /// The acts so far, in their order.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The experiments that hold no training.
+    pub(crate) fn is_its_experiment(name: &str) -> bool {
+        name == POINTER || name == HOLDER
+    }
+
+    /// Reads acts that were written since, and says how many there were before. The answer is small where there is none.
+    pub(crate) fn refresh(&mut self, client: &Client) -> Result<usize, StoreError> {
+        let known = self.entries.len();
+        let next = known + 1;
+        let filter =
+            format!("attributes.run_id = '{}' AND params.`act.{next}` IS NOT NULL", self.run_id);
+        if let Some(run) = client.runs(std::slice::from_ref(&self.experiment_id), &filter)?.first()
+        {
+            self.read_on(run)?;
+        }
+        Ok(known)
+    }
+
+    /// How many acts were carried out to their end.
+    pub(crate) fn n_applied(&self, client: &Client) -> Result<usize, StoreError> {
+        let run =
+            client.run(&self.run_id)?.ok_or_else(|| broken("names a run that does not exist"))?;
+        Ok(value_of(&run.data.tags, APPLIED_TAG).and_then(|text| text.parse().ok()).unwrap_or(0))
+    }
+
+    /// Notes that the first `n` acts were carried out to their end.
+    pub(crate) fn note_applied(&self, client: &Client, n: usize) -> Result<(), StoreError> {
+        client.set_run_tag(&self.run_id, APPLIED_TAG, &n.to_string(), Trying::Patiently)
+    }
+
+    /// Asks for the place after the last act that was read.
+    pub(crate) fn append(&mut self, client: &Client, entry: Entry) -> Result<Place, StoreError> {
+        let key = format!("act.{}", self.entries.len() + 1);
+        let text = json(&entry);
+        let value = match parts_of(&text, &entry.act) {
+            None => text,
+            Some((header, parts)) => {
+                client.log_params(&self.run_id, &parts)?;
+                header
+            }
+        };
+        match client.log_param(&self.run_id, &key, &value) {
+            Ok(()) => {}
+            // Another value is there: another act's, unless this one's was written and its answer lost.
+            Err(error) if error.is_invalid() => {
+                let known = self.refresh(client)?;
+                let Some(first) = self.entries.get(known) else { return Err(error) };
+                let place = if first.act == entry.act { Place::Taken } else { Place::Lost };
+                return Ok(place);
+            }
+            Err(error) if error.leaves_outcome_open() => {
+                return Err(StoreError::OutcomeUnknown { store: client.uri().to_owned() });
+            }
+            Err(error) => return Err(error),
+        }
+        self.entries.push(entry);
+        Ok(Place::Taken)
+    }
+
+    fn read_on(&mut self, run: &Run) -> Result<(), StoreError> {
+        if run.info.lifecycle_stage == "deleted" {
+            return Err(broken(&format!(
+                "is deleted: restore it with `mlflow runs restore --run-id {}`",
+                self.run_id
+            )));
+        }
+        let params: BTreeMap<&str, &str> =
+            run.data.params.iter().map(|pair| (pair.key.as_str(), pair.value.as_str())).collect();
+        loop {
+            let next = self.entries.len() + 1;
+            let Some(value) = params.get(format!("act.{next}").as_str()) else { return Ok(()) };
+            let entry = read(value, &params)
+                .map_err(|problem| broken(&format!("holds an act {next} that {problem}")))?;
+            self.entries.push(entry);
+        }
+    }
+}
+
+/// The experiment of journal runs; made where there is none.
+fn holder(client: &Client) -> Result<String, StoreError> {
+    if let Some(experiment) = client.experiment(HOLDER)? {
+        return Ok(experiment.id);
+    }
+    match client.create_experiment(HOLDER, &[]) {
+        Err(error) if error.is_presence() => {
+            let experiment = client.experiment(HOLDER)?.ok_or_else(|| broken("vanished"))?;
+            Ok(experiment.id)
+        }
+        outcome => outcome,
+    }
+}
+
+fn json(entry: &Entry) -> String {
+    serde_json::to_string(entry).expect("an entry has text keys only")
+}
+
+/// Header and parts of a text that is too long for one param.
+fn parts_of(text: &str, act: &str) -> Option<(String, Vec<(String, String)>)> {
+    let chars: Vec<char> = text.chars().collect();
+    if chars.len() <= LONGEST_VALUE {
+        return None;
+    }
+    let sha256 = hex_sha256(text.as_bytes());
+    let parts: Vec<(String, String)> = chars
+        .chunks(LONGEST_VALUE)
+        .enumerate()
+        .map(|(idx, chunk)| (part_key(&sha256, idx), chunk.iter().collect()))
+        .collect();
+    let header = Parted { v: 1, act: act.to_owned(), parts: parts.len(), sha256 };
+    Some((serde_json::to_string(&header).expect("a header is plain data"), parts))
+}
+
+fn part_key(sha256: &str, idx: usize) -> String {
+    format!("part.{}.{idx}", &sha256[..32])
+}
+
+fn read(value: &str, params: &BTreeMap<&str, &str>) -> Result<Entry, String> {
+    let invalid = |error: serde_json::Error| format!("is not one of herdbook's ({error})");
+    let Ok(header) = serde_json::from_str::<Parted>(value) else {
+        return serde_json::from_str(value).map_err(invalid).and_then(known);
+    };
+    let mut text = String::new();
+    for idx in 0..header.parts {
+        let key = part_key(header.sha256.get(..32).map_or("", |_| &header.sha256), idx);
+        text.push_str(params.get(key.as_str()).ok_or("lacks a part")?);
+    }
+    if hex_sha256(text.as_bytes()) != header.sha256 {
+        return Err("is not what was written".to_owned());
+    }
+    serde_json::from_str(&text).map_err(invalid).and_then(known)
+}
+
+fn known(entry: Entry) -> Result<Entry, String> {
+    if entry.v == 1 {
+        Ok(entry)
+    } else {
+        Err(format!("has form {}, written by a newer herdbook", entry.v))
+    }
+}
+
+fn broken(problem: &str) -> StoreError {
+    StoreError::BrokenRecord {
+        what: format!("the journal (the run that experiment `{POINTER}` names)"),
+        problem: problem.to_owned(),
+    }
+}
+
+/// The versions that events register or adopt, with their runs.
+pub(crate) fn registrations(events: &[Event]) -> BTreeMap<(String, i64), Option<String>> {
+    let kinds = [EventKind::Registered, EventKind::Adopted];
+    events
+        .iter()
+        .filter(|event| kinds.contains(&event.what.kind))
+        .filter_map(|event| {
+            let (name, version) = (event.what.name.as_ref()?, event.what.version?);
+            let run = event.what.run_id.as_ref().map(ToString::to_string);
+            Some(((name.to_string(), i64::from(version.get())), run))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_act_is_written_in_parts_and_reads_back() {
+        let mut changes = Changes::default();
+        for idx in 0..400 {
+            let place =
+                super::super::changes::Place::RunTag { run: "r".into(), key: format!("k{idx}") };
+            changes.note(place, super::super::changes::Step(None, Some("ä\"".repeat(10))));
+        }
+        let entry = Entry::new(changes, Vec::new());
+        let text = json(&entry);
+        let (header, parts) = parts_of(&text, "a").unwrap();
+        assert!(
+            parts.len() > 1 && parts.iter().all(|(_, part)| part.chars().count() <= LONGEST_VALUE)
+        );
+        let mut params: BTreeMap<&str, &str> =
+            parts.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        assert_eq!(read(&header, &params).unwrap(), entry);
+        params.remove(parts[1].0.as_str());
+        assert_eq!(read(&header, &params).unwrap_err(), "lacks a part");
+    }
+}

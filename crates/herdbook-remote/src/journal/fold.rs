@@ -1,0 +1,146 @@
+//! What the journal says each place should hold, and held before.
+
+use std::collections::BTreeMap;
+
+use crate::journal::changes::{Changes, Place};
+use crate::journal::entries::{Entry, registrations};
+
+/// All entries of a journal, laid over one another.
+#[derive(Debug, Default)]
+pub(crate) struct Fold {
+    places: BTreeMap<Place, Course>,
+    /// Registered and adopted versions: the run each belongs to, and the place in the journal of the act.
+    versions: BTreeMap<(String, i64), (Option<String>, usize)>,
+    n_entries: usize,
+}
+
+/// What a place has held by the journal.
+#[derive(Debug, Default)]
+struct Course {
+    /// The last one at the end.
+    values: Vec<Option<String>>,
+    /// The act that changed it last.
+    act: usize,
+}
+
+/// What to make of a value that is found at a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict<'a> {
+    /// It is as it should be.
+    Right,
+    /// The journal knows it as an earlier one: an act was not carried out to its end, or a writer was late.
+    Stale {
+        /// What belongs there.
+        right: Option<&'a str>,
+    },
+    /// Someone else wrote it. That is the doctor's business.
+    Foreign,
+}
+
+impl Fold {
+    /// Lays the entries from the n-th on over what is there.
+    pub(crate) fn extend(&mut self, entries: &[Entry]) {
+        for entry in &entries[self.n_entries.min(entries.len())..] {
+            self.n_entries += 1;
+            self.add(&entry.changes);
+            for (version, run) in registrations(&entry.events) {
+                self.versions.entry(version).or_insert((run, self.n_entries));
+            }
+        }
+    }
+
+    fn add(&mut self, changes: &Changes) {
+        for (place, step) in &changes.0 {
+            let course = self.places.entry(place.clone()).or_default();
+            course.act = self.n_entries;
+            for value in [&step.0, &step.1] {
+                course.values.retain(|known| known != value);
+                course.values.push(value.clone());
+            }
+        }
+    }
+
+    /// How many entries it is made of.
+    pub(crate) fn n_entries(&self) -> usize {
+        self.n_entries
+    }
+
+    /// Each place, with the number of the act that changed it last.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (&Place, usize)> {
+        self.places.iter().map(|(place, course)| (place, course.act))
+    }
+
+    pub(crate) fn verdict(&self, place: &Place, found: Option<&str>) -> Verdict<'_> {
+        let Some((right, earlier)) =
+            self.places.get(place).and_then(|course| course.values.split_last())
+        else {
+            return Verdict::Foreign;
+        };
+        if place.is_same(right.as_deref(), found) {
+            Verdict::Right
+        } else if earlier.iter().any(|value| place.is_same(value.as_deref(), found)) {
+            Verdict::Stale { right: right.as_deref() }
+        } else {
+            Verdict::Foreign
+        }
+    }
+
+    pub(crate) fn is_registered(&self, name: &str, version: i64) -> bool {
+        self.versions.contains_key(&(name.to_owned(), version))
+    }
+
+    /// The run of a version by the journal. `None`: the journal does not know the version, or its run.
+    pub(crate) fn run_of(&self, name: &str, version: i64) -> Option<&str> {
+        self.versions.get(&(name.to_owned(), version))?.0.as_deref()
+    }
+
+    /// Versions registered by one of the first `n` acts.
+    pub(crate) fn registered_within(&self, n: usize) -> impl Iterator<Item = (&str, i64)> {
+        self.versions
+            .iter()
+            .filter(move |(_, (_, act))| *act <= n)
+            .map(|((name, version), _)| (name.as_str(), *version))
+    }
+
+    /// Whether a version was registered after the first `n` acts.
+    pub(crate) fn has_registered_since(&self, n: usize) -> bool {
+        self.versions.values().any(|(_, act)| *act > n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::changes::Step;
+
+    fn step(before: Option<&str>, after: Option<&str>) -> Step {
+        Step(before.map(ToOwned::to_owned), after.map(ToOwned::to_owned))
+    }
+
+    #[test]
+    fn earlier_value_is_stale_and_any_other_is_foreign() {
+        let place =
+            Place::VersionTag { name: "m".into(), version: 1, key: "promotion_stage".into() };
+        let steps = [
+            step(None, Some("development")),
+            step(Some("development"), Some("beta")),
+            step(Some("beta"), Some("development")),
+        ];
+        let entries: Vec<Entry> = steps
+            .into_iter()
+            .map(|step| {
+                let mut changes = Changes::default();
+                changes.note(place.clone(), step);
+                Entry::new(changes, Vec::new())
+            })
+            .collect();
+        let mut fold = Fold::default();
+        fold.extend(&entries[..2]);
+        fold.extend(&entries);
+        let stale = Verdict::Stale { right: Some("development") };
+        assert_eq!(fold.verdict(&place, Some("development")), Verdict::Right);
+        assert_eq!(fold.verdict(&place, Some("beta")), stale);
+        assert_eq!(fold.verdict(&place, None), stale);
+        assert_eq!(fold.verdict(&place, Some("champion")), Verdict::Foreign);
+    }
+}

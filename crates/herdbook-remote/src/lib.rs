@@ -1,0 +1,53 @@
+//! Any MLflow server as the store of the records.
+//!
+//! MLflow's REST API has no transactions. So the acts of the SQL store run unchanged on a private copy of the records in
+//! memory ([`copy`]). The changes of an act become an entry of the [`journal`], where the order of acts is decided, and are
+//! then written to the server (`projection`). Whoever reads the journal next completes what was left undone.
+//!
+//! Nothing here may hold a lock on the server or rest on a clock.
+
+mod artifacts;
+pub mod client;
+mod copy;
+mod journal;
+mod projection;
+mod remote;
+mod reservation;
+mod state;
+
+use herdbook_store::engine::opening::{Connected, SecondChampion};
+use herdbook_store::{Location, OpenOptions, Opened, Store, StoreError};
+
+use crate::remote::Remote;
+
+/// Opens the store at a location: an MLflow server, or a database.
+///
+/// # Errors
+/// Those of [`Store::open`]; [`StoreError::Unreachable`], [`StoreError::NotMlflow`], [`StoreError::BadAccess`].
+pub fn open(location: Location, options: &OpenOptions) -> Result<Store, StoreError> {
+    match connect(&location, SecondChampion::Refuse)? {
+        Some(connected) => Ok(Store::over(connected, location, options)),
+        None => Store::open(location, options),
+    }
+}
+
+/// As [`open`], for the doctor: opens a store in which a model has two champions too.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_for_doctor(location: Location, options: &OpenOptions) -> Result<Store, StoreError> {
+    match connect(&location, SecondChampion::Tolerate)? {
+        Some(connected) => Ok(Store::over(connected, location, options)),
+        None => Store::open_for_doctor(location, options),
+    }
+}
+
+/// Connects to the server that a location names; `None` where it names a database.
+fn connect(
+    location: &Location,
+    second_champion: SecondChampion,
+) -> Result<Option<Connected>, StoreError> {
+    let Some(uri) = location.server() else { return Ok(None) };
+    let backend = Box::new(Remote::open(uri, second_champion)?);
+    Ok(Some(Connected { backend, opened: Opened::AsItWas, put_back: Vec::new() }))
+}

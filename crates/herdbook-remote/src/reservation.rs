@@ -1,0 +1,127 @@
+//! What only the server can give: the ids of runs and the numbers of versions. They are taken before the act.
+//!
+//! A run that was made for an act that never came has a lease that ends. A version is marked as pending until the
+//! journal registers it, and only the process that trains a run makes versions for it: so one that is found pending is
+//! taken, and none is made twice.
+
+use herdbook_domain::VersionNumber;
+use herdbook_store::engine::backend::NewRun;
+use herdbook_store::{Lease, StoreError, now};
+
+use crate::client::answer::ServerAnswer;
+use crate::client::runs::RunToCreate;
+use crate::client::wire::{ModelVersion, TOKEN, value_of};
+use crate::copy::{lease, mirror};
+use crate::remote::Remote;
+
+impl Remote {
+    /// Makes a run in the experiment of a name, with its tags and a lease of this process. Answers its id.
+    pub(crate) fn make_run(&self, run: &NewRun<'_>) -> Result<String, StoreError> {
+        let NewRun { experiment, token, .. } = run;
+        let experiment_id = self.experiment_for_runs(experiment.as_str())?;
+        let mut tags: Vec<(String, String)> = run.tags.clone().into_iter().collect();
+        tags.push((TOKEN.to_owned(), (*token).to_owned()));
+        tags.push((lease::TAG.to_owned(), lease::of(&Lease::of_this_process())));
+        let start_time = now().millis();
+        let user = run.actor.as_str();
+        let new = RunToCreate { experiment_id: &experiment_id, user, start_time, tags: &tags };
+        let made = self.client.until_known(
+            || self.client.create_run(&new),
+            || {
+                let filter = format!("tags.`{TOKEN}` = '{token}'");
+                Ok(self.client.runs(std::slice::from_ref(&experiment_id), &filter)?.pop())
+            },
+        )?;
+        Ok(made.info.run_id)
+    }
+
+    /// The experiment of a name, whose artifacts can be reached; made where there is none.
+    fn experiment_for_runs(&self, name: &str) -> Result<String, StoreError> {
+        if self.client.experiment(name)?.is_none() {
+            // By this tag MLflow's UI shows the experiment with the pages for training.
+            let kind = [("mlflow.experimentKind", "custom_model_development")];
+            match self.client.create_experiment(name, &kind) {
+                Err(error) if error.is_presence() => {}
+                outcome => drop(outcome?),
+            }
+        }
+        let experiment = self.client.experiment(name)?.ok_or_else(|| StoreError::BrokenRecord {
+            what: format!("experiment `{name}`"),
+            problem: "it vanished after it was made".to_owned(),
+        })?;
+        if experiment.lifecycle_stage == "deleted" {
+            let id = experiment.id.parse().unwrap_or_default();
+            return Err(StoreError::DeletedExperiment { name: name.to_owned(), id });
+        }
+        self.place_of_artifacts(name, &experiment.artifact_location)?;
+        Ok(experiment.id)
+    }
+
+    /// Makes a version for a run's model, or finds the one that was made before, and answers its number. Nobody takes
+    /// it for a model of this system until the journal registers it.
+    pub(crate) fn reserve(
+        &self,
+        name: &str,
+        run_id: &str,
+        folder: &str,
+    ) -> Result<VersionNumber, StoreError> {
+        let run = self.client.run(run_id)?.ok_or_else(|| StoreError::BrokenRecord {
+            what: format!("run `{run_id}`"),
+            problem: "the server does not know it".to_owned(),
+        })?;
+        let source = format!("{}/{folder}", run.info.artifact_uri);
+        self.client.ensure_model(name)?;
+        loop {
+            let version = match self.pending_version(name, run_id)? {
+                Some(version) => version,
+                None => self.client.until_known(
+                    || {
+                        let pending = [(mirror::PENDING, run_id)];
+                        self.client.create_version(name, &source, run_id, &pending)
+                    },
+                    || self.pending_version(name, run_id),
+                )?,
+            };
+            let number: i64 = version.version.parse().unwrap_or_default();
+            if let Some(given) = VersionNumber::new(number)
+                && self.is_free_for(name, number, run_id)?
+            {
+                return Ok(given);
+            }
+            self.client.delete_version(name, number)?;
+        }
+    }
+
+    /// A number that the journal knows of another run is never given again, not even after MLflow deleted the whole model.
+    fn is_free_for(&self, name: &str, number: i64, run_id: &str) -> Result<bool, StoreError> {
+        let mut state = self.lock();
+        state.read_journal(&self.client)?;
+        let is_known = state.fold.is_registered(name, number);
+        Ok(!is_known || state.fold.run_of(name, number) == Some(run_id))
+    }
+
+    /// Gives back a version that was made for an act which was refused.
+    pub(crate) fn release(&self, name: &str, run_id: &str, number: VersionNumber) {
+        let number = i64::from(number.get());
+        let is_free = {
+            let mut state = self.lock();
+            state.read_journal(&self.client).is_ok()
+                && !state.is_outcome_open
+                && !state.fold.is_registered(name, number)
+        };
+        // Left behind it does no harm: it is marked as pending.
+        if is_free && matches!(self.pending_version(name, run_id), Ok(Some(_))) {
+            let _ = self.client.delete_version(name, number);
+        }
+    }
+
+    fn pending_version(
+        &self,
+        name: &str,
+        run_id: &str,
+    ) -> Result<Option<ModelVersion>, StoreError> {
+        let filter = format!("name = '{name}' AND run_id = '{run_id}'");
+        let found = self.client.versions(&filter)?;
+        Ok(found.into_iter().find(|version| value_of(&version.tags, mirror::PENDING).is_some()))
+    }
+}

@@ -1,0 +1,156 @@
+//! Artifact files of runs: written whole before the records mention them, read as streams.
+
+use std::io::Read;
+use std::ops::Range;
+use std::path::PathBuf;
+
+use herdbook_domain::{RunId, hex_sha256};
+
+use crate::artifacts::hashing::Hashing;
+use crate::artifacts::local::is_partial;
+use crate::artifacts::streams::{ArtifactEntry, ArtifactStore, Content};
+use crate::error::StoreError;
+use crate::store::Store;
+use crate::tables::run;
+
+impl Store {
+    /// The artifacts of a run.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchRun`]; [`StoreError::ForeignArtifacts`] where they cannot be reached from this machine.
+    pub fn artifacts(&self, run_id: &RunId) -> Result<Box<dyn ArtifactStore>, StoreError> {
+        let uri = self.read_run(run_id, |conn| run::artifact_uri(conn, run_id))?;
+        self.artifacts_at(run_id.as_str(), &uri)
+    }
+
+    /// Stores a file among a run's artifacts from a stream, and returns its lower-case hex SHA-256. When this returns, the
+    /// file is there under its name, whole, and survives a power loss.
+    ///
+    /// # Errors
+    /// As [`Store::artifacts`]; [`StoreError::Artifact`], also where `content` cannot be read.
+    pub fn store_artifact_from(
+        &self,
+        run_id: &RunId,
+        artifact: &str,
+        content: &mut (dyn Read + Send),
+    ) -> Result<String, StoreError> {
+        let mut hashing = Hashing::new(content);
+        self.artifacts(run_id)?.put(artifact, &mut hashing)?;
+        Ok(hashing.finish())
+    }
+
+    /// As [`Store::store_artifact_from`], for a small file that is in memory.
+    ///
+    /// # Errors
+    /// As [`Store::store_artifact_from`].
+    pub fn store_artifact(
+        &self,
+        run_id: &RunId,
+        artifact: &str,
+        mut bytes: &[u8],
+    ) -> Result<String, StoreError> {
+        let sha256 = hex_sha256(bytes);
+        self.artifacts(run_id)?.put(artifact, &mut bytes)?;
+        Ok(sha256)
+    }
+
+    /// Creates the folder of an artifact to come, and shows that it can be written to.
+    ///
+    /// # Errors
+    /// As [`Store::store_artifact_from`].
+    pub fn prepare_artifact(&self, run_id: &RunId, artifact: &str) -> Result<(), StoreError> {
+        let artifacts = self.artifacts(run_id)?;
+        let probe = format!("{artifact}.probe");
+        artifacts.put(&probe, &mut &b""[..])?;
+        artifacts.remove(&probe)
+    }
+
+    /// Opens a file among a run's artifacts, or a range of its bytes.
+    ///
+    /// # Errors
+    /// As [`Store::artifacts`]; [`StoreError::Artifact`] where there is no such file or it cannot be read.
+    pub fn open_artifact(
+        &self,
+        run_id: &RunId,
+        artifact: &str,
+        range: Option<Range<u64>>,
+    ) -> Result<Content, StoreError> {
+        let artifacts = self.artifacts(run_id)?;
+        artifacts.open(artifact, range)?.ok_or_else(|| StoreError::Artifact {
+            verb: "read",
+            path: artifacts.location_of(artifact),
+            source: std::io::ErrorKind::NotFound.into(),
+        })
+    }
+
+    /// Reads a small file among a run's artifacts into memory.
+    ///
+    /// # Errors
+    /// As [`Store::open_artifact`].
+    pub fn read_artifact(&self, run_id: &RunId, artifact: &str) -> Result<Vec<u8>, StoreError> {
+        let artifacts = self.artifacts(run_id)?;
+        let failed = |source| StoreError::Artifact {
+            verb: "read",
+            path: artifacts.location_of(artifact),
+            source,
+        };
+        let content = artifacts.open(artifact, None)?;
+        let mut content = content.ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?;
+        let mut bytes = Vec::new();
+        content.read_to_end(&mut bytes).map_err(failed)?;
+        Ok(bytes)
+    }
+
+    /// Files and folders in a folder among a run's artifacts by name, sorted; none where there is no such folder.
+    ///
+    /// # Errors
+    /// As [`Store::artifacts`]; [`StoreError::Artifact`].
+    pub fn list_artifacts(
+        &self,
+        run_id: &RunId,
+        folder: &str,
+    ) -> Result<Vec<ArtifactEntry>, StoreError> {
+        self.artifacts(run_id)?.list(folder)
+    }
+
+    /// The names of the files in a folder among a run's artifacts, sorted; none where there is no such folder.
+    ///
+    /// # Errors
+    /// As [`Store::list_artifacts`].
+    pub fn artifact_names(&self, run_id: &RunId, folder: &str) -> Result<Vec<String>, StoreError> {
+        let files = self.list_artifacts(run_id, folder)?.into_iter().filter(|it| !it.is_folder);
+        Ok(files.map(|file| file.name).collect())
+    }
+
+    /// Removes a file among a run's artifacts; one that is not there is no error.
+    ///
+    /// # Errors
+    /// As [`Store::artifacts`]; [`StoreError::Artifact`].
+    pub fn remove_artifact(&self, run_id: &RunId, artifact: &str) -> Result<(), StoreError> {
+        self.artifacts(run_id)?.remove(artifact)
+    }
+
+    /// Removes files of a folder among a run's artifacts whose writing was begun and never finished. Only
+    /// [`Store::store_artifact_from`] gives files such names.
+    ///
+    /// # Errors
+    /// As [`Store::remove_artifact`].
+    pub fn remove_partial_artifacts(&self, run_id: &RunId, folder: &str) -> Result<(), StoreError> {
+        for name in self.artifact_names(run_id, folder)?.iter().filter(|name| is_partial(name)) {
+            self.remove_artifact(run_id, &format!("{folder}/{name}"))?;
+        }
+        Ok(())
+    }
+
+    /// Where a file among a run's artifacts lies on this machine.
+    ///
+    /// # Errors
+    /// As [`Store::artifacts`]; [`StoreError::ForeignArtifacts`] where it lies behind a server.
+    pub fn artifact_path(&self, run_id: &RunId, artifact: &str) -> Result<PathBuf, StoreError> {
+        let artifacts = self.artifacts(run_id)?;
+        artifacts.local_path(artifact).ok_or_else(|| StoreError::ForeignArtifacts {
+            name: run_id.to_string(),
+            location: artifacts.location_of(artifact).display().to_string(),
+        })
+    }
+}

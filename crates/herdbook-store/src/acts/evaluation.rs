@@ -1,0 +1,29 @@
+//! An evaluation becomes part of a version's history.
+
+use herdbook_domain::{Evaluation, VersionKey};
+
+use crate::error::StoreError;
+use crate::session::Session;
+use crate::tables::version;
+
+impl Session {
+    /// Adds an evaluation to the history of a version.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchVersion`], [`StoreError::DeletedVersion`].
+    pub fn record_evaluation(
+        &self,
+        key: &VersionKey,
+        evaluation: &Evaluation,
+    ) -> Result<i64, StoreError> {
+        self.write(|act| {
+            let record = version::load(act.tx, key)?;
+            if record.deleted {
+                return Err(StoreError::DeletedVersion { key: key.clone() });
+            }
+            let at = act.time_for([&key.name])?;
+            let draft = evaluation.event(key, record.run_id.as_ref());
+            Ok(act.append(at, [draft])?.last().map_or(0, |event| event.id))
+        })
+    }
+}

@@ -1,0 +1,188 @@
+//! Model files compared with what was registered. Hashing takes long, so it is done before a transaction; inside, only
+//! the stamp is compared.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use herdbook_domain::VersionKey;
+use serde::Serialize;
+
+use crate::artifacts::hashing;
+use crate::artifacts::streams::{ArtifactStore, FileStamp};
+use crate::engine::db::Conn;
+use crate::error::StoreError;
+use crate::store::Store;
+use crate::tables::event::{self, RegisteredFile};
+use crate::tables::run;
+
+/// How often a file that changes while it is hashed is hashed again.
+const ATTEMPTS: usize = 5;
+
+/// The state of a model file, compared with what was registered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum FileState {
+    /// It is the file that was registered.
+    Intact,
+    /// It is not there, or cannot be read.
+    Missing {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// It is another file.
+    Altered {
+        /// Where it is.
+        path: PathBuf,
+        /// Its lower-case hex SHA-256.
+        found: String,
+    },
+    /// Nobody recorded its hash: the version was registered outside herdbook.
+    Unknown,
+}
+
+impl FileState {
+    /// What is wrong with the file, as the rest of a sentence; `None` where nothing is known to be.
+    pub fn problem(&self) -> Option<String> {
+        match self {
+            Self::Intact | Self::Unknown => None,
+            Self::Missing { path } => Some(format!("is missing at `{}`", path.display())),
+            Self::Altered { path, found } => {
+                Some(format!("at `{}` was altered: its SHA-256 is {found}", path.display()))
+            }
+        }
+    }
+}
+
+/// The model file of a version as the records tell of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct OnRecord {
+    file: RegisteredFile,
+    /// Where the artifacts of its run are.
+    artifacts: String,
+}
+
+/// A file that was hashed.
+#[derive(Debug)]
+struct Hashed {
+    on_record: OnRecord,
+    stamp: Option<FileStamp>,
+    state: FileState,
+}
+
+/// Model files that were hashed before an act.
+#[derive(Debug, Default)]
+pub(crate) struct HashedFiles(BTreeMap<VersionKey, Hashed>);
+
+impl HashedFiles {
+    /// Hashes the model file of a version, outside any transaction.
+    pub(crate) fn hash(&mut self, store: &Store, key: &VersionKey) -> Result<(), StoreError> {
+        self.0.remove(key);
+        if let Some(on_record) = store.read(|conn| on_record(conn, key))? {
+            self.0.insert(key.clone(), hash(store, on_record)?);
+        }
+        Ok(())
+    }
+
+    /// The state of a version's model file, inside a transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::FileNotHashed`] where the file was not hashed, or is not the one that was.
+    pub(crate) fn state(
+        &self,
+        store: &Store,
+        conn: &Conn,
+        key: &VersionKey,
+    ) -> Result<FileState, StoreError> {
+        let Some(on_record) = on_record(conn, key)? else {
+            return Ok(FileState::Unknown);
+        };
+        match self.0.get(key) {
+            Some(hashed)
+                if hashed.on_record == on_record && hashed.stamp == stamp(store, &on_record)? =>
+            {
+                Ok(hashed.state.clone())
+            }
+            _ => Err(StoreError::FileNotHashed { key: key.clone() }),
+        }
+    }
+}
+
+impl Store {
+    /// The states of the model files of some versions. The records are read once, the files after that.
+    pub(crate) fn file_states(&self, keys: &[VersionKey]) -> Result<Vec<FileState>, StoreError> {
+        let on_record = self.read_as_it_stands(|conn| {
+            keys.iter().map(|key| on_record(conn, key)).collect::<Result<Vec<_>, _>>()
+        })?;
+        let state = |on_record: Option<OnRecord>| match on_record {
+            Some(on_record) => Ok(hash(self, on_record)?.state),
+            None => Ok(FileState::Unknown),
+        };
+        on_record.into_iter().map(state).collect()
+    }
+
+    /// The model file that was registered for a version, if that was recorded.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn registered_file(&self, key: &VersionKey) -> Result<Option<RegisteredFile>, StoreError> {
+        self.read(|conn| event::registered_file(conn, key))
+    }
+}
+
+fn on_record(conn: &Conn, key: &VersionKey) -> Result<Option<OnRecord>, StoreError> {
+    let Some(file) = event::registered_file(conn, key)? else {
+        return Ok(None);
+    };
+    let artifacts = match run::artifact_uri(conn, &file.run_id) {
+        Ok(uri) => uri,
+        // The run was deleted for good, and its files with it.
+        Err(StoreError::NoSuchRun { .. }) => file.run_id.to_string(),
+        Err(error) => return Err(error),
+    };
+    Ok(Some(OnRecord { file, artifacts }))
+}
+
+/// The artifacts of a file's run; `None` where they cannot be reached from this machine.
+fn artifacts(
+    store: &Store,
+    on_record: &OnRecord,
+) -> Result<Option<Box<dyn ArtifactStore>>, StoreError> {
+    match store.artifacts_at(on_record.file.run_id.as_str(), &on_record.artifacts) {
+        Ok(artifacts) => Ok(Some(artifacts)),
+        Err(StoreError::ForeignArtifacts { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn stamp(store: &Store, on_record: &OnRecord) -> Result<Option<FileStamp>, StoreError> {
+    let artifacts = artifacts(store, on_record)?;
+    Ok(artifacts.and_then(|artifacts| artifacts.stamp(&on_record.file.artifact)))
+}
+
+fn hash(store: &Store, on_record: OnRecord) -> Result<Hashed, StoreError> {
+    let Some(artifacts) = artifacts(store, &on_record)? else {
+        let path = Path::new(&on_record.artifacts).join(&on_record.file.artifact);
+        return Ok(Hashed { on_record, stamp: None, state: FileState::Missing { path } });
+    };
+    let artifact = on_record.file.artifact.clone();
+    let path = artifacts.location_of(&artifact);
+    for _ in 0..ATTEMPTS {
+        let stamp = artifacts.stamp(&artifact);
+        let state = match artifacts.open(&artifact, None) {
+            Ok(None) | Err(StoreError::Artifact { .. }) => {
+                FileState::Missing { path: path.clone() }
+            }
+            Ok(Some(mut content)) => match hashing::sha256(&mut *content) {
+                Ok(found) if found == on_record.file.sha256 => FileState::Intact,
+                Ok(found) => FileState::Altered { path: path.clone(), found },
+                Err(_) => FileState::Missing { path: path.clone() },
+            },
+            Err(error) => return Err(error),
+        };
+        if artifacts.stamp(&artifact) == stamp {
+            return Ok(Hashed { on_record, stamp, state });
+        }
+    }
+    let problem = "it changes while it is read";
+    Err(StoreError::Artifact { verb: "hash", path, source: std::io::Error::other(problem) })
+}

@@ -1,0 +1,15 @@
+//! The acts of the rulebook on the records, each one transaction.
+//!
+//! An act collects the facts, asks `herdbook-domain` for a plan, and carries it out.
+
+mod artifacts;
+mod conditions;
+pub(crate) mod doctor;
+pub(crate) mod evaluation;
+pub(crate) mod files;
+pub(crate) mod foreign_run;
+mod lease;
+pub(crate) mod promotion;
+pub(crate) mod registration;
+pub(crate) mod run;
+pub(crate) mod verification;

@@ -1,0 +1,295 @@
+//! The finish of a training: run FINISHED, version registered, parent `old`, events, in one transaction.
+
+use herdbook_domain::tags::{Tags, key};
+use herdbook_domain::{
+    Event, EventKind, ModelName, Registration, RegistrationFacts, RegistrationPlan, RunId,
+    RunStatus, Stage, Timestamp, VersionKey, VersionNumber, VersionType, plan_registration,
+};
+
+use crate::artifacts::hashing;
+use crate::engine::backend::Reservation;
+use crate::engine::db::{Conn, params};
+use crate::error::StoreError;
+use crate::session::{Act, Session};
+use crate::tables::event::{self, EventQuery};
+use crate::tables::metric::{self, Metric};
+use crate::tables::{run, tag, version};
+
+/// A training whose model file is stored.
+#[derive(Debug, Clone)]
+pub struct Finish {
+    /// What asks to be registered.
+    pub registration: Registration,
+    /// The last metrics.
+    pub metrics: Vec<Metric>,
+    /// Further tags of the run.
+    pub run_tags: Tags,
+}
+
+/// A model that was registered.
+#[derive(Debug, Clone)]
+pub struct Registered {
+    /// The new version.
+    pub key: VersionKey,
+    /// Versions of the parent that turned `old`.
+    pub superseded: Vec<VersionKey>,
+    /// What the log says of it.
+    pub events: Vec<Event>,
+}
+
+impl Session {
+    /// Ends a run as FINISHED and registers its model, or changes nothing. Where an earlier try did it whose answer was
+    /// lost, the answer is that try's.
+    ///
+    /// # Errors
+    /// [`StoreError::RunNotRunning`] where someone else ended the run meanwhile.
+    pub fn finish_and_register(&self, finish: &Finish) -> Result<Registered, StoreError> {
+        let request = &finish.registration;
+        self.once(request, || {
+            let reserved = self.reserve(request, run::require_running)?;
+            let outcome = self.write(|act| {
+                run::require_running(act.tx, &request.run_id)?;
+                metric::log(act.tx, &request.run_id, &finish.metrics)?;
+                tag::set_on_run(act.tx, &request.run_id, &finish.run_tags)?;
+                let (registered, at) = register(act, request, reserved)?;
+                run::close(act.tx, &request.run_id, RunStatus::Finished, at)?;
+                Ok(registered)
+            });
+            self.released(request, reserved, outcome)
+        })
+    }
+
+    /// Registers the model of a run that is FINISHED already, or changes nothing. Where an earlier try did it, the
+    /// answer is that try's.
+    ///
+    /// # Errors
+    /// [`StoreError::RunNotFinished`], and [`StoreError::AlreadyRegistered`] where the run has a version of another file.
+    pub fn register_finished(&self, request: &Registration) -> Result<Registered, StoreError> {
+        self.once(request, || {
+            let reserved = self.reserve(request, run::require_finished)?;
+            let outcome = self.write(|act| {
+                run::require_finished(act.tx, &request.run_id)?;
+                if let Some(key) = version::keys_of_run(act.tx, &request.run_id)?.pop() {
+                    let run_id = request.run_id.clone();
+                    return Err(StoreError::AlreadyRegistered { run_id, key });
+                }
+                Ok(register(act, request, reserved)?.0)
+            });
+            self.released(request, reserved, outcome)
+        })
+    }
+
+    /// Registers a model, unless an earlier try did: before this one, or on its way until now.
+    fn once(
+        &self,
+        request: &Registration,
+        act: impl FnOnce() -> Result<Registered, StoreError>,
+    ) -> Result<Registered, StoreError> {
+        if let Some(registered) = self.registered_before(request)? {
+            return Ok(registered);
+        }
+        match act() {
+            Err(
+                error @ (StoreError::RunNotRunning { .. } | StoreError::AlreadyRegistered { .. }),
+            ) => self.registered_before(request)?.ok_or(error),
+            outcome => outcome,
+        }
+    }
+
+    /// Reserves the version's number where the backend assigns numbers, after the run was checked by `require`.
+    pub(crate) fn reserve(
+        &self,
+        request: &Registration,
+        require: impl Fn(&Conn, &RunId) -> Result<(), StoreError>,
+    ) -> Result<Option<VersionNumber>, StoreError> {
+        let parent = request.origin.enhanced.as_ref().map(|enhanced| &enhanced.parent);
+        if let Some(parent) = parent {
+            self.backend().request_run(parent);
+        }
+        self.read(|conn| require(conn, &request.run_id))?;
+        self.backend().reserve_version(&Reservation {
+            name: &request.name,
+            run_id: &request.run_id,
+            folder: &format!("models/{}", request.origin.timeframe),
+            check_model_file: &|| self.check_model_file(request),
+        })
+    }
+
+    /// Fails where the stored model file is not the one that is to be registered.
+    fn check_model_file(&self, request: &Registration) -> Result<(), StoreError> {
+        let artifact = RunId::model_artifact(request.origin.timeframe);
+        let mut content = self.open_artifact(&request.run_id, &artifact, None)?;
+        let found = hashing::sha256(&mut *content).map_err(|source| StoreError::Artifact {
+            verb: "read",
+            path: artifact.clone().into(),
+            source,
+        })?;
+        if found == request.model_sha256 {
+            return Ok(());
+        }
+        Err(StoreError::BrokenRecord {
+            what: format!("the file `{artifact}` of run `{}`", request.run_id),
+            problem: format!("its SHA-256 at the server is {found}, not {}", request.model_sha256),
+        })
+    }
+
+    /// Gives a reserved number back where the act was refused. Where the connection broke, the act may have happened.
+    pub(crate) fn released<T>(
+        &self,
+        request: &Registration,
+        reserved: Option<VersionNumber>,
+        outcome: Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        if let (Some(number), Err(error)) = (reserved, &outcome)
+            && !error.is_about_connection()
+        {
+            self.backend().release_version(&request.name, &request.run_id, number);
+        }
+        outcome
+    }
+
+    /// What an earlier try did, whose answer was lost on the way from a server.
+    fn registered_before(&self, request: &Registration) -> Result<Option<Registered>, StoreError> {
+        let query = EventQuery {
+            name: Some(request.name.clone()),
+            run_id: Some(request.run_id.clone()),
+            kind: Some(EventKind::Registered),
+            ..EventQuery::default()
+        };
+        let Some(event) = self.events(&query)?.pop() else { return Ok(None) };
+        let is_same = serde_json::from_str::<serde_json::Value>(&event.what.details)
+            .is_ok_and(|details| details["model_sha256"] == request.model_sha256);
+        let Some(version) = event.what.version.filter(|_| is_same) else { return Ok(None) };
+        let mut events = self.events(&EventQuery::default())?;
+        events.retain(|other| other.act_id == event.act_id);
+        let superseded = events
+            .iter()
+            .filter(|event| event.what.kind == EventKind::Superseded)
+            .filter_map(|event| {
+                Some(VersionKey { name: event.what.name.clone()?, version: event.what.version? })
+            })
+            .collect();
+        let key = VersionKey { name: request.name.clone(), version };
+        Ok(Some(Registered { key, superseded, events }))
+    }
+}
+
+pub(crate) fn register(
+    act: &Act<'_>,
+    request: &Registration,
+    reserved: Option<VersionNumber>,
+) -> Result<(Registered, Timestamp), StoreError> {
+    let parents = names_of_parent(act.tx, request)?;
+    // The facts come after the time: from then on nobody else acts on these models.
+    let at = act.time_for(parents.iter().chain([&request.name]))?;
+    let mut facts = facts(act.tx, request)?;
+    if let Some(number) = reserved {
+        facts.last_version = VersionNumber::new(i64::from(number.get()) - 1);
+    }
+    let plan = plan_registration(request, &facts, at);
+    carry_out(act, request, &plan, at)?;
+    let events = act.append(at, plan.events)?;
+    Ok((Registered { key: plan.key, superseded: plan.superseded, events }, at))
+}
+
+/// The registered models that the parent's versions belong to.
+fn names_of_parent(conn: &Conn, request: &Registration) -> Result<Vec<ModelName>, StoreError> {
+    let Some(enhanced) = &request.origin.enhanced else {
+        return Ok(Vec::new());
+    };
+    let keys = version::keys_of_run(conn, &enhanced.parent)?;
+    Ok(keys.into_iter().map(|key| key.name).collect())
+}
+
+fn facts(conn: &Conn, request: &Registration) -> Result<RegistrationFacts, StoreError> {
+    let parent = request.origin.enhanced.as_ref().map(|enhanced| &enhanced.parent);
+    Ok(RegistrationFacts {
+        last_version: last_version(conn, &request.name)?,
+        parent_versions: match parent {
+            Some(parent) => versions_of_run(conn, parent)?,
+            None => Vec::new(),
+        },
+    })
+}
+
+/// The highest number ever given, also to versions that were deleted since: a number is never given twice.
+fn last_version(conn: &Conn, name: &ModelName) -> Result<Option<VersionNumber>, StoreError> {
+    let in_table: Option<i64> = conn.query_row(
+        "SELECT max(version) FROM model_versions WHERE workspace = 'default' AND name = ?1",
+        params![name.as_str()],
+        |row| row.get(0),
+    )?;
+    let highest = in_table.max(event::highest_version(conn, name)?);
+    Ok(highest.and_then(VersionNumber::new))
+}
+
+fn versions_of_run(
+    conn: &Conn,
+    run_id: &RunId,
+) -> Result<Vec<(VersionKey, Option<VersionType>)>, StoreError> {
+    let keys = version::keys_of_run(conn, run_id)?;
+    keys.into_iter()
+        .map(|key| {
+            let tags = tag::of_version(conn, &key)?;
+            let version_type = tags.get(key::VERSION_TYPE).and_then(|text| text.parse().ok());
+            Ok((key, version_type))
+        })
+        .collect()
+}
+
+fn carry_out(
+    act: &Act<'_>,
+    request: &Registration,
+    plan: &RegistrationPlan,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    insert_version(act, request, plan, at)?;
+    tag::set_on_version(act.tx, &plan.key, &plan.version_tags)?;
+    tag::set_on_run(act.tx, &request.run_id, &plan.run_tags)?;
+    for parent in &plan.superseded {
+        tag::change_on_version(act.tx, parent, &plan.parent_tags)?;
+        version::touch(act.tx, parent, at)?;
+    }
+    if let Some(enhanced) = &request.origin.enhanced {
+        tag::change_on_run(act.tx, &enhanced.parent, &plan.parent_tags)?;
+    }
+    Ok(())
+}
+
+fn insert_version(
+    act: &Act<'_>,
+    request: &Registration,
+    plan: &RegistrationPlan,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let name = plan.key.name.as_str();
+    act.tx.execute(
+        "INSERT INTO registered_models
+            (name, creation_time, last_updated_time, description, workspace)
+         VALUES (?1, ?2, ?2, '', 'default')
+         ON CONFLICT (workspace, name) DO UPDATE SET last_updated_time = excluded.last_updated_time",
+        params![name, at.millis()],
+    )?;
+    // The folder, not the file: `models:/<name>@champion` is a folder to MLflow.
+    let source = format!(
+        "{}/models/{}",
+        run::artifact_uri(act.tx, &request.run_id)?,
+        request.origin.timeframe
+    );
+    act.tx.execute(
+        "INSERT INTO model_versions (name, version, creation_time, last_updated_time, description,
+            user_id, current_stage, source, run_id, status, status_message, run_link,
+            storage_location, workspace)
+         VALUES (?1, ?2, ?3, ?3, '', ?4, ?5, ?6, ?7, 'READY', NULL, '', ?6, 'default')",
+        params![
+            name,
+            plan.key.version.get(),
+            at.millis(),
+            act.context.actor.as_str(),
+            Stage::Development.mlflow_stage(),
+            source,
+            request.run_id.as_str(),
+        ],
+    )?;
+    Ok(())
+}

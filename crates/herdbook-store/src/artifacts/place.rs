@@ -1,0 +1,74 @@
+//! What an artifact location in the records means on this machine.
+
+use std::path::{Path, PathBuf};
+
+use percent_encoding::percent_decode_str;
+
+use crate::artifacts::streams::ArtifactStore;
+use crate::error::StoreError;
+
+/// Where the artifacts of a run or an experiment are.
+#[derive(Debug)]
+pub enum ArtifactPlace {
+    /// In a folder of this machine.
+    Folder(PathBuf),
+    /// In a store of a backend's own.
+    Elsewhere(Box<dyn ArtifactStore>),
+}
+
+impl ArtifactPlace {
+    /// The folder that a location names. `owner` names the run or experiment in an error.
+    ///
+    /// # Errors
+    /// [`StoreError::ForeignArtifacts`] where the location is no folder of this machine.
+    pub fn on_this_machine(owner: &str, location: &str) -> Result<Self, StoreError> {
+        local_folder(location).map(Self::Folder).ok_or_else(|| StoreError::ForeignArtifacts {
+            name: owner.to_owned(),
+            location: location.to_owned(),
+        })
+    }
+}
+
+/// A folder as MLflow reads it: as it is, or as a `file://` URI where a character in it would be taken for more.
+pub fn location_of(folder: &Path) -> String {
+    let path = folder.display().to_string();
+    if path.contains(['%', '#', '?']) {
+        let escaped = path.replace('%', "%25").replace('#', "%23").replace('?', "%3F");
+        format!("file://{escaped}")
+    } else {
+        path
+    }
+}
+
+/// The folder that an artifact location or URI names, if it is one of this machine.
+pub fn local_folder(location: &str) -> Option<PathBuf> {
+    let path = match location.strip_prefix("file://") {
+        Some(encoded) => {
+            let path = encoded.strip_prefix("localhost").unwrap_or(encoded);
+            percent_decode_str(path).decode_utf8().ok()?.into_owned()
+        }
+        None => location.to_owned(),
+    };
+    path.starts_with('/').then(|| PathBuf::from(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn location_of_a_folder_reads_back() {
+        for folder in ["/a/b", "/a b/%20", "/a#b?"] {
+            assert_eq!(local_folder(&location_of(Path::new(folder))), Some(PathBuf::from(folder)));
+        }
+    }
+
+    #[test]
+    fn only_absolute_paths_and_file_uris_are_local() {
+        assert_eq!(local_folder("/a/b"), Some(PathBuf::from("/a/b")));
+        assert_eq!(local_folder("file:///a/b%20c"), Some(PathBuf::from("/a/b c")));
+        assert_eq!(local_folder("/a/b%20c"), Some(PathBuf::from("/a/b%20c")));
+        assert_eq!(local_folder("mlflow-artifacts:/1"), None);
+        assert_eq!(local_folder("s3://bucket/a"), None);
+    }
+}

@@ -1,0 +1,66 @@
+//! What goes into a statement and comes out of it: arguments and rows.
+
+use super::value::{FromColumn, ToValue};
+use crate::error::StoreError;
+
+/// A row of an answer.
+pub enum Row<'r> {
+    Sqlite(&'r rusqlite::Row<'r>),
+    Postgres(&'r ::postgres::Row),
+}
+
+/// The values of a statement's parameters.
+#[derive(Clone, Copy)]
+pub enum Args<'a> {
+    /// For `?1`, `?2` …
+    Numbered(&'a [&'a dyn ToValue]),
+    /// For `:name`, all that the statement has; others are left alone.
+    Named(&'a [(&'a str, &'a dyn ToValue)]),
+}
+
+impl<'a> From<&'a [&'a dyn ToValue]> for Args<'a> {
+    fn from(values: &'a [&'a dyn ToValue]) -> Self {
+        Self::Numbered(values)
+    }
+}
+
+impl<'a, const N: usize> From<&'a [&'a dyn ToValue; N]> for Args<'a> {
+    fn from(values: &'a [&'a dyn ToValue; N]) -> Self {
+        Self::Numbered(values)
+    }
+}
+
+impl<'a> From<&'a [(&'a str, &'a dyn ToValue)]> for Args<'a> {
+    fn from(values: &'a [(&'a str, &'a dyn ToValue)]) -> Self {
+        Self::Named(values)
+    }
+}
+
+/// Values for the parameters `?1`, `?2` … of a statement.
+#[macro_export]
+macro_rules! params {
+    ($($value:expr),* $(,)?) => {
+        &[$(&$value as &dyn $crate::engine::db::ToValue),*] as &[&dyn $crate::engine::db::ToValue]
+    };
+}
+
+impl Row<'_> {
+    /// The value in a column, counted from 0.
+    pub fn get<T: FromColumn>(&self, column: usize) -> Result<T, StoreError> {
+        match self {
+            Self::Sqlite(row) => {
+                T::from_sqlite(row.get_ref(column)?).map_err(|kind| mismatch(row, column, kind))
+            }
+            Self::Postgres(row) => T::from_postgres(row, column),
+        }
+    }
+}
+
+/// A column that holds something else than it should.
+fn mismatch(row: &rusqlite::Row<'_>, column: usize, expected: &str) -> StoreError {
+    let name = row.as_ref().column_name(column).unwrap_or("?").to_owned();
+    StoreError::BrokenRecord {
+        what: format!("a row with the column `{name}`"),
+        problem: format!("it is not {expected}"),
+    }
+}

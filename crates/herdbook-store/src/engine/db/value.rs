@@ -1,0 +1,181 @@
+//! Values on their way into a statement and out of a row. The five kinds of both engines that the records need.
+
+use postgres::types::Type;
+use rusqlite::types::ValueRef;
+
+use crate::error::StoreError;
+
+/// What a parameter is, whether it has a value or not. PostgreSQL wants to know before it sees one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    Integer,
+    Real,
+    Text,
+    /// A truth value; in SQLite 0 or 1.
+    Truth,
+}
+
+/// A parameter's value.
+#[derive(Debug, Clone, Copy)]
+pub enum Value<'v> {
+    Null(Kind),
+    Integer(i64),
+    Real(f64),
+    Text(&'v str),
+    Truth(bool),
+}
+
+impl Value<'_> {
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Null(kind) => *kind,
+            Self::Integer(_) => Kind::Integer,
+            Self::Real(_) => Kind::Real,
+            Self::Text(_) => Kind::Text,
+            Self::Truth(_) => Kind::Truth,
+        }
+    }
+}
+
+/// What can be a parameter.
+pub trait ToValue {
+    /// Its value.
+    fn to_value(&self) -> Value<'_>;
+}
+
+/// What is always of one kind, so that its absence is too.
+pub trait OfKind {
+    const KIND: Kind;
+}
+
+macro_rules! to_value {
+    ($($type:ty, $kind:ident, |$value:ident| $convert:expr;)*) => {$(
+        impl OfKind for $type {
+            const KIND: Kind = Kind::$kind;
+        }
+
+        impl ToValue for $type {
+            fn to_value(&self) -> Value<'_> {
+                let $value = self;
+                Value::$kind($convert)
+            }
+        }
+    )*};
+}
+
+to_value! {
+    i64, Integer, |value| *value;
+    u32, Integer, |value| i64::from(*value);
+    f64, Real, |value| *value;
+    bool, Truth, |value| *value;
+    str, Text, |value| value;
+    String, Text, |value| value.as_str();
+}
+
+impl<T: ToValue + OfKind> ToValue for Option<T> {
+    fn to_value(&self) -> Value<'_> {
+        self.as_ref().map_or(Value::Null(T::KIND), ToValue::to_value)
+    }
+}
+
+impl<T: ToValue + ?Sized> ToValue for &T {
+    fn to_value(&self) -> Value<'_> {
+        (*self).to_value()
+    }
+}
+
+impl<T: OfKind + ?Sized> OfKind for &T {
+    const KIND: Kind = T::KIND;
+}
+
+/// What can be read from a column.
+pub trait FromColumn: Sized {
+    /// Reads it from SQLite; the error names what it should have been.
+    fn from_sqlite(value: ValueRef<'_>) -> Result<Self, &'static str>;
+
+    /// Reads it from PostgreSQL.
+    fn from_postgres(row: &postgres::Row, column: usize) -> Result<Self, StoreError>;
+}
+
+impl FromColumn for i64 {
+    fn from_sqlite(value: ValueRef<'_>) -> Result<Self, &'static str> {
+        value.as_i64().map_err(|_| "an integer")
+    }
+
+    fn from_postgres(row: &postgres::Row, column: usize) -> Result<Self, StoreError> {
+        Ok(match *row.columns()[column].type_() {
+            Type::INT2 => i64::from(row.try_get::<_, i16>(column)?),
+            Type::INT4 => i64::from(row.try_get::<_, i32>(column)?),
+            _ => row.try_get(column)?,
+        })
+    }
+}
+
+impl FromColumn for f64 {
+    fn from_sqlite(value: ValueRef<'_>) -> Result<Self, &'static str> {
+        match value {
+            // SQLite keeps a whole number in a FLOAT column as one.
+            ValueRef::Integer(whole) => Ok(whole as Self),
+            other => other.as_f64().map_err(|_| "a number"),
+        }
+    }
+
+    fn from_postgres(row: &postgres::Row, column: usize) -> Result<Self, StoreError> {
+        Ok(row.try_get(column)?)
+    }
+}
+
+impl FromColumn for bool {
+    fn from_sqlite(value: ValueRef<'_>) -> Result<Self, &'static str> {
+        value.as_i64().map(|truth| truth != 0).map_err(|_| "a truth value")
+    }
+
+    fn from_postgres(row: &postgres::Row, column: usize) -> Result<Self, StoreError> {
+        match *row.columns()[column].type_() {
+            Type::BOOL => Ok(row.try_get(column)?),
+            _ => i64::from_postgres(row, column).map(|truth| truth != 0),
+        }
+    }
+}
+
+impl FromColumn for String {
+    fn from_sqlite(value: ValueRef<'_>) -> Result<Self, &'static str> {
+        value.as_str().map(str::to_owned).map_err(|_| "text in UTF-8")
+    }
+
+    fn from_postgres(row: &postgres::Row, column: usize) -> Result<Self, StoreError> {
+        Ok(row.try_get(column)?)
+    }
+}
+
+impl<T: FromColumn> FromColumn for Option<T> {
+    fn from_sqlite(value: ValueRef<'_>) -> Result<Self, &'static str> {
+        match value {
+            ValueRef::Null => Ok(None),
+            value => T::from_sqlite(value).map(Some),
+        }
+    }
+
+    fn from_postgres(row: &postgres::Row, column: usize) -> Result<Self, StoreError> {
+        match row.try_get::<_, Option<AnyValue>>(column)? {
+            None => Ok(None),
+            Some(AnyValue) => T::from_postgres(row, column).map(Some),
+        }
+    }
+}
+
+/// Any value that is not NULL, unread.
+struct AnyValue;
+
+impl<'r> postgres::types::FromSql<'r> for AnyValue {
+    fn from_sql(
+        _type: &Type,
+        _raw: &'r [u8],
+    ) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Self)
+    }
+
+    fn accepts(_type: &Type) -> bool {
+        true
+    }
+}

@@ -1,0 +1,39 @@
+//! A database in memory with MLflow's schema and our tables: for backends that keep a copy of the records.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use crate::clock::now;
+use crate::engine::db::Conn;
+use crate::engine::opening::SecondChampion;
+use crate::engine::schema::{self, Found};
+use crate::error::StoreError;
+
+/// More than the statements of all acts.
+const STATEMENT_CACHE: usize = 128;
+
+/// Creates an empty one. Foreign keys are not enforced: a copy may hold a run without its experiment.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn create() -> Result<Conn, StoreError> {
+    let conn = Connection::open_in_memory()?;
+    conn.pragma_update(None, "foreign_keys", false)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+    let conn = Conn::Sqlite(conn);
+    schema::complete(&conn, Found::Empty, Path::new("/"), now(), SecondChampion::Refuse)?;
+    Ok(conn)
+}
+
+/// Restores the index that refuses a second champion, where every model has one at most. Returns the models with more
+/// than one, and the numbers of those versions.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn restore_champion_index(conn: &Conn) -> Result<BTreeMap<String, Vec<i64>>, StoreError> {
+    let (found, root) = (Found::WithoutOurs, Path::new("/"));
+    schema::complete(conn, found, root, now(), SecondChampion::Tolerate)?;
+    schema::two_champions(conn)
+}

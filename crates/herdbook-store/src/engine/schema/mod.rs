@@ -1,0 +1,265 @@
+//! The database's tables and indexes: MLflow's own, made or found, and ours beside them.
+
+mod ours;
+
+pub(crate) use ours::{faults, state_of};
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use herdbook_domain::Timestamp;
+use ours::{drop_altered_indexes, faulty, objects, our_objects, seal_indexes, tables};
+
+use crate::engine::db::{Conn, Dialect, params};
+use crate::engine::opening::{Opened, PutBack, SecondChampion};
+use crate::error::StoreError;
+use crate::location::Location;
+
+/// Alembic revision of MLflow 3.17.0 to 3.17.2, which a new database gets.
+const MLFLOW_HEAD: &str = "dc11669786a5";
+/// Newest layout of our own tables that this version knows.
+const HERDBOOK_SCHEMA: i64 = 1;
+
+/// The index by which the database refuses a second champion.
+const ONE_CHAMPION: &str = "herdbook_one_champion";
+
+/// MLflow's tables, as its migrations make them.
+const fn mlflow_tables(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => include_str!("mlflow-3.17.2-sqlite.sql"),
+        Dialect::Postgres => include_str!("mlflow-3.17.2-postgres.sql"),
+    }
+}
+
+/// Tables of MLflow that we read or write, with the columns we use.
+const USED_COLUMNS: [(&str, &str); 13] = [
+    (
+        "experiments",
+        "experiment_id name artifact_location lifecycle_stage creation_time last_update_time workspace",
+    ),
+    (
+        "runs",
+        "run_uuid name source_type source_name entry_point_name user_id status start_time end_time source_version lifecycle_stage artifact_uri experiment_id",
+    ),
+    ("experiment_tags", "key value experiment_id"),
+    ("metrics", "key value timestamp run_uuid step is_nan"),
+    ("latest_metrics", "key value timestamp step is_nan run_uuid"),
+    ("params", "key value run_uuid"),
+    ("tags", "key value run_uuid"),
+    ("registered_models", "name creation_time last_updated_time description workspace"),
+    ("registered_model_aliases", "alias version name workspace"),
+    (
+        "model_versions",
+        "name version creation_time last_updated_time description user_id current_stage source run_id status run_link storage_location workspace",
+    ),
+    ("model_version_tags", "key value name version workspace"),
+    ("alembic_version", "version_num"),
+    ("workspaces", "name description"),
+];
+
+/// What is in the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Nothing.
+    Empty,
+    /// MLflow's tables, ours missing in part or altogether.
+    WithoutOurs,
+    /// Everything.
+    Complete,
+}
+
+/// Looks at what is there.
+///
+/// # Errors
+/// [`StoreError::Schema`] where it cannot be used.
+pub(crate) fn inspect(conn: &Conn, location: &Location) -> Result<Found, StoreError> {
+    let objects = objects(conn)?;
+    if objects.is_empty() {
+        return Ok(Found::Empty);
+    }
+    check_mlflow(conn, location, &objects)?;
+    if objects.contains_key("herdbook_schema") {
+        check_ours(conn, location)?;
+    }
+    let is_complete = faulty(conn.dialect(), &objects).next().is_none();
+    Ok(if is_complete { Found::Complete } else { Found::WithoutOurs })
+}
+
+/// Makes what is missing, and says what that was. Runs inside the caller's transaction, under its lock: another process
+/// may have been faster.
+pub(crate) fn complete_what_is_missing(
+    conn: &Conn,
+    location: &Location,
+    now: Timestamp,
+    second_champion: SecondChampion,
+) -> Result<(Opened, PutBack), StoreError> {
+    let found = inspect(conn, location)?;
+    let faults = faults(conn)?;
+    complete(conn, found, &location.artifact_root, now, second_champion)?;
+    let put_back = faults
+        .into_iter()
+        .map(|object| Ok((object, state_of(conn, object)?)))
+        .collect::<Result<PutBack, StoreError>>()?;
+    let opened = match found {
+        Found::Empty => Opened::Created,
+        Found::WithoutOurs => Opened::Completed,
+        Found::Complete => Opened::AsItWas,
+    };
+    Ok((opened, put_back))
+}
+
+/// Makes what is missing. Runs inside the caller's transaction.
+pub(crate) fn complete(
+    conn: &Conn,
+    found: Found,
+    artifact_root: &Path,
+    now: Timestamp,
+    second_champion: SecondChampion,
+) -> Result<(), StoreError> {
+    if found == Found::Empty {
+        conn.execute_batch(mlflow_tables(conn.dialect()))?;
+        let default_location = artifact_root.join("0").display().to_string();
+        conn.execute("INSERT INTO alembic_version VALUES (?1)", params![MLFLOW_HEAD])?;
+        conn.execute(
+            "INSERT INTO workspaces (name, description)
+             VALUES ('default', 'Default workspace for legacy resources')",
+            params![],
+        )?;
+        conn.execute(
+            "INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage,
+                creation_time, last_update_time, workspace)
+             VALUES (0, 'Default', ?1, 'active', ?2, ?2, 'default')",
+            params![default_location, now.millis()],
+        )?;
+    }
+    drop_altered_indexes(conn)?;
+    let mut tables = tables(conn.dialect());
+    if let Some((name, versions)) = two_champions(conn)?.pop_first() {
+        if second_champion == SecondChampion::Refuse {
+            return Err(StoreError::TwoChampions { name, versions });
+        }
+        for (_, sql) in our_objects().filter(|(name, _)| *name == ONE_CHAMPION) {
+            tables = tables.replace(sql, "");
+        }
+    }
+    conn.execute_batch(&tables)?;
+    seal_indexes(conn)
+}
+
+fn check_mlflow(
+    conn: &Conn,
+    location: &Location,
+    objects: &BTreeMap<String, String>,
+) -> Result<(), StoreError> {
+    let schema_error = |problem| StoreError::Schema { store: location.name(), problem };
+    if !objects.contains_key("alembic_version") {
+        return Err(schema_error(
+            "it is not a database of MLflow (no table `alembic_version`); name another one"
+                .to_owned(),
+        ));
+    }
+    let revision: Option<String> =
+        conn.query_first("SELECT version_num FROM alembic_version", params![], |row| row.get(0))?;
+    match revision.as_deref() {
+        Some(MLFLOW_HEAD) => return Ok(()),
+        None => {
+            return Err(schema_error(
+                "its table `alembic_version` is empty, so MLflow would not open it either"
+                    .to_owned(),
+            ));
+        }
+        Some(_) => {}
+    }
+    for (table, columns) in USED_COLUMNS {
+        let present: Vec<String> =
+            conn.query(conn.dialect().columns_of_table(), params![table], |row| row.get(0))?;
+        let missing: Vec<&str> = columns
+            .split(' ')
+            .filter(|column| !present.iter().any(|name| name == column))
+            .collect();
+        if !missing.is_empty() {
+            return Err(schema_error(format!(
+                "revision `{}` lacks {} in table `{table}`; \
+                 take a backup, then run `mlflow db upgrade {}` with MLflow 3.17",
+                revision.as_deref().unwrap_or("none"),
+                missing.iter().map(|column| format!("`{column}`")).collect::<Vec<_>>().join(", "),
+                location.uri(),
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn check_ours(conn: &Conn, location: &Location) -> Result<(), StoreError> {
+    let version: Option<i64> =
+        conn.query_row("SELECT max(version) FROM herdbook_schema", params![], |row| row.get(0))?;
+    match version {
+        Some(version) if version > HERDBOOK_SCHEMA => Err(StoreError::Schema {
+            store: location.name(),
+            problem: format!(
+                "its own tables have layout {version}, this herdbook knows up to {HERDBOOK_SCHEMA}; \
+                 use the newer herdbook that wrote it"
+            ),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The registered models with more than one champion, and those.
+pub(crate) fn two_champions(conn: &Conn) -> Result<BTreeMap<String, Vec<i64>>, StoreError> {
+    let rows: Vec<(String, i64)> = conn.query(
+        "SELECT name, version FROM model_version_tags
+         WHERE workspace = 'default' AND key = 'promotion_stage' AND value = 'champion'
+         ORDER BY name, version",
+        params![],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    let mut champions: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+    for (name, version) in rows {
+        champions.entry(name).or_default().push(version);
+    }
+    champions.retain(|_, versions| versions.len() > 1);
+    Ok(champions)
+}
+
+#[cfg(test)]
+mod tests {
+    use herdbook_domain::SchemaState;
+
+    use super::*;
+
+    fn completed(conn: &Conn) -> Result<(Opened, PutBack), StoreError> {
+        let now = Timestamp::from_millis(0);
+        complete_what_is_missing(conn, &location(), now, SecondChampion::Refuse)
+    }
+
+    fn location() -> Location {
+        Location::resolve(None, Path::new("/nowhere")).unwrap()
+    }
+
+    fn new_database() -> Conn {
+        let conn = Conn::Sqlite(rusqlite::Connection::open_in_memory().unwrap());
+        assert_eq!(completed(&conn).unwrap(), (Opened::Created, Vec::new()));
+        conn
+    }
+
+    #[test]
+    fn every_object_of_ours_is_recognised_after_it_was_made() {
+        assert_eq!(inspect(&new_database(), &location()).unwrap(), Found::Complete);
+        assert_eq!(our_objects().count(), 13);
+    }
+
+    #[test]
+    fn altered_index_is_put_back() {
+        let conn = new_database();
+        conn.execute_batch(
+            "DROP INDEX herdbook_best_metrics;
+             CREATE INDEX herdbook_best_metrics ON latest_metrics (key, is_nan, value, run_uuid);",
+        )
+        .unwrap();
+        assert_eq!(inspect(&conn, &location()).unwrap(), Found::WithoutOurs);
+        let put_back = vec![("herdbook_best_metrics", SchemaState::PutBack)];
+        assert_eq!(completed(&conn).unwrap(), (Opened::Completed, put_back));
+        assert_eq!(inspect(&conn, &location()).unwrap(), Found::Complete);
+    }
+}

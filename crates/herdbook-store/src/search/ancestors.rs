@@ -1,0 +1,78 @@
+//! Ancestors: the chain of parents that the history tells, and the tags of runs where it is silent.
+
+use std::collections::BTreeSet;
+
+use herdbook_domain::tags::key;
+use herdbook_domain::{EventKind, RunId, Timeframe, Windows};
+
+use crate::engine::db::Conn;
+use crate::error::StoreError;
+use crate::store::Store;
+use crate::tables::event::{self, EventQuery};
+use crate::tables::run::{self, RunRecord};
+
+impl Store {
+    /// The ancestors of a run, its parent first. A parent without a row in the records ends the chain with
+    /// `None`, and so does a circle.
+    pub fn ancestors(&self, run_id: &RunId) -> Result<Vec<Option<RunRecord>>, StoreError> {
+        loop {
+            let (ancestors, missing) = self.known_ancestors(run_id)?;
+            // A backend that keeps only a part of the records at hand may have to fetch it first.
+            match missing {
+                Some(id) if self.backend().request_run(&id) => {}
+                _ => return Ok(ancestors),
+            }
+        }
+    }
+
+    /// The ancestors at hand, and the one that is missing.
+    fn known_ancestors(
+        &self,
+        run_id: &RunId,
+    ) -> Result<(Vec<Option<RunRecord>>, Option<RunId>), StoreError> {
+        self.read(|conn| {
+            let (mut ancestors, mut missing) = (Vec::new(), None);
+            let mut seen = BTreeSet::from([run_id.clone()]);
+            let mut parent = parent_of(conn, &run::load(conn, run_id)?)?;
+            while let Some(id) = parent {
+                let record = match RunId::parse(&id) {
+                    Ok(id) if seen.insert(id.clone()) => match run::load(conn, &id) {
+                        Ok(record) => Some(record),
+                        Err(StoreError::NoSuchRun { run_id }) => {
+                            missing = Some(run_id);
+                            None
+                        }
+                        Err(error) => return Err(error),
+                    },
+                    _ => None,
+                };
+                parent = match &record {
+                    Some(record) => parent_of(conn, record)?,
+                    None => None,
+                };
+                ancestors.push(record);
+            }
+            Ok((ancestors, missing))
+        })
+    }
+}
+
+/// The parent of a run: the one that its registration named, which nobody can take away; else the tag's.
+fn parent_of(conn: &Conn, run: &RunRecord) -> Result<Option<String>, StoreError> {
+    for kind in [EventKind::Registered, EventKind::RunStarted] {
+        let (run_id, kind) = (Some(run.run_id.clone()), Some(kind));
+        let told = event::select(conn, &EventQuery { run_id, kind, ..EventQuery::default() })?;
+        if let Some(parent) = told.into_iter().rev().find_map(|event| event.what.parent) {
+            return Ok(Some(parent.to_string()));
+        }
+    }
+    Ok(run.tags.get(key::BASE_MODEL_RUN_ID).cloned())
+}
+
+impl RunRecord {
+    /// What the run was trained, validated and tested on, if it recorded that.
+    pub fn windows(&self) -> Option<Windows> {
+        let timeframe: Timeframe = self.tags.get(key::TIMEFRAME)?.parse().ok()?;
+        Windows::from_params(timeframe, &self.params)
+    }
+}

@@ -1,0 +1,113 @@
+//! Whether candidates were measured on the same data: otherwise "the best" among them says little.
+
+use herdbook_domain::{MetricName, RunId, window_params};
+
+use crate::engine::db::{Conn, ToValue, params};
+use crate::error::StoreError;
+use crate::search::best::{Bound, WITH_METRIC, conditions};
+use crate::tables::metric::FINITE;
+use crate::tables::tag;
+
+/// The params of their data in which a candidate that has the metric differs from the one found.
+pub(crate) fn differing_data(
+    conn: &Conn,
+    bound: &Bound,
+    metric: &MetricName,
+    found: Option<&RunId>,
+) -> Result<Vec<String>, StoreError> {
+    let Some(found) = found else { return Ok(Vec::new()) };
+    let fingerprint: Option<String> = conn
+        .query_first(
+            "SELECT value FROM tags WHERE run_uuid = ?1 AND key = ?2",
+            params![found.as_str(), window_params::FINGERPRINT],
+            |row| row.get(0),
+        )?
+        .flatten();
+    // A run of others has none: then every param is looked at.
+    if let Some(fingerprint) = fingerprint
+        && !others_exist(conn, bound, metric, &fingerprint)?
+    {
+        return Ok(Vec::new());
+    }
+    differing_params(conn, bound, metric, found)
+}
+
+/// Whether a candidate has another fingerprint: two short walks along the index of tags, below and above.
+fn others_exist(
+    conn: &Conn,
+    bound: &Bound,
+    metric: &MetricName,
+    fingerprint: &str,
+) -> Result<bool, StoreError> {
+    let conditions = conditions(conn.dialect(), "d.run_uuid", bound);
+    let Some((prefix, _)) = fingerprint.rsplit_once('/') else { return Ok(true) };
+    // `0` follows `/`: all fingerprints of this timeframe and type lie between the two.
+    let (lowest, highest) = (format!("{prefix}/"), format!("{prefix}0"));
+    let value = conn.dialect().indexed("d.value");
+    let sql = format!(
+        "SELECT EXISTS (SELECT 1 FROM tags d CROSS JOIN model_versions v CROSS JOIN runs r
+         WHERE d.key = :key AND {value} > :above AND {value} < :below
+           AND v.run_id = d.run_uuid AND r.run_uuid = d.run_uuid AND {conditions}
+           AND EXISTS (SELECT 1 FROM metrics m
+                WHERE m.run_uuid = r.run_uuid AND m.key = :metric AND {FINITE}))"
+    );
+    let (key, metric) = (window_params::FINGERPRINT, metric.as_str());
+    for (above, below) in [(lowest.as_str(), fingerprint), (fingerprint, highest.as_str())] {
+        let mut params = bound.params();
+        params.extend([
+            (":key", &key as &dyn ToValue),
+            (":metric", &metric),
+            (":above", &above),
+            (":below", &below),
+        ]);
+        if conn.query_row(&sql, params.as_slice(), |row| row.get(0))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Looks at every param of every candidate, in one pass.
+fn differing_params(
+    conn: &Conn,
+    bound: &Bound,
+    metric: &MetricName,
+    found: &RunId,
+) -> Result<Vec<String>, StoreError> {
+    let params_of_found = tag::params_of_run(conn, found.as_str())?;
+    let keys: Vec<&str> = window_params::of_data().collect();
+    let values: Vec<&str> =
+        keys.iter().map(|key| params_of_found.get(*key).map_or("", String::as_str)).collect();
+    let columns: Vec<String> = keys
+        .iter()
+        .enumerate()
+        .map(|(idx, key)| {
+            format!(
+                "coalesce(max(CASE WHEN coalesce((SELECT value FROM params
+                    WHERE run_uuid = r.run_uuid AND key = '{key}'), '') <> :value{idx}
+                 THEN 1 ELSE 0 END), 0)"
+            )
+        })
+        .collect();
+    let sql = format!(
+        "SELECT {} FROM {WITH_METRIC} AND {}
+           AND ({FINITE} OR EXISTS (SELECT 1 FROM metrics m
+                WHERE m.run_uuid = r.run_uuid AND m.key = :metric AND {FINITE}))",
+        columns.join(", "),
+        conditions(conn.dialect(), "m.run_uuid", bound)
+    );
+    let metric = metric.as_str();
+    let names: Vec<String> = (0..keys.len()).map(|idx| format!(":value{idx}")).collect();
+    let mut params: Vec<(&str, &dyn ToValue)> = bound.params();
+    params.push((":metric", &metric));
+    params.extend(names.iter().map(String::as_str).zip(values.iter().map(|v| v as &dyn ToValue)));
+    let differs = conn.query_row(&sql, params.as_slice(), |row| {
+        (0..keys.len()).map(|column| row.get::<bool>(column)).collect::<Result<Vec<_>, _>>()
+    })?;
+    Ok(keys
+        .into_iter()
+        .zip(differs)
+        .filter(|(_, differs)| *differs)
+        .map(|(key, _)| key.to_owned())
+        .collect())
+}

@@ -1,0 +1,17 @@
+//! The log, read.
+
+use herdbook_domain::Event;
+
+use crate::error::StoreError;
+use crate::store::Store;
+use crate::tables::event::{EventQuery, select};
+
+impl Store {
+    /// The events that a query asks for, oldest first.
+    ///
+    /// # Errors
+    /// Those of the database; [`StoreError::BrokenRecord`] where a row is no event.
+    pub fn events(&self, query: &EventQuery) -> Result<Vec<Event>, StoreError> {
+        self.read(|conn| select(conn, query))
+    }
+}

@@ -1,0 +1,51 @@
+//! Runs looked up: one, those with a tag, those that are being trained.
+
+use std::collections::BTreeMap;
+
+use herdbook_domain::RunId;
+
+use crate::engine::db::params;
+use crate::error::StoreError;
+use crate::store::Store;
+use crate::tables::metric;
+use crate::tables::run::{RunRecord, load};
+
+impl Store {
+    /// The last step of each metric of a run.
+    pub fn logged_steps(&self, run_id: &RunId) -> Result<BTreeMap<String, i64>, StoreError> {
+        self.read(|conn| metric::last_steps(conn, run_id))
+    }
+
+    /// What the records say of a run.
+    pub fn run(&self, run_id: &RunId) -> Result<RunRecord, StoreError> {
+        self.read(|conn| load(conn, run_id))
+    }
+
+    /// The runs with a tag of this value, those that were not deleted, oldest first.
+    pub fn runs_with_tag(&self, key: &str, value: &str) -> Result<Vec<RunRecord>, StoreError> {
+        self.read(|conn| {
+            let sql = format!(
+                "SELECT r.run_uuid FROM tags t JOIN runs r USING (run_uuid)
+                 WHERE t.key = ?1 AND {} AND r.lifecycle_stage = 'active'
+                 ORDER BY r.start_time, r.run_uuid",
+                conn.dialect().tag_is("t.value", "?2")
+            );
+            let ids: Vec<String> = conn.query(&sql, params![key, value], |row| row.get(0))?;
+            ids.iter().filter_map(|id| RunId::parse(id).ok()).map(|id| load(conn, &id)).collect()
+        })
+    }
+
+    /// The runs that say of themselves that they are being trained, newest first.
+    pub fn running(&self) -> Result<Vec<RunRecord>, StoreError> {
+        self.read(|conn| {
+            let ids: Vec<String> = conn.query(
+                "SELECT r.run_uuid FROM herdbook_leases l CROSS JOIN runs r
+                 WHERE r.run_uuid = l.run_uuid AND r.status = 'RUNNING' AND r.lifecycle_stage = 'active'
+                 ORDER BY r.start_time DESC, r.run_uuid",
+                params![],
+                |row| row.get(0),
+            )?;
+            ids.iter().filter_map(|id| RunId::parse(id).ok()).map(|id| load(conn, &id)).collect()
+        })
+    }
+}

@@ -1,0 +1,114 @@
+//! Versions looked up: one, the champion, lists.
+
+use herdbook_domain::{ModelName, RunId, Stage, Timeframe, VersionKey};
+
+use crate::engine::db::params;
+use crate::error::StoreError;
+use crate::store::Store;
+use crate::tables::metric::{self, MetricSelection};
+use crate::tables::tag::{self, AllTags};
+use crate::tables::version::{
+    COLUMNS, VersionRecord, add_metrics, champion_of, from_row, keys_of_run, load_with_metrics,
+};
+
+/// Which versions to list. Without any field, all.
+#[derive(Debug, Clone, Default)]
+pub struct VersionQuery {
+    /// Those of one registered model.
+    pub name: Option<ModelName>,
+    /// Those with this timeframe tag.
+    pub timeframe: Option<Timeframe>,
+    /// Those in this stage.
+    pub stage: Option<Stage>,
+    /// Which of their metrics to read.
+    pub metrics: MetricSelection,
+}
+
+impl Store {
+    /// One version.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchModel`], [`StoreError::NoSuchVersion`], [`StoreError::DeletedVersion`].
+    pub fn version(&self, key: &VersionKey) -> Result<VersionRecord, StoreError> {
+        self.read(|conn| {
+            let record = load_with_metrics(conn, key)?;
+            if record.deleted {
+                return Err(StoreError::DeletedVersion { key: key.clone() });
+            }
+            Ok(record)
+        })
+    }
+
+    /// The champion of a registered model, if it has one.
+    pub fn champion(&self, name: &ModelName) -> Result<Option<VersionRecord>, StoreError> {
+        self.read(|conn| {
+            let Some(version) = champion_of(conn, name)? else {
+                return Ok(None);
+            };
+            let record = load_with_metrics(conn, &VersionKey { name: name.clone(), version })?;
+            Ok((!record.deleted).then_some(record))
+        })
+    }
+
+    /// The versions that a query asks for, newest first; deleted ones are not among them.
+    pub fn versions(&self, query: &VersionQuery) -> Result<Vec<VersionRecord>, StoreError> {
+        self.read(|conn| {
+            // Those in a stage are few where it is beta or champion: their tags come first.
+            let in_stage = if query.stage.is_some() {
+                "model_version_tags s CROSS JOIN model_versions v WHERE s.workspace = 'default'
+                   AND s.key = 'promotion_stage' AND s.value = ?3 AND v.name = s.name
+                   AND v.version = s.version AND"
+            } else {
+                "model_versions v WHERE ?3 IS NULL AND"
+            };
+            let sql = format!(
+                "SELECT {COLUMNS} FROM {in_stage}
+                       v.workspace = 'default' AND v.current_stage <> 'Deleted_Internal'
+                   AND (?1 IS NULL OR v.name = ?1)
+                   AND (?2 IS NULL OR EXISTS (SELECT 1 FROM model_version_tags t
+                        WHERE t.workspace = 'default' AND t.key = 'timeframe' AND t.name = v.name
+                          AND t.version = v.version AND t.value = ?2))
+                 ORDER BY v.creation_time DESC, v.version DESC, v.name"
+            );
+            let rows = conn.query(
+                &sql,
+                params![
+                    query.name.as_ref().map(ModelName::as_str),
+                    query.timeframe.map(Timeframe::as_str),
+                    query.stage.map(Stage::as_str),
+                ],
+                from_row,
+            )?;
+            // Names that herdbook could not have given are not models of this system.
+            let mut records: Vec<VersionRecord> = rows.into_iter().flatten().collect();
+            let is_whole = query.timeframe.is_none() && query.stage.is_none();
+            let mut tags = if is_whole { tag::of_all_versions(conn)? } else { AllTags::default() };
+            let metrics = match query.metrics {
+                MetricSelection::Only(names) if is_whole => Some(metric::of_all_runs(conn, names)?),
+                _ => None,
+            };
+            for record in &mut records {
+                record.tags = if is_whole {
+                    tags.take(&record.key)
+                } else {
+                    tag::of_version(conn, &record.key)?
+                };
+                match (&metrics, &record.run_id) {
+                    (Some(metrics), Some(run_id)) => {
+                        record.metrics = metrics.get(run_id.as_str()).cloned().unwrap_or_default();
+                    }
+                    _ => add_metrics(conn, record, query.metrics)?,
+                }
+            }
+            Ok(records)
+        })
+    }
+
+    /// The version that was registered from a run; the newest, should there be more.
+    pub fn version_of_run(&self, run_id: &RunId) -> Result<Option<VersionRecord>, StoreError> {
+        self.read(|conn| {
+            let newest = keys_of_run(conn, run_id)?.pop();
+            newest.map(|key| load_with_metrics(conn, &key)).transpose()
+        })
+    }
+}

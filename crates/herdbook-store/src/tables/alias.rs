@@ -1,0 +1,35 @@
+//! The alias `champion`, by which readers find the version in production.
+
+use herdbook_domain::{AliasChange, ModelName};
+
+use crate::engine::db::{Conn, params};
+use crate::error::StoreError;
+
+/// The alias that readers of the champion follow.
+pub const CHAMPION_ALIAS: &str = "champion";
+
+/// Points the alias at another version, or removes it.
+///
+/// # Errors
+/// Those of the database.
+pub fn move_champion(conn: &Conn, name: &ModelName, change: AliasChange) -> Result<(), StoreError> {
+    match change {
+        AliasChange::Unchanged => {}
+        AliasChange::PointTo(version) => {
+            conn.execute(
+                "INSERT INTO registered_model_aliases (alias, version, name, workspace)
+                 VALUES (?1, ?2, ?3, 'default')
+                 ON CONFLICT (workspace, name, alias) DO UPDATE SET version = excluded.version",
+                params![CHAMPION_ALIAS, version.get(), name.as_str()],
+            )?;
+        }
+        AliasChange::Remove => {
+            conn.execute(
+                "DELETE FROM registered_model_aliases
+                 WHERE workspace = 'default' AND name = ?1 AND alias = ?2",
+                params![name.as_str(), CHAMPION_ALIAS],
+            )?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,278 @@
+//! The event log: appended to inside the transaction of the act it tells of, and never changed.
+
+use herdbook_domain::{
+    ActContext, Cause, Event, EventDraft, EventKind, GENESIS_HASH, Honesty, ModelName, RunId,
+    Stage, Timestamp, VersionKey, VersionNumber,
+};
+use serde::Serialize;
+
+use crate::engine::db::{Conn, Row, ToValue, params};
+use crate::error::StoreError;
+use crate::tables::row::{checked, optional};
+
+const COLUMNS: &str = "id, act_id, at_ms, actor, channel, kind, name, version, run_id, from_state, \
+                       to_state, reason, parent_run_id, details, previous_hash, hash";
+
+/// The model file of a version, as it was registered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RegisteredFile {
+    /// The run among whose artifacts it lies.
+    pub run_id: RunId,
+    /// Its path there.
+    pub artifact: String,
+    /// Lower-case hex SHA-256 of its content.
+    pub sha256: String,
+}
+
+/// Which events to read. Without any field, all.
+#[derive(Debug, Clone, Default)]
+pub struct EventQuery {
+    /// Events of this registered model.
+    pub name: Option<ModelName>,
+    /// Events of this version of it.
+    pub version: Option<VersionNumber>,
+    /// Events of this run.
+    pub run_id: Option<RunId>,
+    /// Events of this kind.
+    pub kind: Option<EventKind>,
+}
+
+/// The events that a query asks for, oldest first.
+///
+/// # Errors
+/// Those of the database; [`StoreError::BrokenRecord`] where a row is no event.
+pub fn select(conn: &Conn, query: &EventQuery) -> Result<Vec<Event>, StoreError> {
+    let name = query.name.as_ref().map(ModelName::as_str);
+    let version = query.version.map(VersionNumber::get);
+    let run_id = query.run_id.as_ref().map(RunId::as_str);
+    let kind = query.kind.map(EventKind::as_str);
+    // Only what is asked for: beside an `OR` no index would be used.
+    let conditions = [
+        (name.is_some(), "name = :name"),
+        (version.is_some(), "version = :version"),
+        (run_id.is_some(), "run_id = :run_id"),
+        (kind.is_some(), "kind = :kind"),
+    ];
+    let asked: Vec<&str> =
+        conditions.into_iter().filter(|(is_asked, _)| *is_asked).map(|(_, sql)| sql).collect();
+    let asked = if asked.is_empty() { "TRUE".to_owned() } else { asked.join(" AND ") };
+    let values: [(&str, &dyn ToValue); 4] =
+        [(":name", &name), (":version", &version), (":run_id", &run_id), (":kind", &kind)];
+    conn.query(
+        &format!("SELECT {COLUMNS} FROM herdbook_events WHERE {asked} ORDER BY id"),
+        values.as_slice(),
+        from_row,
+    )
+}
+
+/// Appends the events of an act, in order.
+pub fn append(
+    tx: &Conn,
+    context: &ActContext,
+    at: Timestamp,
+    drafts: impl IntoIterator<Item = EventDraft>,
+) -> Result<Vec<Event>, StoreError> {
+    let (mut id, mut hash) = tx
+        .query_first(
+            "SELECT id, hash FROM herdbook_events ORDER BY id DESC LIMIT 1",
+            params![],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?
+        .unwrap_or((0_i64, GENESIS_HASH.to_owned()));
+    let mut events = Vec::new();
+    for draft in drafts {
+        id += 1;
+        let event = Event::seal(id, at, context, draft, &hash);
+        hash.clone_from(&event.hash);
+        insert(tx, &event)?;
+        events.push(event);
+    }
+    Ok(events)
+}
+
+pub fn insert(conn: &Conn, event: &Event) -> Result<(), StoreError> {
+    let what = &event.what;
+    let sql = format!(
+        "INSERT INTO herdbook_events ({COLUMNS})
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
+    );
+    conn.execute(
+        &sql,
+        params![
+            event.id,
+            event.act_id,
+            event.at.millis(),
+            event.actor,
+            event.channel.as_str(),
+            what.kind.as_str(),
+            what.name.as_ref().map(ModelName::as_str),
+            what.version.map(VersionNumber::get),
+            what.run_id.as_ref().map(RunId::as_str),
+            what.from,
+            what.to,
+            what.reason,
+            what.parent.as_ref().map(RunId::as_str),
+            what.details,
+            event.previous_hash,
+            event.hash,
+        ],
+    )?;
+    Ok(())
+}
+
+/// The number of the last event, 0 where there is none.
+pub fn last_id(conn: &Conn) -> Result<i64, StoreError> {
+    let sql = "SELECT coalesce(max(id), 0) FROM herdbook_events";
+    conn.query_row(sql, params![], |row| row.get(0))
+}
+
+/// The events after one, in order.
+pub fn after(conn: &Conn, id: i64) -> Result<Vec<Event>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM herdbook_events WHERE id > ?1 ORDER BY id");
+    conn.query(&sql, params![id], from_row)
+}
+
+fn from_row(row: &Row<'_>) -> Result<Event, StoreError> {
+    let what = || format!("event {}", row.get::<i64>(0).unwrap_or_default());
+    let number = |column| -> Result<Option<VersionNumber>, StoreError> {
+        Ok(row.get::<Option<i64>>(column)?.and_then(VersionNumber::new))
+    };
+    Ok(Event {
+        id: row.get(0)?,
+        act_id: row.get(1)?,
+        at: Timestamp::from_millis(row.get(2)?),
+        actor: row.get(3)?,
+        channel: checked(row, 4, what)?,
+        what: EventDraft {
+            kind: checked(row, 5, what)?,
+            name: optional(row, 6, ModelName::parse, what)?,
+            version: number(7)?,
+            run_id: optional(row, 8, RunId::parse, what)?,
+            from: row.get(9)?,
+            to: row.get(10)?,
+            reason: row.get(11)?,
+            parent: optional(row, 12, RunId::parse, what)?,
+            details: row.get(13)?,
+        },
+        previous_hash: row.get(14)?,
+        hash: row.get(15)?,
+    })
+}
+
+/// When the last event of a model was, or the epoch.
+pub fn last_time(conn: &Conn, name: &ModelName) -> Result<Timestamp, StoreError> {
+    let millis: Option<i64> = conn.query_row(
+        "SELECT max(at_ms) FROM herdbook_events WHERE name = ?1",
+        params![name.as_str()],
+        |row| row.get(0),
+    )?;
+    Ok(Timestamp::from_millis(millis.unwrap_or(0)))
+}
+
+/// The stage at the end of a version's history, if it has one.
+pub fn history_end(conn: &Conn, key: &VersionKey) -> Result<Option<Stage>, StoreError> {
+    let stage: Option<String> = conn
+        .query_first(
+            "SELECT to_state FROM herdbook_events
+             WHERE name = ?1 AND version = ?2 AND kind IN (?3, ?4, ?5)
+             ORDER BY id DESC LIMIT 1",
+            params![
+                key.name.as_str(),
+                key.version.get(),
+                EventKind::Registered.as_str(),
+                EventKind::Adopted.as_str(),
+                EventKind::StageChanged.as_str(),
+            ],
+            |row| row.get(0),
+        )?
+        .flatten();
+    Ok(stage.and_then(|stage| stage.parse().ok()))
+}
+
+/// The run a version was registered from, as its history tells it (MLflow forgets it when it deletes a version).
+pub fn registered_run(conn: &Conn, key: &VersionKey) -> Result<Option<RunId>, StoreError> {
+    let run_id: Option<String> = conn.query_first(
+        "SELECT run_id FROM herdbook_events
+         WHERE name = ?1 AND version = ?2 AND run_id IS NOT NULL ORDER BY id DESC LIMIT 1",
+        params![key.name.as_str(), key.version.get()],
+        |row| row.get(0),
+    )?;
+    Ok(run_id.and_then(|run_id| RunId::parse(&run_id).ok()))
+}
+
+/// The model file that was registered for a version, if that was recorded.
+///
+/// # Errors
+/// Those of the database.
+pub fn registered_file(
+    conn: &Conn,
+    key: &VersionKey,
+) -> Result<Option<RegisteredFile>, StoreError> {
+    let found: Option<(String, String)> = conn.query_first(
+        "SELECT run_id, details FROM herdbook_events
+         WHERE name = ?1 AND version = ?2 AND kind = ?3 ORDER BY id DESC LIMIT 1",
+        params![key.name.as_str(), key.version.get(), EventKind::Registered.as_str()],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    Ok(found.and_then(|(run_id, details)| {
+        let details: serde_json::Value = serde_json::from_str(&details).ok()?;
+        let text = |field: &str| Some(details.get(field)?.as_str()?.to_owned());
+        Some(RegisteredFile {
+            run_id: RunId::parse(&run_id).ok()?,
+            artifact: text("model_file")?,
+            sha256: text("model_sha256")?,
+        })
+    }))
+}
+
+/// The honesty that a version was registered with; `None` where the history does not tell.
+pub fn registered_honesty(conn: &Conn, key: &VersionKey) -> Result<Option<Honesty>, StoreError> {
+    let (name, version) = (Some(key.name.clone()), Some(key.version));
+    let kind = Some(EventKind::Registered);
+    let told = select(conn, &EventQuery { name, version, kind, ..EventQuery::default() })?;
+    let honesty = |event: &Event| {
+        let details: serde_json::Value = serde_json::from_str(&event.what.details).ok()?;
+        details["honesty"].as_str()?.parse().ok()
+    };
+    Ok(told.iter().rev().find_map(honesty))
+}
+
+/// The highest version number that a model's history knows.
+pub fn highest_version(conn: &Conn, name: &ModelName) -> Result<Option<i64>, StoreError> {
+    conn.query_row(
+        "SELECT max(version) FROM herdbook_events WHERE name = ?1",
+        params![name.as_str()],
+        |row| row.get(0),
+    )
+}
+
+/// The versions that have left the champion's place at least once, the one that did so last first.
+pub fn former_champions(conn: &Conn, name: &ModelName) -> Result<Vec<VersionNumber>, StoreError> {
+    let versions: Vec<i64> = conn.query(
+        "SELECT version FROM herdbook_events
+         WHERE name = ?1 AND kind = ?2 AND from_state = ?3 AND version IS NOT NULL
+         GROUP BY version ORDER BY max(id) DESC",
+        params![name.as_str(), EventKind::StageChanged.as_str(), Stage::Champion.as_str()],
+        |row| row.get(0),
+    )?;
+    Ok(versions.into_iter().filter_map(VersionNumber::new).collect())
+}
+
+/// Whether a rollback ever took the champion's place from a version.
+pub fn was_rolled_back_from(conn: &Conn, key: &VersionKey) -> Result<bool, StoreError> {
+    let details: Vec<String> = conn.query(
+        "SELECT details FROM herdbook_events
+         WHERE name = ?1 AND version = ?2 AND kind = ?3 AND from_state = ?4",
+        params![
+            key.name.as_str(),
+            key.version.get(),
+            EventKind::StageChanged.as_str(),
+            Stage::Champion.as_str()
+        ],
+        |row| row.get(0),
+    )?;
+    Ok(details.iter().any(|details| {
+        serde_json::from_str::<serde_json::Value>(details)
+            .is_ok_and(|details| details["cause"] == Cause::RolledBack.as_str())
+    }))
+}

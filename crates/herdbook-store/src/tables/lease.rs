@@ -1,0 +1,154 @@
+//! Leases: which process trains a run, and whether it still does.
+
+use herdbook_domain::{RunId, Timestamp};
+
+use crate::clock::now;
+use crate::engine::db::{Conn, params};
+use crate::error::StoreError;
+
+/// How often a training says that it is alive.
+pub const LEASE_REFRESH_MS: i64 = 15_000;
+/// After how long without a word it is taken for dead.
+pub const LEASE_EXPIRY_MS: i64 = 120_000;
+
+/// Who trains a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// Name of the machine.
+    pub host: String,
+    /// Process id.
+    pub pid: i64,
+    /// When the process started, in the clock ticks of `/proc/<pid>/stat`; 0 where that cannot be read.
+    pub process_started: i64,
+    /// When it last said that it is alive.
+    pub refreshed_at: Timestamp,
+}
+
+/// Whether the process behind a run that is RUNNING lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Liveness {
+    /// It lives, as far as can be told.
+    Alive,
+    /// It is gone, or has been silent for [`LEASE_EXPIRY_MS`].
+    Dead,
+}
+
+impl Lease {
+    /// The lease of this process.
+    pub fn of_this_process() -> Self {
+        let pid = i64::from(std::process::id());
+        Self {
+            host: host(),
+            pid,
+            process_started: process_started(pid).unwrap_or(0),
+            refreshed_at: now(),
+        }
+    }
+
+    pub fn is_same_process(&self, other: &Self) -> bool {
+        let process = |lease: &Self| (lease.pid, lease.process_started);
+        self.host == other.host && process(self) == process(other)
+    }
+
+    /// Whether its process lives.
+    pub fn liveness(&self, at: Timestamp) -> Liveness {
+        let silent = at.millis() - self.refreshed_at.millis() > LEASE_EXPIRY_MS;
+        let gone = self.host == host()
+            && self.process_started != 0
+            && process_started(self.pid) != Some(self.process_started);
+        if silent || gone { Liveness::Dead } else { Liveness::Alive }
+    }
+}
+
+/// Writes the lease of a run that begins.
+pub fn write(conn: &Conn, run_id: &RunId, lease: &Lease) -> Result<(), StoreError> {
+    conn.execute(
+        "INSERT INTO herdbook_leases (run_uuid, host, pid, process_started, refreshed_at_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (run_uuid) DO UPDATE SET host = excluded.host, pid = excluded.pid,
+            process_started = excluded.process_started, refreshed_at_ms = excluded.refreshed_at_ms",
+        params![
+            run_id.as_str(),
+            lease.host,
+            lease.pid,
+            lease.process_started,
+            lease.refreshed_at.millis()
+        ],
+    )?;
+    Ok(())
+}
+
+pub fn remove(conn: &Conn, run_id: &str) -> Result<(), StoreError> {
+    conn.execute("DELETE FROM herdbook_leases WHERE run_uuid = ?1", params![run_id])?;
+    Ok(())
+}
+
+pub fn of_run(conn: &Conn, run_id: &RunId) -> Result<Option<Lease>, StoreError> {
+    conn.query_first(
+        "SELECT host, pid, process_started, refreshed_at_ms FROM herdbook_leases
+         WHERE run_uuid = ?1",
+        params![run_id.as_str()],
+        |row| {
+            Ok(Lease {
+                host: row.get(0)?,
+                pid: row.get(1)?,
+                process_started: row.get(2)?,
+                refreshed_at: Timestamp::from_millis(row.get(3)?),
+            })
+        },
+    )
+}
+
+fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// When a process that lives started: field 22 of `/proc/<pid>/stat`, counted behind the command name, which may hold
+/// spaces and brackets. A process that has ended but was not yet collected by its parent (state `Z`) does not live.
+fn process_started(pid: i64) -> Option<i64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let state = fields.next()?;
+    if matches!(state, "Z" | "X") {
+        return None;
+    }
+    fields.nth(18)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_is_alive() {
+        assert_eq!(Lease::of_this_process().liveness(now()), Liveness::Alive);
+    }
+
+    #[test]
+    fn process_that_ended_but_was_not_collected_is_dead() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pid = i64::from(child.id());
+        while !matches!(std::fs::read_to_string(format!("/proc/{pid}/stat")), Ok(stat) if stat.contains(") Z "))
+        {
+            std::thread::yield_now();
+        }
+        assert_eq!(process_started(pid), None);
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn process_that_took_over_a_pid_is_another_one() {
+        let mut lease = Lease::of_this_process();
+        lease.process_started += 1;
+        assert_eq!(lease.liveness(now()), Liveness::Dead);
+    }
+
+    #[test]
+    fn silent_process_of_another_machine_is_dead_after_two_minutes() {
+        let lease = Lease { host: "elsewhere".to_owned(), ..Lease::of_this_process() };
+        let later = |millis| Timestamp::from_millis(lease.refreshed_at.millis() + millis);
+        assert_eq!(lease.liveness(later(LEASE_EXPIRY_MS)), Liveness::Alive);
+        assert_eq!(lease.liveness(later(LEASE_EXPIRY_MS + 1)), Liveness::Dead);
+    }
+}

@@ -1,0 +1,35 @@
+//! From columns to checked values.
+
+use std::str::FromStr;
+
+use crate::engine::db::Row;
+use crate::error::StoreError;
+
+/// A text column that holds a word of a closed set or a checked name.
+pub(crate) fn checked<T: FromStr<Err: std::error::Error>>(
+    row: &Row<'_>,
+    column: usize,
+    what: impl Fn() -> String,
+) -> Result<T, StoreError> {
+    row.get::<String>(column)?.parse().map_err(|error: T::Err| StoreError::BrokenRecord {
+        what: what(),
+        problem: error.to_string(),
+    })
+}
+
+/// A text column that may be empty.
+pub(crate) fn optional<T, E: std::error::Error>(
+    row: &Row<'_>,
+    column: usize,
+    parse: impl Fn(&str) -> Result<T, E>,
+    what: impl Fn() -> String,
+) -> Result<Option<T>, StoreError> {
+    row.get::<Option<String>>(column)?
+        .map(|text| {
+            parse(&text).map_err(|error| StoreError::BrokenRecord {
+                what: what(),
+                problem: error.to_string(),
+            })
+        })
+        .transpose()
+}

@@ -1,0 +1,118 @@
+//! Tags of runs and model versions.
+
+use std::collections::BTreeMap;
+
+use herdbook_domain::tags::{TagChanges, Tags};
+use herdbook_domain::{RunId, VersionKey};
+
+use crate::engine::db::{Conn, ToValue, params};
+use crate::error::StoreError;
+
+pub fn of_run(conn: &Conn, run_id: &str) -> Result<Tags, StoreError> {
+    collect(conn, "SELECT key, coalesce(value, '') FROM tags WHERE run_uuid = ?1", params![run_id])
+}
+
+pub fn of_version(conn: &Conn, key: &VersionKey) -> Result<Tags, StoreError> {
+    collect(
+        conn,
+        "SELECT key, coalesce(value, '') FROM model_version_tags
+         WHERE workspace = 'default' AND name = ?1 AND version = ?2",
+        params![key.name.as_str(), key.version.get()],
+    )
+}
+
+/// The tags of every version, by model and number.
+#[derive(Default)]
+pub struct AllTags(BTreeMap<String, BTreeMap<i64, Tags>>);
+
+impl AllTags {
+    /// Takes out the tags of a version.
+    pub fn take(&mut self, key: &VersionKey) -> Tags {
+        let versions = self.0.get_mut(key.name.as_str());
+        versions
+            .and_then(|versions| versions.remove(&i64::from(key.version.get())))
+            .unwrap_or_default()
+    }
+}
+
+/// The tags of every version at once, for lists of all: a walk over the table instead of one look-up a version.
+pub fn of_all_versions(conn: &Conn) -> Result<AllTags, StoreError> {
+    let mut models: BTreeMap<String, BTreeMap<i64, Tags>> = BTreeMap::new();
+    conn.query(
+        "SELECT name, version, key, coalesce(value, '') FROM model_version_tags
+         WHERE workspace = 'default'",
+        params![],
+        |row| {
+            let versions = models.entry(row.get(0)?).or_default();
+            versions.entry(row.get(1)?).or_default().insert(row.get(2)?, row.get(3)?);
+            Ok(())
+        },
+    )?;
+    Ok(AllTags(models))
+}
+
+pub fn params_of_run(conn: &Conn, run_id: &str) -> Result<Tags, StoreError> {
+    collect(conn, "SELECT key, value FROM params WHERE run_uuid = ?1", params![run_id])
+}
+
+fn collect(conn: &Conn, sql: &str, values: &[&dyn ToValue]) -> Result<Tags, StoreError> {
+    let tags = conn.query(sql, values, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(tags.into_iter().collect())
+}
+
+pub fn set_on_run(conn: &Conn, run_id: &RunId, tags: &Tags) -> Result<(), StoreError> {
+    for (key, value) in tags {
+        conn.execute(
+            "INSERT INTO tags (key, value, run_uuid) VALUES (?1, ?2, ?3)
+             ON CONFLICT (key, run_uuid) DO UPDATE SET value = excluded.value",
+            params![key, value, run_id.as_str()],
+        )?;
+    }
+    Ok(())
+}
+
+pub fn set_on_version(conn: &Conn, key: &VersionKey, tags: &Tags) -> Result<(), StoreError> {
+    for (tag, value) in tags {
+        conn.execute(
+            "INSERT INTO model_version_tags (key, value, name, version, workspace)
+             VALUES (?1, ?2, ?3, ?4, 'default')
+             ON CONFLICT (workspace, key, name, version) DO UPDATE SET value = excluded.value",
+            params![tag, value, key.name.as_str(), key.version.get()],
+        )?;
+    }
+    Ok(())
+}
+
+/// Changes the tags of a run, where the run still exists.
+pub fn change_on_run(conn: &Conn, run_id: &RunId, changes: &TagChanges) -> Result<(), StoreError> {
+    let exists: bool = conn.query_row(
+        "SELECT EXISTS (SELECT 1 FROM runs WHERE run_uuid = ?1)",
+        params![run_id.as_str()],
+        |row| row.get(0),
+    )?;
+    if !exists {
+        return Ok(());
+    }
+    for key in &changes.removed {
+        conn.execute(
+            "DELETE FROM tags WHERE run_uuid = ?1 AND key = ?2",
+            params![run_id.as_str(), key],
+        )?;
+    }
+    set_on_run(conn, run_id, &changes.set)
+}
+
+pub fn change_on_version(
+    conn: &Conn,
+    key: &VersionKey,
+    changes: &TagChanges,
+) -> Result<(), StoreError> {
+    for tag in &changes.removed {
+        conn.execute(
+            "DELETE FROM model_version_tags
+             WHERE workspace = 'default' AND name = ?1 AND version = ?2 AND key = ?3",
+            params![key.name.as_str(), key.version.get(), tag],
+        )?;
+    }
+    set_on_version(conn, key, &changes.set)
+}
