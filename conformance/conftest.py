@@ -1,4 +1,4 @@
-"""Fixtures of the suite: herds to work on, a seed for what is random, MLflow kept from calling home."""
+"""Fixtures of the suite: stores to work on, seeded random numbers, MLflow without telemetry."""
 
 import os
 import random
@@ -27,13 +27,13 @@ def pytest_report_header():
 
 @pytest.fixture
 def rng(request):
-    """Chance, the same for a test and a seed whichever other tests run."""
+    """Random numbers that depend only on the seed and the name of the test."""
     return random.Random(f"{SEED} {request.node.name}")
 
 
 @pytest.fixture
 def herd(tmp_path):
-    """An empty folder, or an empty database of the PostgreSQL server that the environment names."""
+    """A herd in an empty folder, or in an empty database if the environment names a PostgreSQL server."""
     server = os.environ.get("HERDBOOK_TEST_POSTGRES")
     if server is None:
         yield Herd(tmp_path)
@@ -44,8 +44,8 @@ def herd(tmp_path):
 
 @pytest.fixture(scope="session")
 def lived(tmp_path_factory):
-    """A herd with a past, to be read and never written: version 1 is the base and former champion, 2 its child
-    and the champion, 3 the child of that and in beta."""
+    """A herd with a history, for reading only: version 1 is the base and a former champion, version 2 its child
+    and the champion, version 3 the child of version 2, in beta."""
     herd = Herd(tmp_path_factory.mktemp("lived"))
     herd.train()
     herd.train("--enhance", "best", "--enhance-type", "continued")

@@ -1,4 +1,4 @@
-"""A gate before a server: it lets in who is authorised, over TLS if it has a certificate, and may fail for a while."""
+"""A reverse proxy for the tests: it checks the Authorization header, can use TLS, and can simulate an outage."""
 
 import datetime
 import http.server
@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 
 
 class Outage:
-    """Calls get no answer for some seconds, from the nth act on that is written in the journal."""
+    """For some seconds calls get no answer, beginning with the nth act that is written to the journal."""
 
     def __init__(self, nth, duration_s, is_carried_out):
         self.n_before, self.duration_s, self.is_carried_out = nth - 1, duration_s, is_carried_out
@@ -37,7 +37,7 @@ class Outage:
 
 @contextmanager
 def gate(behind, authorization=None, certificate=None, outage=None):
-    """Yields the gate's address. `certificate` is a file with certificate and key."""
+    """Yields the address of the proxy. `certificate` is a file that contains certificate and key."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -88,7 +88,7 @@ def gate(behind, authorization=None, certificate=None, outage=None):
 
 
 def self_signed(folder):
-    """A certificate of 127.0.0.1 and its key, in one file."""
+    """Writes a certificate for 127.0.0.1 and its key into one file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.datetime.now(datetime.timezone.utc)

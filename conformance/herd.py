@@ -1,4 +1,4 @@
-"""A herd: one folder with one store, and the real `herdbook` run in it as a user would."""
+"""A herd: a folder with a store, in which the real `herdbook` runs as a user would run it."""
 
 import gzip
 import json
@@ -10,19 +10,19 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-# Absolute: commands run in folders of their own.
+# Absolute, because commands run in other folders.
 BINARY = Path(os.environ.get("HERDBOOK_BIN", "")).resolve()
 MODEL = "1H_trading_model"
-# Two rollouts: the least that has a learning curve.
+# Two rollouts, the minimum for a learning curve.
 TIMESTEPS = 4096
 SAMPLES = Path(__file__).resolve().parent.parent / "testdata"
-# No command of the suite takes longer, even on a machine that is busy with something else.
+# No command of the suite takes longer, even on a busy machine.
 PATIENCE_S = 120
 
 
 @dataclass
 class Answer:
-    """What a command said, and how it ended."""
+    """Output and exit status of a command."""
 
     status: int
     stdout: str
@@ -44,7 +44,7 @@ class Herd:
         self.uri = f"sqlite:///{self.database}"
 
     def start(self, *arguments, **options):
-        """Starts a command and does not wait for it."""
+        """Starts a command without waiting for it."""
         return subprocess.Popen(
             [self.binary, *map(str, arguments)],
             cwd=self.folder,
@@ -57,35 +57,35 @@ class Herd:
         )
 
     def variables(self):
-        """Variables of the environment that say which store is used; here the folder does."""
+        """Environment variables that select the store; none here, because the working directory selects it."""
         return {}
 
     def records(self):
-        """One consistent view of the records, as an SQLite connection, past herdbook and MLflow."""
+        """A consistent snapshot of the records as an SQLite connection, without herdbook or MLflow."""
         connection = sqlite3.connect(self.database, timeout=30)
         connection.row_factory = sqlite3.Row
         connection.execute("BEGIN")
         return connection
 
     def run(self, *arguments, **options):
-        """Runs a command to its end, whichever end that is."""
+        """Runs a command and returns its output, whether it succeeds or fails."""
         with self.start(*arguments, **options) as process:
             return ended(process, self.patience_s)
 
     def ask(self, *arguments):
-        """The JSON answer of a command that must succeed."""
+        """Runs a command that must succeed and returns its JSON output."""
         answer = self.run(*arguments, "--json")
         assert answer.status == 0, (arguments, answer)
         return strict_json(answer.stdout)
 
     def refused(self, *arguments):
-        """The error object of a command that must be refused, with exit status 1."""
+        """Runs a command that must be refused (exit status 1) and returns its error object."""
         answer = self.run(*arguments, "--json")
         assert answer.status == 1, (arguments, answer)
         return answer.error
 
     def refused_after_data(self, *arguments):
-        """The data of a command that prints it and fails all the same, as `doctor` does."""
+        """Runs a command that prints data and ends with exit status 1, as `doctor` can, and returns the data."""
         answer = self.run(*arguments, "--json")
         assert answer.status == 1, (arguments, answer)
         return strict_json(answer.stdout)
@@ -97,27 +97,27 @@ class Herd:
         return self.ask(*promotion(version, stage, reason), *arguments)
 
     def crown(self, version, reason="tested"):
-        """Promotes a version in development to beta and on to champion."""
+        """Promotes a version from development to beta and then to champion."""
         self.promote(version, "beta", reason)
         return self.promote(version, "champion", reason)
 
     def versions(self, *arguments):
-        """The list, by version number."""
+        """The output of `list`, by version number."""
         listed = self.ask("list", "--timeframe", "1H", *arguments)
         return {entry["version"]: entry for entry in listed}
 
     def rows(self, sql, *values):
-        """Rows of the database, read past herdbook and MLflow."""
+        """Reads rows from the database, without herdbook or MLflow."""
         with closing(self.records()) as connection:
             return [tuple(row) for row in connection.execute(sql, values)]
 
     def rows_written(self, sql, *values):
-        """Writes past herdbook and MLflow."""
+        """Writes to the database, without herdbook or MLflow."""
         with closing(sqlite3.connect(self.database, timeout=30)) as connection, connection:
             connection.execute(sql, values)
 
     def contents(self):
-        """Everything the store holds: the database as text, and the names of all artifacts."""
+        """The complete content of the store: the database as text, and the names of all artifacts."""
         if not self.database.exists():
             return None
         with closing(sqlite3.connect(self.database, timeout=30)) as connection:
@@ -126,7 +126,7 @@ class Herd:
         return database, artifacts
 
     def client(self):
-        """Stock MLflow on the same database, its module functions too."""
+        """A client of stock MLflow on the same database. MLflow's module functions use it too."""
         import mlflow
 
         mlflow.set_tracking_uri(self.uri)
@@ -135,7 +135,7 @@ class Herd:
 
 
 def environment():
-    """A user's environment: which store is used, the folder decides. MLflow in this process sets variables."""
+    """A user's environment, without the variables by which MLflow in this process selects a store."""
     kept = {name: value for name, value in os.environ.items() if not name.endswith("_URI")}
     return {**kept, "HERDBOOK_ACTOR": "conformance"}
 
@@ -155,7 +155,7 @@ def ended(process, patience_s=PATIENCE_S):
 
 
 def strict_json(text):
-    """JSON as the standard has it: no NaN, no infinity."""
+    """Parses JSON and refuses NaN and infinity, which the standard does not have."""
 
     def refuse(constant):
         raise AssertionError(f"{constant} is not JSON")
@@ -164,7 +164,7 @@ def strict_json(text):
 
 
 def wait_until(condition, what, patience_s=PATIENCE_S):
-    """What the condition answers as soon as that is true."""
+    """Waits until the condition returns a true value, and returns it."""
     deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:
         if found := condition():
@@ -174,14 +174,14 @@ def wait_until(condition, what, patience_s=PATIENCE_S):
 
 
 def hourly_bars(count=None):
-    """Header and rows of the real EURUSD hourly bars."""
+    """The header and the rows of the EURUSD hourly bars."""
     with gzip.open(SAMPLES / "eurusd_1h_2017.csv.gz", "rt") as file:
         header, *rows = file.read().splitlines()
     return header, rows[:count]
 
 
 def bars_file(folder, name, count=None):
-    """The real EURUSD hourly bars as a file, the first so many of them."""
+    """Writes the first `count` EURUSD hourly bars (all by default) to a file."""
     header, rows = hourly_bars(count)
     path = folder / name
     path.write_text("\n".join([header, *rows]) + "\n")

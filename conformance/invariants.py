@@ -1,4 +1,4 @@
-"""The invariants of the records, read from the database itself: nothing here goes through herdbook or MLflow."""
+"""Checks the invariants of the records directly in the database, without herdbook or MLflow."""
 
 import hashlib
 import json
@@ -29,7 +29,7 @@ HASHED = (
 
 
 def assert_hold(herd):
-    """Fails with every breach that one consistent view of the records shows."""
+    """Fails with a list of all breaches in one consistent snapshot of the records."""
     with closing(herd.records()) as connection:
         breaches = [
             *damage(connection),
@@ -83,7 +83,7 @@ def champion_breaches(connection):
 
 
 def run_breaches(connection):
-    """A run that herdbook started is FINISHED if and only if its model was registered, or another of its sweep may be."""
+    """A run of herdbook is FINISHED if and only if its model was registered, or it belongs to a sweep."""
     runs = connection.execute(
         "SELECT run_uuid, status, EXISTS (SELECT 1 FROM herdbook_events e"
         "  WHERE e.run_id = run_uuid AND e.kind = 'registered') AS registered,"
@@ -156,7 +156,7 @@ def history_breaches(who, version, tags, history):
 
 
 def is_change(key):
-    """Whether a tag is one of `promotion_<YYYYMMDD_HHMM>`, the first of its minute or a later one."""
+    """Whether a tag is `promotion_<YYYYMMDD_HHMM>`, with or without a suffix for further changes in that minute."""
     rest = key.removeprefix("promotion_")
     return rest != key and rest[:1].isdigit()
 
@@ -176,7 +176,7 @@ def file_breaches(connection, who, version, history):
     if registered is None:
         return
     details = json.loads(registered["details"])
-    # An imported model may have lost its file: its audit said so.
+    # The file of an imported model may be missing; the audit of the import reports it.
     if details["model_file"] is None and "imported" in details:
         return
     (folder,) = connection.execute(

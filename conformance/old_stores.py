@@ -1,4 +1,4 @@
-"""The stores that old MLflow packages made, unpacked, and what an import of them has to bring."""
+"""Unpacks the stores that old MLflow packages wrote, and imports them."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 from herd import SAMPLES, Herd, environment
 
 OLD_STORES = SAMPLES / "old_stores"
-# In no place does the suite depend on the zone of the machine.
+# Fixed, so that the suite does not depend on the time zone of the machine.
 ZONE = ("--timezone", "Europe/Berlin")
 
 
@@ -19,14 +19,14 @@ def unpack(name, folder):
 
 
 def imported(folder, source, *arguments):
-    """A herd in a new folder, with everything that a source holds."""
+    """A herd in a new folder with an imported source, and the report of the import."""
     folder.mkdir()
     herd = Herd(folder)
     return herd, herd.ask("import", source, *ZONE, *arguments)
 
 
 def fill(address, folder):
-    """Writes what every old store holds through the client of this MLflow."""
+    """Writes the content of the old stores to a server, with the installed MLflow."""
     command = [sys.executable, OLD_STORES / "make.py", address]
     told = {**environment(), "TZ": "Europe/Berlin"}
     subprocess.run(command, cwd=folder, env=told, check=True, capture_output=True)

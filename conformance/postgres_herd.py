@@ -1,4 +1,4 @@
-"""A herd whose records are in a PostgreSQL database of its own."""
+"""A herd with its own PostgreSQL database."""
 
 import sqlite3
 import uuid
@@ -8,7 +8,7 @@ import psycopg2
 
 from herd import Herd
 
-# What the checks of the records look at.
+# The tables that the checks of the records read.
 TABLES = (
     "runs tags params latest_metrics metrics registered_models registered_model_aliases model_versions"
     " model_version_tags herdbook_events herdbook_leases"
@@ -20,7 +20,7 @@ class PostgresHerd(Herd):
         super().__init__(folder)
         self.server = server
         self.name = f"herd_{uuid.uuid4().hex}"
-        # The bare scheme would mean another Python driver to SQLAlchemy; to herdbook they are the same.
+        # SQLAlchemy needs the name of the driver in the scheme; herdbook accepts both forms.
         self.uri = f"{server}/{self.name}".replace("postgresql://", "postgresql+psycopg2://")
 
     def __enter__(self):
@@ -36,7 +36,7 @@ class PostgresHerd(Herd):
             connection.cursor().execute(sql)
 
     def connect(self):
-        """A connection to the database, past herdbook and MLflow."""
+        """A direct connection to the database, without herdbook or MLflow."""
         return psycopg2.connect(f"{self.server}/{self.name}")
 
     def variables(self):

@@ -1,4 +1,4 @@
-"""A stock `mlflow server` with its artifact proxy, and a herd whose store it is."""
+"""A stock `mlflow server` with its artifact proxy, and a herd that uses it as its store."""
 
 import json
 import os
@@ -30,7 +30,7 @@ def free_port():
 
 
 class StockServer:
-    """`mlflow server` over an SQLite file of its own. It can be killed and started again on the same port."""
+    """`mlflow server` on its own SQLite file. It can be killed and started again on the same port."""
 
     def __init__(self, folder, workers=WORKERS):
         self.folder = Path(folder)
@@ -46,19 +46,19 @@ class StockServer:
                 [
                     *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"),
                     *("--port", str(self.port), "--workers", str(self.workers)),
-                    # On a busy machine a worker may take long to answer its parent, which would end it.
+                    # On a busy machine a worker can answer its parent late, which would then kill it.
                     *("--uvicorn-opts", "--timeout-worker-healthcheck 120"),
                 ],
                 cwd=self.folder,
-                # Its processes for jobs of MLflow's own (evaluations of prompts) keep a small machine busy.
+                # Without this, MLflow starts more processes for jobs that are not used here.
                 env={**environment(), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                # Its own process group: its workers end with it.
+                # A process group of its own, so that the workers can be killed too.
                 start_new_session=True,
             )
-        # A machine that is busy with something else takes minutes to import MLflow.
+        # On a busy machine it takes minutes to import MLflow.
         begun = lambda: self.answers() or self.process.poll() is not None  # noqa: E731
         wait_until(begun, "the server", patience_s=600)
         assert self.process.poll() is None, (self.folder / "server.log").read_text()
@@ -71,7 +71,7 @@ class StockServer:
             return False
 
     def kill(self):
-        """Ends it in the middle of whatever it does."""
+        """Kills the server and its workers at once."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
@@ -86,14 +86,14 @@ class StockServer:
         return answer.json()
 
 
-# Commands that name a family of models.
+# Commands that take `--model`.
 OF_A_MODEL = "train promote rollback champion evaluate backtest predict compare show import-model".split()
 
 
 class RemoteHerd(Herd):
-    """A herd whose store is a server, with a registered model of its own there."""
+    """A herd that uses a server as its store, with its own registered model there."""
 
-    # A server that was killed may take minutes to come back.
+    # A server that was killed can take minutes to start again.
     patience_s = 900
 
     def __init__(self, folder, server, family="trading_model"):
@@ -122,7 +122,7 @@ class RemoteHerd(Herd):
         return int(answer["model_version"]["version"])
 
     def assert_invariants(self):
-        """The check of the SQL store, on the server's database and the journal, read past herdbook."""
+        """Checks the invariants in the server's database and in the journal, without herdbook."""
         self.take_snapshot()
         invariants.assert_hold(self)
 
@@ -151,7 +151,7 @@ class RemoteHerd(Herd):
                 "UPDATE runs SET artifact_uri = ? || substr(artifact_uri, length('mlflow-artifacts:') + 1)",
                 [str(root)],
             )
-            # What the journal has not registered is no model of this system.
+            # A version that the journal has not registered does not belong to herdbook.
             copy.execute(
                 "DELETE FROM model_versions WHERE EXISTS (SELECT 1 FROM model_version_tags t"
                 " WHERE t.name = model_versions.name AND t.version = model_versions.version"
@@ -165,7 +165,7 @@ class RemoteHerd(Herd):
 
 
 def acts(connection):
-    """The acts of the journal, in their order."""
+    """The acts of the journal, in order."""
     found = connection.execute(
         "SELECT t.value FROM experiment_tags t JOIN experiments e USING (experiment_id)"
         " WHERE e.name = 'herdbook.journal' AND t.key = 'herdbook.journal.run'"

@@ -1,4 +1,4 @@
-"""Bars that cannot be used: a clear error that names the place, and nothing is written."""
+"""Unusable bars give a clear error with its place, and nothing is written."""
 
 import gzip
 
@@ -11,7 +11,7 @@ WORST = 200
 
 
 def altered(row_idx, **fields):
-    """All bars, some fields of one row replaced."""
+    """All bars, with some fields of one row replaced."""
     rows = list(ROWS)
     values = dict(zip(HEADER.split(","), rows[row_idx].split(",")))
     rows[row_idx] = ",".join({**values, **fields}.values())
@@ -29,7 +29,7 @@ def moved(rows, source, target):
 
 
 TIME, _, HIGH, *_ = ROWS[WORST].split(",")
-# File, and what the message must hold. The header is line 1, so row index 200 is line 202.
+# The file and words of the expected message. The header is line 1, so row index 200 is line 202.
 LINE = f"line {WORST + 2}"
 CASES = {
     "empty file": (b"", ["is empty"]),
@@ -95,7 +95,7 @@ def test_repeated_identical_rows_are_dropped_and_counted(herd):
 
 
 def test_same_bars_in_another_spelling_train_the_same_model(herd):
-    """Epoch milliseconds, columns in another order and case: bar for bar the same, so the hash is."""
+    """Epoch milliseconds, and columns in another order and case: the bars and their hash are the same."""
     from datetime import datetime
 
     header, rows = hourly_bars()
@@ -116,13 +116,13 @@ def test_same_bars_in_another_spelling_train_the_same_model(herd):
 
 
 def assert_finite(herd, trained):
-    """What is undefined is absent: not in the answer, not in the database."""
+    """An undefined metric is absent in the output and in the database."""
     assert all(isinstance(value, (int, float)) for value in trained["metrics"].values())
     assert herd.rows("SELECT key FROM metrics WHERE is_nan OR abs(value) > 1e300") == []
 
 
 def test_metrics_of_a_market_that_never_moves_are_absent_not_nan(herd):
-    """Prices that do not change, no costs: nothing won, nothing lost, nothing to divide by."""
+    """Constant prices without costs: returns are zero, and ratios have a zero denominator."""
     rows = [f"{row.split(',')[0]},1.25,1.25,1.25,1.25,100" for row in ROWS]
     (herd.folder / "FLAT.csv").write_bytes(text(rows))
     trained = herd.train("--data", "FLAT.csv", "--cost-bps", "0")
@@ -133,7 +133,7 @@ def test_metrics_of_a_market_that_never_moves_are_absent_not_nan(herd):
 
 
 def test_total_loss_is_a_result_not_a_failure(herd):
-    """Every tenth price is three times the others: whoever is short there has lost everything."""
+    """Every tenth price is three times the others, so a short position loses the whole account."""
     rows = []
     for row_idx, row in enumerate(ROWS):
         price = 3 if row_idx % 10 == 9 else 1
@@ -145,7 +145,7 @@ def test_total_loss_is_a_result_not_a_failure(herd):
 
 
 def test_market_beyond_all_bounds_leaves_no_number_that_is_none(herd):
-    """A thousandfold up and down at each bar: more money than a number can hold."""
+    """Prices rise and fall a thousandfold at each bar, so equity exceeds the range of a number."""
     rows = []
     for row_idx, row in enumerate(ROWS):
         first, last = (1, 1000) if row_idx % 2 else (1000, 1)

@@ -1,4 +1,4 @@
-"""One champion at most, also against MLflow writing to the same database."""
+"""There is at most one champion, even when MLflow writes to the same database."""
 
 import pytest
 from mlflow.exceptions import MlflowException
@@ -9,7 +9,7 @@ from herd import MODEL
 
 @pytest.fixture
 def crowned(herd):
-    """Version 1 is the champion, version 2 in beta."""
+    """Version 1 is the champion, version 2 is in beta."""
     herd.train()
     herd.train()
     herd.crown(1)

@@ -1,4 +1,4 @@
-"""Conditions on promotion in `herdbook.toml`: found, judged, warned of, enforced, overridden and recorded."""
+"""Conditions on promotion in `herdbook.toml`: how they are found, judged, enforced, overridden and recorded."""
 
 import pytest
 
@@ -104,7 +104,7 @@ def test_challenger_must_beat_the_champion_on_the_same_window(trained):
     assert (verdict["value"], verdict["limit"]) == (returns[better], returns[worse])
     trained.promote(worse, "beta")
     assert trained.refused(*promotion(worse, "champion"))["code"] == "gate_failed"
-    # Other costs: another measurement, however good.
+    # With other costs the figures cannot be compared.
     dear = trained.train("--seed", 5, "--cost-bps", 0)["version"]
     trained.promote(dear, "beta")
     error = trained.refused(*promotion(dear, "champion"))

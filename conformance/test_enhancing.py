@@ -1,4 +1,4 @@
-"""Choosing a parent, and falling back where there is none of the type asked for."""
+"""Choosing a parent, and the fallback when there is none of the requested type."""
 
 import pytest
 
@@ -34,7 +34,7 @@ def test_child_of_each_enhancement_is_of_its_type(herd, enhancement):
 def test_type_that_does_not_exist_falls_back_to_base_and_says_so(herd):
     base = herd.train()
     herd.train("--enhance", "latest", "--enhance-type", "replay")
-    # The base is old by now, and still what is fallen back to.
+    # The base is `old` now, and still the fallback.
     command = training("--enhance", "best", "--enhance-model-type", "curriculum")
     answer = herd.run(*command)
     assert answer.status == 0, answer

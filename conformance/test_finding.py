@@ -1,4 +1,4 @@
-"""What herdbook finds is what MLflow's own search puts first, on the same database."""
+"""herdbook finds the model that MLflow's own search sorts first on the same database."""
 
 import pytest
 
@@ -7,7 +7,7 @@ METRICS = ("evaluation/best_mean_reward", "portfolio/total_return", "score/made_
 
 @pytest.fixture
 def searched(herd):
-    """Nine models of three types, and a metric with ties among its values."""
+    """Nine models of three types, with a metric that has equal values."""
     for enhancement in [None, "continued", "replay"] * 3:
         enhanced = ("--enhance", "1", "--enhance-type", enhancement) if enhancement else ()
         herd.train(*enhanced, "--seed", len(herd.versions()) if herd.database.exists() else 0)
@@ -30,7 +30,7 @@ def test_best_is_what_mlflow_sorts_first_ties_included(searched, metric, model_t
     )
     command = ("find", "best", "--timeframe", "1H", "--model-type", model_type, "--metric", metric)
     if not runs:
-        # Another type stands in, which is said.
+        # Another type is taken instead, and the command says so.
         assert searched.ask(*command)["fallback"]
         return
     found = searched.ask(*command)

@@ -1,4 +1,4 @@
-"""Whole stores come in: from files, from the database of an old MLflow, from a server; and are killed on the way."""
+"""Imports complete stores from files, old databases and a server; some imports are killed on the way."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from old_stores import ZONE, fill, imported, kinds, unpack
 from test_server import Server, free_port
 
 KILLS = 60
-# What the contradictory model of each old store has; `alias_differs` from MLflow 2.3 on.
+# Findings about the contradictory model of each old store; `alias_differs` from MLflow 2.3 on.
 FOUND = [
     "duplicate_registration",
     "latest_with_children",
@@ -35,14 +35,14 @@ FOUND = [
 
 
 def metrics_of(database):
-    """Every value that was logged, by the run's id."""
+    """Every logged value, by run id."""
     with closing(sqlite3.connect(database)) as connection:
         columns = "run_uuid, key, value, timestamp, step, is_nan"
         return sorted(connection.execute(f"SELECT {columns} FROM metrics").fetchall())
 
 
 def contents(herd):
-    """What an import wrote, but for what is drawn by chance or is the time of the import."""
+    """The records that an import wrote, without random ids and the time of the import."""
     tables = {
         "runs": "run_uuid, name, status, start_time, end_time, lifecycle_stage, experiment_id",
         "tags": "run_uuid, key, value",
@@ -55,7 +55,7 @@ def contents(herd):
     rows = {}
     for table, columns in tables.items():
         found = herd.rows(f"SELECT {columns} FROM {table}")
-        # The moment at which the import archived the second champion.
+        # The time at which the import archived the second champion.
         now = max((row[1] for row in found), default=0) if table == "herdbook_events" else None
         rows[table] = sorted(map(str, (tuple("now" if now and value == now else value for value in row) for row in found)))
     rows["model_version_tags"] = [row for row in rows["model_version_tags"] if "4H" not in row]
@@ -157,7 +157,7 @@ def test_killed_import_is_begun_again_and_ends_as_if_it_had_not_been(tmp_path, r
 
 @pytest.fixture
 def served(tmp_path):
-    """A stock MLflow server that keeps the artifacts, with what every old store holds."""
+    """A stock MLflow server with an artifact proxy and the content of the old stores."""
     folder = tmp_path / "served"
     folder.mkdir()
     port = free_port()
@@ -167,7 +167,7 @@ def served(tmp_path):
             *("--workers", "1", "--backend-store-uri", "sqlite:///mlflow.db", "--artifacts-destination", "./mlartifacts"),
         ],
         cwd=folder,
-        # Without its queue of jobs, five processes more.
+        # Without the job queue, which would start five more processes.
         env={**environment(), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
         stdin=subprocess.DEVNULL,
         stdout=(folder / "server.log").open("w"),
@@ -213,10 +213,10 @@ OUR_INDEXES = "SELECT name, sql FROM sqlite_schema WHERE name LIKE 'herdbook%' O
 
 
 def test_database_with_our_tables_survives_mlflows_upgrade(tmp_path):
-    """From 3.10 to 3.17.2, with MLflow's own migrations."""
+    """MLflow's own migrations upgrade the database from 3.10 to 3.17.2."""
     herd = Herd(unpack("3.10.1-sqlite", tmp_path / "old"))
     with closing(sqlite3.connect(herd.database)) as connection:
-        # Two champions: every command but the doctor and `import` refuses such a store.
+        # With two champions every command except `doctor` and `import` refuses the store.
         connection.execute(
             "UPDATE model_version_tags SET value = 'archived' WHERE name = '4H_trading_model'"
             " AND version = 1 AND key = 'promotion_stage'"

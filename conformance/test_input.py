@@ -1,4 +1,4 @@
-"""Wrong usage and requests that are refused: exit status, message, and that nothing was written."""
+"""Wrong usage and refused requests: exit status, message, and nothing is written."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from herd import Herd, promotion, training
 
 @pytest.fixture(scope="module")
 def settled(tmp_path_factory):
-    """A herd with one version in development, which no test of this module may change."""
+    """A herd with one version in development. The tests of this module do not change it."""
     herd = Herd(tmp_path_factory.mktemp("settled"))
     herd.train()
     return herd

@@ -1,4 +1,4 @@
-"""Ctrl-C during a training: the run is KILLED, and nothing else happened."""
+"""Ctrl-C during a training ends the run as KILLED and changes nothing else."""
 
 import signal
 

@@ -1,4 +1,4 @@
-"""The check itself: each way to break the records is noticed, and named."""
+"""Tests `invariants.py`: it detects and names each kind of broken records."""
 
 import sqlite3
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""`kill -9` at random moments, many times: whatever a process was about, the records are whole afterwards."""
+"""`kill -9` at random moments: the records stay consistent, whatever the process was doing."""
 
 import os
 import signal
@@ -10,12 +10,12 @@ import pytest
 import invariants
 from herd import TIMESTEPS, Herd, bars_file, promotion, training, wait_until
 
-# `cargo xtask bench faults` asks for more.
+# `cargo xtask bench faults` sets a higher number.
 KILLS = int(os.environ.get("HERDBOOK_KILLS", 120))
 
 
 def duration_s(herd, command):
-    """How long a command takes that nobody kills; the shortest of three."""
+    """The duration of a command that is not killed; the shortest of three."""
     times = []
     for _ in range(3):
         begun = time.monotonic()
@@ -25,7 +25,7 @@ def duration_s(herd, command):
 
 
 def kill_within(herd, rng, command, latest_s):
-    """Starts a command and kills it at a random moment; answers 1 if it was still at work, else 0."""
+    """Starts a command and kills it at a random moment. Returns 1 if it was still running, else 0."""
     process = herd.start(*command)
     try:
         process.wait(timeout=rng.uniform(0, latest_s))
@@ -39,7 +39,7 @@ def kill_within(herd, rng, command, latest_s):
 
 @pytest.fixture(autouse=True)
 def figures(request):
-    """Prints how many processes a test killed; every one was followed by a look at the records."""
+    """Prints how many processes a test killed. The records were checked after each of them."""
     before = dict(COUNTS)
     yield
     killed, looked = (COUNTS[name] - before[name] for name in ("killed", "looked"))
@@ -50,7 +50,7 @@ COUNTS = {"killed": 0, "looked": 0}
 
 
 def check_after_kill(herd):
-    """Any other command finds the records whole."""
+    """Other commands find consistent records."""
     answer = herd.run("list", "--json")
     assert answer.status == 0, answer
     invariants.assert_hold(herd)
@@ -70,7 +70,7 @@ def test_killed_training_leaves_no_version_or_a_whole_one(parent, rng):
     while killed < KILLS:
         killed += kill_within(parent, rng, command, latest_s)
         check_after_kill(parent)
-    # The store is as good as before.
+    # The store can still be used.
     assert parent.train("--enhance", "best")["parent"] is not None
     invariants.assert_hold(parent)
 
@@ -106,7 +106,7 @@ def test_killed_promotion_happened_or_did_not(parent, rng):
 
 
 def test_killed_rollback_happened_or_did_not(parent, rng):
-    """Two steps of one version and one of another: all of them or none."""
+    """A rollback makes two changes to one version and one to another: all of them or none."""
     parent.train()
     parent.crown(1)
     parent.crown(2)
@@ -125,7 +125,7 @@ def test_killed_rollback_happened_or_did_not(parent, rng):
 
 
 def test_lease_of_a_killed_training_names_a_process_that_is_gone(parent, rng):
-    """A run left RUNNING is told apart from one that is at work: its lease names a process that ended."""
+    """A run of a dead process is still RUNNING, but its lease names a process that does not exist."""
     process = parent.start("train", "--timeframe", "1H", "--timesteps", 1000 * TIMESTEPS)
     running = "SELECT pid FROM herdbook_leases l JOIN runs r USING (run_uuid) WHERE status = 'RUNNING'"
     wait_until(lambda: parent.rows(running), "the run to begin")
@@ -139,7 +139,7 @@ ROLLBACK = ("rollback", "--timeframe", "1H", "--reason", "tested")
 
 
 def of_each_kind(folder):
-    """Commands that write, each with what goes before it. Others that write join here."""
+    """All commands that write, each with its preparation. Add new ones here."""
     early, late = bars_file(folder, "early.csv", 4_000), bars_file(folder, "late.csv")
     bars = ("--symbol", "EURUSD", "--data")
 
@@ -178,7 +178,7 @@ def test_command_of_any_kind_killed_can_be_repeated(tmp_path, rng, kind):
     import shutil
 
     prepare, command = of_each_kind(tmp_path)[kind]
-    # At one path throughout: the records name the folder of their artifacts.
+    # Always the same path, because the records contain the path of their artifacts.
     herd, whole = Herd(tmp_path / "herd"), tmp_path / "whole"
     herd.folder.mkdir()
     prepare(herd)
@@ -192,6 +192,6 @@ def test_command_of_any_kind_killed_can_be_repeated(tmp_path, rng, kind):
         kill_within(herd, rng, command, latest_s)
         if kind != "repair":
             check_after_kill(herd)
-        # What was done already is refused; everything else is done now.
+        # An act that was already done is refused; otherwise it is done now.
         assert herd.run(*command).status in (0, 1)
         check_after_kill(herd)

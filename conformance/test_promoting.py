@@ -1,4 +1,4 @@
-"""The life of a version from stage to stage, through the command line alone."""
+"""Changes of stage, through the command line only."""
 
 import shlex
 
@@ -13,7 +13,7 @@ TARGETS = {
     "champion": ["beta", "archived"],
     "archived": ["development", "beta"],
 }
-# How a fresh version comes to each stage.
+# The promotions that bring a new version to each stage.
 WAY = {
     "development": [],
     "beta": ["beta"],
@@ -50,7 +50,7 @@ def test_promotion_tells_how_to_undo_it(herd):
 
 
 def undo(herd, answer):
-    """Types what a promotion says undoes it."""
+    """Runs the command that a promotion prints to undo it."""
     for command in answer["undo"].split(" && "):
         program, *arguments = shlex.split(command)
         assert program == "herdbook"
@@ -84,7 +84,7 @@ def test_rollback_is_one_act_that_brings_the_last_good_champion_back(herd):
     ]
     tags = herd.client().get_model_version("1H_trading_model", "3").tags
     assert tags["demotion_reason"] == "Rolled back: it lost money"
-    # What was rolled back from is not gone back to.
+    # A version that a rollback removed is not chosen by the next rollback.
     herd.ask(*ROLLBACK)
     assert [v for v, e in herd.versions().items() if e["promotion_stage"] == "champion"] == [1]
     before = herd.contents()

@@ -1,4 +1,4 @@
-"""The champion as stock MLflow loads it: `mlflow.pyfunc.load_model("models:/1H_trading_model@champion")`."""
+"""Stock MLflow loads the champion: `mlflow.pyfunc.load_model("models:/1H_trading_model@champion")`."""
 
 import zipfile
 
@@ -35,13 +35,13 @@ def load(herd, uri=f"models:/{MODEL}@champion"):
 
 
 def parameters(herd):
-    """The weights, read from the zip without torch: its tensors are plain files of little-endian floats."""
+    """Reads the weights from the zip without torch: each tensor is a file of little-endian floats."""
     (path,) = (herd.folder / "mlruns").rglob("model.zip")
     onnx_model = onnx.load(path.with_name("model.onnx"))
     arrays = {t.name: onnx.numpy_helper.to_array(t) for t in onnx_model.graph.initializer}
     inner = zipfile.ZipFile(zipfile.ZipFile(path).open("policy.pth"))
     stored = {inner.read(name) for name in inner.namelist() if "/data/" in name}
-    # Every tensor of the exported model lies in the registered file, bit for bit.
+    # Every tensor of the exported model is in the registered file, bit for bit.
     assert all(array.astype("<f4").tobytes() in stored for array in arrays.values())
     return arrays
 
@@ -70,7 +70,7 @@ def test_exported_model_passes_the_checker_of_onnx(champion):
 
 
 def test_probabilities_are_those_that_herdbook_predicts(champion, tmp_path):
-    """herdbook's own prediction on real bars, and onnxruntime's on the observation that it stands for."""
+    """Compares herdbook's prediction on real bars with onnxruntime's on the same observation."""
     header, rows = hourly_bars(600)
     bars = tmp_path / "bars.csv"
     bars.write_text("\n".join([header, *rows]) + "\n")

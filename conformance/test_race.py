@@ -1,4 +1,4 @@
-"""Real processes in one store at once: both finish or one is refused, and a reader never sees the middle."""
+"""Several processes use one store: each act finishes or is refused, and a reader never sees half of one."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,7 +12,7 @@ ROUNDS = 25
 
 @pytest.fixture
 def rivals(herd):
-    """Versions 1 and 2, both in beta."""
+    """A herd with versions 1 and 2, both in beta."""
     herd.train()
     herd.train()
     herd.promote(1, "beta")
@@ -21,7 +21,7 @@ def rivals(herd):
 
 
 def race(herd, *commands):
-    """Starts commands together and watches the records until all have ended."""
+    """Starts commands at the same time and checks the records until all have ended."""
     processes = [herd.start(*command, "--json") for command in commands]
     while any(process.poll() is None for process in processes):
         invariants.assert_hold(herd)
@@ -133,7 +133,7 @@ def test_first_commands_in_an_empty_folder_share_one_store(tmp_path):
 
 
 def test_many_processes_of_every_kind_leave_one_champion_and_a_history_without_gaps(rivals, rng):
-    """Eight at a time, forty acts in all: promotions of every kind, enhancements of one parent, registrations."""
+    """Forty acts, eight at a time: promotions of every kind, enhancements of one parent, registrations."""
     acts = 5 * [
         promotion(1, "champion"),
         promotion(2, "champion"),
@@ -169,12 +169,12 @@ def test_many_processes_of_every_kind_leave_one_champion_and_a_history_without_g
         done[act[0]] += answer.status == 0
     assert done["train"] == 15
     assert sorted(rivals.versions()) == list(range(1, 18))
-    # Each act that said it was done is in the history, once, and nothing else is.
+    # The history contains each act that was reported as done, once, and nothing else.
     acted = rivals.rows(
         "SELECT count(DISTINCT act_id) FROM herdbook_events WHERE kind = 'stage_changed'"
         " AND json_extract(details, '$.cause') IN ('requested', 'returned')"
     )
-    # Two promotions came before the race.
+    # Two promotions were made before the race.
     assert acted == [(2 + done["promote"] + done["rollback"],)]
     superseded = "SELECT count(*) FROM herdbook_events WHERE kind = 'superseded'"
     assert rivals.rows(superseded) == [(1,)]

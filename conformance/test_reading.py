@@ -1,4 +1,4 @@
-"""MLflow sees exactly what herdbook wrote."""
+"""MLflow reads exactly the records that herdbook wrote."""
 
 import hashlib
 import json
@@ -74,7 +74,7 @@ def test_run_tags_are_those_of_the_rules(lived, client):
 
 
 def stage_tags(tags):
-    """Takes the tags that tell of a version's changes of stage out, and answers those changes, oldest first."""
+    """Removes the tags that record changes of stage, and returns these changes, oldest first."""
     keys = [key for key in tags if invariants.is_change(key)]
     keys.sort(key=lambda key: (key[:23], int(key[24:] or 1)))
     return [tags.pop(key) for key in keys]

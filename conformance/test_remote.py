@@ -1,4 +1,4 @@
-"""A stock `mlflow server` as the store: every command, races, `kill -9` of either side, and a server that comes back."""
+"""A stock `mlflow server` as the store: every command, races, `kill -9` of either side, outages."""
 
 import base64
 import threading
@@ -26,7 +26,7 @@ def server(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def lived(server, tmp_path_factory):
-    """A base model that is champion, and its child in beta."""
+    """A herd with a base model as champion and its child in beta."""
     herd = RemoteHerd(tmp_path_factory.mktemp("lived"), server)
     herd.train()
     herd.train("--enhance", "latest")
@@ -45,7 +45,7 @@ def two_models(server, tmp_path_factory):
 
 @pytest.fixture
 def rivals(two_models):
-    """Versions 1 and 2, both in beta."""
+    """A herd with versions 1 and 2, both in beta."""
     for version, stage in two_models.stages().items():
         if stage != "beta":
             two_models.promote(version, "beta")
@@ -99,7 +99,7 @@ def test_every_other_command_works_here_too(server, tmp_path):
     assert sweep["chosen"] == 1 and sorted(herd.versions()) == [1, 2]
     last = herd.ask("show", 2, "--timeframe", "1H")
 
-    # A condition that wants evidence, then the evidence.
+    # First a condition that requires evidence, then the evidence.
     (herd.folder / "herdbook.toml").write_text(
         '[promotion]\nenforce = true\n[[promotion.condition]]\nto = "beta"\nevidence = 0.000001\n'
     )
@@ -117,7 +117,7 @@ def test_every_other_command_works_here_too(server, tmp_path):
     taken = herd.ask("import-model", zipped, "--timeframe", "1H")
     assert (taken["version"], taken["honesty"]) == (3, "unknown")
 
-    # A training that is killed after a checkpoint goes on to the same figures.
+    # A training that is killed after a checkpoint and resumed gives the same figures.
     long = ("train", *on, "--data", early, "--timesteps", 120_000, "--enhance", 1)
     process = herd.start(*long)
     run_id = wait_until(lambda: running_run(server), "the run to begin")
@@ -133,7 +133,7 @@ def test_every_other_command_works_here_too(server, tmp_path):
 
 
 def running_run(server):
-    """The run that is being trained in the default experiment, if there is one."""
+    """The RUNNING run of the default experiment, if there is one."""
     found = runs(server, "stock_trading_rl_1H", filter="attributes.status = 'RUNNING'")
     return found[0]["info"]["run_id"] if found else None
 
@@ -149,7 +149,7 @@ def checkpoints(server, run_id):
 
 
 def test_tag_set_by_hand_is_named_and_set_back(lived):
-    # A value it had before: only the doctor looks at tags as they stand.
+    # An earlier value of the tag: only `doctor` reads tags without applying the journal.
     change = {"name": MODEL, "version": "2", "key": "promotion_stage", "value": "development"}
     lived.server.post("model-versions/set-tag", **change)
     breaches = lived.run("doctor", "--json")
@@ -204,7 +204,7 @@ def test_certificate_of_the_server_is_checked(lived, monkeypatch, tmp_path):
 
 
 def test_first_writer_of_a_param_wins_and_a_name_is_given_once(server):
-    """What the journal rests on: tried anew with every MLflow that is tested."""
+    """The journal relies on this behaviour of MLflow."""
     experiment = server.post("experiments/create", name="slots")["experiment_id"]
     run = server.post("runs/create", experiment_id=experiment)["run"]["info"]["run_id"]
     wins = {slot: [] for slot in range(SLOTS)}
@@ -247,7 +247,7 @@ def in_threads(work, values):
     def guarded(value):
         try:
             work(value)
-        except BaseException as failure:  # noqa: BLE001 (told by the test's own thread)
+        except BaseException as failure:  # noqa: BLE001 (reported by the thread of the test)
             failures.append(failure)
             raise
 
@@ -354,7 +354,7 @@ def test_training_outlives_its_server(server, tmp_path):
 def test_training_whose_registration_got_no_answer_is_registered_once(
     server, tmp_path, monkeypatch, is_carried_out
 ):
-    # Longer than a call is tried (conftest.py). The second act of a training is its registration.
+    # Longer than calls are retried (see conftest.py). The second act of a training is its registration.
     outage = Outage(nth=2, duration_s=6, is_carried_out=is_carried_out)
     herd = RemoteHerd(tmp_path / "work", server, f"unanswered_{is_carried_out}".lower())
     with gate(server.url, outage=outage) as url:
@@ -393,7 +393,7 @@ def timed(act):
 
 
 def killed(process, after_s):
-    """Ends a command at a moment, if it has not ended before."""
+    """Kills a command after a delay, unless it has ended before."""
     time.sleep(after_s)
     process.kill()
     process.communicate()

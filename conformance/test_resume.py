@@ -1,4 +1,4 @@
-"""`train --resume`: after `kill -9` anywhere a training goes on to the same model, byte for byte."""
+"""`train --resume`: after `kill -9` a resumed training ends with the same model, byte for byte."""
 
 import hashlib
 import json
@@ -32,13 +32,13 @@ def running_run(herd):
 
 
 def secured_run(herd):
-    """A run at work that has a checkpoint."""
+    """A RUNNING run that has a checkpoint."""
     run_id = running_run(herd)
     return run_id if run_id and checkpoints(herd, run_id) else None
 
 
 def kill_at_random(herd, process, rng, run_id=None):
-    """Kills a training after its first checkpoint, at a random moment; answers its run."""
+    """Kills a training at a random moment after its first checkpoint, and returns its run."""
     run_id = run_id or wait_until(lambda: running_run(herd), "the run to begin")
     wait_until(lambda: process.poll() is not None or checkpoints(herd, run_id), "a checkpoint")
     try:

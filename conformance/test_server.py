@@ -1,4 +1,4 @@
-"""Stock `mlflow ui`, started in the folder with no more than a host and a port, shows what herdbook wrote."""
+"""Stock `mlflow ui`, started in the folder with only a host and a port, shows the records of herdbook."""
 
 import hashlib
 import os
@@ -50,16 +50,16 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """A server over a herd with a champion and its child in beta."""
+    """A server on a herd with a champion and its child in beta."""
     herd = Herd(tmp_path_factory.mktemp("served"))
     herd.train()
     herd.train("--enhance", "latest")
     herd.crown(1)
     herd.promote(2, "beta")
     port = free_port()
-    # Of several workers, its supervisor kills those that a busy machine keeps from answering for five seconds.
+    # With several workers, the supervisor kills those that do not answer within five seconds.
     options = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    # Its own process group, so that its workers end with it.
+    # A process group of its own, so that the workers can be killed too.
     process = subprocess.Popen(
         [sys.executable, "-m", "mlflow", "ui", *options],
         cwd=herd.folder,
@@ -164,7 +164,7 @@ def test_champion_is_loaded_as_a_python_function_through_the_server(server):
 
 
 def test_server_goes_on_reading_and_writing_while_herdbook_promotes(server):
-    """One thread moves version 2 up and down; meanwhile every answer of the server is one champion or none."""
+    """While a thread promotes and demotes version 2, every answer of the server has at most one champion."""
     failures = []
 
     def promote_in_turns():
@@ -191,7 +191,7 @@ def test_server_goes_on_reading_and_writing_while_herdbook_promotes(server):
 
 
 def test_herdbook_and_server_write_at_once_and_neither_loses_anything(server):
-    """Runs, metrics and tags through the server, trainings and promotions beside them: all of it is there."""
+    """Writes runs, metrics and tags through the server during trainings and promotions, and finds them all."""
     herd = server.herd
     before = set(herd.versions())
     experiment = server.post("experiments/create", name="beside")["experiment_id"]

@@ -1,4 +1,4 @@
-"""Several trainings at once, evidence after them, and hyperparameters from a file: as a user and MLflow see them."""
+"""Sweeps, evidence after the training, and hyperparameters from a file, as a user and MLflow see them."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Stores that cannot be used or written: foreign, locked, read-only, full. A clear error, and whole records."""
+"""Foreign, locked, read-only and full stores give a clear error, and the records stay consistent."""
 
 import os
 import resource
@@ -80,7 +80,7 @@ def in_beta(herd):
 
 @pytest.fixture
 def lock(in_beta):
-    """Another process's write lock, as long as it is not rolled back."""
+    """Holds the write lock of another process until it is rolled back."""
     with closing(sqlite3.connect(in_beta.database, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         yield connection
@@ -104,7 +104,7 @@ def test_store_that_is_unlocked_in_time_is_written(in_beta, lock):
 
 @pytest.mark.parametrize("begin", ["BEGIN", "BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"])
 def test_new_file_that_another_process_holds_is_waited_for(herd, begin):
-    """As another first command does, which reads it, or is about to make the tables."""
+    """As another first command does while it reads the file or creates the tables."""
     with closing(sqlite3.connect(herd.database, isolation_level=None)) as holder:
         holder.execute("PRAGMA user_version = 1")
         holder.execute(begin)
@@ -120,7 +120,7 @@ def test_new_file_that_another_process_holds_is_waited_for(herd, begin):
 
 @pytest.fixture
 def readable():
-    """A herd that everyone may enter, with a binary that everyone may run, and the user who may write nothing."""
+    """A herd and a binary that every user can read, and a user without permission to write."""
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
     binary = folder / "herdbook"
@@ -139,7 +139,7 @@ def make_read_only(herd):
 
 
 def as_reader():
-    """Root may write anywhere, so it becomes somebody who may not."""
+    """Root can write anywhere, so the command runs as another user."""
     if os.geteuid() != 0:
         return {}
     return {"user": NOBODY, "group": NOBODY, "extra_groups": []}
@@ -166,7 +166,7 @@ def test_read_only_store_is_read_and_not_written(readable):
 
 
 def limited_to(n_bytes):
-    """No file may grow beyond so many bytes: the same to a writer as a disk that is full."""
+    """Limits the size of files: for a writer this is the same as a full disk."""
 
     def limit():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -186,7 +186,7 @@ def test_full_disk_at_the_first_training_is_named_and_leaves_a_usable_folder(her
 
 
 def test_full_disk_at_any_later_moment_leaves_whole_records(herd):
-    """The limit rises step by step from the first write of a command to its last."""
+    """Raises the limit step by step from the first write of a command to its last."""
     herd.train()
     largest = max(path.stat().st_size for path in herd.folder.rglob("*") if path.is_file())
     statuses = []
@@ -212,7 +212,7 @@ def test_full_disk_at_any_moment_of_a_change_of_stage_leaves_whole_records(herd,
     }[kind]
     size = herd.database.stat().st_size
     statuses = []
-    # The log begins small and grows by pages of 4 KiB; the database is there already.
+    # The WAL file begins small and grows by pages of 4 KiB; the database exists already.
     for n_bytes in [*range(0, 200_000, 8_192), 2 * size]:
         answer = herd.run(*command, "--json", **limited_to(n_bytes))
         invariants.assert_hold(herd)

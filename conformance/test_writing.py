@@ -1,4 +1,4 @@
-"""MLflow goes on writing to the same database, and herdbook goes on working with what it finds there."""
+"""MLflow and herdbook write to the same database, and each works with the records of the other."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ def test_mlflow_writes_runs_beside_those_of_herdbook(herd):
     client.log_metric(run.info.run_id, "evaluation/best_mean_reward", 1e9)
     client.log_metric(run.info.run_id, "evaluation/best_mean_reward", float("nan"), step=1)
     client.set_terminated(run.info.run_id)
-    # A run that is not registered is never found, however good it says it is.
+    # A run without a registered version is never found, whatever its metrics.
     assert herd.ask("find", "best", "--timeframe", "1H")["run_id"] == trained["run_id"]
     assert herd.train("--enhance", "best", "--enhance-type", "continued")["version"] == 2
     assert len(client.search_runs([experiment.experiment_id])) == 3
@@ -71,7 +71,7 @@ def test_stage_changed_by_mlflow_is_named_and_not_trusted(herd):
 
 @pytest.fixture
 def made_by_mlflow(herd):
-    """A database that stock MLflow made in the folder, by its own default, with a run in it."""
+    """A database that stock MLflow created by default in the folder, with one run."""
     script = (
         "import mlflow\n"
         "mlflow.set_experiment('stock_trading_rl_1H')\n"

@@ -1,4 +1,4 @@
-"""The PostgreSQL server itself killed with -9 in the middle of acts, and started again on what it left."""
+"""Kills the PostgreSQL server with -9 in the middle of acts and starts it again on the same data."""
 
 import getpass
 import os
@@ -22,10 +22,10 @@ KILLS = 10
 
 
 class Server:
-    """A server of the test's own, with its syncs as it is shipped."""
+    """A PostgreSQL server for this test, with durable commits (the default)."""
 
     def __init__(self, folder):
-        # It refuses to run as root.
+        # PostgreSQL refuses to run as root.
         self.user = unprivileged() if os.geteuid() == 0 else getpass.getuser()
         self.folder, self.port, self.process = Path(folder), free_port(), None
         self.uri = f"postgresql://herd@localhost:{self.port}"
@@ -58,9 +58,9 @@ class Server:
         return True
 
     def kill(self):
-        """Ends it and all its children at once, whatever they do."""
+        """Kills the server and all its children at once."""
         server = self.process.pid
-        # Stopped first: it would tend to children that die before it.
+        # Stop the parent first; it would handle the deaths of its children.
         os.kill(server, signal.SIGSTOP)
         children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
         for pid in (server, *map(int, children)):
@@ -76,7 +76,7 @@ def unprivileged():
 
 @pytest.fixture
 def server():
-    # Not in pytest's folders: only their own user may enter them.
+    # Not in the folders of pytest, which only their owner may enter.
     with tempfile.TemporaryDirectory(prefix="herdbook-crash") as folder:
         server = Server(folder)
         server.start()
@@ -106,13 +106,13 @@ def test_server_killed_in_the_middle_of_acts_loses_nothing_acknowledged(tmp_path
             n_acknowledged = sum(status == 0 for _, status in ends)
             assert n_acknowledged <= len(told), (ends, told)
             acknowledged = history
-        # The next commands work as if nothing had been.
+        # The next commands work without any repair.
         herd.train("--enhance", "latest", "--enhance-type", "replay")
         invariants.assert_hold(herd)
 
 
 def acts_at_once(herd):
-    """Both versions change their stages, each to one that it may go to."""
+    """Moves both versions to a stage that is legal for each."""
     stages = {version: entry["promotion_stage"] for version, entry in herd.versions().items()}
     onward = {"development": "beta", "beta": "champion", "champion": "beta", "archived": "beta"}
     for version in (1, 2):

@@ -1,4 +1,4 @@
-"""What only a PostgreSQL store has: a team's MLflow on the same server, TLS, a server that goes down."""
+"""Cases that only a PostgreSQL store has: MLflow on the same server, TLS, an unreachable server."""
 
 import os
 import re
@@ -16,7 +16,7 @@ TLS = Path(__file__).resolve().parents[2] / "crates/herdbook-store/tests/postgre
 
 
 def at(herd, options, host="localhost"):
-    """The answer of a command that reaches the server in another way."""
+    """Runs a command with another URI of the same server."""
     uri = herd.uri.replace("localhost", host) + "?" + options
     return herd.run("list", "--tracking-uri", uri)
 
@@ -55,7 +55,7 @@ def test_database_that_mlflow_made_is_used_as_it_is(herd):
     client.log_metric(run.info.run_id, "loss", float("nan"), step=3)
     herd.train()
     herd.crown(1)
-    # Numbers of experiments come from the same sequence.
+    # The ids of experiments come from the same sequence.
     assert int(client.create_experiment("later")) == int(experiment) + 2
     assert client.get_run(run.info.run_id).data.metrics.keys() == {"loss"}
     assert herd.ask("doctor")["healthy"]
@@ -80,7 +80,7 @@ def test_server_is_checked_as_far_as_was_asked_for(herd):
         f"sslmode=verify-full&{root}",
     ):
         assert at(herd, options).status == 0, options
-    # The certificate names localhost alone.
+    # The certificate is for localhost only.
     assert at(herd, f"sslmode=verify-ca&{root}", "127.0.0.1").status == 0
     refused = {
         "NotValidForName": at(herd, f"sslmode=verify-full&{root}", "127.0.0.1"),
@@ -97,7 +97,7 @@ def test_connection_is_encrypted_unless_told_otherwise(herd):
     process = herd.start("train", "--timeframe", "1H", "--timesteps", "4000000")
     try:
         with closing(herd.connect()) as connection:
-            # Within a transaction the server would show the same moment again and again.
+            # Inside a transaction the server would show the same snapshot every time.
             connection.autocommit = True
             cursor = connection.cursor()
             is_encrypted = []

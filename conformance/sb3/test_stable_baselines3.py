@@ -1,4 +1,4 @@
-"""A model goes to stable-baselines3 and comes back: same actions, same optimizer, same counters."""
+"""Loads models of herdbook in stable-baselines3 and back: actions, optimizer and counters must agree."""
 
 import gymnasium
 import numpy as np
@@ -14,7 +14,7 @@ POSITIONS = ["short", "flat", "long"]
 
 
 class Noise(gymnasium.Env):
-    """The spaces of herdbook's environment, and nothing to learn in it."""
+    """An environment with the spaces of herdbook's, and constant rewards."""
 
     observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (OBS_LEN,), np.float32)
     action_space = gymnasium.spaces.Discrete(3)
@@ -70,7 +70,7 @@ def test_learning_goes_on_there_with_optimizer_and_counters_and_comes_back(herd,
     moments = [state["exp_avg_sq"].clone() for state in before["state"].values()]
     assert all((moment > 0).any() for moment in moments)
 
-    # Unchanged, it comes back bit for bit.
+    # Saved without training, the model is the same bit for bit.
     model.save(tmp_path / "unchanged.zip")
     again = PPO.load(tmp_path / "unchanged.zip", device="cpu")
     for name, tensor in model.policy.state_dict().items():
@@ -105,7 +105,7 @@ def test_model_of_an_unknown_environment_is_enhanced_where_its_networks_fit(herd
 
 
 class SeveralChoices(Noise):
-    """An action of two choices."""
+    """An environment whose action has two parts."""
 
     action_space = gymnasium.spaces.MultiDiscrete([3, 2])
 

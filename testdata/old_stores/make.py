@@ -1,8 +1,8 @@
-"""Makes the old stores beside this file with real MLflow packages: `python make.py` (needs a network).
+"""Creates the old stores in this folder with real MLflow packages: `python make.py` (needs a network).
 
-Each store is written through MLflow's own client, in the conventions of the system that herdbook follows
-(`Stock AI Predictor`): run and version tags, `promotion_<local time with seconds>`. Only the clock is not the real
-one, so that the times in the records fit the times in the tags. What is contradictory is so on purpose.
+Each store is written by MLflow's own client, with the tags of the system that herdbook follows
+(`Stock AI Predictor`): run and version tags, `promotion_<local time with seconds>`. The clock is simulated, so that
+the times in the records agree with the times in the tags. One model is contradictory on purpose.
 """
 
 import json
@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-# Version of MLflow, what else its light package needs, and the kinds of store it makes.
+# Version of MLflow, further packages that mlflow-skinny needs, and the kinds of store to create.
 STORES = [
     ("1.30.0", ["sqlalchemy<2", "alembic", "setuptools<81"], ["sqlite"]),
     ("2.9.2", ["sqlalchemy<2.1", "alembic", "setuptools<81"], ["sqlite", "files"]),
@@ -36,7 +36,7 @@ def make_all():
                 work = Path(folder) / kind
                 work.mkdir()
                 command = [programs / "python", __file__, kind]
-                # A name from the time zone database is what the machine of the original had.
+                # The original machine used a named time zone.
                 environment = {"PATH": os.environ["PATH"], "TZ": "Europe/Berlin"}
                 environment["MLFLOW_DISABLE_TELEMETRY"] = "true"
                 subprocess.run(command, cwd=work, env=environment, check=True)

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: builds what is measured as it is shipped, and starts the bench that measures it.
+//! `cargo xtask bench`: builds the measured program with the release profile and starts the benchmark.
 
 use std::path::PathBuf;
 
@@ -7,57 +7,57 @@ use crate::python::Python;
 use crate::workspace::Workspace;
 use crate::{cache, checks, program, wheel};
 
-/// What to measure.
+/// The benchmarks.
 #[derive(clap::Subcommand)]
 pub(crate) enum Bench {
-    /// Training speed, whole-process times of the command line, and (asked for) its clean build
+    /// Training speed, process times of the command line and, with `--build`, its clean build
     Train {
-        /// Also time a clean release build; takes minutes
+        /// Also time a clean release build (takes minutes)
         #[arg(long)]
         build: bool,
     },
-    /// How often a model passes for better than chance where there is nothing to find, and where there is
+    /// How often a model is called better than chance on bars without a pattern, and on bars with one
     Evidence,
-    /// The records at 100,000 runs, in SQLite beside MLflow's own store on the same file and in PostgreSQL, and
-    /// promotions a second
+    /// Look-ups among 100,000 runs in SQLite (with MLflow's own store on the same file for comparison) and PostgreSQL,
+    /// and promotions per second
     Store {
-        /// Also at 1,000,000 runs; needs 20 GB in the cache folder, and ten minutes to generate them
+        /// Also with 1,000,000 runs (20 GB in the cache folder, ten minutes to generate)
         #[arg(long)]
         million: bool,
     },
-    /// Kills, power losses and errors of the disk at 10,000 points and more, and `kill -9` of real processes
+    /// Simulated kills, power losses and disk errors at 10,000 points each, and `kill -9` of real processes
     Faults {
-        /// Points of each kind
+        /// Number of points of each kind
         #[arg(long, default_value_t = 10_000)]
         points: u32,
-        /// Real processes to kill in each test
+        /// Number of processes to kill in each test
         #[arg(long, default_value_t = 1_000)]
         kills: u32,
     },
-    /// Speed and learning curves beside the real stable-baselines3; takes most of an hour, and torch
+    /// Speed and learning curves compared with stable-baselines3 (most of an hour; downloads torch)
     Sb3 {
-        /// Keep the curves of stable-baselines3 in this file, and take from it those that are there
+        /// Store the curves of stable-baselines3 in this file, and reuse those already in it
         #[arg(long, value_name = "FILE")]
         curves: Option<PathBuf>,
     },
-    /// Broken and hostile model files, made from real ones, for a while
+    /// Reads model files that are broken at random
     Fuzz {
-        /// How long
+        /// Duration in seconds
         #[arg(long, value_name = "N", default_value_t = 60)]
         seconds: u64,
-        /// Which files are made
+        /// Seed of the random changes
         #[arg(long, value_name = "N", default_value_t = 0)]
         seed: u64,
     },
-    /// Environment steps a second from Python, beside the same environment in numpy (needs torch)
+    /// Environment steps per second from Python, compared with the same environment in NumPy (downloads torch)
     Python,
-    /// Each way of enhancing against `continued`, at what it is for
+    /// Each kind of enhancement against `continued`, on the case that it is meant for
     Enhancements,
 }
 
 impl Bench {
     pub(crate) fn run(&self, workspace: &Workspace) -> anyhow::Result<()> {
-        // An optimised program of its own: this one is a debug build.
+        // A benchmark is a separate, optimised program: xtask itself is a debug build.
         let bench =
             |name| workspace.cargo(&format!("bench --quiet --package xtask --bench {name} --"));
         match self {
@@ -93,7 +93,7 @@ impl Bench {
                 program::to_end(&mut bench)
             }
             Self::Fuzz { seconds, seed } => {
-                // Not as it is shipped: overflow checks and assertions find what would go unnoticed.
+                // The dev profile has overflow checks and debug assertions, which find more.
                 let mut bench =
                     workspace.cargo("bench --quiet --profile dev --package xtask --bench fuzz --");
                 bench.args(["--seconds", &seconds.to_string(), "--seed", &seed.to_string()]);
@@ -106,7 +106,7 @@ impl Bench {
     }
 }
 
-/// The tests of the suite, with many more points; each prints what it tried and what it found.
+/// Runs the fault tests of the store with many more points than the test suite uses.
 fn faults(workspace: &Workspace, points: u32, kills: u32) -> anyhow::Result<()> {
     let tests = "test --release --package herdbook-store --test it faults -- --nocapture";
     program::to_end(workspace.cargo(tests).env("HERDBOOK_FAULT_POINTS", points.to_string()))?;

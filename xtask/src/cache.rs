@@ -1,17 +1,17 @@
-//! The folder in which installed tools stay from one run to the next.
+//! The folder that keeps installed tools between runs.
 //!
-//! An entry is built in place (a Python environment cannot be moved) under a lock, and counts only once its
-//! marker is there: a build that was killed is begun again, and of two runs at once one waits for the other.
+//! An entry is built in its final place, because a Python environment cannot be moved. A lock lets one process build
+//! at a time. A marker file, written last, makes the entry valid: an interrupted build is started again from nothing.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-/// Written last into an entry.
+/// The file that is written last into an entry.
 const MARKER: &str = "complete";
 
-/// The entry of a name; `build` fills its empty folder when it is not there yet.
+/// Returns the folder of an entry. If there is none yet, `build` is called to fill it.
 pub(crate) fn entry(
     name: &str,
     build: impl FnOnce(&Path) -> anyhow::Result<()>,
@@ -30,7 +30,7 @@ fn entry_in(
         return Ok(folder);
     }
     fs::create_dir_all(root).with_context(|| format!("cannot make `{}`", root.display()))?;
-    // The kernel lets go of the lock when this process ends, however it ends.
+    // The kernel releases the lock when this process ends, even when it is killed.
     let lock = File::create(root.join(format!("{name}.lock")))?;
     lock.lock()?;
     if marker.is_file() {
@@ -52,7 +52,7 @@ pub(crate) fn root() -> anyhow::Result<PathBuf> {
     absolute("XDG_CACHE_HOME")
         .or_else(|| absolute("HOME").map(|home| home.join(".cache")))
         .map(|cache| cache.join("herdbook"))
-        .context("tools need a folder to be installed in: set `HOME` or `XDG_CACHE_HOME`")
+        .context("no folder to install tools in: set `HOME` or `XDG_CACHE_HOME`")
 }
 
 #[cfg(test)]
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn unfinished_entry_is_begun_again_from_nothing() {
+    fn unfinished_entry_is_built_again_from_nothing() {
         let root = tempfile::tempdir().unwrap();
         let half = entry_in(root.path(), "tool-1", |folder| {
             fs::write(folder.join("half"), "")?;
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_builders_at_once_only_one_builds() {
+    fn concurrent_callers_build_an_entry_once() {
         let root = tempfile::tempdir().unwrap();
         let builds = std::sync::atomic::AtomicU32::new(0);
         std::thread::scope(|scope| {

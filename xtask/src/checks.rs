@@ -1,4 +1,4 @@
-//! Every check of this repository: what can fail fast comes first.
+//! `cargo xtask test`: every check of this repository, the fastest first.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -11,18 +11,18 @@ use crate::server::Server;
 use crate::tools::{DENY, MACHETE, NEXTEST, Tool};
 use crate::wheel::{self, Beside};
 use crate::workspace::Workspace;
-use crate::{program, session, snapshots};
+use crate::{circles, program, session, snapshots};
 
 /// Which checks to run.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Run this check only; may be repeated
+    /// Run only this check; may be repeated
     #[arg(long, value_name = "CHECK")]
     only: Vec<String>,
-    /// Leave out the checks that need torch, several gigabytes to download: for daily work
+    /// Leave out the checks that need torch, a download of several gigabytes
     #[arg(long)]
     without_torch: bool,
-    /// List the checks, run none
+    /// List the checks without running them
     #[arg(long)]
     list: bool,
 }
@@ -33,7 +33,7 @@ struct Check {
     run: fn(&Workspace) -> anyhow::Result<()>,
 }
 
-const CHECKS: [Check; 15] = [
+const CHECKS: [Check; 17] = [
     Check {
         name: "fmt",
         about: "the code is formatted",
@@ -41,8 +41,18 @@ const CHECKS: [Check; 15] = [
     },
     Check {
         name: "snapshots",
-        about: "no snapshot waits to be looked at",
+        about: "no changed snapshot waits for a review",
         run: snapshots::check_none_left,
+    },
+    Check {
+        name: "circles",
+        about: "inside a crate, imports between modules point one way",
+        run: circles::check_none,
+    },
+    Check {
+        name: "workflows",
+        about: "the GitHub workflows are valid (actionlint)",
+        run: workflows,
     },
     Check {
         name: "unused",
@@ -51,7 +61,7 @@ const CHECKS: [Check; 15] = [
     },
     Check {
         name: "clippy",
-        about: "no lint speaks up, in tests and benches neither",
+        about: "no lint warns, tests and benches included",
         run: |workspace| {
             let arguments = "clippy --workspace --all-targets --locked -- -D warnings";
             program::to_end(&mut workspace.cargo(arguments))
@@ -85,55 +95,55 @@ const CHECKS: [Check; 15] = [
     },
     Check {
         name: "build",
-        about: "the command line builds as it is shipped",
+        about: "the command line builds with the release profile",
         run: |workspace| workspace.release_binary().map(drop),
     },
     Check {
         name: "readme",
-        about: "the README's session works as shown",
+        about: "the session in README.md works as shown",
         run: session::check_readme,
     },
     Check {
         name: "conformance",
-        about: "the real MLflow, real processes, real signals (pytest)",
+        about: "the binary beside the real MLflow: races, kills, signals (pytest)",
         run: mlflow,
     },
     Check {
         name: "postgres",
-        about: "the same suites over a real PostgreSQL server (cargo-nextest, pytest)",
+        about: "the same suites on a real PostgreSQL server (cargo-nextest, pytest)",
         run: postgres,
     },
     Check {
         name: "server",
-        about: "the store's suite over a stock `mlflow server` (cargo-nextest)",
+        about: "the store's suite on a stock `mlflow server` (cargo-nextest)",
         run: server,
     },
     Check {
         name: "python",
-        about: "the Python package: its wheel beside the real MLflow and Gymnasium, and its types (pytest, mypy)",
+        about: "the wheel beside the real MLflow and Gymnasium, and its types (pytest, mypy)",
         run: |workspace| wheel::check(workspace, Beside::Mlflow),
     },
     Check {
         name: "python-sb3",
-        about: "the Python package beside the real stable-baselines3 (pytest, mypy, torch)",
+        about: "the wheel beside the real stable-baselines3 (pytest, mypy, torch)",
         run: |workspace| wheel::check(workspace, Beside::Torch),
     },
     Check {
         name: "sb3",
-        about: "models go to the real stable-baselines3, 2.9, 2.7 and 2.3, and come back (pytest, torch)",
+        about: "models are exchanged with stable-baselines3 2.9, 2.7 and 2.3 (pytest, torch)",
         run: stable_baselines3,
     },
 ];
 
-/// The checks that need torch, several gigabytes with its libraries.
+/// The checks that need torch, a download of several gigabytes.
 const TORCH: [&str; 2] = ["python-sb3", "sb3"];
 const SB3: &str = "conformance/sb3";
-/// The packages of the newest stable-baselines3.
+/// The packages of the newest supported stable-baselines3.
 pub(crate) const STABLE_BASELINES3: &str = "conformance/sb3/requirements.txt";
 const POSTGRES: &str = "conformance/postgres";
-/// Names the server to the suites.
+/// The environment variable that gives the suites the server's URI.
 const SERVER: &str = "HERDBOOK_TEST_POSTGRES";
-/// Those tests of the conformance suite that know nothing of files.
+/// The tests of the conformance suite that work with any store, because they look at no files.
 const OVER_ANY_STORE: [&str; 4] = [
     "conformance/test_enhancing.py",
     "conformance/test_promoting.py",
@@ -141,7 +151,7 @@ const OVER_ANY_STORE: [&str; 4] = [
     "conformance/test_kill.py",
 ];
 
-/// Runs the checks asked for, in order, and stops at the first that fails.
+/// Runs the selected checks in order, and stops at the first that fails.
 pub(crate) fn run(args: &Args, workspace: &Workspace) -> anyhow::Result<()> {
     let chosen = chosen(&args.only)?;
     if args.list {
@@ -167,7 +177,10 @@ pub(crate) fn run(args: &Args, workspace: &Workspace) -> anyhow::Result<()> {
         println!("== {}: ok in {:.1} s", check.name, begun.elapsed().as_secs_f64());
         times.push((check.name, begun.elapsed()));
     }
-    println!("\nall checks passed{}", if args.without_torch { " but those left out" } else { "" });
+    println!(
+        "\nall checks passed{}",
+        if args.without_torch { ", except those left out" } else { "" }
+    );
     for (name, time) in &times {
         println!("{name:<12} {:>8.1} s", time.as_secs_f64());
     }
@@ -180,7 +193,7 @@ fn chosen(only: &[String]) -> anyhow::Result<Vec<&'static Check>> {
     if let Some(unknown) = only.iter().find(|name| !CHECKS.iter().any(|check| check.name == *name))
     {
         let names: Vec<&str> = CHECKS.iter().map(|check| check.name).collect();
-        bail!("there is no check `{unknown}`: there are {}", names.join(", "));
+        bail!("unknown check `{unknown}`: the checks are {}", names.join(", "));
     }
     Ok(CHECKS
         .iter()
@@ -193,21 +206,29 @@ fn with_tool(tool: &Tool, arguments: &[&str], workspace: &Workspace) -> anyhow::
     program::to_end(workspace.command(program).args(arguments))
 }
 
-/// The conformance suite with the real MLflow.
+/// Lints the workflows, which nothing here can run.
+fn workflows(workspace: &Workspace) -> anyhow::Result<()> {
+    let python = Python::ready(workspace, "xtask/requirements-actionlint.txt")?;
+    let mut actionlint = workspace.command(python.programs().join("actionlint"));
+    // Without helpers that may or may not be installed, the result is the same on every machine.
+    program::to_end(actionlint.args(["-shellcheck=", "-pyflakes="]))
+}
+
+/// Runs the conformance suite with the real MLflow.
 fn mlflow(workspace: &Workspace) -> anyhow::Result<()> {
     let python = Python::ready(workspace, "conformance/requirements.txt")?;
     let options = ["conformance", "--ignore", SB3, "--ignore", POSTGRES];
     program::to_end(&mut pytest(workspace, &python, &options)?)
 }
 
-/// The tests that kill processes, with as many kills as asked for.
+/// Runs the tests that kill processes, with the given number of kills.
 pub(crate) fn kills(workspace: &Workspace, kills: u32) -> anyhow::Result<()> {
     let python = Python::ready(workspace, "conformance/requirements.txt")?;
     let mut tests = pytest(workspace, &python, &["conformance/test_kill.py", "-s"])?;
     program::to_end(tests.env("HERDBOOK_KILLS", kills.to_string()))
 }
 
-/// The suites of the store and of the command line over PostgreSQL.
+/// Runs the suites of the store and of the command line on PostgreSQL.
 fn postgres(workspace: &Workspace) -> anyhow::Result<()> {
     let python = Python::ready(workspace, "conformance/requirements.txt")?;
     let server = Postgres::start(workspace)?;
@@ -217,27 +238,28 @@ fn postgres(workspace: &Workspace) -> anyhow::Result<()> {
     program::to_end(suite.env(SERVER, &server.uri))?;
     let mut options = vec![POSTGRES];
     options.extend(OVER_ANY_STORE);
-    // It makes folders of its own.
+    // This test makes a store in a folder of its own.
     options.extend(["--deselect", "conformance/test_kill.py::test_training_killed_in_an_empty_folder_leaves_a_store_that_works"]);
     let mut tests = pytest(workspace, &python, &options)?;
     tests.env("HERDBOOK_POSTGRES_PROGRAMS", &server.programs);
     program::to_end(tests.env(SERVER, &server.uri))
 }
 
-/// The suite of the store over an MLflow server. Whether it is empty before a test, the test sees to: one after another.
+/// Runs the store's suite on an MLflow server. Each test empties the server first, so they run one after another.
 fn server(workspace: &Workspace) -> anyhow::Result<()> {
     let python = Python::ready(workspace, "conformance/requirements.txt")?;
     let server = Server::start(&python)?;
     let mut suite = workspace.command(NEXTEST.program(workspace)?);
     suite.args(["nextest", "run", "--locked", "--package", "herdbook-remote"]);
     suite.args(["--features", "server-suite", "--test", "server", "--test-threads", "1"]);
-    // It rewrites the log in the database; a server has none there.
+    // This test changes the event log in the database; on a server the log is elsewhere.
     suite.args(["-E", "not test(verification_names_the_first_break)"]);
     suite.env("HERDBOOK_TEST_SERVER", server.uri());
     program::to_end(suite.env("HERDBOOK_TEST_SERVER_DATABASE", server.database()))
 }
 
-/// The same tests with the newest stable-baselines3, and with two older ones (numpy 2 and numpy 1) on the same torch.
+/// Runs the same tests with the newest stable-baselines3 and with two older ones (for NumPy 2 and NumPy 1), all on one
+/// torch.
 fn stable_baselines3(workspace: &Workspace) -> anyhow::Result<()> {
     let python = Python::ready(workspace, STABLE_BASELINES3)?;
     program::to_end(&mut pytest(workspace, &python, &[SB3])?)?;
@@ -250,14 +272,14 @@ fn stable_baselines3(workspace: &Workspace) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A call of pytest with the binary as it is shipped.
+/// A pytest command that tests the release binary.
 fn pytest(workspace: &Workspace, python: &Python, options: &[&str]) -> anyhow::Result<Command> {
     let mut pytest = workspace.command(python.programs().join("python"));
     pytest
         .args(["-m", "pytest"])
         .args(options)
         .env("HERDBOOK_BIN", workspace.release_binary()?)
-        // Nothing is left behind in the source tree.
+        // Leave nothing behind in the source tree.
         .args(["-p", "no:cacheprovider"])
         .env("PYTHONDONTWRITEBYTECODE", "1");
     Ok(pytest)
@@ -280,8 +302,8 @@ mod tests {
     }
 
     #[test]
-    fn unknown_check_is_refused_with_those_there_are() {
+    fn unknown_check_is_refused_with_a_list_of_all() {
         let error = chosen(&["tests".to_owned()]).err().unwrap().to_string();
-        assert!(error.starts_with("there is no check `tests`: there are fmt,"), "{error}");
+        assert!(error.starts_with("unknown check `tests`: the checks are fmt,"), "{error}");
     }
 }

@@ -1,22 +1,27 @@
-//! `cargo xtask test` runs every check, `cargo xtask bench` prints every figure; both bring the tools they need.
+//! `cargo xtask test` runs every check, `check` a quick selection, `bench` measures; they install the tools they need.
 //!
-//! Nothing here ships, and nothing here knows a rule of the product: it starts programs and reads how they end.
+//! This program is not shipped and contains no rules of the product. It starts other programs and checks how they end.
 
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "what a step does and how long it took is for the terminal"
+    reason = "progress and results are printed to the terminal"
 )]
 
 mod bench;
 mod cache;
 mod checks;
+mod circles;
+mod packages;
 mod postgres;
 mod program;
 mod python;
+mod quick;
 mod server;
 mod session;
+mod shape;
 mod snapshots;
+mod source;
 mod tools;
 mod transcript;
 mod wheel;
@@ -31,9 +36,13 @@ use crate::workspace::Workspace;
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Checks and benches of herdbook")]
 enum Task {
-    /// Runs every check, and stops at the first that fails
+    /// Runs every check and stops at the first that fails
     Test(checks::Args),
-    /// Prints figures beside their limits; asserts none of them
+    /// Checks format, imports, lints and unit tests of the packages that changed against `main`
+    Check,
+    /// Prints the size of crates, files and functions, and the ratio of tests to production code
+    Shape,
+    /// Prints measurements beside their limits, without enforcing them
     #[command(subcommand)]
     Bench(bench::Bench),
 }
@@ -43,7 +52,7 @@ fn main() -> ExitCode {
     match run(&task) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // The chain of causes; where in this program it arose is of no use to anyone.
+            // The chain of causes, without a backtrace of xtask.
             eprintln!("\nerror: {error:#}");
             ExitCode::FAILURE
         }
@@ -54,6 +63,8 @@ fn run(task: &Task) -> anyhow::Result<()> {
     let workspace = Workspace::of_this_checkout()?;
     match task {
         Task::Test(args) => checks::run(args, &workspace),
+        Task::Check => quick::check(&workspace),
+        Task::Shape => shape::print(&workspace),
         Task::Bench(bench) => bench.run(&workspace),
     }
 }

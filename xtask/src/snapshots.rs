@@ -1,4 +1,4 @@
-//! Snapshots that a test wrote and nobody looked at.
+//! Changed snapshots that nobody has reviewed.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 
 use crate::workspace::Workspace;
 
-/// Fails where a changed snapshot waits to be accepted.
+/// Fails if a changed snapshot is neither accepted nor rejected.
 pub(crate) fn check_none_left(workspace: &Workspace) -> anyhow::Result<()> {
     let mut left = Vec::new();
     for folder in ["crates", "xtask"] {
@@ -14,7 +14,7 @@ pub(crate) fn check_none_left(workspace: &Workspace) -> anyhow::Result<()> {
     }
     ensure!(
         left.is_empty(),
-        "snapshots wait to be looked at (`cargo insta review`): {}",
+        "changed snapshots wait for a review (`cargo insta review`): {}",
         left.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
     );
     Ok(())
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waiting_snapshots_are_found_in_any_depth_and_accepted_ones_are_not() {
+    fn pending_snapshots_are_found_at_any_depth_and_accepted_ones_are_not() {
         let folder = tempfile::tempdir().unwrap();
         let deep = folder.path().join("a/snapshots");
         std::fs::create_dir_all(&deep).unwrap();

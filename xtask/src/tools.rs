@@ -1,4 +1,4 @@
-//! The cargo tools that checks need: taken from the machine where they fit, installed into the cache otherwise.
+//! The cargo tools that the checks need. An installed tool of a suitable version is used, else one is built into the cache.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -6,22 +6,22 @@ use std::process::Command;
 use crate::workspace::Workspace;
 use crate::{cache, program};
 
-/// A program that cargo can install.
+/// A program that `cargo install` can build.
 pub(crate) struct Tool {
     name: &'static str,
-    /// Installed when missing; of the same `major.minor`, the oldest that is taken from the machine.
+    /// The version to install. An installed tool must have the same major and minor version, and at least this patch.
     version: [u32; 3],
 }
 
 /// Runs tests.
 pub(crate) const NEXTEST: Tool = Tool { name: "cargo-nextest", version: [0, 9, 143] };
-/// Looks at licenses and sources of dependencies.
+/// Checks licenses, sources and duplicates of dependencies.
 pub(crate) const DENY: Tool = Tool { name: "cargo-deny", version: [0, 20, 2] };
-/// Finds dependencies that are not used.
+/// Finds unused dependencies.
 pub(crate) const MACHETE: Tool = Tool { name: "cargo-machete", version: [0, 9, 2] };
 
 impl Tool {
-    /// The program to start.
+    /// The path of the program; installs it if necessary.
     pub(crate) fn program(&self, workspace: &Workspace) -> anyhow::Result<PathBuf> {
         let installed = program::output(Command::new(self.name).arg("--version"));
         if installed.is_ok_and(|text| version_in(&text).is_some_and(|found| self.fits(found))) {
@@ -44,7 +44,7 @@ impl Tool {
             .args(["--version", &format!("{major}.{minor}.{patch}"), self.name])
             .arg("--root")
             .arg(folder)
-            // Built in half the time, and quick enough for a tool.
+            // Without optimisation a tool builds in half the time and is still fast enough.
             .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")
             .env("CARGO_PROFILE_RELEASE_LTO", "off")
             .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
@@ -53,7 +53,7 @@ impl Tool {
     }
 }
 
-/// The first `1.2.3` in what `--version` prints.
+/// The first version like `1.2.3` in the output of `--version`.
 fn version_in(text: &str) -> Option<[u32; 3]> {
     text.split_whitespace().find_map(|word| {
         let parts: Vec<u32> = word.split('.').map(str::parse).collect::<Result<_, _>>().ok()?;
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn older_or_incompatible_tools_of_the_machine_are_not_taken() {
+    fn older_or_incompatible_tools_of_the_machine_are_not_used() {
         assert!(NEXTEST.fits([0, 9, 143]));
         assert!(NEXTEST.fits([0, 9, 200]));
         assert!(!NEXTEST.fits([0, 9, 142]));

@@ -1,21 +1,21 @@
-//! Shell sessions in a Markdown text: what is typed, and what is shown as its answer.
+//! Shell sessions in Markdown: commands and their expected output.
 //!
-//! A fenced block marked `console` is a session. A line that begins with `$ ` is a command, lines with `> ` behind
-//! it carry it on, all others are its answer. Blocks of any other mark (`sh`, `text` …) are not sessions.
+//! A fenced block marked `console` is a session. A line that begins with `$ ` is a command; following lines with `> `
+//! continue it; all other lines are its output. Blocks with another mark (`sh`, `text` …) are not sessions.
 
-/// One command of a session.
+/// One command of a session with its output.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Exchange {
-    /// What is typed.
+    /// The command.
     pub(crate) command: String,
-    /// Lines of the answer, in order; the real answer may hold more between them.
+    /// Expected lines of output, in order. The real output may have further lines between them.
     pub(crate) answer: Vec<String>,
 }
 
-/// The commands of all sessions in a text, in order.
+/// The commands of all sessions of a text, in order.
 ///
 /// # Errors
-/// Names the line of an answer that has no command.
+/// When a session begins with a line of output instead of a command.
 pub(crate) fn exchanges(markdown: &str) -> anyhow::Result<Vec<Exchange>> {
     let mut exchanges: Vec<Exchange> = Vec::new();
     let mut fence = Fence::Outside;
@@ -34,13 +34,13 @@ pub(crate) fn exchanges(markdown: &str) -> anyhow::Result<Vec<Exchange>> {
     Ok(exchanges)
 }
 
-/// The first line of the answer as shown that the real one does not have, in its place.
+/// The first expected line that is missing in the real output, or out of order.
 pub(crate) fn missing_line<'a>(shown: &'a [String], real: &str) -> Option<&'a str> {
     let mut lines = real.lines();
     shown.iter().find(|line| !lines.any(|real| matches(line, real))).map(String::as_str)
 }
 
-/// Where a line stands.
+/// The kind of block that a line is in.
 #[derive(Clone, Copy)]
 enum Fence {
     Outside,
@@ -73,7 +73,7 @@ fn read(line: &str, fence: Fence, exchanges: &mut Vec<Exchange>) -> anyhow::Resu
     Ok(())
 }
 
-/// Whether a real line is the one shown, where `…` stands for anything and white space for white space.
+/// Whether a line of output matches an expected one, in which `…` matches any text and runs of blanks are equal.
 fn matches(shown: &str, real: &str) -> bool {
     let shown = single_spaced(shown);
     let real = single_spaced(real);
@@ -123,14 +123,14 @@ mod tests {
     }
 
     #[test]
-    fn session_that_begins_with_an_answer_is_refused() {
+    fn session_that_begins_with_output_is_refused() {
         let markdown = "```console\n$ one\n```\n```console\nanswer\n```\n";
         let error = exchanges(markdown).unwrap_err().to_string();
         assert!(error.starts_with("a session begins with `answer`"), "{error}");
     }
 
     #[test]
-    fn ellipsis_stands_for_anything_within_its_line() {
+    fn ellipsis_matches_any_text_of_its_line() {
         assert!(matches("run … in … s", "run 8f3a  in 1.2 s"));
         assert!(matches("version 1 …", "version 1 registered"));
         assert!(matches("…", ""));
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn shown_lines_must_come_in_their_order_but_not_without_gaps() {
+    fn expected_lines_may_have_gaps_but_keep_their_order() {
         let shown = ["b".to_owned(), "d".to_owned()];
         assert_eq!(missing_line(&shown, "a\nb\nc\nd\n"), None);
         assert_eq!(missing_line(&shown, "d\nb\n"), Some("d"));

@@ -1,4 +1,4 @@
-//! The Python package: its wheel is built as it is shipped, installed into a fresh environment, and tested there.
+//! Builds the wheel of the Python package, installs it into a new environment, and tests it there.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,17 +11,18 @@ use crate::python::Python;
 use crate::server::Server;
 use crate::workspace::Workspace;
 
-/// The types and the tests of the package, on its wheel. Beside torch only what needs it is tested.
+/// Checks the types of the package and runs its tests on the installed wheel. With torch, only the tests that need
+/// stable-baselines3 run.
 pub(crate) fn check(workspace: &Workspace, beside: Beside) -> anyhow::Result<()> {
     let wheel = Wheel::installed(workspace, beside)?;
     let mut types = wheel.python(workspace);
     types.current_dir(workspace.root.join("python")).args(["-m", "mypy", "--cache-dir"]);
-    // Not in the package's folder: there its sources would be imported, not the wheel.
+    // Not in the package's folder, where Python would import the sources instead of the wheel.
     let mut tests = wheel.python(workspace);
     tests.args(["-m", "pytest", "-c", "python/pyproject.toml", "-p", "no:cacheprovider"]);
     match beside {
         Beside::Mlflow => {
-            // Without stable-baselines3 its classes are of any type.
+            // Without stable-baselines3, mypy takes its classes for `Any`.
             types.arg(workspace.target().join("mypy")).arg("--allow-subclassing-any");
             tests.args(["python/tests", "-m", "not sb3"]);
         }
@@ -38,7 +39,7 @@ pub(crate) fn check(workspace: &Workspace, beside: Beside) -> anyhow::Result<()>
     program::to_end(&mut tests)
 }
 
-/// Gives the tests a PostgreSQL server and an MLflow server, which are stores too, for as long as the answer lives.
+/// Starts a PostgreSQL server and an MLflow server, tells the tests their addresses, and returns both: they stop on drop.
 fn with_servers(workspace: &Workspace, tests: &mut Command) -> anyhow::Result<(Postgres, Server)> {
     let postgres = Postgres::start(workspace)?;
     let server = Server::start(&Python::ready(workspace, "conformance/requirements.txt")?)?;
@@ -46,29 +47,29 @@ fn with_servers(workspace: &Workspace, tests: &mut Command) -> anyhow::Result<(P
     Ok((postgres, server))
 }
 
-/// Environment steps a second, beside the same environment in numpy.
+/// Measures environment steps per second, compared with the same environment in NumPy.
 pub(crate) fn bench(workspace: &Workspace) -> anyhow::Result<()> {
     let wheel = Wheel::installed(workspace, Beside::Torch)?;
     let mut bench = wheel.python(workspace);
     program::to_end(bench.args(["python/benches/env_speed.py", "testdata/eurusd_1h_2017.csv.gz"]))
 }
 
-/// What stands beside the wheel in its environment.
+/// The packages that are installed with the wheel.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Beside {
     /// MLflow, pandas, Arrow, Gymnasium.
     Mlflow,
-    /// Those, and stable-baselines3 with torch.
+    /// The same, and stable-baselines3 with torch.
     Torch,
 }
 
-/// An environment that holds the wheel, and nothing of it outside the temporary folder.
+/// A Python environment in a temporary folder with the wheel installed.
 struct Wheel {
     environment: tempfile::TempDir,
 }
 
 impl Wheel {
-    /// Builds the wheel and installs it.
+    /// Builds the wheel and installs it into a new environment.
     fn installed(workspace: &Workspace, beside: Beside) -> anyhow::Result<Self> {
         let mlflow = Python::ready(workspace, "conformance/requirements.txt")?;
         let tools = mlflow.layer(workspace, "python/requirements.txt")?;
@@ -94,12 +95,12 @@ impl Wheel {
         Ok(made)
     }
 
-    /// Its interpreter.
+    /// The interpreter.
     fn program(&self) -> PathBuf {
         self.environment.path().join("bin").join("python")
     }
 
-    /// A call of its interpreter in the root folder, which leaves nothing behind there.
+    /// A command that runs the interpreter in the root folder and leaves no files there.
     fn python(&self, workspace: &Workspace) -> Command {
         let mut python = workspace.command(self.program());
         python
@@ -110,7 +111,7 @@ impl Wheel {
     }
 }
 
-/// The wheel, built with the release profile: what the command line is built of serves it too.
+/// Builds the wheel with the release profile, which reuses what was compiled for the command line.
 fn build(workspace: &Workspace, python: &Python, tools: &Path) -> anyhow::Result<PathBuf> {
     let folder = workspace.target().join("wheels");
     if folder.exists() {

@@ -1,5 +1,5 @@
-//! `cargo xtask bench enhancements`: each enhancement against plain `continued`, from the same parent, at what it is
-//! for. Costs are charged, and every figure is of bars that no model was trained on.
+//! `cargo xtask bench enhancements`: compares each enhancement with plain `continued`, from the same parent, on the case
+//! that it is meant for. Costs are charged, and all figures come from bars that no model was trained on.
 
 #![expect(clippy::print_stdout, reason = "figures are for the terminal")]
 
@@ -24,11 +24,11 @@ use herdbook_training::{
 };
 
 const N_SEEDS: u64 = 16;
-/// None of these was looked at while markets and enhancements were chosen.
+/// These seeds were not used while the markets and the enhancements were designed.
 const FIRST_SEED: u64 = 2_000;
 const DEFAULT_COSTS: f64 = 1.0;
 
-/// A contest: where the parent comes from, where the children are trained, and what counts.
+/// A comparison: the training of the parent, the training of the children, and the score.
 struct Contest {
     enhancement: Enhancement,
     aim: &'static str,
@@ -37,7 +37,7 @@ struct Contest {
     score: Score,
 }
 
-/// On which bars, at which costs, for how long.
+/// Bars, costs and length of a training.
 struct Training {
     bars: fn(u64) -> (Vec<u8>, regimes::Borders),
     cost_bps: f64,
@@ -45,7 +45,7 @@ struct Training {
 }
 
 impl Training {
-    /// As long as the common regime takes to be learned, at the default costs.
+    /// The default costs, and as many timesteps as the common regime needs to be learned.
     const fn usual(bars: fn(u64) -> (Vec<u8>, regimes::Borders)) -> Self {
         Self { bars, cost_bps: DEFAULT_COSTS, timesteps: 40_000 }
     }
@@ -55,7 +55,7 @@ impl Training {
 enum Score {
     /// Mean reward of the five episodes of the test window.
     Test,
-    /// Mean over the training of the mean reward on the validation window: who learns sooner has more.
+    /// Mean over the training of the mean reward on the validation window. Faster learning scores higher.
     AreaUnderValidation,
 }
 
@@ -85,7 +85,7 @@ const CONTESTS: [Contest; 5] = [
     },
 ];
 
-/// Against direct training: the parent is one rollout old and knows nothing.
+/// Compares with direct training: the parent has trained for one rollout only.
 const fn direct(aim: &'static str, cost_bps: f64) -> Contest {
     Contest {
         enhancement: Enhancement::Curriculum,
@@ -96,7 +96,7 @@ const fn direct(aim: &'static str, cost_bps: f64) -> Contest {
     }
 }
 
-/// Each trend is worth 300 basis points and shows at once; getting in and out costs 120.
+/// Each trend is worth 300 basis points and is visible at once; entering and leaving costs 120.
 fn clear(seed: u64) -> (Vec<u8>, regimes::Borders) {
     let trends = costly::Trends { n_bars: 12_000, drift: 0.0005, noise: 0.0006, length: 60.0 };
     (trends.bars(seed), (8_000, 10_000))
@@ -179,13 +179,13 @@ fn request(training: &Training, seed: u64) -> anyhow::Result<TrainRequest> {
         model: ModelName::parse("1H_made")?,
         experiment: ExperimentName::parse("made_1H")?,
         enhance: None,
-        // Parent and child have markets of their own, made by the same clock.
+        // Parent and child have different markets with the same times.
         contaminated: ContaminatedTest::Marked,
         membership: None,
     })
 }
 
-/// The run and its score.
+/// Returns the run and its score.
 fn trained(store: &Session, request: &TrainRequest, score: Score) -> anyhow::Result<(RunId, f64)> {
     let mut curve = Curve(Vec::new());
     let prepared = request.clone().prepare()?;
@@ -197,7 +197,7 @@ fn trained(store: &Session, request: &TrainRequest, score: Score) -> anyhow::Res
     Ok((report.run.run_id, score))
 }
 
-/// Percentile interval of the mean, from 10,000 resamples.
+/// Percentile interval of the mean from 10,000 bootstrap resamples.
 fn interval(values: &[f64]) -> (f64, f64) {
     let mut rng = Rng::new(0);
     let mut mean = || {
@@ -209,7 +209,7 @@ fn interval(values: &[f64]) -> (f64, f64) {
     (means[250], means[9_749])
 }
 
-/// The mean rewards on the validation window along a training.
+/// The mean rewards on the validation window during a training.
 struct Curve(Vec<f64>);
 
 impl Observer for Curve {

@@ -1,7 +1,7 @@
-//! `cargo xtask bench evidence`: how often evidence is found where there is nothing, and where there is something.
+//! `cargo xtask bench evidence`: how often evidence is found on bars without a pattern, and on bars with one.
 //!
-//! Each seed makes a market of its own from real returns, on which a base model is trained and judged the whole way
-//! a user's would be: bars, windows, training, test window, probabilistic Sharpe ratio.
+//! Each seed creates a market from real returns. A base model is trained and judged on it as a user's model would be:
+//! bars, windows, training, test window, probabilistic Sharpe ratio.
 
 #![expect(clippy::print_stdout, reason = "figures are for the terminal")]
 
@@ -19,7 +19,7 @@ use herdbook_training::{
     Schedules, TrainRequest, train,
 };
 
-/// As in the tests.
+/// The same value as in the tests.
 const TIMESTEPS: u64 = 20_480;
 const N_SHUFFLED: u64 = 200;
 const N_PLANTED: u64 = 20;

@@ -1,11 +1,11 @@
-//! Changes of a few bytes, of the kinds that break readers.
+//! Small changes of the kinds that often break readers.
 
 use herdbook_ppo::Rng;
 
-/// Lengths and numbers at the edges of their types.
+/// Lengths and numbers at the limits of their types.
 const EDGES: [u64; 10] =
     [0, 1, 0x7f, 0xff, 0x7fff_ffff, 0xffff_ffff, 0x8000_0000, u64::MAX, 1 << 63, (1 << 40) + 1];
-/// Opcodes of pickles that build, call, fetch, repeat and end; and what JSON and zip are made of.
+/// Pickle opcodes that build, call, fetch, repeat and stop, and bytes with a meaning in JSON and zip.
 const TOKENS: [&[u8]; 16] = [
     b"(",
     b"t",
@@ -25,7 +25,7 @@ const TOKENS: [&[u8]; 16] = [
     b"[[[[[[[[",
 ];
 
-/// Changes some bytes, one to four times; `donor` is where foreign pieces come from.
+/// Makes one to four changes; some copy a piece of `donor`.
 pub(crate) fn change(bytes: &mut Vec<u8>, donor: &[u8], rng: &mut Rng) {
     for _ in 0..=rng.below(4) {
         change_once(bytes, donor, rng);

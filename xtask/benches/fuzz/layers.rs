@@ -1,4 +1,4 @@
-//! A model file taken apart, so that one layer can be changed and all around it made right again.
+//! Changes one layer of a model file and repairs the checksums and lengths around it.
 
 use std::io::{Cursor, Read as _, Write as _};
 
@@ -24,7 +24,7 @@ impl Layered {
         Ok(Self { raw: raw.to_vec(), members: unpack(raw)? })
     }
 
-    /// The file with something changed.
+    /// The file with one change.
     pub(crate) fn changed(&self, all: &[Self], rng: &mut Rng) -> anyhow::Result<Vec<u8>> {
         let donor = &all[rng.below(all.len())];
         if rng.below(8) == 0 {
@@ -49,7 +49,7 @@ impl Layered {
     }
 }
 
-/// Changes one of the pickles, or of the plain values, inside `data`.
+/// Changes a pickle or a plain value inside `data`.
 fn change_pickle(data: &mut Vec<u8>, donor: &Layered, rng: &mut Rng) -> anyhow::Result<()> {
     let Ok(mut values) = serde_json::from_slice::<Value>(data) else { return Ok(()) };
     let Some(map) = values.as_object_mut() else { return Ok(()) };
@@ -78,7 +78,7 @@ fn change_pickle(data: &mut Vec<u8>, donor: &Layered, rng: &mut Rng) -> anyhow::
 /// Changes one member of a torch file.
 fn change_inside(torch: &mut Vec<u8>, donor: &[u8], rng: &mut Rng) -> anyhow::Result<()> {
     let Ok(mut members) = unpack(torch) else { return Ok(()) };
-    // The pickle stands first; in the numbers behind it there is little to break.
+    // Prefer the pickle, which comes first: the numbers after it have no structure.
     let chosen = if rng.below(8) != 0 { 0 } else { rng.below(members.len()) };
     change(&mut members[chosen].1, donor, rng);
     *torch = pack(&members, rng)?;

@@ -1,9 +1,9 @@
-//! `cargo xtask bench fuzz --seconds N`: broken and hostile model files, made from real ones, for as long as wanted.
+//! `cargo xtask bench fuzz --seconds N`: reads broken and hostile model files.
 //!
-//! Built with overflow checks and assertions. Each input is a real zip of stable-baselines3 with something changed: its
-//! raw bytes, a member, a pickle in base64 inside `data`, or a member of a torch file inside the zip, with every
-//! checksum made right again, so that changes reach the readers behind it. What must never happen: a panic, an
-//! input that takes long, memory that grows. What is found is kept as a file; the seed makes a run repeatable.
+//! Built with overflow checks and debug assertions. Each input is a real zip of stable-baselines3 with a change: in its
+//! raw bytes, in a member, in a pickle in base64 inside `data`, or in a member of a torch file inside the zip. All
+//! checksums are repaired, so that the change reaches the inner readers. Panics, slow inputs and growing memory are
+//! failures. Failing inputs are kept as files; the same seed repeats a run.
 
 #![expect(clippy::print_stdout, reason = "what was found is for the terminal")]
 
@@ -27,10 +27,10 @@ const SEEDS: [&[u8]; 6] = [
     include_bytes!("../../../crates/herdbook-ppo/tests/data/multi_discrete_tanh.zip"),
     include_bytes!("../../../crates/herdbook-ppo/src/fixtures/sb3_relu.zip"),
 ];
-/// Reading a file of this size takes a millisecond; a machine that is busy may take a hundred.
+/// A file of this size is read in a millisecond; a busy machine can take a hundred.
 const SLOW: Duration = Duration::from_secs(2);
 
-/// What became of the inputs.
+/// The results so far.
 #[derive(Default)]
 struct Tally {
     executions: u64,
@@ -51,7 +51,7 @@ fn main() -> anyhow::Result<()> {
     let (seconds, seed) = (number("--seconds", 60)?, number("--seed", 0)?);
     let seeds: Vec<Layered> =
         SEEDS.into_iter().map(Layered::open).collect::<anyhow::Result<_>>()?;
-    // A panic is a finding, printed below.
+    // Panics are reported below, as failures.
     panic::set_hook(Box::new(|_| {}));
     let (mut rng, mut tally, begun) = (Rng::new(seed), Tally::default(), Instant::now());
     while begun.elapsed() < Duration::from_secs(seconds) {
@@ -99,7 +99,7 @@ impl Tally {
     }
 }
 
-/// Reads a file; a model that comes out has to work and to come back from its own file.
+/// Reads a file. If this gives a model, it must predict, and survive being written and read again.
 fn read_and_use(input: &[u8]) -> bool {
     let Ok(model) = Model::from_zip(input, "fuzz.zip") else { return false };
     let policy = &model.policy;
@@ -112,7 +112,7 @@ fn read_and_use(input: &[u8]) -> bool {
     true
 }
 
-/// The largest size the process has had.
+/// The largest memory size of the process so far.
 fn most_memory() -> Option<String> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

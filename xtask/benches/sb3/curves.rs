@@ -1,4 +1,4 @@
-//! Learning curves: ours, and what is said of those of a side.
+//! Learning curves of herdbook, and statistics of the curves of both libraries.
 
 use herdbook_ppo::{Env, EpisodeEnd, Policy, PpoConfig, Rng, Trainer};
 
@@ -6,7 +6,7 @@ use crate::cart_pole::CartPole;
 use crate::statistics;
 use crate::tasks::Tasks;
 
-/// As in `stable_baselines3_side.py`.
+/// The same values as in `stable_baselines3_side.py`.
 const EVALUATE_EVERY: usize = 5;
 const EVALUATION_EPISODES: u64 = 10;
 /// The mean reward at which `CartPole-v1` counts as solved.
@@ -27,17 +27,17 @@ impl Task {
     }
 }
 
-/// What one seed learned.
+/// The learning curve of one seed.
 #[derive(Default)]
 pub(crate) struct Curve {
-    /// Of each rollout the timesteps and the mean reward of the episodes that ended in it.
+    /// For each rollout, the timesteps and the mean reward of the episodes that ended in it.
     pub(crate) rollouts: Vec<(u64, Option<f64>)>,
     /// Timesteps and mean reward of the deterministic policy.
     pub(crate) evaluations: Vec<(u64, f64)>,
 }
 
 impl Curve {
-    /// The mean height of the curve; a rollout in which no episode ended is as high as the one before it.
+    /// The mean height of the curve. A rollout in which no episode ended repeats the value before it.
     pub(crate) fn area(&self) -> f64 {
         let mut height = 0.0;
         let heights: Vec<f64> = self
@@ -94,7 +94,7 @@ fn evaluate<E: Env>(policy: &Policy, env: &mut E) -> f64 {
     sum / EVALUATION_EPISODES as f64
 }
 
-/// Start, middle and end of the curves of a side, and when its seeds had solved the task.
+/// Prints start, middle and end of the curves of one library, and when its seeds had solved the task.
 pub(crate) fn describe(curves: &[Curve], task: Task) -> String {
     let n_rollouts = curves.first().map_or(0, |curve| curve.rollouts.len());
     let mean_at = |rollout: usize| {

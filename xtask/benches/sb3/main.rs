@@ -1,8 +1,8 @@
-//! `cargo xtask bench sb3`: herdbook's trainer beside the real stable-baselines3, in one run on the same dynamics:
-//! how fast, and what is learned.
+//! `cargo xtask bench sb3`: compares speed and learning of herdbook's trainer and the real stable-baselines3, on the same
+//! dynamics and in one run.
 //!
-//! It prints and never fails for a figure: figures depend on the machine, and are read by people. It does fail where
-//! the dynamics of the two sides differ.
+//! It prints figures and enforces none of them, because they depend on the machine. It fails if the dynamics of the two
+//! environments differ.
 
 #![expect(clippy::print_stdout, reason = "figures are for the terminal")]
 
@@ -23,13 +23,13 @@ use crate::curves::{Curve, Task};
 use crate::other_side::OtherSide;
 use crate::tasks::Tasks;
 
-/// Seeds a side.
+/// Seeds per library.
 const N_SEEDS: u64 = 16;
-/// Thirty rollouts: where what is learned has been learned.
+/// Thirty rollouts, after which the curves are flat.
 const TIMESTEPS: u64 = 61_440;
-/// Timesteps of one measurement of our speed.
+/// Timesteps of one measurement of herdbook's speed.
 const SPEED_TIMESTEPS: u64 = 8 * 16_384;
-/// Observations and rewards of the two sides may differ by the rounding of 32 bits, relative to their size.
+/// Allowed relative difference of observations and rewards: the rounding of 32-bit floats.
 const TOLERANCE: f64 = 1e-5;
 
 fn main() -> anyhow::Result<()> {
@@ -56,7 +56,7 @@ fn speed(tasks: &Tasks, other: &OtherSide) -> anyhow::Result<()> {
     for (n_envs, goal) in [(1, 30), (8, 25)] {
         let before = our_speed(tasks, n_envs)?;
         let theirs = other.speed(n_envs)?;
-        // Once more after theirs: the machine may have been busier at one time than at another.
+        // Measure again afterwards, because the load of the machine can change.
         let ours = f64::midpoint(before, our_speed(tasks, n_envs)?);
         let ratio = ours / theirs;
         println!(

@@ -1,4 +1,4 @@
-//! The real stable-baselines3, in processes of its own.
+//! Runs the real stable-baselines3 in separate processes.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -15,7 +15,7 @@ const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/sb3/stable_ba
 pub(crate) struct OtherSide {
     python: PathBuf,
     folder: PathBuf,
-    /// Where curves are kept, one line each: they take most of an hour.
+    /// A file that keeps curves, one per line, because they take most of an hour.
     kept: Option<PathBuf>,
 }
 
@@ -24,7 +24,7 @@ impl OtherSide {
         Self { python, folder: folder.to_owned(), kept }
     }
 
-    /// Takes the recorded steps there; gives their number and the largest difference.
+    /// Repeats the recorded steps there. Returns their number and the largest difference.
     pub(crate) fn check(&self) -> anyhow::Result<(u64, f64)> {
         let answer = self.ask("check", &[])?;
         let n_steps = answer["steps"].as_u64().context("no number of steps")?;
@@ -37,7 +37,7 @@ impl OtherSide {
         answer["timesteps_per_second"].as_f64().context("no speed")
     }
 
-    /// The learning curve of one seed: a kept one, or a new one.
+    /// The learning curve of one seed, from the file or newly measured.
     pub(crate) fn curve(&self, task: Task, seed: u64, timesteps: u64) -> anyhow::Result<Curve> {
         let kept = self.kept.as_ref().filter(|path| path.exists()).map(fs::read_to_string);
         for line in kept.transpose()?.unwrap_or_default().lines() {
@@ -61,7 +61,7 @@ impl OtherSide {
             .args([SCRIPT, verb])
             .arg(&self.folder)
             .args(arguments)
-            // Small networks gain nothing from more threads.
+            // More threads do not help with small networks.
             .env("OMP_NUM_THREADS", "1")
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .stderr(Stdio::inherit())

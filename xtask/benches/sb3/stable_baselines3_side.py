@@ -1,4 +1,4 @@
-"""The side of stable-baselines3 in `cargo xtask bench sb3`: the same dynamics, the same measurements.
+"""stable-baselines3 in `cargo xtask bench sb3`: the same dynamics and the same measurements.
 
     python stable_baselines3_side.py check FOLDER              every recorded step is the same here
     python stable_baselines3_side.py speed FOLDER N_ENVS       timesteps per second in the trading environment
@@ -23,7 +23,7 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 BASIS_POINT = 1e-4
-# Rollouts from one evaluation of the deterministic policy to the next, and its episodes.
+# Rollouts between evaluations of the deterministic policy, and episodes of each.
 EVALUATE_EVERY, EVALUATION_EPISODES = 5, 10
 
 
@@ -42,7 +42,7 @@ class Market:
 
 
 class Trading(gymnasium.Env):
-    """herdbook's trading environment, written anew from its documentation."""
+    """herdbook's trading environment, implemented independently from its documentation."""
 
     def __init__(self, market):
         self.market = market
@@ -103,7 +103,7 @@ class Trading(gymnasium.Env):
 
 
 class Curve(BaseCallback):
-    """Mean reward of the episodes that ended in each rollout, and of a few deterministic ones now and then."""
+    """Records the mean reward of the episodes that ended in each rollout, and of regular deterministic evaluations."""
 
     def __init__(self, make_env):
         super().__init__()
@@ -146,7 +146,7 @@ def maker(folder, task):
 
 
 def check(folder):
-    """Takes the recorded steps; says how far the results are off at most."""
+    """Repeats the recorded steps and returns the largest difference."""
     recorded, worst, n_steps = json.loads((folder / "steps.json").read_text()), 0.0, 0
     pole, trading = gymnasium.make("CartPole-v1").unwrapped, maker(folder, "trading")()
     pole.reset()
@@ -185,7 +185,7 @@ def curve(folder, task, seed, timesteps):
 
 
 def main():
-    # One thread, as the other side has one: small networks gain nothing from more.
+    # One thread, like herdbook here; small networks do not gain from more.
     torch.set_num_threads(1)
     verb, folder, *rest = sys.argv[1:]
     folder = Path(folder)

@@ -1,4 +1,4 @@
-//! Means, and how far their difference may be off.
+//! Means and the confidence interval of their difference.
 
 use herdbook_ppo::Rng;
 
@@ -8,7 +8,7 @@ pub(crate) fn mean(numbers: &[f64]) -> f64 {
     numbers.iter().sum::<f64>() / numbers.len() as f64
 }
 
-/// The 95 % bootstrap interval (percentiles) of the difference of two means, the seeds of each side drawn anew.
+/// The 95 % percentile bootstrap interval of the difference of two means; seeds are resampled within each group.
 pub(crate) fn interval_of_difference(ours: &[f64], theirs: &[f64]) -> (f64, f64) {
     let mut rng = Rng::new(0);
     let mut resampled = |numbers: &[f64]| {

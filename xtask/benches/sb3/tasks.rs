@@ -1,4 +1,4 @@
-//! The environments of both sides, and what the other side needs to know of them.
+//! The environments of the comparison, and the files that describe them to stable-baselines3.
 
 use std::fs;
 use std::path::Path;
@@ -14,9 +14,9 @@ use crate::cart_pole::CartPole;
 use crate::curves::Task;
 
 const COST_BPS: f64 = 1.0;
-/// Episodes whose steps are taken on both sides.
+/// Episodes whose steps both libraries take.
 const N_CHECKED: usize = 20;
-/// Episodes of random actions that say what no learning at all earns.
+/// Episodes of random actions, which give the reward without learning.
 const N_RANDOM: usize = 2_000;
 
 pub(crate) struct Tasks {
@@ -35,8 +35,8 @@ impl Tasks {
         TradingEnv::new(Arc::clone(&self.market), self.costs, EPISODE_BARS)
     }
 
-    /// What areas under learning curves are measured from: nothing for the pole; for trading, where rewards have
-    /// no natural zero, what random actions earn.
+    /// The zero level for areas under learning curves: 0 for the pole; the reward of random actions for trading, where
+    /// rewards have no natural zero.
     pub(crate) fn floor(&self, task: Task) -> f64 {
         match task {
             Task::CartPole => 0.0,
@@ -44,7 +44,7 @@ impl Tasks {
         }
     }
 
-    /// Writes the market, and steps taken here.
+    /// Writes the market and the steps that were taken here.
     pub(crate) fn write(&self, folder: &Path) -> anyhow::Result<()> {
         let MarketData { tape, split } = &*self.market;
         let first = split.train.bars.start.max(tape.features.first());
@@ -72,7 +72,7 @@ impl Tasks {
     }
 }
 
-/// Some episodes of random actions, each held for a while.
+/// Episodes of random actions, each held for several steps.
 fn episodes<E: Env>(env: &mut E, start: impl Fn(&E) -> Value) -> Vec<Value> {
     let mut rng = Rng::new(5);
     let mut obs = vec![0.0; env.obs_len()];

@@ -1,4 +1,4 @@
-//! A store in a folder that goes with it.
+//! A store in a temporary folder.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A store of many registered runs: through the real schema and the rulebook's own plans, in bulk.
+//! Generates a store with many registered runs, in bulk, with the real schema and the plans of the rulebook.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,14 +13,14 @@ use herdbook_domain::{
 use herdbook_store::{Location, Missing, OpenOptions, Session, Store};
 use rusqlite::{Connection, Statement, params};
 
-/// Changes where what is generated changes.
+/// To be changed when the generated content changes.
 const LAYOUT: u32 = 2;
 const N_METRICS: usize = 20;
 const BEGUN: i64 = 1_700_000_000_000;
-/// Versions of each model that are on trial.
+/// Versions of each model that are in beta.
 const N_BETA: i64 = 5;
 
-/// Types of model in turn; in 1H no `adaptive` one, so that each of the two tags is frequent and both together are not.
+/// Types of models, in turn. 1H has no `adaptive` models, so that two tags are frequent each but never occur together.
 pub(crate) const TYPES: [Option<Enhancement>; 5] = [
     None,
     Some(Enhancement::Continued),
@@ -30,7 +30,7 @@ pub(crate) const TYPES: [Option<Enhancement>; 5] = [
 ];
 pub(crate) const METRIC: &str = "evaluation/best_mean_reward";
 
-/// The folder of a store of so many runs; generated where it is not there yet.
+/// The folder of a store with the given number of runs; generates it if necessary.
 pub(crate) fn store(cache: &Path, n_runs: usize) -> anyhow::Result<PathBuf> {
     let folder = cache.join(format!("store-{n_runs}-{LAYOUT}"));
     if !folder.is_dir() {
@@ -44,7 +44,7 @@ pub(crate) fn store(cache: &Path, n_runs: usize) -> anyhow::Result<PathBuf> {
         std::fs::rename(&unfinished, &folder)?;
         println!("-- {n_runs} runs generated in {:.0} s", begun.elapsed().as_secs_f64());
     }
-    // What opening may have to put back is not among the figures.
+    // Open it once, so that repairs of indexes are not measured.
     drop(open(&folder, Missing::Refuse)?);
     Ok(folder)
 }
@@ -67,7 +67,7 @@ fn fill(folder: &Path, n_runs: usize) -> anyhow::Result<()> {
     drop(open(folder, Missing::Create)?);
     let mut conn = Connection::open(folder.join("mlflow.db"))?;
     conn.execute_batch(
-        // Without a log the rows are written once; what is left of a crash is thrown away as a whole.
+        // Without a journal rows are written only once; after a crash the whole file is discarded.
         "PRAGMA journal_mode = off; PRAGMA synchronous = off; PRAGMA cache_size = -1000000;
          PRAGMA foreign_keys = off;",
     )?;
@@ -102,12 +102,12 @@ fn fill(folder: &Path, n_runs: usize) -> anyhow::Result<()> {
     for sql in indexes {
         conn.execute_batch(&sql)?;
     }
-    // No ANALYZE: MLflow never runs it, so no store has statistics.
+    // No ANALYZE: MLflow never runs it, so real stores have no statistics.
     conn.execute_batch("PRAGMA journal_mode = wal;")?;
     Ok(())
 }
 
-/// Takes the indexes down, to be made anew when the rows are there.
+/// Drops the indexes; they are created again after the rows.
 fn take_indexes(conn: &Connection) -> anyhow::Result<Vec<String>> {
     let of_schema = "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL";
     let indexes: Vec<(String, String)> = conn
@@ -124,7 +124,7 @@ fn model(timeframe: Timeframe) -> anyhow::Result<ModelName> {
     Ok(ModelName::of_timeframe(timeframe, "trading_model")?)
 }
 
-/// The newest of each model is champion, a few before it are in beta, half of all are archived.
+/// The newest version of each model is champion, a few before it are in beta, half of all are archived.
 fn crown(conn: &Connection, name: &ModelName, champion: i64) -> anyhow::Result<()> {
     for (stage, condition) in [
         (Stage::Champion, "version = ?2"),
@@ -161,7 +161,7 @@ struct Herd {
     parent: Option<RunId>,
 }
 
-/// The statements that take in a run with everything that belongs to it.
+/// The statements that insert a run with all its records.
 struct Rows<'a> {
     run: Statement<'a>,
     tag: Statement<'a>,
@@ -321,7 +321,7 @@ fn origin(herd: &Herd, timeframe: Timeframe, run_idx: usize) -> Origin {
     Origin { timeframe, enhanced }
 }
 
-/// Exactly twelve tags, as many of MLflow's own kind added as are missing.
+/// Exactly twelve tags: missing ones are filled up with tags like MLflow's.
 fn twelve(mut tags: Tags) -> Tags {
     for own in [
         "mlflow.user",
@@ -358,7 +358,7 @@ fn metric(run_idx: usize, metric_idx: usize) -> (String, f64) {
         4 => "portfolio/max_drawdown".to_owned(),
         other => format!("portfolio/other_{other}"),
     };
-    // A permutation of the runs, another one for each metric: no two runs have the same value.
+    // A different permutation of the runs for each metric, so that no two runs have the same value.
     let place =
         (run_idx as u64).wrapping_mul(2_654_435_761).wrapping_add(metric_idx as u64 * 40_503);
     (key, (place % 1_000_003) as f64 / 1_000_003.0)

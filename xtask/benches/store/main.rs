@@ -1,6 +1,6 @@
-//! `cargo xtask bench store`: the records at size, beside MLflow's own store on the same file.
+//! `cargo xtask bench store`: look-ups in a large store, compared with MLflow's own store on the same file.
 //!
-//! It prints and never fails for being slow: figures depend on the machine, and are read by people.
+//! It prints figures and enforces none of them, because they depend on the machine.
 
 #![expect(clippy::print_stdout, reason = "figures are for the terminal")]
 
@@ -19,13 +19,13 @@ use std::path::PathBuf;
 use anyhow::Context;
 use queries::Asked;
 
-/// Runs in the larger store that is compared with the smaller one.
+/// Runs in the larger store, which is compared with the smaller one.
 const MILLION: usize = 1_000_000;
 const N_RUNS: usize = 100_000;
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().collect();
-    // One of the processes of `promotions` is this program again.
+    // `promotions` starts this program again as its worker processes.
     if let Some(at) = arguments.iter().position(|argument| argument == promotions::WORKER) {
         return promotions::work(&arguments[at + 1..]);
     }

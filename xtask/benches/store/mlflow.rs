@@ -1,4 +1,4 @@
-//! The same file and the same question, asked by MLflow's own store.
+//! The same query on the same file by MLflow's own store.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -8,7 +8,7 @@ use anyhow::ensure;
 
 use crate::figure;
 
-/// The best base model of 1H by the metric, as a user of MLflow asks for it.
+/// The best base model of 1H by a metric, as a user of MLflow would query it.
 const SEARCH: &str = r#"
 import sys, time
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore

@@ -1,4 +1,4 @@
-//! The same records in PostgreSQL: the rows of the SQLite file, copied table by table.
+//! The same records in PostgreSQL, copied table by table from the SQLite file.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -11,7 +11,7 @@ use rusqlite::types::ValueRef;
 
 use crate::generate;
 
-/// What the generated store has rows in.
+/// The tables in which the generated store has rows.
 const TABLES: [&str; 11] = [
     "experiments",
     "runs",
@@ -32,12 +32,12 @@ pub(crate) fn copy(folder: &Path, uri: &str) -> anyhow::Result<()> {
     drop(generate::open_at(Some(uri), folder, Missing::Create)?);
     let from = Connection::open(folder.join("mlflow.db"))?;
     let mut to = Client::connect(uri, NoTls)?;
-    // Rows come table by table, whatever refers to what.
+    // Rows are copied table by table, in an order that foreign keys would refuse.
     to.batch_execute("SET session_replication_role = replica; TRUNCATE experiments CASCADE")?;
     for table in TABLES {
         copy_table(&from, &mut to, table)?;
     }
-    // As the server's own housekeeping does sooner or later.
+    // As autovacuum does sooner or later.
     to.batch_execute("VACUUM ANALYZE")?;
     println!("-- copied into PostgreSQL in {:.0} s", begun.elapsed().as_secs_f64());
     Ok(())
@@ -69,7 +69,7 @@ fn copy_table(from: &Connection, to: &mut Client, table: &str) -> anyhow::Result
     Ok(())
 }
 
-/// A text as a line of COPY has it.
+/// Escapes a text for COPY.
 fn escaped(text: &[u8]) -> Vec<u8> {
     let mut line = Vec::with_capacity(text.len());
     for &byte in text {

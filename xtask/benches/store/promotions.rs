@@ -1,4 +1,4 @@
-//! Promotions a second, each on the disk before it is answered: by threads of one process, and by processes.
+//! Durable promotions per second, by threads of one process and by several processes.
 
 use std::path::Path;
 use std::process::Command;
@@ -14,10 +14,10 @@ use herdbook_store::{Effect, Finish, Missing, RunStart, Session, StoreError};
 
 use crate::{figure, generate, shared};
 
-/// Asks this program to be one of several processes.
+/// Argument that makes this program a worker process.
 pub(crate) const WORKER: &str = "--promote-in";
 const N_WRITERS: u32 = 8;
-/// Versions that each writer takes up and down in turn: each keeps a tag of every change, and nobody makes thousands of one.
+/// Versions that each writer promotes and demotes in turn. Each change adds a tag, so one version would grow unrealistic.
 const SHELF: u32 = 64;
 const LASTING: Duration = Duration::from_secs(5);
 
@@ -52,7 +52,7 @@ pub(crate) fn measure() -> anyhow::Result<()> {
     let n_promotions = processes(folder.path())?;
     print(&format!("{N_WRITERS} processes"), n_promotions, begun, 1);
     let doctor = generate::open(folder.path(), Missing::Refuse)?.diagnose()?;
-    // The stand-ins for model files are whole, so nothing at all may be found.
+    // The model files are intact, so there must be no findings at all.
     ensure!(doctor.is_empty(), "breaches: {doctor:?}");
     Ok(())
 }
@@ -89,7 +89,7 @@ fn register(store: &Session) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Takes the versions of one writer up and down, and counts.
+/// Promotes and demotes the versions of one writer, and counts.
 fn promote_for_a_while(store: &Session, writer: u32) -> anyhow::Result<u64> {
     let name = ModelName::of_timeframe(Timeframe::Hour1, "trading_model")?;
     let begun = Instant::now();
@@ -113,7 +113,7 @@ fn promote_for_a_while(store: &Session, writer: u32) -> anyhow::Result<u64> {
             expected_champion: None,
             force: false,
         };
-        // From a stage to itself: where the writer before this one was interrupted.
+        // The version is in that stage already: an earlier writer was interrupted there.
         match store.promote(&request, Effect::Commit) {
             Ok(_) => n_promotions += 1,
             Err(StoreError::Refused(_)) => {}
@@ -141,7 +141,7 @@ fn processes(folder: &Path) -> anyhow::Result<u64> {
     Ok(n_promotions)
 }
 
-/// One of several processes: prints how many promotions it made.
+/// The worker process: prints how many promotions it made.
 pub(crate) fn work(arguments: &[String]) -> anyhow::Result<()> {
     let [folder, writer, ..] = arguments else { anyhow::bail!("a folder and a writer") };
     let store = generate::open(Path::new(folder), Missing::Refuse)?;

@@ -1,4 +1,4 @@
-//! Look-ups in a large store: in the process, and as whole commands.
+//! Look-ups in a large store, in the process and as complete commands.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -13,12 +13,12 @@ use crate::{figure, generate};
 const REPEATED: usize = 201;
 const REPEATED_COMMAND: usize = 21;
 
-/// Where the records are that are asked.
+/// The store to query.
 pub(crate) struct Asked<'a> {
     pub(crate) folder: &'a Path,
-    /// The database of the folder, where there is none.
+    /// A URI; `None` for the database of the folder.
     pub(crate) uri: Option<&'a str>,
-    /// How long "best by a metric" may take.
+    /// The limit for "best by a metric".
     pub(crate) limit: &'a str,
 }
 
@@ -96,7 +96,7 @@ fn print(
     Ok(())
 }
 
-/// A median in milliseconds, to the microsecond.
+/// A median in milliseconds, with three decimals.
 pub(crate) fn precise(time: Duration) -> String {
     format!("{:.3} ms", time.as_secs_f64() * 1e3)
 }

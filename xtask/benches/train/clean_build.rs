@@ -1,4 +1,4 @@
-//! The time of a clean release build of the command line, in a target folder of its own.
+//! The time of a clean release build of the command line, in a separate target folder.
 
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -13,7 +13,7 @@ pub(crate) fn measure() -> anyhow::Result<()> {
         command.args(arguments.split(' ')).stdin(Stdio::null());
         command
     };
-    // What is measured is building, not downloading.
+    // Download first, so that only the build is measured.
     ensure!(cargo("fetch --locked --quiet").status()?.success());
     let target = tempfile::tempdir()?;
     let begun = Instant::now();

@@ -1,5 +1,5 @@
-//! What it costs to let others watch: the same iterations with and without their metrics going into the store, as
-//! often and as many as a training logs, in turn.
+//! The cost of live metrics: the same iterations with and without writing their metrics to the store, in turn, as often
+//! and as many as a training logs.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use herdbook_training::{Boundaries, DataSource, EPISODE_BARS, MarketData, Tradin
 use crate::steps::middle;
 use crate::{figure, records};
 
-/// As in a training: metrics of an iteration, and how often they are written.
+/// The metrics of an iteration, and how often they are written, as in a training.
 const METRICS: [&str; 13] = [
     "approx_kl",
     "clip_fraction",
@@ -67,7 +67,7 @@ pub(crate) fn measure() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Seconds that the iterations take, and how many of them went into the store.
+/// The duration of the iterations in seconds, and how many of them were written to the store.
 fn seconds(
     trainer: &mut Trainer<TradingEnv>,
     live: Option<(&Session, &RunId)>,

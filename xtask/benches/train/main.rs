@@ -1,6 +1,6 @@
-//! `cargo xtask bench train`: figures of the trainer and the command line beside the limits set for them.
+//! `cargo xtask bench train`: speed of the trainer and the command line, with the limits set for them.
 //!
-//! It prints and never fails for being slow: figures depend on the machine, and are read by people.
+//! It prints figures and enforces none of them, because they depend on the machine.
 
 #![expect(clippy::print_stdout, reason = "figures are for the terminal")]
 

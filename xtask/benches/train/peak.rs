@@ -1,4 +1,4 @@
-//! What one core could do at most: multiply-adds on registers, in the widest vectors it has.
+//! The peak rate of one core: multiply-adds on registers, in the widest vectors it has.
 
 #![expect(
     clippy::inline_always,
@@ -9,11 +9,11 @@ use std::time::Instant;
 
 use pulp::{Arch, Simd, WithSimd};
 
-/// Sums that do not wait for each other: more than any core has multiply-adds on their way.
+/// Independent sums: more than a core can have multiply-adds in flight.
 const N_SUMS: usize = 16;
 const ROUNDS: u32 = 2_000_000;
 
-/// Floating-point operations per second of one core; a multiply-add is two.
+/// Floating-point operations per second of one core; a multiply-add counts as two.
 pub(crate) fn flops_per_second() -> f64 {
     let arch = Arch::new();
     let begun = Instant::now();

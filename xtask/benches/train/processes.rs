@@ -1,4 +1,4 @@
-//! Whole-process times of the command line: from starting the program to its end.
+//! Process times of the command line, from start to exit.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -8,7 +8,7 @@ use anyhow::ensure;
 
 use crate::{figure, records};
 
-/// Repetitions of a command that takes milliseconds, and of one that takes seconds.
+/// Repetitions of a command that takes milliseconds, and of a command that takes seconds.
 const REPEATED: usize = 51;
 const REPEATED_SLOW: usize = 3;
 
@@ -35,7 +35,7 @@ fn median_of(
     folder: &Path,
     repeated: usize,
 ) -> anyhow::Result<Duration> {
-    // Once for the files to come into memory.
+    // Once before, so that the files are in memory.
     run(binary, arguments, folder)?;
     let times: anyhow::Result<Vec<Duration>> = (0..repeated)
         .map(|_| {

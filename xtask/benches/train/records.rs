@@ -1,5 +1,5 @@
-//! A store with a past: a thousand registered runs over all timeframes, with as many metrics and params as a
-//! training of 100,000 timesteps logs.
+//! Fills a store with a thousand registered runs of all timeframes, with as many metrics and params as a training of
+//! 100,000 timesteps logs.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,7 +18,7 @@ use herdbook_store::{
 /// Runs in the store.
 pub(crate) const N_RUNS: usize = 1_000;
 
-/// Metrics that a training logs again and again, and how often it does.
+/// Metrics that a training logs repeatedly, and how often.
 const CURVES: [&str; 15] = [
     "evaluation/best_mean_reward",
     "evaluation/mean_reward",
@@ -37,11 +37,11 @@ const CURVES: [&str; 15] = [
     "training/value_loss",
 ];
 const N_POINTS: u64 = 40;
-/// Metrics logged once, at the end: those that lists show, and as many others as a real run has.
+/// Metrics that are logged once at the end: those that lists show, and as many others as a real run has.
 const SHOWN_FINALS: [&str; 3] =
     ["portfolio/total_return", "portfolio/sharpe_ratio", "portfolio/max_drawdown"];
 const N_OTHER_FINALS: usize = 37;
-/// Params of the data, and as many others as a real run has.
+/// The params of the data, and as many others as a real run has.
 const DATA_PARAMS: [&str; 8] = [
     "data.symbol",
     "data.sha256",
@@ -54,8 +54,8 @@ const DATA_PARAMS: [&str; 8] = [
 ];
 const N_OTHER_PARAMS: usize = 27;
 
-/// Fills the store of an empty folder: every third run a base model, the others children of the run before; of
-/// each timeframe one champion.
+/// Fills the store of an empty folder. Every third run is a base model, the others are children of the run before; each
+/// timeframe has one champion.
 pub(crate) fn fill(folder: &Path) -> anyhow::Result<()> {
     let store = open(folder)?;
     for timeframe in Timeframe::ALL {

@@ -1,4 +1,4 @@
-//! Running a model: one observation, the account alone, and both together.
+//! Speed of running a model: the policy on one observation, the account alone, and both together.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use herdbook_training::{Boundaries, DataSource, MarketData, OBS_LEN, TradingEnv}
 use crate::figure;
 
 const N_OBSERVATIONS: u32 = 1_000_000;
-/// As a backtest does it: one pass, never cut into episodes.
+/// As in a backtest: one pass, not divided into episodes.
 const WHOLE: usize = usize::MAX / 2;
 const PASSES: usize = 20;
 

@@ -1,5 +1,5 @@
-//! Steps per second of the trainer in the real environment, rollouts and updates together, on one thread and on two;
-//! and how near the update comes to what the core could do.
+//! Steps per second of the trainer in the real environment (rollouts and updates), on one thread and on two, and the
+//! update's share of the core's peak rate.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -12,9 +12,9 @@ use herdbook_training::{Boundaries, DataSource, EPISODE_BARS, MarketData, OBS_LE
 
 use crate::{figure, peak};
 
-/// Timesteps of one measurement; a round number of rollouts for 1 and for 8 environments.
+/// Timesteps of one measurement: a whole number of rollouts for 1 and for 8 environments.
 const TIMESTEPS: u64 = 8 * 16_384;
-/// Measurements of each kind, in turn with those they are compared with.
+/// Measurements of each kind, alternating with those they are compared with.
 const REPEATED: usize = 5;
 const N_ACTIONS: usize = 3;
 
@@ -43,7 +43,7 @@ pub(crate) fn measure() -> anyhow::Result<()> {
     update(&market, &config)
 }
 
-/// The limit is for machines with AVX-512. Those whose cores do one of its products a cycle, not two, stay below it.
+/// The limit is for cores with two AVX-512 multiply-adds per cycle. Cores with one stay below it.
 fn has_avx512() -> bool {
     #[cfg(target_arch = "x86_64")]
     return std::arch::is_x86_feature_detected!("avx512f");
@@ -51,7 +51,7 @@ fn has_avx512() -> bool {
     return false;
 }
 
-/// The update alone: what ten epochs take longer than one.
+/// The update alone: the difference between ten epochs and one.
 fn update(market: &Arc<MarketData>, config: &PpoConfig) -> anyhow::Result<()> {
     let one_epoch = PpoConfig { n_epochs: 1, ..config.clone() };
     let epochs = (config.n_epochs - 1) as f64;
@@ -71,8 +71,8 @@ fn update(market: &Arc<MarketData>, config: &PpoConfig) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Floating-point operations that a row of an update cannot do without: forwards, the gradient of the weights, and
-/// that of the inputs but for the first layer. Padding, activations and the optimizer are not counted.
+/// The floating-point operations that one row of an update needs: the forward pass, the gradient of the weights, and the
+/// gradient of the inputs except for the first layer. Padding, activations and the optimizer are not counted.
 fn operations(config: &PpoConfig) -> f64 {
     let of = |hidden: &[usize], head: usize| -> usize {
         let widths: Vec<usize> = [OBS_LEN].iter().chain(hidden).chain(&[head]).copied().collect();
@@ -94,7 +94,7 @@ fn seconds_per_step(
         .collect();
     let mut trainer = Trainer::new(config.clone(), envs, 0)?;
     trainer.set_threads(NonZeroUsize::new(n_threads).unwrap_or(NonZeroUsize::MIN));
-    // One iteration to warm up caches and the processor's clock.
+    // One iteration before, to warm up caches and the clock of the processor.
     trainer.iterate();
     let (before, begun) = (trainer.trained_timesteps(), Instant::now());
     while trainer.trained_timesteps() - before < TIMESTEPS {
@@ -104,7 +104,7 @@ fn seconds_per_step(
     Ok(begun.elapsed().as_secs_f64() / trained as f64)
 }
 
-/// The middle one of several numbers.
+/// The median of some numbers.
 pub(crate) fn middle(mut numbers: Vec<f64>) -> f64 {
     numbers.sort_by(f64::total_cmp);
     numbers[numbers.len() / 2]
