@@ -39,7 +39,7 @@ fn missing_store_names_the_command_that_makes_one() {
     assert_snapshot!(refused("list"), @r"
     status 1
     error: there is no store at `[folder]/mlflow.db`
-    hint: `herdbook train --timeframe …` makes one; `--tracking-uri` names another
+    hint: `herdbook train --timeframe …` creates one; `--tracking-uri` opens another
     ");
     assert_snapshot!(refused("train --timeframe 1H --enhance best"), @r"
     status 1
@@ -56,7 +56,7 @@ fn failure_is_json_where_json_was_asked_for() {
     {
       "error": {
         "code": "not_found",
-        "hint": "`herdbook train --timeframe …` makes one; `--tracking-uri` names another",
+        "hint": "`herdbook train --timeframe …` creates one; `--tracking-uri` opens another",
         "message": "there is no store at `[folder]/mlflow.db`"
       }
     }
@@ -155,7 +155,7 @@ fn illegal_change_names_the_legal_ones_and_unknown_version_the_newest() {
         @r"
     status 1
     error: `1H_trading_model` version 1 is in `development` and may go to `beta` or `archived`, not to `champion`
-    hint: `herdbook history --timeframe 1H --model-version 1` shows how it came there
+    hint: `herdbook history --timeframe 1H --model-version 1` shows how it got there
     "
     );
     assert_snapshot!(
@@ -182,7 +182,7 @@ fn illegal_change_names_the_legal_ones_and_unknown_version_the_newest() {
     assert_snapshot!(folder.run("train -q --timeframe 1H --enhance champion").shown(), @r"
     status 1
     error: `1H_trading_model` has no champion to enhance
-    hint: `herdbook promote … --target-stage champion` makes one
+    hint: `herdbook promote … --target-stage champion` makes a version the champion
     ");
 }
 

@@ -29,7 +29,7 @@ fn backtest_says_in_words_and_json_how_much_was_seen() {
     let seen = folder.done("backtest -t 1H 1 --data WAVE.csv");
     assert!(
         seen.stdout
-            .contains("CONTAMINATED: 700 of 900 bars were seen in training: this is no evidence"),
+            .contains("CONTAMINATED: 700 of 900 bars were seen in training; this is no evidence"),
         "{}",
         seen.stdout
     );
@@ -86,7 +86,7 @@ fn what_cannot_be_run_is_refused_with_the_way_out() {
     assert_snapshot!(folder.run("predict -q -t 1H --data WAVE.csv").shown(), @r"
     status 1
     error: `1H_trading_model` has no champion
-    hint: `--model-version N` or `--stage` runs one that is no champion
+    hint: `--model-version` or `--stage` runs another version
     ");
     assert_snapshot!(folder.run("backtest -q -t 1H --stage beta --data WAVE.csv").shown(), @r"
     status 1
@@ -107,7 +107,7 @@ fn what_cannot_be_run_is_refused_with_the_way_out() {
     );
     assert_snapshot!(folder.run("predict -q -t 1H 1 --data WAVE.csv --max-age 2y").shown(), @r"
     status 2
-    error: invalid value '2y' for '--max-age <DURATION>': `2y` is no length of time: write a whole number and m, h, d or w, such as 2h
+    error: invalid value '2y' for '--max-age <DURATION>': `2y` is not a duration: give a whole number and a unit (m, h, d or w), such as `2h`
 
     For more information, try '--help'.
     ");
