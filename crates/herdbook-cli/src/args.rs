@@ -162,10 +162,12 @@ pub(crate) struct TrainArgs {
     /// Train even if an ancestor has seen bars of the test window, and mark the model as contaminated
     #[arg(long)]
     pub(crate) allow_contaminated: bool,
-    /// Train with N consecutive seeds, starting at `--seed`, and register the model that is best on the validation window
+    /// Train with N consecutive seeds, starting at `--seed`, and register the model that is best on the validation
+    /// window
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=1_000), conflicts_with = "walk_forward")]
     pub(crate) seeds: Option<u16>,
-    /// Train on N consecutive folds, each tested on the bars that follow it, and register the model of the last fold
+    /// Train on N consecutive folds, each tested on the bars that follow it, and register the model of the last
+    /// fold
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=1_000), conflicts_with_all = [
         "validation_from", "test_from",
     ])]

@@ -38,8 +38,9 @@ pub fn data_source(
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let symbol = match symbol {
         Some(symbol) => symbol,
-        None => Symbol::parse(instrument_of(&name))
-            .map_err(|error| Failure::from(error).with_hint("give the instrument with `--symbol`"))?,
+        None => Symbol::parse(instrument_of(&name)).map_err(|error| {
+            Failure::from(error).with_hint("give the instrument with `--symbol`")
+        })?,
     };
     let path = std::path::absolute(path).with_context(|| path.display().to_string())?;
     Ok(DataSource { name, path: Some(path), symbol, reading, bytes })

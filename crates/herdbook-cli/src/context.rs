@@ -86,8 +86,9 @@ fn actor(global: &Global) -> Result<Actor, Failure> {
 /// [`Code::InvalidInput`](crate::Code::InvalidInput) if `HERDBOOK_ACTOR` is not a valid name.
 pub fn default_actor() -> Result<Actor, Failure> {
     if let Some(name) = environment("HERDBOOK_ACTOR") {
-        return Actor::parse(&name)
-            .map_err(|error| Failure::usage(&format!("environment variable `HERDBOOK_ACTOR`: {error}")));
+        return Actor::parse(&name).map_err(|error| {
+            Failure::usage(&format!("environment variable `HERDBOOK_ACTOR`: {error}"))
+        });
     }
     let uid = rustix::process::getuid().as_raw();
     let user = user_name(uid).or_else(|| environment("USER"));

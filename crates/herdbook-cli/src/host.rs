@@ -13,7 +13,7 @@ pub trait Host {
     /// Channel recorded in the history for acts of this program.
     fn channel(&self) -> Channel;
 
-    /// Reads a file that the arguments name, such as bars. A program may answer from memory; the default reads the disk.
+    /// Reads a file that the arguments name, such as bars. The default reads it from the disk.
     ///
     /// # Errors
     /// If the file cannot be read.

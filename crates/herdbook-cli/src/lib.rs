@@ -41,6 +41,11 @@ const SUCCESS: u8 = 0;
 const WRONG_USAGE: u8 = 2;
 
 /// Runs one command for a terminal and returns the exit status. The first argument is the program's name.
+///
+/// ```
+/// let args = ["herdbook", "--version"].map(Into::into);
+/// assert_eq!(herdbook_cli::main(args.to_vec()), 0);
+/// ```
 pub fn main(args: Vec<OsString>) -> u8 {
     silence_decoder();
     let wants_json = args.iter().any(|arg| arg == "--json");

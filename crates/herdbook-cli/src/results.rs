@@ -116,7 +116,9 @@ pub(crate) fn verdict(
         (Some(model), Some(held)) if model <= held => {
             "after costs the model earned something, but less than buy and hold"
         }
-        (Some(_), _) => "after costs the model beat both baselines on this window; one window is no proof",
+        (Some(_), _) => {
+            "after costs the model beat both baselines on this window; one window is no proof"
+        }
         (None, _) => "no verdict: the result is undefined",
     }
 }

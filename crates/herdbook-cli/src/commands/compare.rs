@@ -107,8 +107,5 @@ fn text(
     if differing.is_empty() {
         return table.to_string();
     }
-    format!(
-        "{table}\nnot comparable: the two results differ in {}",
-        differing.join(", ")
-    )
+    format!("{table}\nnot comparable: the two results differ in {}", differing.join(", "))
 }

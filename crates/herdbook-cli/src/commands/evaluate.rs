@@ -38,7 +38,8 @@ fn summary(model: &RegisteredModel, found: &NewEvidence, event_id: i64) -> Strin
     let new = if evaluation.is_lineage_known {
         "all bars are later than the training, validation and test windows of the model and its ancestors".to_owned()
     } else {
-        "UNKNOWN whether the model or an ancestor has seen these bars; this is no evidence".to_owned()
+        "UNKNOWN whether the model or an ancestor has seen these bars; this is no evidence"
+            .to_owned()
     };
     let again = match evaluation.n_shown_before {
         0 => String::new(),

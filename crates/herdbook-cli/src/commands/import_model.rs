@@ -58,7 +58,9 @@ fn summary(imported: &Imported) -> String {
             "it can be promoted, found and enhanced (its networks fit), but herdbook cannot run it: {obstacle}"
         ),
         Some(obstacle) => {
-            format!("it can be promoted and found, but herdbook can neither enhance nor run it: {obstacle}")
+            format!(
+                "it can be promoted and found, but herdbook can neither enhance nor run it: {obstacle}"
+            )
         }
     };
     format!(

@@ -43,7 +43,9 @@ pub(crate) fn run(args: &PromoteArgs, store: &Store, output: &mut Output) -> Res
         failure
     })?;
     if promotion.plan.judgement.unmet().next().is_some() && !promotion.plan.judgement.enforce {
-        output.note("warning: conditions are not met; with `enforce = true` the promotion would be refused");
+        output.note(
+            "warning: conditions are not met; with `enforce = true` the promotion would be refused",
+        );
     }
     print(args, &promotion, &since, output)
 }
@@ -100,7 +102,7 @@ pub(crate) fn describe(change: &StageChange) -> String {
         Cause::Requested => "",
         Cause::Displaced => "  (replaced as champion)",
         Cause::RolledBack => "  (rolled back)",
-        Cause::Returned => "  (champion again)",
+        Cause::Returned => "  (restored)",
         Cause::DeletedElsewhere => "  (deleted through MLflow; no longer counts as champion)",
     };
     format!("{} version {}: {}{why}", change.key.name, change.key.version, change.transition)

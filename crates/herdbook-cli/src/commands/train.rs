@@ -111,7 +111,7 @@ fn note_idle_threads(n_threads: NonZeroUsize, n_envs: usize, output: &mut Output
     let n_busy = n_envs.max(2);
     if n_threads.get() > n_busy {
         output.note(&format!(
-            "note: only {n_busy} of the {n_threads} threads have work: the update uses 2, and each of the {n_envs} environment(s) one"
+            "note: only {n_busy} of {n_threads} threads are used: the update uses at most 2, the environments at most {n_envs}"
         ));
     }
 }

@@ -1,4 +1,4 @@
-//! `doctor` as a user meets it: what other programs broke, named and mended.
+//! `doctor` reports and repairs what other programs broke.
 
 use insta::assert_snapshot;
 
@@ -13,7 +13,7 @@ fn herd() -> Folder {
     folder
 }
 
-/// As another program writes.
+/// Writes to the database like another program.
 fn break_by_hand(folder: &Folder, sql: &str) {
     let conn = rusqlite::Connection::open(folder.path().join("mlflow.db")).unwrap();
     conn.execute_batch(sql).unwrap();
@@ -31,7 +31,7 @@ fn healthy_store_says_so() {
 }
 
 #[test]
-fn breaches_are_named_mended_and_told_in_the_history() {
+fn breaches_are_reported_repaired_and_recorded() {
     let folder = herd();
     break_by_hand(
         &folder,

@@ -1,4 +1,4 @@
-//! Wrong usage and refusals: what is said, which status, and that nothing is written.
+//! Wrong usage and refusals: the message, the status, and that nothing is written.
 
 use insta::assert_snapshot;
 
@@ -35,7 +35,7 @@ fn unknown_stage_lists_the_valid_ones() {
 }
 
 #[test]
-fn missing_store_names_the_command_that_makes_one() {
+fn missing_store_names_the_command_that_creates_one() {
     assert_snapshot!(refused("list"), @r"
     status 1
     error: there is no store at `[folder]/mlflow.db`
@@ -82,7 +82,7 @@ fn other_stores_are_refused_by_name() {
 }
 
 #[test]
-fn file_of_bars_that_is_not_there_is_named() {
+fn missing_file_of_bars_is_named() {
     assert_snapshot!(refused("train --timeframe 1H --data nowhere.csv"), @r"
     status 2
     error: cannot read `nowhere.csv` (flag `--data`): No such file or directory (os error 2)
@@ -187,7 +187,7 @@ fn illegal_change_names_the_legal_ones_and_unknown_version_the_newest() {
 }
 
 #[test]
-fn sample_of_another_symbol_is_not_there() {
+fn sample_of_another_symbol_is_refused() {
     assert_snapshot!(refused("train --timeframe 1H --symbol IBM"), @r"
     status 2
     error: the sample for 1H is EURUSD, not IBM: give the bars of IBM with `--data`

@@ -1,4 +1,4 @@
-//! The interface for scripts: the shape of each command's JSON, and the help.
+//! The interface for scripts: the shape of the JSON of each command, and the help.
 
 #![expect(clippy::too_many_lines, reason = "snapshots are long")]
 
@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use crate::binary::Folder;
 
-/// Keys and types of a JSON value, one path a line. Keys that are data themselves (metrics, params, tags) and
-/// items of arrays count as one.
+/// Keys and types of a JSON value, one path per line. Keys that are data (metrics, params, tags) are shown as `*`, and
+/// items of arrays are merged.
 fn shape(value: &Value) -> String {
     let mut lines = BTreeSet::new();
     collect(value, "", &mut lines);
@@ -508,14 +508,14 @@ fn help_of_each_command() {
               [default: 10]
 
           --volume-column <NAME>
-              Volume column of a file that has several, or `none`
+              Volume column of a file that has several; `none` for no volume
 
           --bar-timezone <ZONE>
-              Time zone of times without one: UTC, +02:00, Europe/Athens or `America/New_York+07:00`
-              [default: UTC]
+              Time zone of timestamps that have none: UTC, +02:00, Europe/Athens or
+              `America/New_York+07:00` [default: UTC]
 
           --member <NAME>
-              File to read from a zip archive that holds several
+              File to read from a zip archive of several files
 
           --symbol <NAME>
               Instrument of the bars [default: the file's name without its extension]

@@ -115,7 +115,7 @@ fn window_line(report: &RunReport) -> String {
         "test window {} to {}, {} bars of {} {}, costs {} bp per side; {mark}",
         format::moment(test.start),
         format::moment(test.end),
-        report.performance.n_returns + 1,
+        count(report.performance.n_returns as u64 + 1),
         report.windows.symbol,
         report.timeframe,
         report.cost_bps,
