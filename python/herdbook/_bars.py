@@ -37,7 +37,7 @@ BarsLike = Union[str, "os.PathLike[str]", Mapping[str, Any], ArrowStream, ArrayL
 
 
 def given(data: BarsLike | None) -> tuple[str | None, _native.Bars | None]:
-    """The path for the call, and the bars in memory if it stands for such."""
+    """The path argument of the call, and the bars if they are in memory."""
     if data is None:
         return None, None
     if isinstance(data, (str, os.PathLike)):

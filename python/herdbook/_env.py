@@ -85,14 +85,14 @@ class TradingEnv(gymnasium.Env[npt.NDArray[np.float32], np.int64]):
     Args:
         data: bars of the timeframe or finer (see :data:`herdbook.BarsLike`). Default: a built-in sample.
         timeframe: length of one bar.
-        window: on ``train``, episodes of ``episode_bars`` bars start at random. On ``validation``, ``test`` and ``all``,
-            one episode plays the whole window.
+        window: on ``train``, episodes of ``episode_bars`` bars start at random. On ``validation``, ``test`` and
+            ``all``, one episode plays the whole window.
         symbol: the instrument. Default: the file's name without its extension.
         cost_bps: costs in basis points of the traded notional, per side.
         episode_bars: length of an episode on ``train``. Default: 512.
         validation_from, test_from: start times (UTC) of the windows. Default: after 64 % and 80 % of the bars.
-        columns, volume_column, bar_timezone, member: how to read a file that leaves this open; ``member`` is the file in
-            a zip archive.
+        columns, volume_column, bar_timezone, member: how to read a file that leaves this open; ``member`` is the file
+            in a zip archive.
 
     Raises:
         InvalidInputError: bars or arguments are invalid.

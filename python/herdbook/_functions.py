@@ -2,8 +2,8 @@
 
 Arguments that the functions share:
 
-- ``tracking_uri``: the store. Default: the URI set in a loaded MLflow, else ``$MLFLOW_TRACKING_URI``, else ``mlflow.db`` in
-  the working directory.
+- ``tracking_uri``: the store. Default: the URI set in a loaded MLflow, else ``$MLFLOW_TRACKING_URI``, else
+  ``mlflow.db`` in the working directory.
 - ``actor``: the name recorded in the history. Default: ``$HERDBOOK_ACTOR``, else the system's user name.
 - ``timeframe``: length of one bar: ``1M``, ``5M``, ``15M``, ``30M`` (minutes), ``1H``, ``4H`` (hours) or ``D``.
 - ``model``: the registered model; its full name is ``{timeframe}_{model}``.
@@ -301,9 +301,9 @@ def load_parent(
 
     Args:
         parent: ``"best"``, ``"latest"``, ``"champion"``, a version number or a run id.
-        model_type, metric: what ``best`` and ``latest`` search. As in :func:`enhance`, ``best`` skips contaminated models
-            and ``latest`` prefers a model without children. If there is no model of the type, a base model is taken,
-            with a :class:`HerdbookWarning`.
+        model_type, metric: what ``best`` and ``latest`` search. As in :func:`enhance`, ``best`` skips contaminated
+            models and ``latest`` prefers a model without children. If there is no model of the type, a base model is
+            taken, with a :class:`HerdbookWarning`.
 
     Raises:
         NotFoundError: there is no such model, or its file is missing.

@@ -29,9 +29,9 @@ _FAMILY = "trading_model"
 class MLflowManager:
     """Runs, models and stages of one timeframe.
 
-    Accepts every tracking URI of the command line, and works next to MLflow in the same process. If MLflow is loaded, a run
-    started here is also MLflow's active run, and a run started with ``mlflow.start_run()`` is the current run of this
-    manager until it starts one of its own.
+    Accepts every tracking URI of the command line, and works next to MLflow in the same process. If MLflow is loaded, a
+    run started here is also MLflow's active run, and a run started with ``mlflow.start_run()`` is the current run of
+    this manager until it starts one of its own.
 
     Args:
         experiment_name: runs belong to the experiment ``{experiment_name}_{timeframe}``.
@@ -99,8 +99,8 @@ class MLflowManager:
 
         Args:
             run_name: name of the run. Default: ``{timeframe}_{model_type}_{time}``.
-            tags: more tags. ``version_type`` and ``promotion_stage`` are set when the model is registered; here they may
-                only be ``latest`` and ``development``.
+            tags: more tags. ``version_type`` and ``promotion_stage`` are set when the model is registered; here they
+                may only be ``latest`` and ``development``.
 
         Raises:
             ConflictError: herdbook manages one of the tags.
@@ -203,8 +203,9 @@ class MLflowManager:
         """Registers the model of a run in development, ends the run and marks its parent ``old``, in one act.
 
         Args:
-            model_path: ``runs:/<run id>/<path of the zip>``, or the name of a file. The file is looked for among the models
-                of the current run, then on this machine; the latter is stored as ``models/{timeframe}/model.zip``.
+            model_path: ``runs:/<run id>/<path of the zip>``, or the name of a file. The file is looked for among the
+                models of the current run, then on this machine; the latter is stored as
+                ``models/{timeframe}/model.zip``.
             model_name: the registered model. Default: ``{timeframe}_trading_model``.
             base_run_id: the parent's run. Default: the run in the tag ``base_model_run_id``.
             stage: ignored. MLflow's own stage follows the promotion stage.
@@ -240,8 +241,8 @@ class MLflowManager:
         """Sets tags of a run: all of them, or none.
 
         Raises:
-            ConflictError: a tag that herdbook manages would get another value. :meth:`promote_model` changes a stage, and
-                registering a child makes its parent ``old``.
+            ConflictError: a tag that herdbook manages would get another value. :meth:`promote_model` changes a stage,
+                and registering a child makes its parent ``old``.
         """
         tags = {str(key): str(value) for key, value in new_tags.items()}
         self._records.log(run_id, tags=tags)
@@ -265,7 +266,7 @@ class MLflowManager:
         metric: str = "evaluation/best_mean_reward",
         min_timesteps: int = 0,
     ) -> tuple[str, str] | tuple[None, None]:
-        """The best registered model of a type by the last finite value of a metric. Returns as :meth:`find_latest_model`."""
+        """Like :meth:`find_latest_model`, for the best model by the last finite value of a metric."""
         found = self._records.find_best(
             timeframe=self._needed_timeframe(),
             model_type=model_type,
@@ -299,8 +300,8 @@ class MLflowManager:
     ) -> list[dict[str, Any]]:
         """Every version in a stage, newest first. Without a timeframe, of all timeframes.
 
-        Each version has ``name``, ``version``, ``stage`` (MLflow's own), ``promotion_stage``, ``creation_timestamp`` and
-        ``last_updated_timestamp`` (epoch milliseconds), ``run_id``, ``timeframe``, ``model_type``,
+        Each version has ``name``, ``version``, ``stage`` (MLflow's own), ``promotion_stage``, ``creation_timestamp``
+        and ``last_updated_timestamp`` (epoch milliseconds), ``run_id``, ``timeframe``, ``model_type``,
         ``version_type``, ``honesty``, ``tags``, ``metrics``.
         """
         return self._records.find_by_stage(promotion_stage, timeframe)
@@ -319,7 +320,7 @@ class MLflowManager:
         force: bool = False,
         expect_champion: int | Literal["none"] | None = None,
     ) -> bool:
-        """Moves a version to another stage and returns ``True``. A new champion archives the present one in the same act.
+        """Moves a version to another stage and returns ``True``. A new champion archives the present one in one act.
 
         Raises:
             ForbiddenTransitionError: the message names the allowed stages.

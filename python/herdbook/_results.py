@@ -1,7 +1,7 @@
 """Results of the functions of :mod:`herdbook`: typed data, shown as tables, convertible to pandas.
 
-``raw`` holds the data that ``--json`` prints, and ``to_dict()`` returns a copy of it. Times are timezone-aware datetimes in
-UTC. Returns, drawdowns and rates are fractions; improvements are percentages.
+``raw`` holds the data that ``--json`` prints, and ``to_dict()`` returns a copy of it. Times are timezone-aware
+datetimes in UTC. Returns, drawdowns and rates are fractions; improvements are percentages.
 """
 
 from __future__ import annotations

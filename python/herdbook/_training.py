@@ -56,8 +56,8 @@ def train(
         validation_from, test_from: start times (UTC) of the windows. Default: after 64 % and 80 % of the bars.
         seeds: number of seeds to train with; the model that is best on the validation window is registered.
         walk_forward: number of consecutive folds to train on; the model of the last fold is registered.
-        columns, volume_column, bar_timezone, member: how to read a file that leaves this open; ``member`` is the file in
-            a zip archive.
+        columns, volume_column, bar_timezone, member: how to read a file that leaves this open; ``member`` is the file
+            in a zip archive.
         progress: a function called with :class:`Progress` after each iteration, or whether to show tqdm's bar.
 
     Raises:
@@ -103,8 +103,8 @@ def enhance(
     Args:
         parent: ``"latest"``, ``"best"``, ``"champion"``, a run id or a version number.
         enhance_type: the type of enhancement.
-        enhance_model_type: the model type that ``latest`` and ``best`` search. If there is no such model, a base model is
-            taken, with a :class:`HerdbookWarning`.
+        enhance_model_type: the model type that ``latest`` and ``best`` search. If there is no such model, a base model
+            is taken, with a :class:`HerdbookWarning`.
         enhance_metric: the metric by which ``best`` chooses.
 
     The other arguments are those of :func:`train`.

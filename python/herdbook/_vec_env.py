@@ -22,9 +22,9 @@ from ._env import TradingEnv, Window, action_space, observation_space, read_aren
 class TradingVecEnv(VecEnv):
     """``n_envs`` environments like :class:`herdbook.TradingEnv`, each with its own random generator.
 
-    A training sees the same values, bit for bit, as with a ``DummyVecEnv`` of ``TradingEnv``. Observations are float32 of
-    shape ``[n_envs, 35]``, rewards float32 and dones bool of shape ``[n_envs]``. Each is a new array, which no later call
-    changes.
+    A training sees the same values, bit for bit, as with a ``DummyVecEnv`` of ``TradingEnv``. Observations are float32
+    of shape ``[n_envs, 35]``, rewards float32 and dones bool of shape ``[n_envs]``. Each is a new array, which no later
+    call changes.
 
     Args:
         n_envs: number of environments.

@@ -1,9 +1,9 @@
 """Accesses the records from a separate process.
 
-The wheel contains its own SQLite, and MLflow in this process uses Python's. Two copies of SQLite in one process do not see
-each other's locks, because locks belong to the process, and when one copy closes the file, the locks of the other are
-lost. A database written by both gets damaged (https://www.sqlite.org/howtocorrupt.html, 2.2.1). Two processes see each
-other's locks.
+The wheel contains its own SQLite, and MLflow in this process uses Python's. Two copies of SQLite in one process do not
+see each other's locks, because locks belong to the process, and when one copy closes the file, the locks of the other
+are lost. A database written by both gets damaged (https://www.sqlite.org/howtocorrupt.html, 2.2.1). Two processes see
+each other's locks.
 
 A worker ends with this process, however this process ends. A training that it is running is then KILLED.
 """

@@ -65,21 +65,22 @@ class LifecycleCallback(BaseCallback):
     """Records a training as a run with metrics and checkpoints, and registers its model at the end.
 
     When ``model.learn`` returns, the model is evaluated and stored as ``models/{timeframe}/model.zip``. Then one act
-    registers it in development, logs its improvements over its parent, and marks the parent ``old``. If ``learn`` raises,
-    nothing is registered, the parent stays as it is, and the run is FAILED: at once if the callback is used in a ``with``
-    statement, else when the callback is garbage-collected or the process ends.
+    registers it in development, logs its improvements over its parent, and marks the parent ``old``. If ``learn``
+    raises, nothing is registered, the parent stays as it is, and the run is FAILED: at once if the callback is used in
+    a ``with`` statement, else when the callback is garbage-collected or the process ends.
 
     On herdbook's own environments, the run logs bars, windows and costs, and the metrics of the validation window
-    (``evaluation/*``) and the test window (``final/*``, ``portfolio/*``) are measured as in herdbook's trainer. On any other
-    environment, ``eval_env`` and ``test_env`` are evaluated with stable-baselines3's ``evaluate_policy``. A run without
-    recorded windows has the honesty ``unknown``.
+    (``evaluation/*``) and the test window (``final/*``, ``portfolio/*``) are measured as in herdbook's trainer. On any
+    other environment, ``eval_env`` and ``test_env`` are evaluated with stable-baselines3's ``evaluate_policy``. A run
+    without recorded windows has the honesty ``unknown``.
 
     Args:
         timeframe: length of one bar; herdbook's environments know it.
         parent: the result of :func:`herdbook.load_parent`, or the parent's run id; ``None`` for a base model.
         model_type: ``base`` or the type of enhancement. Default: ``continued`` with a parent, else ``base``.
         eval_env: environment for ``evaluation/*``, evaluated during the training and at its end.
-        test_env: environment for ``final/*`` and ``portfolio/*``, evaluated at the end, on bars that no training has seen.
+        test_env: environment for ``final/*`` and ``portfolio/*``, evaluated at the end, on bars that no training has
+            seen.
         eval_freq: timesteps between evaluations. Default: a twentieth of the training.
         n_eval_episodes: episodes per evaluation of ``eval_env`` and ``test_env``.
         experiment, model: as in :func:`herdbook.train`.
@@ -141,7 +142,8 @@ class LifecycleCallback(BaseCallback):
         experiment, family = self._names
         params, tags = self._given
         if self._arena is not None:
-            # Saved in the model file as a description of the environment, so that herdbook can run and enhance the model.
+            # Saved in the model file as a description of the environment, so that herdbook can run and enhance the
+            # model.
             setattr(self.model, "herdbook", self._arena.description())
             params = {**self._arena.params(), **params}
         self._model_name = f"{timeframe}_{family}"
@@ -230,7 +232,7 @@ class LifecycleCallback(BaseCallback):
         if self.timeframe is None and known is None:
             raise exception(
                 "invalid_input",
-                "the environment does not tell its timeframe",
+                "the environment does not name its timeframe",
                 'give `timeframe`, such as `LifecycleCallback(timeframe="1H")`',
             )
         if None not in (self.timeframe, known) and self.timeframe != known:
@@ -327,7 +329,7 @@ class LifecycleCallback(BaseCallback):
             return None
 
     def _play(self, env: Any) -> tuple[float, float, list[float]]:
-        """Mean and standard deviation of the episode rewards, and the total returns if the environment tells them."""
+        """Mean and standard deviation of the episode rewards, and the total returns if ``info`` has the equity."""
         worth: list[float] = []
         growth: list[float] = []
 

@@ -101,7 +101,7 @@ fn usage(error: &clap::Error, wants_json: bool) -> u8 {
         let failure = Failure::usage(message);
         return report(&failure, &mut Output::new(Mode::Json, true, None));
     }
-    // Printing fails only on a closed stream, where there is no one to tell.
+    // Printing fails only on a closed stream, and then nobody reads the error.
     let _ = error.print();
     if error.use_stderr() { WRONG_USAGE } else { SUCCESS }
 }

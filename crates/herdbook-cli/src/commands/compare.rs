@@ -35,7 +35,7 @@ pub(crate) fn run(args: &CompareArgs, store: &Store, output: &mut Output) -> Res
             "second": list::to_json(&second),
             "comparable": differing.is_empty(),
             "differing": differing,
-            "metrics": names.iter().map(|name| ((*name).clone(), beside(name, &first, &second, comparable))).collect::<Map<_, _>>(),
+            "metrics": names.iter().map(|name| ((*name).clone(), compare(name, &first, &second, comparable))).collect::<Map<_, _>>(),
         })
     };
     output.data(value, || text(&names, &first, &second, &differing))
@@ -55,7 +55,7 @@ fn differing_data(
 }
 
 /// A metric of both models. The better one is named only if the results are comparable.
-fn beside(name: &str, first: &VersionRecord, second: &VersionRecord, comparable: bool) -> Value {
+fn compare(name: &str, first: &VersionRecord, second: &VersionRecord, comparable: bool) -> Value {
     let (first, second) = (first.metrics.get(name), second.metrics.get(name));
     let change = first.zip(second).map(|(first, second)| Improvement::of(name, *first, *second));
     json!({
