@@ -90,7 +90,7 @@ pub(crate) enum Command {
     Status,
     /// Check the hash chain of the history and the hash of every registered model file
     Verify(VerifyArgs),
-    /// Check the records against every rule, and repair what is safe to repair
+    /// Check the records against every rule; with `--repair`, repair what is safe to repair
     Doctor(DoctorArgs),
     /// Print a completion script for a shell
     Completions {
