@@ -1,4 +1,4 @@
-"""Environment steps a second on one core: ``TradingVecEnv`` beside the same environment in numpy, in one run.
+"""Compares ``TradingVecEnv`` with the same environment in numpy, in environment steps per second on one core.
 
     python env_speed.py EURUSD.csv [n_envs]
 """
@@ -10,7 +10,7 @@ import sys
 import time
 from typing import Any
 
-# One core: before numpy and torch look for more.
+# Use one core. This must be set before numpy and torch are imported.
 os.environ["OMP_NUM_THREADS"] = "1"
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
@@ -25,7 +25,7 @@ COST = 1e-4
 
 
 class NumpyEnvs:
-    """The trading environment, vectorised in numpy: one episode after another over the same window."""
+    """The trading environment, vectorised in numpy. It repeats one episode on the same window."""
 
     def __init__(self, n: int, features: Any, opens: Any, closes: Any) -> None:
         self.n, self.features, self.opens, self.closes = n, features, opens, closes
@@ -72,7 +72,7 @@ class NumpyEnvs:
 
 
 def numpy_envs(path: str, n: int, test: Any) -> NumpyEnvs:
-    """What the environment of ours shows while it is flat are the features; prices come from the file."""
+    """Takes the features from observations of a flat account, and the prices from the file."""
     obs, _ = test.reset(seed=0)
     rows, ended = [obs[:-3]], False
     while not ended:
@@ -86,7 +86,7 @@ def numpy_envs(path: str, n: int, test: Any) -> NumpyEnvs:
 
 
 def speed(env: Any, actions: Any) -> float:
-    """The best of some repeats, in environment steps a second of this process's time: others may be at work."""
+    """The best of several repeats, in environment steps per second of CPU time, because the machine may be busy."""
     best = 0.0
     for _ in range(N_REPEATS):
         env.reset()

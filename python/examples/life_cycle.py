@@ -1,4 +1,4 @@
-"""Train, enhance, promote, look: the life cycle with herdbook alone.
+"""Trains, enhances and promotes a model with herdbook alone.
 
     python life_cycle.py EURUSD.csv
 """

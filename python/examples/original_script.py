@@ -1,4 +1,4 @@
-"""A script written for Stock AI Predictor's manager: only the import is another one.
+"""A script written for Stock AI Predictor's manager. Only the import has changed.
 
     python original_script.py EURUSD.csv
 """

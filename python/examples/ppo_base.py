@@ -1,4 +1,4 @@
-"""A script of stable-baselines3 that gains the life cycle: a base model.
+"""Trains a base model with stable-baselines3 and registers it.
 
     python ppo_base.py EURUSD.csv
 """

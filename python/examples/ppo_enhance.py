@@ -1,4 +1,4 @@
-"""A script of stable-baselines3 that gains the life cycle: training on from the best model.
+"""Enhances the best model with stable-baselines3 and registers the child.
 
     python ppo_enhance.py EURUSD.csv
 """

@@ -1,14 +1,13 @@
-"""herdbook: a register of stock-trading models that keeps its records the way MLflow does.
+"""herdbook: a register of stock-trading models whose records are MLflow's own.
 
-What is here is loaded when it is first used: ``import herdbook`` costs a few milliseconds and imports neither MLflow nor
-NumPy.
+Submodules are loaded on first use: ``import herdbook`` takes a few milliseconds and imports neither MLflow nor NumPy.
 """
 
 from __future__ import annotations
 
 import sys as _sys
 
-# As `typing.TYPE_CHECKING`; the module itself would take most of the time of this import.
+# Type checkers treat this as true. Importing `typing` would take most of the time of this import.
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
@@ -129,7 +128,7 @@ def __dir__() -> list[str]:
 
 
 def _register_environments() -> None:
-    """Lets ``gymnasium.make("herdbook/Trading-v0")`` work, without importing gymnasium for that."""
+    """Makes ``gymnasium.make("herdbook/Trading-v0")`` work, without importing gymnasium."""
     if _sys.modules.get("gymnasium") is not None:
         from . import envs as _envs  # noqa: F401
     else:

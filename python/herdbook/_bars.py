@@ -1,6 +1,6 @@
-"""Bars from wherever a program has them: files, frames, tables, arrays.
+"""Bars from files, frames, tables and arrays.
 
-What columns mean, how times are read and which bars are refused is decided where files are read, for all of them.
+Bars in memory are passed on as a CSV file, so columns, times and invalid bars are treated as in files.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from ._errors import exception, missing
 
 _ARRAY_COLUMNS = ("timestamp", "open", "high", "low", "close", "volume")
 _INDEX = "timestamp"
-#: The instrument of bars in memory, where none is named and none is needed.
+#: Instrument of bars in memory if none is given and none is needed.
 UNNAMED = "unnamed"
 
 
 class ArrowStream(Protocol):
-    """Anything with the Arrow PyCapsule interface."""
+    """An object with the Arrow PyCapsule interface."""
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
 
 class ArrayLike(Protocol):
-    """Anything that NumPy can make an array of."""
+    """An object that NumPy can convert to an array."""
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any: ...
 
@@ -37,7 +37,7 @@ BarsLike = Union[str, "os.PathLike[str]", Mapping[str, Any], ArrowStream, ArrayL
 
 
 def given(data: BarsLike | None) -> tuple[str | None, _native.Bars | None]:
-    """The path that a call names, and the bars in memory that it stands for."""
+    """The path argument of the call, and the bars if they are in memory."""
     if data is None:
         return None, None
     if isinstance(data, (str, os.PathLike)):
@@ -68,7 +68,7 @@ def _columns(data: Any) -> Iterable[tuple[Any, Any]]:
 
 
 def _index(frame: Any) -> list[tuple[str, Any]]:
-    """The index of a pandas frame, where it is the times."""
+    """The index of a pandas frame if it holds times."""
     index = getattr(frame, "index", None)
     kind = getattr(getattr(index, "dtype", None), "kind", "")
     if kind != "M":
@@ -100,14 +100,14 @@ def _of_array(data: Any) -> list[tuple[str, Any]]:
     if array.ndim != 2 or array.shape[1] != len(_ARRAY_COLUMNS):
         raise exception(
             "invalid_input",
-            f"an array of shape {list(array.shape)} is no series of bars",
+            f"an array of shape {list(array.shape)} does not hold bars",
             "give shape [n, 6]: open time in epoch milliseconds, open, high, low, close, volume",
         )
     if array.dtype.kind not in "iuf":
         raise _wrong_type("array", array.dtype)
     times = array[:, 0]
     if array.dtype.kind == "f":
-        # Whole milliseconds are exact in a double; what is no whole number is left for the reader to refuse.
+        # Whole milliseconds are exact in a double. Any other number stays as it is, and the reader refuses it.
         whole = times[_numpy().isfinite(times)]
         if len(whole) == len(times) and (whole == _numpy().round(whole)).all():
             times = times.astype("int64")
@@ -117,7 +117,7 @@ def _of_array(data: Any) -> list[tuple[str, Any]]:
 def _column(name: str, values: Any) -> Any:
     numpy = _numpy()
     if getattr(getattr(values, "dtype", None), "tz", None) is not None:
-        # pandas: an index and a series convert in their own way.
+        # pandas converts an index and a series differently.
         values = values.dt if hasattr(values, "dt") else values
         values = values.tz_convert("UTC")
         values = (values.dt if hasattr(values, "dt") else values).tz_localize(None)
@@ -126,7 +126,7 @@ def _column(name: str, values: Any) -> Any:
         raise exception(
             "invalid_input",
             f"the column `{name}` has the shape {list(array.shape)}",
-            "a column is one value for each bar",
+            "give one value per bar",
         )
     kind = array.dtype.kind
     if kind == "M":
@@ -156,6 +156,6 @@ def _text(name: str, value: Any) -> str:
 def _wrong_type(what: str, dtype: Any) -> Exception:
     return exception(
         "invalid_input",
-        f"the {what} has the dtype {dtype}, which is no number, time or text",
-        "convert it first, such as with `.astype(float)`",
+        f"the {what} has the dtype {dtype}, which is not a number, time or text",
+        "convert it first, for example with `.astype(float)`",
     )

@@ -1,4 +1,4 @@
-"""Calls of commands: Python's arguments become the command line's, once, in one way."""
+"""Calls commands: turns Python's arguments into those of the command line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from . import _bars, _progress, _worker
 
 
 def tracking_uri(given: str | None) -> str | None:
-    """The URI of the store: the one given, else the one that a loaded MLflow was told, else herdbook's own default."""
+    """The given tracking URI, else the one set in a loaded MLflow, else ``None`` for herdbook's default."""
     if given is not None:
         return given
     mlflow = sys.modules.get("mlflow")
@@ -29,10 +29,10 @@ def command(
     curves: bool = False,
     **options: Any,
 ) -> Any:
-    """Runs a command and answers its data."""
+    """Runs a command and returns its data."""
     path, bars = _bars.given(data)
     args = [name]
-    # With `=`, so that no value is taken for a flag; positional arguments come behind a `--`.
+    # `--flag=value`, and `--` before positional arguments, so that no value is taken for a flag.
     if path is not None:
         args.append(f"--data={path}")
     options["tracking_uri"] = tracking_uri(options.get("tracking_uri"))

@@ -1,4 +1,4 @@
-"""The ``herdbook`` command of an installed wheel: the command line's own code."""
+"""The ``herdbook`` command of an installed wheel. It runs the same code as the binary."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from . import _native
 
 
 def main() -> int:
-    """Runs one command with this process's arguments and answers its exit status."""
-    # Python would only note a Ctrl-C until the command is done; trainings catch it themselves.
+    """Runs one command with the arguments of this process and returns its exit status."""
+    # Python's handler would delay Ctrl-C until the command is done. Trainings handle it themselves.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     return _native.main(sys.argv)
 

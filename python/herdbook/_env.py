@@ -1,4 +1,4 @@
-"""The trading environment for Gymnasium: the trainer's own, one step at a time."""
+"""The trainer's environment for Gymnasium."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ try:
 except ImportError as error:
     raise missing("gymnasium", "`TradingEnv`", "env") from error
 
-from . import envs as envs  # Whoever has the class has its id.
+from . import envs as envs  # Registers the id along with the class.
 
 Window = Literal["train", "validation", "test", "all"]
 
@@ -39,7 +39,7 @@ def read_arena(
     bar_timezone: str | None,
     member: str | None,
 ) -> _native.Arena:
-    """Bars with windows and costs, read once for all environments that are made of them."""
+    """Reads bars once, with windows and costs, for all environments that are created from them."""
     path, bars = _bars.given(data)
     return _native.Arena(
         timeframe,
@@ -64,37 +64,38 @@ def _moment(at: str | datetime | None) -> str | None:
 
 
 def observation_space() -> Any:
-    """Features of the last closed bar, then position, unrealised return in percent, and bars held."""
+    """Features of the last closed bar, then the position, the unrealised return in percent, and the bars held."""
     return spaces.Box(-np.inf, np.inf, (N_INPUTS,), np.float32)
 
 
 def action_space() -> Any:
-    """The position to hold over the next bar: 0 short, 1 flat, 2 long."""
+    """The position to hold during the next bar: 0 short, 1 flat, 2 long."""
     return spaces.Discrete(N_ACTIONS)
 
 
 class TradingEnv(gymnasium.Env[npt.NDArray[np.float32], np.int64]):
-    """One instrument, a target position per bar, filled at the next bar's open, costs on each change.
+    """One instrument. Each action is the position to hold, filled at the next bar's open; each change costs.
 
-    The same dynamics, to the bit, as herdbook's own trainer. The reward is 100 · ln(equity / previous equity) after
-    costs. An episode is truncated at its last bar and terminated by the loss of the account.
+    The dynamics equal those of herdbook's trainer bit for bit. The reward is 100 · ln(equity / previous equity), after
+    costs. An episode is truncated at its last bar, and terminated if the account is lost.
 
-    Observations are float32 of shape ``[35]``, each an array of its own that no later call touches. ``info`` has
-    ``equity`` (an episode begins with 10,000) and ``position`` (-1, 0, 1).
+    Each observation is a new float32 array of shape ``[35]``, which no later call changes. ``info`` has ``equity`` (an
+    episode starts with 10,000) and ``position`` (-1, 0, 1).
 
     Args:
-        data: bars of the timeframe or finer (see :data:`herdbook.BarsLike`); a sample when left out.
+        data: bars of the timeframe or finer (see :data:`herdbook.BarsLike`). Default: a built-in sample.
         timeframe: length of one bar.
-        window: on ``train`` episodes of ``episode_bars`` start at random; on ``validation``, ``test`` and ``all`` one
-            episode goes from the first bar to the last.
-        symbol: the instrument.
-        cost_bps: basis points of traded notional per side.
-        episode_bars: 512 when left out.
-        validation_from, test_from: first moments (UTC) of the windows.
-        columns, volume_column, bar_timezone, member: what a file leaves open; ``member`` is the file of a zip archive.
+        window: on ``train``, episodes of ``episode_bars`` bars start at random. On ``validation``, ``test`` and
+            ``all``, one episode plays the whole window.
+        symbol: the instrument. Default: the file's name without its extension.
+        cost_bps: costs in basis points of the traded notional, per side.
+        episode_bars: length of an episode on ``train``. Default: 512.
+        validation_from, test_from: start times (UTC) of the windows. Default: after 64 % and 80 % of the bars.
+        columns, volume_column, bar_timezone, member: how to read a file that leaves this open; ``member`` is the file
+            in a zip archive.
 
     Raises:
-        InvalidInputError: bars or arguments cannot be used.
+        InvalidInputError: bars or arguments are invalid.
     """
 
     metadata = {"render_modes": []}  # noqa: RUF012 - Gymnasium declares it
@@ -138,13 +139,13 @@ class TradingEnv(gymnasium.Env[npt.NDArray[np.float32], np.int64]):
         self._is_seeded = False
 
     def on(self, window: Window) -> TradingEnv:
-        """An environment on another window of the same bars."""
+        """Returns an environment on another window of the same bars."""
         return TradingEnv(window=window, arena=self.arena)
 
     def reset(
         self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
     ) -> tuple[npt.NDArray[np.float32], dict[str, Any]]:
-        """Starts an episode; a seed begins the random numbers anew."""
+        """Starts an episode. A seed restarts the random generator."""
         super().reset(seed=seed)
         if seed is None and not self._is_seeded:
             seed = int(self.np_random.integers(2**63))
@@ -157,7 +158,7 @@ class TradingEnv(gymnasium.Env[npt.NDArray[np.float32], np.int64]):
         """Takes an action: 0 short, 1 flat, 2 long.
 
         Raises:
-            InvalidInputError: it is none of these, or no episode is under way.
+            InvalidInputError: the action is not one of these, or no episode is running.
         """
         obs, reward, terminated, truncated = self._env.step(int(action))
         return obs, reward, terminated, truncated, self._info()
@@ -167,7 +168,7 @@ class TradingEnv(gymnasium.Env[npt.NDArray[np.float32], np.int64]):
 
 
 def of(env: Any) -> _native.Arena | None:
-    """The arena of an environment, whatever is wrapped around it; ``None`` of a foreign one."""
+    """The arena of an environment, also inside wrappers; ``None`` if it is not herdbook's."""
     seen = 0
     while env is not None and seen < 64:
         found = getattr(env, "arena", None) if not hasattr(env, "venv") else None

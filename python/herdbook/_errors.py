@@ -1,7 +1,7 @@
-"""Exceptions: one class for each thing a caller can do about a failure.
+"""Exceptions, one class for each way a caller may react.
 
-When MLflow is loaded, every exception raised here is an ``MlflowException`` too, so that handlers written for MLflow
-catch it; MLflow is never loaded for that.
+If MLflow is loaded, every exception raised here is also an ``MlflowException``, so that handlers written for MLflow
+catch it. MLflow is never loaded for this.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import Any
 
 
 class HerdbookError(Exception):
-    """Why nothing was done.
+    """Base class of all exceptions of herdbook.
 
     Attributes:
-        code: what a program can act upon, as the command line's ``--json`` spells it.
-        message: what happened.
-        hint: what helps, or ``None``.
+        code: kind of the failure, spelled as in ``--json``.
+        message: what went wrong.
+        hint: what to do about it, or ``None``.
     """
 
     code: str
@@ -28,19 +28,19 @@ class HerdbookError(Exception):
 
 
 class NotFoundError(HerdbookError, LookupError):
-    """There is no such store, model, version or run."""
+    """The store, model, version or run does not exist."""
 
 
 class RefusedError(HerdbookError):
-    """The rules stand against it; nothing was written."""
+    """The rules forbid it. Nothing was written."""
 
 
 class ForbiddenTransitionError(RefusedError):
-    """A version may not go to that stage from the one it is in; the text names those it may go to."""
+    """The version may not move from its stage to the given one. The message names the allowed stages."""
 
 
 class ConflictError(RefusedError):
-    """What is on record is not what the act took for granted."""
+    """The records are not as the act expected, for example because another process changed them first."""
 
 
 class ContaminatedError(RefusedError):
@@ -48,19 +48,19 @@ class ContaminatedError(RefusedError):
 
 
 class GateFailedError(RefusedError):
-    """A condition that the team set on promotion (``herdbook.toml``) is not met."""
+    """An enforced condition on promotion (``herdbook.toml``) is not met."""
 
 
 class TooOldError(RefusedError):
-    """The newest bar, or the model, is older than allowed."""
+    """The model or the newest bar is older than allowed."""
 
 
 class CancelledError(HerdbookError):
-    """A training was cancelled; its run is KILLED."""
+    """A training was cancelled. Its run is KILLED."""
 
 
 class InvalidInputError(HerdbookError, ValueError):
-    """An argument, a file or bars that cannot be used."""
+    """An argument, a file or bars are invalid."""
 
 
 class StoreError(HerdbookError):
@@ -68,19 +68,19 @@ class StoreError(HerdbookError):
 
 
 class StoreBusyError(StoreError):
-    """Another process holds the store; trying again helps."""
+    """Another process has locked the store. Try again later."""
 
 
 class StoreSchemaError(StoreError):
-    """The store is no database that can be used."""
+    """The database is not MLflow's, or its schema is not supported."""
 
 
 class InternalError(HerdbookError):
-    """A defect of herdbook."""
+    """A bug in herdbook."""
 
 
 class MissingPackageError(HerdbookError, ImportError):
-    """A package that is only needed for this is not installed."""
+    """An optional package that this call needs is not installed."""
 
 
 _CLASSES: dict[str, type[HerdbookError]] = {
@@ -99,7 +99,7 @@ _CLASSES: dict[str, type[HerdbookError]] = {
     "missing_package": MissingPackageError,
 }
 
-# MLflow's names for the same, so that `error.error_code` says something to its users.
+# MLflow's codes for the same failures, for `error.error_code`.
 _MLFLOW_CODES = {
     "not_found": "RESOURCE_DOES_NOT_EXIST",
     "forbidden_transition": "INVALID_STATE",
@@ -114,7 +114,7 @@ _MLFLOW_CODES = {
 
 
 def exception(code: str, message: str, hint: str | None = None) -> HerdbookError:
-    """The exception of a failure, made to be raised."""
+    """Creates the exception for a failure."""
     cls = _CLASSES.get(code, HerdbookError)
     mlflow = sys.modules.get("mlflow.exceptions")
     base: Any = getattr(mlflow, "MlflowException", None)
@@ -138,7 +138,7 @@ def _with_mlflow(cls: type[HerdbookError], base: type[Exception]) -> type[Except
         return _MADE[key]
 
     def reduce(self: Any) -> tuple[Any, ...]:
-        # Unpickled where MLflow may not be loaded, it is made anew.
+        # Created again when unpickled, because MLflow may not be loaded there.
         return exception, (self.code, self.message, self.hint)
 
     made = type(cls.__name__, (cls, base), {"__module__": cls.__module__, "__reduce__": reduce})
@@ -147,7 +147,7 @@ def _with_mlflow(cls: type[HerdbookError], base: type[Exception]) -> type[Except
 
 
 def missing(package: str, what: str, extra: str) -> HerdbookError:
-    """What is raised where an optional package is asked for and not there."""
+    """Creates the exception for a missing optional package."""
     return exception(
         "missing_package",
         f"{what} needs the package `{package}`, which is not installed",

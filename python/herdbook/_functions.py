@@ -1,10 +1,15 @@
 """The commands of herdbook as functions.
 
-All take ``tracking_uri`` (default: the one that a loaded MLflow was told, else ``$MLFLOW_TRACKING_URI``, else
-``mlflow.db`` in the working directory) and, where they write, ``actor`` (default ``$HERDBOOK_ACTOR``, else the user).
-``timeframe`` is the length of one bar: ``1M``, ``5M``, ``15M``, ``30M`` (minutes), ``1H``, ``4H`` (hours) or ``D``.
-``model`` is the family: the registered model is named ``{timeframe}_{model}``. A ``reference`` is a version number,
-``"champion"``, ``"latest"`` or a run id. Every exception is a :class:`herdbook.HerdbookError`.
+Arguments that the functions share:
+
+- ``tracking_uri``: the store. Default: the URI set in a loaded MLflow, else ``$MLFLOW_TRACKING_URI``, else
+  ``mlflow.db`` in the working directory.
+- ``actor``: the name recorded in the history. Default: ``$HERDBOOK_ACTOR``, else the system's user name.
+- ``timeframe``: length of one bar: ``1M``, ``5M``, ``15M``, ``30M`` (minutes), ``1H``, ``4H`` (hours) or ``D``.
+- ``model``: the registered model; its full name is ``{timeframe}_{model}``.
+- ``reference``: a version number, ``"champion"``, ``"latest"`` or a run id.
+
+Every exception is a :class:`herdbook.HerdbookError`.
 """
 
 from __future__ import annotations
@@ -57,10 +62,10 @@ def evaluate(
     tracking_uri: str | None = None,
     actor: str | None = None,
 ) -> Evaluation:
-    """Runs a model (the champion by default) over bars newer than all it and its ancestors knew, and records the result.
+    """Tests a model (default: the champion) on bars that it has never seen, and records the result in the history.
 
     Raises:
-        NotFoundError: no bar is new to it.
+        NotFoundError: no bar is new to the model.
     """
     arguments = dict(locals())
     return Evaluation._of(command("evaluate", arguments.pop("reference"), **arguments))
@@ -83,11 +88,11 @@ def backtest(
     member: str | None = None,
     tracking_uri: str | None = None,
 ) -> Backtest:
-    """Runs a model (the champion by default) over any bars, beside buying and holding and beside doing nothing.
+    """Runs a model (default: the champion) over any bars, and compares it with buy and hold and with doing nothing.
 
     Args:
-        from_: first moment to act at (UTC).
-        pictures: a folder for equity, trades and positions as SVG.
+        from_: time of the first action (UTC).
+        pictures: folder for pictures of equity, trades and positions, as SVG.
     """
     arguments = dict(locals())
     reference = arguments.pop("reference")
@@ -110,13 +115,13 @@ def predict(
     member: str | None = None,
     tracking_uri: str | None = None,
 ) -> Prediction:
-    """What a model (the champion by default) would do after the newest closed bar, from a flat account.
+    """The position that a model (default: the champion) takes after the newest closed bar, starting flat.
 
     Args:
-        max_age, max_bar_age: how old the model and the bar may be, such as ``"2h"`` or ``"30d"``.
+        max_age, max_bar_age: greatest age of the model and of the bar, such as ``"2h"`` or ``"30d"``.
 
     Raises:
-        TooOldError: one of them is older.
+        TooOldError: the model or the bar is older.
     """
     arguments = dict(locals())
     return Prediction._of(command("predict", arguments.pop("reference"), **arguments))
@@ -132,12 +137,12 @@ def import_model(
     tracking_uri: str | None = None,
     actor: str | None = None,
 ) -> Imported:
-    """Registers a ``model.zip`` of stable-baselines3 that was trained elsewhere, its honesty ``unknown``.
+    """Registers a ``model.zip`` of stable-baselines3 that was trained elsewhere, with honesty ``unknown``.
 
     Nothing in the file is executed.
 
     Raises:
-        ConflictError: the same file is registered already.
+        ConflictError: the same file is already registered.
     """
     arguments = dict(locals())
     return Imported._of(command("import-model", arguments.pop("file"), **arguments))
@@ -152,12 +157,12 @@ def import_store(
     tracking_uri: str | None = None,
     actor: str | None = None,
 ) -> ImportedStore:
-    """Takes in another MLflow store, and audits its tags.
+    """Imports another MLflow store and audits its tags.
 
     Args:
         source: ``sqlite:///old.db``, the path of a database or of an ``mlruns`` folder, or the address of a server.
-        timezone: of the times in its tags, such as ``Europe/Berlin``; this machine's when left out.
-        artifacts: the folder that holds its artifacts, if they are not where it says.
+        timezone: time zone of the times in its tags, such as ``Europe/Berlin``. Default: that of this machine.
+        artifacts: folder of its artifacts, if they were moved since.
     """
     arguments = dict(locals())
     return ImportedStore._of(command("import", arguments.pop("source"), **arguments))
@@ -178,16 +183,16 @@ def promote(
     actor: str | None = None,
     lock_timeout: int | None = None,
 ) -> Change:
-    """Changes a version's stage; a new champion archives the present one in the same act.
+    """Moves a version to another stage. A new champion archives the present one in the same act.
 
     Args:
         reason: at most 2,000 characters.
-        expect_champion: refuse unless this version (or ``"none"``) is champion now.
-        force: let a model rise that is contaminated or does not meet the conditions; needs a reason.
-        config_file: conditions on promotion; the nearest ``herdbook.toml`` when left out.
+        expect_champion: refuse unless this version (or ``"none"``) is the present champion.
+        force: promote even if the model is contaminated or fails a condition; requires a reason.
+        config_file: file of the conditions on promotion. Default: the nearest ``herdbook.toml``.
 
     Raises:
-        ForbiddenTransitionError: the text names the stages it may go to.
+        ForbiddenTransitionError: the message names the allowed stages.
         GateFailedError: a condition is not met.
         ConflictError, ContaminatedError, NotFoundError.
     """
@@ -220,10 +225,10 @@ def rollback(
     actor: str | None = None,
     lock_timeout: int | None = None,
 ) -> Change:
-    """Brings the last good champion back, in one act.
+    """Brings back the previous champion, in one act.
 
     Raises:
-        NotFoundError: there is none; the text says what became of the former ones.
+        NotFoundError: there is none. The message says what happened to the former champions.
     """
     return _change(command("rollback", **dict(locals())))
 
@@ -239,10 +244,10 @@ def champion(
     model: str = "trading_model",
     tracking_uri: str | None = None,
 ) -> Champion:
-    """Who is champion, or was at a moment (UTC).
+    """The champion, now or at a given time (UTC).
 
     Raises:
-        NotFoundError: nobody.
+        NotFoundError: there is, or was, no champion.
     """
     return Champion._of(command("champion", **dict(locals())))
 
@@ -259,7 +264,7 @@ def find_latest(
     """The newest registered model of a type.
 
     Raises:
-        NotFoundError: there is none, nor a base model to fall back to.
+        NotFoundError: there is neither such a model nor a base model to fall back to.
     """
     return Found._of(command("find", "latest", **dict(locals())))
 
@@ -276,7 +281,7 @@ def find_best(
     """The best registered model of a type by the last finite value of a metric.
 
     Raises:
-        NotFoundError: there is none, nor a base model to fall back to.
+        NotFoundError: there is neither such a model nor a base model to fall back to.
     """
     return Found._of(command("find", "best", **dict(locals())))
 
@@ -292,16 +297,16 @@ def load_parent(
 ) -> ParentPath:
     """The path of a registered model's ``model.zip`` on this machine, for ``PPO.load``.
 
-    What a server keeps is downloaded into a temporary folder, which goes when this process ends.
+    A file on a server is downloaded into a temporary folder, which is removed when this process ends.
 
     Args:
         parent: ``"best"``, ``"latest"``, ``"champion"``, a version number or a run id.
-        model_type, metric: what ``best`` and ``latest`` look for. As in :func:`enhance`, ``best`` passes contaminated
-            models over, ``latest`` prefers one without children, and where there is none of the type a base model is
+        model_type, metric: what ``best`` and ``latest`` search. As in :func:`enhance`, ``best`` skips contaminated
+            models and ``latest`` prefers a model without children. If there is no model of the type, a base model is
             taken, with a :class:`HerdbookWarning`.
 
     Raises:
-        NotFoundError: there is none, or its file is not on this machine.
+        NotFoundError: there is no such model, or its file is missing.
     """
     uri = resolved_uri(tracking_uri)
     records = _worker.records(uri, create=False)
@@ -315,7 +320,7 @@ def load_parent(
                 f'`herdbook.train("{timeframe}", …)` trains a base model',
             )
         if found["fallback"]:
-            note(f"no `{model_type}` model to enhance: this is a base model")
+            note(f"there is no `{model_type}` model to enhance; found a base model instead")
     else:
         found = show(timeframe, parent, model=model, tracking_uri=uri).to_dict()
     run_id = found["run_id"]
@@ -324,7 +329,7 @@ def load_parent(
     path = records.artifact_path(run_id, f"models/{timeframe}/model.zip", _worker.downloads())
     records.close()
     if not path.is_file():
-        raise exception("not_found", f"the model file of run `{run_id}` is not at `{path}`")
+        raise exception("not_found", f"the model file of run `{run_id}` is missing at `{path}`")
     return ParentPath(str(path), found)
 
 
@@ -361,10 +366,10 @@ def lineage(
     model: str | None = None,
     tracking_uri: str | None = None,
 ) -> Lineages:
-    """Who descends from whom: one tree for each base model; with a reference only the tree that holds it.
+    """Parents and children: one tree per base model. With a reference, only the tree that contains it.
 
     Raises:
-        NotFoundError: there are no registered models there.
+        NotFoundError: no registered model matches.
     """
     arguments = dict(locals())
     trees = command("lineage", arguments.pop("reference"), **arguments)
@@ -379,10 +384,10 @@ def history(
     model: str | None = None,
     tracking_uri: str | None = None,
 ) -> History:
-    """What happened, oldest first: when, who, what, why.
+    """The history, oldest first: when, who, what and why.
 
     Raises:
-        NotFoundError: nothing of that.
+        NotFoundError: no event matches.
     """
     arguments = dict(locals())
     events = command("history", model_version=arguments.pop("version"), **arguments)
@@ -399,7 +404,7 @@ def compare(
     model: str = "trading_model",
     tracking_uri: str | None = None,
 ) -> Comparison:
-    """Two versions side by side, and whether their values can be compared at all."""
+    """Two versions side by side, and whether their results are comparable."""
     raw = command(
         "compare", first, second, timeframe=timeframe, model=model, tracking_uri=tracking_uri
     )
@@ -409,18 +414,18 @@ def compare(
 
 
 def status(*, tracking_uri: str | None = None) -> Board:
-    """The board: registered models and their stages, and trainings under way."""
+    """The board: registered models with their stages, and running trainings."""
     return Board._of(command("status", tracking_uri=tracking_uri))
 
 
 def verify(*, head: str | None = None, tracking_uri: str | None = None) -> Verification:
-    """Checks the history's chain of hashes and every registered model file.
+    """Checks the hash chain of the history and the hash of every registered model file.
 
     Args:
         head: the hash that the history must end with.
 
     Raises:
-        ConflictError: something is not what was written.
+        ConflictError: the chain is broken, or a file is missing or altered.
     """
     return Verification._of(command("verify", head=head, tracking_uri=tracking_uri))
 
@@ -428,7 +433,7 @@ def verify(*, head: str | None = None, tracking_uri: str | None = None) -> Verif
 def doctor(
     *, repair: bool = False, tracking_uri: str | None = None, actor: str | None = None
 ) -> Diagnosis:
-    """Checks every rule on the records, names each breach, and, asked to, mends what is safe."""
+    """Checks the records against every rule. With ``repair``, also repairs what is safe to repair."""
     return Diagnosis._of(
         command("doctor", repair=repair, tracking_uri=tracking_uri, actor=actor)
     )

@@ -1,4 +1,4 @@
-"""Registers the environments when somebody else imports gymnasium: importing it here would cost what it costs."""
+"""Registers the environments when the program imports gymnasium. Importing it here would slow every import down."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class _Finder:
-    """Finds gymnasium as the others do, and has it followed by the registration."""
+    """Finds gymnasium like the other finders, and runs the registration after its import."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -39,5 +39,5 @@ class _Finder:
 
 
 def register_when_imported() -> None:
-    """Registers the environments right after gymnasium is imported, should it ever be."""
+    """Registers the environments as soon as gymnasium is imported."""
     sys.meta_path.insert(0, _Finder())

@@ -1,4 +1,4 @@
-"""How results look in a notebook: plain HTML with inline styles, on any background."""
+"""Shows results in a notebook: plain HTML with inline styles, for light and dark backgrounds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _COLOURS = {
 
 
 def text(value: Any) -> str:
-    """A value as a person reads it."""
+    """Formats a value for people."""
     if value is None:
         return "–"
     if isinstance(value, bool):
@@ -36,7 +36,7 @@ def text(value: Any) -> str:
 
 
 def badge(stage: str | None) -> str:
-    """A stage as a coloured word."""
+    """A stage as a coloured label."""
     if not stage:
         return "–"
     colour = _COLOURS.get(stage, "#6b7280")
@@ -57,7 +57,7 @@ def _is_number(value: Any) -> bool:
 def table(
     title: str, columns: Sequence[tuple[str, str]], rows: Sequence[Mapping[str, Any]]
 ) -> str:
-    """A table of some columns (key, heading)."""
+    """A table of the given columns (key, heading)."""
     numeric = {key: any(_is_number(row.get(key)) for row in rows) for key, _ in columns}
     head = "".join(_cell("th", escape(name), right=numeric[key]) for key, name in columns)
     body = ""
@@ -77,7 +77,7 @@ def table(
 
 
 def facts(title: str, flat: Mapping[str, Any]) -> str:
-    """One thing, a line each."""
+    """A table with one line per field."""
     rows = [
         f"<tr>{_cell('td', escape(key), right=False)}{_cell('td', escape(text(value)), right=False)}</tr>"
         for key, value in flat.items()
@@ -90,7 +90,7 @@ def facts(title: str, flat: Mapping[str, Any]) -> str:
 
 
 def trees(roots: Sequence[Mapping[str, Any]]) -> str:
-    """Who descends from whom."""
+    """Trees of parents and children."""
     if not roots:
         return "<div>no registered models</div>"
     items = "".join(_member(root, is_root=True) for root in roots)

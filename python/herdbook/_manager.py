@@ -1,7 +1,7 @@
-"""``MLflowManager``: the calls of Stock AI Predictor's manager, on herdbook's records.
+"""``MLflowManager``: the interface of Stock AI Predictor's manager, on herdbook's records.
 
-Names, arguments and answers are the original's. What differs is what the original got wrong: every act is whole or does
-not happen, a champion is never alone in its tags, and what is refused raises instead of printing.
+Names, arguments and results are those of the original, with these corrections: an act takes effect completely or not at
+all, stage, tags and alias of a champion always agree, and a refusal raises an exception instead of printing a message.
 """
 
 from __future__ import annotations
@@ -27,19 +27,20 @@ _FAMILY = "trading_model"
 
 
 class MLflowManager:
-    """Runs, their models and the stages of those, of one timeframe.
+    """Runs, models and stages of one timeframe.
 
-    Works on every tracking URI that the command line takes, beside a live MLflow in the same process: where MLflow is
-    loaded, a run that is started here is MLflow's active run too, and one started with ``mlflow.start_run()`` is this
-    manager's current run until it starts one of its own.
+    Accepts every tracking URI of the command line, and works next to MLflow in the same process. If MLflow is loaded, a
+    run started here is also MLflow's active run, and a run started with ``mlflow.start_run()`` is the current run of
+    this manager until it starts one of its own.
 
     Args:
         experiment_name: runs belong to the experiment ``{experiment_name}_{timeframe}``.
-        tracking_uri: the store; the one that a loaded MLflow was told when left out, else ``$MLFLOW_TRACKING_URI``,
-            else ``mlflow.db`` in the working directory. It is made where there is none.
+        tracking_uri: the store, created if missing. Default: the URI set in a loaded MLflow, else
+            ``$MLFLOW_TRACKING_URI``, else ``mlflow.db`` in the working directory.
         timeframe: length of one bar: ``1M``, ``5M``, ``15M``, ``30M``, ``1H``, ``4H`` or ``D``.
-        model_type: of the runs started here: ``base``, ``continued``, ``replay``, ``curriculum`` or ``adaptive``.
-        actor: who acts; ``$HERDBOOK_ACTOR``, else the user of this system, when left out.
+        model_type: model type of the runs started here: ``base``, ``continued``, ``replay``, ``curriculum`` or
+            ``adaptive``.
+        actor: the name recorded in the history. Default: ``$HERDBOOK_ACTOR``, else the system's user name.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class MLflowManager:
         self.model_type = model_type
         self.experiment_name = f"{experiment_name}_{timeframe}" if timeframe else experiment_name
         self.current_run: Run | None = None
-        # As given: the one that the records tell is without a password.
+        # Kept as given, because the URI of the records has no password.
         self._uri = resolved_uri(tracking_uri) or os.environ.get("MLFLOW_TRACKING_URI") or None
         self._records = _worker.records(self._uri, actor=actor)
         self._in_mlflow = False
@@ -64,11 +65,11 @@ class MLflowManager:
 
     @property
     def tracking_uri(self) -> str:
-        """The URI that names the store from anywhere."""
+        """Absolute URI of the store."""
         return self._records.uri
 
     def close(self) -> None:
-        """Ends the current run and lets go of the store. Whatever is asked afterwards raises."""
+        """Ends the current run and closes the store. Every later call raises an exception."""
         self.end_run()
         self._records.close()
 
@@ -94,15 +95,15 @@ class MLflowManager:
         tags: Mapping[str, str] | None = None,
         nested: bool = False,
     ) -> Run:
-        """Begins a run; the current one is ended first, unless the new one is nested in it.
+        """Starts a run. The current run is ended first, unless the new one is nested in it.
 
         Args:
-            run_name: ``{timeframe}_{model_type}_{time}`` when left out.
-            tags: further tags. ``version_type`` and ``promotion_stage`` follow from registering the model: here they
-                may only say ``latest`` and ``development``.
+            run_name: name of the run. Default: ``{timeframe}_{model_type}_{time}``.
+            tags: more tags. ``version_type`` and ``promotion_stage`` are set when the model is registered; here they
+                may only be ``latest`` and ``development``.
 
         Raises:
-            ConflictError: a tag that herdbook's rules keep.
+            ConflictError: herdbook manages one of the tags.
         """
         timeframe = self._needed_timeframe()
         given = {str(key): str(value) for key, value in (tags or {}).items()}
@@ -124,7 +125,7 @@ class MLflowManager:
         return self.current_run
 
     def get_run(self, run_id: str) -> Run:
-        """A run as the records have it now.
+        """Returns a run as it is now.
 
         Raises:
             NotFoundError: there is no such run.
@@ -132,19 +133,19 @@ class MLflowManager:
         return Run._of(self._records.run(run_id))
 
     def log_params(self, params: Mapping[str, Any]) -> None:
-        """Logs fixed inputs to the current run; NumPy's numbers and arrays as Python's.
+        """Logs params to the current run. NumPy's numbers and arrays are converted to Python's.
 
         Raises:
-            InvalidInputError: one has another value already, or is longer than 6,000 characters; none is logged then.
+            InvalidInputError: a param already has another value, or is longer than 6,000 characters. None is logged.
         """
         values = {str(key): str(_plain(value)) for key, value in params.items()}
         self._records.log(self._current_id(), params=values)
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Logs numbers to the current run; what is no number is left out, as in the original.
+        """Logs metrics to the current run. Values that are not numbers are left out, as in the original.
 
         Args:
-            step: timesteps behind them; 0 when left out.
+            step: timesteps trained so far. Default: 0.
         """
         values = []
         for key, value in metrics.items():
@@ -156,13 +157,13 @@ class MLflowManager:
     def log_artifact(
         self, file_path: str | os.PathLike[str], artifact_path: str | None = None
     ) -> None:
-        """Stores a file, or a folder with all it holds, among the current run's artifacts.
+        """Stores a file, or a folder with its content, as artifacts of the current run.
 
         Args:
-            artifact_path: the folder there.
+            artifact_path: folder among the artifacts.
 
         Raises:
-            InvalidInputError: the file cannot be read, or the path leads out of the artifacts.
+            InvalidInputError: the file cannot be read, or the path leads outside the artifacts.
         """
         self._records.log_artifact(self._current_id(), file_path, artifact_path)
 
@@ -179,7 +180,7 @@ class MLflowManager:
     def end_run(
         self, status: Literal["FINISHED", "FAILED", "KILLED"] = "FINISHED", *, reason: str = ""
     ) -> None:
-        """Ends the current run, where there is one. A run whose model was registered has ended already."""
+        """Ends the current run, if any. Registering a model has already ended its run."""
         if self.current_run is None:
             return
         run_id = self.current_run.info.run_id
@@ -199,22 +200,23 @@ class MLflowManager:
         promotion_stage: str = "development",
         tags: Mapping[str, str] | None = None,
     ) -> int:
-        """Registers the model of a run in development, ends the run, and turns its parent ``old``: one act.
+        """Registers the model of a run in development, ends the run and marks its parent ``old``, in one act.
 
         Args:
-            model_path: ``runs:/<run id>/<path of the zip>``, or a file: one of this name among the current run's
-                models, else one on this machine, which is stored as ``models/{timeframe}/model.zip``.
-            model_name: ``{timeframe}_trading_model`` when left out.
-            base_run_id: the parent's run; the one that the run's tag ``base_model_run_id`` names when left out.
-            stage: MLflow's own stage, which follows the promotion stage: it need not be given, and decides nothing.
-            promotion_stage: only ``development``: a model rises by :meth:`promote_model`.
-            tags: further tags of the version. Those that registering computes give way, with a warning.
+            model_path: ``runs:/<run id>/<path of the zip>``, or the name of a file. The file is looked for among the
+                models of the current run, then on this machine; the latter is stored as
+                ``models/{timeframe}/model.zip``.
+            model_name: the registered model. Default: ``{timeframe}_trading_model``.
+            base_run_id: the parent's run. Default: the run in the tag ``base_model_run_id``.
+            stage: ignored. MLflow's own stage follows the promotion stage.
+            promotion_stage: must be ``development``. Use :meth:`promote_model` for other stages.
+            tags: more tags of the version. Tags that herdbook computes override them, with a warning.
 
         Returns:
-            The version's number.
+            The version number.
 
         Raises:
-            ConflictError: the run's model is registered already, the run failed, or a tag contradicts the rules.
+            ConflictError: the model of the run is already registered, the run failed, or a tag contradicts the rules.
             NotFoundError: there is no such run, file or parent.
         """
         run_id, artifact = self._artifact_of(os.fspath(model_path))
@@ -236,11 +238,11 @@ class MLflowManager:
         return int(done["version"])
 
     def update_model_tags(self, run_id: str, new_tags: Mapping[str, str]) -> bool:
-        """Sets tags of a run, all or none.
+        """Sets tags of a run: all of them, or none.
 
         Raises:
-            ConflictError: a tag that herdbook's rules keep would say something else than they do: a stage changes by
-                :meth:`promote_model`, and a parent turns ``old`` when its child is registered.
+            ConflictError: a tag that herdbook manages would get another value. :meth:`promote_model` changes a stage,
+                and registering a child makes its parent ``old``.
         """
         tags = {str(key): str(value) for key, value in new_tags.items()}
         self._records.log(run_id, tags=tags)
@@ -249,10 +251,9 @@ class MLflowManager:
     def find_latest_model(
         self, model_type: str = "base", version_type: str | None = "latest"
     ) -> tuple[str, str] | tuple[None, None]:
-        """The newest registered model of a type: its run id, and ``runs:/<run id>/models/<timeframe>/model.zip``.
+        """The newest registered model of a type: its run id and ``runs:/<run id>/models/<timeframe>/model.zip``.
 
-        Where there is none of the type, the newest base model is answered, with a warning; ``(None, None)`` where
-        there is none either.
+        If there is no model of the type, returns the newest base model, with a warning, else ``(None, None)``.
         """
         found = self._records.find_latest(
             timeframe=self._needed_timeframe(), model_type=model_type, version_type=version_type
@@ -265,7 +266,7 @@ class MLflowManager:
         metric: str = "evaluation/best_mean_reward",
         min_timesteps: int = 0,
     ) -> tuple[str, str] | tuple[None, None]:
-        """The best registered model of a type by the last finite value of a metric; as :meth:`find_latest_model`."""
+        """Like :meth:`find_latest_model`, for the best model by the last finite value of a metric."""
         found = self._records.find_best(
             timeframe=self._needed_timeframe(),
             model_type=model_type,
@@ -282,7 +283,7 @@ class MLflowManager:
         min_timesteps: int = 0,
         version_type: str = "latest",
     ) -> tuple[str, str] | tuple[None, None]:
-        """The newest model (``latest``: of either version type; ``version``: of one) or the best one of a type."""
+        """The best model of a type (``best``), or the newest of any (``latest``) or one version type (``version``)."""
         if search_method == "best":
             return self.find_best_model(model_type, metric, min_timesteps)
         if search_method == "version":
@@ -291,22 +292,22 @@ class MLflowManager:
             return self.find_latest_model(model_type, None)
         raise exception(
             "invalid_input",
-            f"`{search_method}` is no search method: there are `latest`, `best` and `version`",
+            f"`{search_method}` is not a search method: give `latest`, `best` or `version`",
         )
 
     def find_models_by_stage(
         self, promotion_stage: str, timeframe: str | None = None
     ) -> list[dict[str, Any]]:
-        """Every version in a stage, of all timeframes when none is given, newest first.
+        """Every version in a stage, newest first. Without a timeframe, of all timeframes.
 
-        Each has ``name``, ``version``, ``stage`` (MLflow's own), ``promotion_stage``, ``creation_timestamp`` and
-        ``last_updated_timestamp`` (epoch milliseconds), and ``run_id``, ``timeframe``, ``model_type``,
+        Each version has ``name``, ``version``, ``stage`` (MLflow's own), ``promotion_stage``, ``creation_timestamp``
+        and ``last_updated_timestamp`` (epoch milliseconds), ``run_id``, ``timeframe``, ``model_type``,
         ``version_type``, ``honesty``, ``tags``, ``metrics``.
         """
         return self._records.find_by_stage(promotion_stage, timeframe)
 
     def get_model_stage(self, model_name: str, version: int | str) -> str | None:
-        """The promotion stage of a version; ``None`` where there is no such version."""
+        """The promotion stage of a version, or ``None`` if there is no such version."""
         return self._records.stage_of(model_name, _number(version))
 
     def promote_model(
@@ -319,13 +320,12 @@ class MLflowManager:
         force: bool = False,
         expect_champion: int | Literal["none"] | None = None,
     ) -> bool:
-        """Changes a version's stage; a new champion archives the present one in the same act. Answers ``True``.
+        """Moves a version to another stage and returns ``True``. A new champion archives the present one in one act.
 
         Raises:
-            ForbiddenTransitionError: the text names the stages it may go to. With MLflow loaded this is an
-                ``MlflowException``, as every exception of herdbook's.
+            ForbiddenTransitionError: the message names the allowed stages.
             ConflictError, ContaminatedError, NotFoundError.
-            GateFailedError: a condition of ``herdbook.toml`` is not met.
+            GateFailedError: an enforced condition of ``herdbook.toml`` is not met.
         """
         self._records.promote(
             model_name,
@@ -350,14 +350,14 @@ class MLflowManager:
     def calculate_improvement(
         self, base_metrics: Mapping[str, float], enhanced_metrics: Mapping[str, float]
     ) -> dict[str, float]:
-        """``improvement_<metric>`` in percent, 100 · (enhanced − base) / |base|, of the headline metrics both have.
+        """``improvement_<metric>`` = 100 · (enhanced − base) / |base|, in percent, for the headline metrics of both.
 
-        From 0 nothing is a percentage: such a metric is left out (the original answered infinity).
+        A metric whose base value is 0 is left out; the original returned infinity.
         """
         return _native.improvements(dict(base_metrics), dict(enhanced_metrics))
 
     def log_enhancement_metrics(self, base_run_id: str) -> dict[str, float]:
-        """Logs the current run's improvements over another run, and that run as its parent; answers them.
+        """Logs and returns the improvements of the current run over another run, and logs that run as its parent.
 
         Raises:
             NotFoundError: there is no such run.
@@ -379,8 +379,8 @@ class MLflowManager:
         if self.timeframe is None:
             raise exception(
                 "invalid_input",
-                "this manager has no timeframe, and a model belongs to one",
-                'make it with one, such as `MLflowManager(timeframe="1H")`',
+                "this manager has no timeframe",
+                'give one, such as `MLflowManager(timeframe="1H")`',
             )
         return self.timeframe
 
@@ -399,13 +399,13 @@ class MLflowManager:
         raise exception("invalid_input", "no run is active", "call `start_run` first")
 
     def _artifact_of(self, path: str) -> tuple[str, str]:
-        """The run and the artifact that a model path names; a file of this machine is stored first."""
+        """The run and the artifact of a model path. A file on this machine is stored as an artifact first."""
         if path.startswith("runs:/"):
             run_id, _, artifact = path.removeprefix("runs:/").strip("/").partition("/")
             return run_id, artifact or f"models/{self._needed_timeframe()}/model.zip"
         run_id = self._current_id()
         folder = f"models/{self._needed_timeframe()}"
-        # stable-baselines3 adds the ending where it is left out.
+        # stable-baselines3 adds the extension `.zip` if it is missing.
         names = [os.path.basename(path), os.path.basename(path) + ".zip"]
         stored = self._records.artifacts(run_id, folder)
         for name in names:
@@ -417,26 +417,26 @@ class MLflowManager:
                 return run_id, f"{folder}/model.zip"
         raise exception(
             "not_found",
-            f"there is no model `{path}`, neither in `{folder}` of run `{run_id}` nor on this machine",
+            f"there is no model `{path}` in `{folder}` of run `{run_id}` or on this machine",
             "save it first, or give `runs:/<run id>/<path>`",
         )
 
     def _type_of(self, run_id: str) -> str:
-        """The type that the run says of itself; the manager's where it says nothing."""
+        """The model type in the tags of the run, else that of the manager."""
         return self.get_run(run_id).data.tags.get("model_type", self.model_type)
 
     def _enter_mlflow(self, run_id: str, *, nested: bool) -> None:
-        """Makes the run MLflow's active one, where MLflow is loaded: what a script logs by itself goes there too."""
+        """Makes the run MLflow's active run if MLflow is loaded, so that ``mlflow.log_…`` calls log to it too."""
         mlflow = sys.modules.get("mlflow")
         if mlflow is None:
             return
         try:
             mlflow.set_tracking_uri(self._uri or self._records.uri)
-            # As the original does. MLflow takes up no run of another experiment than the one it was told last.
+            # As in the original. MLflow resumes a run only in the experiment that was set last.
             mlflow.set_experiment(experiment_id=mlflow.get_run(run_id).info.experiment_id)
             mlflow.start_run(run_id=run_id, nested=nested or mlflow.active_run() is not None)
         except Exception:
-            self.end_run("FAILED", reason="MLflow could not take it up")
+            self.end_run("FAILED", reason="MLflow could not resume the run")
             raise
         self._in_mlflow = True
 
@@ -456,14 +456,14 @@ def _found(
     if found is None:
         return None, None
     if found["fallback"]:
-        note(f"no `{model_type}` model of {found['timeframe']}: this is a base model")
+        note(f"there is no `{model_type}` model at {found['timeframe']}; found a base model instead")
     if found["differing"]:
-        note(f"the candidates differ in {', '.join(found['differing'])}: not really comparable")
+        note(f"the candidates are not comparable: they differ in {', '.join(found['differing'])}")
     return found["run_id"], found["model_path"]
 
 
 def _plain(value: Any) -> Any:
-    """NumPy's and torch's numbers and arrays as Python's."""
+    """Converts numbers and arrays of NumPy and torch to Python's."""
     if isinstance(value, (bool, int, float, str)):
         return value
     if hasattr(value, "tolist"):
@@ -485,11 +485,11 @@ _OPEN: weakref.WeakSet[MLflowManager] = weakref.WeakSet()
 
 @atexit.register
 def _end_what_is_open() -> None:
-    """A script that ends with its run open has finished it; one that ends with an exception has not."""
+    """Ends open runs at exit: FINISHED, or FAILED after an exception."""
     status: Literal["FAILED", "FINISHED"] = "FAILED" if hasattr(sys, "last_value") else "FINISHED"
     for manager in list(_OPEN):
         if manager.current_run is not None:
             try:
                 manager.end_run(status)
-            except Exception as error:  # noqa: BLE001 - the process ends; the lease tells the rest
+            except Exception as error:  # noqa: BLE001 - the process ends; the lease of the run expires
                 sys.stderr.write(f"herdbook: a run could not be ended: {error}\n")

@@ -1,4 +1,4 @@
-"""The native module. Everything here is wrapped by the modules beside it, where it is documented."""
+"""The native module. The modules of this package wrap and document it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike

@@ -1,4 +1,4 @@
-"""How a training is followed: a callback, tqdm's bar, or nothing."""
+"""Shows the progress of a training: with a callback, tqdm's bar, or not at all."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Union
 
 from ._results import Progress
 
-#: Called after each iteration; ``True`` shows a bar where tqdm is installed, ``False`` nothing.
+#: A function called after each iteration; ``True`` shows a bar if tqdm is installed, ``False`` shows nothing.
 ProgressLike = Union[bool, Callable[[Progress], object]]
 
 _log = logging.getLogger("herdbook")
@@ -19,11 +19,11 @@ _QUIET = ("store", "new store", "bars:")
 
 
 class HerdbookWarning(UserWarning):
-    """Something that a person should know: a fallback, values that cannot be compared."""
+    """A note for people, such as a fallback to a base model, or values that are not comparable."""
 
 
 def note(text: str) -> None:
-    """What is said beside the data: which store and bars goes to the log, all else is a warning."""
+    """Reports a note: those about store and bars go to the log, all others are warnings."""
     if text.startswith(_QUIET):
         _log.info("%s", text)
     else:
@@ -31,7 +31,7 @@ def note(text: str) -> None:
 
 
 def _levels_to_the_caller() -> int:
-    """How many calls lie between a warning and the first line that is not this package's."""
+    """Number of frames between a warning and the first caller outside this package."""
     package = os.path.dirname(__file__)
     level, frame = 1, sys._getframe(1)
     while frame.f_back is not None and os.path.dirname(frame.f_code.co_filename) == package:
@@ -40,7 +40,7 @@ def _levels_to_the_caller() -> int:
 
 
 class Listener:
-    """Takes the native module's progress; closes its bar at the end."""
+    """Receives notes and progress of a command, and shows them."""
 
     def __init__(self, progress: ProgressLike) -> None:
         self._callback = progress if callable(progress) else None
@@ -48,7 +48,7 @@ class Listener:
         self._wants_bar = progress is True
 
     def hear(self, message: tuple[Any, ...]) -> None:
-        """Takes a note, or progress."""
+        """Receives a note or progress."""
         kind, *values = message
         if kind == "note":
             note(*values)
@@ -87,6 +87,6 @@ class Listener:
         self._bar.update(trained - self._bar.n)
 
     def close(self) -> None:
-        """Takes the bar away."""
+        """Removes the bar."""
         if self._bar is not None:
             self._bar.close()

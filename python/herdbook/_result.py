@@ -1,4 +1,4 @@
-"""What every answer of :mod:`herdbook` can: plain data with types, shown as a table, convertible to pandas."""
+"""Base classes of all results of :mod:`herdbook`: typed data, shown as tables, convertible to pandas."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _moment(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Result:
-    """One answer."""
+    """One result."""
 
     raw: Mapping[str, Any] = field(repr=False)
 
@@ -59,7 +59,7 @@ class Result:
         return [flat(self.raw)]
 
     def to_pandas(self) -> pd.DataFrame:
-        """The data as a frame; nested values become columns named with dots.
+        """The data as a frame. Nested values become columns with dotted names.
 
         Raises:
             MissingPackageError: pandas is not installed.
@@ -71,7 +71,7 @@ class Result:
 
 
 def flat(raw: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested values under names joined with dots."""
+    """Flattens nested values, with dotted names."""
     found: dict[str, Any] = {}
     for key, value in raw.items():
         if isinstance(value, Mapping):
@@ -85,7 +85,7 @@ T = TypeVar("T", bound=Result)
 
 
 class Results(Sequence[T], Generic[T]):
-    """Several answers, in an order that their function tells."""
+    """Several results, in the order that their function documents."""
 
     _title: ClassVar[str] = ""
 
@@ -119,7 +119,7 @@ class Results(Sequence[T], Generic[T]):
         return []
 
     def to_pandas(self) -> pd.DataFrame:
-        """One row for each, nested values as columns named with dots.
+        """A frame with one row per result. Nested values become columns with dotted names.
 
         Raises:
             MissingPackageError: pandas is not installed.

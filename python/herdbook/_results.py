@@ -1,7 +1,7 @@
-"""What the functions of :mod:`herdbook` answer: plain data with types, shown as tables, convertible to pandas.
+"""Results of the functions of :mod:`herdbook`: typed data, shown as tables, convertible to pandas.
 
-Every object keeps the data as the command line's ``--json`` has it in ``raw``, and ``to_dict()`` gives a copy of it.
-Times are aware UTC datetimes. Returns, drawdowns and rates are fractions, improvements percent.
+``raw`` holds the data that ``--json`` prints, and ``to_dict()`` returns a copy of it. Times are timezone-aware
+datetimes in UTC. Returns, drawdowns and rates are fractions; improvements are percentages.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class Training(Result):
 
 @dataclass(frozen=True)
 class Imported(Result):
-    """A model file that was taken in."""
+    """A model file that was imported."""
 
     run_id: str
     model_name: str
@@ -135,7 +135,7 @@ class Imported(Result):
 
 @dataclass(frozen=True)
 class ImportedStore(Result):
-    """A store that was taken in, and what its tags said that cannot be."""
+    """A store that was imported, and the contradictions in its tags."""
 
     source: str
     target: str | None
@@ -165,12 +165,12 @@ class Found(Result):
 
 
 class ParentPath(str):
-    """The path of a parent's ``model.zip`` on this machine: what ``PPO.load`` takes.
+    """The path of a parent's ``model.zip`` on this machine, for ``PPO.load``.
 
     Attributes:
-        run_id: the parent's run, by which :class:`herdbook.sb3.LifecycleCallback` knows it.
-        name, version: its registered version.
-        fallback: whether it is a base model because there is none of the type asked for.
+        run_id: the parent's run, used by :class:`herdbook.sb3.LifecycleCallback`.
+        name, version: the registered version.
+        fallback: whether it is a base model because there is no model of the requested type.
     """
 
     run_id: str
@@ -187,14 +187,14 @@ class ParentPath(str):
 
 @dataclass(frozen=True)
 class Change(Result):
-    """A promotion or rollback; of a dry run, what it would be."""
+    """A promotion or rollback; in a dry run, what would change."""
 
     name: str
     version: int
     event_id: int | None
     displaced: Mapping[str, Any] | None
     dry_run: bool
-    #: Stages before and after, and the command that brings back what was; ``None`` for a rollback.
+    #: Stages before and after, and the command that undoes the change; ``None`` for a rollback.
     from_stage: str | None = None
     to_stage: str | None = None
     undo: str | None = None
@@ -202,7 +202,7 @@ class Change(Result):
 
 @dataclass(frozen=True)
 class Champion(Result):
-    """Who is champion, or was at a moment."""
+    """The champion, now or at a given time."""
 
     name: str
     version: int
@@ -236,7 +236,7 @@ class Event(Result):
 
 
 class History(Results[Event]):
-    """What happened, oldest first."""
+    """Events, oldest first."""
 
     _title = "history (UTC)"
 
@@ -255,7 +255,7 @@ class History(Results[Event]):
 
 @dataclass(frozen=True)
 class Lineage(Result):
-    """One model and those bred from it."""
+    """One model and its descendants."""
 
     name: str
     version: int
@@ -290,7 +290,7 @@ class Lineage(Result):
 
 
 class Lineages(Results[Lineage]):
-    """The trees of descent, oldest first."""
+    """The trees of parents and children, oldest first."""
 
     def to_pandas(self) -> pd.DataFrame:
         """One row for each model of all trees, each parent before its children."""
@@ -322,13 +322,13 @@ class Comparison(Result):
         ]
         title = "comparison"
         if not self.comparable:
-            title += f" (they differ in {', '.join(self.differing)}: not really comparable)"
+            title += f" (not comparable: they differ in {', '.join(self.differing)})"
         return _html.table(title, columns, self._rows())
 
 
 @dataclass(frozen=True)
 class Board(Result):
-    """Registered models and their stages, and trainings under way."""
+    """Registered models with their stages, and running trainings."""
 
     store: str
     models: Sequence[Mapping[str, Any]]
@@ -343,7 +343,7 @@ class Board(Result):
 
 @dataclass(frozen=True)
 class Backtest(Result):
-    """A model over bars, beside buying and holding and beside doing nothing."""
+    """A model's result on bars, compared with buy and hold and with doing nothing."""
 
     name: str
     version: int
@@ -363,7 +363,7 @@ class Backtest(Result):
     trades: Sequence[Mapping[str, Any]]
 
     def equity_to_pandas(self) -> pd.DataFrame:
-        """``equity``, ``drawdown`` (a fraction) and ``position`` by the time each bar opened."""
+        """``equity``, ``drawdown`` (a fraction) and ``position``, by the opening time of each bar."""
         frame = pandas().DataFrame(dict(self.equity))
         frame["timestamp"] = pandas().to_datetime(frame["timestamp"], utc=True)
         return frame.set_index("timestamp")
@@ -397,7 +397,7 @@ class Backtest(Result):
 
 @dataclass(frozen=True)
 class Evaluation(Result):
-    """Evidence from bars newer than all a model knew, recorded in its history."""
+    """The result of a model on bars that it has never seen, recorded in its history."""
 
     name: str
     version: int
@@ -410,7 +410,7 @@ class Evaluation(Result):
 
 @dataclass(frozen=True)
 class Prediction(Result):
-    """What a model would do after the newest closed bar."""
+    """The position that a model takes after the newest closed bar."""
 
     action: str
     probabilities: Mapping[str, float]
@@ -426,7 +426,7 @@ class Prediction(Result):
 
 @dataclass(frozen=True)
 class Verification(Result):
-    """The chain of events and every registered model file are what was written."""
+    """Confirms the hash chain of the events and the hash of every registered model file."""
 
     events: int
     head: str
@@ -436,7 +436,7 @@ class Verification(Result):
 
 @dataclass(frozen=True)
 class Diagnosis(Result):
-    """What breaks the rules on the records."""
+    """Breaches of the rules in the records."""
 
     breaches: Sequence[Mapping[str, Any]]
     healthy: bool
@@ -447,9 +447,9 @@ class Diagnosis(Result):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a training has come."""
+    """Progress of a training."""
 
-    #: Timesteps trained, and asked for.
+    #: Timesteps trained so far, and in all.
     trained: int
     target: int
     steps_per_second: float

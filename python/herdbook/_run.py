@@ -1,4 +1,4 @@
-"""A run as MLflow shows it."""
+"""A run in the form of MLflow's client."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class RunInfo:
-    """What a run is; as MLflow's ``run.info``. Times are epoch milliseconds."""
+    """Facts about a run, like MLflow's ``run.info``. Times are epoch milliseconds."""
 
     run_id: str
     run_name: str
@@ -26,7 +26,7 @@ class RunInfo:
 
 @dataclass(frozen=True)
 class RunData:
-    """What was logged to a run; as MLflow's ``run.data``. Of each metric, the last finite value."""
+    """Logged values of a run, like MLflow's ``run.data``. ``metrics`` has the last finite value of each metric."""
 
     metrics: Mapping[str, float]
     params: Mapping[str, str]
@@ -35,7 +35,7 @@ class RunData:
 
 @dataclass(frozen=True)
 class Run:
-    """A run as it was when it was asked for; as MLflow's ``Run``."""
+    """A snapshot of a run, like MLflow's ``Run``."""
 
     info: RunInfo
     data: RunData

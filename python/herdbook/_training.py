@@ -1,4 +1,4 @@
-"""Training as functions: see :mod:`herdbook._functions` for what all functions share."""
+"""Functions that train. :mod:`herdbook._functions` documents the arguments that all functions share."""
 
 from __future__ import annotations
 
@@ -44,23 +44,24 @@ def train(
 ) -> Training:
     """Trains a base model and registers it in development.
 
-    Other threads go on meanwhile. Ctrl-C ends the training at its next iteration: the run is KILLED, nothing is
-    registered, and :class:`KeyboardInterrupt` is raised; :func:`resume` goes on where it stopped.
+    Other Python threads keep running. Ctrl-C ends the training at its next iteration: the run is KILLED, nothing is
+    registered, and :class:`KeyboardInterrupt` is raised. :func:`resume` continues such a run.
 
     Args:
-        data: bars of the timeframe or finer, oldest first (see :data:`BarsLike`); a sample when left out.
-        symbol: the instrument; a file's name without its ending when left out, needed for bars in memory.
-        timesteps: rounded up to whole rollouts.
-        hyperparameters: by stable-baselines3's names, or a TOML file of them.
-        cost_bps: basis points of traded notional per side.
-        validation_from, test_from: first moments (UTC) of the windows, after 64 % and 80 % of the bars by default.
-        seeds: train with so many seeds and register the best on the validation window.
-        walk_forward: train on so many consecutive folds and register the last.
-        columns, volume_column, bar_timezone, member: what a file leaves open; ``member`` is the file of a zip archive.
+        data: bars of the timeframe or finer (see :data:`BarsLike`). Default: a built-in sample.
+        symbol: the instrument. Default: the file's name without its extension. Required for bars in memory.
+        timesteps: timesteps to train, rounded up to whole rollouts.
+        hyperparameters: a mapping with stable-baselines3's names, or the path of a TOML file.
+        cost_bps: costs in basis points of the traded notional, per side.
+        validation_from, test_from: start times (UTC) of the windows. Default: after 64 % and 80 % of the bars.
+        seeds: number of seeds to train with; the model that is best on the validation window is registered.
+        walk_forward: number of consecutive folds to train on; the model of the last fold is registered.
+        columns, volume_column, bar_timezone, member: how to read a file that leaves this open; ``member`` is the file
+            in a zip archive.
         progress: a function called with :class:`Progress` after each iteration, or whether to show tqdm's bar.
 
     Raises:
-        InvalidInputError: bars or arguments cannot be used; the text says which and where.
+        InvalidInputError: bars or arguments are invalid. The message says which and where.
         KeyboardInterrupt: Ctrl-C.
     """
     arguments = dict(locals())
@@ -97,16 +98,16 @@ def enhance(
     actor: str | None = None,
     lock_timeout: int | None = None,
 ) -> Training:
-    """Trains on from an existing model; the child is registered and its parent turns ``old`` in one act.
+    """Enhances an existing model. The child is registered and its parent becomes ``old`` in one act.
 
     Args:
         parent: ``"latest"``, ``"best"``, ``"champion"``, a run id or a version number.
-        enhance_type: the way of enhancing.
-        enhance_model_type: the type of model that ``latest`` and ``best`` look for. Where there is none of it, a base
-            model is taken, with a :class:`HerdbookWarning`.
-        enhance_metric: the metric of ``best``.
+        enhance_type: the type of enhancement.
+        enhance_model_type: the model type that ``latest`` and ``best`` search. If there is no such model, a base model
+            is taken, with a :class:`HerdbookWarning`.
+        enhance_metric: the metric by which ``best`` chooses.
 
-    All else as in :func:`train`.
+    The other arguments are those of :func:`train`.
 
     Raises:
         NotFoundError: there is no such parent.
@@ -125,14 +126,14 @@ def resume(
     actor: str | None = None,
     lock_timeout: int | None = None,
 ) -> Training:
-    """Goes on with a training that crashed or was cancelled, to the model that it would have given.
+    """Resumes a training that crashed or was cancelled, and gives the model that it would have given.
 
     Args:
-        data: the same bars; where the training found them when left out.
+        data: the same bars. Default: the file that the training used.
 
     Raises:
-        ConflictError: the run is finished, or its process lives.
-        NotFoundError: it left nothing to go on from.
+        ConflictError: the run is finished, or its process is alive.
+        NotFoundError: the run has no checkpoint.
     """
     return Training._of(
         command(
@@ -163,7 +164,7 @@ def _name_bars(options: Mapping[str, Any]) -> None:
         return
     raise exception(
         "invalid_input",
-        "bars in memory do not say of which instrument they are",
+        "bars in memory have no symbol",
         "give `symbol`, such as \"EURUSD\"",
     )
 

@@ -1,4 +1,4 @@
-"""Words that arguments may be: the command line checks them, these are for type checkers."""
+"""Types of arguments, for type checkers. The command line checks the values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many trading environments at once for stable-baselines3: one call into Rust a step, the GIL released."""
+"""Many trading environments for stable-baselines3. A step is one call into Rust, without the GIL."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from ._env import TradingEnv, Window, action_space, observation_space, read_aren
 
 
 class TradingVecEnv(VecEnv):
-    """``n_envs`` trading environments, each as :class:`herdbook.TradingEnv` with a random generator of its own.
+    """``n_envs`` environments like :class:`herdbook.TradingEnv`, each with its own random generator.
 
-    What a training sees is what it would see of a ``DummyVecEnv`` of as many ``TradingEnv``, bit for bit. Observations
-    are float32 of shape ``[n_envs, 35]``, rewards float32 and dones bool of shape ``[n_envs]``, each an array of its
-    own that no later call touches.
+    A training sees the same values, bit for bit, as with a ``DummyVecEnv`` of ``TradingEnv``. Observations are float32
+    of shape ``[n_envs, 35]``, rewards float32 and dones bool of shape ``[n_envs]``. Each is a new array, which no later
+    call changes.
 
     Args:
-        n_envs: how many.
+        n_envs: number of environments.
 
-    All else as :class:`herdbook.TradingEnv`.
+    The other arguments are those of :class:`herdbook.TradingEnv`.
     """
 
     def __init__(
@@ -85,18 +85,18 @@ class TradingVecEnv(VecEnv):
         return obs
 
     def step_async(self, actions: Any) -> None:
-        """Takes the actions of the step to come: integers of shape ``[n_envs]``."""
+        """Sets the actions of the next step: integers of shape ``[n_envs]``."""
         actions = np.asarray(actions)
         if actions.dtype.kind not in "iu" or actions.ndim != 1:
             raise exception(
                 "invalid_input",
-                f"actions of dtype {actions.dtype} and shape {list(actions.shape)}",
+                f"the actions have dtype {actions.dtype} and shape {list(actions.shape)}",
                 f"give {self.num_envs} whole numbers: 0 (short), 1 (flat) or 2 (long)",
             )
         self._actions = actions.astype(np.int64, copy=False)
 
     def step_wait(self) -> Any:
-        """Steps every environment; one whose episode ends begins the next at once."""
+        """Steps every environment. When an episode ends, the next one starts in the same step."""
         obs, rewards, dones, equities, positions, ended = self._native_envs.step(self._actions)
         infos: list[dict[str, Any]] = [
             {"equity": equity, "position": position, "TimeLimit.truncated": False}
@@ -108,23 +108,23 @@ class TradingVecEnv(VecEnv):
         return obs, rewards, dones, infos
 
     def on(self, window: Window, n_envs: int = 1) -> TradingVecEnv:
-        """Environments on another window of the same bars."""
+        """Returns environments on another window of the same bars."""
         return TradingVecEnv(n_envs, window=window, arena=self.arena)
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Does nothing: there is nothing to close."""
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
-        """The same attribute of each environment: they differ in nothing but their place in the bars."""
+        """Returns the attribute once per environment; its value is the same for all."""
         value = getattr(self, attr_name)
         return [value for _ in self._get_indices(indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
-        """Refuses: what the environments are is decided when they are made."""
+        """Not supported: the settings are fixed when the environments are created."""
         raise exception(
             "invalid_input",
             f"`{attr_name}` of a `TradingVecEnv` cannot be set",
-            "make another one with the arguments wanted",
+            "create another `TradingVecEnv` with the wanted arguments",
         )
 
     def env_method(
@@ -134,21 +134,21 @@ class TradingVecEnv(VecEnv):
         indices: VecEnvIndices = None,
         **method_kwargs: Any,
     ) -> list[Any]:
-        """Refuses: there are no Python objects behind the environments."""
+        """Not supported: the environments are not Python objects."""
         raise exception(
             "invalid_input",
             f"the environments of a `TradingVecEnv` have no method `{method_name}`",
-            "use a `DummyVecEnv` of `TradingEnv` for that",
+            "use a `DummyVecEnv` of `TradingEnv` instead",
         )
 
     def env_is_wrapped(
         self, wrapper_class: type[Any], indices: VecEnvIndices = None
     ) -> list[bool]:
-        """None is wrapped."""
+        """Returns ``False`` for each environment."""
         return [False for _ in self._get_indices(indices)]
 
     def get_images(self) -> Sequence[Any]:
-        """There are none."""
+        """Returns ``None`` for each environment: they draw nothing."""
         return [None for _ in range(self.num_envs)]
 
     def _get_indices(self, indices: VecEnvIndices) -> Iterable[int]:

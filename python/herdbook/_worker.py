@@ -1,10 +1,11 @@
-"""The records are reached from a process of their own.
+"""Accesses the records from a separate process.
 
-The wheel carries its own SQLite, and MLflow in this process brings Python's. Two copies of SQLite in one process do not
-see each other's locks (they belong to the process), and each closing of the file drops those of the other: a database
-that both write to is damaged (https://www.sqlite.org/howtocorrupt.html, 2.2.1). In two processes each sees the other's.
+The wheel contains its own SQLite, and MLflow in this process uses Python's. Two copies of SQLite in one process do not
+see each other's locks, because locks belong to the process, and when one copy closes the file, the locks of the other
+are lost. A database written by both gets damaged (https://www.sqlite.org/howtocorrupt.html, 2.2.1). Two processes see
+each other's locks.
 
-A worker ends when this process does, however it ends; a training that is under way then is KILLED.
+A worker ends with this process, however this process ends. A training that it is running is then KILLED.
 """
 
 from __future__ import annotations
@@ -28,23 +29,23 @@ from typing import Any, cast
 from . import _native
 from ._errors import HerdbookError, exception
 
-# Wrong types of arguments are found where they are used.
+# Built-in exceptions that the native module raises for arguments of a wrong type.
 _BUILTIN = {error.__name__: error for error in (TypeError, ValueError, OverflowError, OSError)}
 
 Message = tuple[Any, ...]
 
 
 class Worker:
-    """A process that answers one request at a time."""
+    """A process that handles one request at a time."""
 
     def __init__(self) -> None:
         start = f"import sys; sys.path[:] = {sys.path!r}; from herdbook._worker import serve; serve()"
         self._process = subprocess.Popen(
-            # Without `site`: the path is this process's.
+            # Without `site`: the worker uses the path of this process.
             [sys.executable, "-S", "-E", "-c", start],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            # A Ctrl-C of the terminal is for this process, which passes it on.
+            # Ctrl-C on the terminal interrupts only this process, which passes it on.
             start_new_session=True,
         )
         self._answers: queue.SimpleQueue[Message] = queue.SimpleQueue()
@@ -54,12 +55,12 @@ class Worker:
             target=_receive, args=(self._process.stdout, self._answers), daemon=True
         ).start()
         finalizer = weakref.finalize(self, _end, self._process)
-        # Whoever still has something to end at exit needs it; its pipe closes with this process.
+        # Exit handlers may still need the worker. Its pipe closes with this process.
         finalizer.atexit = False
         self.close = finalizer
 
     def ask(self, request: Message, listen: Callable[[Message], None] | None = None) -> Any:
-        """Sends a request and answers what came of it; an exception here, Ctrl-C above all, interrupts it there."""
+        """Sends a request and returns its result. An exception while waiting, such as Ctrl-C, interrupts the worker."""
         with self._lock:
             self._send(request)
             raised: BaseException | None = None
@@ -71,7 +72,7 @@ class Worker:
                             listen(answer)
                         continue
                     break
-                except BaseException as error:  # noqa: BLE001 - raised again when the work has ended
+                except BaseException as error:  # noqa: BLE001 - raised again after the work has ended
                     raised = raised or error
                     self._process.send_signal(signal.SIGINT)
         if raised is not None:
@@ -109,8 +110,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def _lost() -> HerdbookError:
     return exception(
         "store_failed",
-        "the process that reaches the records has ended",
-        "try again; if it was killed for its memory, give it more",
+        "the worker process for the records has ended",
+        "try again; if it ran out of memory, give it more",
     )
 
 
@@ -132,7 +133,7 @@ def _result(answer: Message) -> Any:
 
 
 class _Remote:
-    """A store that is open in a worker of its own: the methods are those of the native module's ``Records``."""
+    """A store opened in its own worker. Its methods are those of ``Records`` in the native module."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._opened = (os.getcwd(), args, kwargs)
@@ -150,7 +151,7 @@ class _Remote:
         return worker
 
     def close(self) -> None:
-        """Lets go of the store."""
+        """Closes the store."""
         if self._worker is not None and self._worker.pid == os.getpid():
             self._worker.close()
         self._worker = None
@@ -171,7 +172,7 @@ class _Remote:
                 "open them again with a new `MLflowManager`",
             )
         if worker.pid != os.getpid():
-            # This process was forked: the pipe is its parent's.
+            # This process was forked, and the pipe belongs to its parent.
             worker = self._connect()
         return worker.ask(("act", name, args, kwargs))
 
@@ -179,7 +180,7 @@ class _Remote:
 def records(
     tracking_uri: str | None = None, *, actor: str | None = None, create: bool = True
 ) -> _native.Records:
-    """Opens the store of a tracking URI, or that of the working directory."""
+    """Opens the store of a tracking URI, else that of the working directory."""
     return cast("_native.Records", _Remote(tracking_uri, actor=actor, create=create))
 
 
@@ -195,7 +196,7 @@ def call(
     listen: Callable[[Message], None],
     curves: bool,
 ) -> Any:
-    """Runs a command and answers its data; ``listen`` is told notes and progress."""
+    """Runs a command and returns its data. ``listen`` receives notes and progress."""
     worker = None
     while _idle and worker is None:
         candidate = _idle.pop()
@@ -223,7 +224,7 @@ def _end_idle() -> None:
 
 
 def _environment() -> dict[str, str]:
-    """Commands read it, and it may have changed since a worker began."""
+    """The environment for a request; it may have changed since the worker started."""
     return dict(os.environ)
 
 
@@ -231,10 +232,10 @@ def _environment() -> dict[str, str]:
 
 
 class _Served:
-    """The worker's side."""
+    """Handles requests inside the worker."""
 
     def __init__(self) -> None:
-        # What anything prints goes to stderr: stdout is for answers.
+        # Prints of other code go to stderr; stdout carries the answers.
         self._out = os.fdopen(os.dup(1), "wb")
         os.dup2(2, 1)
         self._requests: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
@@ -252,7 +253,7 @@ class _Served:
             while True:
                 self._requests.put(pickle.load(sys.stdin.buffer))
         except (EOFError, OSError, pickle.UnpicklingError):
-            # Nobody waits for the work any more.
+            # The other process has ended: stop the work.
             self._requests.put(None)
             os.kill(os.getpid(), signal.SIGINT)
 
@@ -265,7 +266,7 @@ class _Served:
                 answer = ("interrupted",)
             except HerdbookError as error:
                 answer = ("failed", error.code, error.message, error.hint)
-            except Exception as error:  # noqa: BLE001 - answered
+            except Exception as error:  # noqa: BLE001 - sent as the answer
                 answer = ("raised", type(error).__name__, str(error))
             finally:
                 self._is_busy = False
@@ -305,13 +306,13 @@ class _Served:
 
 
 def serve() -> None:
-    """Answers requests until nobody can send any."""
+    """Handles requests until the other process closes the pipe."""
     _Served().run()
 
 
 @functools.cache
 def downloads() -> Path:
-    """A folder for what is fetched from servers; it goes when this process ends."""
+    """A folder for downloads from servers, removed when this process ends."""
     folder = tempfile.mkdtemp(prefix="herdbook-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return Path(folder)

@@ -1,6 +1,6 @@
-"""The environments' ids: importing this registers ``herdbook/Trading-v0`` with Gymnasium.
+"""Importing this module registers ``herdbook/Trading-v0`` with Gymnasium.
 
-``import herdbook`` does so too as soon as both it and Gymnasium are imported.
+``import herdbook`` also registers it, as soon as Gymnasium is imported.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ except ImportError as error:
 
     raise missing("gymnasium", "`herdbook/Trading-v0`", "env") from error
 
-#: Keyword arguments of ``gymnasium.make`` are those of :class:`herdbook.TradingEnv`.
+#: ``gymnasium.make`` takes the keyword arguments of :class:`herdbook.TradingEnv`.
 TRADING = "herdbook/Trading-v0"
 
 if TRADING not in gymnasium.registry:

@@ -1,4 +1,4 @@
-"""The life cycle of herdbook for trainings by stable-baselines3.
+"""Records trainings of stable-baselines3 in herdbook, and registers their models.
 
 >>> from herdbook.sb3 import LifecycleCallback
 >>> callback = LifecycleCallback(timeframe="1H", eval_env=eval_env)
@@ -47,7 +47,7 @@ _PARAMS = (
     "train_freq",
     "gradient_steps",
 )
-#: stable-baselines3's names of what it logs, and herdbook's.
+#: Metrics logged by stable-baselines3, and their names in herdbook.
 _TRAINING = {
     "train/loss": "training/loss",
     "train/policy_gradient_loss": "training/policy_loss",
@@ -62,29 +62,30 @@ _TRAINING = {
 
 
 class LifecycleCallback(BaseCallback):
-    """A run for the training: metrics, checkpoints, and at the end a registered version.
+    """Records a training as a run with metrics and checkpoints, and registers its model at the end.
 
-    When ``model.learn`` returns, the model is evaluated, stored as ``models/{timeframe}/model.zip`` and registered in
-    development, its improvements over its parent are logged, and the parent turns ``old``: the last three in one act.
-    When it raises, nothing is registered and the parent stays as it is; the run is FAILED, at once where the callback is
-    used in a ``with`` statement, else when the callback is let go of or the process ends.
+    When ``model.learn`` returns, the model is evaluated and stored as ``models/{timeframe}/model.zip``. Then one act
+    registers it in development, logs its improvements over its parent, and marks the parent ``old``. If ``learn``
+    raises, nothing is registered, the parent stays as it is, and the run is FAILED: at once if the callback is used in
+    a ``with`` statement, else when the callback is garbage-collected or the process ends.
 
-    On herdbook's own environments the run records bars, windows and costs, and what is measured on the validation window
-    (``evaluation/*``) and on the test window (``final/*``, ``portfolio/*``) is measured as herdbook's trainer does. On
-    any other environment ``eval_env`` and ``test_env`` are played by stable-baselines3's ``evaluate_policy``; a run
+    On herdbook's own environments, the run logs bars, windows and costs, and the metrics of the validation window
+    (``evaluation/*``) and the test window (``final/*``, ``portfolio/*``) are measured as in herdbook's trainer. On any
+    other environment, ``eval_env`` and ``test_env`` are evaluated with stable-baselines3's ``evaluate_policy``. A run
     without recorded windows has the honesty ``unknown``.
 
     Args:
-        timeframe: length of one bar; known of herdbook's environments.
-        parent: what :func:`herdbook.load_parent` answered, or the parent's run id; ``None`` for a base model.
-        model_type: ``base``, or the way of enhancing: ``continued`` when there is a parent and nothing is said.
-        eval_env: evaluated during the training and at its end, for ``evaluation/*``.
-        test_env: evaluated at the end, for ``final/*`` and ``portfolio/*``: bars that no training has seen.
-        eval_freq: timesteps between evaluations; a twentieth of the training when left out.
-        n_eval_episodes: of ``eval_env`` and ``test_env``.
-        experiment, model: as for :func:`herdbook.train`.
-        params, tags: further ones of the run.
-        tracking_uri, actor: as for every function.
+        timeframe: length of one bar; herdbook's environments know it.
+        parent: the result of :func:`herdbook.load_parent`, or the parent's run id; ``None`` for a base model.
+        model_type: ``base`` or the type of enhancement. Default: ``continued`` with a parent, else ``base``.
+        eval_env: environment for ``evaluation/*``, evaluated during the training and at its end.
+        test_env: environment for ``final/*`` and ``portfolio/*``, evaluated at the end, on bars that no training has
+            seen.
+        eval_freq: timesteps between evaluations. Default: a twentieth of the training.
+        n_eval_episodes: episodes per evaluation of ``eval_env`` and ``test_env``.
+        experiment, model: as in :func:`herdbook.train`.
+        params, tags: more params and tags of the run.
+        tracking_uri, actor: as in every function.
     """
 
     def __init__(
@@ -120,28 +121,29 @@ class LifecycleCallback(BaseCallback):
         self._evaluated = 0
         self._best: float | None = None
         self._began_at = 0
-        #: The run, from the beginning of the training on.
+        #: Id of the run, once the training has started.
         self.run_id: str | None = None
-        #: The registered version's number, once the training is done.
+        #: Number of the registered version, once the training is done.
         self.version: int | None = None
-        #: What registering answered: ``model_path``, ``improvement``, ``honesty`` …
+        #: Result of the registration: ``model_path``, ``improvement``, ``honesty`` …
         self.registered: Mapping[str, Any] | None = None
 
-    # What stable-baselines3 calls
+    # Called by stable-baselines3
 
     def _on_training_start(self) -> None:
         if self.run_id is not None:
             raise exception(
                 "invalid_input",
-                "this callback has followed a training already",
-                "make a new `LifecycleCallback` for each training",
+                "this callback has already recorded a training",
+                "create a new `LifecycleCallback` for each training",
             )
         self._arena = _env.of(self.training_env)
         timeframe = self._checked_timeframe()
         experiment, family = self._names
         params, tags = self._given
         if self._arena is not None:
-            # What the model's file says of its environment, so that herdbook can run and enhance it.
+            # Saved in the model file as a description of the environment, so that herdbook can run and enhance the
+            # model.
             setattr(self.model, "herdbook", self._arena.description())
             params = {**self._arena.params(), **params}
         self._model_name = f"{timeframe}_{family}"
@@ -199,7 +201,7 @@ class LifecycleCallback(BaseCallback):
         for text in self.registered["notes"]:
             note(text)
 
-    # A training that raises
+    # For trainings that raise
 
     def __enter__(self) -> LifecycleCallback:
         return self
@@ -222,7 +224,7 @@ class LifecycleCallback(BaseCallback):
 
     def _run(self) -> str:
         if self.run_id is None:
-            raise exception("invalid_input", "the training has not begun")
+            raise exception("invalid_input", "the training has not started")
         return self.run_id
 
     def _checked_timeframe(self) -> str:
@@ -230,13 +232,13 @@ class LifecycleCallback(BaseCallback):
         if self.timeframe is None and known is None:
             raise exception(
                 "invalid_input",
-                "the environment does not say how long its bars are",
+                "the environment does not name its timeframe",
                 'give `timeframe`, such as `LifecycleCallback(timeframe="1H")`',
             )
         if None not in (self.timeframe, known) and self.timeframe != known:
             raise exception(
                 "invalid_input",
-                f"the environment has bars of `{known}`, the callback was told `{self.timeframe}`",
+                f"the environment has the timeframe `{known}`, but the callback was given `{self.timeframe}`",
             )
         return self.timeframe or str(known)
 
@@ -268,7 +270,7 @@ class LifecycleCallback(BaseCallback):
             self._records.log(self._run(), metrics=values)
 
     def _evaluate(self) -> None:
-        """Evaluates on the validation window; the best model so far is stored beside the run's others."""
+        """Evaluates on the validation window, and stores the model if it is the best so far."""
         scores = self._validate()
         if scores is None:
             return
@@ -288,7 +290,7 @@ class LifecycleCallback(BaseCallback):
             try:
                 return self._arena.validate(self._zip())
             except HerdbookError:
-                # Networks that herdbook does not know: they are played step by step.
+                # herdbook cannot run these networks, so the model is evaluated step by step.
                 eval_env = _env.TradingEnv(window="validation", arena=self._arena)
         if eval_env is None:
             return None
@@ -300,7 +302,7 @@ class LifecycleCallback(BaseCallback):
             try:
                 return dict(self._arena.measure(zipped))
             except HerdbookError as error:
-                note(f"the model is played step by step: {error.message}")
+                note(f"the model is evaluated step by step, because herdbook cannot run it: {error.message}")
                 eval_env = _env.TradingEnv(window="validation", arena=self._arena)
                 test_env = _env.TradingEnv(window="test", arena=self._arena)
         metrics: dict[str, float] = {}
@@ -316,7 +318,7 @@ class LifecycleCallback(BaseCallback):
         return metrics
 
     def _parent_here(self, timeframe: str) -> Mapping[str, float] | None:
-        """What the parent brings on the windows of this training, where herdbook can run it."""
+        """The parent's metrics on the windows of this training, or ``None`` if herdbook cannot run the parent."""
         if self._arena is None or self.parent_run_id is None:
             return None
         artifact = f"models/{timeframe}/model.zip"
@@ -327,7 +329,7 @@ class LifecycleCallback(BaseCallback):
             return None
 
     def _play(self, env: Any) -> tuple[float, float, list[float]]:
-        """Mean and standard deviation of the episodes' rewards, and their total returns where the environment tells."""
+        """Mean and standard deviation of the episode rewards, and the total returns if ``info`` has the equity."""
         worth: list[float] = []
         growth: list[float] = []
 
@@ -358,7 +360,7 @@ def _texts(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _abandon(records: _native.Records, run_id: str, model: str) -> None:
-    """A callback that is let go of before its training has ended."""
+    """Ends the run of a callback that is garbage-collected before its training has ended."""
     try:
         records.end_run(run_id, model=model, status="FAILED", reason="the training did not end")
     except HerdbookError as error:

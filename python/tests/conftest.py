@@ -1,4 +1,4 @@
-"""Fixtures of the suite, which runs on the wheel as it was built: folders, bars, and stores with a past."""
+"""Fixtures of the suite, which runs on the built wheel: folders, bars, and stores with models."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import herdbook
 
 SAMPLES = Path(__file__).resolve().parents[2] / "testdata"
 BARS = SAMPLES / "eurusd_1h_2017.csv.gz"
-# Two rollouts: the least that has a learning curve.
+# Two rollouts, the fewest that give a learning curve.
 TIMESTEPS = 4096
 
 
@@ -38,14 +38,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder, in which the test works."""
+    """An empty folder, the working directory of the test."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 @pytest.fixture(autouse=True)
 def mlflow_forgets() -> Iterator[None]:
-    """What a test told a loaded MLflow ends with the test."""
+    """Resets MLflow after each test."""
     yield
     if mlflow := sys.modules.get("mlflow"):
         while mlflow.active_run() is not None:
@@ -55,7 +55,7 @@ def mlflow_forgets() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def past(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with a past, never to be written: version 1 is the base and champion, 2 its child."""
+    """A store that tests must not change: version 1 is a base model and champion, version 2 its child."""
     folder = tmp_path_factory.mktemp("past")
     uri = f"sqlite:///{folder}/mlflow.db"
     before = Path.cwd()
@@ -72,13 +72,13 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def herd(past: Path, folder: Path) -> Iterator[str]:
-    """A store with the past of ``past``, to be read only; its tracking URI."""
+    """Tracking URI of the store of ``past``, which tests must not change."""
     yield f"sqlite:///{past}/mlflow.db"
 
 
 @pytest.fixture
 def own_herd(folder: Path) -> str:
-    """A store of the test's own with a base model in it; its tracking URI."""
+    """Tracking URI of a new store with one base model."""
     uri = f"sqlite:///{folder}/mlflow.db"
     herdbook.train("1H", BARS, timesteps=TIMESTEPS, tracking_uri=uri, progress=False)
     return uri

@@ -1,4 +1,4 @@
-"""Bad input: an exception of Python's that says what, where and what to do."""
+"""Bad input raises an exception that says what is wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def with_nan() -> Any:
     ("bars", "says"),
     [
         (changed(close=with_nan()), "line 7, column `close`: `NaN` is not a finite number"),
-        (changed(close=series()["close"][:-1]), "`close` has 1999 values where the first has 2000"),
+        (changed(close=series()["close"][:-1]), "`close` has 1999 values, the first column has 2000"),
         (changed(close=series()["close"].astype(complex)), "dtype complex128"),
         (changed(close=series()["close"] > 0), "dtype bool"),
         (changed(close=series()["close"].reshape(-1, 2)), r"shape \[1000, 2\]"),
@@ -51,21 +51,21 @@ def with_nan() -> Any:
         (changed(timestamp=np.array(["NaT"] * 2000, "datetime64[ms]")), "missing time"),
         ({"open": [1.0], "close": [1.0]}, "names no column for"),
         ({}, "bars in memory"),
-        (np.zeros((10, 5)), r"shape \[10, 5\] is no series of bars"),
+        (np.zeros((10, 5)), r"shape \[10, 5\] does not hold bars"),
         (np.zeros((10, 6), dtype="U3"), "dtype <U3"),
-        (np.zeros(7), r"shape \[7\] is no series"),
+        (np.zeros(7), r"shape \[7\] does not hold bars"),
         (7, "cannot be read from a `int`"),
         ("nowhere.csv", "cannot read `nowhere.csv`"),
         ({name: values[:100] for name, values in series().items()}, "100 bars are too few"),
     ],
 )
-def test_bars_that_cannot_be_used(folder: Path, bars: Any, says: str) -> None:
+def test_invalid_bars_are_refused_with_the_reason(folder: Path, bars: Any, says: str) -> None:
     with pytest.raises(herdbook.InvalidInputError, match=says):
         herdbook.train("1H", bars, symbol="X", progress=False)
     assert not (folder / "mlflow.db").exists(), "nothing half-written"
 
 
-def test_good_bars_are_used(folder: Path) -> None:
+def test_valid_bars_are_accepted(folder: Path) -> None:
     trained = herdbook.train("1H", series(), symbol="X", timesteps=2048, progress=False)
     assert trained.windows["symbol"] == "X"
 
@@ -91,14 +91,14 @@ def test_bars_in_memory_need_a_symbol_to_be_trained_on(folder: Path) -> None:
         (lambda: herdbook.train("1H", model="a/b"), "'/'"),
     ],
 )
-def test_arguments_that_cannot_be_used(folder: Path, call: Any, says: str) -> None:
+def test_invalid_arguments_are_refused_by_their_python_names(folder: Path, call: Any, says: str) -> None:
     with pytest.raises(herdbook.InvalidInputError, match=says) as error:
         call()
     assert "--" not in str(error.value), "flags are the command line's, not Python's"
     assert "Usage" not in str(error.value)
 
 
-def test_missing_store_names_the_way_out(folder: Path) -> None:
+def test_missing_store_is_reported_and_not_created(folder: Path) -> None:
     with pytest.raises(herdbook.NotFoundError, match="there is no store"):
         herdbook.status()
     with pytest.raises(herdbook.NotFoundError):

@@ -1,4 +1,4 @@
-"""``TradingEnv``: the trainer's environment, for Gymnasium."""
+"""``TradingEnv``, the trainer's environment for Gymnasium."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def env() -> TradingEnv:
     return TradingEnv(BARS, "1H")
 
 
-def test_gymnasiums_checker_is_content(env: TradingEnv) -> None:
+def test_environment_passes_the_checker_of_gymnasium(env: TradingEnv) -> None:
     check_env(env, skip_render_check=True)
 
 
-def test_registered_id_makes_it() -> None:
+def test_registered_id_creates_the_environment() -> None:
     made = gymnasium.make("herdbook/Trading-v0", data=str(BARS), timeframe="1H", window="test")
     obs, info = made.reset(seed=1)
     assert obs.shape == (35,) and info["equity"] == 10_000
@@ -36,7 +36,7 @@ def test_registered_id_makes_it() -> None:
 
 
 @pytest.mark.parametrize("order", ["gymnasium, herdbook", "herdbook, gymnasium"])
-def test_id_is_there_in_whichever_order_packages_are_imported(order: str) -> None:
+def test_id_is_registered_in_any_order_of_imports(order: str) -> None:
     code = f"import {order}; print(gymnasium.make('herdbook/Trading-v0').reset(seed=0)[0].shape)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "(35,)\n", done.stderr
@@ -48,10 +48,10 @@ def test_seed_decides_where_an_episode_begins(env: TradingEnv) -> None:
     again, _ = env.reset(seed=5)
     assert first.tobytes() == again.tobytes() != other.tobytes()
     following, _ = env.reset()
-    assert following.tobytes() != first.tobytes(), "without a seed the numbers go on"
+    assert following.tobytes() != first.tobytes(), "without a seed the random numbers continue"
 
 
-def test_training_episodes_are_512_bars_and_cut_off(env: TradingEnv) -> None:
+def test_training_episodes_are_truncated_after_512_bars(env: TradingEnv) -> None:
     env.reset(seed=1)
     n_steps, ended = 0, False
     while not ended:
@@ -62,7 +62,7 @@ def test_training_episodes_are_512_bars_and_cut_off(env: TradingEnv) -> None:
         env.step(1)
 
 
-def test_observations_are_never_written_to_again(env: TradingEnv) -> None:
+def test_observations_are_not_changed_by_later_steps(env: TradingEnv) -> None:
     kept: list[Any] = [env.reset(seed=2)[0]]
     copies = [kept[0].copy()]
     for step in range(50):
@@ -84,16 +84,16 @@ def test_rewards_add_up_to_the_accounts_growth(env: TradingEnv) -> None:
     assert total == pytest.approx(100 * np.log(info["equity"] / 10_000), abs=1e-4)
 
 
-def test_actions_that_are_none_are_refused(env: TradingEnv) -> None:
+def test_invalid_actions_are_refused(env: TradingEnv) -> None:
     env.reset(seed=1)
     for action in (3, -1, 2**40):
-        with pytest.raises(herdbook.InvalidInputError, match="0 .short., 1 .flat. and 2 .long."):
+        with pytest.raises(herdbook.InvalidInputError, match="0 .short., 1 .flat. or 2 .long."):
             env.step(action)
     with pytest.raises((TypeError, ValueError)):
         env.step("long")
 
 
-def test_environments_that_cannot_be_made_say_why() -> None:
+def test_invalid_environments_are_refused_with_the_reason() -> None:
     with pytest.raises(herdbook.InvalidInputError, match="expected `train`"):
         TradingEnv(BARS, window="live")  # type: ignore[arg-type]
     with pytest.raises(herdbook.InvalidInputError, match="timeframe"):
@@ -105,7 +105,7 @@ def test_environments_that_cannot_be_made_say_why() -> None:
 
 
 def test_model_earns_on_the_test_window_what_its_training_measured(herd: str) -> None:
-    """The same dynamics as the trainer's, to the bit: a registered model, run through its ONNX by Python."""
+    """A registered model, run with ONNX in Python, reaches the trainer's result bit for bit."""
     onnxruntime = pytest.importorskip("onnxruntime")
     parent = herdbook.load_parent("latest", timeframe="1H", tracking_uri=herd)
     session = onnxruntime.InferenceSession(str(Path(parent).with_name("model.onnx")))

@@ -1,4 +1,4 @@
-"""The examples run as they are shown."""
+"""The examples run."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_original_script_runs_beside_mlflow(folder: Path) -> None:
 
 
 @pytest.mark.sb3
-def test_scripts_of_stable_baselines3_gain_the_life_cycle(folder: Path) -> None:
+def test_scripts_of_stable_baselines3_register_their_models(folder: Path) -> None:
     assert "version 1 is registered" in run("ppo_base.py", folder, str(BARS))
     shown = run("ppo_enhance.py", folder, str(BARS))
     assert "version 2 is registered" in shown and "improvement" in shown

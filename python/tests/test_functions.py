@@ -1,4 +1,4 @@
-"""The commands as functions: what they answer, how it shows, how it converts."""
+"""The commands as functions: their results, how these display and how they convert."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ import herdbook
 from herdbook import Progress
 
 
-def test_training_answers_what_the_command_line_prints(folder: Path) -> None:
+def test_training_returns_the_data_of_the_command_line(folder: Path) -> None:
     trained = herdbook.train("1H", BARS, timesteps=TIMESTEPS, seed=3, progress=False)
     command = Path(sys.executable).parent / "herdbook"
     other = folder / "other"
@@ -40,7 +40,7 @@ def test_training_answers_what_the_command_line_prints(folder: Path) -> None:
     assert ours_zip.read_bytes() == theirs_zip.read_bytes(), "the same model, byte for byte"
 
 
-def test_child_flips_its_parent(herd: str) -> None:
+def test_child_makes_its_parent_old(herd: str) -> None:
     child = herdbook.show("1H", "latest", tracking_uri=herd)
     parent = herdbook.show("1H", 1, tracking_uri=herd)
     assert (child.version, child.model_type, child.version_type) == (2, "continued", "latest")
@@ -48,7 +48,7 @@ def test_child_flips_its_parent(herd: str) -> None:
     assert child.created_at.tzinfo is not None and child.created_at > parent.created_at
 
 
-def test_hyperparameters_are_those_of_a_file(folder: Path) -> None:
+def test_hyperparameters_are_a_mapping_or_a_file(folder: Path) -> None:
     given = {"n_steps": 512, "n_envs": 2, "net_arch": {"pi": [32], "vf": [32, 16]}, "activation": "relu",
              "learning_rate": {"initial": 1e-3, "final": 0.0}, "target_kl": None}  # fmt: skip
     trained = herdbook.train("1H", timesteps=1024, hyperparameters=given, progress=False)
@@ -60,7 +60,7 @@ def test_hyperparameters_are_those_of_a_file(folder: Path) -> None:
         herdbook.train("1H", hyperparameters={"learning_rte": 1e-3}, progress=False)
 
 
-def test_progress_is_told_in_the_calling_thread(folder: Path) -> None:
+def test_progress_is_reported_in_the_calling_thread(folder: Path) -> None:
     seen: list[Progress] = []
     threads = set()
 
@@ -89,7 +89,7 @@ def test_exception_of_a_callback_ends_the_training(folder: Path) -> None:
     assert len(herdbook.list_models()) == 0
 
 
-def test_other_threads_go_on_during_a_training(folder: Path) -> None:
+def test_other_threads_run_during_a_training(folder: Path) -> None:
     ticks = 0
     done = threading.Event()
 
@@ -125,10 +125,10 @@ def test_ctrl_c_kills_the_run_and_raises(folder: Path, where: str) -> None:
     (event,) = [event for event in herdbook.history("1H") if event.kind == "run_ended"]
     assert event.to_state == "KILLED"
     assert event.run_id is not None
-    assert any("resume" in name.name for name in folder.rglob("checkpoint_*")), "it can go on"
+    assert any("resume" in name.name for name in folder.rglob("checkpoint_*")), "the run can be resumed"
 
 
-def test_training_ends_with_the_program_that_asked_for_it(folder: Path) -> None:
+def test_training_ends_when_its_program_is_killed(folder: Path) -> None:
     code = (
         "import herdbook\n"
         "def watch(p): print('step', flush=True)\n"
@@ -143,8 +143,8 @@ def test_training_ends_with_the_program_that_asked_for_it(folder: Path) -> None:
     assert herdbook.history("1H")[-1].to_state == "KILLED"
 
 
-def test_records_wait_for_a_transaction_of_this_very_process(own_herd: str, folder: Path) -> None:
-    """Two copies of SQLite in one process do not see each other's locks: the records are in another one."""
+def test_records_respect_a_transaction_of_the_same_process(own_herd: str, folder: Path) -> None:
+    """Two copies of SQLite in one process do not see each other's locks, so the records are in another process."""
     import sqlite3
 
     mine = sqlite3.connect(folder / "mlflow.db", isolation_level=None)
@@ -159,8 +159,8 @@ def test_records_wait_for_a_transaction_of_this_very_process(own_herd: str, fold
     assert said == "mine" and herdbook.doctor(tracking_uri=own_herd).healthy
 
 
-def test_cancelled_training_goes_on_where_it_stopped(folder: Path) -> None:
-    # Long enough to be still at it when the word to stop arrives.
+def test_cancelled_training_resumes_to_the_same_model(folder: Path) -> None:
+    # Long enough that the cancellation arrives before the end.
     long = 409_600
     whole = herdbook.train("1H", timesteps=long, model="whole", progress=False)
 
@@ -190,7 +190,7 @@ def forms() -> dict[str, Callable[[pd.DataFrame], Any]]:
     values = ["open", "high", "low", "close", "volume"]
 
     class Stream:
-        """Nothing but the Arrow PyCapsule interface."""
+        """An object with only the Arrow PyCapsule interface."""
 
         def __init__(self, table: Any) -> None:
             self._table = table
@@ -265,7 +265,7 @@ def test_prediction_and_evaluation_are_typed(own_herd: str) -> None:
         herdbook.evaluate("1H", BARS, 1, symbol="eurusd_1h_2017", tracking_uri=own_herd)
 
 
-def test_promotions_and_rollback_tell_their_undo(own_herd: str) -> None:
+def test_promotion_returns_the_command_that_undoes_it(own_herd: str) -> None:
     dry = herdbook.promote("1H", 1, "beta", dry_run=True, tracking_uri=own_herd)
     assert dry.dry_run and dry.event_id is None
     done = herdbook.promote("1H", 1, "beta", reason="it's good", tracking_uri=own_herd, actor="ada")
@@ -282,7 +282,7 @@ def test_promotions_and_rollback_tell_their_undo(own_herd: str) -> None:
     assert refused.value.code == "forbidden_transition" and "`beta` or `archived`" in refused.value.message
 
 
-def test_lineage_board_and_history_show_and_convert(herd: str) -> None:
+def test_lineage_board_and_history_display_and_convert(herd: str) -> None:
     (tree,) = herdbook.lineage("1H", tracking_uri=herd)
     assert [one.version for one in tree.walk()] == [1, 2]
     shown = herdbook.lineage("1H", tracking_uri=herd)._repr_html_()

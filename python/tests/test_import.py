@@ -1,4 +1,4 @@
-"""What ``import herdbook`` costs, and what the wheel holds."""
+"""The cost of ``import herdbook``, and the content of the wheel."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import herdbook
 
 
 def python(code: str, folder: Path, *flags: str) -> str:
-    """What a fresh interpreter prints."""
+    """The output of a new interpreter."""
     done = subprocess.run(
         [sys.executable, *flags, "-c", code], cwd=folder, capture_output=True, text=True, check=True
     )
@@ -27,7 +27,7 @@ def test_import_loads_neither_mlflow_nor_numpy(folder: Path) -> None:
     assert heavy & set(json.loads(loaded)) == set()
 
 
-def test_manager_and_functions_load_neither_either(folder: Path) -> None:
+def test_manager_and_functions_load_neither(folder: Path) -> None:
     code = (
         "from herdbook import MLflowManager, train, status; import sys\n"
         "m = MLflowManager(timeframe='1H'); m.start_run(); m.end_run(); status()\n"
@@ -36,7 +36,7 @@ def test_manager_and_functions_load_neither_either(folder: Path) -> None:
     assert python(code, folder).strip() == ""
 
 
-def test_every_name_that_is_offered_is_there() -> None:
+def test_every_public_name_exists() -> None:
     pytest.importorskip("gymnasium")
     for name in herdbook.__all__:
         if name != "TradingVecEnv":
@@ -46,7 +46,7 @@ def test_every_name_that_is_offered_is_there() -> None:
         herdbook.trains  # type: ignore[attr-defined]
 
 
-def test_wheel_brings_the_command_line(folder: Path) -> None:
+def test_wheel_contains_the_command_line(folder: Path) -> None:
     command = Path(sys.executable).parent / "herdbook"
     run = lambda *args: subprocess.run([command, *args], capture_output=True, text=True)  # noqa: E731
     assert run("--version").stdout.strip() == f"herdbook {herdbook.__version__}"
@@ -60,7 +60,7 @@ def test_wheel_brings_the_command_line(folder: Path) -> None:
     assert wrong.returncode == 2 and "--timeframe" in wrong.stderr
 
 
-def test_acts_are_on_record_as_pythons(folder: Path) -> None:
+def test_history_records_python_as_the_channel(folder: Path) -> None:
     with herdbook.MLflowManager(timeframe="1H", actor="ada") as manager:
         manager.start_run()
     first, last = herdbook.history("1H")

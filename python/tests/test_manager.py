@@ -1,4 +1,4 @@
-"""``MLflowManager``: the original's calls on herdbook's records."""
+"""``MLflowManager``: the calls of the original on herdbook's records."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_run_is_logged_to_as_in_the_original(folder: Path) -> None:
     assert manager.find_latest_model() == (None, None)
 
 
-def test_not_found_is_a_pair_of_nones(folder: Path) -> None:
+def test_missing_model_is_a_pair_of_nones(folder: Path) -> None:
     manager = MLflowManager(timeframe="4H")
     assert manager.find_latest_model(model_type="base", version_type="latest") == (None, None)
     assert manager.find_best_model("continued", "final/mean_reward", min_timesteps=5) == (None, None)
@@ -67,7 +67,7 @@ def test_models_are_found_in_the_shapes_of_the_original(manager: MLflowManager) 
     assert manager.find_latest_model(model_type="base", version_type="latest") == expected
     assert manager.find_best_model(metric="final/mean_reward") == expected
     assert manager.find_model("base", "best") == expected
-    with pytest.warns(herdbook.HerdbookWarning, match="no `replay` model of 1H"):
+    with pytest.warns(herdbook.HerdbookWarning, match="no `replay` model at 1H"):
         assert manager.find_best_model(model_type="replay") == expected
     (found,) = manager.find_models_by_stage("development", timeframe="1H")
     keys = {"name", "version", "stage", "promotion_stage", "creation_timestamp", "last_updated_timestamp"}
@@ -105,7 +105,7 @@ def test_refusal_is_an_mlflow_exception_once_mlflow_is_loaded(own_herd: str) -> 
     assert str(again) == str(refused.value) and again.code == "forbidden_transition"
 
 
-def test_tags_cannot_go_round_the_rules(manager: MLflowManager) -> None:
+def test_managed_tags_cannot_be_changed(manager: MLflowManager) -> None:
     run_id = base_run(manager)
     for tags in (
         {"promotion_stage": "champion"},
@@ -145,7 +145,7 @@ def test_child_is_registered_and_its_parent_turns_old_in_one_act(manager: MLflow
     assert model.tags["author"] == "ada" and model.tags["total_timesteps"] == "6144"
     assert (model.model_type, model.version_type) == ("continued", "latest")
     assert child.get_run(parent).data.tags["version_type"] == "old"
-    assert child.update_model_tags(parent, {"version_type": "old"}), "what is so already may be said"
+    assert child.update_model_tags(parent, {"version_type": "old"}), "the value that a tag already has is accepted"
     assert child.find_latest_model("continued") == (
         run.info.run_id,
         f"runs:/{run.info.run_id}/models/1H/model.zip",
@@ -199,7 +199,7 @@ def test_run_of_a_live_mlflow_is_registered_and_promoted(folder: Path, past: Pat
             ).read_bytes()
         )
         manager = MLflowManager(timeframe="1H")
-        assert manager.tracking_uri == uri, "the store that MLflow was told"
+        assert manager.tracking_uri == uri, "the store that was set in MLflow"
         with mlflow.start_run() as run:
             mlflow.log_metric("final/mean_reward", 2.0)
             mlflow.log_artifact(str(model), "models/1H")
@@ -239,7 +239,7 @@ def test_run_started_here_is_mlflows_active_run_too(folder: Path) -> None:
         mlflow.set_tracking_uri(None)
 
 
-def test_improvements_are_percent_of_what_was(folder: Path) -> None:
+def test_improvements_are_percent_of_the_base_value(folder: Path) -> None:
     manager = MLflowManager(timeframe="1H")
     found = manager.calculate_improvement(
         {"final/mean_reward": -2.0, "portfolio/win_rate": 0.0, "other": 1.0},
@@ -248,7 +248,7 @@ def test_improvements_are_percent_of_what_was(folder: Path) -> None:
     assert found == {"improvement_final/mean_reward": 50.0}
 
 
-def test_what_cannot_be_logged_is_refused_whole(folder: Path) -> None:
+def test_invalid_entries_are_refused_and_nothing_is_logged(folder: Path) -> None:
     manager = MLflowManager(timeframe="1H")
     with pytest.raises(herdbook.InvalidInputError, match="call `start_run` first"):
         manager.log_metrics({"a": 1.0})
@@ -268,7 +268,7 @@ def test_what_cannot_be_logged_is_refused_whole(folder: Path) -> None:
     manager.log_metrics({"bad": float("nan"), "worse": float("inf")})
 
 
-def test_closed_records_say_so(folder: Path) -> None:
+def test_closed_manager_refuses_calls(folder: Path) -> None:
     manager = MLflowManager(timeframe="1H")
     manager.close()
     with pytest.raises(herdbook.InvalidInputError, match="records are closed"):
@@ -295,7 +295,7 @@ def test_other_tracking_uris_are_refused_by_name(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("ending", "status"), [("", "FINISHED"), ("raise ValueError", "FAILED"), ("os._exit(1)", "RUNNING")]
 )
-def test_script_that_forgets_its_run_leaves_what_happened(
+def test_run_left_open_by_a_script_gets_the_right_status(
     folder: Path, ending: str, status: str
 ) -> None:
     code = (
@@ -308,11 +308,11 @@ def test_script_that_forgets_its_run_leaves_what_happened(
     manager = MLflowManager(timeframe="1H")
     assert manager.get_run(run_id).info.status == status, done.stderr
     while status == "RUNNING" and manager.get_run(run_id).info.status != "FAILED":
-        # As soon as the process behind it is gone.
+        # Succeeds once the process of the run has ended.
         herdbook.doctor(repair=True)
 
 
-def test_with_statement_ends_the_run_by_how_it_was_left(folder: Path) -> None:
+def test_with_statement_ends_the_run_after_an_exception(folder: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         with MLflowManager(timeframe="1H") as manager:
             run_id = manager.start_run().info.run_id

@@ -1,4 +1,4 @@
-"""stable-baselines3: the vectorised environment, and the life cycle around its trainings."""
+"""stable-baselines3: the vectorised environment, and the callback that records trainings."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def ppo(env: Any, **options: Any) -> PPO:
     return PPO("MlpPolicy", env, n_steps=256, seed=7, device="cpu", **options)
 
 
-def test_checker_of_stable_baselines3_is_content(base: TradingEnv) -> None:
+def test_environment_passes_the_checker_of_stable_baselines3(base: TradingEnv) -> None:
     check_env(base, warn=True, skip_render_check=True)
 
 
@@ -88,7 +88,7 @@ def test_ppo_learns_the_same_bytes_on_both(base: TradingEnv) -> None:
     assert ours._last_obs.tobytes() == theirs._last_obs.tobytes()  # type: ignore[union-attr]
 
 
-def test_observations_survive_later_steps(base: TradingEnv) -> None:
+def test_observations_are_not_changed_by_later_steps(base: TradingEnv) -> None:
     env: Any = vec(base)
     kept = [env.reset()]
     copies = [kept[0].copy()]
@@ -105,7 +105,7 @@ def test_wrappers_of_stable_baselines3_work_around_it(base: TradingEnv) -> None:
     assert len(model.ep_info_buffer or []) == N_ENVS
 
 
-def test_actions_that_cannot_be_taken_are_refused(base: TradingEnv) -> None:
+def test_invalid_actions_are_refused(base: TradingEnv) -> None:
     env = vec(base)
     with pytest.raises(herdbook.InvalidInputError, match="call `reset` first"):
         env.step(np.ones(N_ENVS, int))
@@ -114,7 +114,7 @@ def test_actions_that_cannot_be_taken_are_refused(base: TradingEnv) -> None:
         (np.ones(N_ENVS - 1, int), "3 actions for 4 environments"),
         (np.ones(N_ENVS), "dtype float64"),
         (np.ones((N_ENVS, 1), int), r"shape \[4, 1\]"),
-        (np.full(N_ENVS, 3), "is no action"),
+        (np.full(N_ENVS, 3), "is not an action"),
     ]:
         with pytest.raises(herdbook.InvalidInputError, match=says):
             env.step(actions)
@@ -131,7 +131,7 @@ class Fail(BaseCallback):
         return True
 
 
-def test_training_is_registered_and_known_to_herdbook(folder: Path, base: TradingEnv) -> None:
+def test_training_is_registered_and_its_model_runs_in_herdbook(folder: Path, base: TradingEnv) -> None:
     callback = LifecycleCallback()
     ppo(vec(base)).learn(4_096, callback=callback)
     assert callback.version == 1
@@ -150,7 +150,7 @@ def test_training_is_registered_and_known_to_herdbook(folder: Path, base: Tradin
     assert diagnosis.healthy, diagnosis.breaches
 
 
-def test_child_in_three_lines_turns_its_parent_old(folder: Path, base: TradingEnv) -> None:
+def test_child_makes_its_parent_old(folder: Path, base: TradingEnv) -> None:
     herdbook.train("1H", BARS, symbol="EURUSD", timesteps=4_096, progress=False)
     parent = herdbook.load_parent("best", timeframe="1H")
     callback = LifecycleCallback(parent=parent)
@@ -167,7 +167,7 @@ def test_child_in_three_lines_turns_its_parent_old(folder: Path, base: TradingEn
     assert herdbook.show("1H", 1).version_type == "old"
 
 
-def test_training_that_raises_leaves_its_parent_alone(folder: Path, base: TradingEnv) -> None:
+def test_training_that_raises_leaves_its_parent_unchanged(folder: Path, base: TradingEnv) -> None:
     herdbook.train("1H", BARS, symbol="EURUSD", timesteps=2_048, progress=False)
     parent = herdbook.load_parent("latest", timeframe="1H")
     callback = LifecycleCallback(parent=parent)
@@ -179,7 +179,7 @@ def test_training_that_raises_leaves_its_parent_alone(folder: Path, base: Tradin
     assert ended.to_state == "FAILED" and "the market broke" in (ended.reason or "")
 
 
-def test_run_of_a_callback_that_is_let_go_of_has_failed(folder: Path, base: TradingEnv) -> None:
+def test_run_of_a_garbage_collected_callback_is_failed(folder: Path, base: TradingEnv) -> None:
     def broken() -> str:
         callback = LifecycleCallback()
         try:
@@ -196,7 +196,7 @@ def test_run_of_a_callback_that_is_let_go_of_has_failed(folder: Path, base: Trad
 
 
 class Walk(gymnasium.Env[Any, Any]):
-    """A foreign environment: nothing of herdbook's."""
+    """An environment that is not herdbook's."""
 
     observation_space = gymnasium.spaces.Box(-1, 1, (3,), np.float32)
     action_space = gymnasium.spaces.Discrete(2)
@@ -213,7 +213,7 @@ class Walk(gymnasium.Env[Any, Any]):
         return obs, float(action), False, self.t == 20, {"portfolio_value": self.worth}
 
 
-def test_foreign_environment_and_algorithm_are_followed_too(folder: Path) -> None:
+def test_foreign_environment_and_algorithm_are_recorded_too(folder: Path) -> None:
     callback = LifecycleCallback("D", eval_env=Walk(), test_env=Walk(), model="walker")
     with pytest.warns(herdbook.HerdbookWarning, match="cannot run or enhance"):
         A2C("MlpPolicy", Walk(), seed=1, device="cpu").learn(400, callback=callback)

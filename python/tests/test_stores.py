@@ -1,4 +1,4 @@
-"""The original's calls on every kind of store: a database file, PostgreSQL and a stock ``mlflow server``, all real."""
+"""The calls of the original on a database file, a real PostgreSQL and a stock ``mlflow server``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from herdbook import MLflowManager
 
 @pytest.fixture(params=["sqlite", "postgresql", "server"])
 def uri(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
-    """The tracking URI of a store; the server's is shared by all tests."""
+    """The tracking URI of a store. All tests share the server."""
     if request.param == "sqlite":
         yield f"sqlite:///{folder}/mlflow.db"
     elif request.param == "server":
@@ -40,7 +40,7 @@ def on_server(server: str, sql: str) -> None:
 
 @pytest.fixture
 def base_file(past: Path, folder: Path) -> Path:
-    """A model file of the user's own."""
+    """A model file outside the store."""
     model = herdbook.load_parent("latest", timeframe="1H", tracking_uri=f"sqlite:///{past}/mlflow.db")
     return Path(shutil.copy(model, folder / "mine.zip"))
 

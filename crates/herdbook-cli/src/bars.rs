@@ -1,4 +1,4 @@
-//! Files of bars, as named on the command line.
+//! Reads files of bars.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::args::ReadingArgs;
 use crate::failure::Failure;
 use crate::output::Output;
 
-/// Reads a file; where no instrument is given, its name without its ending is one.
+/// Reads the file of `--data`. Without `--symbol` the instrument is the file's name without its extension.
 pub(crate) fn read(
     path: &Path,
     symbol: Option<Symbol>,
@@ -23,7 +23,12 @@ pub(crate) fn read(
     data_source(path, bytes, symbol, reading.into())
 }
 
-/// The bars of a file that was read.
+/// The bars in `bytes`, the content of the file `path`. Without a symbol the instrument is the file's name without its
+/// extension.
+///
+/// # Errors
+/// [`Code::InvalidInput`](crate::Code::InvalidInput) if that name is not a valid symbol, or if `path` cannot be made
+/// absolute.
 pub fn data_source(
     path: &Path,
     bytes: Vec<u8>,
@@ -33,14 +38,15 @@ pub fn data_source(
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let symbol = match symbol {
         Some(symbol) => symbol,
-        None => Symbol::parse(instrument_of(&name))
-            .map_err(|error| Failure::from(error).with_hint("name it with `--symbol`"))?,
+        None => Symbol::parse(instrument_of(&name)).map_err(|error| {
+            Failure::from(error).with_hint("give the instrument with `--symbol`")
+        })?,
     };
     let path = std::path::absolute(path).with_context(|| path.display().to_string())?;
     Ok(DataSource { name, path: Some(path), symbol, reading, bytes })
 }
 
-/// Reads the bars of a training that is taken up again: where they were, or where they are now.
+/// Reads the bars of a resumed training: from `moved_to`, else from where the training found them.
 pub(crate) fn read_again(
     source: &DataSource,
     moved_to: Option<&Path>,
@@ -52,7 +58,7 @@ pub(crate) fn read_again(
     };
     output.read(path).with_context(|| format!("cannot read `{}`", path.display())).map_err(
         |error| {
-            Failure::from(error).with_hint("`--data` says where the bars of this training are now")
+            Failure::from(error).with_hint("if the file was moved, give its new path with `--data`")
         },
     )
 }

@@ -1,4 +1,4 @@
-//! From flags, environment and defaults to a resolved plan: which store, who acts.
+//! Resolves flags, environment variables and defaults: which store to open, and who acts.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::args::Global;
 use crate::failure::{Code, Failure};
 use crate::output::Output;
 
-/// Opens the store of this call and says which it is.
+/// Opens the store and prints its URI.
 pub(crate) fn open_store(
     global: &Global,
     missing: Missing,
@@ -21,7 +21,7 @@ pub(crate) fn open_store(
     open_with(global, missing, output, Location::resolve, herdbook_remote::open)
 }
 
-/// The same where two champions would keep every other command out.
+/// Opens the store for `doctor`, which also accepts a store where a model has two champions.
 pub(crate) fn open_store_for_doctor(
     global: &Global,
     output: &mut Output,
@@ -29,8 +29,8 @@ pub(crate) fn open_store_for_doctor(
     open_with(global, Missing::Refuse, output, Location::resolve, herdbook_remote::open_for_doctor)
 }
 
-/// The same for an import: it may make the store, and its artifacts stay out of the source's folders. A dry run makes
-/// none, and needs none.
+/// Opens or creates the target store of an import, with artifacts outside the folders of the source. A dry run creates
+/// nothing, and gets `None` if there is no store.
 pub(crate) fn open_store_for_import(
     global: &Global,
     source: &Source,
@@ -67,7 +67,7 @@ fn open_with(
     let what = match store.opened() {
         Opened::AsItWas => "store",
         Opened::Created => "new store",
-        Opened::Completed => "store (tables and indexes of herdbook added)",
+        Opened::Completed => "store (added the tables and indexes of herdbook)",
         Opened::ReadOnly => "store (read-only)",
     };
     output.note(&format!("{what}: {}", store.location().uri()));
@@ -78,20 +78,24 @@ fn actor(global: &Global) -> Result<Actor, Failure> {
     global.actor.clone().map_or_else(default_actor, Ok)
 }
 
-/// Who acts where nobody is named: `HERDBOOK_ACTOR`, else the user of this system.
+/// The actor of acts that name none: `HERDBOOK_ACTOR`, else the system's user name, else `uid N`.
+///
+/// # Errors
+/// [`Code::InvalidInput`](crate::Code::InvalidInput) if `HERDBOOK_ACTOR` is not a valid name.
 pub fn default_actor() -> Result<Actor, Failure> {
     if let Some(name) = environment("HERDBOOK_ACTOR") {
-        return Actor::parse(&name)
-            .map_err(|error| Failure::usage(&format!("HERDBOOK_ACTOR: {error}")));
+        return Actor::parse(&name).map_err(|error| {
+            Failure::usage(&format!("environment variable `HERDBOOK_ACTOR`: {error}"))
+        });
     }
     let uid = rustix::process::getuid().as_raw();
     let user = user_name(uid).or_else(|| environment("USER"));
     Ok(user
         .and_then(|user| Actor::parse(&user).ok())
-        .unwrap_or_else(|| Actor::parse(&format!("uid {uid}")).expect("this is a valid actor")))
+        .unwrap_or_else(|| Actor::parse(&format!("uid {uid}")).expect("`uid N` is a valid actor")))
 }
 
-/// The name of a user of this system.
+/// Looks up the name of a user id in `/etc/passwd`.
 fn user_name(uid: u32) -> Option<String> {
     let accounts = std::fs::read_to_string("/etc/passwd").ok()?;
     let uid = uid.to_string();
@@ -102,7 +106,7 @@ fn user_name(uid: u32) -> Option<String> {
     })
 }
 
-/// A variable that is set and not empty.
+/// Value of an environment variable, or `None` if it is unset or empty.
 pub(crate) fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

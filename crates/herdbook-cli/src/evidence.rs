@@ -1,4 +1,4 @@
-//! What is known of a version since its training: its evaluations in the history.
+//! Evaluations of a version after its training, as recorded in the history.
 
 use herdbook_domain::{Evaluation, Timestamp, VersionKey};
 use herdbook_store::Store;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::failure::Failure;
 use crate::format::{self, UNDEFINED, count, number, signed_percent};
 
-/// The evaluations of a version with their times, oldest first.
+/// The evaluations of a version since its training, with their times, oldest first.
 pub(crate) struct Since(Vec<(Timestamp, Evaluation)>);
 
 impl Since {
@@ -22,7 +22,7 @@ impl Since {
         with_time.collect()
     }
 
-    /// All of them, a line each.
+    /// One line for each evaluation.
     pub(crate) fn lines(&self) -> String {
         if self.0.is_empty() {
             return "evidence since training: none".to_owned();
@@ -31,12 +31,12 @@ impl Since {
         format!("evidence since training:\n  {}", lines.join("\n  "))
     }
 
-    /// The newest one in a few words.
+    /// The newest evaluation, short enough for a table cell.
     pub(crate) fn short(&self) -> String {
         self.0.last().map_or_else(
             || "none".to_owned(),
             |(_, found)| {
-                format!("{} of {} bars", number(found.probability, 3), count(found.n_bars as u64))
+                format!("{} ({} bars)", number(found.probability, 3), count(found.n_bars as u64))
             },
         )
     }
@@ -46,7 +46,7 @@ fn line(at: Timestamp, found: &Evaluation) -> String {
     let verdict = if found.is_evidence() { "evidence" } else { "no evidence" };
     let why = found.shortcoming().map(|why| format!(", {why}")).unwrap_or_default();
     format!(
-        "{} · {} to {}, {} bars of {}, costs {} bp: return {}, Sharpe {}, probability {} of beating flat and hold: {verdict}{why}",
+        "{} · {} to {}, {} bars of {}, costs {} bp: return {}, Sharpe {}, probability {} of beating flat and buy and hold: {verdict}{why}",
         format::moment(at),
         format::moment(found.window.start),
         format::moment(found.window.end),

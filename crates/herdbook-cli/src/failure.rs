@@ -1,4 +1,4 @@
-//! Failures as a user meets them: a code, a message, a hint, an exit status.
+//! Failures as users see them: a code, a message, a hint and an exit status.
 
 use std::io;
 
@@ -7,9 +7,9 @@ use herdbook_store::StoreError;
 use herdbook_training::TrainingError;
 use serde_json::json;
 
-/// What a script can act upon; part of the JSON interface.
+/// Kind of a failure, for scripts to act on. Part of the JSON interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is said by its own name")]
+#[expect(missing_docs, reason = "each is explained by its name")]
 pub enum Code {
     NotFound,
     ForbiddenTransition,
@@ -25,7 +25,7 @@ pub enum Code {
 }
 
 impl Code {
-    /// Its spelling in JSON.
+    /// Spelling in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::NotFound => "not_found",
@@ -42,7 +42,7 @@ impl Code {
         }
     }
 
-    /// 1: refused or not found; 2: wrong usage or breakdown.
+    /// 1: refused or not found. 2: wrong usage, unusable input, or a failure of the system.
     const fn exit_status(self) -> u8 {
         match self {
             Self::NotFound
@@ -57,16 +57,17 @@ impl Code {
     }
 }
 
-/// Why a command did not do what it should.
+/// Why a command failed.
 #[derive(Debug)]
 pub struct Failure {
     code: Code,
     message: String,
     hint: Option<String>,
-    /// The conditions on promotion that stood against it, those that are met too.
+    /// The verdicts on all conditions, if a promotion was refused because of one.
     pub(crate) conditions: Option<Judgement>,
     is_closed_pipe: bool,
-    /// Whether the command printed its data all the same, so that JSON has no room for an error.
+    /// Whether the command printed its data before it failed. With `--json` no error is printed then: stdout holds one
+    /// JSON value.
     is_after_data: bool,
 }
 
@@ -82,12 +83,12 @@ impl Failure {
         }
     }
 
-    /// Wrong usage.
+    /// A failure with [`Code::InvalidInput`].
     pub fn usage(message: &str) -> Self {
         Self::new(Code::InvalidInput, message)
     }
 
-    /// A failure of which the data that was printed tells already.
+    /// A failure that the printed data already reports.
     pub(crate) fn after_data(code: Code, message: impl Into<String>) -> Self {
         Self { is_after_data: true, ..Self::new(code, message) }
     }
@@ -98,19 +99,19 @@ impl Failure {
         self
     }
 
-    /// The hint, where none is there yet.
+    /// Adds a hint if there is none yet.
     #[must_use]
     pub(crate) fn or_hint(self, hint: impl FnOnce(Code) -> Option<String>) -> Self {
         let hint = self.hint.clone().or_else(|| hint(self.code));
         Self { hint, ..self }
     }
 
-    /// What happened.
+    /// What went wrong.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// What helps, where that is known.
+    /// What to do about it, if known.
     pub fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
     }
@@ -123,7 +124,7 @@ impl Failure {
         self.is_closed_pipe
     }
 
-    /// What kind of failure it is.
+    /// Kind of the failure.
     pub fn code(&self) -> Code {
         self.code
     }
@@ -146,7 +147,7 @@ impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         Self {
             is_closed_pipe: error.kind() == io::ErrorKind::BrokenPipe,
-            ..Self::new(Code::StoreFailed, format!("cannot print: {error}"))
+            ..Self::new(Code::StoreFailed, format!("cannot write the output: {error}"))
         }
     }
 }
@@ -253,17 +254,17 @@ fn refusal_code(refusal: &Refusal) -> Code {
 fn store_hint(error: &StoreError) -> Option<String> {
     match error {
         StoreError::NoStore { .. } => {
-            Some("`herdbook train --timeframe …` makes one; `--tracking-uri` names another".into())
+            Some("`herdbook train --timeframe …` creates one; `--tracking-uri` opens another".into())
         }
         StoreError::Unreachable { store, .. } if store.starts_with("http") => {
-            Some("is `mlflow server` running there? `--tracking-uri` or MLFLOW_TRACKING_URI names it".into())
+            Some("check that `mlflow server` is running there; `--tracking-uri` or `MLFLOW_TRACKING_URI` gives its address".into())
         }
         StoreError::ServerRefused { status: 401 | 403, .. } => Some(
-            "sign in with MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+            "sign in with `MLFLOW_TRACKING_USERNAME` and `MLFLOW_TRACKING_PASSWORD`, or `MLFLOW_TRACKING_TOKEN`"
                 .into(),
         ),
         StoreError::Unreachable { .. } => Some(
-            "check host, port, user, database and password; a database is made with `createdb`"
+            "check host, port, user, password and database; `createdb` creates a database"
                 .into(),
         ),
         StoreError::OutcomeUnknown { .. } => {
@@ -274,20 +275,20 @@ fn store_hint(error: &StoreError) -> Option<String> {
             Some("`herdbook list` shows every version".into())
         }
         StoreError::TwoChampions { .. } => {
-            Some("`herdbook doctor` shows what the history says of each".into())
+            Some("`herdbook doctor` shows what the history records about each".into())
         }
         StoreError::Refused(Refusal::StageDisagrees { .. }) => {
-            Some("`herdbook doctor --repair` sets it back".into())
+            Some("`herdbook doctor --repair` restores the recorded stage".into())
         }
         StoreError::Refused(Refusal::Contaminated { .. }) => {
-            Some("`--force` with a `--reason` promotes it all the same, and is recorded".into())
+            Some("`--force` with a `--reason` promotes it anyway; the history records that".into())
         }
         StoreError::Refused(Refusal::GateFailed { .. }) => Some(
-            "`--force` with a `--reason` promotes it all the same, and what was overridden is recorded"
+            "`--force` with a `--reason` promotes it anyway; the history records what was overridden"
                 .into(),
         ),
         StoreError::Refused(Refusal::ChampionChanged { .. }) => {
-            Some("`herdbook history` shows who promoted it, and why".into())
+            Some("`herdbook history` shows who promoted it and why".into())
         }
         _ => None,
     }
@@ -325,11 +326,11 @@ fn training_code(error: &TrainingError) -> Code {
 fn training_hint(error: &TrainingError) -> Option<String> {
     match error {
         TrainingError::NoChampion { .. } => {
-            Some("`herdbook promote … --target-stage champion` makes one".into())
+            Some("`herdbook promote … --target-stage champion` makes a version the champion".into())
         }
         TrainingError::Contaminated { .. } => Some(
-            "move the test window behind what was seen with `--test-from`, or give \
-             `--allow-contaminated` to train a model that is marked"
+            "start the test window later with `--test-from`, or train a model that is marked as \
+             contaminated with `--allow-contaminated`"
                 .into(),
         ),
         _ => None,

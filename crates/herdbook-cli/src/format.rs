@@ -1,13 +1,13 @@
-//! Numbers and moments for people. Undefined is a dash.
+//! Formats numbers and times for people. An undefined value is a dash.
 
 use std::collections::BTreeMap;
 
 use herdbook_domain::Timestamp;
 
-/// What stands where nothing is defined.
+/// Stands for an undefined value.
 pub(crate) const UNDEFINED: &str = "–";
 
-/// `100,352`
+/// A whole number with thousands separators: `100,352`.
 pub(crate) fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -20,22 +20,22 @@ pub(crate) fn count(n: u64) -> String {
     text
 }
 
-/// A fraction with sign, in percent: `+1.20 %`.
+/// A fraction as a percentage with a sign: `+1.20 %`.
 pub(crate) fn signed_percent(value: Option<f64>) -> String {
     value.map_or_else(|| UNDEFINED.to_owned(), |value| format!("{:+.2} %", 100.0 * value))
 }
 
-/// A fraction in percent: `12.30 %`.
+/// A fraction as a percentage: `12.30 %`.
 pub(crate) fn percent(value: Option<f64>) -> String {
     value.map_or_else(|| UNDEFINED.to_owned(), |value| format!("{:.2} %", 100.0 * value))
 }
 
-/// A plain number with so many decimals.
+/// A number with the given number of decimals.
 pub(crate) fn number(value: Option<f64>, decimals: usize) -> String {
     value.map_or_else(|| UNDEFINED.to_owned(), |value| format!("{value:.decimals$}"))
 }
 
-/// A metric by what its name says of its unit.
+/// The value of a metric in the unit that its name implies.
 pub(crate) fn metric(name: &str, value: f64) -> String {
     let last = name.rsplit('/').next().unwrap_or(name);
     let is_signed_fraction =
@@ -58,18 +58,18 @@ pub(crate) fn metric(name: &str, value: f64) -> String {
     }
 }
 
-/// A metric of a version, or a dash.
+/// The value of a metric among `metrics`, or a dash.
 pub(crate) fn metric_of(metrics: &BTreeMap<String, f64>, name: &str) -> String {
     metrics.get(name).map_or_else(|| UNDEFINED.to_owned(), |value| metric(name, *value))
 }
 
-/// `2026-11-23 18:33`, UTC.
+/// A time in UTC, to the minute: `2026-11-23 18:33`.
 pub(crate) fn moment(at: Timestamp) -> String {
     let text = at.to_string();
     format!("{} {}", &text[..10], &text[11..16])
 }
 
-/// How long ago: `3 min ago`, `5 h ago`, `2 d ago`.
+/// A duration before now: `3 min ago`, `5 h ago`, `2 d ago`.
 pub(crate) fn age(millis: i64) -> String {
     let minutes = millis.max(0) / 60_000;
     match minutes {
@@ -80,7 +80,7 @@ pub(crate) fn age(millis: i64) -> String {
     }
 }
 
-/// The first eight digits of a run id: enough to recognise one.
+/// The first eight digits of a run id, enough to recognise it.
 pub(crate) fn short_run(run_id: &herdbook_domain::RunId) -> &str {
     &run_id.as_str()[..8]
 }

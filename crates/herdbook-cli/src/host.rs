@@ -1,4 +1,4 @@
-//! A program that calls commands as functions: where their notes, their progress and their questions go.
+//! The interface to a program that calls commands as functions: it receives notes and progress, and answers requests.
 
 use std::io;
 use std::path::Path;
@@ -8,32 +8,35 @@ use std::sync::atomic::AtomicBool;
 use herdbook_domain::Channel;
 use herdbook_training::{Observer, Progress};
 
-/// The program behind a call.
+/// A program that calls commands as functions.
 pub trait Host {
-    /// The door that its acts come through.
+    /// Channel recorded in the history for acts of this program.
     fn channel(&self) -> Channel;
 
-    /// A file that the call names, such as bars: from the disk, or from wherever the program has it.
+    /// Reads a file that the arguments name, such as bars. The default reads it from the disk.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
     fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
         std::fs::read(path)
     }
 
-    /// Something that a person should know: which store, a fallback.
+    /// Receives a note for people, such as the URI of the store or a fallback to another model type.
     fn note(&mut self, text: &str);
 
-    /// One iteration of a training is done.
+    /// Receives the progress after each iteration of a training.
     fn progress(&mut self, progress: &Progress);
 
-    /// Raised when a training shall end at its next iteration.
+    /// A flag; setting it cancels a training at its next iteration.
     fn cancelled(&self) -> Arc<AtomicBool>;
 
-    /// Whether the data shall hold what the command line writes to files of its own: curves, trades.
+    /// Whether the data of `backtest` includes the equity curve and the trades, which the command line writes to files.
     fn wants_curves(&self) -> bool {
         false
     }
 }
 
-/// Tells a host how a training goes.
+/// Passes notices and progress of a training on to a host.
 pub(crate) struct Relay<'a>(pub(crate) &'a mut dyn Host);
 
 impl Observer for Relay<'_> {

@@ -1,6 +1,6 @@
-//! The `herdbook` command line: arguments, commands, output, exit status. No rule lives here.
+//! The `herdbook` command line: arguments, commands, output and exit status. It contains no rule about the records.
 //!
-//! Two ways in: [`main`] works for a terminal, [`call`] for a program that wants a command's data as a value.
+//! [`main`] runs a command for a terminal, [`call`] runs one for a program and returns its data as a value.
 
 mod args;
 mod bars;
@@ -11,9 +11,9 @@ mod evidence;
 mod failure;
 mod format;
 mod host;
+mod lookup;
 mod output;
 mod progress;
-mod reference;
 mod results;
 mod running;
 mod shell;
@@ -35,12 +35,17 @@ pub use crate::host::Host;
 use crate::args::Args;
 use crate::output::{Mode, Output};
 
-/// Exit status of a command that did what it should.
+/// Exit status of a successful command.
 const SUCCESS: u8 = 0;
-/// Exit status of a command that was not understood.
+/// Exit status of wrong usage.
 const WRONG_USAGE: u8 = 2;
 
-/// Runs one command for a terminal and answers the exit status. The first of the arguments is the program's name.
+/// Runs one command for a terminal and returns the exit status. The first argument is the program's name.
+///
+/// ```
+/// let args = ["herdbook", "--version"].map(Into::into);
+/// assert_eq!(herdbook_cli::main(args.to_vec()), 0);
+/// ```
 pub fn main(args: Vec<OsString>) -> u8 {
     let wants_json = args.iter().any(|arg| arg == "--json");
     let args = match Args::try_parse_from(args) {
@@ -54,18 +59,18 @@ pub fn main(args: Vec<OsString>) -> u8 {
     let mut output = Output::new(mode, args.global.quiet, args.global.tracking_uri.clone());
     match commands::run(args, &mut output) {
         Ok(()) => SUCCESS,
-        // Whoever read our output has read enough.
+        // The reader of the pipe has all it wants, for example `head`.
         Err(failure) if failure.is_closed_pipe() => SUCCESS,
         Err(failure) => report(&failure, &mut output),
     }
 }
 
-/// Runs one command for a program and answers its data: what `--json` would print. The first of the arguments is a
-/// command's name.
+/// Runs one command for a program and returns its data, which `--json` would print. The first argument is the name of
+/// the command.
 ///
 /// # Errors
-/// As `--json` would print them. A command that fails only after its data, as `doctor` does while breaches are left,
-/// answers the data.
+/// The failure that `--json` would print. A command that fails after printing its data (`doctor` when breaches are
+/// left) returns the data.
 pub fn call(args: Vec<String>, host: &mut dyn Host) -> Result<Value, Failure> {
     let program = [OsString::from("herdbook")];
     let args = program.into_iter().chain(args.into_iter().map(OsString::from));
@@ -80,14 +85,14 @@ pub fn call(args: Vec<String>, host: &mut dyn Host) -> Result<Value, Failure> {
     }
 }
 
-/// What is wrong, without the advice for a terminal that follows it.
+/// The message of a usage error, without the usage line and the advice for a terminal.
 fn wrong_usage(error: &clap::Error) -> String {
     let text = error.to_string();
     let text = text.trim_start_matches("error: ");
     text.split("\n\nUsage:").next().unwrap_or(text).trim_end().to_owned()
 }
 
-/// Help and version are what was asked for; anything else is wrong usage.
+/// Prints help, version or a usage error, and returns the exit status.
 fn usage(error: &clap::Error, wants_json: bool) -> u8 {
     if error.use_stderr() && wants_json {
         let text = error.to_string();
@@ -95,12 +100,12 @@ fn usage(error: &clap::Error, wants_json: bool) -> u8 {
         let failure = Failure::usage(message);
         return report(&failure, &mut Output::new(Mode::Json, true, None));
     }
-    // A closed pipe is all that can go wrong here.
+    // Printing fails only on a closed stream, and then nobody reads the error.
     let _ = error.print();
     if error.use_stderr() { WRONG_USAGE } else { SUCCESS }
 }
 
-/// A write beyond a file-size limit shall be an error that is told, not the end of the process.
+/// Turns a write beyond the file-size limit into an error; by default the signal would end the process.
 fn ignore_file_size_signal() -> std::io::Result<()> {
     #[cfg(unix)]
     signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
@@ -109,7 +114,7 @@ fn ignore_file_size_signal() -> std::io::Result<()> {
 
 fn report(failure: &Failure, output: &mut Output) -> u8 {
     if output.failure(failure).is_err() {
-        // Stdout is closed or full: stderr may still be read.
+        // Stdout is closed or its disk is full; stderr may still work.
         let _ = Output::new(Mode::Text, true, None).failure(failure);
     }
     failure.exit_status()

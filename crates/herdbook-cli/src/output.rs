@@ -1,4 +1,4 @@
-//! Data to stdout, everything else to stderr; or both to the program that calls a command as a function.
+//! Prints data to stdout and everything else to stderr, or passes both to the program that called the command.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -13,10 +13,10 @@ use serde_json::Value;
 
 use crate::failure::Failure;
 use crate::host::{Host, Relay};
-use crate::progress::{Bar, cancel_on_signal};
+use crate::progress::{TrainingBar, cancel_on_signal};
 use crate::shell::quoted;
 
-/// Form of the data.
+/// Form of the printed data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// For people.
@@ -29,11 +29,11 @@ pub(crate) enum Mode {
 pub(crate) struct Output<'a> {
     sink: Sink<'a>,
     is_quiet: bool,
-    /// As given by flag; commands that are printed carry it on.
+    /// Value of `--tracking-uri`, repeated in every command that is printed for the user.
     tracking_uri: Option<String>,
 }
 
-/// Who a command works for.
+/// Receiver of the output.
 enum Sink<'a> {
     Terminal(Mode),
     Call { host: &'a mut dyn Host, value: Option<Value> },
@@ -44,12 +44,12 @@ impl<'a> Output<'a> {
         Self { sink: Sink::Terminal(mode), is_quiet, tracking_uri }
     }
 
-    /// The output of a call: its data is kept as a value.
+    /// The output of a call, which keeps the data as a value.
     pub(crate) fn of_call(host: &'a mut dyn Host, tracking_uri: Option<String>) -> Self {
         Self { sink: Sink::Call { host, value: None }, is_quiet: false, tracking_uri }
     }
 
-    /// The data of a call, once there is any.
+    /// The data of a call, or `None` if the command returned none.
     pub(crate) fn into_value(self) -> Option<Value> {
         match self.sink {
             Sink::Terminal(_) => None,
@@ -57,12 +57,12 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Whether notes and progress are for nobody on this terminal.
+    /// Whether notes and progress bars stay off the terminal.
     pub(crate) fn is_quiet(&self) -> bool {
         self.is_quiet || matches!(self.sink, Sink::Call { .. })
     }
 
-    /// The door that acts come through.
+    /// Channel recorded in the history.
     pub(crate) fn channel(&self) -> Channel {
         match &self.sink {
             Sink::Terminal(_) => Channel::Cli,
@@ -70,7 +70,7 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// A file that the command was given.
+    /// Reads a file that the arguments name.
     pub(crate) fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
         match &mut self.sink {
             Sink::Terminal(_) => std::fs::read(path),
@@ -78,15 +78,15 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Whoever is told how a training goes.
+    /// Observer of a training: a progress bar, or the calling program.
     pub(crate) fn observer(&mut self) -> Box<dyn Observer + '_> {
         match &mut self.sink {
-            Sink::Terminal(_) => Box::new(Bar::new(self.is_quiet)),
+            Sink::Terminal(_) => Box::new(TrainingBar::new(self.is_quiet)),
             Sink::Call { host, .. } => Box::new(Relay(*host)),
         }
     }
 
-    /// The flag that ends a training at its next iteration.
+    /// A flag that cancels a training at its next iteration.
     pub(crate) fn cancelled(&self) -> Result<Arc<AtomicBool>, Failure> {
         match &self.sink {
             Sink::Terminal(_) => cancel_on_signal(),
@@ -94,12 +94,12 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Whether curves and trades belong into the data.
+    /// Whether the data includes curves and trades.
     pub(crate) fn wants_curves(&self) -> bool {
         matches!(&self.sink, Sink::Call { host, .. } if host.wants_curves())
     }
 
-    /// A command as the user can type it to reach the same store.
+    /// A command line that reaches the same store.
     pub(crate) fn command(&self, command: &str) -> String {
         match &self.tracking_uri {
             Some(uri) => format!("{command} --tracking-uri {}", quoted(uri)),
@@ -107,12 +107,12 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Whether data is printed as JSON: everything there is, not only what a table shows.
+    /// Whether the data is needed as JSON, with every field and not only those of a table.
     pub(crate) fn is_json(&self) -> bool {
         matches!(self.sink, Sink::Terminal(Mode::Json) | Sink::Call { .. })
     }
 
-    /// Prints the data of a command: the value as JSON, or the text. Only the one that is printed is made.
+    /// Prints the data of a command, either `value` as JSON or `text`; the other closure is not called.
     pub(crate) fn data<T: Serialize>(
         &mut self,
         value: impl FnOnce() -> T,
@@ -130,7 +130,7 @@ impl<'a> Output<'a> {
         Ok(stdout.flush()?)
     }
 
-    /// The metrics to read for a table that shows some of them: JSON has them all.
+    /// The metrics to read: those a table shows, or all of them for JSON.
     pub(crate) fn metrics(&self, shown: &'static [&'static str]) -> MetricSelection {
         match self.sink {
             Sink::Terminal(Mode::Text) => MetricSelection::Only(shown),
@@ -138,9 +138,9 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Prints something that is no data: which store, a fallback.
+    /// Prints a note for people, such as the URI of the store or a fallback to another model type.
     ///
-    /// A closed stderr loses the note and nothing else: the command goes on.
+    /// If stderr is closed, the note is lost and the command continues.
     pub(crate) fn note(&mut self, text: &str) {
         match &mut self.sink {
             Sink::Call { host, .. } => host.note(text.trim_start_matches("note: ")),
@@ -151,7 +151,7 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Prints why a command did not do what it should.
+    /// Prints a failure with its hint.
     pub(crate) fn failure(&mut self, failure: &Failure) -> io::Result<()> {
         if matches!(self.sink, Sink::Terminal(Mode::Json)) {
             if failure.is_after_data() {
@@ -167,7 +167,7 @@ impl<'a> Output<'a> {
     }
 }
 
-const TEXT_KEYS: &str = "what commands print has text keys only";
+const TEXT_KEYS: &str = "every map in the output has text keys";
 
 fn to_json<T: Serialize>(value: &T) -> String {
     serde_json::to_string_pretty(value).expect(TEXT_KEYS)

@@ -1,4 +1,4 @@
-//! A training and its terminal: the progress bar (steps a second, reward, time left), and signals.
+//! The progress bar of a training on a terminal, and the signals that cancel it.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -13,13 +13,13 @@ use crate::failure::Failure;
 
 const TEMPLATE: &str = "{bar:20} {percent:>3} % · {msg} · {eta} left";
 
-/// Shows a training on stderr, where that is a terminal.
-pub(crate) struct Bar {
+/// Progress bar on stderr, hidden if stderr is not a terminal.
+pub(crate) struct TrainingBar {
     bar: ProgressBar,
     is_quiet: bool,
 }
 
-impl Bar {
+impl TrainingBar {
     pub(crate) fn new(is_quiet: bool) -> Self {
         let target =
             if is_quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
@@ -29,16 +29,16 @@ impl Bar {
     }
 }
 
-impl Drop for Bar {
+impl Drop for TrainingBar {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }
 }
 
-impl Observer for Bar {
+impl Observer for TrainingBar {
     fn notice(&mut self, text: &str) {
         if !self.is_quiet {
-            // Above the bar; a closed stderr loses the notice and nothing else.
+            // Printed above the bar. If stderr is closed, the notice is lost and the training continues.
             self.bar.suspend(|| {
                 let _ = std::io::Write::write_fmt(
                     &mut std::io::stderr(),
@@ -67,11 +67,11 @@ impl Observer for Bar {
     }
 }
 
-/// Ctrl-C, SIGTERM and SIGHUP end the training at its next iteration; a second one ends the process.
+/// Makes Ctrl-C, SIGTERM and SIGHUP cancel the training at its next iteration. A second signal ends the process.
 pub(crate) fn cancel_on_signal() -> Result<Arc<AtomicBool>, Failure> {
     let cancelled = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
-        // In this order: the first signal finds the flag down, raises it and goes on.
+        // Order matters: the first signal must find the flag unset here, and set it only in the next handler.
         flag::register_conditional_shutdown(signal, 1, Arc::clone(&cancelled))
             .and_then(|_| flag::register(signal, Arc::clone(&cancelled)))
             .context("cannot catch signals")?;

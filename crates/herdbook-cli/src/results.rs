@@ -1,4 +1,4 @@
-//! What bars brought: the model beside buying and holding, and beside doing nothing.
+//! Results on bars: the model compared with buy and hold and with doing nothing.
 
 use herdbook_domain::{EVIDENCE_BARS, EVIDENCE_PROBABILITY, Honesty, Timestamp};
 use herdbook_training::{Baselines, Deflation, Evidence, Performance};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::format::{self, UNDEFINED, count, number, percent, signed_percent};
 use crate::table::{Align, Columns};
 
-/// The figures as a table, and how sure the model's are.
+/// The performance of model and baselines as a table, followed by the evidence for the model.
 pub(crate) fn table(model: &Performance, baselines: &Baselines, evidence: &Evidence) -> String {
     let sides = [model, &baselines.buy_and_hold, &baselines.flat];
     let mut table = Columns::new(&[
@@ -34,39 +34,39 @@ pub(crate) fn table(model: &Performance, baselines: &Baselines, evidence: &Evide
     format!("{table}{}", certainty(model, evidence))
 }
 
-/// How sure the Sharpe ratio is, and what that takes for granted; nothing where there is none.
+/// The probability and the interval of the model's Sharpe ratio with their assumptions. Empty if it is undefined.
 fn certainty(model: &Performance, evidence: &Evidence) -> String {
     let Some(probability) = evidence.probability else {
         return String::new();
     };
     let interval = evidence.interval.map_or(String::new(), |interval| {
         format!(
-            ", 95 % interval of its Sharpe ratio {:.2} to {:.2} (block bootstrap)",
+            "95 % interval of the model's Sharpe ratio: {:.2} to {:.2} (block bootstrap)\n",
             interval.low, interval.high
         )
     });
     let found = match evidence.honesty {
-        Honesty::Contaminated => "NO EVIDENCE, bars were seen in training",
-        Honesty::Unknown => "no evidence, bars may have been seen in training",
-        Honesty::Clean if evidence.is_evidence() => "evidence",
-        Honesty::Clean if evidence.cost_bps <= 0.0 => "no evidence, for no costs were charged",
-        Honesty::Clean if evidence.n_bars < EVIDENCE_BARS => "no evidence, too few bars for any",
-        Honesty::Clean => "no evidence",
+        Honesty::Contaminated => "NO EVIDENCE: bars were seen in training",
+        Honesty::Unknown => "no evidence: bars may have been seen in training",
+        Honesty::Clean if evidence.is_evidence() => "evidence: the probability is above the limit",
+        Honesty::Clean if evidence.cost_bps <= 0.0 => "no evidence: no costs were charged",
+        Honesty::Clean if evidence.n_bars < EVIDENCE_BARS => "no evidence: too few bars",
+        Honesty::Clean => "no evidence: the probability is not above the limit",
     };
     format!(
-        "{found}: probability {probability:.3} that the model is better than the better of flat and buy and hold\n         (more than {EVIDENCE_PROBABILITY} would be evidence; n = {}){interval};\n         this takes returns for independent, and the model for the only one tried\n",
+        "probability that the model beats the better of flat and buy and hold: {probability:.3} (limit {EVIDENCE_PROBABILITY}, {} returns)\n{found}\n{interval}assumptions: returns are independent, and no other model was tried\n",
         count(model.n_returns as u64),
     )
 }
 
-/// The figure among all that were tried, in a line or two; nothing where it is the only one.
+/// The Sharpe ratio corrected for the number of trials, in two lines. Empty without other trials.
 pub(crate) fn deflation(deflation: Option<&Deflation>, at: Timestamp) -> String {
     let Some(found) = deflation else { return String::new() };
     format!(
-        "deflated Sharpe ratio {} (now, {}): {} trials on overlapping windows, variance {} per bar,\n         as good as {:.1} independent ones ({} compared; {} deflated by those)\n",
+        "deflated Sharpe ratio: {} ({} trials on overlapping windows as of {}; variance of their Sharpe ratios {} per bar)\neffective number of independent trials: {:.1} (from {} comparable runs); deflated Sharpe ratio with it: {}\n",
         number(found.deflated, 3),
-        format::moment(at),
         count(found.n_trials as u64),
+        format::moment(at),
         found.variance.map_or(UNDEFINED.to_owned(), |variance| format!("{variance:.2e}")),
         found.n_effective,
         found.n_compared,
@@ -74,7 +74,7 @@ pub(crate) fn deflation(deflation: Option<&Deflation>, at: Timestamp) -> String 
     )
 }
 
-/// The probability and the interval as JSON.
+/// The evidence as JSON.
 pub(crate) fn evidence_to_json(evidence: &Evidence) -> Value {
     json!({
         "benchmark_sharpe_per_bar": evidence.benchmark_sharpe_per_bar,
@@ -88,10 +88,10 @@ pub(crate) fn evidence_to_json(evidence: &Evidence) -> Value {
     })
 }
 
-/// Returns this close are the same.
+/// Total returns that differ by less than this count as equal.
 const SAME_RETURN: f64 = 1e-6;
 
-/// In plain words, whether the model earned anything.
+/// One sentence on whether the model earned money.
 pub(crate) fn verdict(
     model: &Performance,
     baselines: &Baselines,
@@ -108,15 +108,17 @@ pub(crate) fn verdict(
             "after costs the model earned no more than doing nothing"
         }
         _ if honesty == Honesty::Unknown => {
-            "no verdict: nobody recorded whether an ancestor saw this window"
+            "no verdict: it is not recorded whether an ancestor saw this window"
         }
         (Some(model), Some(held)) if (model - held).abs() < SAME_RETURN => {
-            "after costs the model earned what buy and hold did"
+            "after costs the model earned the same as buy and hold"
         }
         (Some(model), Some(held)) if model <= held => {
             "after costs the model earned something, but less than buy and hold"
         }
-        (Some(_), _) => "after costs the model beat both on this window; one window is no proof",
+        (Some(_), _) => {
+            "after costs the model beat both baselines on this window; one window is no proof"
+        }
         (None, _) => "no verdict: the result is undefined",
     }
 }

@@ -1,13 +1,13 @@
-//! Running a registered model: the one that was named, on the bars that were named.
+//! Prepares a run of a registered model: finds and loads the model, and reads the bars.
 
 use herdbook_store::{Store, VersionQuery, VersionRecord};
 use herdbook_training::{DataSource, RegisteredModel};
 
-use crate::args::RunningArgs;
+use crate::args::{Reference, RunningArgs};
 use crate::bars;
 use crate::failure::{Code, Failure};
+use crate::lookup;
 use crate::output::Output;
-use crate::reference::Reference;
 
 /// Loads the model and reads the bars.
 pub(crate) fn prepare(
@@ -15,7 +15,7 @@ pub(crate) fn prepare(
     store: &Store,
     output: &mut Output,
 ) -> Result<(RegisteredModel, DataSource), Failure> {
-    let model = RegisteredModel::load(store, find(&args, store)?)?;
+    let model = RegisteredModel::load(store, find_version(&args, store)?)?;
     for note in &model.model.notes {
         output.note(&format!("note: {note}"));
     }
@@ -25,13 +25,13 @@ pub(crate) fn prepare(
     if let Some(trained_on) = trained_on.filter(|symbol| *symbol != source.symbol) {
         let symbol = &source.symbol;
         output.note(&format!(
-            "note: the model was trained on {trained_on}, these bars are of {symbol}"
+            "note: the model was trained on {trained_on}; these bars are of {symbol}"
         ));
     }
     Ok((model, source))
 }
 
-fn find(args: &RunningArgs, store: &Store) -> Result<VersionRecord, Failure> {
+fn find_version(args: &RunningArgs, store: &Store) -> Result<VersionRecord, Failure> {
     if let (Some(stage), Some(name)) = (args.stage, args.family.given_name()?) {
         let stage = Some(stage);
         let query = VersionQuery { name: Some(name.clone()), stage, ..VersionQuery::default() };
@@ -43,10 +43,10 @@ fn find(args: &RunningArgs, store: &Store) -> Result<VersionRecord, Failure> {
     }
     let reference = Reference::of(args.reference.clone(), args.model_version);
     let or_champion = reference.clone().unwrap_or(Reference::Champion);
-    or_champion.find(store, &args.family).map_err(|failure| {
+    lookup::find(&or_champion, store, &args.family).map_err(|failure| {
         failure.or_hint(|code| {
             (reference.is_none() && code == Code::NotFound)
-                .then(|| "`--model-version N` or `--stage` runs one that is no champion".to_owned())
+                .then(|| "`--model-version` or `--stage` runs another version".to_owned())
         })
     })
 }

@@ -1,18 +1,18 @@
-//! Commands that are printed for a user to type: they must do what they say in any shell.
+//! Commands printed for a user to copy: quoted so that every POSIX shell reads them as meant.
 
-use crate::args::{DEFAULT_FAMILY, Family};
+use crate::args::{DEFAULT_MODEL, Family};
 
-/// The flag that names the family, where it is not the default one.
+/// The `--model` flag, or an empty text for the default model.
 pub(crate) fn model_flag(family: &Family) -> String {
-    if family.model == DEFAULT_FAMILY {
+    if family.model == DEFAULT_MODEL {
         String::new()
     } else {
-        // With `=`, so that a name that begins with a dash is not taken for a flag.
+        // With `=`, a name that begins with a dash is not taken for a flag.
         format!(" --model={}", quoted(&family.model))
     }
 }
 
-/// A text as a shell takes it for one word.
+/// Quotes a text so that a shell reads it as one word.
 pub(crate) fn quoted(text: &str) -> String {
     let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "_-./".contains(c));
     if is_plain { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }

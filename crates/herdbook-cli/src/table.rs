@@ -1,13 +1,13 @@
-//! Tables for people.
+//! Tables for terminals.
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 
-/// A table without lines: columns apart by two spaces, a heading above.
+/// A table without rules: a heading, and columns separated by two spaces.
 pub(crate) struct Columns {
     table: Table,
 }
 
-/// How a column stands.
+/// Alignment of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Align {
     Left,

@@ -1,10 +1,10 @@
-//! Bars from which Python's environments are made, and the measure of a model on them.
+//! Bars with windows and costs, from which environments are created and on which models are measured.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use herdbook_domain::{Timeframe, Timestamp};
-use herdbook_training::{Boundaries, EnvFactory as Ground, EnvWindow, Rng};
+use herdbook_training::{Boundaries, EnvFactory, EnvWindow, Rng};
 use pyo3::prelude::*;
 use serde_json::Value;
 
@@ -16,12 +16,12 @@ use crate::json;
 /// Bars with their windows and costs.
 #[pyclass(frozen, module = "herdbook._native")]
 pub(crate) struct Arena {
-    pub(crate) ground: Arc<Ground>,
+    pub(crate) inner: Arc<EnvFactory>,
 }
 
 #[pymethods]
 impl Arena {
-    /// Reads bars from the file `path`, from memory, or takes the sample of the timeframe, and splits them.
+    /// Reads bars from the file `path`, from memory, or else the sample of the timeframe, and splits them into windows.
     #[new]
     #[pyo3(signature = (timeframe, *, path, bars, symbol, reading, validation_from, test_from, cost_bps, episode_bars))]
     #[expect(clippy::too_many_arguments, reason = "each is a keyword of its own in Python")]
@@ -52,65 +52,65 @@ impl Arena {
             return Err(invalid(py, "an episode of 0 bars has no timestep: give at least 1", None));
         }
         let source = bars::source(py, path, bars.as_deref(), timeframe, symbol, reading)?;
-        let ground = detached(py, || {
-            Ok(Ground::prepare(&source, timeframe, boundaries, cost_bps, episode_bars)?)
+        let inner = detached(py, || {
+            Ok(EnvFactory::prepare(&source, timeframe, boundaries, cost_bps, episode_bars)?)
         })?;
-        Ok(Self { ground: Arc::new(ground) })
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// One environment on a window: `train`, `validation`, `test` or `all`.
     fn env(&self, py: Python<'_>, window: &str) -> PyResult<Env> {
-        let env = self.ground.env(stretch(py, window)?);
-        Ok(Env::new(env, Rng::new(0), Arc::clone(&self.ground)))
+        let env = self.inner.env(stretch(py, window)?);
+        Ok(Env::new(env, Rng::new(0), Arc::clone(&self.inner)))
     }
 
     /// Several environments on a window.
     fn envs(&self, py: Python<'_>, window: &str, n_envs: usize) -> PyResult<Envs> {
         if n_envs == 0 {
-            return Err(invalid(py, "0 environments step nothing: give at least 1", None));
+            return Err(invalid(py, "0 environments cannot be stepped: give at least 1", None));
         }
         let stretch = stretch(py, window)?;
-        Ok(Envs::new((0..n_envs).map(|_| self.ground.env(stretch)).collect()))
+        Ok(Envs::new((0..n_envs).map(|_| self.inner.env(stretch)).collect()))
     }
 
-    /// What the test and validation windows make of a model file, by metric.
+    /// Measures a model file on the validation and test windows: values by metric name.
     fn measure<'py>(&self, py: Python<'py>, model: Vec<u8>) -> PyResult<Bound<'py, PyAny>> {
-        let ground = &self.ground;
-        let metrics = detached(py, || Ok(ground.measure(&Ground::policy(&model)?)))?;
+        let arena = &self.inner;
+        let metrics = detached(py, || Ok(arena.measure(&EnvFactory::policy(&model)?)))?;
         json::to_python(py, &Value::from_iter(metrics))
     }
 
     /// Mean and standard deviation of the reward of a model file on the validation window.
     fn validate(&self, py: Python<'_>, model: Vec<u8>) -> PyResult<(f64, f64)> {
-        let ground = &self.ground;
-        detached(py, || Ok(ground.validate(&Ground::policy(&model)?)))
+        let arena = &self.inner;
+        detached(py, || Ok(arena.validate(&EnvFactory::policy(&model)?)))
     }
 
-    /// What a run on these bars records of them.
+    /// The params that a run on these bars logs about bars, windows and costs.
     fn params<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        json::to_python(py, &Value::from_iter(self.ground.params()))
+        json::to_python(py, &Value::from_iter(self.inner.params()))
     }
 
-    /// What a model file says of the environment its model belongs to.
+    /// The description of the environment that is stored in a model file.
     fn description<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        json::to_python(py, &Value::Object(self.ground.description()))
+        json::to_python(py, &Value::Object(self.inner.description()))
     }
 
-    /// How the bars were read.
+    /// Remarks on how the bars were read.
     fn remarks(&self) -> Vec<String> {
-        self.ground.market().tape.remarks.clone()
+        self.inner.market().tape.remarks.clone()
     }
 
-    /// The instrument.
+    /// Instrument of the bars.
     #[getter]
     fn symbol(&self) -> String {
-        self.ground.market().tape.symbol.to_string()
+        self.inner.market().tape.symbol.to_string()
     }
 
     /// Length of one bar.
     #[getter]
     fn timeframe(&self) -> &'static str {
-        self.ground.market().tape.bars.timeframe().as_str()
+        self.inner.market().tape.bars.timeframe().as_str()
     }
 }
 

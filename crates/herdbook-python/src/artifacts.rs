@@ -1,4 +1,4 @@
-//! Files and folders of this machine on their way among a run's artifacts.
+//! Copies files and folders between this machine and the artifacts of a run.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -6,7 +6,7 @@ use herdbook_cli::Failure;
 use herdbook_domain::RunId;
 use herdbook_store::Store;
 
-/// A path among artifacts stays among them.
+/// Checks that a path stays inside the artifacts of a run.
 pub(crate) fn checked_path(artifact: &str) -> Result<&str, Failure> {
     let is_inside =
         Path::new(artifact).components().all(|part| matches!(part, Component::Normal(_)));
@@ -14,7 +14,7 @@ pub(crate) fn checked_path(artifact: &str) -> Result<&str, Failure> {
         return Ok(artifact);
     }
     Err(Failure::usage(&format!(
-        "`{artifact}` is no path among a run's artifacts: give a relative one without `..`"
+        "`{artifact}` is not a path inside a run's artifacts: give a relative path without `..`"
     )))
 }
 
@@ -23,7 +23,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
         .map_err(|error| Failure::usage(&format!("cannot read `{}`: {error}", path.display())))
 }
 
-/// Brings an artifact into a folder of this machine; answers where it is.
+/// Downloads an artifact into a folder of this machine and returns its path.
 pub(crate) fn fetch(
     store: &Store,
     run_id: &RunId,

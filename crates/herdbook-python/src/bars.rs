@@ -1,5 +1,5 @@
-//! Bars that a program holds in memory, written down as the file that they could have come from: one way of reading
-//! and checking bars, wherever they are.
+//! Bars in memory. They are written as a CSV file and then read like any other file, so that all bars are read and
+//! checked by the same code.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -14,16 +14,16 @@ use pyo3::types::PyBytes;
 
 use crate::error::{detached, invalid};
 
-/// What bars in memory are called where a file would have its name.
+/// Stands for the file name of bars in memory, in arguments and messages.
 const NAME: &str = "bars in memory";
 
-/// Bars in memory, as CSV.
+/// Bars in memory, stored as CSV.
 #[pyclass(frozen, module = "herdbook._native")]
 pub(crate) struct Bars {
     csv: Arc<Vec<u8>>,
 }
 
-/// The values of one column: whole numbers (times in epoch milliseconds among them), numbers, or texts.
+/// The values of one column: whole numbers (including times in epoch milliseconds), floats or texts.
 #[derive(FromPyObject)]
 pub(crate) enum Column<'py> {
     Whole(PyReadonlyArray1<'py, i64>),
@@ -40,7 +40,7 @@ impl Column<'_> {
         }
     }
 
-    /// Adds one value. Of a number it is the shortest text that reads back as the same number.
+    /// Appends one value to the CSV. A number is written as the shortest text that parses to the same number.
     fn write(&self, row: usize, csv: &mut String) {
         let _ = match self {
             Self::Whole(values) => write!(csv, "{}", values.as_array()[row]),
@@ -52,14 +52,14 @@ impl Column<'_> {
 
 #[pymethods]
 impl Bars {
-    /// Columns of one length, by the names that a file's header would have.
+    /// Takes columns of equal length, named like those of a file.
     #[new]
     fn new(py: Python<'_>, columns: Vec<(String, Column<'_>)>) -> PyResult<Self> {
         let n_rows = columns.first().map_or(0, |(_, column)| column.len());
         for (name, column) in &columns {
             if column.len() != n_rows {
                 let message = format!(
-                    "the column `{name}` has {} values where the first has {n_rows}: bars need one of each",
+                    "the column `{name}` has {} values, the first column has {n_rows}: all columns must have the same length",
                     column.len()
                 );
                 return Err(invalid(py, &message, None));
@@ -80,18 +80,18 @@ impl Bars {
         Ok(Self { csv: Arc::new(csv.into_bytes()) })
     }
 
-    /// The file.
+    /// The bars as a CSV file.
     #[getter]
     fn csv<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &self.csv)
     }
 
-    /// Where a call names a file, this names these bars.
+    /// Stands for these bars where a call names a file.
     #[classattr]
     const NAME: &str = NAME;
 }
 
-/// A text as one field of a CSV file.
+/// Quotes a text as one field of a CSV file, if needed.
 fn quoted(text: &str) -> String {
     if text.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", text.replace('"', "\"\""))
@@ -100,12 +100,12 @@ fn quoted(text: &str) -> String {
     }
 }
 
-/// Whether a path names the bars in memory.
+/// Whether a path stands for the bars in memory.
 pub(crate) fn is_memory(path: &Path) -> bool {
     path.as_os_str() == NAME
 }
 
-/// What a file does not say of itself.
+/// How to read a file, where the file itself leaves it open.
 #[derive(FromPyObject)]
 pub(crate) struct ReadingOptions {
     #[pyo3(item)]
@@ -118,7 +118,7 @@ pub(crate) struct ReadingOptions {
     member: Option<String>,
 }
 
-/// Bars from a file, from memory, or those carried in the program.
+/// Bars from a file, from memory, or else the built-in sample of the timeframe.
 pub(crate) fn source(
     py: Python<'_>,
     path: Option<std::path::PathBuf>,

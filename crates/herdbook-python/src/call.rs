@@ -1,4 +1,4 @@
-//! Commands as functions: the work in a thread of its own, Python's callbacks and Ctrl-C in the calling one.
+//! Runs commands in a thread of their own. Python's callbacks and Ctrl-C are handled in the calling thread.
 
 use std::io;
 use std::path::Path;
@@ -17,22 +17,23 @@ use crate::bars;
 use crate::error::{internal, raise};
 use crate::json;
 
-/// How long Ctrl-C may wait: not felt by a person, no load for the machine.
+/// Interval at which signals are checked. Ctrl-C feels immediate, and the checks cost nothing.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
-/// A search through a deep lineage needs no more; a thread's default is less than the main one's.
+/// Stack size of the thread: that of a main thread, enough for a search through a deep lineage.
 const STACK_BYTES: usize = 8 << 20;
 
-/// What the work tells the calling thread.
+/// A message from the working thread to the calling thread.
 enum Message {
     Note(String),
     Progress(Progress),
 }
 
-/// Runs a command and answers its data.
+/// Runs a command and returns its data.
 ///
-/// `bars` is a CSV file that stands where the arguments name `Bars.NAME`; `note` is called with each remark, `progress` with trained
-/// and asked-for timesteps, timesteps a second, and the mean rewards of episodes and of the last validation. An
-/// exception in either, and Ctrl-C, end a training at its next iteration: its run is KILLED.
+/// `bars` is the content of the CSV file that the arguments call `Bars.NAME`. `note` is called with each note.
+/// `progress` is called with the trained timesteps, the requested timesteps, timesteps per second, the mean reward of
+/// the last episodes and that of the last validation. Ctrl-C, or an exception in one of them, cancels a training at its
+/// next iteration, and its run is KILLED.
 #[pyfunction]
 #[pyo3(signature = (args, *, bars=None, note=None, progress=None, curves=false))]
 pub(crate) fn call(
@@ -63,7 +64,7 @@ pub(crate) fn call(
     }
 }
 
-/// The calling thread while the work goes on.
+/// What the calling thread does during the work.
 struct Listener<'py> {
     note: Option<Bound<'py, PyAny>>,
     progress: Option<Bound<'py, PyAny>>,
@@ -71,7 +72,7 @@ struct Listener<'py> {
 }
 
 impl Listener<'_> {
-    /// Listens until the work is done; the first exception ends the work and is answered.
+    /// Handles messages until the work is done. The first exception cancels the work and is returned.
     fn listen(&self, py: Python<'_>, mut receiver: Receiver<Message>) -> Option<PyErr> {
         let mut raised: Option<PyErr> = None;
         loop {
@@ -80,21 +81,21 @@ impl Listener<'_> {
                 (receiver, heard)
             });
             receiver = back;
-            let answered = match heard {
+            let handled = match heard {
                 Ok(_) if raised.is_some() => Ok(()),
-                Ok(message) => self.answer(&message),
+                Ok(message) => self.handle(&message),
                 Err(RecvTimeoutError::Timeout) => Ok(()),
                 Err(RecvTimeoutError::Disconnected) => return raised,
             };
-            let unbroken = answered.and_then(|()| py.check_signals());
-            if let (Err(error), None) = (unbroken, &raised) {
+            let outcome = handled.and_then(|()| py.check_signals());
+            if let (Err(error), None) = (outcome, &raised) {
                 self.cancelled.store(true, Ordering::Relaxed);
                 raised = Some(error);
             }
         }
     }
 
-    fn answer(&self, message: &Message) -> PyResult<()> {
+    fn handle(&self, message: &Message) -> PyResult<()> {
         match (message, &self.note, &self.progress) {
             (Message::Note(text), Some(note), _) => {
                 note.call1((crate::wording::for_python(text),)).map(drop)
@@ -109,7 +110,7 @@ impl Listener<'_> {
     }
 }
 
-/// The host of the work, in its thread.
+/// The host of the command, in the working thread.
 struct Worker {
     bars: Option<Vec<u8>>,
     sender: Sender<Message>,
@@ -130,7 +131,7 @@ impl Host for Worker {
     }
 
     fn note(&mut self, text: &str) {
-        // Whoever listened has heard enough.
+        // The receiver is gone only when the calling thread has stopped listening.
         let _ = self.sender.send(Message::Note(text.to_owned()));
     }
 

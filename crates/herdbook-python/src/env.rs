@@ -1,6 +1,6 @@
-//! The trading environment from Python, one or many at once: the trainer's own, step by step.
+//! The trainer's environment for Python, one or many at once.
 //!
-//! Every observation is written once, into memory that becomes a NumPy array of its own: no later call touches it.
+//! Every observation is a new NumPy array, which no later call changes.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 
 use crate::error::invalid;
 
-/// Where an environment is before its first reset, and after its episode's end.
+/// Whether an episode is running. None is before the first reset and after the end of an episode.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Playing,
@@ -37,8 +37,8 @@ type Step<'py> = (Bound<'py, PyArray1<f32>>, f64, bool, bool);
 
 #[pymethods]
 impl Env {
-    /// Starts an episode and answers its first observation: float32 of shape `[35]`. A seed begins the random
-    /// numbers anew.
+    /// Starts an episode and returns its first observation, float32 of shape `[35]`. A seed restarts the random
+    /// generator.
     fn reset<'py>(&mut self, py: Python<'py>, seed: Option<u64>) -> Bound<'py, PyArray1<f32>> {
         if let Some(seed) = seed {
             self.rng = Rng::new(seed);
@@ -52,11 +52,7 @@ impl Env {
     /// Takes an action: 0 short, 1 flat, 2 long.
     fn step<'py>(&mut self, py: Python<'py>, action: i64) -> PyResult<Step<'py>> {
         if self.phase == Phase::Waiting {
-            return Err(invalid(
-                py,
-                "the episode is over, or has not begun: call `reset` first",
-                None,
-            ));
+            return Err(invalid(py, "no episode is running: call `reset` first", None));
         }
         let action = checked(py, action)?;
         let mut obs = vec![0.0; OBS_LEN];
@@ -69,27 +65,27 @@ impl Env {
         Ok((PyArray1::from_vec(py, obs), f64::from(step.reward), terminated, truncated))
     }
 
-    /// The account's worth at the close of the last bar; an episode begins with 10,000.
+    /// Equity of the account at the close of the last bar. An episode starts with 10,000.
     #[getter]
     fn equity(&self) -> f64 {
         self.inner.equity()
     }
 
-    /// What is held: -1 short, 0 flat, 1 long.
+    /// The position held: -1 short, 0 flat, 1 long.
     #[getter]
     fn position(&self) -> i64 {
         sign(self.inner.position())
     }
 
-    /// When the last closed bar opened, in milliseconds since 1970 (UTC).
+    /// Opening time of the last closed bar, in milliseconds since 1970 (UTC).
     #[getter]
     fn open_time_ms(&self) -> i64 {
         self.arena.open_time_ms(self.inner.bar_idx())
     }
 }
 
-/// Environments that are stepped together, each with its own random generator; one whose episode ends begins the next
-/// at once.
+/// Environments that are stepped together, each with its own random generator. When an episode ends, the environment
+/// starts the next one in the same step.
 #[pyclass(module = "herdbook._native")]
 pub(crate) struct Envs {
     members: Vec<TradingEnv>,
@@ -104,18 +100,18 @@ impl Envs {
     }
 }
 
-/// What a step of all environments brought.
+/// The result of one step of all environments.
 struct Outcome {
     obs: Vec<f32>,
     rewards: Vec<f32>,
     dones: Vec<bool>,
     equities: Vec<f64>,
     positions: Vec<i64>,
-    /// Those whose episode ended: which, whether it was cut off, and its last observation.
+    /// The ended episodes: index of the environment, whether it was truncated, and the last observation.
     ended: Vec<(usize, bool, Vec<f32>)>,
 }
 
-/// The same in Python.
+/// [`Outcome`] in Python.
 type Steps<'py> = (
     Bound<'py, PyArray2<f32>>,
     Bound<'py, PyArray1<f32>>,
@@ -127,8 +123,8 @@ type Steps<'py> = (
 
 #[pymethods]
 impl Envs {
-    /// Starts an episode in every environment: float32 of shape `[n, 35]`. A seed begins that environment's random
-    /// numbers anew.
+    /// Starts an episode in every environment and returns the first observations, float32 of shape `[n, 35]`. A seed
+    /// restarts the random generator of its environment.
     fn reset<'py>(
         &mut self,
         py: Python<'py>,
@@ -152,14 +148,14 @@ impl Envs {
         matrix(py, obs, self.members.len())
     }
 
-    /// Takes an action in every environment: integers of shape `[n]`.
+    /// Takes one action in every environment. `actions` has the shape `[n]`.
     fn step<'py>(
         &mut self,
         py: Python<'py>,
         actions: PyReadonlyArray1<'py, i64>,
     ) -> PyResult<Steps<'py>> {
         if self.phase == Phase::Waiting {
-            return Err(invalid(py, "no episode has begun: call `reset` first", None));
+            return Err(invalid(py, "no episode is running: call `reset` first", None));
         }
         if actions.len() != self.members.len() {
             let message =
@@ -219,8 +215,7 @@ fn matrix(py: Python<'_>, rows: Vec<f32>, n_rows: usize) -> PyResult<Bound<'_, P
 
 fn checked(py: Python<'_>, action: i64) -> PyResult<usize> {
     usize::try_from(action).ok().filter(|action| *action < Position::ALL.len()).ok_or_else(|| {
-        let message =
-            format!("`{action}` is no action: there are 0 (short), 1 (flat) and 2 (long)");
+        let message = format!("`{action}` is not an action: give 0 (short), 1 (flat) or 2 (long)");
         invalid(py, &message, None)
     })
 }

@@ -1,5 +1,5 @@
-//! Failures as Python exceptions. The classes are Python's (`herdbook/_errors.py`): only there is it known whether
-//! MLflow is loaded, whose exception they then are, too.
+//! Converts failures to Python exceptions. The classes are defined in `herdbook/_errors.py`, because they also derive
+//! from MLflow's exception once MLflow is loaded.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 
 use crate::wording;
 
-/// Runs work that needs no Python, without the GIL; a panic in it becomes an exception.
+/// Runs work without the GIL. A panic in it becomes an exception.
 pub(crate) fn detached<T: Send>(
     py: Python<'_>,
     work: impl FnOnce() -> Result<T, Failure> + Send,
@@ -27,17 +27,22 @@ pub(crate) fn raise(py: Python<'_>, failure: &Failure) -> PyErr {
     exception(py, failure.code().as_str(), &wording::for_python(failure.message()), hint)
 }
 
-/// An argument that cannot be used.
+/// The exception for an invalid argument.
 pub(crate) fn invalid(py: Python<'_>, message: &str, hint: Option<&str>) -> PyErr {
     exception(py, Code::InvalidInput.as_str(), message, hint.map(ToOwned::to_owned))
 }
 
-/// A defect of ours: what Rust says of it, and where to take it.
+/// The exception for a bug in herdbook, with the message of the panic.
 pub(crate) fn internal(py: Python<'_>, panic: &(dyn Any + Send)) -> PyErr {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    let message = format!("a defect of herdbook: {}", text.unwrap_or_default());
-    exception(py, "internal", &message, Some("please report it with what led to it".to_owned()))
+    let message = format!("internal error in herdbook: {}", text.unwrap_or_default());
+    exception(
+        py,
+        "internal",
+        &message,
+        Some("please report this bug with the steps that led to it".to_owned()),
+    )
 }
 
 fn exception(py: Python<'_>, code: &str, message: &str, hint: Option<String>) -> PyErr {

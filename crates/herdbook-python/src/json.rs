@@ -1,10 +1,10 @@
-//! Data of commands as Python's own dicts, lists, numbers and texts.
+//! Converts JSON to Python's dicts, lists, numbers and strings.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use serde_json::Value;
 
-/// The same value in Python. Numbers keep their last bit.
+/// Converts a value. Numbers keep every bit.
 pub(crate) fn to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
     Ok(match value {
         Value::Null => py.None().into_bound(py),

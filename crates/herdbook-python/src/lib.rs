@@ -1,8 +1,8 @@
 //! The native module of the Python package `herdbook`: conversions between Python and the crates below, no rules.
 //!
-//! Nothing here holds the GIL while it works, and no panic crosses into Python: it becomes an exception.
+//! Work is done without holding the GIL. A panic becomes an exception; it never crosses into Python.
 
-#![expect(clippy::needless_pass_by_value, reason = "pyo3 hands arguments over by value")]
+#![expect(clippy::needless_pass_by_value, reason = "pyo3 passes arguments by value")]
 
 mod arena;
 mod artifacts;
@@ -17,7 +17,7 @@ mod wording;
 
 use pyo3::prelude::*;
 
-/// Runs one command for a terminal and answers its exit status.
+/// Runs one command for a terminal and returns its exit status.
 #[pyfunction]
 fn main(py: Python<'_>, args: Vec<std::ffi::OsString>) -> u8 {
     py.detach(|| herdbook_cli::main(args))

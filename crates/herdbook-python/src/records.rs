@@ -1,4 +1,4 @@
-//! The records behind `MLflowManager`: a store that is open, and its acts.
+//! The open store behind `MLflowManager`, and its acts.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ use crate::error::detached;
 use crate::json::to_python;
 use crate::shapes::{found_to_json, run_to_json, version_to_json};
 
-/// A store that is open.
+/// An open store.
 #[pyclass(frozen, module = "herdbook._native")]
 pub(crate) struct Records {
     state: Mutex<Option<Open>>,
@@ -36,13 +36,13 @@ pub(crate) struct Records {
 
 struct Open {
     store: Arc<Session>,
-    /// Of the runs that were started here and have not ended.
+    /// Heartbeats of the runs that were started here and have not ended.
     heartbeats: BTreeMap<RunId, Heartbeat>,
 }
 
 #[pymethods]
 impl Records {
-    /// Opens the store of a tracking URI, or that of the working directory; makes it where there is none, unless
+    /// Opens the store of a tracking URI, else that of the working directory. A missing store is created unless
     /// `create` is false.
     #[new]
     #[pyo3(signature = (tracking_uri=None, *, actor=None, create=true, lock_timeout_s=10.0))]
@@ -73,19 +73,19 @@ impl Records {
         Ok(Self { state: Mutex::new(Some(open)) })
     }
 
-    /// Lets go of the store. Everything asked of it afterwards is refused.
+    /// Closes the store. Every later call is refused.
     fn close(&self, py: Python<'_>) {
         let open = self.lock().take();
         py.detach(|| drop(open));
     }
 
-    /// The URI that names the store from anywhere.
+    /// Absolute URI of the store.
     #[getter]
     fn uri(&self, py: Python<'_>) -> PyResult<String> {
         self.act(py, |store| Ok(store.location().uri()))
     }
 
-    /// Begins a run and keeps it alive until it ends; answers its id.
+    /// Starts a run, renews its lease until it ends, and returns its id.
     #[pyo3(signature = (*, experiment, timeframe, model, name, tags))]
     fn start_run(
         &self,
@@ -104,7 +104,7 @@ impl Records {
                 params: BTreeMap::new(),
                 tags: Tags::new(),
             };
-            // Before the run begins: nothing of it may stay behind.
+            // Check the tags first, so that a refusal leaves no run behind.
             let planned = Tags::from([
                 ("version_type".to_owned(), VersionType::Latest.to_string()),
                 ("promotion_stage".to_owned(), Stage::Development.to_string()),
@@ -130,7 +130,7 @@ impl Records {
         Ok(id)
     }
 
-    /// Logs metrics (name, value, step), params and tags to a run, or nothing of it.
+    /// Logs metrics (name, value, step), params and tags to a run: all of them, or none.
     #[pyo3(signature = (run_id, *, metrics=Vec::new(), params=BTreeMap::new(), tags=BTreeMap::new()))]
     fn log(
         &self,
@@ -149,7 +149,7 @@ impl Records {
         })
     }
 
-    /// Stores bytes among a run's artifacts; answers their SHA-256.
+    /// Stores bytes as an artifact of a run and returns their SHA-256.
     fn store_artifact(
         &self,
         py: Python<'_>,
@@ -163,7 +163,7 @@ impl Records {
         })
     }
 
-    /// Stores a file, or a folder with all it holds, among a run's artifacts.
+    /// Stores a file, or a folder with its content, as artifacts of a run.
     #[pyo3(signature = (run_id, path, folder=None))]
     fn log_artifact(
         &self,
@@ -190,8 +190,8 @@ impl Records {
         })
     }
 
-    /// Where an artifact of a run lies on this machine; it need not be there. What lies behind a server is brought into
-    /// `downloads`, a folder of this machine.
+    /// Path of an artifact on this machine; the file may be missing. An artifact on a server is first downloaded into the
+    /// folder `downloads`.
     fn artifact_path(
         &self,
         py: Python<'_>,
@@ -210,14 +210,14 @@ impl Records {
         })
     }
 
-    /// The names of the files in a folder among a run's artifacts.
+    /// Names of the files in a folder of a run's artifacts.
     fn artifacts(&self, py: Python<'_>, run_id: &str, folder: &str) -> PyResult<Vec<String>> {
         self.act(py, |store| {
             Ok(store.artifact_names(&RunId::parse(run_id)?, checked_path(folder)?)?)
         })
     }
 
-    /// Ends a run: `FINISHED`, `FAILED` or `KILLED`. One that has ended stays as it is.
+    /// Ends a run as `FINISHED`, `FAILED` or `KILLED`. A run that has ended is left unchanged.
     #[pyo3(signature = (run_id, *, model, status, reason=""))]
     fn end_run(
         &self,
@@ -235,7 +235,7 @@ impl Records {
                 "KILLED" => store.end_run(&run_id, &model, UnfinishedEnd::Killed, reason)?,
                 _ => {
                     let message = format!(
-                        "`{status}` is no end of a run: there are `FINISHED`, `FAILED` and `KILLED`"
+                        "`{status}` is not a final status: give `FINISHED`, `FAILED` or `KILLED`"
                     );
                     return Err(Failure::usage(&message));
                 }
@@ -246,13 +246,13 @@ impl Records {
         Ok(())
     }
 
-    /// What the records say of a run.
+    /// The record of a run.
     fn run<'py>(&self, py: Python<'py>, run_id: &str) -> PyResult<Bound<'py, PyAny>> {
         let value = self.act(py, |store| Ok(run_to_json(&store.run(&RunId::parse(run_id)?)?)))?;
         to_python(py, &value)
     }
 
-    /// Registers the model of a run and ends the run; its parent turns `old` in the same act.
+    /// Registers the model of a run and ends the run. Its parent becomes `old` in the same act.
     #[pyo3(signature = (run_id, *, timeframe, model, model_type, parent, artifact, timesteps, tags, parent_here))]
     #[expect(clippy::too_many_arguments, reason = "each is a keyword of its own in Python")]
     fn register<'py>(
@@ -333,7 +333,8 @@ impl Records {
         to_python(py, &value)
     }
 
-    /// The model that an enhancement takes for its parent: the best by a metric, or the newest without one; or `None`.
+    /// The model that an enhancement takes as parent: the best by a metric, or the newest if no metric is given. `None` if
+    /// there is none.
     #[pyo3(signature = (*, timeframe, model_type, metric))]
     fn find_parent<'py>(
         &self,
@@ -369,7 +370,7 @@ impl Records {
         to_python(py, &value)
     }
 
-    /// The stage of a version; `None` where there is no such version.
+    /// The stage of a version, or `None` if there is no such version.
     fn stage_of(&self, py: Python<'_>, name: &str, version: i64) -> PyResult<Option<String>> {
         self.act(py, |store| match store.version(&version_key(name, version)?) {
             Ok(version) => Ok(version.stage().map(|stage| stage.to_string())),
@@ -382,7 +383,7 @@ impl Records {
         })
     }
 
-    /// Changes the stage of a version, or nothing.
+    /// Moves a version to another stage.
     #[pyo3(signature = (name, version, stage, *, reason, force=false, expect_champion=None))]
     #[expect(clippy::too_many_arguments, reason = "each is a keyword of its own in Python")]
     fn promote<'py>(
@@ -412,8 +413,8 @@ impl Records {
     }
 }
 
-/// The improvements of one model's metrics over another's, in percent, by `improvement_<metric>`: the headline metrics
-/// that both have.
+/// Improvements of the child over the parent in percent, by `improvement_<metric>`, for the headline metrics that both
+/// have.
 #[pyfunction]
 pub(crate) fn improvements(
     parent: BTreeMap<String, f64>,
@@ -431,7 +432,7 @@ impl Records {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Works on the store without the GIL, and without the lock: acts of several threads go on side by side.
+    /// Works on the store without holding the GIL or the lock, so that several threads can act at the same time.
     fn act<T: Send>(
         &self,
         py: Python<'_>,
@@ -446,7 +447,7 @@ impl Records {
         })
     }
 
-    /// Lets the heart of a run that ended stop.
+    /// Stops the heartbeat of a run that has ended.
     fn forget(&self, py: Python<'_>, run_id: &RunId) {
         let heartbeat = self.lock().as_mut().and_then(|open| open.heartbeats.remove(run_id));
         py.detach(|| drop(heartbeat));

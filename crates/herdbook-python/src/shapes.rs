@@ -1,4 +1,4 @@
-//! Runs and versions as MLflow's client names their parts.
+//! Runs and versions as JSON, with the field names of MLflow's client.
 
 use herdbook_domain::{Departure, Timeframe, Timestamp};
 use herdbook_store::{RunRecord, VersionRecord};
@@ -15,7 +15,7 @@ pub(crate) fn found_to_json(found: Option<FoundModel>, timeframe: Timeframe) -> 
     value
 }
 
-/// A version as MLflow's client shows it, and what is ours beside that.
+/// A version with the fields of MLflow's client and those of herdbook.
 pub(crate) fn version_to_json(version: &VersionRecord) -> Value {
     json!({
         "name": version.key.name,

@@ -1,9 +1,9 @@
-//! Messages of the command line in the words of a Python caller: a flag is an argument.
+//! Rewrites messages of the command line for Python: flags become arguments.
 
-/// Turns `--model-version <N>` into `model_version`; commands that a message names stay as they are typed.
+/// Turns `--model-version <N>` into `model_version`. A quoted `herdbook` command keeps its flags.
 pub(crate) fn for_python(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    // Odd pieces stand between backticks or quotes.
+    // Pieces with an odd index are between backticks.
     for (idx, piece) in text.split('`').enumerate() {
         if idx > 0 {
             out.push('`');
@@ -38,7 +38,7 @@ fn arguments(text: &str) -> String {
     out.replace(" (flag `", " (argument `").replace("(flag ", "(argument ")
 }
 
-/// ` <TIMEFRAME>` behind a flag is clap's.
+/// Removes the placeholder that clap prints after a flag, such as ` <TIMEFRAME>`.
 fn without_placeholder(text: &str) -> &str {
     let Some(inner) = text.strip_prefix(" <") else { return text };
     match inner.split_once('>') {

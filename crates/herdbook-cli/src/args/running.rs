@@ -6,46 +6,46 @@ use clap::Args as ClapArgs;
 use herdbook_domain::{Stage, Symbol, Timestamp, VersionNumber};
 use herdbook_training::Zone;
 
-use crate::args::OptionalFamily;
-use crate::reference::Reference;
+use crate::args::family::OptionalFamily;
+use crate::args::reference::Reference;
 
-/// What a file of bars does not say of itself.
+/// How to read a file of bars, where the file itself leaves it open.
 #[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct ReadingArgs {
-    /// The header of a file that has none, such as time,open,high,low,close,volume
+    /// Column names of a file without a header, such as time,open,high,low,close,volume
     #[arg(long, value_name = "NAMES", requires = "data")]
     pub(crate) columns: Option<String>,
-    /// The column that is the volume, where there are several, or `none`
+    /// Volume column of a file that has several; `none` for no volume
     #[arg(long, value_name = "NAME", requires = "data")]
     pub(crate) volume_column: Option<String>,
-    /// The zone of times that name none: UTC, +02:00, Europe/Athens or `America/New_York+07:00` [default: UTC]
+    /// Time zone of timestamps that have none: UTC, +02:00, Europe/Athens or `America/New_York+07:00` [default: UTC]
     #[arg(long, value_name = "ZONE", allow_hyphen_values = true, requires = "data")]
     pub(crate) bar_timezone: Option<Zone>,
-    /// The file of a zip archive that holds the bars, where there are several
+    /// File to read from a zip archive of several files
     #[arg(long, value_name = "NAME", requires = "data")]
     pub(crate) member: Option<String>,
 }
 
-/// Which model to run, and on which bars.
+/// The model to run, and the bars to run it on.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct RunningArgs {
-    /// A version number, `champion`, `latest` or a run id [default: champion]
+    /// Version number, `champion`, `latest` or a run id [default: champion]
     #[arg(value_name = "MODEL", conflicts_with_all = ["model_version", "stage"])]
     pub(crate) reference: Option<Reference>,
-    /// The version number
+    /// Version number
     #[arg(long, value_name = "N", conflicts_with = "stage")]
     pub(crate) model_version: Option<VersionNumber>,
-    /// The newest version in this stage: development, beta, champion or archived
+    /// Run the newest version in this stage: development, beta, champion or archived
     #[arg(long, value_name = "STAGE", requires = "timeframe")]
     pub(crate) stage: Option<Stage>,
     #[command(flatten)]
     pub(crate) family: OptionalFamily,
-    /// Bars as CSV, Parquet or JSON (also gzipped or zipped), of the model's timeframe or finer
+    /// File of bars (CSV, Parquet or JSON, also gzipped or zipped) of the model's timeframe or finer
     #[arg(long, value_name = "FILE")]
     pub(crate) data: PathBuf,
     #[command(flatten)]
     pub(crate) reading: ReadingArgs,
-    /// The instrument of the bars [default: the one that the model was trained on]
+    /// Instrument of the bars [default: the instrument that the model was trained on]
     #[arg(long, value_name = "NAME")]
     pub(crate) symbol: Option<Symbol>,
 }
@@ -54,19 +54,19 @@ pub(crate) struct RunningArgs {
 pub(crate) struct BacktestArgs {
     #[command(flatten)]
     pub(crate) running: RunningArgs,
-    /// Costs in basis points of traded notional per side [default: those of its training]
+    /// Costs in basis points of the traded notional, per side [default: as in its training]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub(crate) cost_bps: Option<f64>,
-    /// First moment to act at (UTC) [default: the first bar that the features are warmed up for]
+    /// Time of the first action (UTC) [default: the first bar with enough history for the features]
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
     pub(crate) from: Option<Timestamp>,
-    /// Write equity, drawdown and position of each bar to a CSV file
+    /// CSV file to write the equity, drawdown and position of each bar to
     #[arg(long, value_name = "FILE")]
     pub(crate) equity: Option<PathBuf>,
-    /// Draw equity, trades and positions into this folder, as SVG; it is made where there is none
+    /// Folder to draw equity, trades and positions into, as SVG; created if missing
     #[arg(long, value_name = "FOLDER")]
     pub(crate) pictures: Option<PathBuf>,
-    /// Write the closed trades to a CSV file
+    /// CSV file to write the closed trades to
     #[arg(long, value_name = "FILE")]
     pub(crate) trades: Option<PathBuf>,
 }
@@ -75,7 +75,7 @@ pub(crate) struct BacktestArgs {
 pub(crate) struct EvaluateArgs {
     #[command(flatten)]
     pub(crate) running: RunningArgs,
-    /// Costs in basis points of traded notional per side [default: those of its training]
+    /// Costs in basis points of the traded notional, per side [default: as in its training]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub(crate) cost_bps: Option<f64>,
 }
@@ -84,15 +84,15 @@ pub(crate) struct EvaluateArgs {
 pub(crate) struct PredictArgs {
     #[command(flatten)]
     pub(crate) running: RunningArgs,
-    /// Refuse a model registered longer ago than this, such as 90m, 2h, 3d or 4w
+    /// Refuse if the model was registered longer ago than this, such as 90m, 2h, 3d or 4w
     #[arg(long, value_name = "DURATION", value_parser = milliseconds)]
     pub(crate) max_age: Option<i64>,
-    /// Refuse when the newest closed bar ended longer ago than this
+    /// Refuse if the newest closed bar ended longer ago than this
     #[arg(long, value_name = "DURATION", value_parser = milliseconds)]
     pub(crate) max_bar_age: Option<i64>,
 }
 
-/// A length of time: a whole number of minutes, hours, days or weeks.
+/// Parses a duration, a whole number of minutes, hours, days or weeks, into milliseconds.
 fn milliseconds(text: &str) -> Result<i64, String> {
     const UNITS: [(char, i64); 4] =
         [('m', 60_000), ('h', 3_600_000), ('d', 86_400_000), ('w', 604_800_000)];
@@ -100,7 +100,7 @@ fn milliseconds(text: &str) -> Result<i64, String> {
         text.strip_suffix(unit)?.parse::<u32>().ok().map(|n| i64::from(n) * millis)
     };
     UNITS.into_iter().find_map(read).ok_or_else(|| {
-        format!("`{text}` is no length of time: write a whole number and m, h, d or w, such as 2h")
+        format!("`{text}` is not a duration: give a whole number and a unit (m, h, d or w), such as `2h`")
     })
 }
 
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lengths_of_time_have_a_unit() {
+    fn durations_have_a_unit() {
         assert_eq!(milliseconds("90m"), Ok(5_400_000));
         assert_eq!(milliseconds("2h"), Ok(7_200_000));
         assert_eq!(milliseconds("3d"), Ok(259_200_000));

@@ -1,4 +1,4 @@
-//! `backtest`: a registered model over any bars.
+//! `backtest`: runs a registered model over any bars.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -44,7 +44,7 @@ pub(crate) fn run(args: BacktestArgs, store: &Store, output: &mut Output) -> Res
     output.data(value, || summary(&model, &backtest))
 }
 
-/// What `--equity` writes, by column.
+/// The data of `--equity`, by column.
 fn equity_to_json(backtest: &Backtest) -> Value {
     let points: Vec<_> = backtest.equity_curve().collect();
     json!({
@@ -55,7 +55,7 @@ fn equity_to_json(backtest: &Backtest) -> Value {
     })
 }
 
-/// What `--trades` writes, a trade each.
+/// The data of `--trades`, one object per trade.
 fn trades_to_json(backtest: &Backtest) -> Value {
     let trades = backtest.trades().map(|(entered, left, trade)| {
         json!({
@@ -100,7 +100,7 @@ fn to_json(model: &RegisteredModel, backtest: &Backtest) -> Value {
 fn summary(model: &RegisteredModel, backtest: &Backtest) -> String {
     let key = &model.version.key;
     format!(
-        "{} version {} · run {}\n{} to {}, {} bars of {} {}, costs {} bp a side\n{}\n\n{}\n{}\n",
+        "{} version {} · run {}\n{} to {}, {} bars of {} {}, costs {} bp per side\n{}\n\n{}\n{}\n",
         key.name,
         key.version,
         model.run.run_id,
@@ -120,18 +120,18 @@ fn summary(model: &RegisteredModel, backtest: &Backtest) -> String {
     )
 }
 
-/// How much of the bars the model had seen, in plain words.
+/// One sentence on how many of the bars were seen in training.
 fn evidence(backtest: &Backtest) -> String {
     let (seen, all) = (count(backtest.n_seen as u64), count(backtest.n_bars() as u64));
     match backtest.honesty {
         Honesty::Clean => {
-            "none of these bars was seen in training by the model or an ancestor (clean)".to_owned()
+            "clean: none of these bars was seen in training by the model or an ancestor".to_owned()
         }
         Honesty::Contaminated => {
-            format!("CONTAMINATED: {seen} of {all} bars were seen in training: this is no evidence")
+            format!("CONTAMINATED: {seen} of {all} bars were seen in training; this is no evidence")
         }
         Honesty::Unknown => {
-            "unknown whether these bars were seen in training: an ancestor has no records"
+            "unknown whether these bars were seen in training: an ancestor has no record of its windows"
                 .to_owned()
         }
     }
@@ -140,7 +140,7 @@ fn evidence(backtest: &Backtest) -> String {
 fn draw_into(folder: &Path, model: &RegisteredModel, backtest: &Backtest) -> Result<(), Failure> {
     let key = &model.version.key;
     std::fs::create_dir_all(folder)
-        .with_context(|| format!("cannot make `{}` (flag `--pictures`)", folder.display()))?;
+        .with_context(|| format!("cannot create `{}` (flag `--pictures`)", folder.display()))?;
     for (name, drawn) in backtest.pictures(&format!("{} version {}", key.name, key.version))? {
         let svg = drawn.map_err(|problem| anyhow::anyhow!("cannot draw `{name}`: {problem}"))?;
         write_to(&folder.join(name), "--pictures", |file| file.write_all(svg.as_bytes()))?;

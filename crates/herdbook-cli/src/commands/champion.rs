@@ -1,4 +1,4 @@
-//! `champion`: who is champion, or was at a moment, by the history.
+//! `champion`: the champion now or at an earlier time, as the history records it.
 
 use herdbook_domain::champion_at;
 use herdbook_store::{EventQuery, Store};
@@ -15,7 +15,7 @@ pub(crate) fn run(args: &ChampionArgs, store: &Store, output: &mut Output) -> Re
     let query = EventQuery { name: Some(name.clone()), ..EventQuery::default() };
     let events = store.events(&query)?;
     let last = events.last().map(|event| event.at);
-    // Without a moment it is the end of the history.
+    // Without a time, look at the end of the history.
     let found = args.at.or(last).and_then(|at| champion_at(&events, at));
     let Some((event, version)) = found.and_then(|event| Some((event, event.what.version?))) else {
         let history = format!(
@@ -23,9 +23,12 @@ pub(crate) fn run(args: &ChampionArgs, store: &Store, output: &mut Output) -> Re
             args.family.timeframe,
             model_flag(&args.family)
         );
-        let when = args.at.map(|at| format!(" at {at}")).unwrap_or_default();
-        return Err(Failure::new(Code::NotFound, format!("`{name}` had no champion{when}"))
-            .with_hint(format!("`{}` tells its story", output.command(&history))));
+        let message = match args.at {
+            Some(at) => format!("`{name}` had no champion at {at}"),
+            None => format!("`{name}` has no champion"),
+        };
+        return Err(Failure::new(Code::NotFound, message)
+            .with_hint(format!("`{}` shows its history", output.command(&history))));
     };
     let value = || {
         json!({

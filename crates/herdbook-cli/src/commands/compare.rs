@@ -1,4 +1,4 @@
-//! `compare`: two versions side by side.
+//! `compare`: shows two versions side by side.
 
 use std::collections::BTreeSet;
 
@@ -10,16 +10,16 @@ use crate::args::CompareArgs;
 use crate::commands::list;
 use crate::failure::Failure;
 use crate::format::{self, UNDEFINED};
+use crate::lookup::{self, run_of};
 use crate::output::Output;
-use crate::reference::run_of;
 use crate::table::{Align, Columns};
 
-/// Metrics that say nothing about which model is better.
+/// Prefixes of metrics that do not tell which model is better.
 const LEFT_OUT: [&str; 4] = ["training/", "improvement_", "parent/", "baseline/"];
 
 pub(crate) fn run(args: &CompareArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
-    let first = args.first.find(store, &args.family)?;
-    let second = args.second.find(store, &args.family)?;
+    let first = lookup::find(&args.first, store, &args.family)?;
+    let second = lookup::find(&args.second, store, &args.family)?;
     let differing = differing_data(store, &first, &second)?;
     let comparable = differing.is_empty();
     let names: BTreeSet<&String> = first
@@ -35,13 +35,13 @@ pub(crate) fn run(args: &CompareArgs, store: &Store, output: &mut Output) -> Res
             "second": list::to_json(&second),
             "comparable": differing.is_empty(),
             "differing": differing,
-            "metrics": names.iter().map(|name| ((*name).clone(), beside(name, &first, &second, comparable))).collect::<Map<_, _>>(),
+            "metrics": names.iter().map(|name| ((*name).clone(), compare(name, &first, &second, comparable))).collect::<Map<_, _>>(),
         })
     };
     output.data(value, || text(&names, &first, &second, &differing))
 }
 
-/// The params of their data in which two models differ, costs included.
+/// Names of the params in which the bars, windows or costs of two results differ.
 fn differing_data(
     store: &Store,
     first: &VersionRecord,
@@ -54,8 +54,8 @@ fn differing_data(
     Ok(window_params::of_result().filter(|key| param(&first, key) != param(&second, key)).collect())
 }
 
-/// A metric of both; which is better is said only where the two can be compared.
-fn beside(name: &str, first: &VersionRecord, second: &VersionRecord, comparable: bool) -> Value {
+/// A metric of both models. The better one is named only if the results are comparable.
+fn compare(name: &str, first: &VersionRecord, second: &VersionRecord, comparable: bool) -> Value {
     let (first, second) = (first.metrics.get(name), second.metrics.get(name));
     let change = first.zip(second).map(|(first, second)| Improvement::of(name, *first, *second));
     json!({
@@ -107,8 +107,5 @@ fn text(
     if differing.is_empty() {
         return table.to_string();
     }
-    format!(
-        "{table}\nthe two differ in {}: their values cannot really be compared",
-        differing.join(", ")
-    )
+    format!("{table}\nnot comparable: the two results differ in {}", differing.join(", "))
 }

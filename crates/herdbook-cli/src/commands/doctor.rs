@@ -1,4 +1,4 @@
-//! `doctor`: what breaks the rules on the records, and what mends it.
+//! `doctor`: checks the records against every rule and repairs what is safe to repair.
 
 use herdbook_domain::{Breach, Remedy};
 use herdbook_store::Session;
@@ -26,7 +26,7 @@ pub(crate) fn run(args: &DoctorArgs, store: &Session, output: &mut Output) -> Re
     let is_repairable = breaches.iter().any(|one| matches!(one.remedy, Remedy::Possible(_)));
     Err(if is_repairable {
         let command = output.command("herdbook doctor --repair");
-        left.with_hint(format!("`{command}` mends what can be mended safely"))
+        left.with_hint(format!("`{command}` repairs what is safe to repair"))
     } else {
         left
     })

@@ -1,4 +1,4 @@
-//! `evaluate`: evidence about a registered model from bars newer than all it knew, recorded in the history.
+//! `evaluate`: tests a registered model on bars it has never seen, and records the result in the history.
 
 use herdbook_store::Session;
 use herdbook_training::{EvaluationResult, RegisteredModel, evaluate};
@@ -36,16 +36,17 @@ fn summary(model: &RegisteredModel, found: &EvaluationResult, event_id: i64) -> 
     let EvaluationResult { backtest, evaluation, .. } = found;
     let key = &model.version.key;
     let new = if evaluation.is_lineage_known {
-        "all later than what it and its ancestors were trained, validated and tested on".to_owned()
+        "all bars are later than the training, validation and test windows of the model and its ancestors".to_owned()
     } else {
-        "UNKNOWN whether it or an ancestor had seen them: this is no evidence".to_owned()
+        "UNKNOWN whether the model or an ancestor has seen these bars; this is no evidence"
+            .to_owned()
     };
     let again = match evaluation.n_shown_before {
         0 => String::new(),
-        n => format!("; {} of them were shown by an earlier evaluation", count(n as u64)),
+        n => format!("; an earlier evaluation used {} of them", count(n as u64)),
     };
     format!(
-        "{} version {} · recorded as event {event_id}\n{} to {}, {} bars of {} {}, costs {} bp a side\n{new}{again}\n\n{}\n{}\n",
+        "{} version {} · recorded as event {event_id}\n{} to {}, {} bars of {} {}, costs {} bp per side\n{new}{again}\n\n{}\n{}\n",
         key.name,
         key.version,
         format::moment(backtest.window.start),

@@ -1,4 +1,4 @@
-//! `find`: the newest or the best model.
+//! `find`: finds the newest or the best model.
 
 use herdbook_domain::tags::key;
 use herdbook_domain::{Departure, Honesty, Timeframe};
@@ -26,13 +26,13 @@ pub(crate) fn run(args: &FindArgs, store: &Store, output: &mut Output) -> Result
     let found = found.ok_or_else(|| not_found(args))?;
     if found.departure == Departure::BaseModel {
         output.note(&format!(
-            "note: no `{}` model of {}: this is a base model",
+            "note: there is no `{}` model at {}; found a base model instead",
             args.model_type, args.timeframe
         ));
     }
     if !found.differing.is_empty() {
         output.note(&format!(
-            "note: the candidates differ in {}: their values cannot really be compared",
+            "note: the candidates are not comparable: they differ in {}",
             found.differing.join(", ")
         ));
     }
@@ -52,7 +52,7 @@ fn not_found(args: &FindArgs) -> Failure {
         n => format!(" and at least {} timesteps", format::count(n)),
     };
     Failure::new(Code::NotFound, format!("there is no {what}{symbol}{steps} at {}", args.timeframe))
-        .with_hint(format!("`herdbook list --timeframe {}` shows what there is", args.timeframe))
+        .with_hint(format!("`herdbook list --timeframe {}` shows all models", args.timeframe))
 }
 
 fn print(args: &FindArgs, found: &FoundModel, output: &mut Output) -> Result<(), Failure> {

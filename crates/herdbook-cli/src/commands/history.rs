@@ -1,4 +1,4 @@
-//! `history`: when, who, what, why.
+//! `history`: shows or exports the events.
 
 use std::path::Path;
 
@@ -33,12 +33,12 @@ pub(crate) fn run(args: &HistoryArgs, store: &Store, output: &mut Output) -> Res
             (None, _, None) => String::new(),
         };
         return Err(Failure::new(Code::NotFound, format!("there is no history{whose}"))
-            .with_hint("`herdbook history` without flags shows all there is"));
+            .with_hint("`herdbook history` without flags shows every event"));
     }
     output.data(|| events.iter().map(to_json).collect::<Vec<_>>(), || text(&events))
 }
 
-/// Writes the whole log, every field that is under the hash, so that `verify --log` can check it elsewhere.
+/// Writes every event with all fields that its hash covers, so that `verify --log` can check the file on its own.
 fn export(path: &Path, store: &Store, output: &mut Output) -> Result<(), Failure> {
     let events = store.events(&EventQuery::default())?;
     let mut lines = String::new();
@@ -53,7 +53,7 @@ fn export(path: &Path, store: &Store, output: &mut Output) -> Result<(), Failure
     output.data(value, || format!("{} events\nhead {head}", format::count(events.len() as u64)))
 }
 
-/// An event as `--json` shows it.
+/// An event as `--json` prints it.
 pub(crate) fn to_json(event: &Event) -> Value {
     let details: Value = serde_json::from_str(&event.what.details).unwrap_or(Value::Null);
     json!({
@@ -103,7 +103,7 @@ fn model(event: &Event) -> String {
     }
 }
 
-/// What happened; events of a past that was imported say so.
+/// What happened, marked if the event was imported.
 fn what(event: &Event) -> String {
     let details: Value = serde_json::from_str(&event.what.details).unwrap_or(Value::Null);
     let imported = if details["imported"].is_object() { " (imported)" } else { "" };
@@ -116,29 +116,29 @@ fn happened(event: &Event) -> String {
     let to = what.to.as_deref().unwrap_or("?");
     let from = what.from.as_deref().unwrap_or("?");
     match (what.kind, &what.parent) {
-        (EventKind::RunStarted, None) => format!("training began, run {run}"),
+        (EventKind::RunStarted, None) => format!("training started, run {run}"),
         (EventKind::RunStarted, Some(parent)) => {
-            format!("training began, run {run}, parent {}", format::short_run(parent))
+            format!("training started, run {run}, parent {}", format::short_run(parent))
         }
-        (EventKind::RunResumed, _) => format!("training taken up again after {from}, run {run}"),
+        (EventKind::RunResumed, _) => format!("training resumed after {from}, run {run}"),
         (EventKind::RunEnded, _) => format!("training ended {to}, run {run}"),
         (EventKind::Registered, _) => format!("registered in {to}, run {run}"),
         (EventKind::Superseded, _) => format!("enhanced: {from} -> {to}"),
         (EventKind::Adopted, _) if what.from.is_some() => {
-            format!("{from} -> {to}, in a way nobody recorded")
+            format!("{from} -> {to}, changed outside herdbook")
         }
-        (EventKind::Adopted, _) => format!("registered elsewhere, in {to}"),
+        (EventKind::Adopted, _) => format!("registered outside herdbook, in {to}"),
         (EventKind::StageChanged, _) => format!("{from} -> {to}"),
         (EventKind::Evaluated, _) => Evaluation::of(event).map_or_else(
             || "evaluated".to_owned(),
             |found| {
                 format!(
-                    "evaluated on {} new bars: probability {} of beating flat and hold",
+                    "evaluated on {} new bars: probability {} of beating flat and buy and hold",
                     format::count(found.n_bars as u64),
                     format::number(found.probability, 3)
                 )
             },
         ),
-        (EventKind::Repaired, _) => "repaired by the doctor".to_owned(),
+        (EventKind::Repaired, _) => "repaired by `herdbook doctor`".to_owned(),
     }
 }

@@ -1,4 +1,4 @@
-//! `import`: the records of another store come in, and its contradictions are named.
+//! `import`: copies the records of another store and reports its contradictions.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ use crate::failure::Failure;
 use crate::format::count;
 use crate::output::Output;
 
-/// Findings shown in the text; JSON has them all.
+/// Number of findings shown as text. JSON has all of them.
 const MAX_SHOWN: usize = 40;
 
 pub(crate) fn run(args: &ImportArgs, global: &Global, output: &mut Output) -> Result<(), Failure> {
@@ -30,8 +30,8 @@ pub(crate) fn run(args: &ImportArgs, global: &Global, output: &mut Output) -> Re
         source,
     };
     let effect = if args.dry_run { Effect::DryRun } else { Effect::Commit };
-    let mut bar = Bar::new(output.is_quiet());
-    // Before a store is made: a source that cannot be read leaves nothing behind.
+    let mut bar = ImportBar::new(output.is_quiet());
+    // Read first, so that an unreadable source does not leave an empty store behind.
     let found = Import::read(&request, &mut bar)?;
     let store = open_store_for_import(global, &request.source, effect, output)?;
     let report = found.bring_into(store.as_ref(), effect, &mut bar);
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &ImportArgs, global: &Global, output: &mut Output) -> Re
     Ok(())
 }
 
-/// The zone that is asked for, else this machine's.
+/// The time zone of `--timezone`, else that of this machine.
 fn zone(asked: Option<Zone>, output: &mut Output) -> Zone {
     if let Some(zone) = asked {
         return zone;
@@ -58,7 +58,7 @@ fn zone(asked: Option<Zone>, output: &mut Output) -> Zone {
     let name = of_variable.or(of_system);
     let zone = name.as_deref().and_then(|name| name.parse().ok()).unwrap_or(Zone::UTC);
     output.note(&format!(
-        "times in the tags are read as {zone}, this machine's zone (`--timezone` names another)"
+        "times in the tags are read in {zone}, the time zone of this machine (change it with `--timezone`)"
     ));
     zone
 }
@@ -86,7 +86,7 @@ fn text(report: &ImportReport, args: &ImportArgs) -> String {
         .collect();
     let more = report.audit.len().saturating_sub(MAX_SHOWN);
     if more > 0 {
-        lines.push(format!("… and {} more: `--json` has them all", count(more as u64)));
+        lines.push(format!("… and {} more; `--json` prints all of them", count(more as u64)));
     }
     let verb = if args.dry_run { "to add" } else { "added" };
     for (what, n) in [
@@ -98,9 +98,9 @@ fn text(report: &ImportReport, args: &ImportArgs) -> String {
         lines.push(counted(what, n, verb));
     }
     lines.push(match report.audit.len() {
-        0 => "the source contradicts itself nowhere".to_owned(),
-        1 => "1 finding".to_owned(),
-        n => format!("{} findings", count(n as u64)),
+        0 => "audit: no contradictions".to_owned(),
+        1 => "audit: 1 finding".to_owned(),
+        n => format!("audit: {} findings", count(n as u64)),
     });
     lines.join("\n")
 }
@@ -110,26 +110,26 @@ fn counted(what: &str, n: Count, verb: &str) -> String {
     if n.completed > 0 {
         line += &format!(", {} completed", count(n.completed as u64));
     }
-    format!("{line}, {} here already", count(n.present as u64))
+    format!("{line}, {} already present", count(n.present as u64))
 }
 
-/// As long as `mlruns` is a file store, MLflow and herdbook take it for the store of the folder.
+/// Advice for an imported `./mlruns`: while it is a file store, MLflow and herdbook use it as the store of the folder.
 fn hint(source: &Source, directory: &Path, args: &ImportArgs, global: &Global) -> Option<String> {
     let is_beside = matches!(source, Source::Files(folder) if *folder == directory.join("mlruns"));
     let is_default = global.tracking_uri.is_none() && environment("MLFLOW_TRACKING_URI").is_none();
     (is_beside && is_default && !args.dry_run).then(|| {
-        "hint: MLflow looks into `mlruns` first as long as it is a file store: \
-         `mv mlruns mlruns.old`, or name the new store with `--tracking-uri sqlite:///mlflow.db`"
+        "hint: MLflow keeps using the file store in `mlruns`: rename it with `mv mlruns mlruns.old`, \
+         or open the new store with `--tracking-uri sqlite:///mlflow.db`"
             .to_owned()
     })
 }
 
-/// The progress bar of an import: runs.
-struct Bar {
+/// The progress bar of an import. It counts runs.
+struct ImportBar {
     bar: ProgressBar,
 }
 
-impl Bar {
+impl ImportBar {
     fn new(is_quiet: bool) -> Self {
         let target =
             if is_quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
@@ -139,7 +139,7 @@ impl Bar {
     }
 }
 
-impl ImportObserver for Bar {
+impl ImportObserver for ImportBar {
     fn runs(&mut self, done: usize, total: usize) {
         self.bar.set_length(total as u64);
         self.bar.set_position(done as u64);

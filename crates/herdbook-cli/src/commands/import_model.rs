@@ -1,4 +1,4 @@
-//! `import-model`: a model trained elsewhere enters the register.
+//! `import-model`: registers a model that was trained elsewhere.
 
 use anyhow::Context as _;
 use herdbook_domain::{ExperimentName, Honesty, Timeframe};
@@ -53,16 +53,18 @@ fn to_json(timeframe: Timeframe, imported: &ImportedModel) -> Value {
 fn summary(imported: &ImportedModel) -> String {
     let key = &imported.registered.key;
     let use_of_it = match &imported.obstacle {
-        None => "it can be enhanced, backtested and evaluated here".to_owned(),
+        None => "it can be enhanced, backtested and evaluated".to_owned(),
         Some(obstacle) if imported.is_enhanceable => format!(
-            "it can be promoted, found and enhanced (its networks fit), but not run here: {obstacle}"
+            "it can be promoted, found and enhanced (its networks fit), but herdbook cannot run it: {obstacle}"
         ),
         Some(obstacle) => {
-            format!("it can be promoted and found, but neither enhanced nor run here: {obstacle}")
+            format!(
+                "it can be promoted and found, but herdbook can neither enhance nor run it: {obstacle}"
+            )
         }
     };
     format!(
-        "{} version {} (base) is registered in development\nrun {} · {} timesteps behind it · honesty unknown: nobody recorded what it was trained on\n{use_of_it}",
+        "{} version {} (base) is registered in development\nrun {} · {} timesteps · honesty unknown: its training bars are not recorded\n{use_of_it}",
         key.name,
         key.version,
         imported.run_id,

@@ -1,24 +1,24 @@
-//! `lineage`: who descends from whom.
+//! `lineage`: shows parents and children as trees.
 
 use herdbook_domain::tags::key;
 use herdbook_domain::{LineageMember, LineageTree, ModelName, RunId, lineage_trees};
 use herdbook_store::{MetricSelection, Store, VersionQuery, VersionRecord};
 use serde::Serialize;
 
-use crate::args::LineageArgs;
+use crate::args::{LineageArgs, Reference};
 use crate::failure::{Code, Failure};
 use crate::format;
+use crate::lookup;
 use crate::output::Output;
-use crate::reference::Reference;
 
-/// The improvement shown in the tree.
+/// Metric of the improvement shown in the tree.
 const SHOWN_IMPROVEMENT: &str = "improvement_final/mean_reward";
 
 pub(crate) fn run(args: LineageArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
     let reference = Reference::of(args.reference, args.model_version);
     let (timeframe, wanted) = match &reference {
         Some(reference) => {
-            let version = reference.find(store, &args.family)?;
+            let version = lookup::find(reference, store, &args.family)?;
             (version.tag(key::TIMEFRAME), version.run_id)
         }
         None => (args.family.timeframe, None),
@@ -32,14 +32,14 @@ pub(crate) fn run(args: LineageArgs, store: &Store, output: &mut Output) -> Resu
     members.reverse();
     let mut trees = lineage_trees(&members);
     if let Some(run_id) = wanted {
-        trees.retain(|tree| holds(tree, &|member| member.run_id == run_id));
+        trees.retain(|tree| contains(tree, &|member| member.run_id == run_id));
     } else if args.family.model.is_some() {
-        // A tree may hold models of several families: those with one of the family asked for are shown whole.
+        // A tree may hold several registered models. It is shown whole if it holds the given one.
         let name = args.family.given_name()?;
-        trees.retain(|tree| holds(tree, &|member| Some(&member.name) == name.as_ref()));
+        trees.retain(|tree| contains(tree, &|member| Some(&member.name) == name.as_ref()));
     }
     if trees.is_empty() {
-        return Err(Failure::new(Code::NotFound, "there are no registered models there")
+        return Err(Failure::new(Code::NotFound, "no registered model matches")
             .with_hint("`herdbook list` shows every version"));
     }
     output.data(
@@ -87,7 +87,7 @@ impl Member {
         })
     }
 
-    /// Type, steps, improvement, stage.
+    /// Name, version, type, timesteps, improvement, stage and honesty in one line.
     fn line(&self) -> String {
         let word = |text: &Option<String>| text.clone().unwrap_or_else(|| "?".to_owned());
         let mut line =
@@ -118,8 +118,8 @@ impl LineageMember for Member {
     }
 }
 
-fn holds(tree: &LineageTree<Member>, wanted: &dyn Fn(&Member) -> bool) -> bool {
-    wanted(&tree.member) || tree.children.iter().any(|child| holds(child, wanted))
+fn contains(tree: &LineageTree<Member>, wanted: &dyn Fn(&Member) -> bool) -> bool {
+    wanted(&tree.member) || tree.children.iter().any(|child| contains(child, wanted))
 }
 
 fn draw(children: &[LineageTree<Member>], indent: &str, lines: &mut Vec<String>) {

@@ -1,4 +1,4 @@
-//! `list`: every version, newest first.
+//! `list`: lists versions, newest first.
 
 use herdbook_domain::tags::key;
 use herdbook_domain::{ModelName, Stage, Timeframe};
@@ -15,7 +15,7 @@ pub(crate) fn run(args: &ListArgs, store: &Store, output: &mut Output) -> Result
     print(store, None, args.timeframe, args.stage, output)
 }
 
-/// The metrics in the table.
+/// Metrics shown in the table.
 const SHOWN_METRICS: [&str; 4] = [
     "evaluation/mean_reward",
     "evaluation/best_mean_reward",
@@ -23,7 +23,7 @@ const SHOWN_METRICS: [&str; 4] = [
     "portfolio/sharpe_ratio",
 ];
 
-/// Prints the versions of a model, timeframe and stage, where those are given.
+/// Prints versions, filtered by registered model, timeframe and stage where given.
 pub(crate) fn print(
     store: &Store,
     name: Option<ModelName>,
@@ -36,7 +36,7 @@ pub(crate) fn print(
     output.data(|| versions.iter().map(to_json).collect::<Vec<_>>(), || text(&versions))
 }
 
-/// A version as `list --json` shows it.
+/// A version as `list --json` prints it.
 pub(crate) fn to_json(version: &VersionRecord) -> Value {
     let tag = |key: &str| version.tags.get(key);
     json!({

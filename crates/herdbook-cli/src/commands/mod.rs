@@ -1,4 +1,4 @@
-//! One module per command: parse, one act or look-up, print.
+//! One module per command: resolves the arguments, performs one act or query, prints the result.
 
 mod backtest;
 mod champion;
@@ -29,10 +29,10 @@ use crate::context::{open_store, open_store_for_doctor};
 use crate::failure::Failure;
 use crate::output::Output;
 
-/// Carries a command out.
+/// Runs one command.
 pub(crate) fn run(args: Args, output: &mut Output) -> Result<(), Failure> {
     let global = &args.global;
-    // Only `train`, `import` and `import-model` may make a store; every other command wants one that is there.
+    // Only `train`, `import` and `import-model` may create a store.
     let session = |output: &mut Output| open_store(global, Missing::Refuse, output);
     match args.command {
         Command::Train(train) => train::run(*train, global, output),

@@ -1,4 +1,4 @@
-//! `predict`: what a registered model would do now.
+//! `predict`: the position that a registered model takes after the newest closed bar.
 
 use herdbook_store::{Store, now};
 use herdbook_training::{AgeLimits, Position, Prediction, RegisteredModel, Tape};
@@ -45,7 +45,7 @@ fn summary(model: &RegisteredModel, tape: &Tape, prediction: &Prediction) -> Str
         .map(|(position, share)| format!("{} {:.1} %", position.as_str(), 100.0 * share))
         .collect();
     format!(
-        "{} · {}\nafter the {} bar of {} that ended {} UTC, from a flat account\n{} version {} · run {}",
+        "{} · {}\nafter the {} bar of {} that ended {} UTC, starting from a flat account\n{} version {} · run {}",
         prediction.action.as_str(),
         likely.join(", "),
         model.timeframe,

@@ -1,4 +1,4 @@
-//! `promote`: a change of stage, or the list of those that could change.
+//! `promote`: moves a version to another stage, or lists the versions.
 
 use herdbook_domain::{
     Cause, Honesty, PromotionRequest, Reason, Stage, StageChange, VersionKey, VersionNumber,
@@ -29,7 +29,7 @@ pub(crate) fn run(args: &PromoteArgs, store: &Session, output: &mut Output) -> R
         expected_champion: args.expect_champion,
         force: args.force,
     };
-    // Before the act: nothing may fail after it.
+    // Read before the act: a failure after it would hide that it was carried out.
     let since = Since::training_of(store, &request.key)?;
     let effect = if args.dry_run { Effect::DryRun } else { Effect::Commit };
     let conditions = conditions::read(args.config_file.as_deref(), output)?;
@@ -43,7 +43,9 @@ pub(crate) fn run(args: &PromoteArgs, store: &Session, output: &mut Output) -> R
         failure
     })?;
     if promotion.plan.judgement.unmet().next().is_some() && !promotion.plan.judgement.enforce {
-        output.note("warning: conditions are not met; with `enforce = true` this would be refused");
+        output.note(
+            "warning: conditions are not met; with `enforce = true` the promotion would be refused",
+        );
     }
     print(args, &promotion, &since, output)
 }
@@ -54,7 +56,7 @@ fn hint(args: &PromoteArgs, version: VersionNumber, output: &Output) -> String {
         args.family.timeframe,
         model_flag(&args.family)
     );
-    format!("`{}` shows how it came there", output.command(&history))
+    format!("`{}` shows how it got there", output.command(&history))
 }
 
 fn print(
@@ -63,7 +65,7 @@ fn print(
     since: &Since,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let requested = promotion.plan.requested().expect("a plan changes what was asked for");
+    let requested = promotion.plan.requested().expect("a plan contains the requested change");
     let displaced = promotion.plan.displaced();
     let undo = undo(&args.family, requested, displaced, output);
     let event_id = promotion.events.last().map(|event| event.id);
@@ -94,19 +96,19 @@ fn print(
     })
 }
 
-/// A change in a line, its cause with it.
+/// One line for a change of stage and its cause.
 pub(crate) fn describe(change: &StageChange) -> String {
     let why = match change.cause {
         Cause::Requested => "",
-        Cause::Displaced => "  (makes room)",
-        Cause::RolledBack => "  (rolled back from)",
-        Cause::Returned => "  (returns)",
-        Cause::DeletedElsewhere => "  (was deleted through MLflow, makes room)",
+        Cause::Displaced => "  (replaced as champion)",
+        Cause::RolledBack => "  (rolled back)",
+        Cause::Returned => "  (restored)",
+        Cause::DeletedElsewhere => "  (deleted through MLflow; no longer counts as champion)",
     };
     format!("{} version {}: {}{why}", change.key.name, change.key.version, change.transition)
 }
 
-/// The command that brings back what was. Where a champion was displaced, only a rollback does.
+/// The command that undoes a promotion. If a champion was displaced, only a rollback does.
 fn undo(
     family: &Family,
     requested: &StageChange,
@@ -120,9 +122,9 @@ fn undo(
     }
     let version = requested.key.version;
     let command = |to: Stage| {
-        let is_kept_down = requested.honesty == Honesty::Contaminated;
+        let needs_force = requested.honesty == Honesty::Contaminated;
         let force = match to {
-            Stage::Beta | Stage::Champion if is_kept_down => " --force --reason \"…\"",
+            Stage::Beta | Stage::Champion if needs_force => " --force --reason \"…\"",
             _ => "",
         };
         output.command(&format!(
@@ -133,7 +135,7 @@ fn undo(
     path(to, from).map(command).collect::<Vec<_>>().join(" && ")
 }
 
-/// The stages to go through from one to another; two steps are always enough.
+/// The stages to pass through from one stage to another, the last included. Two steps are always enough.
 fn path(from: Stage, to: Stage) -> impl Iterator<Item = Stage> {
     let between = if from.change_to(to).is_some() {
         None

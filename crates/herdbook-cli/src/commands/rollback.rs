@@ -1,4 +1,4 @@
-//! `rollback`: the last good champion returns.
+//! `rollback`: brings back the previous champion.
 
 use herdbook_domain::{Reason, RollbackRequest};
 use herdbook_store::{Effect, Session};

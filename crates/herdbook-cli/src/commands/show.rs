@@ -1,24 +1,24 @@
-//! `show`: everything about one version.
+//! `show`: shows everything about one version.
 
 use herdbook_domain::tags::key;
 use herdbook_domain::window_params;
 use herdbook_store::{EventQuery, RunRecord, Store, VersionRecord, now};
-use herdbook_training::{Deflation, Performance, deflation};
+use herdbook_training::{self as training, Deflation, Performance};
 use serde_json::{Value, json};
 
-use crate::args::ReferenceArgs;
+use crate::args::{Reference, ReferenceArgs};
 use crate::commands::{history, list};
 use crate::evidence::Since;
 use crate::failure::Failure;
 use crate::format;
+use crate::lookup::{self, run_of};
 use crate::output::Output;
-use crate::reference::{Reference, run_of};
 use crate::results;
 use crate::table::{Align, Columns};
 
 pub(crate) fn run(args: ReferenceArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
     let reference = Reference::of(args.reference, args.model_version).unwrap_or(Reference::Latest);
-    let version = reference.find(store, &args.family)?;
+    let version = lookup::find(&reference, store, &args.family)?;
     let run = run_of(store, &version)?;
     let events = store.events(&EventQuery {
         name: Some(version.key.name.clone()),
@@ -26,25 +26,25 @@ pub(crate) fn run(args: ReferenceArgs, store: &Store, output: &mut Output) -> Re
         ..EventQuery::default()
     })?;
     let since = Since::training_of(store, &version.key)?;
-    let among = deflation_of(store, &version, run.as_ref())?;
+    let deflation = deflation_of(store, &version, run.as_ref())?;
     let value = || {
         let mut value = to_json(&version, run.as_ref(), &events);
         value["evidence"] = since.to_json();
-        value["deflation"] = json!(among);
+        value["deflation"] = json!(deflation);
         value
     };
     output.data(value, || {
         format!(
             "{}\n{}{}\n\nhistory (UTC)\n{}",
             text(&version, run.as_ref()),
-            results::deflation(among.as_ref(), now()),
+            results::deflation(deflation.as_ref(), now()),
             since.lines(),
             history::text(&events)
         )
     })
 }
 
-/// The figure of its test window among all trials there are now.
+/// The deflated Sharpe ratio of its test window, among all trials recorded up to now.
 fn deflation_of(
     store: &Store,
     version: &VersionRecord,
@@ -59,7 +59,7 @@ fn deflation_of(
         kurtosis: metric("kurtosis"),
         ..Performance::default()
     };
-    Ok(deflation(store, &windows.symbol, windows.timeframe, windows.test, &figure)?)
+    Ok(training::deflation(store, &windows.symbol, windows.timeframe, windows.test, &figure)?)
 }
 
 fn to_json(
@@ -98,7 +98,7 @@ fn text(version: &VersionRecord, run: Option<&RunRecord>) -> String {
         fact("started (UTC)", format::moment(run.started_at));
     }
     fact("registered (UTC)", format::moment(version.created_at));
-    for (key, value) in version.tags.iter().filter(|(key, _)| !is_told_elsewhere(key)) {
+    for (key, value) in version.tags.iter().filter(|(key, _)| !is_stage_change(key)) {
         fact(key, value.clone());
     }
     if let Some(run) = run {
@@ -123,8 +123,8 @@ fn text(version: &VersionRecord, run: Option<&RunRecord>) -> String {
     )
 }
 
-/// The changes of stage are told by the history.
-fn is_told_elsewhere(key: &str) -> bool {
+/// Whether a tag records a change of stage, which the history shows already.
+fn is_stage_change(key: &str) -> bool {
     key.strip_prefix("promotion_")
         .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }

@@ -1,4 +1,4 @@
-//! `status`: the board of timeframes and stages.
+//! `status`: the board of registered models with their stages, and the running trainings.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ pub(crate) fn run(store: &Store, output: &mut Output) -> Result<(), Failure> {
     output.data(value, || text(&boards, &running))
 }
 
-/// How long ago a version's stage last changed.
+/// Time since the stage of a version last changed.
 fn since(version: &VersionRecord, now: Timestamp) -> String {
     let promoted = version.tags.get(key::LAST_PROMOTED_AT);
     match promoted.and_then(|at| Timestamp::from_tag(at)) {
@@ -40,14 +40,14 @@ fn since(version: &VersionRecord, now: Timestamp) -> String {
 struct Board {
     timeframe: Option<Timeframe>,
     champion: Option<VersionRecord>,
-    /// About the champion.
+    /// Evaluations of the champion.
     evidence: Option<Since>,
     summary: ModelSummary,
-    /// Only where they are shown: there may be very many.
+    /// Version numbers by stage. Empty unless they are shown, because there may be very many.
     numbers: BTreeMap<Stage, Vec<VersionNumber>>,
 }
 
-/// The models by timeframe, then name.
+/// The registered models, sorted by timeframe and name.
 fn boards(store: &Store, with_numbers: bool) -> Result<Vec<Board>, Failure> {
     let mut boards = Vec::new();
     for summary in store.summaries()? {
@@ -110,7 +110,7 @@ fn text(boards: &[Board], running: &[RunRecord]) -> String {
         ("test return", Align::Right),
         ("Sharpe", Align::Right),
         ("drawdown", Align::Right),
-        ("evidence since", Align::Right),
+        ("evidence since training", Align::Right),
         ("beta", Align::Right),
         ("development", Align::Right),
         ("archived", Align::Right),
@@ -156,8 +156,8 @@ fn running_line(run: &RunRecord, now: Timestamp) -> String {
     let tag = |key: &str| run.tags.get(key).map_or("?", String::as_str);
     let age = format::age(now.millis() - run.started_at.millis());
     let state = match run.liveness {
-        Some(Liveness::Alive) => format!("training, began {age}"),
-        _ => format!("abandoned: its process is gone; began {age}"),
+        Some(Liveness::Alive) => format!("training, started {age}"),
+        _ => format!("abandoned: its process has ended; started {age}"),
     };
     format!("run {} · {} {} · {state}", run.run_id, tag(key::TIMEFRAME), tag(key::MODEL_TYPE))
 }

@@ -1,4 +1,4 @@
-//! `train`: a base model, or a child of an existing one; from the start, or from where a training stopped.
+//! `train`: trains a base model or a child of an existing model, or resumes an interrupted training.
 
 mod report;
 mod request;
@@ -23,16 +23,16 @@ use crate::shell::model_flag;
 
 pub(crate) fn run(args: TrainArgs, global: &Global, output: &mut Output) -> Result<(), Failure> {
     match (&args.resume, args.family.timeframe) {
-        (Some(run_id), _) => go_on(run_id, &args, global, output),
+        (Some(run_id), _) => resume_run(run_id, &args, global, output),
         (None, Some(timeframe)) => {
             let family = Family { timeframe, model: args.family.model.clone() };
-            begin(args, &family, global, output)
+            start(args, &family, global, output)
         }
-        (None, None) => Err(Failure::usage("which bars? give `--timeframe`")),
+        (None, None) => Err(Failure::usage("the timeframe is missing: give `--timeframe`")),
     }
 }
 
-fn begin(
+fn start(
     args: TrainArgs,
     family: &Family,
     global: &Global,
@@ -52,11 +52,11 @@ fn begin(
         }
         None => Prepared::Run(Box::new(request.prepare()?.with_threads(n_threads))),
     };
-    // What the samples' columns are called is no news.
+    // The columns of the built-in samples are known.
     if !is_sample {
-        say_how_read(prepared.market(), output);
+        note_remarks(prepared.market(), output);
     }
-    // A child needs a store that has its parent.
+    // A child needs an existing store, which holds its parent.
     let missing = if is_base { Missing::Create } else { Missing::Refuse };
     let trains_a_base = || format!("`{base_command}` trains a base model");
     let store = open_store(global, missing, output).map_err(|failure| match failure.code() {
@@ -80,7 +80,7 @@ fn begin(
     print(&outcome, output)
 }
 
-/// One training, or several.
+/// One training, or the several of a sweep.
 enum Prepared {
     Run(Box<PreparedTraining>),
     Sweep(PreparedSweep),
@@ -99,19 +99,19 @@ fn note_rounding(request: &TrainRequest, output: &mut Output) {
     let rollout_len = request.config.rollout_len() as u64;
     if request.timesteps * 2 < rollout_len {
         output.note(&format!(
-            "note: one rollout has {} timesteps: that many are trained, not {}",
+            "note: training {} timesteps, one rollout, instead of {}",
             count(rollout_len),
             count(request.timesteps)
         ));
     }
 }
 
-/// Threads without work are no error, but nobody should believe that they help.
+/// Notes that some of the threads will be idle.
 fn note_idle_threads(n_threads: NonZeroUsize, n_envs: usize, output: &mut Output) {
     let n_busy = n_envs.max(2);
     if n_threads.get() > n_busy {
         output.note(&format!(
-            "note: {n_busy} of the {n_threads} threads have work: the update has it for 2, and {n_envs} environment(s) for as many"
+            "note: only {n_busy} of {n_threads} threads are used: the update uses at most 2, the environments at most {n_envs}"
         ));
     }
 }
@@ -120,8 +120,8 @@ fn threads(args: &TrainArgs) -> NonZeroUsize {
     NonZeroUsize::new(args.threads.into()).unwrap_or(NonZeroUsize::MIN)
 }
 
-/// Takes a training up again.
-fn go_on(
+/// Resumes a training or a sweep.
+fn resume_run(
     run_id: &RunId,
     args: &TrainArgs,
     global: &Global,
@@ -132,11 +132,11 @@ fn go_on(
     let request = resumption.request();
     let bytes = bars::read_again(&request.data, args.data.as_deref(), request.timeframe, output)?;
     let what = match &request.membership {
-        Some(member) => format!("with what is not finished of {} trainings", member.n_members),
-        None => format!("after {} timesteps", count(resumption.trained_timesteps())),
+        Some(member) => format!("the unfinished ones of {} trainings", member.n_members),
+        None => format!("the training after {} timesteps", count(resumption.trained_timesteps())),
     };
     let prepared = resumption.prepare(bytes)?.with_threads(threads(args));
-    output.note(&format!("note: going on {what}"));
+    output.note(&format!("note: resuming {what}"));
 
     let cancelled = output.cancelled()?;
     let outcome = resume(&store, prepared, &mut *output.observer(), &cancelled);
@@ -168,13 +168,13 @@ fn failure_of(error: TrainingError, output: &Output) -> Failure {
     match resumable {
         Some(run_id) => {
             let command = output.command(&format!("herdbook train --resume {run_id}"));
-            failure.with_hint(format!("`{command}` goes on where it stopped"))
+            failure.with_hint(format!("`{command}` resumes it from its last checkpoint"))
         }
         None => failure,
     }
 }
 
-fn say_how_read(market: &MarketData, output: &mut Output) {
+fn note_remarks(market: &MarketData, output: &mut Output) {
     for remark in &market.tape.remarks {
         output.note(&format!("bars: {remark}"));
     }

@@ -1,4 +1,4 @@
-//! `verify`: whether the records are what was written.
+//! `verify`: checks the hash chain of the history and the hashes of the model files.
 
 use std::path::Path;
 
@@ -30,12 +30,12 @@ fn verify_log(log: &Path, head: Option<&str>, output: &mut Output) -> Result<(),
         .zip(text.lines())
         .map(|(line, json)| {
             serde_json::from_str(json)
-                .with_context(|| format!("`{}` line {line} is no event", log.display()))
+                .with_context(|| format!("`{}` line {line} is not an event", log.display()))
         })
         .collect::<Result<Vec<Event>, _>>()?;
     let found = expect_head(verify_chain(&events), head).map_err(|chain| broken(&chain))?;
     let value = || json!({"events": events.len(), "head": found});
-    output.data(value, || whole(events.len(), &found))
+    output.data(value, || intact_chain(events.len(), &found))
 }
 
 fn verify_store(
@@ -58,11 +58,11 @@ fn verify_store(
         })
     };
     output.data(value, || {
-        let mut text = whole(found.n_events, &chain);
-        text += &format!("\n{} model files are what was registered", count(intact as u64));
+        let mut text = intact_chain(found.n_events, &chain);
+        text += &format!("\nmodel files with the registered hash: {}", count(intact as u64));
         if unknown > 0 {
             text += &format!(
-                "\n{} versions were registered outside herdbook: nobody recorded their files",
+                "\nmodel files without a recorded hash (registered outside herdbook): {}",
                 count(unknown as u64)
             );
         }
@@ -70,11 +70,11 @@ fn verify_store(
     })
 }
 
-fn whole(n_events: usize, head: &str) -> String {
-    format!("{} events, unbroken\nhead {head}", count(n_events as u64))
+fn intact_chain(n_events: usize, head: &str) -> String {
+    format!("{} events, hash chain intact\nhead {head}", count(n_events as u64))
 }
 
-/// A head that was noted elsewhere must be the head found.
+/// Checks that the chain ends with the expected hash, if one is given.
 fn expect_head(
     chain: Result<String, ChainBreak>,
     expected: Option<&str>,
@@ -95,5 +95,5 @@ fn broken(chain: &ChainBreak) -> Failure {
 fn broken_file(key: &VersionKey, state: &FileState) -> Failure {
     let problem = state.problem().unwrap_or_default();
     Failure::new(Code::Conflict, format!("the model file of {key} {problem}"))
-        .with_hint("restore it from a backup; the history has the hash that was registered")
+        .with_hint("restore the file from a backup; the history holds its registered hash")
 }

@@ -17,7 +17,7 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
-    /// Status and both outputs, for a snapshot.
+    /// Exit status, stdout and stderr, for a snapshot.
     pub(crate) fn shown(&self) -> String {
         format!("status {}\n{}{}", self.status, self.stdout, self.stderr)
     }

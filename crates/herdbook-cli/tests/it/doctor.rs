@@ -1,4 +1,4 @@
-//! `doctor` as a user meets it: what other programs broke, named and mended.
+//! `doctor` reports and repairs what other programs broke.
 
 use insta::assert_snapshot;
 
@@ -13,7 +13,7 @@ fn herd() -> Folder {
     folder
 }
 
-/// As another program writes.
+/// Writes to the database like another program.
 fn break_by_hand(folder: &Folder, sql: &str) {
     let conn = rusqlite::Connection::open(folder.path().join("mlflow.db")).unwrap();
     conn.execute_batch(sql).unwrap();
@@ -31,7 +31,7 @@ fn healthy_store_says_so() {
 }
 
 #[test]
-fn breaches_are_named_mended_and_told_in_the_history() {
+fn breaches_are_reported_repaired_and_recorded() {
     let folder = herd();
     break_by_hand(
         &folder,
@@ -43,7 +43,7 @@ fn breaches_are_named_mended_and_told_in_the_history() {
     stage: `1H_trading_model` version 1 is tagged `archived`, but its history ends in `champion`; `herdbook doctor --repair`: the tag is set back to `champion`
     alias: the alias `champion` of `1H_trading_model` points at nothing; `herdbook doctor --repair`: it points at version 1
     error: 2 breaches are left
-    hint: `herdbook doctor --repair` mends what can be mended safely
+    hint: `herdbook doctor --repair` repairs what is safe to repair
     ");
     let found = folder.run("doctor --json");
     assert_eq!(found.status, 1);
@@ -81,7 +81,7 @@ fn store_with_two_champions_is_opened_by_the_doctor_alone() {
     assert_snapshot!(folder.run("list -q").shown(), @r"
     status 1
     error: `1H_trading_model` has more than one champion (version 1, version 2), written outside herdbook: give all but one of them another `promotion_stage` tag with MLflow's client, then try again
-    hint: `herdbook doctor` shows what the history says of each
+    hint: `herdbook doctor` shows what the history records about each
     ");
     let repaired = folder.run("doctor -q --repair");
     assert_snapshot!(repaired.shown(), @r"

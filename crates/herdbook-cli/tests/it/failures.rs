@@ -1,4 +1,4 @@
-//! Wrong usage and refusals: what is said, which status, and that nothing is written.
+//! Wrong usage and refusals: the message, the status, and that nothing is written.
 
 use insta::assert_snapshot;
 
@@ -35,11 +35,11 @@ fn unknown_stage_lists_the_valid_ones() {
 }
 
 #[test]
-fn missing_store_names_the_command_that_makes_one() {
+fn missing_store_names_the_command_that_creates_one() {
     assert_snapshot!(refused("list"), @r"
     status 1
     error: there is no store at `[folder]/mlflow.db`
-    hint: `herdbook train --timeframe …` makes one; `--tracking-uri` names another
+    hint: `herdbook train --timeframe …` creates one; `--tracking-uri` opens another
     ");
     assert_snapshot!(refused("train --timeframe 1H --enhance best"), @r"
     status 1
@@ -56,7 +56,7 @@ fn failure_is_json_where_json_was_asked_for() {
     {
       "error": {
         "code": "not_found",
-        "hint": "`herdbook train --timeframe …` makes one; `--tracking-uri` names another",
+        "hint": "`herdbook train --timeframe …` creates one; `--tracking-uri` opens another",
         "message": "there is no store at `[folder]/mlflow.db`"
       }
     }
@@ -82,7 +82,7 @@ fn other_stores_are_refused_by_name() {
 }
 
 #[test]
-fn file_of_bars_that_is_not_there_is_named() {
+fn missing_file_of_bars_is_named() {
     assert_snapshot!(refused("train --timeframe 1H --data nowhere.csv"), @r"
     status 2
     error: cannot read `nowhere.csv` (flag `--data`): No such file or directory (os error 2)
@@ -155,7 +155,7 @@ fn illegal_change_names_the_legal_ones_and_unknown_version_the_newest() {
         @r"
     status 1
     error: `1H_trading_model` version 1 is in `development` and may go to `beta` or `archived`, not to `champion`
-    hint: `herdbook history --timeframe 1H --model-version 1` shows how it came there
+    hint: `herdbook history --timeframe 1H --model-version 1` shows how it got there
     "
     );
     assert_snapshot!(
@@ -182,12 +182,12 @@ fn illegal_change_names_the_legal_ones_and_unknown_version_the_newest() {
     assert_snapshot!(folder.run("train -q --timeframe 1H --enhance champion").shown(), @r"
     status 1
     error: `1H_trading_model` has no champion to enhance
-    hint: `herdbook promote … --target-stage champion` makes one
+    hint: `herdbook promote … --target-stage champion` makes a version the champion
     ");
 }
 
 #[test]
-fn sample_of_another_symbol_is_not_there() {
+fn sample_of_another_symbol_is_refused() {
     assert_snapshot!(refused("train --timeframe 1H --symbol IBM"), @r"
     status 2
     error: the sample for 1H is EURUSD, not IBM: give the bars of IBM with `--data`

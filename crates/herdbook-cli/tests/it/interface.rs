@@ -1,4 +1,4 @@
-//! The interface for scripts: the shape of each command's JSON, and the help.
+//! The interface for scripts: the shape of the JSON of each command, and the help.
 
 #![expect(clippy::too_many_lines, reason = "snapshots are long")]
 
@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use crate::binary::Folder;
 
-/// Keys and types of a JSON value, one path a line. Keys that are data themselves (metrics, params, tags) and
-/// items of arrays count as one.
+/// Keys and types of a JSON value, one path per line. Keys that are data (metrics, params, tags) are shown as `*`, and
+/// items of arrays are merged.
 fn shape(value: &Value) -> String {
     let mut lines = BTreeSet::new();
     collect(value, "", &mut lines);
@@ -408,50 +408,50 @@ fn history_tells_who_what_and_why() {
 fn help_of_each_command() {
     let folder = Folder::new();
     assert_snapshot!(folder.done("--help").stdout, @r"
-    The register of stock-trading models: trains, enhances, promotes and finds them, and knows where
-    each came from. Records are kept the way MLflow keeps them
+    A register of stock-trading models. Trains, enhances, promotes and finds models, and records where
+    each one came from. The records are MLflow's own: tags, registry and database schema
 
     Usage: herdbook [OPTIONS] <COMMAND>
 
     Commands:
-      train         Train a model, or enhance an existing one
-      backtest      Run a registered model over bars, beside buying and holding
-      evaluate      Run a registered model over bars newer than all it knew, and record the result as
-                    evidence
-      predict       Show what a registered model would do after the newest closed bar
-      import        Take in another MLflow store, an `mlruns` folder or a server, and audit its tags
-      import-model  Register a model.zip of stable-baselines3 that was trained elsewhere
-      promote       Change the stage of a model version
-      rollback      Bring the last good champion back
-      champion      Show the champion, now or at an earlier moment
+      train         Train a base model, or enhance an existing model
+      backtest      Run a registered model over bars and compare it with buy and hold
+      evaluate      Run a registered model over bars it has never seen, and record the result in the
+                    history
+      predict       Show the position that a registered model takes after the newest closed bar
+      import        Import another MLflow store (database, `mlruns` folder or server) and audit its tags
+      import-model  Register a model.zip that was trained elsewhere with stable-baselines3
+      promote       Move a model version to another stage
+      rollback      Bring back the previous champion
+      champion      Show the champion, now or at an earlier time
       list          List model versions, newest first
       find          Find the newest or the best model
       show          Show everything about one model version
-      lineage       Show who descends from whom, as a tree
-      history       Show what happened: when, who, what, why
+      lineage       Show parents and children as a tree
+      history       Show the history: when, who, what and why
       compare       Compare two model versions
-      status        Show the board: timeframes and stages
-      verify        Check the history's chain of hashes and every registered model file
-      doctor        Check every rule on the records, name each breach, and mend what is safe
+      status        Show every registered model with its stages, and the running trainings
+      verify        Check the hash chain of the history and the hash of every registered model file
+      doctor        Check the records against every rule; with `--repair`, repair what is safe to repair
       completions   Print a completion script for a shell
       help          Print this message or the help of the given subcommand(s)
 
     Options:
           --tracking-uri <URI>
-              The store, such as `sqlite:///mlflow.db`
+              Store of the records, such as `sqlite:///mlflow.db`
               
-              [default: the environment variable `MLFLOW_TRACKING_URI`, else mlflow.db in this folder
-              with artifacts in mlruns]
+              [default: the environment variable `MLFLOW_TRACKING_URI`, else mlflow.db in the current
+              folder with artifacts in mlruns]
 
           --json
-              Print data as JSON
+              Print the data as JSON
 
       -q, --quiet
-              Print data and errors only
+              Print only data and errors
 
           --actor <NAME>
-              Who acts [default: the environment variable `HERDBOOK_ACTOR`, else the user of this
-              system]
+              Name recorded in the history [default: the environment variable `HERDBOOK_ACTOR`, else the
+              system's user name]
 
           --lock-timeout <SECONDS>
               How long to wait for a store that another process has locked
@@ -465,7 +465,7 @@ fn help_of_each_command() {
               Print version
     ");
     assert_snapshot!(folder.done("train --help").stdout, @r"
-    Train a model, or enhance an existing one
+    Train a base model, or enhance an existing model
 
     Usage: herdbook train [OPTIONS] --timeframe <TIMEFRAME>
            herdbook train --resume <RUN_ID> [--data <FILE>]
@@ -475,32 +475,32 @@ fn help_of_each_command() {
               Length of one bar: 1M, 5M, 15M, 30M (minutes), 1H, 4H (hours) or D (day)
 
           --tracking-uri <URI>
-              The store, such as `sqlite:///mlflow.db`
+              Store of the records, such as `sqlite:///mlflow.db`
               
-              [default: the environment variable `MLFLOW_TRACKING_URI`, else mlflow.db in this folder
-              with artifacts in mlruns]
+              [default: the environment variable `MLFLOW_TRACKING_URI`, else mlflow.db in the current
+              folder with artifacts in mlruns]
 
           --json
-              Print data as JSON
+              Print the data as JSON
 
           --model <NAME>
-              Family of registered models: the model is named `{timeframe}_{NAME}`
+              Registered model; its full name is `{timeframe}_{NAME}`
               
               [default: trading_model]
 
           --data <FILE>
-              Bars as CSV, Parquet or JSON (also gzipped or zipped), of the timeframe or finer [default:
-              a sample carried in this program]
+              File of bars (CSV, Parquet or JSON, also gzipped or zipped) of the timeframe or finer
+              [default: a sample built into this program]
 
       -q, --quiet
-              Print data and errors only
+              Print only data and errors
 
           --actor <NAME>
-              Who acts [default: the environment variable `HERDBOOK_ACTOR`, else the user of this
-              system]
+              Name recorded in the history [default: the environment variable `HERDBOOK_ACTOR`, else the
+              system's user name]
 
           --columns <NAMES>
-              The header of a file that has none, such as time,open,high,low,close,volume
+              Column names of a file without a header, such as time,open,high,low,close,volume
 
           --lock-timeout <SECONDS>
               How long to wait for a store that another process has locked
@@ -508,94 +508,95 @@ fn help_of_each_command() {
               [default: 10]
 
           --volume-column <NAME>
-              The column that is the volume, where there are several, or `none`
+              Volume column of a file that has several; `none` for no volume
 
           --bar-timezone <ZONE>
-              The zone of times that name none: UTC, +02:00, Europe/Athens or `America/New_York+07:00`
-              [default: UTC]
+              Time zone of timestamps that have none: UTC, +02:00, Europe/Athens or
+              `America/New_York+07:00` [default: UTC]
 
           --member <NAME>
-              The file of a zip archive that holds the bars, where there are several
+              File to read from a zip archive of several files
 
           --symbol <NAME>
-              The instrument [default: the file's name without its ending]
+              Instrument of the bars [default: the file's name without its extension]
 
           --timesteps <N>
-              Timesteps to train; rounded up to whole rollouts
+              Timesteps to train, rounded up to whole rollouts
               
               [default: 100000]
 
           --n-envs <N>
-              Environments stepped side by side [default: 1]
+              Environments stepped in parallel [default: 1]
 
           --threads <N>
-              Threads to train on: they change how long it takes, not a byte of the model. The update
-              has work for 2, environments are shared out among all
+              Threads to train on. They change the speed, never the resulting model. The update uses at
+              most 2 threads; the environments are divided among all
               
               [default: 1]
 
           --config <FILE>
-              Hyperparameters from a TOML file; flags win over it
+              TOML file of hyperparameters; flags override it
 
           --seed <N>
-              Seed of everything random: the same seed and bars give the same model
+              Seed of the random generator: the same seed and bars give the same model
               
               [default: 0]
 
           --enhance <PARENT>
-              Train on from `latest`, `best`, `champion`, a run id or a version number
+              Parent to enhance: `latest`, `best`, `champion`, a run id or a version number
 
           --enhance-model-type <TYPE>
-              Type of model that `--enhance latest` and `best` look for
+              Model type that `--enhance latest` and `--enhance best` search
               
               [default: base]
 
           --enhance-metric <METRIC>
-              Metric of `--enhance best`
+              Metric by which `--enhance best` chooses
               
               [default: evaluation/best_mean_reward]
 
           --enhance-type <TYPE>
-              Way of enhancing: continued, replay, curriculum or adaptive
+              Type of enhancement: continued, replay, curriculum or adaptive
               
               [default: continued]
 
           --experiment <NAME>
-              The run's experiment is named `{NAME}_{timeframe}`
+              Experiment of the run; its full name is `{NAME}_{timeframe}`
               
               [default: stock_trading_rl]
 
           --cost-bps <X>
-              Costs in basis points of traded notional per side
+              Costs in basis points of the traded notional, per side
               
               [default: 1]
 
           --validation-from <TIME>
-              First moment of the validation window (UTC) [default: after 64 % of the bars]
+              Start of the validation window (UTC) [default: after 64 % of the bars]
 
           --test-from <TIME>
-              First moment of the test window (UTC) [default: after 80 % of the bars]
+              Start of the test window (UTC) [default: after 80 % of the bars]
 
           --allow-contaminated
-              Train even where the test window holds bars that an ancestor has seen, and mark the model
+              Train even if an ancestor has seen bars of the test window, and mark the model as
+              contaminated
 
           --seeds <N>
-              Train with this many seeds, from `--seed` on, and register the best one on the validation
-              window
+              Train with N consecutive seeds, starting at `--seed`, and register the model that is best
+              on the validation window
 
           --walk-forward <N>
-              Train on this many consecutive folds, each tested on the bars that follow, and register
-              the last one
+              Train on N consecutive folds, each tested on the bars that follow it, and register the
+              model of the last fold
 
           --resume <RUN_ID>
-              Go on with a training that crashed or was cancelled, from its last checkpoint, as it was
-              asked for
+              Resume a training that crashed or was cancelled, from its last checkpoint and with its own
+              settings
 
       -h, --help
               Print help (see a summary with '-h')
     ");
     assert_snapshot!(folder.done("promote --help").stdout, @r"
-    Change the stage of a model version
+    Move a model version to another stage
 
     Usage: herdbook promote [OPTIONS] --timeframe <TIMEFRAME>
 
@@ -604,31 +605,31 @@ fn help_of_each_command() {
               Length of one bar: 1M, 5M, 15M, 30M (minutes), 1H, 4H (hours) or D (day)
 
           --tracking-uri <URI>
-              The store, such as `sqlite:///mlflow.db`
+              Store of the records, such as `sqlite:///mlflow.db`
               
-              [default: the environment variable `MLFLOW_TRACKING_URI`, else mlflow.db in this folder
-              with artifacts in mlruns]
+              [default: the environment variable `MLFLOW_TRACKING_URI`, else mlflow.db in the current
+              folder with artifacts in mlruns]
 
           --json
-              Print data as JSON
+              Print the data as JSON
 
           --model <NAME>
-              Family of registered models: the model is named `{timeframe}_{NAME}`
+              Registered model; its full name is `{timeframe}_{NAME}`
               
               [default: trading_model]
 
           --model-version <N>
-              The version to change
+              Version to move
 
       -q, --quiet
-              Print data and errors only
+              Print only data and errors
 
           --actor <NAME>
-              Who acts [default: the environment variable `HERDBOOK_ACTOR`, else the user of this
-              system]
+              Name recorded in the history [default: the environment variable `HERDBOOK_ACTOR`, else the
+              system's user name]
 
           --target-stage <STAGE>
-              The stage it goes to: development, beta, champion or archived
+              Stage to move it to: development, beta, champion or archived
 
           --lock-timeout <SECONDS>
               How long to wait for a store that another process has locked
@@ -636,26 +637,26 @@ fn help_of_each_command() {
               [default: 10]
 
           --reason <TEXT>
-              Why, in at most 2,000 characters
+              Reason, recorded in the history (at most 2,000 characters)
 
           --dry-run
-              Say what would change, and change nothing
+              Show what would change, without changing anything
 
           --expect-champion <N>
-              Refuse unless this version (or `none`) is champion now
+              Refuse unless version N (or `none`) is the present champion
 
           --force
-              Let a model rise that is contaminated, or does not meet the conditions; needs a reason
+              Promote even if the model is contaminated or fails a condition; requires `--reason`
 
           --config-file <FILE>
-              Conditions on promotion [default: the environment variable `HERDBOOK_CONFIG`, else
-              herdbook.toml in this folder or the nearest one above it]
+              File of the conditions on promotion [default: the environment variable `HERDBOOK_CONFIG`,
+              else herdbook.toml in the current folder or the nearest folder above it]
 
           --list-models
-              List the model's versions instead
+              List the versions of the registered model instead
 
           --stage <STAGE>
-              With `--list-models`: only those in this stage
+              With `--list-models`: list only versions in this stage
 
       -h, --help
               Print help (see a summary with '-h')

@@ -1,6 +1,6 @@
-//! The `herdbook` binary as a user meets it.
+//! Tests of the `herdbook` binary as users run it.
 
-#![expect(clippy::unwrap_used, reason = "a broken test stops where it breaks")]
+#![expect(clippy::unwrap_used, reason = "a test fails where it panics")]
 
 mod binary;
 mod doctor;

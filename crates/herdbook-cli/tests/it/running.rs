@@ -1,10 +1,10 @@
-//! `backtest` and `predict`: what they print, write and refuse.
+//! Output, files and refusals of `backtest` and `predict`.
 
 use insta::assert_snapshot;
 
 use crate::binary::Folder;
 
-/// Hourly bars that go up and down, the first on 2024-01-01.
+/// Hourly bars of a sine wave, starting on 2024-01-01.
 fn bars(n_bars: u64) -> String {
     let mut csv = String::from("timestamp,open,high,low,close\n");
     for idx in 0..n_bars {
@@ -24,12 +24,12 @@ fn herd() -> Folder {
 }
 
 #[test]
-fn backtest_says_in_words_and_json_how_much_was_seen() {
+fn backtest_reports_how_many_bars_were_seen() {
     let folder = herd();
     let seen = folder.done("backtest -t 1H 1 --data WAVE.csv");
     assert!(
         seen.stdout
-            .contains("CONTAMINATED: 700 of 900 bars were seen in training: this is no evidence"),
+            .contains("CONTAMINATED: 700 of 900 bars were seen in training; this is no evidence"),
         "{}",
         seen.stdout
     );
@@ -65,7 +65,7 @@ fn equity_and_trades_are_written_where_asked() {
 }
 
 #[test]
-fn prediction_names_the_bar_the_model_and_the_position_it_starts_from() {
+fn prediction_names_bar_model_and_starting_position() {
     let folder = herd();
     folder.done("promote -t 1H --model-version 1 --target-stage beta");
     folder.done("promote -t 1H --model-version 1 --target-stage champion");
@@ -81,12 +81,12 @@ fn prediction_names_the_bar_the_model_and_the_position_it_starts_from() {
 }
 
 #[test]
-fn what_cannot_be_run_is_refused_with_the_way_out() {
+fn runs_that_are_not_possible_are_refused_with_a_hint() {
     let folder = herd();
     assert_snapshot!(folder.run("predict -q -t 1H --data WAVE.csv").shown(), @r"
     status 1
     error: `1H_trading_model` has no champion
-    hint: `--model-version N` or `--stage` runs one that is no champion
+    hint: `--model-version` or `--stage` runs another version
     ");
     assert_snapshot!(folder.run("backtest -q -t 1H --stage beta --data WAVE.csv").shown(), @r"
     status 1
@@ -107,7 +107,7 @@ fn what_cannot_be_run_is_refused_with_the_way_out() {
     );
     assert_snapshot!(folder.run("predict -q -t 1H 1 --data WAVE.csv --max-age 2y").shown(), @r"
     status 2
-    error: invalid value '2y' for '--max-age <DURATION>': `2y` is no length of time: write a whole number and m, h, d or w, such as 2h
+    error: invalid value '2y' for '--max-age <DURATION>': `2y` is not a duration: give a whole number and a unit (m, h, d or w), such as `2h`
 
     For more information, try '--help'.
     ");

@@ -9,7 +9,9 @@ use herdbook_domain::{
     VersionKey, hex_sha256, window_params,
 };
 use herdbook_ppo::Model;
-use herdbook_store::{EventQuery, Finish, Metric, Registered, RunStart, Session, UnfinishedEnd, now};
+use herdbook_store::{
+    EventQuery, Finish, Metric, Registered, RunStart, Session, UnfinishedEnd, now,
+};
 
 use crate::error::TrainingError;
 use crate::models::mlflow_files;

@@ -2,7 +2,8 @@
 //! against that of this herdbook.
 
 use herdbook_domain::{
-    RunId, LineageWindows, Symbol, Timeframe, VersionKey, Windows, hex_sha256, tags::key, window_params,
+    LineageWindows, RunId, Symbol, Timeframe, VersionKey, Windows, hex_sha256, tags::key,
+    window_params,
 };
 use herdbook_market::{CostModel, Position};
 use herdbook_ppo::Model;

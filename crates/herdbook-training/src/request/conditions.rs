@@ -1,7 +1,7 @@
 //! Conditions on promotion from `herdbook.toml`. Errors name the line.
 
 use herdbook_domain::{
-    Condition, Conditions, Requirement, Direction, MetricName, ModelName, Stage, Timeframe,
+    Condition, Conditions, Direction, MetricName, ModelName, Requirement, Stage, Timeframe,
 };
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -75,7 +75,8 @@ fn condition(reader: &Reader<'_>, value: &Value<'_>) -> Result<Condition, Traini
             );
         }
     }
-    let requirement = requirement(asked, keys, to).map_err(|problem| reader.error(at(asked), &problem))?;
+    let requirement =
+        requirement(asked, keys, to).map_err(|problem| reader.error(at(asked), &problem))?;
     Ok(Condition {
         to,
         timeframes: words(keys, "timeframes", |text| text.parse::<Timeframe>().map_err(text_of))

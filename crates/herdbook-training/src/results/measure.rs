@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use herdbook_market::metrics::{Performance, performance, returns};
-use herdbook_market::{CostModel, Ledger, Position, BarWindow};
+use herdbook_market::{BarWindow, CostModel, Ledger, Position};
 use herdbook_ppo::Policy;
 
 use crate::environment::market_data::{MarketData, Tape};

@@ -307,10 +307,8 @@ mod tests {
     }
 
     fn store_in(folder: &Path) -> (Session, RunId) {
-        let options = OpenOptions {
-            missing: Missing::Create,
-            busy_timeout: Duration::from_millis(1),
-        };
+        let options =
+            OpenOptions { missing: Missing::Create, busy_timeout: Duration::from_millis(1) };
         let store = Store::open(Location::resolve(None, folder).unwrap(), &options).unwrap();
         let store = store.session(Actor::parse("tester").unwrap(), Channel::Cli);
         let start = RunStart {

@@ -69,7 +69,10 @@ pub fn train_sweep(
     Ok(SweepReport { kind: sweep.kind, members, chosen, report })
 }
 
-fn known_members(store: &Session, group: &str) -> Result<BTreeMap<usize, RunRecord>, TrainingError> {
+fn known_members(
+    store: &Session,
+    group: &str,
+) -> Result<BTreeMap<usize, RunRecord>, TrainingError> {
     let runs = store.runs_with_tag(SWEEP_TAG, group)?;
     let index = |run: &RunRecord| run.tags.get(INDEX_TAG)?.parse().ok();
     Ok(runs.into_iter().filter_map(|run| Some((index(&run)?, run))).collect())

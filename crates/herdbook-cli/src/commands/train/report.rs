@@ -1,4 +1,4 @@
-//! What `train` prints.
+//! The output of `train`.
 
 use herdbook_domain::{Departure, HEADLINE_METRICS, Honesty};
 use herdbook_training::{ImprovementReport, Outcome, RunReport, TrainReport};
@@ -9,7 +9,7 @@ use crate::format::{self, count};
 use crate::results;
 use crate::table::{Align, Columns};
 
-/// The registered model; of several trainings, all of them beside it.
+/// The registered model as JSON, with all members if it comes from a sweep.
 pub(super) fn to_json(outcome: &Outcome) -> Value {
     let mut value = of_registered(outcome.registered());
     if let Outcome::Sweep(sweep) = outcome {
@@ -108,14 +108,14 @@ fn window_line(report: &RunReport) -> String {
     let test = &report.windows.test;
     let mark = match report.honesty {
         Honesty::Clean => "unseen in training (clean)",
-        Honesty::Contaminated => "CONTAMINATED: seen in training, these results mean nothing",
-        Honesty::Unknown => "unknown whether an ancestor saw them",
+        Honesty::Contaminated => "CONTAMINATED: seen in training; these results mean nothing",
+        Honesty::Unknown => "unknown whether an ancestor has seen them",
     };
     format!(
-        "test window {} to {}, {} bars of {} {}, costs {} bp a side; {mark}",
+        "test window {} to {}, {} bars of {} {}, costs {} bp per side; {mark}",
         format::moment(test.start),
         format::moment(test.end),
-        report.performance.n_returns + 1,
+        count(report.performance.n_returns as u64 + 1),
         report.windows.symbol,
         report.timeframe,
         report.cost_bps,

@@ -1,4 +1,4 @@
-//! What `train` asks for, from its flags.
+//! Builds the request of a training from the flags of `train`.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::shell::{model_flag, quoted};
 
-/// The command that trains a base model where this one found no parent.
+/// The command that trains a base model, suggested if no parent was found.
 pub(super) fn base_command(args: &TrainArgs, family: &Family) -> String {
     let mut command = format!("herdbook train --timeframe {}", family.timeframe);
     command += &model_flag(family);
@@ -81,7 +81,7 @@ fn hyperparameters(path: &Path) -> Result<Hyperparameters, Failure> {
     Ok(Hyperparameters::from_toml(&text, &path.display().to_string())?)
 }
 
-/// The kind and the number of several trainings, where several are asked for.
+/// The kind and number of trainings of `--seeds` or `--walk-forward`.
 pub(super) fn sweep(args: &TrainArgs) -> Option<(SweepKind, NonZeroUsize)> {
     let (kind, n) = match (args.seeds, args.walk_forward) {
         (Some(n), _) => (SweepKind::Seeds, n),

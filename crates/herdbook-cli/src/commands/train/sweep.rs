@@ -1,4 +1,4 @@
-//! What `train --seeds` and `train --walk-forward` print of all their runs.
+//! The output of `train --seeds` and `train --walk-forward` about all their runs.
 
 use herdbook_domain::Honesty;
 use herdbook_training::{CHOSEN_BY, RunReport, SweepKind, SweepReport};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::format;
 use crate::table::{Align, Columns};
 
-/// The metrics whose spread is shown.
+/// The metrics shown for each run and as mean and standard deviation.
 const SHOWN: [(&str, &str); 5] = [
     (CHOSEN_BY, "validation reward"),
     ("final/mean_reward", "test reward"),
@@ -87,9 +87,9 @@ fn row(sweep: &SweepReport, idx: usize, run: &RunReport) -> Vec<String> {
 fn heading(sweep: &SweepReport) -> String {
     let n = sweep.members.len();
     match sweep.kind {
-        SweepKind::Seeds => format!("{n} seeds, each tested on the same bars, costs charged"),
+        SweepKind::Seeds => format!("{n} seeds, all tested on the same bars, after costs"),
         SweepKind::WalkForward => {
-            format!("{n} folds, each tested on bars that follow its own, costs charged")
+            format!("{n} folds, each tested on the bars that follow it, after costs")
         }
     }
 }
@@ -99,16 +99,16 @@ fn remark(sweep: &SweepReport) -> String {
     let left_out = match sweep.n_contaminated() {
         0 => String::new(),
         k => format!(
-            "\n{k} of {n} CONTAMINATED: an ancestor was trained on bars they were tested on; mean and std leave them out"
+            "\n{k} of {n} CONTAMINATED: an ancestor was trained on their test bars; mean and std leave them out"
         ),
     };
     let chosen = match sweep.kind {
         SweepKind::Seeds => format!(
-            "the best of {n} on the validation window is registered: {n} trials, so its figures are those of a lucky one"
+            "registered: the best of {n} on the validation window; being the best of {n} trials is partly luck"
         ),
         SweepKind::WalkForward => {
             format!(
-                "the last fold's model is registered: {n} trials, the mean is what the method brings"
+                "registered: the model of the last fold; the mean of all {n} folds shows what to expect of the method"
             )
         }
     };
