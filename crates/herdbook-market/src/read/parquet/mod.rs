@@ -13,7 +13,7 @@ use bytes::Bytes;
 use super::bar_reader::{BarReader, RawBars};
 use super::cell::{Cell, Row};
 use super::options::ReadOptions;
-use crate::MarketError;
+use crate::error::MarketError;
 use crate::error::RowLocation;
 use column::Batch;
 use no_panic::no_panic;

@@ -8,7 +8,7 @@ mod dialect;
 mod postgres;
 mod row;
 mod sqlite;
-mod value;
+pub mod value;
 
 pub use self::conn::Conn;
 pub use self::dialect::Dialect;

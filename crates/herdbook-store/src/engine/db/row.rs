@@ -40,7 +40,7 @@ impl<'a> From<&'a [(&'a str, &'a dyn ToValue)]> for Args<'a> {
 #[macro_export]
 macro_rules! params {
     ($($value:expr),* $(,)?) => {
-        &[$(&$value as &dyn $crate::engine::db::ToValue),*] as &[&dyn $crate::engine::db::ToValue]
+        &[$(&$value as &dyn $crate::engine::db::value::ToValue),*] as &[&dyn $crate::engine::db::value::ToValue]
     };
 }
 

@@ -15,7 +15,7 @@ use crate::error::StoreError;
 use crate::location::Location;
 
 /// Opens or creates a database file, and restores tables and indexes of ours that are missing.
-pub(in crate::engine) fn connect(
+pub(crate) fn connect(
     path: &Path,
     location: &Location,
     options: &OpenOptions,
