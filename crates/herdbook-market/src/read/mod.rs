@@ -21,7 +21,7 @@ mod time_text;
 mod unpack;
 mod zone;
 
-use crate::MarketError;
+use crate::error::MarketError;
 
 pub use bar_reader::RawBars;
 pub use header::RecognisedColumn;
