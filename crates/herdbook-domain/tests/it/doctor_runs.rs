@@ -87,6 +87,9 @@ fn dead_run_fails_and_the_log_says_so_at_or_after_its_last_event() {
     let Remedy::Possible(repair) = &breach.remedy else { panic!("{breach:?}") };
     assert_eq!(repair.fixes, [Fix::FailRun(run())]);
     assert_eq!(repair.at, Some(at(1)), "a clock that was set back does not reorder the log");
+    let later = examine(&Records { now: at(5_000), ..records.clone() }).remove(0);
+    let Remedy::Possible(at_once) = later.remedy else { panic!("{later:?}") };
+    assert_eq!(at_once.at, Some(at(5_000)));
     let [event] = &repair.events[..] else { panic!("{repair:?}") };
     assert_eq!(
         (event.kind, event.from.as_deref(), event.to.as_deref()),

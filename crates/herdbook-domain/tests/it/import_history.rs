@@ -219,3 +219,21 @@ fn gap_in_a_hostile_number_is_counted_and_not_listed() {
     assert_eq!(kinds(&plan), ["version_gap"]);
     assert_eq!(plan.findings[0].message, "version 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 … is missing");
 }
+
+#[test]
+fn change_from_before_the_registration_happened_with_it() {
+    let change = [
+        (key::PROMOTION_STAGE, "champion"),
+        ("promotion_20240605_100000", "development -> beta"),
+        ("promotion_20250606_100000", "beta -> champion"),
+    ];
+    let plan = plan_import(&source(vec![version("a", 1, 1, &change)]), &empty());
+    assert_eq!(kinds(&plan), [""; 0]);
+    assert_eq!(
+        told(&plan)[1..],
+        [
+            "2025-06-01T00:00:01Z stage_changed development>beta",
+            "2025-06-06T08:00:00Z stage_changed beta>champion",
+        ]
+    );
+}

@@ -77,3 +77,43 @@ fn is_same_test(a: &Evaluation, b: &Evaluation) -> bool {
         && a.bars_sha256 == b.bars_sha256
         && a.cost_bps.total_cmp(&b.cost_bps).is_eq()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::judgement::ConditionOutcome;
+    use super::*;
+    use crate::values::{Timestamp, VersionNumber};
+
+    #[test]
+    fn better_is_more_or_less_by_the_metric_and_never_equal() {
+        let judged = |name: &str, own: f64, champions: f64| {
+            let evidence = |value| VersionEvidence {
+                metrics: [(name.to_owned(), value)].into(),
+                params: window_params::of_result()
+                    .map(|key| (key.to_owned(), String::new()))
+                    .collect(),
+                ..VersionEvidence::default()
+            };
+            let facts = ConditionFacts {
+                now: Timestamp::EXAMPLE,
+                version: evidence(own),
+                champion: Some((VersionNumber::FIRST, evidence(champions))),
+                in_beta_since: None,
+            };
+            beats_champion(&MetricName::parse(name).unwrap(), &facts).verdict
+                == ConditionOutcome::Met
+        };
+        for (name, own, champions, is_met) in [
+            ("portfolio/sharpe_ratio", 1.0, 0.5, true),
+            ("portfolio/sharpe_ratio", 0.5, 1.0, false),
+            ("portfolio/max_drawdown", 0.1, 0.2, true),
+            ("portfolio/max_drawdown", 0.2, 0.1, false),
+            ("portfolio/total_trades", 9.0, 8.0, true),
+            ("portfolio/sharpe_ratio", 1.0, 1.0, false),
+            ("portfolio/max_drawdown", 0.1, 0.1, false),
+            ("portfolio/sharpe_ratio", f64::NAN, 1.0, false),
+        ] {
+            assert_eq!(judged(name, own, champions), is_met, "{name}: {own} against {champions}");
+        }
+    }
+}
