@@ -94,8 +94,6 @@ pub(crate) fn content(source: &str) -> Content {
 const QUALIFIERS: [&str; 4] = ["async", "unsafe", "extern", "fn"];
 /// Keywords that begin a path.
 const ROOTS: [&str; 3] = ["crate", "self", "super"];
-/// A name behind one of these does not begin a path.
-const NO_PATH_START: [&str; 2] = ["::", "."];
 
 struct Reader<'a> {
     tokens: &'a [Token<'a>],
@@ -208,8 +206,7 @@ impl<'a> Reader<'a> {
     /// Records the path that begins here; also a single name, because a glob import may define it.
     fn path(&mut self) {
         let first = &self.tokens[self.at];
-        let continued =
-            self.at > 0 && NO_PATH_START.iter().any(|before| self.tokens[self.at - 1].is(before));
+        let continued = is_continued(&self.tokens[..self.at]);
         let mut segments = vec![first.text.to_owned()];
         self.at += 1;
         while self.peek_is(0, "::")
@@ -300,6 +297,15 @@ impl<'a> Reader<'a> {
 struct Form {
     scope: Scope,
     visibility: Visibility,
+}
+
+/// Whether a name after these tokens continues a path, is a field or method, or is the scope in `pub(in crate::a)`.
+fn is_continued(before: &[Token<'_>]) -> bool {
+    match before {
+        [.., visibility, opening, last] if last.is("in") => visibility.is("pub") && opening.is("("),
+        [.., last] => last.is("::") || last.is("."),
+        [] => false,
+    }
 }
 
 /// The visibility that ends a list of tokens: `pub` or `pub(…)`.
@@ -504,6 +510,8 @@ mod tests {
         assert_eq!(paths("#[serde(with = \"crate::dates\")] struct S;"), ["crate::dates"]);
         assert_eq!(paths("#[arg(value_parser = self::a::parse)] x: u8,"), ["self::a::parse"]);
         assert_eq!(paths("let x = \"crate::a\"; // crate::b"), [] as [&str; 0]);
+        assert_eq!(paths("for x in crate::a::all() {}"), ["crate::a::all"]);
+        assert_eq!(paths("pub(in crate::a) struct S;"), [] as [&str; 0]);
     }
 
     #[test]
