@@ -9,9 +9,10 @@ use herdbook_store::engine::backend::NewRun;
 use herdbook_store::{Lease, StoreError, now};
 
 use crate::client::answer::ServerAnswer;
+use crate::client::registry::name_filter;
 use crate::client::runs::RunToCreate;
 use crate::client::wire::{ModelVersion, TOKEN, value_of};
-use crate::copy::{lease, mirror};
+use crate::copy::{lease, tables};
 use crate::remote::Remote;
 
 impl Remote {
@@ -76,7 +77,7 @@ impl Remote {
                 Some(version) => version,
                 None => self.client.until_known(
                     || {
-                        let pending = [(mirror::PENDING, run_id)];
+                        let pending = [(tables::PENDING, run_id)];
                         self.client.create_version(name, &source, run_id, &pending)
                     },
                     || self.pending_version(name, run_id),
@@ -120,8 +121,8 @@ impl Remote {
         name: &str,
         run_id: &str,
     ) -> Result<Option<ModelVersion>, StoreError> {
-        let filter = format!("name = '{name}' AND run_id = '{run_id}'");
+        let filter = format!("{} AND run_id = '{run_id}'", name_filter(name));
         let found = self.client.versions(&filter)?;
-        Ok(found.into_iter().find(|version| value_of(&version.tags, mirror::PENDING).is_some()))
+        Ok(found.into_iter().find(|version| value_of(&version.tags, tables::PENDING).is_some()))
     }
 }

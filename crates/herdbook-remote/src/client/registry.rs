@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 
 use super::http::{Client, Method, Trying};
 use crate::client::answer::ServerAnswer;
-use crate::client::runs::{PAGE, found, pages, pairs, path};
+use crate::client::runs::{MODEL_PAGE, found, pages, pairs, path};
 use crate::client::wire::{ModelVersion, RegisteredModel};
 
-/// A page of versions is small rows.
-const VERSION_PAGE: usize = 10_000;
+/// MLflow's largest page of versions.
+const VERSION_PAGE: usize = 200_000;
+
 impl Client {
     // Registered models.
 
@@ -22,12 +23,26 @@ impl Client {
             #[serde(default)]
             next_page_token: String,
         }
-        let page = PAGE.to_string();
+        let page = MODEL_PAGE.to_string();
         pages(|token| {
             let query = [("max_results", page.as_str()), ("page_token", token)];
             let answer: Answer = self.get(&path("registered-models/search"), &query)?;
             Ok((answer.registered_models, answer.next_page_token))
         })
+    }
+
+    /// A registered model with its aliases; `None` where there is none of this name.
+    pub(crate) fn registered_model(
+        &self,
+        name: &str,
+    ) -> Result<Option<RegisteredModel>, StoreError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            registered_model: RegisteredModel,
+        }
+        let query = [("name", name)];
+        let answer = found(self.get::<Answer>(&path("registered-models/get"), &query))?;
+        Ok(answer.map(|answer| answer.registered_model))
     }
 
     /// Makes a registered model; one that is there already is no error.
@@ -56,21 +71,46 @@ impl Client {
 
     // Model versions.
 
-    /// The versions that a filter lets through; deleted ones are never among them.
-    pub(crate) fn versions(&self, filter: &str) -> Result<Vec<ModelVersion>, StoreError> {
+    /// One version; `None` where there is none, or it was deleted.
+    pub(crate) fn version(
+        &self,
+        name: &str,
+        version: i64,
+    ) -> Result<Option<ModelVersion>, StoreError> {
         #[derive(Deserialize)]
         struct Answer {
-            #[serde(default)]
-            model_versions: Vec<ModelVersion>,
-            #[serde(default)]
-            next_page_token: String,
+            model_version: ModelVersion,
         }
-        let page = VERSION_PAGE.to_string();
+        let version = version.to_string();
+        let query = [("name", name), ("version", version.as_str())];
+        let answer = found(self.get::<Answer>(&path("model-versions/get"), &query))?;
+        Ok(answer.map(|answer| answer.model_version))
+    }
+
+    /// The versions that a filter lets through; deleted ones are never among them.
+    pub(crate) fn versions(&self, filter: &str) -> Result<Vec<ModelVersion>, StoreError> {
         pages(|token| {
-            let query = [("filter", filter), ("max_results", page.as_str()), ("page_token", token)];
-            let answer: Answer = self.get(&path("model-versions/search"), &query)?;
-            Ok((answer.model_versions, answer.next_page_token))
+            let page =
+                self.versions_page(&[("filter", filter), ("page_token", token)], VERSION_PAGE)?;
+            Ok((page.model_versions, page.next_page_token))
         })
+    }
+
+    /// The `n` newest versions of all models, newest first.
+    pub(crate) fn newest_versions(&self, n: usize) -> Result<Vec<ModelVersion>, StoreError> {
+        let newest_first = [("order_by", "creation_timestamp DESC")];
+        Ok(self.versions_page(&newest_first, n)?.model_versions)
+    }
+
+    fn versions_page(
+        &self,
+        query: &[(&str, &str)],
+        max_results: usize,
+    ) -> Result<VersionPage, StoreError> {
+        let max_results = max_results.to_string();
+        let mut query = query.to_vec();
+        query.push(("max_results", &max_results));
+        self.get(&path("model-versions/search"), &query)
     }
 
     /// Makes a version. Not repeated by itself: after a lost answer there may be one already.
@@ -131,4 +171,19 @@ impl Client {
         });
         self.post("model-versions/transition-stage", &body)
     }
+}
+
+/// A page of versions.
+#[derive(Deserialize)]
+struct VersionPage {
+    #[serde(default)]
+    model_versions: Vec<ModelVersion>,
+    #[serde(default)]
+    next_page_token: String,
+}
+
+/// The part of a filter that lets the versions of one model through.
+pub(crate) fn name_filter(name: &str) -> String {
+    // MLflow knows no escape inside quotes, but either kind of them.
+    if name.contains('\'') { format!("name = \"{name}\"") } else { format!("name = '{name}'") }
 }

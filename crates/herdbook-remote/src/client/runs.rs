@@ -8,8 +8,12 @@ use super::http::{Client, Method, Trying};
 use crate::client::answer::{ServerAnswer, tolerating_absence};
 use crate::client::wire::{Experiment, FileInfo, MetricValue, Run};
 
-/// MLflow's largest page of experiments, runs and registered models that is answered in reasonable time.
-pub(super) const PAGE: usize = 1000;
+/// MLflow's largest page of registered models.
+pub(super) const MODEL_PAGE: usize = 1_000;
+/// MLflow's largest page of experiments.
+const EXPERIMENT_PAGE: usize = 50_000;
+/// A page of runs. MLflow would send 50,000, but each comes with all its params, tags and metrics, about 10 KB.
+const RUN_PAGE: usize = 10_000;
 /// What MLflow takes in one `log-batch`.
 const BATCH_METRICS: usize = 1000;
 const BATCH_PAIRS: usize = 100;
@@ -82,7 +86,8 @@ impl Client {
             next_page_token: String,
         }
         pages(|token| {
-            let body = json!({"max_results": PAGE, "view_type": "ALL", "page_token": token});
+            let body =
+                json!({"max_results": EXPERIMENT_PAGE, "view_type": "ALL", "page_token": token});
             let answer: Answer = self.call(Method::Post, "experiments/search", &body)?;
             Ok((answer.experiments, answer.next_page_token))
         })
@@ -145,7 +150,7 @@ impl Client {
                 "experiment_ids": experiments,
                 "filter": filter,
                 "run_view_type": "ALL",
-                "max_results": PAGE,
+                "max_results": RUN_PAGE,
                 "page_token": token,
             });
             let answer: Answer = self.call(Method::Post, "runs/search", &body)?;

@@ -29,14 +29,14 @@ pub(crate) struct Experiment {
     pub(crate) tags: Vec<Pair>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct Run {
     pub(crate) info: RunInfo,
     #[serde(default)]
     pub(crate) data: RunData,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct RunInfo {
     pub(crate) run_id: String,
     pub(crate) experiment_id: String,
@@ -77,7 +77,7 @@ pub(crate) struct MetricValue {
     pub(crate) step: i64,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct RegisteredModel {
     pub(crate) name: String,
     #[serde(default, deserialize_with = "integer")]
@@ -112,6 +112,13 @@ pub(crate) struct ModelVersion {
     pub(crate) run_id: String,
     #[serde(default)]
     pub(crate) tags: Vec<Pair>,
+}
+
+impl ModelVersion {
+    /// Its number; 0 where MLflow sent something else.
+    pub(crate) fn number(&self) -> i64 {
+        self.version.parse().unwrap_or_default()
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -6,7 +6,7 @@ use herdbook_store::StoreError;
 use rusqlite::Connection;
 
 use crate::client::runs::MetricRow;
-use crate::journal::changes::{Changes, Place, Step};
+use crate::journal::changes::{Changes, Field, Step};
 
 /// Each row: what kind of place, its keys, the value before and after.
 const BEGIN: &str = "
@@ -78,6 +78,13 @@ pub(crate) struct Captured {
     pub(crate) leases: Vec<String>,
 }
 
+impl Captured {
+    /// Whether params or metrics are added to runs.
+    pub(crate) fn has_additions(&self) -> bool {
+        !self.params.is_empty() || !self.metrics.is_empty()
+    }
+}
+
 /// Begins to write down, inside the act's transaction.
 pub(crate) fn begin(conn: &Connection) -> Result<(), StoreError> {
     Ok(conn.execute_batch(BEGIN)?)
@@ -98,13 +105,13 @@ pub(crate) fn end(conn: &Connection) -> Result<Captured, StoreError> {
         let number = |text: String| text.parse().unwrap_or_default();
         let step = Step(row.get(4)?, row.get(5)?);
         let place = match kind.as_str() {
-            "run_tag" => Place::RunTag { run: a, key: text(2)? },
+            "run_tag" => Field::RunTag { run: a, key: text(2)? },
             "version_tag" => {
-                Place::VersionTag { name: a, version: number(text(2)?), key: text(3)? }
+                Field::VersionTag { name: a, version: number(text(2)?), key: text(3)? }
             }
-            "stage" => Place::VersionStage { name: a, version: number(text(2)?) },
-            "alias" => Place::Alias { name: a, alias: text(2)? },
-            "status" => Place::RunStatus { run: a },
+            "stage" => Field::VersionStage { name: a, version: number(text(2)?) },
+            "alias" => Field::Alias { name: a, alias: text(2)? },
+            "status" => Field::RunStatus { run: a },
             "param" => {
                 captured.params.push((a, text(2)?, text(5)?));
                 continue;

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::journal::changes::{Changes, Place};
+use crate::journal::changes::{Changes, Field};
 use crate::journal::entries::{Entry, registrations};
+use crate::journal::subjects::Subjects;
 
 /// All entries of a journal, laid over one another.
 #[derive(Debug, Default)]
 pub(crate) struct Fold {
-    places: BTreeMap<Place, Course>,
+    fields: BTreeMap<Field, Course>,
     /// Registered and adopted versions: the run each belongs to, and the place in the journal of the act.
     versions: BTreeMap<(String, i64), (Option<String>, usize)>,
     n_entries: usize,
@@ -51,7 +52,7 @@ impl Fold {
 
     fn add(&mut self, changes: &Changes) {
         for (place, step) in &changes.0 {
-            let course = self.places.entry(place.clone()).or_default();
+            let course = self.fields.entry(place.clone()).or_default();
             course.act = self.n_entries;
             for value in [&step.0, &step.1] {
                 course.values.retain(|known| known != value);
@@ -65,14 +66,63 @@ impl Fold {
         self.n_entries
     }
 
-    /// Each place, with the number of the act that changed it last.
-    pub(crate) fn places(&self) -> impl Iterator<Item = (&Place, usize)> {
-        self.places.iter().map(|(place, course)| (place, course.act))
+    /// Every field.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = &Field> {
+        self.fields.keys()
     }
 
-    pub(crate) fn verdict(&self, place: &Place, found: Option<&str>) -> Verdict<'_> {
+    /// The fields of some subjects.
+    pub(crate) fn fields_of<'a>(
+        &'a self,
+        subjects: &'a Subjects,
+    ) -> impl Iterator<Item = &'a Field> {
+        let of_models = subjects.models.iter().flat_map(|name| {
+            let first = Field::Alias { name: name.clone(), alias: String::new() };
+            self.from(first).take_while(
+                move |field| matches!(field, Field::Alias { name: of, .. } if of == name),
+            )
+        });
+        let of_runs = subjects.runs.iter().flat_map(|run| {
+            let first = Field::RunTag { run: run.clone(), key: String::new() };
+            let tags = self.from(first).take_while(
+                move |field| matches!(field, Field::RunTag { run: of, .. } if of == run),
+            );
+            tags.chain(self.known(&Field::RunStatus { run: run.clone() }))
+        });
+        let of_versions = subjects.versions.iter().flat_map(|(name, version)| {
+            let (name, version) = (name.clone(), *version);
+            let first = Field::VersionTag { name: name.clone(), version, key: String::new() };
+            let stage = Field::VersionStage { name: name.clone(), version };
+            let tags = self.from(first).take_while(move |field| {
+                matches!(field, Field::VersionTag { name: of, version: number, .. }
+                    if *of == name && *number == version)
+            });
+            tags.chain(self.known(&stage))
+        });
+        of_models.chain(of_runs).chain(of_versions)
+    }
+
+    fn from(&self, first: Field) -> impl Iterator<Item = &Field> {
+        self.fields.range(first..).map(|(field, _)| field)
+    }
+
+    fn known(&self, field: &Field) -> Option<&Field> {
+        self.fields.get_key_value(field).map(|(field, _)| field)
+    }
+
+    /// The act that changed a field last, 0 where none did.
+    pub(crate) fn last_act(&self, field: &Field) -> usize {
+        self.fields.get(field).map_or(0, |course| course.act)
+    }
+
+    /// The value that the journal requires at a field; `None` where the journal does not know the field.
+    pub(crate) fn required(&self, field: &Field) -> Option<Option<&str>> {
+        Some(self.fields.get(field)?.values.last()?.as_deref())
+    }
+
+    pub(crate) fn verdict(&self, place: &Field, found: Option<&str>) -> Verdict<'_> {
         let Some((right, earlier)) =
-            self.places.get(place).and_then(|course| course.values.split_last())
+            self.fields.get(place).and_then(|course| course.values.split_last())
         else {
             return Verdict::Foreign;
         };
@@ -102,9 +152,12 @@ impl Fold {
             .map(|((name, version), _)| (name.as_str(), *version))
     }
 
-    /// Whether a version was registered after the first `n` acts.
-    pub(crate) fn has_registered_since(&self, n: usize) -> bool {
-        self.versions.values().any(|(_, act)| *act > n)
+    /// Versions registered after the first `n` acts.
+    pub(crate) fn registered_since(&self, n: usize) -> impl Iterator<Item = (&str, i64)> {
+        self.versions
+            .iter()
+            .filter(move |(_, (_, act))| *act > n)
+            .map(|((name, version), _)| (name.as_str(), *version))
     }
 }
 
@@ -120,7 +173,7 @@ mod tests {
     #[test]
     fn earlier_value_is_stale_and_any_other_is_foreign() {
         let place =
-            Place::VersionTag { name: "m".into(), version: 1, key: "promotion_stage".into() };
+            Field::VersionTag { name: "m".into(), version: 1, key: "promotion_stage".into() };
         let steps = [
             step(None, Some("development")),
             step(Some("development"), Some("beta")),

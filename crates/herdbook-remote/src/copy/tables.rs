@@ -8,8 +8,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::client::wire::{Experiment, MetricValue, ModelVersion, RegisteredModel, Run, value_of};
 use crate::copy::lease;
-use crate::copy::slice::Slice;
-use crate::journal::changes::Place;
+use crate::copy::records::Records;
+use crate::journal::changes::Field;
 use crate::journal::fold::Fold;
 
 /// The tag of a version whose registration is not in the journal yet. Such a version is no model of this system.
@@ -17,8 +17,8 @@ pub(crate) const PENDING: &str = "herdbook.pending";
 /// What MLflow calls the stage of a version that was deleted.
 const DELETED: &str = "Deleted_Internal";
 
-/// Puts a slice of the records in the place of what was there.
-pub(crate) fn fill(conn: &Connection, slice: &Slice, fold: &Fold) -> Result<(), StoreError> {
+/// Replaces the copy's records by others. The events stay.
+pub(crate) fn fill(conn: &Connection, records: &Records, fold: &Fold) -> Result<(), StoreError> {
     conn.execute_batch(
         "DROP INDEX IF EXISTS herdbook_one_champion;
          DELETE FROM experiments; DELETE FROM runs; DELETE FROM tags; DELETE FROM params;
@@ -26,23 +26,23 @@ pub(crate) fn fill(conn: &Connection, slice: &Slice, fold: &Fold) -> Result<(), 
          DELETE FROM registered_model_aliases; DELETE FROM model_versions;
          DELETE FROM model_version_tags; DELETE FROM herdbook_leases;",
     )?;
-    for experiment in &slice.experiments {
+    for experiment in &records.experiments {
         insert_experiment(conn, experiment)?;
     }
-    for model in &slice.models {
+    for model in &records.models {
         insert_model(conn, model)?;
     }
-    for version in &slice.versions {
-        let number = version.version.parse().unwrap_or_default();
+    for version in &records.versions {
+        let number = version.number();
         let is_pending = value_of(&version.tags, PENDING).is_some();
         if !is_pending || fold.is_registered(&version.name, number) {
             insert_version(conn, version, number)?;
         }
     }
-    for run in &slice.runs {
+    for run in &records.runs {
         insert_run(conn, run)?;
     }
-    for (run_id, value) in &slice.histories {
+    for (run_id, value) in &records.histories {
         insert_metric(conn, &["metrics"], run_id, value)?;
     }
     Ok(())
@@ -129,7 +129,7 @@ pub(crate) enum Subject {
 }
 
 /// Looks a place up.
-pub(crate) fn held(conn: &Connection, place: &Place) -> Result<Held, StoreError> {
+pub(crate) fn held(conn: &Connection, place: &Field) -> Result<Held, StoreError> {
     let text = |sql: &str, params: &[&dyn rusqlite::ToSql]| -> Result<Option<String>, StoreError> {
         Ok(conn
             .prepare_cached(sql)?
@@ -138,35 +138,35 @@ pub(crate) fn held(conn: &Connection, place: &Place) -> Result<Held, StoreError>
             .flatten())
     };
     let value = match place {
-        Place::Alias { name, alias } => text(
+        Field::Alias { name, alias } => text(
             "SELECT CAST(version AS TEXT) FROM registered_model_aliases
              WHERE name = ?1 AND alias = ?2",
             params![name, alias],
         ),
-        Place::RunTag { run, key } => {
+        Field::RunTag { run, key } => {
             text("SELECT value FROM tags WHERE run_uuid = ?1 AND key = ?2", params![run, key])
         }
-        Place::RunStatus { run } => text(
+        Field::RunStatus { run } => text(
             "SELECT status || ' ' || coalesce(end_time, '') FROM runs WHERE run_uuid = ?1",
             params![run],
         ),
-        Place::VersionTag { name, version, key } => text(
+        Field::VersionTag { name, version, key } => text(
             "SELECT value FROM model_version_tags WHERE name = ?1 AND version = ?2 AND key = ?3",
             params![name, version, key],
         ),
-        Place::VersionStage { name, version } => text(
+        Field::VersionStage { name, version } => text(
             "SELECT current_stage FROM model_versions WHERE name = ?1 AND version = ?2",
             params![name, version],
         ),
     }?;
     let state = match place {
-        Place::Alias { name, .. } => {
+        Field::Alias { name, .. } => {
             text("SELECT 'active' FROM registered_models WHERE name = ?1", params![name])
         }
-        Place::RunTag { run, .. } | Place::RunStatus { run } => {
+        Field::RunTag { run, .. } | Field::RunStatus { run } => {
             text("SELECT lifecycle_stage FROM runs WHERE run_uuid = ?1", params![run])
         }
-        Place::VersionTag { name, version, .. } | Place::VersionStage { name, version } => text(
+        Field::VersionTag { name, version, .. } | Field::VersionStage { name, version } => text(
             "SELECT current_stage FROM model_versions WHERE name = ?1 AND version = ?2",
             params![name, version],
         ),
@@ -180,42 +180,42 @@ pub(crate) fn held(conn: &Connection, place: &Place) -> Result<Held, StoreError>
 }
 
 /// Sets a place in the mirror.
-pub(crate) fn set(conn: &Connection, place: &Place, value: Option<&str>) -> Result<(), StoreError> {
+pub(crate) fn set(conn: &Connection, place: &Field, value: Option<&str>) -> Result<(), StoreError> {
     match (place, value) {
-        (Place::Alias { name, alias }, None) => conn.execute(
+        (Field::Alias { name, alias }, None) => conn.execute(
             "DELETE FROM registered_model_aliases WHERE name = ?1 AND alias = ?2",
             params![name, alias],
         )?,
-        (Place::Alias { name, alias }, Some(version)) => conn.execute(
+        (Field::Alias { name, alias }, Some(version)) => conn.execute(
             "INSERT INTO registered_model_aliases (alias, version, name, workspace)
              VALUES (?1, CAST(?2 AS INTEGER), ?3, 'default')
              ON CONFLICT (workspace, name, alias) DO UPDATE SET version = excluded.version",
             params![alias, version, name],
         )?,
-        (Place::RunTag { run, key }, None) => {
+        (Field::RunTag { run, key }, None) => {
             conn.execute("DELETE FROM tags WHERE run_uuid = ?1 AND key = ?2", params![run, key])?
         }
-        (Place::RunTag { run, key }, Some(value)) => conn.execute(
+        (Field::RunTag { run, key }, Some(value)) => conn.execute(
             "INSERT INTO tags (key, value, run_uuid) VALUES (?1, ?2, ?3)
              ON CONFLICT (key, run_uuid) DO UPDATE SET value = excluded.value",
             params![key, value, run],
         )?,
-        (Place::VersionTag { name, version, key }, None) => conn.execute(
+        (Field::VersionTag { name, version, key }, None) => conn.execute(
             "DELETE FROM model_version_tags WHERE name = ?1 AND version = ?2 AND key = ?3",
             params![name, version, key],
         )?,
-        (Place::VersionTag { name, version, key }, Some(value)) => conn.execute(
+        (Field::VersionTag { name, version, key }, Some(value)) => conn.execute(
             "INSERT INTO model_version_tags (key, value, name, version, workspace)
              VALUES (?1, ?2, ?3, ?4, 'default')
              ON CONFLICT (workspace, key, name, version) DO UPDATE SET value = excluded.value",
             params![key, value, name, version],
         )?,
-        (Place::VersionStage { name, version }, value) => conn.execute(
+        (Field::VersionStage { name, version }, value) => conn.execute(
             "UPDATE model_versions SET current_stage = ?1
              WHERE name = ?2 AND version = ?3 AND current_stage <> ?4",
             params![value.unwrap_or("None"), name, version, DELETED],
         )?,
-        (Place::RunStatus { run }, value) => {
+        (Field::RunStatus { run }, value) => {
             let (status, ended) = value.unwrap_or_default().split_once(' ').unwrap_or_default();
             conn.execute(
                 "UPDATE runs SET status = ?1, end_time = ?2 WHERE run_uuid = ?3",
@@ -262,7 +262,7 @@ fn insert_model(conn: &Connection, model: &RegisteredModel) -> Result<(), StoreE
     )?
     .execute(params![model.name, model.creation_timestamp, model.last_updated_timestamp])?;
     for alias in &model.aliases {
-        let place = Place::Alias { name: model.name.clone(), alias: alias.alias.clone() };
+        let place = Field::Alias { name: model.name.clone(), alias: alias.alias.clone() };
         set(conn, &place, Some(&alias.version))?;
     }
     Ok(())
