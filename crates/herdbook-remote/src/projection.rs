@@ -1,7 +1,7 @@
-//! From the journal to what MLflow shows: tags, stages, statuses and the alias follow the acts.
+//! Writes the changes of acts in the journal to MLflow's records: tags, stages, statuses and the alias.
 //!
-//! Every write here can be made again, by anyone, without harm. The order is for those who look on meanwhile: the alias
-//! first, in one step; then the champion that leaves, before the one that comes.
+//! Every write is idempotent, so that any process may repeat it. The order is chosen for readers in between: first the
+//! alias, in one step; then the tags of the old champion, before those of the new one.
 
 use std::collections::BTreeMap;
 
@@ -14,14 +14,14 @@ use crate::client::Client;
 use crate::client::answer::tolerating_absence;
 use crate::journal::changes::{Field, Step, status_of};
 
-/// When a change is written, among those of one act.
+/// The order in which the changes of one act are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Turn {
     Alias,
-    /// A champion's place is given up.
+    /// The stage tag of a version that was champion.
     Demotion,
     Tag,
-    /// By this tag others find a version: it comes when all else is there.
+    /// The stage tag of another version. Readers find a version by it, so it follows the other tags.
     Stage,
     MlflowStage,
     RunStatus,
@@ -44,11 +44,14 @@ fn turn(place: &Field, step: &Step) -> Turn {
     }
 }
 
-/// Writes changes that the journal holds.
+/// Writes changes of acts in the journal.
+///
+/// # Errors
+/// Those of reaching the server.
 pub(crate) fn write(client: &Client, changes: &BTreeMap<Field, Step>) -> Result<(), StoreError> {
     let mut ordered: Vec<(Turn, &Field, &Step)> =
         changes.iter().map(|(place, step)| (turn(place, step), place, step)).collect();
-    // Stable: within a turn, by place, so that the tags of a run come together.
+    // A stable sort: the fields of one run stay together, so that its tags are sent in one call.
     ordered.sort_by_key(|(turn, ..)| *turn);
     let mut batch = Batch::default();
     for (turn, place, step) in ordered {
@@ -127,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn champion_that_leaves_comes_before_the_one_that_comes_and_after_the_alias() {
+    fn old_champion_is_written_after_the_alias_and_before_the_new_one() {
         let tag = |version| Field::VersionTag {
             name: "m".into(),
             version,

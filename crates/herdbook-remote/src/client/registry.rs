@@ -1,4 +1,7 @@
 //! The calls of MLflow's REST API about registered models and their versions, one function each.
+//!
+//! Each function returns the errors of [`Client::get`]: [`StoreError::Unreachable`], [`StoreError::ServerRefused`],
+//! [`StoreError::NotMlflow`].
 
 use herdbook_store::StoreError;
 use serde::Deserialize;
@@ -15,6 +18,7 @@ const VERSION_PAGE: usize = 200_000;
 impl Client {
     // Registered models.
 
+    /// All registered models with their aliases.
     pub(crate) fn registered_models(&self) -> Result<Vec<RegisteredModel>, StoreError> {
         #[derive(Deserialize)]
         struct Answer {
@@ -45,7 +49,7 @@ impl Client {
         Ok(answer.map(|answer| answer.registered_model))
     }
 
-    /// Makes a registered model; one that is there already is no error.
+    /// Creates a registered model, unless it exists.
     pub(crate) fn ensure_model(&self, name: &str) -> Result<(), StoreError> {
         match self.post("registered-models/create", &json!({"name": name})) {
             Err(error) if error.is_presence() => Ok(()),
@@ -53,7 +57,7 @@ impl Client {
         }
     }
 
-    /// Lets an alias name a version, in one step: a reader sees the old one or the new one.
+    /// Points an alias at a version, in one step: a reader sees the old version or the new one.
     pub(crate) fn set_alias(
         &self,
         name: &str,
@@ -64,6 +68,7 @@ impl Client {
         self.post("registered-models/alias", &body)
     }
 
+    /// Removes an alias; one that does not exist is no error.
     pub(crate) fn delete_alias(&self, name: &str, alias: &str) -> Result<(), StoreError> {
         let body = json!({"name": name, "alias": alias});
         found(self.call::<Value>(Method::Delete, "registered-models/alias", &body)).map(drop)
@@ -87,7 +92,7 @@ impl Client {
         Ok(answer.map(|answer| answer.model_version))
     }
 
-    /// The versions that a filter lets through; deleted ones are never among them.
+    /// The versions that match a filter; deleted ones are never among them.
     pub(crate) fn versions(&self, filter: &str) -> Result<Vec<ModelVersion>, StoreError> {
         pages(|token| {
             let page =
@@ -113,7 +118,7 @@ impl Client {
         self.get(&path("model-versions/search"), &query)
     }
 
-    /// Makes a version. Not repeated by itself: after a lost answer there may be one already.
+    /// Creates a version, without retries: after a lost answer it may exist already.
     pub(crate) fn create_version(
         &self,
         name: &str,
@@ -130,11 +135,13 @@ impl Client {
         Ok(self.send::<Answer>(Method::Post, &endpoint, &body, Trying::Once)?.model_version)
     }
 
+    /// Deletes a version; one that does not exist is no error.
     pub(crate) fn delete_version(&self, name: &str, version: i64) -> Result<(), StoreError> {
         let body = json!({"name": name, "version": version.to_string()});
         found(self.call::<Value>(Method::Delete, "model-versions/delete", &body)).map(drop)
     }
 
+    /// Sets a tag of a version; MLflow has no call for several.
     pub(crate) fn set_version_tag(
         &self,
         name: &str,
@@ -147,6 +154,7 @@ impl Client {
         self.post("model-versions/set-tag", &body)
     }
 
+    /// Removes a tag of a version; one that does not exist is no error.
     pub(crate) fn delete_version_tag(
         &self,
         name: &str,
@@ -157,6 +165,7 @@ impl Client {
         found(self.call::<Value>(Method::Delete, "model-versions/delete-tag", &body)).map(drop)
     }
 
+    /// Sets MLflow's own stage of a version.
     pub(crate) fn transition_stage(
         &self,
         name: &str,

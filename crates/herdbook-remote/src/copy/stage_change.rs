@@ -5,8 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use herdbook_domain::Stage;
 use herdbook_domain::tags::key;
+use herdbook_domain::{RunStatus, Stage};
 use herdbook_store::StoreError;
 use herdbook_store::engine::backend::{DependsOn, VersionScope};
 
@@ -94,6 +94,7 @@ fn agrees(fold: &Fold, version: &ModelVersion) -> bool {
 fn stand_in(run_id: &str) -> Run {
     let info = RunInfo {
         run_id: run_id.to_owned(),
+        status: RunStatus::Finished.to_string(),
         lifecycle_stage: "active".to_owned(),
         ..RunInfo::default()
     };

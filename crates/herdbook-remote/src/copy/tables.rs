@@ -1,4 +1,5 @@
-//! The mirror: a server's records in a private database in memory, where the acts and look-ups of the SQL store run.
+//! The tables of the copy: a database in memory with the records of a server, on which the acts and look-ups of the SQL
+//! store run.
 
 use herdbook_domain::{Event, EventKind};
 use herdbook_store::StoreError;
@@ -12,12 +13,15 @@ use crate::copy::records::Records;
 use crate::journal::changes::Field;
 use crate::journal::fold::Fold;
 
-/// The tag of a version whose registration is not in the journal yet. Such a version is no model of this system.
+/// The tag of a version whose registration is not in the journal yet. Look-ups do not see such a version.
 pub(crate) const PENDING: &str = "herdbook.pending";
-/// What MLflow calls the stage of a version that was deleted.
+/// MLflow's stage of a deleted version.
 const DELETED: &str = "Deleted_Internal";
 
 /// Replaces the copy's records by others. The events stay.
+///
+/// # Errors
+/// Those of SQLite.
 pub(crate) fn fill(conn: &Connection, records: &Records, fold: &Fold) -> Result<(), StoreError> {
     conn.execute_batch(
         "DROP INDEX IF EXISTS herdbook_one_champion;
@@ -48,7 +52,10 @@ pub(crate) fn fill(conn: &Connection, records: &Records, fold: &Fold) -> Result<
     Ok(())
 }
 
-/// Puts one run in the place of what was known of it.
+/// Replaces one run in the copy.
+///
+/// # Errors
+/// Those of SQLite.
 pub(crate) fn refill_run(conn: &Connection, run: &Run) -> Result<(), StoreError> {
     for table in ["runs", "tags", "params", "metrics", "latest_metrics", "herdbook_leases"] {
         conn.execute(&format!("DELETE FROM {table} WHERE run_uuid = ?1"), [&run.info.run_id])?;
@@ -56,7 +63,10 @@ pub(crate) fn refill_run(conn: &Connection, run: &Run) -> Result<(), StoreError>
     insert_run(conn, run)
 }
 
-/// Takes the lease of a run away that is not RUNNING; whether there was one.
+/// Removes the lease of a run that is not RUNNING. Returns whether there was one.
+///
+/// # Errors
+/// Those of SQLite.
 pub(crate) fn end_lease(conn: &Connection, run_id: &str) -> Result<bool, StoreError> {
     let n_ended = conn.execute(
         "DELETE FROM herdbook_leases
@@ -66,8 +76,11 @@ pub(crate) fn end_lease(conn: &Connection, run_id: &str) -> Result<bool, StoreEr
     Ok(n_ended > 0)
 }
 
-/// A run that was taken up, whose lease is not there: the process died before it wrote it, or a writer that was late
-/// took it away. The act itself says who took the run up.
+/// Adds the lease of a resumed run where it is missing, from the event that resumed it: the process died before it wrote
+/// the lease, or a delayed writer removed it.
+///
+/// # Errors
+/// Those of SQLite.
 pub(crate) fn add_leases_of_resumed(conn: &Connection) -> Result<(), StoreError> {
     conn.execute(
         "INSERT INTO herdbook_leases (run_uuid, host, pid, process_started, refreshed_at_ms)
@@ -84,6 +97,9 @@ pub(crate) fn add_leases_of_resumed(conn: &Connection) -> Result<(), StoreError>
 }
 
 /// Adds events of the journal.
+///
+/// # Errors
+/// Those of SQLite.
 pub(crate) fn add_events<'a>(
     conn: &Conn,
     events: impl IntoIterator<Item = &'a Event>,
@@ -91,7 +107,11 @@ pub(crate) fn add_events<'a>(
     events.into_iter().try_for_each(|event| event::insert(conn, event))
 }
 
-/// Adds versions that the journal knows and the server has no more: MLflow marks a version as deleted and hides it.
+/// Adds, as deleted, the versions registered by the first `n_entries` acts that the server does not show: MLflow keeps a
+/// deleted version and hides it.
+///
+/// # Errors
+/// Those of SQLite.
 pub(crate) fn add_deleted(
     conn: &Connection,
     fold: &Fold,
@@ -111,24 +131,27 @@ pub(crate) fn add_deleted(
     Ok(())
 }
 
-/// What the mirror holds at a place.
+/// The value of a field in the copy.
 pub(crate) struct Held {
     pub(crate) value: Option<String>,
     pub(crate) subject: Subject,
 }
 
-/// What has become of the run, version or model that a place belongs to.
+/// The state of the run, version or model that a field belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Subject {
-    /// It is not among what was fetched.
+    /// It was not fetched, or does not exist.
     Missing,
-    /// MLflow marked it as deleted: it cannot be changed any more.
+    /// It is marked as deleted: MLflow refuses changes of it.
     Deleted,
-    /// It is there.
+    /// It exists.
     There,
 }
 
-/// Looks a place up.
+/// Looks a field up.
+///
+/// # Errors
+/// Those of SQLite.
 pub(crate) fn held(conn: &Connection, place: &Field) -> Result<Held, StoreError> {
     let text = |sql: &str, params: &[&dyn rusqlite::ToSql]| -> Result<Option<String>, StoreError> {
         Ok(conn
@@ -179,7 +202,10 @@ pub(crate) fn held(conn: &Connection, place: &Field) -> Result<Held, StoreError>
     Ok(Held { value, subject })
 }
 
-/// Sets a place in the mirror.
+/// Sets a field in the copy.
+///
+/// # Errors
+/// Those of SQLite.
 pub(crate) fn set(conn: &Connection, place: &Field, value: Option<&str>) -> Result<(), StoreError> {
     match (place, value) {
         (Field::Alias { name, alias }, None) => conn.execute(
@@ -226,7 +252,11 @@ pub(crate) fn set(conn: &Connection, place: &Field, value: Option<&str>) -> Resu
     Ok(())
 }
 
-/// The run a version belongs to: two versions of one number can only be told apart by it.
+/// The run of a version. It distinguishes a version from a later one of the same number, created after the registered
+/// model had been deleted.
+///
+/// # Errors
+/// Those of SQLite.
 pub(crate) fn run_of(
     conn: &Connection,
     name: &str,

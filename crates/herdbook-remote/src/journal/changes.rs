@@ -1,12 +1,12 @@
-//! What an act changed in MLflow's records: for each place the value before and after.
+//! The changes of an act in MLflow's records: for each field the value before and after.
 //!
-//! The same form stands in the journal, so an act can be completed by anyone, any number of times.
+//! The journal holds them in the same form, so any process can write them, any number of times.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// A place in MLflow's records that holds one value or none.
+/// A field in MLflow's records: it holds one value, or none.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Field {
     /// The version that an alias of a registered model names.
@@ -39,24 +39,24 @@ pub(crate) enum Field {
         /// Its version.
         version: i64,
     },
-    /// The status of a run, with the time of its end in milliseconds behind a blank.
+    /// The status of a run, a space, and the time of its end in milliseconds.
     RunStatus {
         /// The run.
         run: String,
     },
 }
 
-/// The value before and after. `None`: there was nothing, or is nothing.
+/// The value before and after; `None` for no value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Step(pub(crate) Option<String>, pub(crate) Option<String>);
 
-/// The changes of an act by place.
+/// The changes of an act by field.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Wire", into = "Wire")]
 pub(crate) struct Changes(pub(crate) BTreeMap<Field, Step>);
 
 impl Field {
-    /// Whether two values are the same here: a run that ended is ended, whatever the clock said.
+    /// Whether two values are equal. Of a run's status the time of the end does not count.
     pub(crate) fn is_same(&self, one: Option<&str>, other: Option<&str>) -> bool {
         match self {
             Self::RunStatus { .. } => one.map(status_of) == other.map(status_of),
@@ -71,7 +71,7 @@ pub(crate) fn status_of(value: &str) -> &str {
 }
 
 impl Changes {
-    /// Notes a change; of several at one place, the first value before and the last one after stay.
+    /// Adds a change. Of several changes of one field, the first value before and the last one after stay.
     pub(crate) fn note(&mut self, place: Field, step: Step) {
         match self.0.get_mut(&place) {
             Some(known) => known.1 = step.1,
@@ -81,21 +81,21 @@ impl Changes {
         }
     }
 
-    /// Without places that hold in the end what they held before.
+    /// Without the fields whose value after equals the one before.
     pub(crate) fn net(mut self) -> Self {
         self.0.retain(|place, step| !place.is_same(step.0.as_deref(), step.1.as_deref()));
         self
     }
 }
 
-/// The changes as they stand in the journal, grouped by what they belong to.
+/// The changes as the journal holds them, grouped by run, version and model.
 #[derive(Default, Serialize, Deserialize)]
 struct Wire {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     aliases: BTreeMap<String, BTreeMap<String, Step>>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     runs: BTreeMap<String, Subject>,
-    /// By `<model>/<version>`; names of models hold no slash.
+    /// By `<model>/<version>`; names of models contain no slash.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     versions: BTreeMap<String, Subject>,
 }
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_holds_in_the_end_what_it_held_before_is_no_change() {
+    fn field_that_returns_to_its_first_value_is_not_changed() {
         let mut changes = Changes::default();
         changes.note(version_tag("a"), step("x", ""));
         changes.note(version_tag("a"), step("", "x"));

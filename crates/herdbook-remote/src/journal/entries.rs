@@ -1,12 +1,12 @@
-//! The journal: which acts happened, in which order. The one place where writers meet.
+//! The journal: which acts happened, in which order.
 //!
-//! MLflow has no transactions and no compare-and-set over REST, but it never changes a param that is written. So act
-//! *n* of a server is the param `act.<n>` of one run: the first to write it has the place, everyone else is refused,
-//! reads on and decides again. There is no lock that could be held too long, and nothing expires. The value names the
-//! act, so that writing it again after a lost answer is the same act.
+//! MLflow has no transactions and no compare-and-set over REST, but it never changes the value of a param. So act *n* of a
+//! server is the param `act.<n>` of one run: the first writer of `act.<n>` succeeds, every other is refused, reads the new
+//! acts and decides again. There is no lock, and nothing expires. The value contains the act's id, so that writing it again
+//! after a lost answer has no effect.
 //!
-//! The run is found through the experiment `herdbook.journal`, whose name is unique and whose tag, given when it is
-//! made, names the run: of several processes that make one at once, one wins.
+//! The tag of the experiment `herdbook.journal` names the run. MLflow creates an experiment of a name only once, with its
+//! tags: of several processes that create the journal at once, one succeeds.
 
 use std::collections::BTreeMap;
 
@@ -20,18 +20,18 @@ use crate::client::wire::{Run, value_of};
 use crate::client::{Client, Trying};
 use crate::journal::changes::Changes;
 
-/// The experiment that names the journal's run.
+/// The experiment whose tag names the journal's run.
 const POINTER: &str = "herdbook.journal";
-/// The experiment that the run is in: it must be there before the pointer.
+/// The experiment that contains the run. The run exists before the experiment above, so it cannot be in that one.
 const HOLDER: &str = "herdbook.journal.runs";
-/// The tag that names the run.
+/// The tag that holds the run's id.
 const RUN_TAG: &str = "herdbook.journal.run";
 /// The tag that says how many acts were written to the server's records completely.
 const APPLIED_TAG: &str = "herdbook.journal.applied";
-/// MLflow cuts longer values off at 6,000 characters, without a word.
+/// MLflow truncates longer values at 6,000 characters without an error.
 const LONGEST_VALUE: usize = 5_900;
 
-/// One act: all that has to become true, and what the log says of it.
+/// One act: its changes and its events.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Entry {
     v: u32,
@@ -40,7 +40,8 @@ pub(crate) struct Entry {
     pub(crate) events: Vec<Event>,
 }
 
-/// An act too long for one param: its JSON lies in `part.<first half of the hash>.<i>`, written before.
+/// The value of an act too long for one param. Its JSON is in the params `part.<first half of the hash>.<i>`, which are
+/// written before.
 #[derive(Debug, Serialize, Deserialize)]
 struct Parted {
     v: u32,
@@ -49,12 +50,12 @@ struct Parted {
     sha256: String,
 }
 
-/// What became of an act that asked for a place.
+/// Whether an act was appended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Appended {
-    /// It has it.
+    /// It was.
     Ours,
-    /// Another act was first.
+    /// Another act was appended first.
     Lost,
 }
 
@@ -69,7 +70,7 @@ pub(crate) struct Journal {
 }
 
 impl Entry {
-    /// The act is known by the identity that its events carry.
+    /// An entry with the act id of its events.
     pub(crate) fn new(changes: Changes, events: Vec<Event>) -> Self {
         let act = events.first().map_or_else(String::new, |event| event.act_id.clone());
         Self { v: 1, act, changes, events }
@@ -115,7 +116,7 @@ impl Journal {
         let run_id = client.create_run(&new)?.info.run_id;
         match client.create_experiment(POINTER, &[(RUN_TAG, &run_id)]) {
             Ok(_) => {}
-            // Another process was faster; or the answer to a try that went well was lost.
+            // Another process created it, or this one did and the answer was lost.
             Err(error) if error.is_presence() => {}
             Err(error) => return Err(error),
         }
@@ -128,12 +129,12 @@ impl Journal {
         Ok(journal)
     }
 
-    /// The acts so far, in their order.
+    /// The acts that were read, in order.
     pub(crate) fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// The experiments that hold no training.
+    /// Whether an experiment of this name belongs to the journal.
     pub(crate) fn is_its_experiment(name: &str) -> bool {
         name == POINTER || name == HOLDER
     }
@@ -208,7 +209,7 @@ impl Journal {
         };
         match client.log_param(&self.run_id, &key, &value) {
             Ok(()) => {}
-            // Another value is there: another act's, unless this one's was written and its answer lost.
+            // The param has another act's value, or this act's: then an earlier try succeeded and its answer was lost.
             Err(error) if error.is_invalid() => {
                 let known = self.entries.len();
                 self.read(client)?;
@@ -250,7 +251,7 @@ fn n_applied(run: &Run) -> usize {
     value_of(&run.data.tags, APPLIED_TAG).and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
-/// The experiment of journal runs; made where there is none.
+/// The experiment that contains the journal's run; created where there is none.
 fn holder(client: &Client) -> Result<String, StoreError> {
     if let Some(experiment) = client.experiment(HOLDER)? {
         return Ok(experiment.id);
@@ -299,7 +300,7 @@ fn read(value: &str, params: &BTreeMap<&str, &str>) -> Result<Entry, String> {
         text.push_str(params.get(key.as_str()).ok_or("lacks a part")?);
     }
     if hex_sha256(text.as_bytes()) != header.sha256 {
-        return Err("is not what was written".to_owned());
+        return Err("does not match its hash".to_owned());
     }
     serde_json::from_str(&text).map_err(invalid).and_then(known)
 }

@@ -1,4 +1,4 @@
-//! What the journal says each place should hold, and held before.
+//! The values that the journal requires of each field, and the earlier ones.
 
 use std::collections::BTreeMap;
 
@@ -6,40 +6,40 @@ use crate::journal::changes::{Changes, Field};
 use crate::journal::entries::{Entry, registrations};
 use crate::journal::subjects::Subjects;
 
-/// All entries of a journal, laid over one another.
+/// The fields after all entries of a journal.
 #[derive(Debug, Default)]
 pub(crate) struct Fold {
     fields: BTreeMap<Field, Course>,
-    /// Registered and adopted versions: the run each belongs to, and the place in the journal of the act.
+    /// Registered and adopted versions: the run of each, and the number of the act.
     versions: BTreeMap<(String, i64), (Option<String>, usize)>,
     n_entries: usize,
 }
 
-/// What a place has held by the journal.
+/// The values of a field by the journal.
 #[derive(Debug, Default)]
 struct Course {
-    /// The last one at the end.
+    /// Oldest first; the last one is required.
     values: Vec<Option<String>>,
-    /// The act that changed it last.
+    /// The number of the act that changed it last.
     act: usize,
 }
 
-/// What to make of a value that is found at a place.
+/// How a value that the server holds relates to the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict<'a> {
-    /// It is as it should be.
+    /// It is the required value.
     Right,
-    /// The journal knows it as an earlier one: an act was not carried out to its end, or a writer was late.
+    /// It is an earlier value of the journal: an act was not written completely, or a writer was delayed.
     Stale {
-        /// What belongs there.
+        /// The required value.
         right: Option<&'a str>,
     },
-    /// Someone else wrote it. That is the doctor's business.
+    /// The journal does not know it: another program wrote it. The doctor reports it.
     Foreign,
 }
 
 impl Fold {
-    /// Lays the entries from the n-th on over what is there.
+    /// Adds the entries that were not added before.
     pub(crate) fn extend(&mut self, entries: &[Entry]) {
         for entry in &entries[self.n_entries.min(entries.len())..] {
             self.n_entries += 1;
@@ -61,7 +61,7 @@ impl Fold {
         }
     }
 
-    /// How many entries it is made of.
+    /// How many entries were added.
     pub(crate) fn n_entries(&self) -> usize {
         self.n_entries
     }
@@ -120,6 +120,7 @@ impl Fold {
         Some(self.fields.get(field)?.values.last()?.as_deref())
     }
 
+    /// Compares a value that the server holds with the journal.
     pub(crate) fn verdict(&self, place: &Field, found: Option<&str>) -> Verdict<'_> {
         let Some((right, earlier)) =
             self.fields.get(place).and_then(|course| course.values.split_last())
@@ -135,6 +136,7 @@ impl Fold {
         }
     }
 
+    /// Whether the journal registers a version.
     pub(crate) fn is_registered(&self, name: &str, version: i64) -> bool {
         self.versions.contains_key(&(name.to_owned(), version))
     }

@@ -28,7 +28,7 @@ pub(crate) fn fill(herd: &Herd, n: i64) {
     let mut last = events(&acts[1]).pop().unwrap();
     conn.execute_batch("PRAGMA foreign_keys = OFF; BEGIN IMMEDIATE").unwrap();
     for number in 2..=n {
-        let run_id = format!("{number:032x}");
+        let run_id = run_of(number).to_string();
         for (table, column) in OF_RUNS {
             copy(&conn, table, column, first.as_str(), &run_id, number);
         }
@@ -51,6 +51,11 @@ pub(crate) fn fill(herd: &Herd, n: i64) {
     )
     .unwrap();
     conn.execute_batch("COMMIT").unwrap();
+}
+
+/// The run of a version that was copied: any but the first.
+pub(crate) fn run_of(number: i64) -> RunId {
+    RunId::parse(&format!("{number:032x}")).unwrap()
 }
 
 fn act(conn: &Foreign, journal: &str, key: &str) -> Value {
