@@ -290,9 +290,9 @@ impl Client {
         let (mut wait, mut breakdowns) = (FIRST_WAIT, 0);
         loop {
             let mut is_listening = true;
-            let answered = self
-                .once(call)
-                .and_then(|answer| read(answer).map_err(|error| Failed::Temporarily(error.to_string())));
+            let answered = self.once(call).and_then(|answer| {
+                read(answer).map_err(|error| Failed::Temporarily(error.to_string()))
+            });
             let (error, may_help) = match answered {
                 Ok(answer) => return Ok(answer),
                 Err(Failed::NotConnected(problem)) => {
@@ -307,7 +307,8 @@ impl Client {
                 Err(Failed::Finally(error)) => (error, false),
             };
             let is_known_server = is_listening || self.has_answered.load(Ordering::Relaxed);
-            let patience = if is_known_server { self.patience } else { self.patience.min(FIRST_CONTACT) };
+            let patience =
+                if is_known_server { self.patience } else { self.patience.min(FIRST_CONTACT) };
             if trying == Trying::Once || !may_help || began.elapsed() + wait > patience {
                 return Err(error);
             }

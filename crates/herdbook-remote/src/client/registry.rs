@@ -196,3 +196,14 @@ pub(crate) fn name_filter(name: &str) -> String {
     // MLflow knows no escape inside quotes, but either kind of them.
     if name.contains('\'') { format!("name = \"{name}\"") } else { format!("name = '{name}'") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn name_with_an_apostrophe_is_quoted_the_other_way() {
+        assert_eq!(name_filter("1H_m"), "name = '1H_m'");
+        assert_eq!(name_filter("ada's"), "name = \"ada's\"");
+    }
+}

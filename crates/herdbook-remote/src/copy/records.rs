@@ -216,7 +216,10 @@ impl Records {
 
     /// Fetches the values from which the last *finite* value of a metric is found: MLflow sends only the last one with a
     /// run.
-    fn fetch_histories(&mut self, client: &Client) -> Result<(), StoreError> {
+    ///
+    /// # Errors
+    /// Those of reaching the server.
+    pub(crate) fn fetch_histories(&mut self, client: &Client) -> Result<(), StoreError> {
         let with_version: BTreeSet<&str> =
             self.versions.iter().map(|version| version.run_id.as_str()).collect();
         for run in &self.runs {

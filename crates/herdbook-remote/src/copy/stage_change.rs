@@ -70,6 +70,8 @@ pub(crate) fn fetch(
     records.models.push(model);
     let runs = records.versions.iter().map(|version| version.run_id.clone()).collect();
     records.fetch_runs(client, runs)?;
+    // Conditions compare last finite values.
+    records.fetch_histories(client)?;
     Ok(Some(records))
 }
 

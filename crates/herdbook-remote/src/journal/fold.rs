@@ -198,4 +198,32 @@ mod tests {
         assert_eq!(fold.verdict(&place, None), stale);
         assert_eq!(fold.verdict(&place, Some("champion")), Verdict::Foreign);
     }
+
+    #[test]
+    fn fields_of_subjects_are_found_without_those_of_their_neighbours() {
+        let version = |version| Field::VersionStage { name: "m".into(), version };
+        let version_tag =
+            |version| Field::VersionTag { name: "m".into(), version, key: "k".into() };
+        let run_tag = |run: &str| Field::RunTag { run: run.into(), key: "k".into() };
+        let status = |run: &str| Field::RunStatus { run: run.into() };
+        let alias = |name: &str| Field::Alias { name: name.into(), alias: "champion".into() };
+        let mut changes = Changes::default();
+        for number in [1, 2, 12] {
+            changes.note(version(number), step(None, Some("Staging")));
+            changes.note(version_tag(number), step(None, Some("v")));
+        }
+        for text in ["a", "ab", "b"] {
+            changes.note(run_tag(text), step(None, Some("v")));
+            changes.note(status(text), step(None, Some("FINISHED 1")));
+            changes.note(alias(text), step(None, Some("1")));
+        }
+        let mut fold = Fold::default();
+        fold.extend(&[Entry::new(changes, Vec::new())]);
+        let wanted = [alias("a"), run_tag("a"), status("a"), version_tag(2), version(2)];
+        let subjects = Subjects::of(&wanted);
+        let found: Vec<Field> = fold.fields_of(&subjects).cloned().collect();
+        assert_eq!(found, wanted);
+        assert_eq!(fold.required(&alias("a")), Some(Some("1")));
+        assert_eq!(fold.required(&alias("c")), None);
+    }
 }

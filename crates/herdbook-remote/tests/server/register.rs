@@ -27,13 +27,17 @@ pub(crate) fn fill(herd: &Herd, n: i64) {
     let acts: Vec<Value> = ["act.1", "act.2"].iter().map(|key| act(&conn, &journal, key)).collect();
     let mut last = events(&acts[1]).pop().unwrap();
     conn.execute_batch("PRAGMA foreign_keys = OFF; BEGIN IMMEDIATE").unwrap();
+    for (table, column) in OF_RUNS {
+        keep(&conn, table, &format!("{column} = '{first}'"));
+    }
+    for table in OF_VERSIONS {
+        keep(&conn, table, "version = 1");
+    }
     for number in 2..=n {
         let run_id = run_of(number).to_string();
-        for (table, column) in OF_RUNS {
-            copy(&conn, table, column, first.as_str(), &run_id, number);
-        }
-        for table in OF_VERSIONS {
-            copy_version(&conn, table, first.as_str(), &run_id, number);
+        let tables = OF_RUNS.into_iter().map(|(table, _)| table).chain(OF_VERSIONS);
+        for table in tables {
+            copy(&conn, table, first.as_str(), &run_id, number);
         }
         for (idx, act) in acts.iter().enumerate() {
             let (text, sealed) = copied(act, first.as_str(), &run_id, number, &last);
@@ -90,23 +94,26 @@ fn copied(act: &Value, first: &str, run_id: &str, number: i64, last: &Event) -> 
     (format!(r#"{{"v":1,"act":"{act_id}","changes":{changes},"events":{events}}}"#), last)
 }
 
-/// Copies the rows of the first run.
-fn copy(conn: &Foreign, table: &str, column: &str, first: &str, run_id: &str, number: i64) {
-    let value = |column: &str| match column {
-        "start_time" => format!("start_time + {number}"),
-        other => renamed(other, first, run_id),
-    };
-    insert(conn, table, value, &format!("{column} = '{first}'"));
+/// Keeps the rows of the first training: a search among all would take longer with each copy.
+fn keep(conn: &Foreign, table: &str, of: &str) {
+    let sql = format!("CREATE TEMP TABLE first_{table} AS SELECT * FROM {table} WHERE {of}");
+    conn.execute_batch(&sql).unwrap();
 }
 
-/// Copies the rows of the first version.
-fn copy_version(conn: &Foreign, table: &str, first: &str, run_id: &str, number: i64) {
+/// Copies the rows of the first training.
+fn copy(conn: &Foreign, table: &str, first: &str, run_id: &str, number: i64) {
     let value = |column: &str| match column {
+        "start_time" | "creation_time" => format!("{column} + {number}"),
         "version" => number.to_string(),
-        "creation_time" => format!("creation_time + {number}"),
         other => renamed(other, first, run_id),
     };
-    insert(conn, table, value, "version = 1");
+    let mut statement = conn.prepare_cached("SELECT name FROM pragma_table_info(?1)").unwrap();
+    let columns = statement.query_map([table], |row| row.get(0)).unwrap();
+    let columns: Vec<String> = columns.map(Result::unwrap).collect();
+    let values: Vec<String> = columns.iter().map(|column| value(column)).collect();
+    let (columns, values) = (columns.join(", "), values.join(", "));
+    let sql = format!("INSERT INTO {table} ({columns}) SELECT {values} FROM first_{table}");
+    conn.execute_batch(&sql).unwrap();
 }
 
 /// A column with the run's id replaced in it. A number stays a number.
@@ -115,14 +122,4 @@ fn renamed(column: &str, first: &str, run_id: &str) -> String {
         "CASE typeof({column}) WHEN 'text' THEN replace({column}, '{first}', '{run_id}')
          ELSE {column} END"
     )
-}
-
-fn insert(conn: &Foreign, table: &str, value: impl Fn(&str) -> String, of: &str) {
-    let mut statement = conn.prepare_cached("SELECT name FROM pragma_table_info(?1)").unwrap();
-    let columns = statement.query_map([table], |row| row.get(0)).unwrap();
-    let columns: Vec<String> = columns.map(Result::unwrap).collect();
-    let values: Vec<String> = columns.iter().map(|column| value(column)).collect();
-    let (columns, values) = (columns.join(", "), values.join(", "));
-    let sql = format!("INSERT INTO {table} ({columns}) SELECT {values} FROM {table} WHERE {of}");
-    conn.execute_batch(&sql).unwrap();
 }
