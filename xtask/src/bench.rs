@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::postgres::Postgres;
 use crate::python::Python;
+use crate::server::Server;
 use crate::workspace::Workspace;
 use crate::{cache, checks, program, wheel};
 
@@ -48,6 +49,12 @@ pub(crate) enum Bench {
         /// Seed of the random changes
         #[arg(long, value_name = "N", default_value_t = 0)]
         seed: u64,
+    },
+    /// Calls and times of commands over a stock `mlflow server`, with registers of several sizes
+    Remote {
+        /// Numbers of versions, separated by commas
+        #[arg(long, value_name = "N,…", default_value = "10,1000,5000")]
+        versions: String,
     },
     /// Environment steps per second from Python, compared with the same environment in NumPy (downloads torch)
     Python,
@@ -98,6 +105,17 @@ impl Bench {
                     workspace.cargo("bench --quiet --profile dev --package xtask --bench fuzz --");
                 bench.args(["--seconds", &seconds.to_string(), "--seed", &seed.to_string()]);
                 program::to_end(&mut bench)
+            }
+            Self::Remote { versions } => {
+                let python = Python::ready(workspace, "conformance/requirements.txt")?;
+                let server = Server::start(&python)?;
+                let mut test = workspace.cargo(
+                    "test --release --quiet --package herdbook-remote --features server-suite \
+                     --test server calls -- --nocapture",
+                );
+                test.env("HERDBOOK_REMOTE_SIZES", versions);
+                test.env("HERDBOOK_TEST_SERVER", server.uri());
+                program::to_end(test.env("HERDBOOK_TEST_SERVER_DATABASE", server.database()))
             }
             Self::Python => wheel::bench(workspace),
             Self::Evidence => program::to_end(&mut bench("evidence")),

@@ -1,4 +1,4 @@
-//! Artifact files of a server: behind its proxy, or in a folder that this machine shares with it.
+//! Artifacts of a server: behind its proxy, or in a folder that this machine shares with it.
 
 use std::io::Read;
 use std::ops::Range;
@@ -12,10 +12,10 @@ use crate::client::Client;
 use crate::client::runs::artifact_endpoint;
 use crate::remote::Remote;
 
-/// Larger files than this are kept on disk while they are sent, so that a broken upload can begin again.
+/// Files of at least this many bytes are kept on disk while they are sent, so that a broken upload can be retried.
 const IN_MEMORY: usize = 8 << 20;
 
-/// Where the artifacts of an experiment or a run lie.
+/// The place of the artifacts of an experiment or a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Located {
     /// Behind the server's proxy, below this path.
@@ -25,11 +25,11 @@ enum Located {
 }
 
 impl Located {
-    /// What an artifact location means for a client of the server at `base`.
+    /// The place that an artifact location names for a client of the server at `base`.
     fn at(location: &str, base: &str) -> Option<Self> {
         let proxied = format!("{base}/api/2.0/mlflow-artifacts/artifacts");
         let path = match location.strip_prefix("mlflow-artifacts:") {
-            // With a host, only where it is the server itself.
+            // A host has to be the server itself.
             Some(rest) => match rest.strip_prefix("//") {
                 Some(with_host) => {
                     let (host, path) = with_host.split_once('/')?;
@@ -48,7 +48,7 @@ impl Located {
 }
 
 impl Remote {
-    /// What a location of artifacts means here. `owner` names the run or experiment in an error.
+    /// The artifacts at a location in the records. `owner` names the run or experiment in an error.
     ///
     /// # Errors
     /// [`StoreError::ForeignArtifacts`] for stores that only the server, or other programs, can reach.
@@ -75,7 +75,7 @@ impl Remote {
 #[derive(Debug)]
 struct ProxiedArtifacts {
     client: Arc<Client>,
-    /// The path there.
+    /// Their path at the proxy.
     folder: String,
 }
 
@@ -92,7 +92,7 @@ impl ProxiedArtifacts {
 impl ArtifactStore for ProxiedArtifacts {
     fn put(&self, path: &str, content: &mut (dyn Read + Send)) -> Result<(), StoreError> {
         let failed = |source| StoreError::Artifact {
-            verb: "read what is to be sent to",
+            verb: "read the content for",
             path: self.location_of(path),
             source,
         };
@@ -111,7 +111,7 @@ impl ArtifactStore for ProxiedArtifacts {
         match self.client.open(&self.endpoint(path), range) {
             Ok(content) => Ok(Some(content)),
             Err(StoreError::ServerRefused { status: 404, .. }) => Ok(None),
-            // The range begins behind the end.
+            // The range starts after the end.
             Err(StoreError::ServerRefused { status: 416, .. }) => {
                 Ok(Some(Box::new(std::io::empty())))
             }
@@ -135,7 +135,7 @@ impl ArtifactStore for ProxiedArtifacts {
         self.client.delete_artifact(&self.path(path))
     }
 
-    /// A server tells nothing that identifies a file.
+    /// A server sends nothing that identifies the state of a file.
     fn stamp(&self, _path: &str) -> Option<FileStamp> {
         None
     }

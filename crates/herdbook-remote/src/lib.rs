@@ -1,10 +1,10 @@
 //! Any MLflow server as the store of the records.
 //!
-//! MLflow's REST API has no transactions. So the acts of the SQL store run unchanged on a private copy of the records in
-//! memory ([`copy`]). The changes of an act become an entry of the [`journal`], where the order of acts is decided, and are
-//! then written to the server (`projection`). Whoever reads the journal next completes what was left undone.
+//! MLflow's REST API has no transactions. So an act of the SQL store runs on a copy of the records in memory (`copy`). Its
+//! changes become an entry of the `journal`, which decides the order of acts, and are then written to the server's records
+//! (`projection`). If a process dies in between, the next command completes the act.
 //!
-//! Nothing here may hold a lock on the server or rest on a clock.
+//! Nothing here may hold a lock on the server or depend on a clock.
 
 mod artifacts;
 pub mod client;

@@ -1,7 +1,7 @@
-//! From the journal to what MLflow shows: tags, stages, statuses and the alias follow the acts.
+//! Writes the changes of acts in the journal to MLflow's records: tags, stages, statuses and the alias.
 //!
-//! Every write here can be made again, by anyone, without harm. The order is for those who look on meanwhile: the alias
-//! first, in one step; then the champion that leaves, before the one that comes.
+//! Every write is idempotent, so that any process may repeat it. The order is chosen for readers in between: first the
+//! alias, in one step; then the tags of the old champion, before those of the new one.
 
 use std::collections::BTreeMap;
 
@@ -12,47 +12,50 @@ use serde_json::json;
 
 use crate::client::Client;
 use crate::client::answer::tolerating_absence;
-use crate::journal::changes::{Place, Step, status_of};
+use crate::journal::changes::{Field, Step, status_of};
 
-/// When a change is written, among those of one act.
+/// The order in which the changes of one act are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Turn {
     Alias,
-    /// A champion's place is given up.
+    /// The stage tag of a version that was champion.
     Demotion,
     Tag,
-    /// By this tag others find a version: it comes when all else is there.
+    /// The stage tag of another version. Readers find a version by it, so it follows the other tags.
     Stage,
     MlflowStage,
     RunStatus,
 }
 
-fn turn(place: &Place, step: &Step) -> Turn {
+fn turn(place: &Field, step: &Step) -> Turn {
     let is_stage = |tag: &str| tag == key::PROMOTION_STAGE;
     match place {
-        Place::Alias { .. } => Turn::Alias,
-        Place::RunTag { key, .. } | Place::VersionTag { key, .. } if is_stage(key) => {
+        Field::Alias { .. } => Turn::Alias,
+        Field::RunTag { key, .. } | Field::VersionTag { key, .. } if is_stage(key) => {
             if step.0.as_deref() == Some(Stage::Champion.as_str()) {
                 Turn::Demotion
             } else {
                 Turn::Stage
             }
         }
-        Place::RunTag { .. } | Place::VersionTag { .. } => Turn::Tag,
-        Place::VersionStage { .. } => Turn::MlflowStage,
-        Place::RunStatus { .. } => Turn::RunStatus,
+        Field::RunTag { .. } | Field::VersionTag { .. } => Turn::Tag,
+        Field::VersionStage { .. } => Turn::MlflowStage,
+        Field::RunStatus { .. } => Turn::RunStatus,
     }
 }
 
-/// Writes changes that the journal holds.
-pub(crate) fn write(client: &Client, changes: &BTreeMap<Place, Step>) -> Result<(), StoreError> {
-    let mut ordered: Vec<(Turn, &Place, &Step)> =
+/// Writes changes of acts in the journal.
+///
+/// # Errors
+/// Those of reaching the server.
+pub(crate) fn write(client: &Client, changes: &BTreeMap<Field, Step>) -> Result<(), StoreError> {
+    let mut ordered: Vec<(Turn, &Field, &Step)> =
         changes.iter().map(|(place, step)| (turn(place, step), place, step)).collect();
-    // Stable: within a turn, by place, so that the tags of a run come together.
+    // A stable sort: the fields of one run stay together, so that its tags are sent in one call.
     ordered.sort_by_key(|(turn, ..)| *turn);
     let mut batch = Batch::default();
     for (turn, place, step) in ordered {
-        if let (Place::RunTag { run, key }, Some(value)) = (place, &step.1) {
+        if let (Field::RunTag { run, key }, Some(value)) = (place, &step.1) {
             batch.add(client, turn, run, key, value)?;
         } else {
             batch.send(client)?;
@@ -92,26 +95,26 @@ impl Batch {
     }
 }
 
-fn write_one(client: &Client, place: &Place, value: Option<&str>) -> Result<(), StoreError> {
+fn write_one(client: &Client, place: &Field, value: Option<&str>) -> Result<(), StoreError> {
     match (place, value) {
-        (Place::Alias { name, alias }, Some(version)) => {
+        (Field::Alias { name, alias }, Some(version)) => {
             client.set_alias(name, alias, version.parse().unwrap_or_default())
         }
-        (Place::Alias { name, alias }, None) => client.delete_alias(name, alias),
-        (Place::RunTag { run, key }, None) => client.delete_run_tag(run, key),
-        (Place::RunTag { run, key }, Some(value)) => {
+        (Field::Alias { name, alias }, None) => client.delete_alias(name, alias),
+        (Field::RunTag { run, key }, None) => client.delete_run_tag(run, key),
+        (Field::RunTag { run, key }, Some(value)) => {
             client.set_run_tags(run, &[(key.clone(), value.to_owned())])
         }
-        (Place::VersionTag { name, version, key }, Some(value)) => {
+        (Field::VersionTag { name, version, key }, Some(value)) => {
             client.set_version_tag(name, *version, key, value)
         }
-        (Place::VersionTag { name, version, key }, None) => {
+        (Field::VersionTag { name, version, key }, None) => {
             client.delete_version_tag(name, *version, key)
         }
-        (Place::VersionStage { name, version }, stage) => {
+        (Field::VersionStage { name, version }, stage) => {
             client.transition_stage(name, *version, stage.unwrap_or("None"))
         }
-        (Place::RunStatus { run }, value) => {
+        (Field::RunStatus { run }, value) => {
             let value = value.unwrap_or_default();
             let ended = value.split_once(' ').and_then(|(_, time)| time.parse::<i64>().ok());
             client.update_run(
@@ -127,14 +130,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn champion_that_leaves_comes_before_the_one_that_comes_and_after_the_alias() {
-        let tag = |version| Place::VersionTag {
+    fn old_champion_is_written_after_the_alias_and_before_the_new_one() {
+        let tag = |version| Field::VersionTag {
             name: "m".into(),
             version,
             key: key::PROMOTION_STAGE.into(),
         };
         let step = |before: &str, after: &str| Step(Some(before.into()), Some(after.into()));
-        let alias = Place::Alias { name: "m".into(), alias: "champion".into() };
+        let alias = Field::Alias { name: "m".into(), alias: "champion".into() };
         let leaves = turn(&tag(2), &step("champion", "archived"));
         let comes = turn(&tag(1), &step("beta", "champion"));
         assert!(turn(&alias, &step("2", "1")) < leaves && leaves < comes);

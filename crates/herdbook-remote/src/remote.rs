@@ -1,24 +1,25 @@
-//! A server as a backend: acts are decided on the copy, entered in the journal, and carried out on the server.
+//! A server as a backend: an act is decided on the copy of the records, appended to the journal, and its changes are
+//! written to the server.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use herdbook_domain::{Event, EventKind, ModelName, RunId, VersionNumber};
 use herdbook_store::artifacts::place::ArtifactPlace;
-use herdbook_store::engine::backend::{ActRequest, Backend, LookUp, NewRun, Reservation, Scope};
-use herdbook_store::engine::memory;
+use herdbook_store::engine::backend::{
+    ActRequest, Backend, LookUp, NewRun, Reservation, Scope, View,
+};
 use herdbook_store::engine::opening::SecondChampion;
 use herdbook_store::tables::event;
 use herdbook_store::{Effect, ServerUri, StoreError};
 
-use crate::client::answer::ServerAnswer;
 use crate::client::{Access, Client, Trying};
 use crate::copy::capture::{self, Captured};
-use crate::copy::{lease, mirror};
-use crate::journal::entries::{self, Entry, Journal, registrations};
-use crate::journal::fold::Fold;
+use crate::copy::{lease, tables};
+use crate::journal::entries::{Appended, Entry, Journal, registrations};
+use crate::journal::subjects::Subjects;
 use crate::projection;
-use crate::state::{State, raw};
+use crate::state::{Currency, State, raw};
 
 /// A server used as a store.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ pub(crate) struct Remote {
 }
 
 impl Remote {
-    /// Connects to a server and reads its journal.
+    /// Connects to a server and finds its journal.
     ///
     /// # Errors
     /// [`StoreError::Unreachable`], [`StoreError::NotMlflow`], [`StoreError::BadAccess`].
@@ -38,26 +39,17 @@ impl Remote {
         second_champion: SecondChampion,
     ) -> Result<Self, StoreError> {
         let client = Arc::new(Client::new(Access::from_environment(uri)?));
-        let journal = Journal::find(&client)?;
-        let state = State {
-            conn: memory::create()?,
-            journal,
-            fold: Fold::default(),
-            n_mirrored: 0,
-            two_champions: BTreeMap::new(),
-            is_outcome_open: false,
-            wanted: BTreeSet::new(),
-        };
-        Ok(Self { client, second_champion, state: Mutex::new(state) })
+        let state = Mutex::new(State::new(Journal::find(&client)?)?);
+        Ok(Self { client, second_champion, state })
     }
 
-    /// The server's address, without what is secret in it.
+    /// The server's address, without user and password.
     pub(crate) fn uri(&self) -> &str {
         self.client.uri()
     }
 
-    /// Where the SQL store's index refuses a second champion, here everyone but the doctor refuses to change stages of
-    /// its model.
+    /// Refuses changes of stage of a model with two champions to everyone but the doctor. In the SQL store an index
+    /// refuses the second champion itself.
     fn check_champions(
         &self,
         two_champions: &BTreeMap<String, Vec<i64>>,
@@ -76,50 +68,62 @@ impl Remote {
         }
     }
 
-    /// Decides an act on the copy, enters it in the journal and carries it out.
+    /// Decides an act on the copy, appends it to the journal and writes its changes.
     fn attempt(
         &self,
         state: &mut State,
         request: ActRequest<'_>,
+        currency: Currency,
         act: &mut LookUp<'_>,
     ) -> Result<Attempt, StoreError> {
         let ActRequest { scope, effect, actor } = request;
-        let State { conn, journal, fold, n_mirrored, two_champions, is_outcome_open, .. } = state;
-        let tx = raw(conn).unchecked_transaction()?;
+        let is_on_run = matches!(scope, Scope::Run(_));
+        let tx = raw(&state.conn).unchecked_transaction()?;
         capture::begin(&tx)?;
-        let last = event::last_id(conn)?;
-        act(conn)?;
-        let captured = capture::end(&tx)?;
-        let events = event::after(conn, last)?;
-        self.check_champions(two_champions, &events)?;
+        let last = event::last_id(&state.conn)?;
+        let decided = act(&state.conn).and_then(|()| {
+            let captured = capture::end(&tx)?;
+            let events = event::after(&state.conn, last)?;
+            self.check_champions(&state.two_champions, &events)?;
+            Ok((captured, events))
+        });
+        let (captured, events) = match decided {
+            Ok(decided) => decided,
+            Err(error) => return Ok(Attempt::Refused(error)),
+        };
+        let is_journaled = !events.is_empty();
+        // The journal shows whether an act was decided on the newest records, unless something happens before it is
+        // appended.
+        let is_checked_by_journal =
+            is_journaled && effect == Effect::Commit && !captured.has_additions();
+        if currency == Currency::AsKnown && !is_on_run && !is_checked_by_journal {
+            return Ok(Attempt::Outdated);
+        }
         if effect == Effect::DryRun {
-            tx.rollback()?;
             return Ok(Attempt::Done);
         }
-        let is_journaled = !events.is_empty();
-        // A metric or a sign of life is soon sent again: whoever waits for it here would only hold the training up.
-        let trying = match scope {
-            Scope::Everything(_) => Trying::Patiently,
-            Scope::Run(_) => Trying::Once,
-        };
+        // Metrics and leases of a training are sent again soon: waiting for the server here would hold up the training.
+        let trying = if is_on_run { Trying::Once } else { Trying::Patiently };
         self.send_additions(&captured, trying)?;
         if is_journaled {
-            let journal = match journal {
+            let journal = match &mut state.journal {
                 Some(journal) => journal,
-                None => journal.insert(Journal::find_or_create(&self.client, actor.as_str())?),
+                None => {
+                    state.journal.insert(Journal::find_or_create(&self.client, actor.as_str())?)
+                }
             };
-            if journal.entries().len() != *n_mirrored {
-                return Ok(Attempt::Overtaken);
+            if journal.entries().len() != state.n_in_copy {
+                return Ok(Attempt::Outdated);
             }
             let entry = Entry::new(captured.changes.clone(), events);
-            let place = journal.append(&self.client, entry).inspect_err(|error| {
-                *is_outcome_open |= matches!(error, StoreError::OutcomeUnknown { .. });
+            let appended = journal.append(&self.client, entry).inspect_err(|error| {
+                state.is_outcome_open |= matches!(error, StoreError::OutcomeUnknown { .. });
             })?;
-            fold.extend(journal.entries());
-            if place == entries::Place::Lost {
-                return Ok(Attempt::Overtaken);
+            state.fold.extend(journal.entries());
+            if appended == Appended::Lost {
+                return Ok(Attempt::Outdated);
             }
-            *n_mirrored += 1;
+            state.n_in_copy += 1;
         }
         let leases = captured
             .leases
@@ -127,11 +131,8 @@ impl Remote {
             .map(|run_id| Ok((run_id.as_str(), lease::tag(&tx, run_id)?)))
             .collect::<Result<Vec<_>, StoreError>>()?;
         tx.commit()?;
-        let carried_out = self
-            .carry_out(state, &captured, &leases, trying, is_journaled)
-            .and_then(|()| if is_journaled { state.settle(&self.client) } else { Ok(()) });
-        match carried_out {
-            // What the journal holds has happened, whatever came after.
+        match self.write_changes(state, &captured, &leases, trying, is_journaled) {
+            // An act in the journal has happened, whatever went wrong afterwards.
             Err(error) if is_journaled => Err(StoreError::Unfinished {
                 store: self.client.uri().to_owned(),
                 problem: error.to_string(),
@@ -140,7 +141,8 @@ impl Remote {
         }
     }
 
-    /// What only adds to a run of this process: it may be there before the act is decided.
+    /// Sends params and metrics. They only add to a run of this process, so they may arrive before the act is in the
+    /// journal.
     fn send_additions(&self, captured: &Captured, trying: Trying) -> Result<(), StoreError> {
         for (run_id, params) in captured.params_by_run() {
             self.client.log_params(run_id, &params)?;
@@ -151,22 +153,22 @@ impl Remote {
         Ok(())
     }
 
-    fn carry_out(
+    /// Writes an act's changes to the server. An act in the journal is noted as applied then.
+    fn write_changes(
         &self,
-        state: &State,
+        state: &mut State,
         captured: &Captured,
         leases: &[(&str, Option<String>)],
         trying: Trying,
         is_journaled: bool,
     ) -> Result<(), StoreError> {
         projection::write(&self.client, &captured.changes.0)?;
-        let last = state
-            .journal
-            .as_ref()
-            .and_then(|journal| journal.entries().get(state.n_mirrored.wrapping_sub(1)));
-        if let (Some(entry), true) = (last, is_journaled) {
-            for (name, version) in registrations(&entry.events).keys() {
-                self.client.delete_version_tag(name, *version, mirror::PENDING)?;
+        let mut subjects = Subjects::of(captured.changes.0.keys());
+        let entries = state.journal.as_ref().map_or(&[][..], Journal::entries);
+        if let (Some(entry), true) = (entries.get(state.n_in_copy.wrapping_sub(1)), is_journaled) {
+            for (name, version) in registrations(&entry.events).into_keys() {
+                self.client.delete_version_tag(&name, version, tables::PENDING)?;
+                subjects.versions.insert((name, version));
             }
         }
         for (run_id, tag) in leases {
@@ -175,71 +177,119 @@ impl Remote {
                 None => self.client.delete_run_tag(run_id, lease::TAG)?,
             }
         }
-        if let (Some(journal), true) = (&state.journal, is_journaled) {
-            journal.note_applied(&self.client, state.n_mirrored)?;
+        if is_journaled {
+            state.settle(&self.client, subjects)?;
+            state.note_applied(&self.client)?;
         }
         Ok(())
     }
 
+    /// The state, locked for one look-up or act.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// How an attempt at an act ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 enum Attempt {
     Done,
-    /// Another act took its place in the journal: it has to be decided again.
-    Overtaken,
+    /// The act refused, on the records in the copy.
+    Refused(StoreError),
+    /// The journal went on, or may have: the act has to be decided again.
+    Outdated,
+}
+
+/// Whether an error says that a record is not there. In a scope that shows a part of the records, it may be outside.
+fn is_about_absence(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::NoSuchRun { .. }
+            | StoreError::NoSuchModel { .. }
+            | StoreError::NoSuchVersion { .. }
+            | StoreError::DeletedVersion { .. }
+    )
+}
+
+/// Everything, where a scope shows a part.
+fn widened(scope: Scope<'_>) -> Scope<'_> {
+    if shows_everything(scope) { scope } else { Scope::Everything(View::Completed) }
+}
+
+fn shows_everything(scope: Scope<'_>) -> bool {
+    matches!(scope, Scope::Everything(_))
 }
 
 impl Backend for Remote {
     fn read(&self, scope: Scope<'_>, look_up: &mut LookUp<'_>) -> Result<(), StoreError> {
         let mut state = self.lock();
+        let mut scope = scope;
         loop {
-            match scope {
-                Scope::Everything(view) => {
-                    let undone = state.refresh(&self.client, view)?;
-                    match state.complete(&self.client, &undone) {
-                        // Who may only read leaves completing to others.
-                        Err(error) if error.is_forbidden() => {}
-                        outcome => outcome?,
-                    }
-                }
-                Scope::Run(run_id) => state.refresh_run(&self.client, run_id.as_str())?,
+            if let Scope::Run(run_id) = scope {
+                state.refresh_run(&self.client, run_id.as_str())?;
+                return look_up(&state.conn);
             }
+            state.prepare_look_up(&self.client, scope)?;
             match look_up(&state.conn) {
                 Err(StoreError::NoSuchRun { run_id })
                     if state.wanted.insert(run_id.to_string()) => {}
+                Err(error) if is_about_absence(&error) && !shows_everything(scope) => {}
                 outcome => return outcome,
             }
+            scope = widened(scope);
         }
     }
 
-    /// Where another act took the place in the journal, this one is decided again.
     fn write(&self, request: ActRequest<'_>, act: &mut LookUp<'_>) -> Result<(), StoreError> {
         let mut state = self.lock();
+        let mut request = request;
+        // Fetching a few records twice costs little, all of them twice much.
+        let mut currency = match request.scope {
+            Scope::StageChange(_) => Currency::AsKnown,
+            _ => Currency::Now,
+        };
         loop {
-            match request.scope {
-                Scope::Everything(view) => {
-                    let undone = state.refresh(&self.client, view)?;
-                    state.complete(&self.client, &undone)?;
+            let found = match request.scope {
+                Scope::Run(run_id) => {
+                    state.refresh_run(&self.client, run_id.as_str())?;
+                    Currency::Now
                 }
-                Scope::Run(run_id) => state.refresh_run(&self.client, run_id.as_str())?,
-            }
-            match self.attempt(&mut state, request, act) {
-                Ok(Attempt::Done) => return Ok(()),
-                Ok(Attempt::Overtaken) => {}
-                Err(StoreError::NoSuchRun { run_id })
-                    if state.wanted.insert(run_id.to_string()) => {}
-                Err(error) => return Err(error),
+                scope => state.prepare_act(&self.client, scope, currency)?,
+            };
+            let error = match self.attempt(&mut state, request, found, act)? {
+                Attempt::Done => return Ok(()),
+                Attempt::Outdated => {
+                    currency = Currency::Now;
+                    continue;
+                }
+                Attempt::Refused(error) => error,
+            };
+            match error {
+                error @ StoreError::FileNotHashed { .. } => return Err(error),
+                _ if found == Currency::AsKnown => currency = Currency::Now,
+                StoreError::NoSuchRun { run_id }
+                    if !matches!(request.scope, Scope::Run(_))
+                        && state.wanted.insert(run_id.to_string()) =>
+                {
+                    request.scope = widened(request.scope);
+                }
+                error
+                    if is_about_absence(&error)
+                        && matches!(request.scope, Scope::StageChange(_) | Scope::Newest) =>
+                {
+                    request.scope = widened(request.scope);
+                }
+                error => return Err(error),
             }
         }
     }
 
     fn artifacts_at(&self, owner: &str, location: &str) -> Result<ArtifactPlace, StoreError> {
         self.place_of_artifacts(owner, location)
+    }
+
+    fn hides_what_is_out_of_scope(&self) -> bool {
+        true
     }
 
     fn has_our_tables(&self) -> bool {

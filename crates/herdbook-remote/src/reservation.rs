@@ -1,21 +1,25 @@
-//! What only the server can give: the ids of runs and the numbers of versions. They are taken before the act.
+//! Ids of runs and numbers of versions: the server assigns them, so they are requested before the act.
 //!
-//! A run that was made for an act that never came has a lease that ends. A version is marked as pending until the
-//! journal registers it, and only the process that trains a run makes versions for it: so one that is found pending is
-//! taken, and none is made twice.
+//! A run that was created for an act that never happened has a lease that expires. A version is marked as pending until
+//! the journal registers it. Only the process that trains a run creates versions for it, so a pending version is used
+//! instead of creating a second one.
 
 use herdbook_domain::VersionNumber;
 use herdbook_store::engine::backend::NewRun;
 use herdbook_store::{Lease, StoreError, now};
 
 use crate::client::answer::ServerAnswer;
+use crate::client::registry::name_filter;
 use crate::client::runs::RunToCreate;
 use crate::client::wire::{ModelVersion, TOKEN, value_of};
-use crate::copy::{lease, mirror};
+use crate::copy::{lease, tables};
 use crate::remote::Remote;
 
 impl Remote {
-    /// Makes a run in the experiment of a name, with its tags and a lease of this process. Answers its id.
+    /// Creates a run with its tags and a lease of this process. Returns its id.
+    ///
+    /// # Errors
+    /// Those of `experiment_for_runs`, and of reaching the server.
     pub(crate) fn make_run(&self, run: &NewRun<'_>) -> Result<String, StoreError> {
         let NewRun { experiment, token, .. } = run;
         let experiment_id = self.experiment_for_runs(experiment.as_str())?;
@@ -35,10 +39,13 @@ impl Remote {
         Ok(made.info.run_id)
     }
 
-    /// The experiment of a name, whose artifacts can be reached; made where there is none.
+    /// The id of an experiment whose artifacts can be reached; it is created where there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::DeletedExperiment`], [`StoreError::ForeignArtifacts`].
     fn experiment_for_runs(&self, name: &str) -> Result<String, StoreError> {
         if self.client.experiment(name)?.is_none() {
-            // By this tag MLflow's UI shows the experiment with the pages for training.
+            // With this tag MLflow's UI shows the pages for training.
             let kind = [("mlflow.experimentKind", "custom_model_development")];
             match self.client.create_experiment(name, &kind) {
                 Err(error) if error.is_presence() => {}
@@ -47,7 +54,7 @@ impl Remote {
         }
         let experiment = self.client.experiment(name)?.ok_or_else(|| StoreError::BrokenRecord {
             what: format!("experiment `{name}`"),
-            problem: "it vanished after it was made".to_owned(),
+            problem: "it vanished after it was created".to_owned(),
         })?;
         if experiment.lifecycle_stage == "deleted" {
             let id = experiment.id.parse().unwrap_or_default();
@@ -57,8 +64,10 @@ impl Remote {
         Ok(experiment.id)
     }
 
-    /// Makes a version for a run's model, or finds the one that was made before, and answers its number. Nobody takes
-    /// it for a model of this system until the journal registers it.
+    /// Creates a version for a run's model, or finds the pending one, and returns its number.
+    ///
+    /// # Errors
+    /// [`StoreError::BrokenRecord`] where the run does not exist, and those of reaching the server.
     pub(crate) fn reserve(
         &self,
         name: &str,
@@ -76,7 +85,7 @@ impl Remote {
                 Some(version) => version,
                 None => self.client.until_known(
                     || {
-                        let pending = [(mirror::PENDING, run_id)];
+                        let pending = [(tables::PENDING, run_id)];
                         self.client.create_version(name, &source, run_id, &pending)
                     },
                     || self.pending_version(name, run_id),
@@ -92,7 +101,8 @@ impl Remote {
         }
     }
 
-    /// A number that the journal knows of another run is never given again, not even after MLflow deleted the whole model.
+    /// Whether a number belongs to no other run by the journal. A number is never given twice, not even after MLflow
+    /// deleted the whole registered model.
     fn is_free_for(&self, name: &str, number: i64, run_id: &str) -> Result<bool, StoreError> {
         let mut state = self.lock();
         state.read_journal(&self.client)?;
@@ -100,7 +110,7 @@ impl Remote {
         Ok(!is_known || state.fold.run_of(name, number) == Some(run_id))
     }
 
-    /// Gives back a version that was made for an act which was refused.
+    /// Deletes a version that was created for an act which was refused.
     pub(crate) fn release(&self, name: &str, run_id: &str, number: VersionNumber) {
         let number = i64::from(number.get());
         let is_free = {
@@ -109,7 +119,7 @@ impl Remote {
                 && !state.is_outcome_open
                 && !state.fold.is_registered(name, number)
         };
-        // Left behind it does no harm: it is marked as pending.
+        // If this fails, the version stays pending, and no look-up sees it.
         if is_free && matches!(self.pending_version(name, run_id), Ok(Some(_))) {
             let _ = self.client.delete_version(name, number);
         }
@@ -120,8 +130,8 @@ impl Remote {
         name: &str,
         run_id: &str,
     ) -> Result<Option<ModelVersion>, StoreError> {
-        let filter = format!("name = '{name}' AND run_id = '{run_id}'");
+        let filter = format!("{} AND run_id = '{run_id}'", name_filter(name));
         let found = self.client.versions(&filter)?;
-        Ok(found.into_iter().find(|version| value_of(&version.tags, mirror::PENDING).is_some()))
+        Ok(found.into_iter().find(|version| value_of(&version.tags, tables::PENDING).is_some()))
     }
 }

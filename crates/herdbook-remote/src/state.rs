@@ -1,219 +1,448 @@
-//! What this process knows of a server: the journal as far as it was read, and the mirror filled from the records.
+//! The state of this process about a server: the journal as far as it was read, and the copy of the records.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use herdbook_store::StoreError;
-use herdbook_store::engine::backend::View;
+use herdbook_store::engine::backend::{Scope, View};
 use herdbook_store::engine::db::Conn;
 use herdbook_store::engine::memory;
 use rusqlite::Connection;
 
+use crate::client::answer::ServerAnswer;
 use crate::client::{Client, Trying, wire};
-use crate::copy::lease;
-use crate::copy::mirror::{self, Subject};
-use crate::copy::slice::Slice;
-use crate::journal::changes::{Place, Step};
+use crate::copy::records::{Extent, Records};
+use crate::copy::tables::{self, Subject};
+use crate::copy::{lease, stage_change};
+use crate::journal::changes::{Field, Step};
 use crate::journal::entries::Journal;
 use crate::journal::fold::{Fold, Verdict};
+use crate::journal::subjects::Subjects;
 use crate::projection;
 
-/// How often the records are fetched again where versions appear meanwhile.
+/// How often the records are fetched again where versions are registered meanwhile.
 const FETCHES: usize = 10;
+/// Above so many subjects of unfinished acts, everything is fetched instead of these one by one.
+const SINGLE_SUBJECTS: usize = 16;
 
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) conn: Conn,
     pub(super) journal: Option<Journal>,
     pub(super) fold: Fold,
-    /// How many acts of the journal have their events in the mirror.
-    pub(super) n_mirrored: usize,
-    /// Models with more than one champion, and those.
+    /// How many acts of the journal have their events in the copy.
+    pub(super) n_in_copy: usize,
+    /// Models with more than one champion, and the numbers of those versions.
     pub(super) two_champions: BTreeMap<String, Vec<i64>>,
     /// Whether an act of this process may still be on its way into the journal.
     pub(super) is_outcome_open: bool,
-    /// Runs that a look-up or act missed: they are fetched too.
+    /// Runs that a look-up or act missed: they are fetched, too.
     pub(super) wanted: BTreeSet<String>,
 }
 
-/// What the journal says and the server does not show yet.
-pub(super) struct Undone {
-    changes: BTreeMap<Place, Step>,
+/// Values that the journal requires and the server does not hold yet.
+#[derive(Debug, Default)]
+pub(super) struct Unwritten {
+    changes: BTreeMap<Field, Step>,
     /// Registered versions that are still marked as pending.
     pending: Vec<(String, i64)>,
     /// Runs that ended and still have a lease.
     leases: Vec<String>,
 }
 
-impl Undone {
+impl Unwritten {
     fn is_empty(&self) -> bool {
         self.changes.is_empty() && self.pending.is_empty() && self.leases.is_empty()
     }
+
+    fn subjects(&self) -> Subjects {
+        let mut subjects = Subjects::of(self.changes.keys());
+        subjects.versions.extend(self.pending.iter().cloned());
+        subjects.runs.extend(self.leases.iter().cloned());
+        subjects
+    }
+}
+
+/// What has become of the copy while unwritten values were written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Copy {
+    /// It holds the records that were fetched for the scope.
+    AsFetched,
+    /// It was filled with other records.
+    Refilled,
+}
+
+/// How current the journal has to be for an act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Currency {
+    /// As it was read last: appending the act fails where the journal went on since.
+    AsKnown,
+    /// Read now.
+    Now,
 }
 
 impl State {
-    /// Fetches the records and lays the journal over them. Answers what is left undone on the server.
-    pub(super) fn refresh(&mut self, client: &Client, view: View) -> Result<Undone, StoreError> {
-        let mut fetches = 0;
-        let (slice, before) = loop {
-            // The journal before and after: what is registered in between may be missing in what was fetched.
-            self.read_journal(client)?;
-            let before = self.fold.n_entries();
-            let slice = Slice::fetch(client, view, &self.wanted)?;
-            self.read_journal(client)?;
-            fetches += 1;
-            if !self.fold.has_registered_since(before) || fetches == FETCHES {
-                break (slice, before);
-            }
-        };
-        let n_settled = match (view, &self.journal) {
-            (View::AsItStands, Some(journal)) => journal.n_applied(client)?,
-            _ => 0,
-        };
-        let (changes, leases) = self.mirror(&slice, before, n_settled)?;
-        let pending = slice
-            .versions
-            .iter()
-            .filter(|version| wire::value_of(&version.tags, mirror::PENDING).is_some())
-            .map(|version| (version.name.clone(), version.version.parse().unwrap_or_default()))
-            .filter(|(name, version)| self.fold.is_registered(name, *version))
-            .collect();
-        Ok(Undone { changes, pending, leases })
+    /// State before anything was fetched.
+    ///
+    /// # Errors
+    /// Those of SQLite.
+    pub(super) fn new(journal: Option<Journal>) -> Result<Self, StoreError> {
+        Ok(Self {
+            conn: memory::create()?,
+            journal,
+            fold: Fold::default(),
+            n_in_copy: 0,
+            two_champions: BTreeMap::new(),
+            is_outcome_open: false,
+            wanted: BTreeSet::new(),
+        })
     }
 
-    pub(super) fn read_journal(&mut self, client: &Client) -> Result<(), StoreError> {
-        match &mut self.journal {
-            Some(journal) => {
-                journal.refresh(client)?;
+    /// Fills the copy for a look-up: with the records of a scope as the journal requires them at present.
+    ///
+    /// # Errors
+    /// Those of reaching the server, and of a journal that cannot be read.
+    pub(super) fn prepare_look_up(
+        &mut self,
+        client: &Client,
+        scope: Scope<'_>,
+    ) -> Result<(), StoreError> {
+        let (mut n_fetches, mut may_write) = (0, true);
+        loop {
+            n_fetches += 1;
+            let may_repeat = n_fetches < FETCHES;
+            self.read_journal_once(client)?;
+            let n_before = self.fold.n_entries();
+            let records = self.fetch(client, scope)?;
+            // An act that was appended while the records were fetched may be seen in part of them. So the journal is read
+            // again. A version that it registered may be missing in the records: then they are fetched again.
+            self.read_journal(client)?;
+            let is_missing = |(name, number): (&str, i64)| !records.has_version(name, number);
+            let lists_versions = matches!(scope, Scope::Everything(_) | Scope::Newest);
+            let mut n_known = self.fold.n_entries();
+            if lists_versions && self.fold.registered_since(n_before).any(is_missing) {
+                n_known = n_before;
             }
-            None => self.journal = Journal::find(client)?,
+            let unwritten = self.fill(client, records, n_before, view_of(scope))?;
+            if may_repeat && lists_versions && self.fold.registered_since(n_known).next().is_some()
+            {
+                continue;
+            }
+            if !may_repeat || !may_write {
+                return Ok(());
+            }
+            match self.write_rest(client, &unwritten) {
+                Ok(Copy::AsFetched) => return Ok(()),
+                Ok(Copy::Refilled) => {}
+                // Without permission to write, completing acts is left to others.
+                Err(error) if error.is_forbidden() => may_write = false,
+                Err(error) => return Err(error),
+            }
         }
-        if let Some(journal) = &self.journal {
+    }
+
+    /// Fills the copy for an act. Returns whether the journal was read now.
+    ///
+    /// # Errors
+    /// As [`State::prepare_look_up`].
+    pub(super) fn prepare_act(
+        &mut self,
+        client: &Client,
+        scope: Scope<'_>,
+        currency: Currency,
+    ) -> Result<Currency, StoreError> {
+        let mut currency = currency;
+        loop {
+            if currency == Currency::Now || !self.is_journal_read() {
+                self.read_journal(client)?;
+                currency = Currency::Now;
+            }
+            let n_before = self.fold.n_entries();
+            let records = self.fetch(client, scope)?;
+            let unwritten = self.fill(client, records, n_before, view_of(scope))?;
+            let is_as_fetched = self.write_rest(client, &unwritten)? == Copy::AsFetched;
+            if is_as_fetched && self.n_in_copy == n_before {
+                return Ok(currency);
+            }
+        }
+    }
+
+    /// Reads the acts that were appended to the journal since the last reading.
+    ///
+    /// # Errors
+    /// Those of [`Journal::find`] and [`Journal::read`].
+    pub(super) fn read_journal(&mut self, client: &Client) -> Result<(), StoreError> {
+        if self.journal.is_none() {
+            self.journal = Journal::find(client)?;
+        }
+        if let Some(journal) = &mut self.journal {
+            journal.read(client)?;
             self.fold.extend(journal.entries());
         }
         Ok(())
     }
 
-    /// Fills the mirror. Answers what the journal says and the server does not show yet, and the runs whose lease is over.
-    fn mirror(
+    fn read_journal_once(&mut self, client: &Client) -> Result<(), StoreError> {
+        if self.is_journal_read() { Ok(()) } else { self.read_journal(client) }
+    }
+
+    fn is_journal_read(&self) -> bool {
+        self.journal.as_ref().is_some_and(Journal::is_read)
+    }
+
+    /// Replaces one run in the copy by the server's.
+    ///
+    /// # Errors
+    /// Those of reaching the server.
+    pub(super) fn refresh_run(&mut self, client: &Client, run_id: &str) -> Result<(), StoreError> {
+        if let Some(run) = client.run_trying(run_id, Trying::Once)? {
+            tables::refill_run(raw(&self.conn), &run)?;
+        }
+        Ok(())
+    }
+
+    fn fetch(&self, client: &Client, scope: Scope<'_>) -> Result<Records, StoreError> {
+        let everything = |view| Records::everything(client, view, &self.wanted);
+        match scope {
+            Scope::Everything(view) => everything(view),
+            Scope::History | Scope::Run(_) => Ok(Records::default()),
+            Scope::Newest => Records::newest(client),
+            Scope::StageChange(change) => match stage_change::fetch(client, &self.fold, change)? {
+                Some(records) => Ok(records),
+                None => everything(View::Completed),
+            },
+        }
+    }
+
+    /// Fills the copy with records, and with those that unfinished acts belong to. Sets every value there that the journal
+    /// requires, and returns those that the server does not hold.
+    ///
+    /// `n_before` acts were known when the records were fetched.
+    fn fill(
         &mut self,
-        slice: &Slice,
-        before: usize,
+        client: &Client,
+        mut records: Records,
+        n_before: usize,
+        view: View,
+    ) -> Result<Unwritten, StoreError> {
+        let n_settled = match (view, &self.journal) {
+            (View::AsItStands, Some(journal)) => journal.read_n_applied(client)?,
+            _ => 0,
+        };
+        loop {
+            let missing = self.missing_of_unfinished(&records);
+            if missing.len() == 0 {
+                break;
+            }
+            if missing.len() > SINGLE_SUBJECTS {
+                records = Records::everything(client, view, &self.wanted)?;
+            } else {
+                // Once: what is not found is not there.
+                records.fetch(client, &self.fold, &missing)?;
+                records.sought.extend(missing);
+            }
+            let n_known = self.fold.n_entries();
+            self.read_journal(client)?;
+            if self.fold.n_entries() == n_known {
+                break;
+            }
+        }
+        let pending = records
+            .versions
+            .iter()
+            .filter(|version| wire::value_of(&version.tags, tables::PENDING).is_some())
+            .map(|version| (version.name.clone(), version.number()))
+            .filter(|(name, version)| self.fold.is_registered(name, *version))
+            .collect();
+        let (changes, leases) = self.overlay(&records, n_before, n_settled)?;
+        Ok(Unwritten { changes, pending, leases })
+    }
+
+    /// The subjects of acts that are not known to be written completely, as far as they are not among the records.
+    fn missing_of_unfinished(&self, records: &Records) -> Subjects {
+        let Some(journal) = self.journal.as_ref().filter(|_| records.extent == Extent::Part) else {
+            return Subjects::default();
+        };
+        let unfinished = journal.entries().iter().skip(journal.n_applied());
+        let mut missing = Subjects::of(unfinished.flat_map(|entry| entry.changes.0.keys()));
+        let mut present = records.subjects();
+        present.subtract(&records.by_journal);
+        missing.subtract(&present);
+        missing.subtract(&records.sought);
+        missing
+    }
+
+    /// Fills the copy. Returns the changes that the journal requires and the server does not hold yet, and the runs whose
+    /// lease has ended.
+    fn overlay(
+        &mut self,
+        records: &Records,
+        n_before: usize,
         n_settled: usize,
-    ) -> Result<(BTreeMap<Place, Step>, Vec<String>), StoreError> {
+    ) -> Result<(BTreeMap<Field, Step>, Vec<String>), StoreError> {
         let tx = raw(&self.conn).unchecked_transaction()?;
-        mirror::fill(&tx, slice, &self.fold)?;
+        tables::fill(&tx, records, &self.fold)?;
         let entries = self.journal.as_ref().map_or(&[][..], Journal::entries);
-        mirror::add_events(
+        tables::add_events(
             &self.conn,
-            entries[self.n_mirrored..].iter().flat_map(|entry| &entry.events),
+            entries[self.n_in_copy..].iter().flat_map(|entry| &entry.events),
         )?;
-        mirror::add_deleted(&tx, &self.fold, before)?;
-        let mut unfinished = BTreeMap::new();
-        for (place, act) in self.fold.places() {
-            let held = mirror::held(&tx, place)?;
-            let Verdict::Stale { right } = self.fold.verdict(place, held.value.as_deref()) else {
+        let subjects = match records.extent {
+            Extent::Whole => {
+                tables::add_deleted(&tx, &self.fold, n_before)?;
+                Subjects::of(self.fold.fields())
+            }
+            Extent::Part => records.subjects(),
+        };
+        let mut unwritten = BTreeMap::new();
+        for field in self.fold.fields_of(&subjects) {
+            let held = tables::held(&tx, field)?;
+            let Verdict::Stale { right } = self.fold.verdict(field, held.value.as_deref()) else {
                 continue;
             };
             let is_open = match held.subject {
                 Subject::Missing => false,
-                // Nobody else can say what its tags were.
+                // Nobody else can say which values it had.
                 Subject::Deleted => true,
-                Subject::There => act > n_settled,
+                Subject::There => self.fold.last_act(field) > n_settled,
             };
-            if !is_open || !is_the_one(&tx, &self.fold, place)? {
+            if !is_open || !is_same_version(&tx, &self.fold, field)? {
                 continue;
             }
-            mirror::set(&tx, place, right)?;
-            if held.subject == Subject::There {
-                unfinished.insert(place.clone(), Step(held.value, right.map(ToOwned::to_owned)));
+            tables::set(&tx, field, right)?;
+            if held.subject == Subject::There && !records.by_journal.holds(field) {
+                unwritten.insert(field.clone(), Step(held.value, right.map(ToOwned::to_owned)));
             }
         }
         self.two_champions = memory::restore_champion_index(&self.conn)?;
-        mirror::add_leases_of_resumed(&tx)?;
-        let leases = end_leases(&tx, &self.fold, n_settled)?;
-        self.n_mirrored = entries.len();
+        tables::add_leases_of_resumed(&tx)?;
+        let leases = end_leases(&tx, &self.fold, &subjects.runs, n_settled)?;
+        self.n_in_copy = entries.len();
         tx.commit()?;
-        Ok((unfinished, leases))
+        Ok((unwritten, leases))
     }
 
-    /// Goes on until no act came while the last values were written: one that came may have been carried out before they
-    /// were, and they are older than its own.
-    pub(super) fn settle(&mut self, client: &Client) -> Result<(), StoreError> {
-        loop {
-            let Some(journal) = &mut self.journal else { return Ok(()) };
-            journal.refresh(client)?;
-            if journal.entries().len() == self.n_mirrored {
-                return Ok(());
+    /// Writes the values that earlier acts left unwritten, and notes that the acts are applied.
+    fn write_rest(&mut self, client: &Client, unwritten: &Unwritten) -> Result<Copy, StoreError> {
+        let n_applied = self.journal.as_ref().map_or(0, Journal::n_applied);
+        if unwritten.is_empty() && n_applied >= self.n_in_copy {
+            return Ok(Copy::AsFetched);
+        }
+        if !unwritten.is_empty() {
+            // Where the journal went on, whoever appended to it writes these values too, or later ones.
+            self.read_journal(client)?;
+            if self.fold.n_entries() != self.n_in_copy {
+                return Ok(Copy::AsFetched);
             }
-            let undone = self.refresh(client, View::Completed)?;
-            self.complete(client, &undone)?;
         }
+        self.write(client, unwritten)?;
+        let copy = self.settle(client, unwritten.subjects())?;
+        self.note_applied(client)?;
+        Ok(copy)
     }
 
-    /// Writes what is left undone.
-    pub(super) fn complete(&mut self, client: &Client, undone: &Undone) -> Result<(), StoreError> {
-        if undone.is_empty() {
-            return Ok(());
+    fn write(&self, client: &Client, unwritten: &Unwritten) -> Result<(), StoreError> {
+        projection::write(client, &unwritten.changes)?;
+        for (name, version) in &unwritten.pending {
+            client.delete_version_tag(name, *version, tables::PENDING)?;
         }
-        // Whoever wrote the journal on since then knows better, and completes this too.
-        if let Some(journal) = &mut self.journal
-            && journal.refresh(client)? != journal.entries().len()
-        {
-            return Ok(());
-        }
-        projection::write(client, &undone.changes)?;
-        for (name, version) in &undone.pending {
-            client.delete_version_tag(name, *version, mirror::PENDING)?;
-        }
-        for run_id in &undone.leases {
+        for run_id in &unwritten.leases {
             client.delete_run_tag(run_id, lease::TAG)?;
-        }
-        if let Some(journal) = &self.journal {
-            journal.note_applied(client, self.n_mirrored)?;
-        }
-        self.settle(client)
-    }
-
-    pub(super) fn refresh_run(&mut self, client: &Client, run_id: &str) -> Result<(), StoreError> {
-        if let Some(run) = client.run_trying(run_id, Trying::Once)? {
-            mirror::refill_run(raw(&self.conn), &run)?;
         }
         Ok(())
     }
-}
 
-/// The mirror is in SQLite.
-pub(super) fn raw(conn: &Conn) -> &Connection {
-    match conn {
-        Conn::Sqlite(conn) => conn,
-        Conn::Postgres(_) => unreachable!("`mirror::empty` makes the connection"),
+    /// Notes that the acts whose events are in the copy are applied.
+    ///
+    /// # Errors
+    /// Those of reaching the server.
+    pub(super) fn note_applied(&mut self, client: &Client) -> Result<(), StoreError> {
+        match &mut self.journal {
+            Some(journal) => journal.note_applied(client, self.n_in_copy),
+            None => Ok(()),
+        }
+    }
+
+    /// Repeats until no act was appended while values of these subjects were written. Such an act could have been applied
+    /// before those values arrived, and be overwritten by them.
+    ///
+    /// # Errors
+    /// Those of reaching the server.
+    pub(super) fn settle(
+        &mut self,
+        client: &Client,
+        mut subjects: Subjects,
+    ) -> Result<Copy, StoreError> {
+        let mut copy = Copy::AsFetched;
+        loop {
+            self.read_journal(client)?;
+            let Some(journal) = &self.journal else { return Ok(copy) };
+            let new = &journal.entries()[self.n_in_copy..];
+            if new.is_empty() {
+                return Ok(copy);
+            }
+            subjects.extend(Subjects::of(new.iter().flat_map(|entry| entry.changes.0.keys())));
+            copy = Copy::Refilled;
+            let n_before = self.fold.n_entries();
+            let mut records = Records::default();
+            if subjects.len() > SINGLE_SUBJECTS {
+                records = Records::everything(client, View::Completed, &self.wanted)?;
+            } else {
+                records.fetch(client, &self.fold, &subjects)?;
+                records.sought = subjects.clone();
+            }
+            let unwritten = self.fill(client, records, n_before, View::Completed)?;
+            subjects.extend(unwritten.subjects());
+            self.write(client, &unwritten)?;
+        }
     }
 }
 
-/// Takes away the leases of runs that the journal ended: whoever ended them may have died before the lease went.
-fn end_leases(conn: &Connection, fold: &Fold, n_settled: usize) -> Result<Vec<String>, StoreError> {
+fn view_of(scope: Scope<'_>) -> View {
+    match scope {
+        Scope::Everything(view) => view,
+        _ => View::Completed,
+    }
+}
+
+/// The connection of the copy, which is in SQLite.
+pub(super) fn raw(conn: &Conn) -> &Connection {
+    match conn {
+        Conn::Sqlite(conn) => conn,
+        Conn::Postgres(_) => unreachable!("`memory::create` opens SQLite"),
+    }
+}
+
+/// Removes the leases of runs that the journal ended: the process that ended them may have died before it removed the
+/// lease.
+fn end_leases(
+    conn: &Connection,
+    fold: &Fold,
+    runs: &BTreeSet<String>,
+    n_settled: usize,
+) -> Result<Vec<String>, StoreError> {
     let mut ended = Vec::new();
-    for (place, act) in fold.places() {
-        let Place::RunStatus { run } = place else { continue };
-        let held = mirror::held(conn, place)?;
-        let is_ours = matches!(fold.verdict(place, held.value.as_deref()), Verdict::Right);
-        // MLflow changes nothing of a run that was deleted: the tag stays, and says nothing.
+    for run in runs {
+        let field = Field::RunStatus { run: run.clone() };
+        let held = tables::held(conn, &field)?;
+        let is_ours = matches!(fold.verdict(&field, held.value.as_deref()), Verdict::Right);
+        // MLflow changes nothing of a deleted run: its tag stays, and says nothing.
         let is_deleted = held.subject == Subject::Deleted;
-        let is_over = is_ours && (is_deleted || act > n_settled);
-        if is_over && mirror::end_lease(conn, run)? && !is_deleted {
+        let is_over = is_ours && (is_deleted || fold.last_act(&field) > n_settled);
+        if is_over && tables::end_lease(conn, run)? && !is_deleted {
             ended.push(run.clone());
         }
     }
     Ok(ended)
 }
 
-/// A version that was deleted with its model, and one of the same number made since, are not the same.
-fn is_the_one(conn: &Connection, fold: &Fold, place: &Place) -> Result<bool, StoreError> {
-    let (Place::VersionTag { name, version, .. } | Place::VersionStage { name, version }) = place
+/// Whether a field belongs to the version that the journal means, not to one of the same number that was created after
+/// the registered model had been deleted.
+fn is_same_version(conn: &Connection, fold: &Fold, field: &Field) -> Result<bool, StoreError> {
+    let (Field::VersionTag { name, version, .. } | Field::VersionStage { name, version }) = field
     else {
         return Ok(true);
     };
-    match (fold.run_of(name, *version), mirror::run_of(conn, name, *version)?) {
+    match (fold.run_of(name, *version), tables::run_of(conn, name, *version)?) {
         (Some(by_journal), Some(found)) => Ok(by_journal == found),
         _ => Ok(true),
     }

@@ -86,7 +86,8 @@ impl Session {
         self.write_in(Scope::Everything(View::AsItStands), Effect::Commit, act)
     }
 
-    fn write_in<T>(
+    /// As [`Session::write`], for an act that depends on the records of a scope alone, and may be a dry run.
+    pub(crate) fn write_in<T>(
         &self,
         scope: Scope<'_>,
         effect: Effect,

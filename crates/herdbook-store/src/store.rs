@@ -143,7 +143,8 @@ impl Store {
         self.read_in(Scope::Run(run_id), look_up)
     }
 
-    fn read_in<T>(
+    /// As [`Store::read`], of the records of a scope.
+    pub(crate) fn read_in<T>(
         &self,
         scope: Scope<'_>,
         mut look_up: impl FnMut(&Conn) -> Result<T, StoreError>,

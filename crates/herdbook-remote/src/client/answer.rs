@@ -1,22 +1,22 @@
-//! What an error of a server means to the caller.
+//! The meaning of a server's errors for the caller.
 
 use herdbook_store::StoreError;
 
 /// Questions about an error of a server.
 pub(crate) trait ServerAnswer {
-    /// Whether the server says that there is no such thing.
+    /// Whether the server says that the thing does not exist.
     fn is_absence(&self) -> bool;
 
-    /// Whether the server says that there is such a thing already.
+    /// Whether the server says that the thing exists already.
     fn is_presence(&self) -> bool;
 
-    /// Whether the server refuses the call for what it asks, not for who asks.
+    /// Whether the server refuses the content of the call.
     fn is_invalid(&self) -> bool;
 
-    /// Whether the call may have been carried out for all that: no answer came, or not one of MLflow's.
+    /// Whether the call may have succeeded nevertheless: there was no answer, or none of MLflow's.
     fn leaves_outcome_open(&self) -> bool;
 
-    /// Whether the server refuses it to whoever asks.
+    /// Whether the user lacks permission.
     fn is_forbidden(&self) -> bool;
 }
 
@@ -47,7 +47,10 @@ impl ServerAnswer for StoreError {
     }
 }
 
-/// What was deleted through MLflow meanwhile needs nothing any more.
+/// Ignores that the thing was deleted through MLflow.
+///
+/// # Errors
+/// All other errors.
 pub(crate) fn tolerating_absence(outcome: Result<(), StoreError>) -> Result<(), StoreError> {
     match outcome {
         Err(error) if error.is_absence() => Ok(()),

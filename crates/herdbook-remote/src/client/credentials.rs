@@ -1,4 +1,4 @@
-//! How a server is reached: MLflow's own environment variables and its file of credentials.
+//! Access to a server: MLflow's environment variables and its file of credentials.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,22 +14,25 @@ const TIMEOUT_S: f64 = 120.0;
 const MAX_RETRIES: f64 = 7.0;
 /// MLflow's default of `MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR`.
 const BACKOFF_FACTOR: f64 = 2.0;
+/// An upper limit for time-outs and retries.
 const LONGEST_PATIENCE_S: f64 = 3600.0;
 
-/// All that a client needs to know.
+/// Address, credentials and limits of a client.
 pub struct Access {
     /// The tracking URI without user and password, and without a slash at its end.
     pub base: String,
+    /// The value of the header `Authorization`.
     pub authorization: Option<String>,
+    /// Trusted certificates, and the client's own.
     pub tls: TlsConfig,
-    /// Between two signs of life of the other side.
+    /// How long one read or write may take.
     pub timeout: Duration,
-    /// How long a call is tried again.
+    /// How long a call is retried.
     pub patience: Duration,
 }
 
 impl Access {
-    /// Reads the environment. User and password in the URI itself come first.
+    /// Reads the environment. User and password in the URI take precedence.
     ///
     /// # Errors
     /// [`StoreError::BadAccess`] for a variable that cannot be used.
@@ -64,7 +67,7 @@ impl Access {
     }
 }
 
-/// User and password before the token, as in MLflow's client.
+/// User and password take precedence over the token, as in MLflow's client.
 fn authorization() -> Option<String> {
     let (user_in_file, password_in_file) = credentials_file();
     let user = variable("MLFLOW_TRACKING_USERNAME").or(user_in_file);
@@ -158,7 +161,7 @@ fn bad(variable: &'static str, problem: String) -> StoreError {
     StoreError::BadAccess { variable, problem }
 }
 
-/// A variable that is set and not empty.
+/// The value of a variable that is set and not empty.
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -1,4 +1,7 @@
 //! The calls of MLflow's REST API about registered models and their versions, one function each.
+//!
+//! Each function returns the errors of [`Client::get`]: [`StoreError::Unreachable`], [`StoreError::ServerRefused`],
+//! [`StoreError::NotMlflow`].
 
 use herdbook_store::StoreError;
 use serde::Deserialize;
@@ -6,14 +9,16 @@ use serde_json::{Value, json};
 
 use super::http::{Client, Method, Trying};
 use crate::client::answer::ServerAnswer;
-use crate::client::runs::{PAGE, found, pages, pairs, path};
+use crate::client::runs::{MODEL_PAGE, found, pages, pairs, path};
 use crate::client::wire::{ModelVersion, RegisteredModel};
 
-/// A page of versions is small rows.
-const VERSION_PAGE: usize = 10_000;
+/// MLflow's largest page of versions.
+const VERSION_PAGE: usize = 200_000;
+
 impl Client {
     // Registered models.
 
+    /// All registered models with their aliases.
     pub(crate) fn registered_models(&self) -> Result<Vec<RegisteredModel>, StoreError> {
         #[derive(Deserialize)]
         struct Answer {
@@ -22,7 +27,7 @@ impl Client {
             #[serde(default)]
             next_page_token: String,
         }
-        let page = PAGE.to_string();
+        let page = MODEL_PAGE.to_string();
         pages(|token| {
             let query = [("max_results", page.as_str()), ("page_token", token)];
             let answer: Answer = self.get(&path("registered-models/search"), &query)?;
@@ -30,7 +35,21 @@ impl Client {
         })
     }
 
-    /// Makes a registered model; one that is there already is no error.
+    /// A registered model with its aliases; `None` where there is none of this name.
+    pub(crate) fn registered_model(
+        &self,
+        name: &str,
+    ) -> Result<Option<RegisteredModel>, StoreError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            registered_model: RegisteredModel,
+        }
+        let query = [("name", name)];
+        let answer = found(self.get::<Answer>(&path("registered-models/get"), &query))?;
+        Ok(answer.map(|answer| answer.registered_model))
+    }
+
+    /// Creates a registered model, unless it exists.
     pub(crate) fn ensure_model(&self, name: &str) -> Result<(), StoreError> {
         match self.post("registered-models/create", &json!({"name": name})) {
             Err(error) if error.is_presence() => Ok(()),
@@ -38,7 +57,7 @@ impl Client {
         }
     }
 
-    /// Lets an alias name a version, in one step: a reader sees the old one or the new one.
+    /// Points an alias at a version, in one step: a reader sees the old version or the new one.
     pub(crate) fn set_alias(
         &self,
         name: &str,
@@ -49,6 +68,7 @@ impl Client {
         self.post("registered-models/alias", &body)
     }
 
+    /// Removes an alias; one that does not exist is no error.
     pub(crate) fn delete_alias(&self, name: &str, alias: &str) -> Result<(), StoreError> {
         let body = json!({"name": name, "alias": alias});
         found(self.call::<Value>(Method::Delete, "registered-models/alias", &body)).map(drop)
@@ -56,24 +76,49 @@ impl Client {
 
     // Model versions.
 
-    /// The versions that a filter lets through; deleted ones are never among them.
-    pub(crate) fn versions(&self, filter: &str) -> Result<Vec<ModelVersion>, StoreError> {
+    /// One version; `None` where there is none, or it was deleted.
+    pub(crate) fn version(
+        &self,
+        name: &str,
+        version: i64,
+    ) -> Result<Option<ModelVersion>, StoreError> {
         #[derive(Deserialize)]
         struct Answer {
-            #[serde(default)]
-            model_versions: Vec<ModelVersion>,
-            #[serde(default)]
-            next_page_token: String,
+            model_version: ModelVersion,
         }
-        let page = VERSION_PAGE.to_string();
+        let version = version.to_string();
+        let query = [("name", name), ("version", version.as_str())];
+        let answer = found(self.get::<Answer>(&path("model-versions/get"), &query))?;
+        Ok(answer.map(|answer| answer.model_version))
+    }
+
+    /// The versions that match a filter; deleted ones are never among them.
+    pub(crate) fn versions(&self, filter: &str) -> Result<Vec<ModelVersion>, StoreError> {
         pages(|token| {
-            let query = [("filter", filter), ("max_results", page.as_str()), ("page_token", token)];
-            let answer: Answer = self.get(&path("model-versions/search"), &query)?;
-            Ok((answer.model_versions, answer.next_page_token))
+            let page =
+                self.versions_page(&[("filter", filter), ("page_token", token)], VERSION_PAGE)?;
+            Ok((page.model_versions, page.next_page_token))
         })
     }
 
-    /// Makes a version. Not repeated by itself: after a lost answer there may be one already.
+    /// The `n` newest versions of all models, newest first.
+    pub(crate) fn newest_versions(&self, n: usize) -> Result<Vec<ModelVersion>, StoreError> {
+        let newest_first = [("order_by", "creation_timestamp DESC")];
+        Ok(self.versions_page(&newest_first, n)?.model_versions)
+    }
+
+    fn versions_page(
+        &self,
+        query: &[(&str, &str)],
+        max_results: usize,
+    ) -> Result<VersionPage, StoreError> {
+        let max_results = max_results.to_string();
+        let mut query = query.to_vec();
+        query.push(("max_results", &max_results));
+        self.get(&path("model-versions/search"), &query)
+    }
+
+    /// Creates a version, without retries: after a lost answer it may exist already.
     pub(crate) fn create_version(
         &self,
         name: &str,
@@ -90,11 +135,13 @@ impl Client {
         Ok(self.send::<Answer>(Method::Post, &endpoint, &body, Trying::Once)?.model_version)
     }
 
+    /// Deletes a version; one that does not exist is no error.
     pub(crate) fn delete_version(&self, name: &str, version: i64) -> Result<(), StoreError> {
         let body = json!({"name": name, "version": version.to_string()});
         found(self.call::<Value>(Method::Delete, "model-versions/delete", &body)).map(drop)
     }
 
+    /// Sets a tag of a version; MLflow has no call for several.
     pub(crate) fn set_version_tag(
         &self,
         name: &str,
@@ -107,6 +154,7 @@ impl Client {
         self.post("model-versions/set-tag", &body)
     }
 
+    /// Removes a tag of a version; one that does not exist is no error.
     pub(crate) fn delete_version_tag(
         &self,
         name: &str,
@@ -117,6 +165,7 @@ impl Client {
         found(self.call::<Value>(Method::Delete, "model-versions/delete-tag", &body)).map(drop)
     }
 
+    /// Sets MLflow's own stage of a version.
     pub(crate) fn transition_stage(
         &self,
         name: &str,
@@ -130,5 +179,31 @@ impl Client {
             "archive_existing_versions": false,
         });
         self.post("model-versions/transition-stage", &body)
+    }
+}
+
+/// A page of versions.
+#[derive(Deserialize)]
+struct VersionPage {
+    #[serde(default)]
+    model_versions: Vec<ModelVersion>,
+    #[serde(default)]
+    next_page_token: String,
+}
+
+/// The part of a filter that lets the versions of one model through.
+pub(crate) fn name_filter(name: &str) -> String {
+    // MLflow knows no escape inside quotes, but either kind of them.
+    if name.contains('\'') { format!("name = \"{name}\"") } else { format!("name = '{name}'") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn name_with_an_apostrophe_is_quoted_the_other_way() {
+        assert_eq!(name_filter("1H_m"), "name = '1H_m'");
+        assert_eq!(name_filter("ada's"), "name = \"ada's\"");
     }
 }

@@ -1,4 +1,7 @@
 //! The calls of MLflow's REST API about experiments, runs and artifacts, one function each.
+//!
+//! Each function returns the errors of [`Client::get`]: [`StoreError::Unreachable`], [`StoreError::ServerRefused`],
+//! [`StoreError::NotMlflow`].
 
 use herdbook_store::StoreError;
 use serde::Deserialize;
@@ -8,13 +11,18 @@ use super::http::{Client, Method, Trying};
 use crate::client::answer::{ServerAnswer, tolerating_absence};
 use crate::client::wire::{Experiment, FileInfo, MetricValue, Run};
 
-/// MLflow's largest page of experiments, runs and registered models that is answered in reasonable time.
-pub(super) const PAGE: usize = 1000;
-/// What MLflow takes in one `log-batch`.
+/// MLflow's largest page of registered models.
+pub(super) const MODEL_PAGE: usize = 1_000;
+/// MLflow's largest page of experiments.
+const EXPERIMENT_PAGE: usize = 50_000;
+/// A page of runs. MLflow would send 50,000, but each comes with all its params, tags and metrics, about 10 KB.
+const RUN_PAGE: usize = 10_000;
+/// The most metrics that MLflow accepts in one `log-batch`.
 const BATCH_METRICS: usize = 1000;
+/// The most params, or tags, that MLflow accepts in one `log-batch`.
 const BATCH_PAIRS: usize = 100;
 
-/// A metric as MLflow takes it.
+/// A value of a metric to be logged.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct MetricRow {
     pub(crate) key: String,
@@ -23,7 +31,7 @@ pub(crate) struct MetricRow {
     pub(crate) step: i64,
 }
 
-/// A run about to be made.
+/// A run to be created.
 pub(crate) struct RunToCreate<'a> {
     pub(crate) experiment_id: &'a str,
     pub(crate) user: &'a str,
@@ -47,7 +55,7 @@ impl Client {
 
     // Experiments.
 
-    /// The experiment of a name, deleted or not.
+    /// The experiment of a name, deleted or not; `None` where there is none.
     pub(crate) fn experiment(&self, name: &str) -> Result<Option<Experiment>, StoreError> {
         #[derive(Deserialize)]
         struct Answer {
@@ -58,7 +66,7 @@ impl Client {
             .map(|found| found.map(|a| a.experiment))
     }
 
-    /// Makes an experiment. Names are unique: of several at once, one makes it.
+    /// Creates an experiment and returns its id. Names are unique: of several concurrent calls one succeeds.
     pub(crate) fn create_experiment(
         &self,
         name: &str,
@@ -72,7 +80,7 @@ impl Client {
         Ok(self.call::<Answer>(Method::Post, "experiments/create", &body)?.experiment_id)
     }
 
-    /// All experiments, deleted ones too.
+    /// All experiments, deleted ones included.
     pub(crate) fn experiments(&self) -> Result<Vec<Experiment>, StoreError> {
         #[derive(Deserialize)]
         struct Answer {
@@ -82,7 +90,8 @@ impl Client {
             next_page_token: String,
         }
         pages(|token| {
-            let body = json!({"max_results": PAGE, "view_type": "ALL", "page_token": token});
+            let body =
+                json!({"max_results": EXPERIMENT_PAGE, "view_type": "ALL", "page_token": token});
             let answer: Answer = self.call(Method::Post, "experiments/search", &body)?;
             Ok((answer.experiments, answer.next_page_token))
         })
@@ -90,7 +99,7 @@ impl Client {
 
     // Runs.
 
-    /// Makes a run. Not repeated by itself: after a lost answer there may be one already.
+    /// Creates a run, without retries: after a lost answer it may exist already.
     pub(crate) fn create_run(&self, new: &RunToCreate<'_>) -> Result<Run, StoreError> {
         #[derive(Deserialize)]
         struct Answer {
@@ -106,10 +115,12 @@ impl Client {
         Ok(self.send::<Answer>(Method::Post, &path("runs/create"), &body, Trying::Once)?.run)
     }
 
+    /// A run, deleted or not; `None` where there is none.
     pub(crate) fn run(&self, run_id: &str) -> Result<Option<Run>, StoreError> {
         self.run_trying(run_id, Trying::Patiently)
     }
 
+    /// As [`Client::run`], with or without retries.
     pub(crate) fn run_trying(
         &self,
         run_id: &str,
@@ -124,7 +135,7 @@ impl Client {
         Ok(answer.map(|answer| answer.run))
     }
 
-    /// The runs of some experiments that a filter lets through, deleted ones too.
+    /// The runs of some experiments that match a filter, deleted ones included.
     pub(crate) fn runs(
         &self,
         experiments: &[String],
@@ -145,7 +156,7 @@ impl Client {
                 "experiment_ids": experiments,
                 "filter": filter,
                 "run_view_type": "ALL",
-                "max_results": PAGE,
+                "max_results": RUN_PAGE,
                 "page_token": token,
             });
             let answer: Answer = self.call(Method::Post, "runs/search", &body)?;
@@ -153,6 +164,7 @@ impl Client {
         })
     }
 
+    /// Sets fields of a run.
     pub(crate) fn update_run(
         &self,
         run_id: &str,
@@ -165,17 +177,17 @@ impl Client {
         self.post("runs/update", &body)
     }
 
-    /// Marks a run as deleted; MLflow keeps it.
+    /// Marks a run as deleted.
     pub(crate) fn delete_run(&self, run_id: &str) -> Result<(), StoreError> {
         self.post("runs/delete", &json!({"run_id": run_id}))
     }
 
-    /// Writes a param, once for all: another value for the same key is refused.
+    /// Writes a param. Another value for the same key is refused.
     pub(crate) fn log_param(&self, run_id: &str, key: &str, value: &str) -> Result<(), StoreError> {
         self.post("runs/log-parameter", &json!({"run_id": run_id, "key": key, "value": value}))
     }
 
-    /// Logs metrics; the same ones again are the same rows.
+    /// Logs metrics; it may be repeated.
     pub(crate) fn log_metrics(
         &self,
         run_id: &str,
@@ -196,6 +208,7 @@ impl Client {
         Ok(())
     }
 
+    /// Writes params.
     pub(crate) fn log_params(
         &self,
         run_id: &str,
@@ -208,6 +221,7 @@ impl Client {
         Ok(())
     }
 
+    /// Sets tags of a run.
     pub(crate) fn set_run_tags(
         &self,
         run_id: &str,
@@ -220,6 +234,7 @@ impl Client {
         Ok(())
     }
 
+    /// Sets one tag of a run.
     pub(crate) fn set_run_tag(
         &self,
         run_id: &str,
@@ -231,7 +246,7 @@ impl Client {
         self.send::<Value>(Method::Post, &path("runs/set-tag"), &body, trying).map(drop)
     }
 
-    /// Removes a tag of a run; one that is not there is no error, nor a run that was deleted: its tags cannot change.
+    /// Removes a tag of a run. It is no error where the tag does not exist or the run was deleted.
     pub(crate) fn delete_run_tag(&self, run_id: &str, key: &str) -> Result<(), StoreError> {
         tolerating_absence(self.post("runs/delete-tag", &json!({"run_id": run_id, "key": key})))
     }
@@ -261,7 +276,7 @@ impl Client {
 
     // Artifacts behind the server's proxy.
 
-    /// The files in a folder; none where there is no such folder.
+    /// The files in a folder; none where the folder does not exist.
     pub(crate) fn list_artifacts(&self, folder: &str) -> Result<Vec<FileInfo>, StoreError> {
         #[derive(Deserialize)]
         struct Answer {
@@ -272,6 +287,7 @@ impl Client {
         Ok(answer.files)
     }
 
+    /// Deletes a file; one that does not exist is no error.
     pub(crate) fn delete_artifact(&self, path: &str) -> Result<(), StoreError> {
         let endpoint = artifact_endpoint(path);
         found(self.send::<Value>(Method::Delete, &endpoint, &json!({}), Trying::Patiently))
@@ -281,7 +297,7 @@ impl Client {
 
 const ARTIFACTS: &str = "/api/2.0/mlflow-artifacts/artifacts";
 
-/// Where the proxy keeps a file, each segment of the path escaped.
+/// The endpoint of a file behind the proxy, each segment of its path escaped.
 pub(crate) fn artifact_endpoint(path: &str) -> String {
     let escaped = path
         .split('/')
@@ -289,7 +305,7 @@ pub(crate) fn artifact_endpoint(path: &str) -> String {
     format!("{ARTIFACTS}/{}", escaped.collect::<Vec<_>>().join("/"))
 }
 
-/// All but what may stand in a segment of a path as it is.
+/// The characters that are escaped in a segment of a path.
 const SEGMENT: &percent_encoding::AsciiSet =
     &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -305,7 +321,7 @@ pub(super) fn pairs(pairs: &[(&str, &str)]) -> Vec<Value> {
     pairs.iter().map(|(key, value)| pair(key, value)).collect()
 }
 
-/// JSON has no NaN and no infinities: MLflow takes them as text.
+/// JSON has no NaN and no infinities: MLflow accepts them as text.
 fn number(value: f64) -> Value {
     if value.is_nan() {
         json!("NaN")
@@ -316,7 +332,7 @@ fn number(value: f64) -> Value {
     }
 }
 
-/// What is not there is `None`.
+/// `None` where the server says that the thing does not exist.
 pub(super) fn found<T>(outcome: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
     match outcome {
         Ok(value) => Ok(Some(value)),
@@ -325,7 +341,7 @@ pub(super) fn found<T>(outcome: Result<T, StoreError>) -> Result<Option<T>, Stor
     }
 }
 
-/// Follows page tokens to the end.
+/// All rows of all pages; `page` fetches the one of a token.
 pub(super) fn pages<T>(
     mut page: impl FnMut(&str) -> Result<(Vec<T>, String), StoreError>,
 ) -> Result<Vec<T>, StoreError> {

@@ -1,14 +1,14 @@
-//! What an MLflow server sends: the messages of its REST API, as far as they are read.
+//! The messages of MLflow's REST API, with the fields that are read here.
 
 use std::fmt;
 
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// The tag by which a run is found again whose making was not answered. Every run made here has it.
+/// The tag by which a run is found whose creation was not answered. Every run created here has it.
 pub(crate) const TOKEN: &str = "herdbook.token";
 
-/// A key and its value: tags and params.
+/// A tag or a param.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Pair {
     pub(crate) key: String,
@@ -29,14 +29,14 @@ pub(crate) struct Experiment {
     pub(crate) tags: Vec<Pair>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct Run {
     pub(crate) info: RunInfo,
     #[serde(default)]
     pub(crate) data: RunData,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct RunInfo {
     pub(crate) run_id: String,
     pub(crate) experiment_id: String,
@@ -77,7 +77,7 @@ pub(crate) struct MetricValue {
     pub(crate) step: i64,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct RegisteredModel {
     pub(crate) name: String,
     #[serde(default, deserialize_with = "integer")]
@@ -114,6 +114,13 @@ pub(crate) struct ModelVersion {
     pub(crate) tags: Vec<Pair>,
 }
 
+impl ModelVersion {
+    /// Its number; 0 where MLflow sent something else.
+    pub(crate) fn number(&self) -> i64 {
+        self.version.parse().unwrap_or_default()
+    }
+}
+
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct FileInfo {
     pub(crate) path: String,
@@ -123,7 +130,7 @@ pub(crate) struct FileInfo {
     pub(crate) file_size: Option<u64>,
 }
 
-/// MLflow sends 64-bit numbers as text, except where it sends them as numbers.
+/// A size in bytes, sent as a number or as text.
 fn length<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     let value = serde_json::Value::deserialize(deserializer)?;
     Ok(value.as_u64().or_else(|| value.as_str()?.parse().ok()))
@@ -134,7 +141,7 @@ pub(crate) fn value_of<'a>(pairs: &'a [Pair], key: &str) -> Option<&'a str> {
     pairs.iter().find(|pair| pair.key == key).map(|pair| pair.value.as_str())
 }
 
-/// Some programs in between write 64-bit integers as text, as protobuf does.
+/// Some proxies send 64-bit integers as text, as protobuf's JSON does.
 fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
     deserializer.deserialize_any(Number).map(|number| match number {
         Parsed::Integer(value) => value,
@@ -142,7 +149,7 @@ fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> 
     })
 }
 
-/// NaN and infinities come as text.
+/// NaN and infinities are sent as text.
 fn double<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     deserializer.deserialize_any(Number).map(|number| match number {
         Parsed::Integer(value) => value as f64,

@@ -1,14 +1,14 @@
-//! What an act does to the mirror, written down by triggers while it does it.
+//! The changes that an act makes to the copy, recorded by triggers.
 //!
-//! The mirror is this process's own: triggers on its tables are seen by nobody else.
+//! The copy belongs to this process, so nobody else sees the triggers.
 
 use herdbook_store::StoreError;
 use rusqlite::Connection;
 
 use crate::client::runs::MetricRow;
-use crate::journal::changes::{Changes, Place, Step};
+use crate::journal::changes::{Changes, Field, Step};
 
-/// Each row: what kind of place, its keys, the value before and after.
+/// A row per change: the kind of field, its keys, the value before and after.
 const BEGIN: &str = "
 CREATE TEMP TABLE captured (seq INTEGER PRIMARY KEY, kind TEXT, a TEXT, b TEXT, c TEXT, old TEXT, new TEXT);
 CREATE TEMP TABLE captured_metrics (seq INTEGER PRIMARY KEY, run TEXT, key TEXT, value REAL, is_nan INTEGER,
@@ -65,25 +65,38 @@ DROP TRIGGER lease_taken; DROP TRIGGER lease_refreshed; DROP TRIGGER lease_remov
 DROP TABLE captured; DROP TABLE captured_metrics;
 ";
 
-/// All that an act did besides the log.
+/// The changes of an act, apart from its events.
 #[derive(Debug, Default)]
 pub(crate) struct Captured {
-    /// What follows from the act's place in the journal.
+    /// Changes of fields; they are part of the journal's entry.
     pub(crate) changes: Changes,
     /// Params of runs: run, key, value.
     pub(crate) params: Vec<(String, String, String)>,
-    /// Metrics by run.
+    /// Metrics: run, then metric.
     pub(crate) metrics: Vec<(String, MetricRow)>,
     /// Runs whose lease was written or removed.
     pub(crate) leases: Vec<String>,
 }
 
-/// Begins to write down, inside the act's transaction.
+impl Captured {
+    /// Whether params or metrics are added to runs.
+    pub(crate) fn has_additions(&self) -> bool {
+        !self.params.is_empty() || !self.metrics.is_empty()
+    }
+}
+
+/// Begins recording, inside the act's transaction.
+///
+/// # Errors
+/// Those of SQLite.
 pub(crate) fn begin(conn: &Connection) -> Result<(), StoreError> {
     Ok(conn.execute_batch(BEGIN)?)
 }
 
-/// What was written down; nothing is from here on.
+/// Ends recording and returns what was recorded.
+///
+/// # Errors
+/// Those of SQLite.
 pub(crate) fn end(conn: &Connection) -> Result<Captured, StoreError> {
     let mut captured = Captured::default();
     let mut statement =
@@ -98,13 +111,13 @@ pub(crate) fn end(conn: &Connection) -> Result<Captured, StoreError> {
         let number = |text: String| text.parse().unwrap_or_default();
         let step = Step(row.get(4)?, row.get(5)?);
         let place = match kind.as_str() {
-            "run_tag" => Place::RunTag { run: a, key: text(2)? },
+            "run_tag" => Field::RunTag { run: a, key: text(2)? },
             "version_tag" => {
-                Place::VersionTag { name: a, version: number(text(2)?), key: text(3)? }
+                Field::VersionTag { name: a, version: number(text(2)?), key: text(3)? }
             }
-            "stage" => Place::VersionStage { name: a, version: number(text(2)?) },
-            "alias" => Place::Alias { name: a, alias: text(2)? },
-            "status" => Place::RunStatus { run: a },
+            "stage" => Field::VersionStage { name: a, version: number(text(2)?) },
+            "alias" => Field::Alias { name: a, alias: text(2)? },
+            "status" => Field::RunStatus { run: a },
             "param" => {
                 captured.params.push((a, text(2)?, text(5)?));
                 continue;
@@ -149,7 +162,7 @@ impl Captured {
         )
     }
 
-    /// Metrics by run.
+    /// Metrics: run, then metric.
     pub(crate) fn metrics_by_run(&self) -> Vec<(&str, Vec<MetricRow>)> {
         by_run(self.metrics.iter().map(|(run, metric)| (run.as_str(), metric.clone())))
     }

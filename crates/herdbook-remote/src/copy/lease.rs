@@ -1,4 +1,4 @@
-//! The lease of a run as a tag: who trains it, and when that process last said so.
+//! The lease of a run as a tag: which process trains it, and when that process last refreshed the lease.
 
 use herdbook_store::{Lease, StoreError};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -16,7 +16,10 @@ struct Wire {
     refreshed_at_ms: i64,
 }
 
-/// Puts the lease that a tag tells of into the mirror. What cannot be read is no lease.
+/// Inserts the lease in a tag's value into the copy. A value that cannot be read is no lease.
+///
+/// # Errors
+/// Those of SQLite.
 pub(crate) fn insert(conn: &Connection, run_id: &str, tag: &str) -> Result<(), StoreError> {
     let Ok(lease) = serde_json::from_str::<Wire>(tag) else { return Ok(()) };
     conn.execute(
@@ -27,7 +30,10 @@ pub(crate) fn insert(conn: &Connection, run_id: &str, tag: &str) -> Result<(), S
     Ok(())
 }
 
-/// The tag that tells of a run's lease in the mirror; `None` where it has none.
+/// The tag's value for a run's lease in the copy; `None` where it has none.
+///
+/// # Errors
+/// Those of SQLite.
 pub(crate) fn tag(conn: &Connection, run_id: &str) -> Result<Option<String>, StoreError> {
     let lease = conn
         .query_row(
@@ -48,7 +54,7 @@ pub(crate) fn tag(conn: &Connection, run_id: &str) -> Result<Option<String>, Sto
     Ok(lease.map(|lease| json(&lease)))
 }
 
-/// The tag that tells of a lease.
+/// The tag's value for a lease.
 pub(crate) fn of(lease: &Lease) -> String {
     json(&Wire {
         v: 1,

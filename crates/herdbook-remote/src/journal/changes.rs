@@ -1,14 +1,14 @@
-//! What an act changed in MLflow's records: for each place the value before and after.
+//! The changes of an act in MLflow's records: for each field the value before and after.
 //!
-//! The same form stands in the journal, so an act can be completed by anyone, any number of times.
+//! The journal holds them in the same form, so any process can write them, any number of times.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// A place in MLflow's records that holds one value or none.
+/// A field in MLflow's records: it holds one value, or none.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Place {
+pub(crate) enum Field {
     /// The version that an alias of a registered model names.
     Alias {
         /// The registered model.
@@ -39,24 +39,24 @@ pub(crate) enum Place {
         /// Its version.
         version: i64,
     },
-    /// The status of a run, with the time of its end in milliseconds behind a blank.
+    /// The status of a run, a space, and the time of its end in milliseconds.
     RunStatus {
         /// The run.
         run: String,
     },
 }
 
-/// The value before and after. `None`: there was nothing, or is nothing.
+/// The value before and after; `None` for no value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Step(pub(crate) Option<String>, pub(crate) Option<String>);
 
-/// The changes of an act by place.
+/// The changes of an act by field.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Wire", into = "Wire")]
-pub(crate) struct Changes(pub(crate) BTreeMap<Place, Step>);
+pub(crate) struct Changes(pub(crate) BTreeMap<Field, Step>);
 
-impl Place {
-    /// Whether two values are the same here: a run that ended is ended, whatever the clock said.
+impl Field {
+    /// Whether two values are equal. Of a run's status the time of the end does not count.
     pub(crate) fn is_same(&self, one: Option<&str>, other: Option<&str>) -> bool {
         match self {
             Self::RunStatus { .. } => one.map(status_of) == other.map(status_of),
@@ -71,8 +71,8 @@ pub(crate) fn status_of(value: &str) -> &str {
 }
 
 impl Changes {
-    /// Notes a change; of several at one place, the first value before and the last one after stay.
-    pub(crate) fn note(&mut self, place: Place, step: Step) {
+    /// Adds a change. Of several changes of one field, the first value before and the last one after stay.
+    pub(crate) fn note(&mut self, place: Field, step: Step) {
         match self.0.get_mut(&place) {
             Some(known) => known.1 = step.1,
             None => {
@@ -81,21 +81,21 @@ impl Changes {
         }
     }
 
-    /// Without places that hold in the end what they held before.
+    /// Without the fields whose value after equals the one before.
     pub(crate) fn net(mut self) -> Self {
         self.0.retain(|place, step| !place.is_same(step.0.as_deref(), step.1.as_deref()));
         self
     }
 }
 
-/// The changes as they stand in the journal, grouped by what they belong to.
+/// The changes as the journal holds them, grouped by run, version and model.
 #[derive(Default, Serialize, Deserialize)]
 struct Wire {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     aliases: BTreeMap<String, BTreeMap<String, Step>>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     runs: BTreeMap<String, Subject>,
-    /// By `<model>/<version>`; names of models hold no slash.
+    /// By `<model>/<version>`; names of models contain no slash.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     versions: BTreeMap<String, Subject>,
 }
@@ -114,18 +114,18 @@ impl From<Changes> for Wire {
         let mut wire = Self::default();
         for (place, step) in changes.0 {
             match place {
-                Place::Alias { name, alias } => {
+                Field::Alias { name, alias } => {
                     wire.aliases.entry(name).or_default().insert(alias, step);
                 }
-                Place::RunTag { run, key } => {
+                Field::RunTag { run, key } => {
                     wire.runs.entry(run).or_default().tags.insert(key, step);
                 }
-                Place::RunStatus { run } => wire.runs.entry(run).or_default().state = Some(step),
-                Place::VersionTag { name, version, key } => {
+                Field::RunStatus { run } => wire.runs.entry(run).or_default().state = Some(step),
+                Field::VersionTag { name, version, key } => {
                     let versions = wire.versions.entry(format!("{name}/{version}"));
                     versions.or_default().tags.insert(key, step);
                 }
-                Place::VersionStage { name, version } => {
+                Field::VersionStage { name, version } => {
                     wire.versions.entry(format!("{name}/{version}")).or_default().state =
                         Some(step);
                 }
@@ -140,25 +140,25 @@ impl From<Wire> for Changes {
         let mut changes = BTreeMap::new();
         for (name, aliases) in wire.aliases {
             for (alias, step) in aliases {
-                changes.insert(Place::Alias { name: name.clone(), alias }, step);
+                changes.insert(Field::Alias { name: name.clone(), alias }, step);
             }
         }
         for (run, subject) in wire.runs {
             for (key, step) in subject.tags {
-                changes.insert(Place::RunTag { run: run.clone(), key }, step);
+                changes.insert(Field::RunTag { run: run.clone(), key }, step);
             }
             if let Some(step) = subject.state {
-                changes.insert(Place::RunStatus { run }, step);
+                changes.insert(Field::RunStatus { run }, step);
             }
         }
         for (of, subject) in wire.versions {
             let Some((name, version)) = of.rsplit_once('/') else { continue };
             let Ok(version) = version.parse() else { continue };
             for (key, step) in subject.tags {
-                changes.insert(Place::VersionTag { name: name.to_owned(), version, key }, step);
+                changes.insert(Field::VersionTag { name: name.to_owned(), version, key }, step);
             }
             if let Some(step) = subject.state {
-                changes.insert(Place::VersionStage { name: name.to_owned(), version }, step);
+                changes.insert(Field::VersionStage { name: name.to_owned(), version }, step);
             }
         }
         Self(changes)
@@ -174,19 +174,19 @@ mod tests {
         Step(value(before), value(after))
     }
 
-    fn version_tag(key: &str) -> Place {
-        Place::VersionTag { name: "1H_m".to_owned(), version: 2, key: key.to_owned() }
+    fn version_tag(key: &str) -> Field {
+        Field::VersionTag { name: "1H_m".to_owned(), version: 2, key: key.to_owned() }
     }
 
     fn sample() -> Changes {
         let mut changes = Changes::default();
         let run = "r".to_owned();
         changes
-            .note(Place::Alias { name: "1H_m".into(), alias: "champion".into() }, step("1", "2"));
-        changes.note(Place::RunStatus { run: run.clone() }, step("RUNNING ", "FINISHED 7"));
-        changes.note(Place::RunTag { run, key: "k".into() }, step("", "v"));
+            .note(Field::Alias { name: "1H_m".into(), alias: "champion".into() }, step("1", "2"));
+        changes.note(Field::RunStatus { run: run.clone() }, step("RUNNING ", "FINISHED 7"));
+        changes.note(Field::RunTag { run, key: "k".into() }, step("", "v"));
         changes
-            .note(Place::VersionStage { name: "1H_m".into(), version: 2 }, step("None", "Staging"));
+            .note(Field::VersionStage { name: "1H_m".into(), version: 2 }, step("None", "Staging"));
         changes.note(version_tag("a"), step("x", ""));
         changes
     }
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_holds_in_the_end_what_it_held_before_is_no_change() {
+    fn field_that_returns_to_its_first_value_is_not_changed() {
         let mut changes = Changes::default();
         changes.note(version_tag("a"), step("x", ""));
         changes.note(version_tag("a"), step("", "x"));

@@ -1,12 +1,12 @@
-//! The journal: which acts happened, in which order. The one place where writers meet.
+//! The journal: which acts happened, in which order.
 //!
-//! MLflow has no transactions and no compare-and-set over REST, but it never changes a param that is written. So act
-//! *n* of a server is the param `act.<n>` of one run: the first to write it has the place, everyone else is refused,
-//! reads on and decides again. There is no lock that could be held too long, and nothing expires. The value names the
-//! act, so that writing it again after a lost answer is the same act.
+//! MLflow has no transactions and no compare-and-set over REST, but it never changes the value of a param. So act *n* of a
+//! server is the param `act.<n>` of one run: the first writer of `act.<n>` succeeds, every other is refused, reads the new
+//! acts and decides again. There is no lock, and nothing expires. The value contains the act's id, so that writing it again
+//! after a lost answer has no effect.
 //!
-//! The run is found through the experiment `herdbook.journal`, whose name is unique and whose tag, given when it is
-//! made, names the run: of several processes that make one at once, one wins.
+//! The tag of the experiment `herdbook.journal` names the run. MLflow creates an experiment of a name only once, with its
+//! tags: of several processes that create the journal at once, one succeeds.
 
 use std::collections::BTreeMap;
 
@@ -20,18 +20,18 @@ use crate::client::wire::{Run, value_of};
 use crate::client::{Client, Trying};
 use crate::journal::changes::Changes;
 
-/// The experiment that names the journal's run.
+/// The experiment whose tag names the journal's run.
 const POINTER: &str = "herdbook.journal";
-/// The experiment that the run is in: it must be there before the pointer.
+/// The experiment that contains the run. The run exists before the experiment above, so it cannot be in that one.
 const HOLDER: &str = "herdbook.journal.runs";
-/// The tag that names the run.
+/// The tag that holds the run's id.
 const RUN_TAG: &str = "herdbook.journal.run";
-/// The tag that says how many acts have been carried out to their end. Only the doctor asks: everyone else compares.
+/// The tag that says how many acts were written to the server's records completely.
 const APPLIED_TAG: &str = "herdbook.journal.applied";
-/// MLflow cuts longer values off at 6,000 characters, without a word.
+/// MLflow truncates longer values at 6,000 characters without an error.
 const LONGEST_VALUE: usize = 5_900;
 
-/// One act: all that has to become true, and what the log says of it.
+/// One act: its changes and its events.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Entry {
     v: u32,
@@ -40,7 +40,8 @@ pub(crate) struct Entry {
     pub(crate) events: Vec<Event>,
 }
 
-/// An act too long for one param: its JSON lies in `part.<first half of the hash>.<i>`, written before.
+/// The value of an act too long for one param. Its JSON is in the params `part.<first half of the hash>.<i>`, which are
+/// written before.
 #[derive(Debug, Serialize, Deserialize)]
 struct Parted {
     v: u32,
@@ -49,12 +50,12 @@ struct Parted {
     sha256: String,
 }
 
-/// What became of an act that asked for a place.
+/// Whether an act was appended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// It has it.
-    Taken,
-    /// Another act was first.
+pub(crate) enum Appended {
+    /// It was.
+    Ours,
+    /// Another act was appended first.
     Lost,
 }
 
@@ -62,12 +63,14 @@ pub(crate) enum Place {
 #[derive(Debug)]
 pub(crate) struct Journal {
     run_id: String,
-    experiment_id: String,
+    /// The experiment of its run; `None` as long as the run was not read.
+    experiment_id: Option<String>,
     entries: Vec<Entry>,
+    n_applied: usize,
 }
 
 impl Entry {
-    /// The act is known by the identity that its events carry.
+    /// An entry with the act id of its events.
     pub(crate) fn new(changes: Changes, events: Vec<Event>) -> Self {
         let act = events.first().map_or_else(String::new, |event| event.act_id.clone());
         Self { v: 1, act, changes, events }
@@ -75,7 +78,10 @@ impl Entry {
 }
 
 impl Journal {
-    /// The journal of a server, read to its end; `None` where it has none.
+    /// Finds the journal of a server, without reading it; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::DeletedExperiment`], [`StoreError::BrokenRecord`], and those of reaching the server.
     pub(crate) fn find(client: &Client) -> Result<Option<Self>, StoreError> {
         let Some(pointer) = client.experiment(POINTER)? else { return Ok(None) };
         if pointer.lifecycle_stage == "deleted" {
@@ -85,19 +91,21 @@ impl Journal {
             });
         }
         let run_id = value_of(&pointer.tags, RUN_TAG).ok_or_else(|| broken("names no run"))?;
-        let run = client.run(run_id)?.ok_or_else(|| broken("names a run that does not exist"))?;
-        let mut journal = Self {
+        Ok(Some(Self {
             run_id: run_id.to_owned(),
-            experiment_id: run.info.experiment_id.clone(),
+            experiment_id: None,
             entries: Vec::new(),
-        };
-        journal.read_on(&run)?;
-        Ok(Some(journal))
+            n_applied: 0,
+        }))
     }
 
-    /// The journal of a server; made where it has none.
+    /// The journal of a server, read to its end; created where there is none.
+    ///
+    /// # Errors
+    /// As [`Journal::find`] and [`Journal::read`].
     pub(crate) fn find_or_create(client: &Client, actor: &str) -> Result<Self, StoreError> {
-        if let Some(journal) = Self::find(client)? {
+        if let Some(mut journal) = Self::find(client)? {
+            journal.read(client)?;
             return Ok(journal);
         }
         let experiment_id = holder(client)?;
@@ -108,55 +116,88 @@ impl Journal {
         let run_id = client.create_run(&new)?.info.run_id;
         match client.create_experiment(POINTER, &[(RUN_TAG, &run_id)]) {
             Ok(_) => {}
-            // Another process was faster; or the answer to a try that went well was lost.
+            // Another process created it, or this one did and the answer was lost.
             Err(error) if error.is_presence() => {}
             Err(error) => return Err(error),
         }
-        let journal = Self::find(client)?.ok_or_else(|| broken("vanished"))?;
+        let mut journal = Self::find(client)?.ok_or_else(|| broken("vanished"))?;
         if journal.run_id != run_id {
-            // Nobody knows of it: to leave it would be no harm.
+            // Another process created the journal. Nothing refers to this run, so it may stay if this fails.
             let _ = client.delete_run(&run_id);
         }
+        journal.read(client)?;
         Ok(journal)
     }
 
-    /// The acts so far, in their order.
+    /// The acts that were read, in order.
     pub(crate) fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// The experiments that hold no training.
+    /// Whether an experiment of this name belongs to the journal.
     pub(crate) fn is_its_experiment(name: &str) -> bool {
         name == POINTER || name == HOLDER
     }
 
-    /// Reads acts that were written since, and says how many there were before. The answer is small where there is none.
-    pub(crate) fn refresh(&mut self, client: &Client) -> Result<usize, StoreError> {
-        let known = self.entries.len();
-        let next = known + 1;
+    /// Reads the acts that were appended since the last reading. Where there is none, the answer is small: MLflow sends all
+    /// acts or none.
+    ///
+    /// # Errors
+    /// [`StoreError::BrokenRecord`] where the journal's run is deleted or an act cannot be read, and those of reaching the
+    /// server.
+    pub(crate) fn read(&mut self, client: &Client) -> Result<(), StoreError> {
+        let Some(experiment_id) = &self.experiment_id else {
+            let run = self.run(client)?;
+            self.experiment_id = Some(run.info.experiment_id.clone());
+            return self.read_on(&run);
+        };
+        let next = self.entries.len() + 1;
         let filter =
             format!("attributes.run_id = '{}' AND params.`act.{next}` IS NOT NULL", self.run_id);
-        if let Some(run) = client.runs(std::slice::from_ref(&self.experiment_id), &filter)?.first()
-        {
-            self.read_on(run)?;
+        let experiments = std::slice::from_ref(experiment_id);
+        match client.runs(experiments, &filter)?.first() {
+            Some(run) => self.read_on(run),
+            None => Ok(()),
         }
-        Ok(known)
     }
 
-    /// How many acts were carried out to their end.
-    pub(crate) fn n_applied(&self, client: &Client) -> Result<usize, StoreError> {
-        let run =
-            client.run(&self.run_id)?.ok_or_else(|| broken("names a run that does not exist"))?;
-        Ok(value_of(&run.data.tags, APPLIED_TAG).and_then(|text| text.parse().ok()).unwrap_or(0))
+    /// Whether the acts were read before.
+    pub(crate) fn is_read(&self) -> bool {
+        self.experiment_id.is_some()
     }
 
-    /// Notes that the first `n` acts were carried out to their end.
-    pub(crate) fn note_applied(&self, client: &Client, n: usize) -> Result<(), StoreError> {
-        client.set_run_tag(&self.run_id, APPLIED_TAG, &n.to_string(), Trying::Patiently)
+    /// How many acts are known to have been written to the server's records completely.
+    pub(crate) fn n_applied(&self) -> usize {
+        self.n_applied
     }
 
-    /// Asks for the place after the last act that was read.
-    pub(crate) fn append(&mut self, client: &Client, entry: Entry) -> Result<Place, StoreError> {
+    /// As [`Journal::n_applied`], by what the server says now.
+    ///
+    /// # Errors
+    /// Those of reaching the server.
+    pub(crate) fn read_n_applied(&self, client: &Client) -> Result<usize, StoreError> {
+        Ok(n_applied(&self.run(client)?))
+    }
+
+    /// Notes that the first `n` acts were written to the server's records completely.
+    ///
+    /// # Errors
+    /// Those of reaching the server.
+    pub(crate) fn note_applied(&mut self, client: &Client, n: usize) -> Result<(), StoreError> {
+        client.set_run_tag(&self.run_id, APPLIED_TAG, &n.to_string(), Trying::Patiently)?;
+        self.n_applied = self.n_applied.max(n);
+        Ok(())
+    }
+
+    fn run(&self, client: &Client) -> Result<Run, StoreError> {
+        client.run(&self.run_id)?.ok_or_else(|| broken("names a run that does not exist"))
+    }
+
+    /// Appends an act after the last one that was read, unless another act was appended first.
+    ///
+    /// # Errors
+    /// [`StoreError::OutcomeUnknown`] where no answer came, and those of reaching the server.
+    pub(crate) fn append(&mut self, client: &Client, entry: Entry) -> Result<Appended, StoreError> {
         let key = format!("act.{}", self.entries.len() + 1);
         let text = json(&entry);
         let value = match parts_of(&text, &entry.act) {
@@ -168,12 +209,13 @@ impl Journal {
         };
         match client.log_param(&self.run_id, &key, &value) {
             Ok(()) => {}
-            // Another value is there: another act's, unless this one's was written and its answer lost.
+            // The param has another act's value, or this act's: then an earlier try succeeded and its answer was lost.
             Err(error) if error.is_invalid() => {
-                let known = self.refresh(client)?;
+                let known = self.entries.len();
+                self.read(client)?;
                 let Some(first) = self.entries.get(known) else { return Err(error) };
-                let place = if first.act == entry.act { Place::Taken } else { Place::Lost };
-                return Ok(place);
+                let appended = if first.act == entry.act { Appended::Ours } else { Appended::Lost };
+                return Ok(appended);
             }
             Err(error) if error.leaves_outcome_open() => {
                 return Err(StoreError::OutcomeUnknown { store: client.uri().to_owned() });
@@ -181,7 +223,7 @@ impl Journal {
             Err(error) => return Err(error),
         }
         self.entries.push(entry);
-        Ok(Place::Taken)
+        Ok(Appended::Ours)
     }
 
     fn read_on(&mut self, run: &Run) -> Result<(), StoreError> {
@@ -191,6 +233,7 @@ impl Journal {
                 self.run_id
             )));
         }
+        self.n_applied = self.n_applied.max(n_applied(run));
         let params: BTreeMap<&str, &str> =
             run.data.params.iter().map(|pair| (pair.key.as_str(), pair.value.as_str())).collect();
         loop {
@@ -203,7 +246,12 @@ impl Journal {
     }
 }
 
-/// The experiment of journal runs; made where there is none.
+/// How many acts are applied by a tag of the journal's run.
+fn n_applied(run: &Run) -> usize {
+    value_of(&run.data.tags, APPLIED_TAG).and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+/// The experiment that contains the journal's run; created where there is none.
 fn holder(client: &Client) -> Result<String, StoreError> {
     if let Some(experiment) = client.experiment(HOLDER)? {
         return Ok(experiment.id);
@@ -252,7 +300,7 @@ fn read(value: &str, params: &BTreeMap<&str, &str>) -> Result<Entry, String> {
         text.push_str(params.get(key.as_str()).ok_or("lacks a part")?);
     }
     if hex_sha256(text.as_bytes()) != header.sha256 {
-        return Err("is not what was written".to_owned());
+        return Err("does not match its hash".to_owned());
     }
     serde_json::from_str(&text).map_err(invalid).and_then(known)
 }
@@ -295,7 +343,7 @@ mod tests {
         let mut changes = Changes::default();
         for idx in 0..400 {
             let place =
-                super::super::changes::Place::RunTag { run: "r".into(), key: format!("k{idx}") };
+                super::super::changes::Field::RunTag { run: "r".into(), key: format!("k{idx}") };
             changes.note(place, super::super::changes::Step(None, Some("ä\"".repeat(10))));
         }
         let entry = Entry::new(changes, Vec::new());

@@ -1,44 +1,45 @@
-//! What the journal says each place should hold, and held before.
+//! The values that the journal requires of each field, and the earlier ones.
 
 use std::collections::BTreeMap;
 
-use crate::journal::changes::{Changes, Place};
+use crate::journal::changes::{Changes, Field};
 use crate::journal::entries::{Entry, registrations};
+use crate::journal::subjects::Subjects;
 
-/// All entries of a journal, laid over one another.
+/// The fields after all entries of a journal.
 #[derive(Debug, Default)]
 pub(crate) struct Fold {
-    places: BTreeMap<Place, Course>,
-    /// Registered and adopted versions: the run each belongs to, and the place in the journal of the act.
+    fields: BTreeMap<Field, Course>,
+    /// Registered and adopted versions: the run of each, and the number of the act.
     versions: BTreeMap<(String, i64), (Option<String>, usize)>,
     n_entries: usize,
 }
 
-/// What a place has held by the journal.
+/// The values of a field by the journal.
 #[derive(Debug, Default)]
 struct Course {
-    /// The last one at the end.
+    /// Oldest first; the last one is required.
     values: Vec<Option<String>>,
-    /// The act that changed it last.
+    /// The number of the act that changed it last.
     act: usize,
 }
 
-/// What to make of a value that is found at a place.
+/// How a value that the server holds relates to the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict<'a> {
-    /// It is as it should be.
+    /// It is the required value.
     Right,
-    /// The journal knows it as an earlier one: an act was not carried out to its end, or a writer was late.
+    /// It is an earlier value of the journal: an act was not written completely, or a writer was delayed.
     Stale {
-        /// What belongs there.
+        /// The required value.
         right: Option<&'a str>,
     },
-    /// Someone else wrote it. That is the doctor's business.
+    /// The journal does not know it: another program wrote it. The doctor reports it.
     Foreign,
 }
 
 impl Fold {
-    /// Lays the entries from the n-th on over what is there.
+    /// Adds the entries that were not added before.
     pub(crate) fn extend(&mut self, entries: &[Entry]) {
         for entry in &entries[self.n_entries.min(entries.len())..] {
             self.n_entries += 1;
@@ -51,7 +52,7 @@ impl Fold {
 
     fn add(&mut self, changes: &Changes) {
         for (place, step) in &changes.0 {
-            let course = self.places.entry(place.clone()).or_default();
+            let course = self.fields.entry(place.clone()).or_default();
             course.act = self.n_entries;
             for value in [&step.0, &step.1] {
                 course.values.retain(|known| known != value);
@@ -60,19 +61,69 @@ impl Fold {
         }
     }
 
-    /// How many entries it is made of.
+    /// How many entries were added.
     pub(crate) fn n_entries(&self) -> usize {
         self.n_entries
     }
 
-    /// Each place, with the number of the act that changed it last.
-    pub(crate) fn places(&self) -> impl Iterator<Item = (&Place, usize)> {
-        self.places.iter().map(|(place, course)| (place, course.act))
+    /// Every field.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = &Field> {
+        self.fields.keys()
     }
 
-    pub(crate) fn verdict(&self, place: &Place, found: Option<&str>) -> Verdict<'_> {
+    /// The fields of some subjects.
+    pub(crate) fn fields_of<'a>(
+        &'a self,
+        subjects: &'a Subjects,
+    ) -> impl Iterator<Item = &'a Field> {
+        let of_models = subjects.models.iter().flat_map(|name| {
+            let first = Field::Alias { name: name.clone(), alias: String::new() };
+            self.from(first).take_while(
+                move |field| matches!(field, Field::Alias { name: of, .. } if of == name),
+            )
+        });
+        let of_runs = subjects.runs.iter().flat_map(|run| {
+            let first = Field::RunTag { run: run.clone(), key: String::new() };
+            let tags = self.from(first).take_while(
+                move |field| matches!(field, Field::RunTag { run: of, .. } if of == run),
+            );
+            tags.chain(self.known(&Field::RunStatus { run: run.clone() }))
+        });
+        let of_versions = subjects.versions.iter().flat_map(|(name, version)| {
+            let (name, version) = (name.clone(), *version);
+            let first = Field::VersionTag { name: name.clone(), version, key: String::new() };
+            let stage = Field::VersionStage { name: name.clone(), version };
+            let tags = self.from(first).take_while(move |field| {
+                matches!(field, Field::VersionTag { name: of, version: number, .. }
+                    if *of == name && *number == version)
+            });
+            tags.chain(self.known(&stage))
+        });
+        of_models.chain(of_runs).chain(of_versions)
+    }
+
+    fn from(&self, first: Field) -> impl Iterator<Item = &Field> {
+        self.fields.range(first..).map(|(field, _)| field)
+    }
+
+    fn known(&self, field: &Field) -> Option<&Field> {
+        self.fields.get_key_value(field).map(|(field, _)| field)
+    }
+
+    /// The act that changed a field last, 0 where none did.
+    pub(crate) fn last_act(&self, field: &Field) -> usize {
+        self.fields.get(field).map_or(0, |course| course.act)
+    }
+
+    /// The value that the journal requires at a field; `None` where the journal does not know the field.
+    pub(crate) fn required(&self, field: &Field) -> Option<Option<&str>> {
+        Some(self.fields.get(field)?.values.last()?.as_deref())
+    }
+
+    /// Compares a value that the server holds with the journal.
+    pub(crate) fn verdict(&self, place: &Field, found: Option<&str>) -> Verdict<'_> {
         let Some((right, earlier)) =
-            self.places.get(place).and_then(|course| course.values.split_last())
+            self.fields.get(place).and_then(|course| course.values.split_last())
         else {
             return Verdict::Foreign;
         };
@@ -85,6 +136,7 @@ impl Fold {
         }
     }
 
+    /// Whether the journal registers a version.
     pub(crate) fn is_registered(&self, name: &str, version: i64) -> bool {
         self.versions.contains_key(&(name.to_owned(), version))
     }
@@ -102,9 +154,12 @@ impl Fold {
             .map(|((name, version), _)| (name.as_str(), *version))
     }
 
-    /// Whether a version was registered after the first `n` acts.
-    pub(crate) fn has_registered_since(&self, n: usize) -> bool {
-        self.versions.values().any(|(_, act)| *act > n)
+    /// Versions registered after the first `n` acts.
+    pub(crate) fn registered_since(&self, n: usize) -> impl Iterator<Item = (&str, i64)> {
+        self.versions
+            .iter()
+            .filter(move |(_, (_, act))| *act > n)
+            .map(|((name, version), _)| (name.as_str(), *version))
     }
 }
 
@@ -120,7 +175,7 @@ mod tests {
     #[test]
     fn earlier_value_is_stale_and_any_other_is_foreign() {
         let place =
-            Place::VersionTag { name: "m".into(), version: 1, key: "promotion_stage".into() };
+            Field::VersionTag { name: "m".into(), version: 1, key: "promotion_stage".into() };
         let steps = [
             step(None, Some("development")),
             step(Some("development"), Some("beta")),
@@ -142,5 +197,33 @@ mod tests {
         assert_eq!(fold.verdict(&place, Some("beta")), stale);
         assert_eq!(fold.verdict(&place, None), stale);
         assert_eq!(fold.verdict(&place, Some("champion")), Verdict::Foreign);
+    }
+
+    #[test]
+    fn fields_of_subjects_are_found_without_those_of_their_neighbours() {
+        let version = |version| Field::VersionStage { name: "m".into(), version };
+        let version_tag =
+            |version| Field::VersionTag { name: "m".into(), version, key: "k".into() };
+        let run_tag = |run: &str| Field::RunTag { run: run.into(), key: "k".into() };
+        let status = |run: &str| Field::RunStatus { run: run.into() };
+        let alias = |name: &str| Field::Alias { name: name.into(), alias: "champion".into() };
+        let mut changes = Changes::default();
+        for number in [1, 2, 12] {
+            changes.note(version(number), step(None, Some("Staging")));
+            changes.note(version_tag(number), step(None, Some("v")));
+        }
+        for text in ["a", "ab", "b"] {
+            changes.note(run_tag(text), step(None, Some("v")));
+            changes.note(status(text), step(None, Some("FINISHED 1")));
+            changes.note(alias(text), step(None, Some("1")));
+        }
+        let mut fold = Fold::default();
+        fold.extend(&[Entry::new(changes, Vec::new())]);
+        let wanted = [alias("a"), run_tag("a"), status("a"), version_tag(2), version(2)];
+        let subjects = Subjects::of(&wanted);
+        let found: Vec<Field> = fold.fields_of(&subjects).cloned().collect();
+        assert_eq!(found, wanted);
+        assert_eq!(fold.required(&alias("a")), Some(Some("1")));
+        assert_eq!(fold.required(&alias("c")), None);
     }
 }

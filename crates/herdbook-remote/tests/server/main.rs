@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a broken test stops where it breaks")]
 
 mod backend;
+mod calls;
 mod deaths;
 mod doctor_journal;
 mod proxy;
+mod register;
 
 #[path = "../../../herdbook-store/tests/it/chance.rs"]
 mod chance;

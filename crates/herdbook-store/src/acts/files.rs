@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use herdbook_domain::VersionKey;
+use herdbook_domain::{RunId, VersionKey};
 use serde::Serialize;
 
 use crate::artifacts::hashing;
 use crate::artifacts::streams::{ArtifactStore, FileStamp};
+use crate::engine::backend::Scope;
 use crate::engine::db::Conn;
 use crate::error::StoreError;
 use crate::store::Store;
@@ -77,8 +78,11 @@ impl HashedFiles {
     /// Hashes the model file of a version, outside any transaction.
     pub(crate) fn hash(&mut self, store: &Store, key: &VersionKey) -> Result<(), StoreError> {
         self.0.remove(key);
-        if let Some(on_record) = store.read(|conn| on_record(conn, key))? {
-            self.0.insert(key.clone(), hash(store, on_record)?);
+        let file = store.read_in(Scope::History, |conn| event::registered_file(conn, key))?;
+        if let Some(file) = file {
+            let run_id = file.run_id.clone();
+            let artifacts = store.read_run(&run_id, |conn| artifacts_of(conn, &run_id))?;
+            self.0.insert(key.clone(), hash(store, OnRecord { file, artifacts })?);
         }
         Ok(())
     }
@@ -125,7 +129,7 @@ impl Store {
     /// # Errors
     /// Those of the database.
     pub fn registered_file(&self, key: &VersionKey) -> Result<Option<RegisteredFile>, StoreError> {
-        self.read(|conn| event::registered_file(conn, key))
+        self.read_in(Scope::History, |conn| event::registered_file(conn, key))
     }
 }
 
@@ -133,13 +137,16 @@ fn on_record(conn: &Conn, key: &VersionKey) -> Result<Option<OnRecord>, StoreErr
     let Some(file) = event::registered_file(conn, key)? else {
         return Ok(None);
     };
-    let artifacts = match run::artifact_uri(conn, &file.run_id) {
-        Ok(uri) => uri,
-        // The run was deleted for good, and its files with it.
-        Err(StoreError::NoSuchRun { .. }) => file.run_id.to_string(),
-        Err(error) => return Err(error),
-    };
+    let artifacts = artifacts_of(conn, &file.run_id)?;
     Ok(Some(OnRecord { file, artifacts }))
+}
+
+/// Where the artifacts of a run are. A run that was deleted for good has lost its files with it: then the run's id.
+fn artifacts_of(conn: &Conn, run_id: &RunId) -> Result<String, StoreError> {
+    match run::artifact_uri(conn, run_id) {
+        Err(StoreError::NoSuchRun { .. }) => Ok(run_id.to_string()),
+        outcome => outcome,
+    }
 }
 
 /// The artifacts of a file's run; `None` where they cannot be reached from this machine.

@@ -11,7 +11,7 @@ use herdbook_domain::{
 
 use crate::acts::conditions;
 use crate::acts::files::{FileState, HashedFiles};
-use crate::engine::backend::Effect;
+use crate::engine::backend::{DependsOn, Effect, Scope, VersionScope};
 use crate::error::StoreError;
 use crate::session::{Act, Session};
 use crate::tables::{alias, event, tag, version};
@@ -56,8 +56,12 @@ impl Session {
         if request.target == Stage::Champion {
             files.hash(self, &request.key)?;
         }
+        let scope = Scope::StageChange(VersionScope {
+            key: &request.key,
+            depends_on: depends_on(conditions, request),
+        });
         self.with_hashed_files(files, |files| {
-            self.write_or_dry(effect, |act| {
+            self.write_in(scope, effect, |act| {
                 let at = act.time_for([&request.key.name])?;
                 let facts = self.facts(act, request, files)?;
                 let judgement = conditions::judge(act.tx, request, conditions, &facts, at)?;
@@ -162,6 +166,14 @@ impl Session {
         }
         Ok(RollbackFacts { champion, former })
     }
+}
+
+/// The champion matters where it is displaced, expected, or compared with.
+fn depends_on(conditions: &Conditions, request: &PromotionRequest) -> DependsOn {
+    let has_conditions =
+        conditions.before(request.target, &request.key.name, None).next().is_some();
+    let names_champion = request.target == Stage::Champion || request.expected_champion.is_some();
+    if has_conditions || names_champion { DependsOn::Champion } else { DependsOn::Version }
 }
 
 fn obstacle_of(file: &FileState) -> Option<Obstacle> {

@@ -7,7 +7,7 @@
 use std::fmt::Debug;
 
 use herdbook_domain::tags::Tags;
-use herdbook_domain::{Actor, ExperimentName, ModelName, RunId, VersionNumber};
+use herdbook_domain::{Actor, ExperimentName, ModelName, RunId, VersionKey, VersionNumber};
 
 use crate::artifacts::place::ArtifactPlace;
 use crate::engine::db::Conn;
@@ -20,8 +20,32 @@ use crate::error::StoreError;
 pub enum Scope<'a> {
     /// All records of this system.
     Everything(View),
+    /// The events alone.
+    History,
+    /// Some of the newest versions with their runs: no version that is left out is newer than one that is shown.
+    Newest,
+    /// The records that a change of stage of one version depends on.
+    StageChange(VersionScope<'a>),
     /// One run with its params, tags, metrics and lease.
     Run(&'a RunId),
+}
+
+/// A version whose stage is about to change.
+#[derive(Debug, Clone, Copy)]
+pub struct VersionScope<'a> {
+    /// The version.
+    pub key: &'a VersionKey,
+    /// Which records the decision depends on.
+    pub depends_on: DependsOn,
+}
+
+/// The records that a change of stage depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DependsOn {
+    /// The version alone, unless it is the champion itself.
+    Version,
+    /// The version and the champion, with their runs.
+    Champion,
 }
 
 /// What is shown where MLflow's tags disagree with the history.
@@ -128,6 +152,12 @@ pub trait Backend: Debug + Send + Sync {
     /// [`StoreError::UnsupportedUri`].
     fn require_import(&self) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    /// Whether a scope narrower than [`Scope::Everything`] hides the other records. A look-up that finds nothing in such a
+    /// scope has to be repeated with everything.
+    fn hides_what_is_out_of_scope(&self) -> bool {
+        false
     }
 
     /// Makes a run available to later look-ups and acts; `false` where it was already, as in a database.

@@ -4,6 +4,7 @@
 
 use herdbook_domain::{Direction, Honesty, MetricName, ModelType, Symbol, Timeframe, VersionType};
 
+use crate::engine::backend::Scope;
 use crate::engine::db::{Conn, Dialect, Row, ToValue, params};
 use crate::error::StoreError;
 use crate::search::comparable;
@@ -116,8 +117,18 @@ impl Store {
         &self,
         candidates: &Candidates,
     ) -> Result<Option<VersionRecord>, StoreError> {
+        let bound = Bound::new(candidates);
+        if self.backend().hides_what_is_out_of_scope() {
+            let among_newest =
+                self.read_in(Scope::Newest, |conn| match newest_of_the_latest(conn, &bound)? {
+                    Walked::Found(found) => completed(conn, found).map(Some),
+                    Walked::ToTheEnd | Walked::Far => Ok(None),
+                })?;
+            if among_newest.is_some() {
+                return Ok(among_newest);
+            }
+        }
         self.read(|conn| {
-            let bound = Bound::new(candidates);
             let found = match newest_of_the_latest(conn, &bound)? {
                 Walked::Found(found) => Some(found),
                 Walked::ToTheEnd => None,

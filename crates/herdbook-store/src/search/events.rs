@@ -2,6 +2,7 @@
 
 use herdbook_domain::Event;
 
+use crate::engine::backend::Scope;
 use crate::error::StoreError;
 use crate::store::Store;
 use crate::tables::event::{EventQuery, select};
@@ -12,6 +13,6 @@ impl Store {
     /// # Errors
     /// Those of the database; [`StoreError::BrokenRecord`] where a row is no event.
     pub fn events(&self, query: &EventQuery) -> Result<Vec<Event>, StoreError> {
-        self.read(|conn| select(conn, query))
+        self.read_in(Scope::History, |conn| select(conn, query))
     }
 }

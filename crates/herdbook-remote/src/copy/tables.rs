@@ -1,4 +1,5 @@
-//! The mirror: a server's records in a private database in memory, where the acts and look-ups of the SQL store run.
+//! The tables of the copy: a database in memory with the records of a server, on which the acts and look-ups of the SQL
+//! store run.
 
 use herdbook_domain::{Event, EventKind};
 use herdbook_store::StoreError;
@@ -8,17 +9,20 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::client::wire::{Experiment, MetricValue, ModelVersion, RegisteredModel, Run, value_of};
 use crate::copy::lease;
-use crate::copy::slice::Slice;
-use crate::journal::changes::Place;
+use crate::copy::records::Records;
+use crate::journal::changes::Field;
 use crate::journal::fold::Fold;
 
-/// The tag of a version whose registration is not in the journal yet. Such a version is no model of this system.
+/// The tag of a version whose registration is not in the journal yet. Look-ups do not see such a version.
 pub(crate) const PENDING: &str = "herdbook.pending";
-/// What MLflow calls the stage of a version that was deleted.
+/// MLflow's stage of a deleted version.
 const DELETED: &str = "Deleted_Internal";
 
-/// Puts a slice of the records in the place of what was there.
-pub(crate) fn fill(conn: &Connection, slice: &Slice, fold: &Fold) -> Result<(), StoreError> {
+/// Replaces the copy's records by others. The events stay.
+///
+/// # Errors
+/// Those of SQLite.
+pub(crate) fn fill(conn: &Connection, records: &Records, fold: &Fold) -> Result<(), StoreError> {
     conn.execute_batch(
         "DROP INDEX IF EXISTS herdbook_one_champion;
          DELETE FROM experiments; DELETE FROM runs; DELETE FROM tags; DELETE FROM params;
@@ -26,29 +30,32 @@ pub(crate) fn fill(conn: &Connection, slice: &Slice, fold: &Fold) -> Result<(), 
          DELETE FROM registered_model_aliases; DELETE FROM model_versions;
          DELETE FROM model_version_tags; DELETE FROM herdbook_leases;",
     )?;
-    for experiment in &slice.experiments {
+    for experiment in &records.experiments {
         insert_experiment(conn, experiment)?;
     }
-    for model in &slice.models {
+    for model in &records.models {
         insert_model(conn, model)?;
     }
-    for version in &slice.versions {
-        let number = version.version.parse().unwrap_or_default();
+    for version in &records.versions {
+        let number = version.number();
         let is_pending = value_of(&version.tags, PENDING).is_some();
         if !is_pending || fold.is_registered(&version.name, number) {
             insert_version(conn, version, number)?;
         }
     }
-    for run in &slice.runs {
+    for run in &records.runs {
         insert_run(conn, run)?;
     }
-    for (run_id, value) in &slice.histories {
+    for (run_id, value) in &records.histories {
         insert_metric(conn, &["metrics"], run_id, value)?;
     }
     Ok(())
 }
 
-/// Puts one run in the place of what was known of it.
+/// Replaces one run in the copy.
+///
+/// # Errors
+/// Those of SQLite.
 pub(crate) fn refill_run(conn: &Connection, run: &Run) -> Result<(), StoreError> {
     for table in ["runs", "tags", "params", "metrics", "latest_metrics", "herdbook_leases"] {
         conn.execute(&format!("DELETE FROM {table} WHERE run_uuid = ?1"), [&run.info.run_id])?;
@@ -56,7 +63,10 @@ pub(crate) fn refill_run(conn: &Connection, run: &Run) -> Result<(), StoreError>
     insert_run(conn, run)
 }
 
-/// Takes the lease of a run away that is not RUNNING; whether there was one.
+/// Removes the lease of a run that is not RUNNING. Returns whether there was one.
+///
+/// # Errors
+/// Those of SQLite.
 pub(crate) fn end_lease(conn: &Connection, run_id: &str) -> Result<bool, StoreError> {
     let n_ended = conn.execute(
         "DELETE FROM herdbook_leases
@@ -66,8 +76,11 @@ pub(crate) fn end_lease(conn: &Connection, run_id: &str) -> Result<bool, StoreEr
     Ok(n_ended > 0)
 }
 
-/// A run that was taken up, whose lease is not there: the process died before it wrote it, or a writer that was late
-/// took it away. The act itself says who took the run up.
+/// Adds the lease of a resumed run where it is missing, from the event that resumed it: the process died before it wrote
+/// the lease, or a delayed writer removed it.
+///
+/// # Errors
+/// Those of SQLite.
 pub(crate) fn add_leases_of_resumed(conn: &Connection) -> Result<(), StoreError> {
     conn.execute(
         "INSERT INTO herdbook_leases (run_uuid, host, pid, process_started, refreshed_at_ms)
@@ -84,6 +97,9 @@ pub(crate) fn add_leases_of_resumed(conn: &Connection) -> Result<(), StoreError>
 }
 
 /// Adds events of the journal.
+///
+/// # Errors
+/// Those of SQLite.
 pub(crate) fn add_events<'a>(
     conn: &Conn,
     events: impl IntoIterator<Item = &'a Event>,
@@ -91,7 +107,11 @@ pub(crate) fn add_events<'a>(
     events.into_iter().try_for_each(|event| event::insert(conn, event))
 }
 
-/// Adds versions that the journal knows and the server has no more: MLflow marks a version as deleted and hides it.
+/// Adds, as deleted, the versions registered by the first `n_entries` acts that the server does not show: MLflow keeps a
+/// deleted version and hides it.
+///
+/// # Errors
+/// Those of SQLite.
 pub(crate) fn add_deleted(
     conn: &Connection,
     fold: &Fold,
@@ -111,25 +131,28 @@ pub(crate) fn add_deleted(
     Ok(())
 }
 
-/// What the mirror holds at a place.
+/// The value of a field in the copy.
 pub(crate) struct Held {
     pub(crate) value: Option<String>,
     pub(crate) subject: Subject,
 }
 
-/// What has become of the run, version or model that a place belongs to.
+/// The state of the run, version or model that a field belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Subject {
-    /// It is not among what was fetched.
+    /// It was not fetched, or does not exist.
     Missing,
-    /// MLflow marked it as deleted: it cannot be changed any more.
+    /// It is marked as deleted: MLflow refuses changes of it.
     Deleted,
-    /// It is there.
+    /// It exists.
     There,
 }
 
-/// Looks a place up.
-pub(crate) fn held(conn: &Connection, place: &Place) -> Result<Held, StoreError> {
+/// Looks a field up.
+///
+/// # Errors
+/// Those of SQLite.
+pub(crate) fn held(conn: &Connection, place: &Field) -> Result<Held, StoreError> {
     let text = |sql: &str, params: &[&dyn rusqlite::ToSql]| -> Result<Option<String>, StoreError> {
         Ok(conn
             .prepare_cached(sql)?
@@ -138,35 +161,35 @@ pub(crate) fn held(conn: &Connection, place: &Place) -> Result<Held, StoreError>
             .flatten())
     };
     let value = match place {
-        Place::Alias { name, alias } => text(
+        Field::Alias { name, alias } => text(
             "SELECT CAST(version AS TEXT) FROM registered_model_aliases
              WHERE name = ?1 AND alias = ?2",
             params![name, alias],
         ),
-        Place::RunTag { run, key } => {
+        Field::RunTag { run, key } => {
             text("SELECT value FROM tags WHERE run_uuid = ?1 AND key = ?2", params![run, key])
         }
-        Place::RunStatus { run } => text(
+        Field::RunStatus { run } => text(
             "SELECT status || ' ' || coalesce(end_time, '') FROM runs WHERE run_uuid = ?1",
             params![run],
         ),
-        Place::VersionTag { name, version, key } => text(
+        Field::VersionTag { name, version, key } => text(
             "SELECT value FROM model_version_tags WHERE name = ?1 AND version = ?2 AND key = ?3",
             params![name, version, key],
         ),
-        Place::VersionStage { name, version } => text(
+        Field::VersionStage { name, version } => text(
             "SELECT current_stage FROM model_versions WHERE name = ?1 AND version = ?2",
             params![name, version],
         ),
     }?;
     let state = match place {
-        Place::Alias { name, .. } => {
+        Field::Alias { name, .. } => {
             text("SELECT 'active' FROM registered_models WHERE name = ?1", params![name])
         }
-        Place::RunTag { run, .. } | Place::RunStatus { run } => {
+        Field::RunTag { run, .. } | Field::RunStatus { run } => {
             text("SELECT lifecycle_stage FROM runs WHERE run_uuid = ?1", params![run])
         }
-        Place::VersionTag { name, version, .. } | Place::VersionStage { name, version } => text(
+        Field::VersionTag { name, version, .. } | Field::VersionStage { name, version } => text(
             "SELECT current_stage FROM model_versions WHERE name = ?1 AND version = ?2",
             params![name, version],
         ),
@@ -179,43 +202,46 @@ pub(crate) fn held(conn: &Connection, place: &Place) -> Result<Held, StoreError>
     Ok(Held { value, subject })
 }
 
-/// Sets a place in the mirror.
-pub(crate) fn set(conn: &Connection, place: &Place, value: Option<&str>) -> Result<(), StoreError> {
+/// Sets a field in the copy.
+///
+/// # Errors
+/// Those of SQLite.
+pub(crate) fn set(conn: &Connection, place: &Field, value: Option<&str>) -> Result<(), StoreError> {
     match (place, value) {
-        (Place::Alias { name, alias }, None) => conn.execute(
+        (Field::Alias { name, alias }, None) => conn.execute(
             "DELETE FROM registered_model_aliases WHERE name = ?1 AND alias = ?2",
             params![name, alias],
         )?,
-        (Place::Alias { name, alias }, Some(version)) => conn.execute(
+        (Field::Alias { name, alias }, Some(version)) => conn.execute(
             "INSERT INTO registered_model_aliases (alias, version, name, workspace)
              VALUES (?1, CAST(?2 AS INTEGER), ?3, 'default')
              ON CONFLICT (workspace, name, alias) DO UPDATE SET version = excluded.version",
             params![alias, version, name],
         )?,
-        (Place::RunTag { run, key }, None) => {
+        (Field::RunTag { run, key }, None) => {
             conn.execute("DELETE FROM tags WHERE run_uuid = ?1 AND key = ?2", params![run, key])?
         }
-        (Place::RunTag { run, key }, Some(value)) => conn.execute(
+        (Field::RunTag { run, key }, Some(value)) => conn.execute(
             "INSERT INTO tags (key, value, run_uuid) VALUES (?1, ?2, ?3)
              ON CONFLICT (key, run_uuid) DO UPDATE SET value = excluded.value",
             params![key, value, run],
         )?,
-        (Place::VersionTag { name, version, key }, None) => conn.execute(
+        (Field::VersionTag { name, version, key }, None) => conn.execute(
             "DELETE FROM model_version_tags WHERE name = ?1 AND version = ?2 AND key = ?3",
             params![name, version, key],
         )?,
-        (Place::VersionTag { name, version, key }, Some(value)) => conn.execute(
+        (Field::VersionTag { name, version, key }, Some(value)) => conn.execute(
             "INSERT INTO model_version_tags (key, value, name, version, workspace)
              VALUES (?1, ?2, ?3, ?4, 'default')
              ON CONFLICT (workspace, key, name, version) DO UPDATE SET value = excluded.value",
             params![key, value, name, version],
         )?,
-        (Place::VersionStage { name, version }, value) => conn.execute(
+        (Field::VersionStage { name, version }, value) => conn.execute(
             "UPDATE model_versions SET current_stage = ?1
              WHERE name = ?2 AND version = ?3 AND current_stage <> ?4",
             params![value.unwrap_or("None"), name, version, DELETED],
         )?,
-        (Place::RunStatus { run }, value) => {
+        (Field::RunStatus { run }, value) => {
             let (status, ended) = value.unwrap_or_default().split_once(' ').unwrap_or_default();
             conn.execute(
                 "UPDATE runs SET status = ?1, end_time = ?2 WHERE run_uuid = ?3",
@@ -226,7 +252,11 @@ pub(crate) fn set(conn: &Connection, place: &Place, value: Option<&str>) -> Resu
     Ok(())
 }
 
-/// The run a version belongs to: two versions of one number can only be told apart by it.
+/// The run of a version. It distinguishes a version from a later one of the same number, created after the registered
+/// model had been deleted.
+///
+/// # Errors
+/// Those of SQLite.
 pub(crate) fn run_of(
     conn: &Connection,
     name: &str,
@@ -262,7 +292,7 @@ fn insert_model(conn: &Connection, model: &RegisteredModel) -> Result<(), StoreE
     )?
     .execute(params![model.name, model.creation_timestamp, model.last_updated_timestamp])?;
     for alias in &model.aliases {
-        let place = Place::Alias { name: model.name.clone(), alias: alias.alias.clone() };
+        let place = Field::Alias { name: model.name.clone(), alias: alias.alias.clone() };
         set(conn, &place, Some(&alias.version))?;
     }
     Ok(())

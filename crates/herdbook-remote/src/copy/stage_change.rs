@@ -1,0 +1,104 @@
+//! The records that a change of stage depends on.
+//!
+//! The journal says which run each version belongs to and which version is champion, so a few records are enough, however
+//! large the register is. Where the server's tags disagree with the journal, more is fetched.
+
+use std::collections::BTreeSet;
+
+use herdbook_domain::tags::key;
+use herdbook_domain::{RunStatus, Stage};
+use herdbook_store::StoreError;
+use herdbook_store::engine::backend::{DependsOn, VersionScope};
+
+use crate::client::Client;
+use crate::client::registry::name_filter;
+use crate::client::wire::{ModelVersion, RegisteredModel, Run, RunInfo, value_of};
+use crate::copy::records::{Records, versions_of_runs};
+use crate::journal::changes::Field;
+use crate::journal::fold::{Fold, Verdict};
+use crate::journal::subjects::Subjects;
+
+/// Fetches the version, and the champions with their runs where they matter. `None`: something is missing or unusual, so
+/// that everything has to be fetched.
+///
+/// # Errors
+/// Those of reaching the server.
+pub(crate) fn fetch(
+    client: &Client,
+    fold: &Fold,
+    scope: VersionScope<'_>,
+) -> Result<Option<Records>, StoreError> {
+    let name = scope.key.name.as_str();
+    let number = i64::from(scope.key.version.get());
+    let Some(run) = fold.run_of(name, number) else { return Ok(None) };
+    let champion = champion(fold, name);
+    let mut runs = vec![run];
+    if scope.depends_on == DependsOn::Champion {
+        runs.extend(champion.and_then(|champion| fold.run_of(name, champion)));
+        runs.dedup();
+    }
+    let mut records =
+        Records { versions: versions_of_runs(client, name, &runs)?, ..Records::default() };
+    let Some(version) = records.versions.iter().find(|version| version.number() == number) else {
+        return Ok(None);
+    };
+    let is_alone =
+        scope.depends_on == DependsOn::Version && champion != Some(number) && agrees(fold, version);
+    if is_alone {
+        records
+            .models
+            .push(RegisteredModel { name: name.to_owned(), ..RegisteredModel::default() });
+        records.runs.push(stand_in(run));
+        records.by_journal = Subjects {
+            models: BTreeSet::from([name.to_owned()]),
+            runs: BTreeSet::from([run.to_owned()]),
+            ..Subjects::default()
+        };
+        return Ok(Some(records));
+    }
+    let filter = format!("{} AND tags.{} = 'champion'", name_filter(name), key::PROMOTION_STAGE);
+    for found in client.versions(&filter)? {
+        if !records.has_version(name, found.number()) {
+            records.versions.push(found);
+        }
+    }
+    let is_missing = |number: i64| !records.has_version(name, number);
+    let Some(model) = client.registered_model(name)? else { return Ok(None) };
+    if champion.is_some_and(is_missing) {
+        return Ok(None);
+    }
+    records.models.push(model);
+    let runs = records.versions.iter().map(|version| version.run_id.clone()).collect();
+    records.fetch_runs(client, runs)?;
+    // Conditions compare last finite values.
+    records.fetch_histories(client)?;
+    Ok(Some(records))
+}
+
+/// The champion by the journal.
+fn champion(fold: &Fold, name: &str) -> Option<i64> {
+    let alias = Field::Alias { name: name.to_owned(), alias: Stage::Champion.to_string() };
+    fold.required(&alias)??.parse().ok()
+}
+
+/// Whether a version's stage is the one that the journal requires, or an earlier one of the journal.
+fn agrees(fold: &Fold, version: &ModelVersion) -> bool {
+    let field = Field::VersionTag {
+        name: version.name.clone(),
+        version: version.number(),
+        key: key::PROMOTION_STAGE.to_owned(),
+    };
+    let found = value_of(&version.tags, key::PROMOTION_STAGE);
+    !matches!(fold.verdict(&field, found), Verdict::Foreign)
+}
+
+/// A run that is not fetched: its tags are those that the journal requires.
+fn stand_in(run_id: &str) -> Run {
+    let info = RunInfo {
+        run_id: run_id.to_owned(),
+        status: RunStatus::Finished.to_string(),
+        lifecycle_stage: "active".to_owned(),
+        ..RunInfo::default()
+    };
+    Run { info, ..Run::default() }
+}
