@@ -116,5 +116,5 @@ fn runs_that_are_not_possible_are_refused_with_a_hint() {
     assert!(folder.run("predict -q -t 1H 1 --data WAVE.csv --max-age 1h").status == 0);
     let old = folder.run("predict -t 1H 1 --data WAVE.csv --max-age 0m --json");
     assert_eq!((old.status, &old.json()["error"]["code"]), (1, &"too_old".into()));
-    assert!(old.json()["error"]["message"].to_string().contains("(flag `--max-age`)"));
+    assert!(old.json()["error"]["message"].to_string().contains("(`--max-age`)"));
 }
