@@ -9,15 +9,13 @@ use herdbook_store::engine::memory;
 use rusqlite::Connection;
 
 use crate::client::answer::ServerAnswer;
-use crate::client::{Client, Trying, wire};
+use crate::client::{Client, Trying};
+use crate::copy::overlay::{self, Unwritten};
 use crate::copy::records::{Extent, Records};
-use crate::copy::tables::{self, Subject};
-use crate::copy::{lease, stage_change};
-use crate::journal::changes::{Field, Step};
+use crate::copy::{stage_change, tables};
 use crate::journal::entries::Journal;
-use crate::journal::fold::{Fold, Verdict};
+use crate::journal::fold::Fold;
 use crate::journal::subjects::Subjects;
-use crate::projection;
 
 /// How often the records are fetched again where versions are registered meanwhile.
 const FETCHES: usize = 10;
@@ -37,29 +35,6 @@ pub(super) struct State {
     pub(super) is_outcome_open: bool,
     /// Runs that a look-up or act missed: they are fetched, too.
     pub(super) wanted: BTreeSet<String>,
-}
-
-/// Values that the journal requires and the server does not hold yet.
-#[derive(Debug, Default)]
-pub(super) struct Unwritten {
-    changes: BTreeMap<Field, Step>,
-    /// Registered versions that are still marked as pending.
-    pending: Vec<(String, i64)>,
-    /// Runs that ended and still have a lease.
-    leases: Vec<String>,
-}
-
-impl Unwritten {
-    fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.pending.is_empty() && self.leases.is_empty()
-    }
-
-    fn subjects(&self) -> Subjects {
-        let mut subjects = Subjects::of(self.changes.keys());
-        subjects.versions.extend(self.pending.iter().cloned());
-        subjects.runs.extend(self.leases.iter().cloned());
-        subjects
-    }
 }
 
 /// What has become of the copy while unwritten values were written.
@@ -246,15 +221,18 @@ impl State {
                 break;
             }
         }
-        let pending = records
-            .versions
-            .iter()
-            .filter(|version| wire::value_of(&version.tags, tables::PENDING).is_some())
-            .map(|version| (version.name.clone(), version.number()))
-            .filter(|(name, version)| self.fold.is_registered(name, *version))
-            .collect();
-        let (changes, leases) = self.overlay(&records, n_before, n_settled)?;
-        Ok(Unwritten { changes, pending, leases })
+        let entries = self.journal.as_ref().map_or(&[][..], Journal::entries);
+        let tx = raw(&self.conn).unchecked_transaction()?;
+        tables::fill(&tx, &records, &self.fold)?;
+        tables::add_events(
+            &self.conn,
+            entries[self.n_in_copy..].iter().flat_map(|entry| &entry.events),
+        )?;
+        let unwritten = overlay::apply(&tx, &self.fold, &records, n_before, n_settled)?;
+        self.two_champions = memory::restore_champion_index(&self.conn)?;
+        tx.commit()?;
+        self.n_in_copy = entries.len();
+        Ok(unwritten)
     }
 
     /// The subjects of acts that are not known to be written completely, as far as they are not among the records.
@@ -271,56 +249,6 @@ impl State {
         missing
     }
 
-    /// Fills the copy. Returns the changes that the journal requires and the server does not hold yet, and the runs whose
-    /// lease has ended.
-    fn overlay(
-        &mut self,
-        records: &Records,
-        n_before: usize,
-        n_settled: usize,
-    ) -> Result<(BTreeMap<Field, Step>, Vec<String>), StoreError> {
-        let tx = raw(&self.conn).unchecked_transaction()?;
-        tables::fill(&tx, records, &self.fold)?;
-        let entries = self.journal.as_ref().map_or(&[][..], Journal::entries);
-        tables::add_events(
-            &self.conn,
-            entries[self.n_in_copy..].iter().flat_map(|entry| &entry.events),
-        )?;
-        let subjects = match records.extent {
-            Extent::Whole => {
-                tables::add_deleted(&tx, &self.fold, n_before)?;
-                Subjects::of(self.fold.fields())
-            }
-            Extent::Part => records.subjects(),
-        };
-        let mut unwritten = BTreeMap::new();
-        for field in self.fold.fields_of(&subjects) {
-            let held = tables::held(&tx, field)?;
-            let Verdict::Stale { right } = self.fold.verdict(field, held.value.as_deref()) else {
-                continue;
-            };
-            let is_open = match held.subject {
-                Subject::Missing => false,
-                // Nobody else can say which values it had.
-                Subject::Deleted => true,
-                Subject::There => self.fold.last_act(field) > n_settled,
-            };
-            if !is_open || !is_same_version(&tx, &self.fold, field)? {
-                continue;
-            }
-            tables::set(&tx, field, right)?;
-            if held.subject == Subject::There && !records.by_journal.holds(field) {
-                unwritten.insert(field.clone(), Step(held.value, right.map(ToOwned::to_owned)));
-            }
-        }
-        self.two_champions = memory::restore_champion_index(&self.conn)?;
-        tables::add_leases_of_resumed(&tx)?;
-        let leases = end_leases(&tx, &self.fold, &subjects.runs, n_settled)?;
-        self.n_in_copy = entries.len();
-        tx.commit()?;
-        Ok((unwritten, leases))
-    }
-
     /// Writes the values that earlier acts left unwritten, and notes that the acts are applied.
     fn write_rest(&mut self, client: &Client, unwritten: &Unwritten) -> Result<Copy, StoreError> {
         let n_applied = self.journal.as_ref().map_or(0, Journal::n_applied);
@@ -334,21 +262,10 @@ impl State {
                 return Ok(Copy::AsFetched);
             }
         }
-        self.write(client, unwritten)?;
+        unwritten.write(client)?;
         let copy = self.settle(client, unwritten.subjects())?;
         self.note_applied(client)?;
         Ok(copy)
-    }
-
-    fn write(&self, client: &Client, unwritten: &Unwritten) -> Result<(), StoreError> {
-        projection::write(client, &unwritten.changes)?;
-        for (name, version) in &unwritten.pending {
-            client.delete_version_tag(name, *version, tables::PENDING)?;
-        }
-        for run_id in &unwritten.leases {
-            client.delete_run_tag(run_id, lease::TAG)?;
-        }
-        Ok(())
     }
 
     /// Notes that the acts whose events are in the copy are applied.
@@ -392,7 +309,7 @@ impl State {
             }
             let unwritten = self.fill(client, records, n_before, View::Completed)?;
             subjects.extend(unwritten.subjects());
-            self.write(client, &unwritten)?;
+            unwritten.write(client)?;
         }
     }
 }
@@ -409,41 +326,5 @@ pub(super) fn raw(conn: &Conn) -> &Connection {
     match conn {
         Conn::Sqlite(conn) => conn,
         Conn::Postgres(_) => unreachable!("`memory::create` opens SQLite"),
-    }
-}
-
-/// Removes the leases of runs that the journal ended: the process that ended them may have died before it removed the
-/// lease.
-fn end_leases(
-    conn: &Connection,
-    fold: &Fold,
-    runs: &BTreeSet<String>,
-    n_settled: usize,
-) -> Result<Vec<String>, StoreError> {
-    let mut ended = Vec::new();
-    for run in runs {
-        let field = Field::RunStatus { run: run.clone() };
-        let held = tables::held(conn, &field)?;
-        let is_ours = matches!(fold.verdict(&field, held.value.as_deref()), Verdict::Right);
-        // MLflow changes nothing of a deleted run: its tag stays, and says nothing.
-        let is_deleted = held.subject == Subject::Deleted;
-        let is_over = is_ours && (is_deleted || fold.last_act(&field) > n_settled);
-        if is_over && tables::end_lease(conn, run)? && !is_deleted {
-            ended.push(run.clone());
-        }
-    }
-    Ok(ended)
-}
-
-/// Whether a field belongs to the version that the journal means, not to one of the same number that was created after
-/// the registered model had been deleted.
-fn is_same_version(conn: &Connection, fold: &Fold, field: &Field) -> Result<bool, StoreError> {
-    let (Field::VersionTag { name, version, .. } | Field::VersionStage { name, version }) = field
-    else {
-        return Ok(true);
-    };
-    match (fold.run_of(name, *version), tables::run_of(conn, name, *version)?) {
-        (Some(by_journal), Some(found)) => Ok(by_journal == found),
-        _ => Ok(true),
     }
 }

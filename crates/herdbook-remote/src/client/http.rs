@@ -1,19 +1,19 @@
 //! HTTP to an MLflow server: one agent, retries with back-off, errors in MLflow's words.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read, Seek};
+use std::io::{Read, Seek};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use herdbook_store::{Content, StoreError};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use ureq::http::Response;
 use ureq::{Agent, Body};
 
 use super::credentials::Access;
+use super::failure::Failed;
 
 const OK: u16 = 200;
 const PARTIAL_CONTENT: u16 = 206;
@@ -34,13 +34,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 const KEPT_WITH_TLS: usize = 3;
 /// How often a call is retried that the server answers with an internal error (500).
 const BREAKDOWNS: u32 = 3;
-/// Parts of MLflow's message (3.17, status 400, with the error of its database) where two callers set or removed the same
-/// row at once: MLflow looks for the row and then inserts or updates it. A retry sees the new state. In turn: `SQLite` and
-/// `MySQL`, PostgreSQL, a row that was removed before its update.
-const LOST_RACES: [&str; 3] = ["IntegrityError", "UniqueViolation", "0 were matched"];
-/// Part of `SQLAlchemy`'s message (2.0, status 400 from MLflow) where no connection to the database became free in time.
-const TOO_MANY: &str = "QueuePool limit of size";
-
 /// The HTTP methods of MLflow's API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
@@ -93,7 +86,7 @@ enum Payload<'a> {
     File(&'a File),
 }
 
-impl<'a> Call<'a> {
+impl Call<'_> {
     /// A call that reads.
     fn get(url: String) -> Self {
         Self { method: Method::Get, url, range: None, content_type: "", body: Payload::Bytes(&[]) }
@@ -318,56 +311,17 @@ impl Client {
     }
 
     fn once(&self, call: &Call<'_>) -> Result<Response<Body>, Failed> {
-        let answer = self.answer_to(call).map_err(|error| match error {
-            ureq::Error::Rustls(_) | ureq::Error::Tls(_) | ureq::Error::Pem(_) => {
-                Failed::Finally(self.unreachable(format!(
-                    "{error}: name the certificate that signed the server's with \
-                     MLFLOW_TRACKING_SERVER_CERT_PATH"
-                )))
-            }
-            ureq::Error::Io(inner) if inner.kind() == ErrorKind::ConnectionRefused => {
-                Failed::NotConnected("nobody listens there".to_owned())
-            }
-            ureq::Error::HostNotFound => Failed::NotConnected("there is no such host".to_owned()),
-            error if is_about_connecting(&error) => Failed::NotConnected(error.to_string()),
-            ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
-                Failed::Finally(self.unreachable(error.to_string()))
-            }
-            // rustls reports some of its errors as errors of the socket.
-            ureq::Error::Io(inner) if inner.to_string().contains("certificate") => {
-                Failed::Finally(self.unreachable(format!(
-                    "{inner}: name the certificate that signed the server's with \
-                     MLFLOW_TRACKING_SERVER_CERT_PATH"
-                )))
-            }
-            error => Failed::Temporarily(error.to_string()),
-        })?;
+        let answer =
+            self.answer_to(call).map_err(|error| Failed::without_answer(error, &self.base))?;
         let status = answer.status().as_u16();
         if [OK, PARTIAL_CONTENT].contains(&status) {
             self.has_answered.store(true, Ordering::Relaxed);
             return Ok(answer);
         }
-        let bytes = whole(answer).map_err(|error| Failed::Temporarily(error.to_string()))?;
-        match status {
-            408 | 429 | 502..=504 => {
-                Err(Failed::Temporarily(format!("it answers with status {status}")))
-            }
-            500 => Err(Failed::Breakdown(self.answered(call, status, &bytes))),
-            _ => {
-                let error = self.answered(call, status, &bytes);
-                let says = |words: &str| {
-                    matches!(&error, StoreError::ServerRefused { status: 400, message, .. }
-                        if message.contains(words))
-                };
-                Err(if says(TOO_MANY) {
-                    Failed::Temporarily("its connections to its database are all in use".to_owned())
-                } else if LOST_RACES.into_iter().any(says) {
-                    Failed::Breakdown(error)
-                } else {
-                    Failed::Finally(error)
-                })
-            }
-        }
+        let body = whole(answer).map_err(|error| Failed::Temporarily(error.to_string()))?;
+        let endpoint = call.url.strip_prefix(&self.base).unwrap_or(&call.url);
+        let endpoint = endpoint.split('?').next().unwrap_or_default();
+        Err(Failed::with_status(status, &body, endpoint, &self.base))
     }
 
     fn answer_to(&self, call: &Call<'_>) -> Result<Response<Body>, ureq::Error> {
@@ -408,56 +362,11 @@ impl Client {
     fn unreachable(&self, problem: String) -> StoreError {
         StoreError::Unreachable { store: self.base.clone(), problem }
     }
-
-    fn answered(&self, call: &Call<'_>, status: u16, bytes: &[u8]) -> StoreError {
-        let wire: WireError = serde_json::from_slice(bytes).unwrap_or_default();
-        let endpoint = call.url.strip_prefix(&self.base).unwrap_or(&call.url);
-        let endpoint = endpoint.split('?').next().unwrap_or_default().to_owned();
-        StoreError::ServerRefused {
-            store: self.base.clone(),
-            endpoint,
-            status,
-            code: wire.error_code,
-            message: wire.message,
-        }
-    }
 }
 
 /// The body of an answer.
 fn whole(mut answer: Response<Body>) -> Result<Vec<u8>, ureq::Error> {
     answer.body_mut().with_config().limit(ANSWER_LIMIT).read_to_vec()
-}
-
-/// Why a call failed.
-enum Failed {
-    /// No connection: the call did not reach the server. To be retried.
-    NotConnected(String),
-    /// The connection broke, or the server asks to retry.
-    Temporarily(String),
-    /// An internal error of the server, or a conflict with another caller: retried a few times.
-    Breakdown(StoreError),
-    /// A retry is of no use.
-    Finally(StoreError),
-}
-
-/// Whether connecting failed.
-fn is_about_connecting(error: &ureq::Error) -> bool {
-    match error {
-        ureq::Error::ConnectionFailed | ureq::Error::Timeout(ureq::Timeout::Connect) => true,
-        ureq::Error::Io(error) => {
-            matches!(error.kind(), ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable)
-        }
-        _ => false,
-    }
-}
-
-/// An error as MLflow sends it; proxies in between send something else.
-#[derive(Default, Deserialize)]
-struct WireError {
-    #[serde(default)]
-    error_code: String,
-    #[serde(default)]
-    message: String,
 }
 
 /// The query part of a URL; a key may occur several times.

@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 mod credentials;
+mod failure;
 mod http;
 pub(crate) mod registry;
 pub(crate) mod runs;

@@ -3,6 +3,7 @@
 
 pub(crate) mod capture;
 pub(crate) mod lease;
+pub(crate) mod overlay;
 pub(crate) mod records;
 pub(crate) mod stage_change;
 pub(crate) mod tables;

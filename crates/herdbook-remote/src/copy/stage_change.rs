@@ -78,7 +78,7 @@ pub(crate) fn fetch(
 /// The champion by the journal.
 fn champion(fold: &Fold, name: &str) -> Option<i64> {
     let alias = Field::Alias { name: name.to_owned(), alias: Stage::Champion.to_string() };
-    fold.required(&alias)??.parse().ok()
+    fold.required(&alias)?.parse().ok()
 }
 
 /// Whether a version's stage is the one that the journal requires, or an earlier one of the journal.

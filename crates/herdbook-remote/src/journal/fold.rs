@@ -115,9 +115,9 @@ impl Fold {
         self.fields.get(field).map_or(0, |course| course.act)
     }
 
-    /// The value that the journal requires at a field; `None` where the journal does not know the field.
-    pub(crate) fn required(&self, field: &Field) -> Option<Option<&str>> {
-        Some(self.fields.get(field)?.values.last()?.as_deref())
+    /// The value that the journal requires of a field; `None` where it requires none or does not know the field.
+    pub(crate) fn required(&self, field: &Field) -> Option<&str> {
+        self.fields.get(field)?.values.last()?.as_deref()
     }
 
     /// Compares a value that the server holds with the journal.
@@ -223,7 +223,7 @@ mod tests {
         let subjects = Subjects::of(&wanted);
         let found: Vec<Field> = fold.fields_of(&subjects).cloned().collect();
         assert_eq!(found, wanted);
-        assert_eq!(fold.required(&alias("a")), Some(Some("1")));
+        assert_eq!(fold.required(&alias("a")), Some("1"));
         assert_eq!(fold.required(&alias("c")), None);
     }
 }
