@@ -1,9 +1,8 @@
-//! Look-ups: runs, versions, events, and how the newest and the best model are found.
+//! Look-ups: runs, versions and events, and the search for the newest and the best model.
 
 pub(crate) mod ancestors;
 pub(crate) mod best;
 pub(crate) mod board;
-mod comparable;
 pub(crate) mod events;
 mod runs;
 pub(crate) mod trials;
