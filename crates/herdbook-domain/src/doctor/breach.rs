@@ -40,6 +40,8 @@ closed_set! {
         ModelFile = "model_file",
         /// A table or index of ours is missing or altered.
         Schema = "schema",
+        /// The facts that a table of ours repeats from the history are not those of the history.
+        Registrations = "registrations",
     }
 }
 
@@ -122,6 +124,8 @@ pub enum Fix {
     RemoveLease(String),
     /// Makes the tables and indexes of ours that are missing.
     CompleteSchema,
+    /// Fills the table of registrations again from the history.
+    RefillRegistrations,
 }
 
 impl Breach {

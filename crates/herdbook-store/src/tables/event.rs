@@ -7,6 +7,7 @@ use herdbook_domain::{
 use serde::Serialize;
 
 use crate::engine::db::{Conn, Row, ToValue, params};
+use crate::engine::schema::registrations;
 use crate::error::StoreError;
 use crate::tables::row::{checked, optional};
 
@@ -90,6 +91,10 @@ pub fn append(
     Ok(events)
 }
 
+/// Inserts a sealed event, and what is kept of it in other tables of ours.
+///
+/// # Errors
+/// Those of the database.
 pub fn insert(conn: &Conn, event: &Event) -> Result<(), StoreError> {
     let what = &event.what;
     let sql = format!(
@@ -117,7 +122,7 @@ pub fn insert(conn: &Conn, event: &Event) -> Result<(), StoreError> {
             event.hash,
         ],
     )?;
-    Ok(())
+    registrations::insert(conn, event)
 }
 
 /// The number of the last event, 0 where there is none.

@@ -1,9 +1,9 @@
 //! Finding the newest and the best.
 
-use herdbook_domain::{MetricName, ModelType, Stage, Timeframe, VersionType};
+use herdbook_domain::{Honesty, MetricName, ModelType, Stage, Timeframe, VersionType};
 use herdbook_store::{Candidates, Contaminated};
 
-use crate::herd::{Herd, metric, model, number};
+use crate::herd::{Herd, MODEL_FILE, finish, metric, model, number};
 
 fn candidates(model_type: ModelType, version_type: Option<VersionType>) -> Candidates {
     Candidates {
@@ -100,6 +100,36 @@ fn candidates_of_other_data_make_the_best_incomparable() {
         .execute_batch(&format!("UPDATE params SET value = 'IBM' WHERE run_uuid = {first}"))
         .unwrap();
     assert_eq!(differing(), ["data.symbol"]);
+}
+
+#[test]
+fn model_registered_as_contaminated_stays_so_whatever_others_write() {
+    const METRIC: &str = "evaluation/best_mean_reward";
+    let herd = Herd::new();
+    herd.train(None, 1.0);
+    let (run_id, origin) = herd.start(None);
+    herd.store.store_artifact(&run_id, "models/1H/model.zip", MODEL_FILE).unwrap();
+    let mut contaminated = finish(&run_id, origin, &[(METRIC, 9.0)]);
+    contaminated.registration.honesty = Honesty::Contaminated;
+    herd.store.finish_and_register(&contaminated).unwrap();
+    herd.foreign()
+        .execute_batch(
+            "UPDATE tags SET value = 'clean' WHERE key = 'honesty';
+             UPDATE model_version_tags SET value = 'clean' WHERE key = 'honesty';
+             UPDATE model_versions SET description = 'clean', last_updated_time = 1;",
+        )
+        .unwrap();
+    let store = herd.another_store();
+    let metric = MetricName::parse(METRIC).unwrap();
+    let any = candidates(ModelType::Base, None);
+    let honest = Candidates { contaminated: Contaminated::Skipped, ..any.clone() };
+    let found = |candidates| {
+        let best = store.find_best(candidates, &metric).unwrap().unwrap().version.key.version;
+        let latest = store.find_latest(candidates).unwrap().unwrap().key.version;
+        (best, latest)
+    };
+    assert_eq!(found(&any), (number(2), number(2)));
+    assert_eq!(found(&honest), (number(1), number(1)));
 }
 
 /// Runs that others registered later, with better values: each is looked at before the herd's own and is no candidate.

@@ -14,3 +14,4 @@ mod foreign_runs;
 mod herd;
 mod life;
 mod opening;
+mod registrations;

@@ -20,3 +20,5 @@ mod foreign_runs;
 mod herd;
 #[path = "../it/life.rs"]
 mod life;
+#[path = "../it/registrations.rs"]
+mod registrations;

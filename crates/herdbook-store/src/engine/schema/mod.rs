@@ -1,14 +1,18 @@
 //! The database's tables and indexes: MLflow's own, made or found, and ours beside them.
 
 mod ours;
+pub(crate) mod registrations;
 
-pub(crate) use ours::{faults, state_of};
+pub(crate) use ours::{disagrees_with_log, faults, has_registrations, state_of};
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use herdbook_domain::Timestamp;
-use ours::{drop_altered_indexes, faulty, objects, our_objects, seal_indexes, tables};
+use ours::{
+    LAYOUTS, drop_altered_indexes, drop_altered_registrations, faulty, layout, objects,
+    our_objects, seal_indexes, tables,
+};
 
 use crate::engine::db::{Conn, Dialect, params};
 use crate::engine::opening::{Opened, PutBack, SecondChampion};
@@ -17,8 +21,8 @@ use crate::location::Location;
 
 /// Alembic revision of MLflow 3.17.0 to 3.17.2, which a new database gets.
 const MLFLOW_HEAD: &str = "dc11669786a5";
-/// Newest layout of our own tables that this version knows.
-const HERDBOOK_SCHEMA: i64 = 1;
+/// Newest layout of our own tables that this program knows. Layout 2 added `herdbook_registrations`.
+const HERDBOOK_SCHEMA: i64 = 2;
 
 /// The index by which the database refuses a second champion.
 const ONE_CHAMPION: &str = "herdbook_one_champion";
@@ -50,7 +54,7 @@ const USED_COLUMNS: [(&str, &str); 13] = [
     ("registered_model_aliases", "alias version name workspace"),
     (
         "model_versions",
-        "name version creation_time last_updated_time description user_id current_stage source run_id status run_link storage_location workspace",
+        "name version creation_time last_updated_time description user_id current_stage source run_id status status_message run_link storage_location workspace",
     ),
     ("model_version_tags", "key value name version workspace"),
     ("alembic_version", "version_num"),
@@ -78,7 +82,7 @@ pub(crate) fn inspect(conn: &Conn, location: &Location) -> Result<Found, StoreEr
         return Ok(Found::Empty);
     }
     check_mlflow(conn, location, &objects)?;
-    if objects.contains_key("herdbook_schema") {
+    if objects.contains_key(LAYOUTS) {
         check_ours(conn, location)?;
     }
     let is_complete = faulty(conn.dialect(), &objects).next().is_none();
@@ -133,6 +137,8 @@ pub(crate) fn complete(
         )?;
     }
     drop_altered_indexes(conn)?;
+    drop_altered_registrations(conn)?;
+    let is_filled = has_registrations(conn)?;
     let mut tables = tables(conn.dialect());
     if let Some((name, versions)) = two_champions(conn)?.pop_first() {
         if second_champion == SecondChampion::Refuse {
@@ -143,6 +149,9 @@ pub(crate) fn complete(
         }
     }
     conn.execute_batch(&tables)?;
+    if !is_filled {
+        registrations::refill(conn)?;
+    }
     seal_indexes(conn)
 }
 
@@ -191,9 +200,7 @@ fn check_mlflow(
 }
 
 fn check_ours(conn: &Conn, location: &Location) -> Result<(), StoreError> {
-    let version: Option<i64> =
-        conn.query_row("SELECT max(version) FROM herdbook_schema", params![], |row| row.get(0))?;
-    match version {
+    match layout(conn)? {
         Some(version) if version > HERDBOOK_SCHEMA => Err(StoreError::Schema {
             store: location.name(),
             problem: format!(
@@ -246,7 +253,7 @@ mod tests {
     #[test]
     fn every_object_of_ours_is_recognised_after_it_was_made() {
         assert_eq!(inspect(&new_database(), &location()).unwrap(), Found::Complete);
-        assert_eq!(our_objects().count(), 13);
+        assert_eq!(our_objects().count(), 14);
     }
 
     #[test]

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use herdbook_domain::{SchemaState, hex_sha256};
 
+use super::registrations;
 use crate::engine::db::{Conn, Dialect, params};
 use crate::error::StoreError;
 
 const HERDBOOK_TABLES: &str = include_str!("herdbook.sql");
+/// The table of layouts.
+pub(super) const LAYOUTS: &str = "herdbook_schema";
 
 /// The statements of all tables and indexes of an engine.
 pub(super) fn tables(dialect: Dialect) -> String {
@@ -19,18 +22,67 @@ pub(super) fn tables(dialect: Dialect) -> String {
     HERDBOOK_TABLES.replace("{tag_value}", tag_value)
 }
 
-/// Tables and indexes of ours that are missing or altered in a store that has been ours before.
+/// Tables and indexes of ours that are missing or altered in a store that has been ours before. A table that came with a later
+/// layout than the store's is not missing.
+///
+/// # Errors
+/// Those of the database.
 pub(crate) fn faults(conn: &Conn) -> Result<Vec<&'static str>, StoreError> {
     let objects = objects(conn)?;
     let was_ours = our_objects().any(|(name, _)| objects.contains_key(name));
-    Ok(if was_ours { faulty(conn.dialect(), &objects).collect() } else { Vec::new() })
+    if !was_ours {
+        return Ok(Vec::new());
+    }
+    let layout = if objects.contains_key(LAYOUTS) { layout(conn)? } else { None };
+    let is_expected = |name: &&str| layout.is_none_or(|layout| layout_of(name) <= layout);
+    Ok(faulty(conn.dialect(), &objects).filter(is_expected).collect())
+}
+
+/// The table that should repeat facts from the log and does not. Reads the whole log.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) fn disagrees_with_log(conn: &Conn) -> Result<Option<&'static str>, StoreError> {
+    let objects = objects(conn)?;
+    let is_whole = [registrations::TABLE, "herdbook_events"].iter().all(|name| {
+        objects.contains_key(*name)
+            && !faulty(conn.dialect(), &objects).any(|faulty| faulty == *name)
+    });
+    let disagrees = is_whole && !registrations::agree_with_log(conn)?;
+    Ok(disagrees.then_some(registrations::TABLE))
+}
+
+/// Whether the store has the table of registrations. A read-only store of an older layout has not.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) fn has_registrations(conn: &Conn) -> Result<bool, StoreError> {
+    Ok(objects(conn)?.contains_key(registrations::TABLE))
+}
+
+/// The newest layout that a store of ours has had; `None` if its row is missing.
+///
+/// # Errors
+/// Those of the database.
+pub(super) fn layout(conn: &Conn) -> Result<Option<i64>, StoreError> {
+    let sql = format!("SELECT max(version) FROM {LAYOUTS}");
+    conn.query_row(&sql, params![], |row| row.get(0))
+}
+
+/// The layout with which a table or index of ours came.
+fn layout_of(object: &str) -> i64 {
+    if object == registrations::TABLE { 2 } else { 1 }
 }
 
 /// What became of a fault after [`complete`](super::complete).
+///
+/// # Errors
+/// Those of the database.
 pub(crate) fn state_of(conn: &Conn, object: &str) -> Result<SchemaState, StoreError> {
     let is_index = our_objects().any(|(name, sql)| name == object && is_index(sql));
+    let is_refilled = object == registrations::TABLE;
     let is_faulty = faulty(conn.dialect(), &objects(conn)?).any(|name| name == object);
-    Ok(match (is_faulty, is_index) {
+    Ok(match (is_faulty, is_index || is_refilled) {
         (true, _) => SchemaState::LeftOut,
         (false, true) => SchemaState::PutBack,
         (false, false) => SchemaState::PutBackEmpty,
@@ -105,6 +157,17 @@ pub(super) fn seal_indexes(conn: &Conn) -> Result<(), StoreError> {
         {
             conn.execute_batch(&format!("COMMENT ON INDEX {name} IS '{}'", seal(sql)))?;
         }
+    }
+    Ok(())
+}
+
+/// Drops the table of registrations if it is not as we made it, so that it is made and filled again.
+pub(super) fn drop_altered_registrations(conn: &Conn) -> Result<(), StoreError> {
+    let there = objects(conn)?;
+    let is_altered = there.contains_key(registrations::TABLE)
+        && faulty(conn.dialect(), &there).any(|name| name == registrations::TABLE);
+    if is_altered {
+        conn.execute_batch(&format!("DROP TABLE {}", registrations::TABLE))?;
     }
     Ok(())
 }

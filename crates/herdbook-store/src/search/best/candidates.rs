@@ -32,8 +32,18 @@ pub enum Contaminated {
     Skipped,
 }
 
+/// Where the honesty that a version was registered with is read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Registrations {
+    /// From the column of our table.
+    Table,
+    /// From the log: a read-only store of an older layout has no such table.
+    Log,
+}
+
 /// The condition on a candidate, and the values of its parameters.
 pub(super) struct Condition {
+    registrations: Registrations,
     timeframe: &'static str,
     model_type: &'static str,
     version_type: Option<&'static str>,
@@ -44,8 +54,9 @@ pub(super) struct Condition {
 }
 
 impl Condition {
-    pub(super) fn new(candidates: &Candidates) -> Self {
+    pub(super) fn new(candidates: &Candidates, registrations: Registrations) -> Self {
         Self {
+            registrations,
             timeframe: candidates.timeframe.as_str(),
             model_type: candidates.model_type.as_str(),
             version_type: candidates.version_type.map(VersionType::as_str),
@@ -65,7 +76,8 @@ impl Condition {
     pub(super) fn sql(&self, dialect: Dialect, run: &str) -> String {
         let timesteps = dialect.integer("t.value");
         // A part of the statement only where it is asked for: PostgreSQL plans every part on each execution.
-        let by_history = if self.honesty.is_some() { REGISTERED_HONESTY } else { "" };
+        let registered =
+            if self.honesty.is_some() { self.registrations.sql(dialect) } else { String::new() };
         format!(
             "v.run_id = {run} AND r.run_uuid = {run}
     AND v.workspace = 'default' AND v.current_stage <> 'Deleted_Internal'
@@ -83,7 +95,7 @@ impl Condition {
         AND t.version = v.version AND {timesteps} >= :min_timesteps))
     AND (:honesty IS NULL OR NOT EXISTS (SELECT 1 FROM tags t WHERE t.run_uuid = {run}
         AND t.key = 'honesty' AND t.value = :honesty))
-    {by_history}"
+    {registered}"
         )
     }
 
@@ -112,7 +124,73 @@ impl Condition {
     }
 }
 
-/// A version stays what it was registered as, whatever becomes of its tags.
-const REGISTERED_HONESTY: &str = "AND NOT EXISTS (SELECT 1 FROM herdbook_events e
-        WHERE e.name = v.name AND e.version = v.version AND e.kind = 'registered'
-        AND e.details LIKE '%\"honesty\":\"' || :honesty || '\"%')";
+impl Registrations {
+    /// The condition that a version was not registered with an honesty. It holds whatever becomes of the version's tags.
+    fn sql(self, dialect: Dialect) -> String {
+        let (table, is_registration, honesty) = match self {
+            Self::Table => ("herdbook_registrations", "TRUE", "g.honesty".to_owned()),
+            Self::Log => (
+                "herdbook_events",
+                "g.kind = 'registered'",
+                dialect.json_text("g.details", "honesty"),
+            ),
+        };
+        format!(
+            "AND NOT EXISTS (SELECT 1 FROM {table} g WHERE g.name = v.name AND g.version = v.version
+        AND {is_registration} AND {honesty} = :honesty)"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use herdbook_domain::{
+        ActContext, Actor, Channel, Event, EventDraft, EventKind, GENESIS_HASH, ModelName,
+        Timestamp, VersionNumber,
+    };
+    use serde_json::json;
+
+    use super::*;
+    use crate::engine::memory;
+    use crate::tables::event;
+
+    /// A store with a version of each honesty, in the order of `Honesty::ALL`.
+    fn registered() -> crate::engine::db::Conn {
+        let conn = memory::create().unwrap();
+        let actor = Actor::parse("ada").unwrap();
+        let context = ActContext { act_id: "0".repeat(32), actor, channel: Channel::Cli };
+        let mut hash = GENESIS_HASH.to_owned();
+        for (id, honesty) in (1..).zip(Honesty::ALL) {
+            let draft = EventDraft {
+                name: Some(ModelName::parse("1H_trading_model").unwrap()),
+                version: VersionNumber::new(id),
+                ..EventDraft::new(EventKind::Registered, &json!({"v": 1, "honesty": honesty}))
+            };
+            let event = Event::seal(id, Timestamp::from_millis(id), &context, draft, &hash);
+            event::insert(&conn, &event).unwrap();
+            hash = event.hash;
+        }
+        conn
+    }
+
+    #[test]
+    fn registered_honesty_is_the_same_from_table_and_log() {
+        let conn = registered();
+        for (idx, honesty) in Honesty::ALL.iter().enumerate() {
+            for registrations in [Registrations::Table, Registrations::Log] {
+                let sql = format!(
+                    "SELECT v.version FROM herdbook_events v WHERE TRUE {} ORDER BY v.version",
+                    registrations.sql(conn.dialect())
+                );
+                let honesty = honesty.as_str();
+                let params: [(&str, &dyn ToValue); 1] = [(":honesty", &honesty)];
+                let others: Vec<usize> = conn
+                    .query(&sql, params.as_slice(), |row| Ok(row.get::<i64>(0)? as usize - 1))
+                    .unwrap();
+                let expected: Vec<usize> =
+                    (0..Honesty::ALL.len()).filter(|other| *other != idx).collect();
+                assert_eq!(others, expected, "{honesty} by {registrations:?}");
+            }
+        }
+    }
+}

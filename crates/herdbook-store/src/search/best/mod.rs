@@ -25,9 +25,11 @@ mod walk;
 use herdbook_domain::MetricName;
 
 use self::by_metric::Scored;
-use self::candidates::{Candidates, Condition};
+use self::candidates::{Candidates, Condition, Registrations};
 use self::walk::Walked;
 use crate::engine::db::Conn;
+use crate::engine::opening::Opened;
+use crate::engine::schema;
 use crate::error::StoreError;
 use crate::store::Store;
 use crate::tables::metric::MetricSelection;
@@ -55,7 +57,7 @@ impl Store {
         candidates: &Candidates,
     ) -> Result<Option<VersionRecord>, StoreError> {
         self.read(|conn| {
-            let condition = Condition::new(candidates);
+            let condition = self.condition(conn, candidates)?;
             let found = match newest::walk_from_newest(conn, &condition)? {
                 Walked::Found(record) => Some(record),
                 Walked::ToTheEnd => None,
@@ -76,7 +78,7 @@ impl Store {
         metric: &MetricName,
     ) -> Result<Option<Best>, StoreError> {
         self.read(|conn| {
-            let condition = Condition::new(candidates);
+            let condition = self.condition(conn, candidates)?;
             let mut best = match by_metric::walk_from_best_value(conn, &condition, metric)? {
                 Walked::Found(scored) => Some(scored),
                 Walked::ToTheEnd => None,
@@ -92,6 +94,12 @@ impl Store {
             let differing = comparable::differing_data(conn, &condition, metric, run_id)?;
             Ok(Some(Best { version: with_details(conn, record)?, value, differing }))
         })
+    }
+
+    fn condition(&self, conn: &Conn, candidates: &Candidates) -> Result<Condition, StoreError> {
+        let is_in_table = self.opened() != Opened::ReadOnly || schema::has_registrations(conn)?;
+        let registrations = if is_in_table { Registrations::Table } else { Registrations::Log };
+        Ok(Condition::new(candidates, registrations))
     }
 }
 
