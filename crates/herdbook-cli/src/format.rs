@@ -1,7 +1,5 @@
 //! Numbers and moments for people. Undefined is a dash.
 
-use std::collections::BTreeMap;
-
 use herdbook_domain::Timestamp;
 
 /// What stands where nothing is defined.
@@ -59,8 +57,8 @@ pub(crate) fn metric(name: &str, value: f64) -> String {
 }
 
 /// A metric of a version, or a dash.
-pub(crate) fn metric_of(metrics: &BTreeMap<String, f64>, name: &str) -> String {
-    metrics.get(name).map_or_else(|| UNDEFINED.to_owned(), |value| metric(name, *value))
+pub(crate) fn metric_of(value: Option<f64>, name: &str) -> String {
+    value.map_or_else(|| UNDEFINED.to_owned(), |value| metric(name, value))
 }
 
 /// `2026-11-23 18:33`, UTC.

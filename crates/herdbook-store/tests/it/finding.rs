@@ -197,7 +197,7 @@ fn board_counts_versions_in_each_stage_without_deleted_ones() {
     herd.promote(2, Stage::Beta).unwrap();
     let deleted = "UPDATE model_versions SET current_stage = 'Deleted_Internal' WHERE version = 4";
     herd.foreign().execute_batch(deleted).unwrap();
-    let summaries = herd.store.summaries().unwrap();
+    let summaries = herd.store.summaries().unwrap().records;
     assert_eq!(summaries.len(), 1);
     assert_eq!(summaries[0].newest.key.version, number(3));
     let counts: Vec<_> = summaries[0].n_in_stage.iter().map(|(s, n)| (*s, *n)).collect();

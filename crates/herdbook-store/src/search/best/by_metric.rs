@@ -3,11 +3,13 @@
 use herdbook_domain::{Direction, MetricName};
 
 use super::candidates::Condition;
-use super::walk::{NEWEST_FIRST, VERSIONS_AND_RUNS, WALK_LIMIT, Walked};
+use super::walk::{
+    FIRST_READABLE, NEWEST_FIRST, VERSIONS_AND_RUNS, WALK_LIMIT, Walked, first_readable,
+};
 use crate::engine::db::{Conn, Row, ToValue, params};
 use crate::error::StoreError;
 use crate::tables::metric::FINITE;
-use crate::tables::version::{self, COLUMNS, VersionRecord};
+use crate::tables::version::{self, COLUMNS, N_COLUMNS, UnreadableVersion, VersionRecord};
 
 /// A candidate with its value.
 pub(super) struct Scored {
@@ -53,13 +55,13 @@ pub(super) fn walk_from_best_value(
     let sql = format!(
         "SELECT {COLUMNS}, m.value FROM latest_metrics m CROSS JOIN {VERSIONS_AND_RUNS}
          WHERE m.key = :metric AND {FINITE} {before_limit} AND {}
-         ORDER BY m.value {best_first}, {NEWEST_FIRST} LIMIT 1",
+         ORDER BY m.value {best_first}, {NEWEST_FIRST} {FIRST_READABLE}",
         condition.sql(conn.dialect(), "m.run_uuid")
     );
     let (name, limit) = (metric.as_str(), value_at_limit.unwrap_or_default());
     let mut params = condition.params();
     params.extend([(":metric", &name as &dyn ToValue), (":limit", &limit)]);
-    Ok(match conn.query_first(&sql, params.as_slice(), scored)?.flatten() {
+    Ok(match first_readable(conn, &sql, &params, scored)? {
         Some(scored) => Walked::Found(scored),
         None if value_at_limit.is_some() => Walked::ToTheLimit,
         None => Walked::ToTheEnd,
@@ -77,7 +79,7 @@ pub(super) fn intersect_tags(
         "SELECT {COLUMNS}, m.value
          FROM {} CROSS JOIN latest_metrics m CROSS JOIN {VERSIONS_AND_RUNS}
          WHERE m.run_uuid = c.run_uuid AND m.key = :metric AND {FINITE} AND {}
-         ORDER BY m.value {}, {NEWEST_FIRST} LIMIT 1",
+         ORDER BY m.value {}, {NEWEST_FIRST} {FIRST_READABLE}",
         Condition::runs_with_both_tags(conn.dialect()),
         condition.sql(conn.dialect(), "c.run_uuid"),
         Order::of(metric).best_first,
@@ -85,7 +87,7 @@ pub(super) fn intersect_tags(
     let name = metric.as_str();
     let mut params = condition.params();
     params.push((":metric", &name));
-    Ok(conn.query_first(&sql, params.as_slice(), scored)?.flatten())
+    first_readable(conn, &sql, &params, scored)
 }
 
 /// The candidates whose last value is NaN or infinite, with their last finite value, which no index knows. Such runs are few: each
@@ -132,7 +134,8 @@ impl Order {
     }
 }
 
-fn scored(row: &Row<'_>) -> Result<Option<Scored>, StoreError> {
-    let value = row.get(6)?;
+/// Reads the columns of a version and then a value.
+fn scored(row: &Row<'_>) -> Result<Result<Scored, UnreadableVersion>, StoreError> {
+    let value = row.get(N_COLUMNS)?;
     Ok(version::from_row(row)?.map(|record| Scored { record, value }))
 }

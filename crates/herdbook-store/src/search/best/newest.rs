@@ -1,7 +1,9 @@
 //! The plans that find the newest candidate.
 
 use super::candidates::Condition;
-use super::walk::{NEWEST_FIRST, VERSIONS_AND_RUNS, WALK_LIMIT, Walked};
+use super::walk::{
+    FIRST_READABLE, NEWEST_FIRST, VERSIONS_AND_RUNS, WALK_LIMIT, Walked, first_readable,
+};
 use crate::engine::db::{Conn, params};
 use crate::error::StoreError;
 use crate::tables::version::{self, COLUMNS, VersionRecord};
@@ -16,11 +18,10 @@ pub(super) fn walk_from_newest(
         format!("SELECT v.* FROM model_versions v ORDER BY {NEWEST_FIRST} LIMIT {WALK_LIMIT}");
     let sql = format!(
         "SELECT {COLUMNS} FROM ({newest}) v CROSS JOIN runs r WHERE {}
-         ORDER BY {NEWEST_FIRST} LIMIT 1",
+         ORDER BY {NEWEST_FIRST} {FIRST_READABLE}",
         condition.sql(conn.dialect(), "v.run_id")
     );
-    let found = conn.query_first(&sql, condition.params().as_slice(), version::from_row)?;
-    if let Some(record) = found.flatten() {
+    if let Some(record) = first_readable(conn, &sql, &condition.params(), version::from_row)? {
         return Ok(Walked::Found(record));
     }
     let beyond_limit = "SELECT 1 FROM model_versions LIMIT 1 OFFSET ?1";
@@ -36,9 +37,9 @@ pub(super) fn intersect_tags(
 ) -> Result<Option<VersionRecord>, StoreError> {
     let sql = format!(
         "SELECT {COLUMNS} FROM {} CROSS JOIN {VERSIONS_AND_RUNS} WHERE {}
-         ORDER BY {NEWEST_FIRST} LIMIT 1",
+         ORDER BY {NEWEST_FIRST} {FIRST_READABLE}",
         Condition::runs_with_both_tags(conn.dialect()),
         condition.sql(conn.dialect(), "c.run_uuid")
     );
-    Ok(conn.query_first(&sql, condition.params().as_slice(), version::from_row)?.flatten())
+    first_readable(conn, &sql, &condition.params(), version::from_row)
 }

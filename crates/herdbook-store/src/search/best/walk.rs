@@ -1,4 +1,8 @@
-//! What the plans share: their last tables, the order of versions, and the limit of a walk.
+//! What the plans share: their last tables, the order of versions, the limit of a walk, and its first readable row.
+
+use crate::engine::db::{Conn, Row, ToValue};
+use crate::error::StoreError;
+use crate::tables::version::UnreadableVersion;
 
 /// The tables that every plan joins last: the versions `v` of the runs that it walks, and those runs `r`.
 pub(super) const VERSIONS_AND_RUNS: &str = "model_versions v CROSS JOIN runs r";
@@ -18,4 +22,26 @@ pub(super) enum Walked<T> {
     ToTheEnd,
     /// At the limit, without a candidate so far.
     ToTheLimit,
+}
+
+/// The end of a statement for [`first_readable`].
+pub(super) const FIRST_READABLE: &str = "LIMIT 1 OFFSET :n_unreadable";
+
+/// The first row of a statement with [`FIRST_READABLE`] that this system can parse. The others are no candidates; lists name them.
+pub(super) fn first_readable<T>(
+    conn: &Conn,
+    sql: &str,
+    params: &[(&str, &dyn ToValue)],
+    read: impl Fn(&Row<'_>) -> Result<Result<T, UnreadableVersion>, StoreError>,
+) -> Result<Option<T>, StoreError> {
+    let mut n_unreadable = 0_i64;
+    loop {
+        let offset: (&str, &dyn ToValue) = (":n_unreadable", &n_unreadable);
+        let params: Vec<_> = params.iter().copied().chain([offset]).collect();
+        match conn.query_first(sql, params.as_slice(), &read)? {
+            Some(Ok(found)) => return Ok(Some(found)),
+            Some(Err(_)) => n_unreadable += 1,
+            None => return Ok(None),
+        }
+    }
 }
