@@ -3,9 +3,7 @@
 use herdbook_domain::{Direction, MetricName};
 
 use super::candidates::Condition;
-use super::walk::{
-    FIRST_READABLE, NEWEST_FIRST, VERSIONS_AND_RUNS, WALK_LIMIT, Walked, first_readable,
-};
+use super::walk::{NEWEST_FIRST, VERSIONS_AND_RUNS, WALK_LIMIT, Walked, first_readable};
 use crate::engine::db::{Conn, Row, ToValue, params};
 use crate::error::StoreError;
 use crate::tables::metric::FINITE;
@@ -55,7 +53,7 @@ pub(super) fn walk_from_best_value(
     let sql = format!(
         "SELECT {COLUMNS}, m.value FROM latest_metrics m CROSS JOIN {VERSIONS_AND_RUNS}
          WHERE m.key = :metric AND {FINITE} {before_limit} AND {}
-         ORDER BY m.value {best_first}, {NEWEST_FIRST} {FIRST_READABLE}",
+         ORDER BY m.value {best_first}, {NEWEST_FIRST}",
         condition.sql(conn.dialect(), "m.run_uuid")
     );
     let (name, limit) = (metric.as_str(), value_at_limit.unwrap_or_default());
@@ -79,7 +77,7 @@ pub(super) fn intersect_tags(
         "SELECT {COLUMNS}, m.value
          FROM {} CROSS JOIN latest_metrics m CROSS JOIN {VERSIONS_AND_RUNS}
          WHERE m.run_uuid = c.run_uuid AND m.key = :metric AND {FINITE} AND {}
-         ORDER BY m.value {}, {NEWEST_FIRST} {FIRST_READABLE}",
+         ORDER BY m.value {}, {NEWEST_FIRST}",
         Condition::runs_with_both_tags(conn.dialect()),
         condition.sql(conn.dialect(), "c.run_uuid"),
         Order::of(metric).best_first,

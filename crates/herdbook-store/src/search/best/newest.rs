@@ -1,9 +1,7 @@
 //! The plans that find the newest candidate.
 
 use super::candidates::Condition;
-use super::walk::{
-    FIRST_READABLE, NEWEST_FIRST, VERSIONS_AND_RUNS, WALK_LIMIT, Walked, first_readable,
-};
+use super::walk::{NEWEST_FIRST, VERSIONS_AND_RUNS, WALK_LIMIT, Walked, first_readable};
 use crate::engine::db::{Conn, params};
 use crate::error::StoreError;
 use crate::tables::version::{self, COLUMNS, VersionRecord};
@@ -18,7 +16,7 @@ pub(super) fn walk_from_newest(
         format!("SELECT v.* FROM model_versions v ORDER BY {NEWEST_FIRST} LIMIT {WALK_LIMIT}");
     let sql = format!(
         "SELECT {COLUMNS} FROM ({newest}) v CROSS JOIN runs r WHERE {}
-         ORDER BY {NEWEST_FIRST} {FIRST_READABLE}",
+         ORDER BY {NEWEST_FIRST}",
         condition.sql(conn.dialect(), "v.run_id")
     );
     if let Some(record) = first_readable(conn, &sql, &condition.params(), version::from_row)? {
@@ -37,7 +35,7 @@ pub(super) fn intersect_tags(
 ) -> Result<Option<VersionRecord>, StoreError> {
     let sql = format!(
         "SELECT {COLUMNS} FROM {} CROSS JOIN {VERSIONS_AND_RUNS} WHERE {}
-         ORDER BY {NEWEST_FIRST} {FIRST_READABLE}",
+         ORDER BY {NEWEST_FIRST}",
         Condition::runs_with_both_tags(conn.dialect()),
         condition.sql(conn.dialect(), "c.run_uuid")
     );
