@@ -33,7 +33,7 @@ fn metrics_keep_step_time_and_values_that_are_not_finite() {
     assert_eq!((untimed.value, untimed.step, untimed.at), (2.5, -3, None));
     let up = run.metrics.get("up").unwrap();
     assert_eq!((up.value, up.step, up.at), (f64::INFINITY, 7, Some(at)));
-    assert_eq!(run.metrics.get("down").unwrap().value, f64::NEG_INFINITY);
+    assert_eq!(run.metrics.get("down").unwrap().value.to_bits(), f64::NEG_INFINITY.to_bits());
     assert!(run.metrics.get("nan").unwrap().value.is_nan());
     assert_eq!(
         (run.metric("up"), run.metric("nan"), run.metric("untimed")),
