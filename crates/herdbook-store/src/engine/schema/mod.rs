@@ -1,4 +1,4 @@
-//! The database's tables and indexes: MLflow's own, made or found, and ours beside them.
+//! The tables and indexes of a database: MLflow's, created or found, and ours beside them.
 
 mod ours;
 pub(crate) mod registrations;
@@ -19,7 +19,7 @@ use crate::engine::opening::{Opened, PutBack, SecondChampion};
 use crate::error::StoreError;
 use crate::location::Location;
 
-/// Alembic revision of MLflow 3.17.0 to 3.17.2, which a new database gets.
+/// The Alembic revision of MLflow 3.17.0 to 3.17.2. A new database gets it.
 const MLFLOW_HEAD: &str = "dc11669786a5";
 /// Newest layout of our own tables that this program knows. Layout 2 added `herdbook_registrations`.
 const HERDBOOK_SCHEMA: i64 = 2;
@@ -27,7 +27,7 @@ const HERDBOOK_SCHEMA: i64 = 2;
 /// The index by which the database refuses a second champion.
 const ONE_CHAMPION: &str = "herdbook_one_champion";
 
-/// MLflow's tables, as its migrations make them.
+/// The statements that create MLflow's tables, as its migrations leave them.
 const fn mlflow_tables(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Sqlite => include_str!("mlflow-3.17.2-sqlite.sql"),
@@ -35,7 +35,7 @@ const fn mlflow_tables(dialect: Dialect) -> &'static str {
     }
 }
 
-/// Tables of MLflow that we read or write, with the columns we use.
+/// The tables of MLflow that we read or write, and the columns that we use.
 const USED_COLUMNS: [(&str, &str); 13] = [
     (
         "experiments",
@@ -66,16 +66,16 @@ const USED_COLUMNS: [(&str, &str); 13] = [
 pub(crate) enum Found {
     /// Nothing.
     Empty,
-    /// MLflow's tables, ours missing in part or altogether.
+    /// MLflow's tables, but not all of ours.
     WithoutOurs,
-    /// Everything.
+    /// All tables and indexes.
     Complete,
 }
 
-/// Looks at what is there.
+/// Finds out what is in the database.
 ///
 /// # Errors
-/// [`StoreError::Schema`] where it cannot be used.
+/// [`StoreError::Schema`] if it is not MLflow's, or of a layout that this program does not know.
 pub(crate) fn inspect(conn: &Conn, location: &Location) -> Result<Found, StoreError> {
     let objects = objects(conn)?;
     if objects.is_empty() {
@@ -89,8 +89,11 @@ pub(crate) fn inspect(conn: &Conn, location: &Location) -> Result<Found, StoreEr
     Ok(if is_complete { Found::Complete } else { Found::WithoutOurs })
 }
 
-/// Makes what is missing, and says what that was. Runs inside the caller's transaction, under its lock: another process
-/// may have been faster.
+/// Creates the missing tables and indexes and returns which of ours were missing or altered. Runs in the caller's transaction,
+/// under its lock, and inspects the database again, because another process may have completed it in the meantime.
+///
+/// # Errors
+/// As [`inspect`] and [`complete`].
 pub(crate) fn complete_what_is_missing(
     conn: &Conn,
     location: &Location,
@@ -112,7 +115,10 @@ pub(crate) fn complete_what_is_missing(
     Ok((opened, put_back))
 }
 
-/// Makes what is missing. Runs inside the caller's transaction.
+/// Creates the missing tables and indexes, in the caller's transaction, and fills the table of registrations if it was missing.
+///
+/// # Errors
+/// [`StoreError::TwoChampions`] if a model has two and that is to be refused.
 pub(crate) fn complete(
     conn: &Conn,
     found: Found,
@@ -212,7 +218,10 @@ fn check_ours(conn: &Conn, location: &Location) -> Result<(), StoreError> {
     }
 }
 
-/// The registered models with more than one champion, and those.
+/// The registered models with more than one champion, and the numbers of those versions.
+///
+/// # Errors
+/// Those of the database.
 pub(crate) fn two_champions(conn: &Conn) -> Result<BTreeMap<String, Vec<i64>>, StoreError> {
     let rows: Vec<(String, i64)> = conn.query(
         "SELECT name, version FROM model_version_tags

@@ -1,4 +1,4 @@
-//! Our own tables and indexes: what they should be, and which of them are not.
+//! Our own tables and indexes: their statements, and which of them are missing or altered.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ const HERDBOOK_TABLES: &str = include_str!("herdbook.sql");
 /// The table of layouts.
 pub(super) const LAYOUTS: &str = "herdbook_schema";
 
-/// The statements of all tables and indexes of an engine.
+/// The statements that create all our tables and indexes, for an engine.
 pub(super) fn tables(dialect: Dialect) -> String {
     let tag_value = match dialect {
         Dialect::Sqlite => "value",
@@ -74,7 +74,7 @@ fn layout_of(object: &str) -> i64 {
     if object == registrations::TABLE { 2 } else { 1 }
 }
 
-/// What became of a fault after [`complete`](super::complete).
+/// The state of a table or index of ours after [`complete`](super::complete) that was missing or altered before.
 ///
 /// # Errors
 /// Those of the database.
@@ -89,8 +89,8 @@ pub(crate) fn state_of(conn: &Conn, object: &str) -> Result<SchemaState, StoreEr
     })
 }
 
-/// All tables and indexes there are by name, with what tells whether they are as we made them: in SQLite the statement,
-/// in PostgreSQL, which keeps none, the seal that we set on our indexes as a comment.
+/// All tables and indexes of the database by name, each with a text that shows whether it is as we created it: in SQLite its
+/// statement; in PostgreSQL, which does not keep statements, our [`seal`] in the comment of the index.
 pub(super) fn objects(conn: &Conn) -> Result<BTreeMap<String, String>, StoreError> {
     let sql = match conn.dialect() {
         Dialect::Sqlite => {
@@ -138,17 +138,17 @@ pub(super) fn our_objects() -> impl Iterator<Item = (&'static str, &'static str)
     })
 }
 
-/// The statement as SQLite would keep it, white space and `IF NOT EXISTS` aside.
+/// A statement as SQLite keeps it, without `IF NOT EXISTS` and with single spaces.
 fn normalized(sql: &str) -> String {
     sql.replace(" IF NOT EXISTS ", " ").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// What says of an index that this statement made it. An index that is dropped and made anew loses it.
+/// The mark of an index that this statement created. An index that another program drops and creates again has no mark.
 fn seal(sql: &str) -> String {
     format!("herdbook {}", &hex_sha256(normalized(sql).as_bytes())[..16])
 }
 
-/// Sets the seals on our indexes, where the engine keeps no statements.
+/// Marks our indexes with their seals, on the engine that does not keep statements.
 pub(super) fn seal_indexes(conn: &Conn) -> Result<(), StoreError> {
     if conn.dialect() == Dialect::Postgres {
         let there = objects(conn)?;
@@ -161,7 +161,7 @@ pub(super) fn seal_indexes(conn: &Conn) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Drops the table of registrations if it is not as we made it, so that it is made and filled again.
+/// Drops the table of registrations if it is not as we created it, so that it is created and filled again.
 pub(super) fn drop_altered_registrations(conn: &Conn) -> Result<(), StoreError> {
     let there = objects(conn)?;
     let is_altered = there.contains_key(registrations::TABLE)
@@ -172,7 +172,7 @@ pub(super) fn drop_altered_registrations(conn: &Conn) -> Result<(), StoreError> 
     Ok(())
 }
 
-/// A migration that rebuilt a table may have put one of our indexes back in another form (DESC is lost).
+/// Drops our indexes that are not as we created them: a migration that rebuilt a table may have lost their DESC.
 pub(super) fn drop_altered_indexes(conn: &Conn) -> Result<(), StoreError> {
     let there = objects(conn)?;
     for (name, sql) in our_objects().filter(|(_, sql)| is_index(sql)) {
