@@ -1,7 +1,5 @@
 //! Formats numbers and times for people. An undefined value is a dash.
 
-use std::collections::BTreeMap;
-
 use herdbook_domain::Timestamp;
 
 /// Stands for an undefined value.
@@ -58,9 +56,9 @@ pub(crate) fn metric(name: &str, value: f64) -> String {
     }
 }
 
-/// The value of a metric among `metrics`, or a dash.
-pub(crate) fn metric_of(metrics: &BTreeMap<String, f64>, name: &str) -> String {
-    metrics.get(name).map_or_else(|| UNDEFINED.to_owned(), |value| metric(name, *value))
+/// The value of a metric, or a dash.
+pub(crate) fn metric_of(value: Option<f64>, name: &str) -> String {
+    value.map_or_else(|| UNDEFINED.to_owned(), |value| metric(name, value))
 }
 
 /// A time in UTC, to the minute: `2026-11-23 18:33`.

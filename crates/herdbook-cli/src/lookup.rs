@@ -33,7 +33,7 @@ pub(crate) fn find(
         Reference::Latest => {
             let name = name(family)?;
             let query = VersionQuery { name: Some(name.clone()), ..VersionQuery::default() };
-            store.versions(&query)?.into_iter().next().ok_or_else(|| {
+            store.versions(&query)?.records.into_iter().next().ok_or_else(|| {
                 Failure::new(Code::NotFound, format!("`{name}` has no version"))
                     .with_hint("`herdbook list` shows every version")
             })

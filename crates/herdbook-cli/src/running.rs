@@ -35,7 +35,7 @@ fn find_version(args: &RunningArgs, store: &Store) -> Result<VersionRecord, Fail
     if let (Some(stage), Some(name)) = (args.stage, args.family.given_name()?) {
         let stage = Some(stage);
         let query = VersionQuery { name: Some(name.clone()), stage, ..VersionQuery::default() };
-        return store.versions(&query)?.into_iter().next().ok_or_else(|| {
+        return store.versions(&query)?.records.into_iter().next().ok_or_else(|| {
             let stage = stage.map_or("", herdbook_domain::Stage::as_str);
             Failure::new(Code::NotFound, format!("`{name}` has no version in `{stage}`"))
                 .with_hint("`herdbook list` shows every version")

@@ -365,7 +365,7 @@ impl Records {
                 timeframe: timeframe.map(word).transpose()?,
                 ..VersionQuery::default()
             };
-            Ok(store.versions(&query)?.iter().map(version_to_json).collect::<Value>())
+            Ok(store.versions(&query)?.records.iter().map(version_to_json).collect::<Value>())
         })?;
         to_python(py, &value)
     }

@@ -30,7 +30,7 @@ pub(crate) fn version_to_json(version: &VersionRecord) -> Value {
         "version_type": version.tags.get("version_type"),
         "honesty": version.tags.get("honesty"),
         "tags": version.tags,
-        "metrics": version.metrics,
+        "metrics": version.finite_metrics(),
     })
 }
 
@@ -45,6 +45,6 @@ pub(crate) fn run_to_json(run: &RunRecord) -> Value {
         "deleted": run.deleted,
         "tags": run.tags,
         "params": run.params,
-        "metrics": run.metrics,
+        "metrics": run.finite_metrics(),
     })
 }

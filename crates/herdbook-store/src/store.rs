@@ -30,7 +30,7 @@ use crate::location::Location;
 /// let location = Location::resolve(None, folder.path())?;
 /// let options = OpenOptions { missing: Missing::Create, busy_timeout: Duration::from_secs(5) };
 /// let store = Store::open(location, &options)?;
-/// assert!(store.versions(&VersionQuery::default())?.is_empty());
+/// assert!(store.versions(&VersionQuery::default())?.records.is_empty());
 ///
 /// let session = store.session(Actor::parse("ada")?, Channel::Cli);
 /// assert_eq!(session.actor().as_str(), "ada");

@@ -6,15 +6,15 @@ use std::time::Instant;
 
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
-    ActContext, Actor, Channel, EnhancedFrom, Enhancement, Event, GENESIS_HASH, Honesty, ModelName,
-    Origin, Registration, RegistrationFacts, RegistrationPlan, RunId, Stage, Timeframe, Timestamp,
-    VersionNumber, data_fingerprint, plan_registration, window_params,
+    ActContext, Actor, Channel, EnhancedFrom, Enhancement, Event, EventKind, GENESIS_HASH, Honesty,
+    ModelName, Origin, Registration, RegistrationFacts, RegistrationPlan, RunId, Stage, Timeframe,
+    Timestamp, VersionNumber, data_fingerprint, plan_registration, window_params,
 };
 use herdbook_store::{Location, Missing, OpenOptions, Session, Store};
 use rusqlite::{Connection, Statement, params};
 
-/// To be changed when the generated content changes.
-const LAYOUT: u32 = 2;
+/// Changes where what is generated changes.
+const LAYOUT: u32 = 3;
 const N_METRICS: usize = 20;
 const BEGUN: i64 = 1_700_000_000_000;
 /// Versions of each model that are in beta.
@@ -171,6 +171,7 @@ struct Rows<'a> {
     version: Statement<'a>,
     version_tag: Statement<'a>,
     event: Statement<'a>,
+    registration: Statement<'a>,
     context: ActContext,
     last_event: (i64, String),
 }
@@ -205,6 +206,10 @@ impl<'a> Rows<'a> {
             event: conn.prepare(
                 "INSERT INTO herdbook_events VALUES
                     (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+            )?,
+            registration: conn.prepare(
+                "INSERT INTO herdbook_registrations (name, version, event_id, honesty)
+                 VALUES (?1, ?2, ?3, ?4)",
             )?,
             context: ActContext {
                 act_id: "0".repeat(32),
@@ -301,6 +306,14 @@ impl<'a> Rows<'a> {
                 event.previous_hash,
                 event.hash,
             ])?;
+            if what.kind == EventKind::Registered {
+                self.registration.execute(params![
+                    what.name.as_ref().map(ModelName::as_str),
+                    what.version.map(VersionNumber::get),
+                    event.id,
+                    Honesty::Clean.as_str(),
+                ])?;
+            }
             self.last_event = (event.id, event.hash);
         }
         Ok(())

@@ -12,7 +12,7 @@ use rusqlite::types::ValueRef;
 use crate::generate;
 
 /// The tables in which the generated store has rows.
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 12] = [
     "experiments",
     "runs",
     "tags",
@@ -24,6 +24,7 @@ const TABLES: [&str; 11] = [
     "model_versions",
     "model_version_tags",
     "herdbook_events",
+    "herdbook_registrations",
 ];
 
 /// Copies the store of a folder into an empty database.

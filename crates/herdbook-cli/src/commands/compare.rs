@@ -22,10 +22,10 @@ pub(crate) fn run(args: &CompareArgs, store: &Store, output: &mut Output) -> Res
     let second = lookup::find(&args.second, store, &args.family)?;
     let differing = differing_data(store, &first, &second)?;
     let comparable = differing.is_empty();
-    let names: BTreeSet<&String> = first
-        .metrics
+    let (first_metrics, second_metrics) = (first.finite_metrics(), second.finite_metrics());
+    let names: BTreeSet<&String> = first_metrics
         .keys()
-        .chain(second.metrics.keys())
+        .chain(second_metrics.keys())
         .filter(|name| !LEFT_OUT.iter().any(|prefix| name.starts_with(prefix)))
         .filter(|name| !name.ends_with("timesteps"))
         .collect();
@@ -56,8 +56,8 @@ fn differing_data(
 
 /// A metric of both models. The better one is named only if the results are comparable.
 fn compare(name: &str, first: &VersionRecord, second: &VersionRecord, comparable: bool) -> Value {
-    let (first, second) = (first.metrics.get(name), second.metrics.get(name));
-    let change = first.zip(second).map(|(first, second)| Improvement::of(name, *first, *second));
+    let (first, second) = (first.metric(name), second.metric(name));
+    let change = first.zip(second).map(|(first, second)| Improvement::of(name, first, second));
     json!({
         "first": first,
         "second": second,
@@ -89,14 +89,13 @@ fn text(
     }
     for name in names {
         let change = first
-            .metrics
-            .get(*name)
-            .zip(second.metrics.get(*name))
-            .map(|(first, second)| Improvement::of(name, *first, *second));
+            .metric(name)
+            .zip(second.metric(name))
+            .map(|(first, second)| Improvement::of(name, first, second));
         table.row([
             (*name).clone(),
-            format::metric_of(&first.metrics, name),
-            format::metric_of(&second.metrics, name),
+            format::metric_of(first.metric(name), name),
+            format::metric_of(second.metric(name), name),
             change.map(|change| change.percent_text()).unwrap_or_default(),
             change
                 .filter(|_| differing.is_empty())

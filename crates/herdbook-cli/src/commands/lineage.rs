@@ -6,6 +6,7 @@ use herdbook_store::{MetricSelection, Store, VersionQuery, VersionRecord};
 use serde::Serialize;
 
 use crate::args::{LineageArgs, Reference};
+use crate::commands::list;
 use crate::failure::{Code, Failure};
 use crate::format;
 use crate::lookup;
@@ -28,7 +29,9 @@ pub(crate) fn run(args: LineageArgs, store: &Store, output: &mut Output) -> Resu
         metrics: MetricSelection::Only(&[SHOWN_IMPROVEMENT]),
         ..VersionQuery::default()
     };
-    let mut members: Vec<Member> = store.versions(&query)?.iter().filter_map(Member::of).collect();
+    let listing = store.versions(&query)?;
+    list::note_unreadable(&listing.unreadable, output);
+    let mut members: Vec<Member> = listing.records.iter().filter_map(Member::of).collect();
     members.reverse();
     let mut trees = lineage_trees(&members);
     if let Some(run_id) = wanted {
@@ -83,7 +86,7 @@ impl Member {
             promotion_stage: tag(key::PROMOTION_STAGE),
             honesty: tag(key::HONESTY),
             total_timesteps: version.tag(key::TOTAL_TIMESTEPS),
-            improvement_percent: version.metrics.get(SHOWN_IMPROVEMENT).copied(),
+            improvement_percent: version.metric(SHOWN_IMPROVEMENT),
         })
     }
 

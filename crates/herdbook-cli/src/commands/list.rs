@@ -2,7 +2,7 @@
 
 use herdbook_domain::tags::key;
 use herdbook_domain::{ModelName, Stage, Timeframe};
-use herdbook_store::{Store, VersionQuery, VersionRecord};
+use herdbook_store::{Store, UnreadableVersion, VersionQuery, VersionRecord};
 use serde_json::{Value, json};
 
 use crate::args::ListArgs;
@@ -32,8 +32,37 @@ pub(crate) fn print(
     output: &mut Output,
 ) -> Result<(), Failure> {
     let metrics = output.metrics(&SHOWN_METRICS);
-    let versions = store.versions(&VersionQuery { name, timeframe, stage, metrics })?;
+    let listing = store.versions(&VersionQuery { name, timeframe, stage, metrics })?;
+    note_unreadable(&listing.unreadable, output);
+    let versions = listing.records;
     output.data(|| versions.iter().map(to_json).collect::<Vec<_>>(), || text(&versions))
+}
+
+/// How many unreadable versions a note names.
+const N_NAMED: usize = 3;
+
+/// Notes how many versions cannot be read, and names the first ones.
+pub(crate) fn note_unreadable(unreadable: &[UnreadableVersion], output: &mut Output) {
+    if let Some(note) = unreadable_note(unreadable) {
+        output.note(&note);
+    }
+}
+
+fn unreadable_note(unreadable: &[UnreadableVersion]) -> Option<String> {
+    let versions = match unreadable.len() {
+        0 => return None,
+        1 => "1 version is not shown: its name or number cannot be read".to_owned(),
+        n => format!("{n} versions are not shown: their names or numbers cannot be read"),
+    };
+    let mut note = format!("note: {versions}");
+    for UnreadableVersion { name, version, problem } in unreadable.iter().take(N_NAMED) {
+        let (name, version) = (name.escape_debug(), version.escape_debug());
+        note += &format!("\n  `{name}` version {version}: {problem}");
+    }
+    if unreadable.len() > N_NAMED {
+        note += &format!("\n  and {} more", unreadable.len() - N_NAMED);
+    }
+    Some(note)
 }
 
 /// A version as `list --json` prints it.
@@ -50,7 +79,7 @@ pub(crate) fn to_json(version: &VersionRecord) -> Value {
         "honesty": tag(key::HONESTY),
         "created_at": version.created_at,
         "updated_at": version.updated_at,
-        "metrics": version.metrics,
+        "metrics": version.finite_metrics(),
     })
 }
 
@@ -72,7 +101,7 @@ fn text(versions: &[VersionRecord]) -> String {
     for version in versions {
         let tag =
             |key: &str| version.tags.get(key).cloned().unwrap_or_else(|| UNDEFINED.to_owned());
-        let metric = |name: &str| format::metric_of(&version.metrics, name);
+        let metric = |name: &str| format::metric_of(version.metric(name), name);
         table.row([
             version.key.name.to_string(),
             version.key.version.to_string(),
@@ -82,7 +111,7 @@ fn text(versions: &[VersionRecord]) -> String {
             metric(SHOWN_METRICS[0]),
             metric(SHOWN_METRICS[1]),
             metric(SHOWN_METRICS[2]),
-            format::number(version.metrics.get(SHOWN_METRICS[3]).copied(), 2),
+            format::number(version.metric(SHOWN_METRICS[3]), 2),
             tag(key::HONESTY),
             format::moment(version.created_at),
             version.run_id.as_ref().map_or(UNDEFINED, format::short_run).to_owned(),

@@ -51,7 +51,7 @@ fn deflation_of(
     run: Option<&RunRecord>,
 ) -> Result<Option<Deflation>, Failure> {
     let Some(windows) = run.and_then(RunRecord::windows) else { return Ok(None) };
-    let metric = |name: &str| version.metrics.get(&format!("portfolio/{name}")).copied();
+    let metric = |name: &str| version.metric(&format!("portfolio/{name}"));
     let figure = Performance {
         n_returns: metric("n_returns").unwrap_or(0.0) as usize,
         sharpe_per_bar: metric("sharpe_per_bar"),
@@ -113,7 +113,8 @@ fn text(version: &VersionRecord, run: Option<&RunRecord>) -> String {
         }
     }
     let mut metrics = Columns::new(&[("", Align::Left), ("", Align::Right)]);
-    for (name, value) in version.metrics.iter().filter(|(name, _)| !name.starts_with("training/")) {
+    let is_shown = |name: &str| !name.starts_with("training/");
+    for (name, value) in version.finite_metrics().iter().filter(|(name, _)| is_shown(name)) {
         metrics.row([name.clone(), format::metric(name, *value)]);
     }
     let stage = version.tags.get(key::PROMOTION_STAGE).map_or("no stage", String::as_str);

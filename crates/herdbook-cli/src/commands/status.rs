@@ -16,7 +16,9 @@ use crate::table::{Align, Columns};
 
 pub(crate) fn run(store: &Store, output: &mut Output) -> Result<(), Failure> {
     let running = store.running()?;
-    let boards = boards(store, output.is_json())?;
+    let summaries = store.summaries()?;
+    list::note_unreadable(&summaries.unreadable, output);
+    let boards = boards(store, summaries.records, output.is_json())?;
     let value = || {
         json!({
             "store": store.location().uri(),
@@ -48,9 +50,13 @@ struct Board {
 }
 
 /// The registered models, sorted by timeframe and name.
-fn boards(store: &Store, with_numbers: bool) -> Result<Vec<Board>, Failure> {
+fn boards(
+    store: &Store,
+    summaries: Vec<ModelSummary>,
+    with_numbers: bool,
+) -> Result<Vec<Board>, Failure> {
     let mut boards = Vec::new();
-    for summary in store.summaries()? {
+    for summary in summaries {
         let name = &summary.newest.key.name;
         let champion = store.champion(name)?;
         let evidence =
@@ -120,15 +126,14 @@ fn text(boards: &[Board], running: &[RunRecord]) -> String {
         let champion = |show: &dyn Fn(&VersionRecord) -> String| {
             board.champion.as_ref().map_or_else(|| UNDEFINED.to_owned(), show)
         };
-        let metric = |name: &str| champion(&|version| format::metric_of(&version.metrics, name));
+        let metric =
+            |name: &str| champion(&|version| format::metric_of(version.metric(name), name));
         table.row([
             board.name().to_string(),
             champion(&|version| format!("version {}", version.key.version)),
             champion(&|version| since(version, now)),
             metric("portfolio/total_return"),
-            champion(&|version| {
-                format::number(version.metrics.get("portfolio/sharpe_ratio").copied(), 2)
-            }),
+            champion(&|version| format::number(version.metric("portfolio/sharpe_ratio"), 2)),
             metric("portfolio/max_drawdown"),
             board.evidence.as_ref().map_or_else(|| UNDEFINED.to_owned(), Since::short),
             board.count(Stage::Beta).to_string(),

@@ -6,4 +6,5 @@ mod binary;
 mod doctor;
 mod failures;
 mod interface;
+mod listing;
 mod running;

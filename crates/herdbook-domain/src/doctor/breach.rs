@@ -39,6 +39,8 @@ closed_set! {
         ModelFile = "model_file",
         /// A table or index of ours is missing or altered.
         Schema = "schema",
+        /// The facts that a table of ours repeats from the history are not those of the history.
+        Registrations = "registrations",
     }
 }
 
@@ -121,6 +123,8 @@ pub enum Fix {
     RemoveLease(String),
     /// Creates our missing tables and indexes.
     CompleteSchema,
+    /// Fills the table of registrations again from the history.
+    RefillRegistrations,
 }
 
 impl Breach {

@@ -74,12 +74,28 @@ fn schema_breach(object: &str, state: SchemaState, is_contested: bool) -> Breach
             events: Vec::new(),
         }),
         SchemaState::Missing => Remedy::None("make the store writable and open it".to_owned()),
+        SchemaState::DisagreesWithLog => return registrations_breach(object),
     };
     Breach {
         kind: BreachKind::Schema,
         subject: Subject::default(),
         message: format!("`{object}` was missing or altered, as a migration leaves it"),
         remedy,
+    }
+    .with_event(None, None)
+}
+
+fn registrations_breach(object: &str) -> Breach {
+    Breach {
+        kind: BreachKind::Registrations,
+        subject: Subject::default(),
+        message: format!("the rows of `{object}` differ from the history"),
+        remedy: Remedy::Possible(Repair {
+            outcome: "it is filled again from the history".to_owned(),
+            at: None,
+            fixes: vec![Fix::RefillRegistrations],
+            events: Vec::new(),
+        }),
     }
     .with_event(None, None)
 }

@@ -85,4 +85,6 @@ pub enum SchemaState {
     LeftOut,
     /// The object is still missing, because the store is read-only.
     Missing,
+    /// The rows of a table that repeats facts from the log differ from the log.
+    DisagreesWithLog,
 }

@@ -166,7 +166,10 @@ fn carry_out(records: &mut Records, repair: &Repair) {
                 records.aliases.remove(name);
             }
             Fix::Alias(_, AliasChange::Unchanged) => {}
-            Fix::FailRun(_) | Fix::RemoveLease(_) | Fix::CompleteSchema => {
+            Fix::FailRun(_)
+            | Fix::RemoveLease(_)
+            | Fix::CompleteSchema
+            | Fix::RefillRegistrations => {
                 panic!("nothing of the kind was harmed")
             }
         }

@@ -106,7 +106,7 @@ fn versions(conn: &Conn) -> Result<Vec<TargetVersion>, StoreError> {
         deleted: record.deleted,
         tags: Tags::new(),
     };
-    Ok(records.into_iter().flatten().map(version).collect())
+    Ok(records.into_iter().filter_map(Result::ok).map(version).collect())
 }
 
 fn aliases(conn: &Conn, name: &ModelName) -> Result<Vec<String>, StoreError> {

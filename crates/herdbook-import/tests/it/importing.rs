@@ -149,9 +149,9 @@ fn runs_come_with_tags_params_histories_and_files() {
         );
         assert_eq!(run.tags["mlflow.note.content"], "two\nlines, ünïcode", "{name}");
         assert_eq!(run.params["net_arch"], "[64, 64]", "{name}");
-        let latest = (run.metrics["evaluation/mean_reward"], run.metrics["loss"]);
+        let latest = (run.metric("evaluation/mean_reward").unwrap(), run.metric("loss").unwrap());
         assert_eq!(latest, (1.0, -2.5e-7), "{name}");
-        assert!(!run.metrics.contains_key("final/mean_reward"), "{name}: NaN is not finite");
+        assert!(run.metric("final/mean_reward").is_none(), "{name}: NaN is not finite");
         let conn = rusqlite::Connection::open(old.target().join("mlflow.db")).unwrap();
         let history: Vec<(f64, i64, bool)> = conn
             .prepare(
@@ -261,7 +261,7 @@ fn what_is_new_in_the_source_comes_with_the_next_import() {
     let report = old.import(&store).unwrap();
     assert_eq!((report.runs.added, report.runs.completed, report.versions.added), (1, 1, 1));
     let completed = store.run(&running).unwrap();
-    assert_eq!((completed.status, completed.metrics["late"]), (RunStatus::Finished, 7.0));
+    assert_eq!((completed.status, completed.metric("late")), (RunStatus::Finished, Some(7.0)));
     assert!(!completed.tags.contains_key("imported_status"));
     assert_eq!(standing(&store, &hourly(4)), ("development".to_owned(), "latest".to_owned()));
     assert_eq!(old.import(&store).unwrap().runs.completed, 0);
@@ -397,7 +397,7 @@ fn database_of_mlflow_3_10_is_opened_for_writing() {
     let uri = format!("sqlite:///{}", old.path("mlflow.db").display());
     let location = Location::resolve(Some(&uri), old.target()).unwrap();
     let store = open(&location, Missing::Refuse).unwrap();
-    assert_eq!(store.versions(&VersionQuery::default()).unwrap().len(), 13);
+    assert_eq!(store.versions(&VersionQuery::default()).unwrap().records.len(), 13);
     let request = PromotionRequest {
         key: hourly(3),
         target: Stage::Champion,

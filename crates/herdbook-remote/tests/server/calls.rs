@@ -44,7 +44,7 @@ impl Command {
                 let names = &["evaluation/best_mean_reward"];
                 let metrics = MetricSelection::Only(names);
                 let query = VersionQuery { metrics, ..VersionQuery::default() };
-                assert_eq!(store.versions(&query).unwrap().len() as i64, n);
+                assert_eq!(store.versions(&query).unwrap().records.len() as i64, n);
             }
             Self::FindLatest => {
                 let candidates = Candidates {

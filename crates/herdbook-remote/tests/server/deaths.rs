@@ -119,7 +119,7 @@ impl Past {
     fn look(&self, act: Act) -> Result<(bool, Vec<String>), StoreError> {
         let store = self.open(&self.server())?;
         // A look-up completes what was left undone; the doctor looks at tags as they stand.
-        let versions = store.versions(&VersionQuery::default())?;
+        let versions = store.versions(&VersionQuery::default())?.records;
         let mut breaches: Vec<String> = store.diagnose()?.iter().map(Breach::line).collect();
         let champion = versions.iter().find(|version| version.stage() == Some(Stage::Champion));
         let champion = champion.map(|version| i64::from(version.key.version.get()));

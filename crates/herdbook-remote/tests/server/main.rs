@@ -67,7 +67,7 @@ fn training_that_was_deleted_through_mlflow_stops_no_command() {
     herd.foreign().execute_batch(&sql).unwrap();
     herd.store.end_run(&run_id, &herd::model(), UnfinishedEnd::Failed, "deleted").unwrap();
     let store = herd.another_store();
-    assert_eq!(store.versions(&VersionQuery::default()).unwrap().len(), 0);
+    assert_eq!(store.versions(&VersionQuery::default()).unwrap().records.len(), 0);
     assert_eq!(store.diagnose().unwrap(), []);
     herd.train(None, 1.0);
     herd.assert_invariants();

@@ -46,7 +46,8 @@ fn dossier(conn: &Conn, facts: &VersionFacts) -> Result<VersionEvidence, StoreEr
         metrics: run
             .map(|run| metric::latest_of_run(conn, run, MetricSelection::All))
             .transpose()?
-            .unwrap_or_default(),
+            .unwrap_or_default()
+            .finite_values(),
         params: run.map(|run| tag::params_of_run(conn, run)).transpose()?.unwrap_or_default(),
         evaluations: history(conn, &facts.key, EventKind::Evaluated)?
             .iter()

@@ -23,7 +23,7 @@ impl Store {
     /// Recomputes the chain of events and the hash of every registered model file.
     pub fn verify(&self) -> Result<Verification, StoreError> {
         let events = self.events(&EventQuery::default())?;
-        let versions = self.versions(&VersionQuery::default())?;
+        let versions = self.versions(&VersionQuery::default())?.records;
         let keys: Vec<VersionKey> = versions.into_iter().rev().map(|version| version.key).collect();
         let states = self.file_states(&keys)?;
         let files = keys.into_iter().zip(states).collect();

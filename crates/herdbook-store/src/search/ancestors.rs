@@ -1,4 +1,4 @@
-//! Ancestors: the chain of parents that the history tells, and the tags of runs where it is silent.
+//! Ancestors: the chain of parents by the history, or by the tags of runs without one.
 
 use std::collections::BTreeSet;
 
@@ -12,12 +12,15 @@ use crate::tables::event::{self, EventQuery};
 use crate::tables::run::{self, RunRecord};
 
 impl Store {
-    /// The ancestors of a run, its parent first. A parent without a row in the records ends the chain with
-    /// `None`, and so does a circle.
+    /// The ancestors of a run, its parent first. The chain ends with `None` at a parent that is not on record, or that was in the
+    /// chain before.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchRun`] if the run itself is not on record.
     pub fn ancestors(&self, run_id: &RunId) -> Result<Vec<Option<RunRecord>>, StoreError> {
         loop {
             let (ancestors, missing) = self.known_ancestors(run_id)?;
-            // A backend that keeps only a part of the records at hand may have to fetch it first.
+            // A backend that holds a part of the records only may have to fetch the run first.
             match missing {
                 Some(id) if self.backend().request_run(&id) => {}
                 _ => return Ok(ancestors),
@@ -25,7 +28,7 @@ impl Store {
         }
     }
 
-    /// The ancestors at hand, and the one that is missing.
+    /// The ancestors that the backend holds, and the first one that it does not.
     fn known_ancestors(
         &self,
         run_id: &RunId,
@@ -57,7 +60,7 @@ impl Store {
     }
 }
 
-/// The parent of a run: the one that its registration named, which nobody can take away; else the tag's.
+/// The parent of a run: by its registration or start, which are in the log for good; otherwise by its tag.
 fn parent_of(conn: &Conn, run: &RunRecord) -> Result<Option<String>, StoreError> {
     for kind in [EventKind::Registered, EventKind::RunStarted] {
         let (run_id, kind) = (Some(run.run_id.clone()), Some(kind));
@@ -70,7 +73,7 @@ fn parent_of(conn: &Conn, run: &RunRecord) -> Result<Option<String>, StoreError>
 }
 
 impl RunRecord {
-    /// What the run was trained, validated and tested on, if it recorded that.
+    /// The windows that the run was trained, validated and tested on, if its params tell.
     pub fn windows(&self) -> Option<Windows> {
         let timeframe: Timeframe = self.tags.get(key::TIMEFRAME)?.parse().ok()?;
         Windows::from_params(timeframe, &self.params)

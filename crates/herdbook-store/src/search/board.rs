@@ -1,4 +1,4 @@
-//! What the board of all models shows, by counting instead of reading every version.
+//! The board of all models: versions are counted, not read one by one.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +6,10 @@ use herdbook_domain::{ModelName, Stage, VersionNumber};
 
 use crate::engine::db::{Conn, Row, params};
 use crate::error::StoreError;
+use crate::search::listing::Listing;
 use crate::store::Store;
 use crate::tables::tag;
-use crate::tables::version::{self, COLUMNS, VersionRecord};
+use crate::tables::version::{self, COLUMNS, UnreadableVersion, VersionRecord};
 
 /// A registered model at a glance.
 #[derive(Debug, Clone)]
@@ -20,28 +21,35 @@ pub struct ModelSummary {
 }
 
 impl Store {
-    /// Every registered model that has a version, by name; deleted versions do not count.
-    pub fn summaries(&self) -> Result<Vec<ModelSummary>, StoreError> {
+    /// Every registered model that has a version, by name; deleted versions do not count. A model whose newest version cannot be
+    /// read is listed by that version.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn summaries(&self) -> Result<Listing<ModelSummary>, StoreError> {
         self.read(|conn| {
             let mut counts = counts(conn)?;
             let mut summaries = Vec::new();
             for name in version::model_names(conn)? {
                 let Some(newest) = newest(conn, &name)? else { continue };
                 let n_in_stage = counts.remove(&name).unwrap_or_default();
-                summaries.push(ModelSummary { newest, n_in_stage });
+                summaries.push(newest.map(|newest| ModelSummary { newest, n_in_stage }));
             }
-            Ok(summaries)
+            Ok(summaries.into_iter().collect())
         })
     }
 
     /// The versions of a model by stage, newest first; deleted ones are not among them.
+    ///
+    /// # Errors
+    /// Those of the database.
     pub fn numbers_by_stage(
         &self,
         name: &ModelName,
     ) -> Result<BTreeMap<Stage, Vec<VersionNumber>>, StoreError> {
         self.read(|conn| {
             let rows: Vec<(String, i64)> = conn.query(
-                "SELECT t.value, t.version FROM model_version_tags t
+                "SELECT coalesce(t.value, ''), t.version FROM model_version_tags t
                  WHERE t.workspace = 'default' AND t.key = 'promotion_stage' AND t.name = ?1
                    AND NOT EXISTS (SELECT 1 FROM model_versions v
                         WHERE v.workspace = 'default' AND v.name = t.name AND v.version = t.version
@@ -61,23 +69,25 @@ impl Store {
     }
 }
 
-fn newest(conn: &Conn, name: &str) -> Result<Option<VersionRecord>, StoreError> {
+/// The newest version of a model, with its tags.
+fn newest(
+    conn: &Conn,
+    name: &str,
+) -> Result<Option<Result<VersionRecord, UnreadableVersion>>, StoreError> {
     let sql = format!(
         "SELECT {COLUMNS} FROM model_versions v WHERE v.workspace = 'default' AND v.name = ?1
            AND v.current_stage <> 'Deleted_Internal' ORDER BY v.version DESC LIMIT 1"
     );
-    let newest = conn.query_first(&sql, params![name], version::from_row)?.flatten();
-    newest
-        .map(|mut record| {
-            record.tags = tag::of_version(conn, &record.key)?;
-            Ok(record)
-        })
-        .transpose()
+    let mut newest = conn.query_first(&sql, params![name], version::from_row)?;
+    if let Some(Ok(record)) = &mut newest {
+        record.tags = tag::of_version(conn, &record.key)?;
+    }
+    Ok(newest)
 }
 
-/// By model and stage: all that are tagged, less those that were deleted.
+/// Versions by model and stage: all with the tag, minus the deleted ones.
 fn counts(conn: &Conn) -> Result<BTreeMap<String, BTreeMap<Stage, usize>>, StoreError> {
-    // Workspaces are told apart below: with a condition on them SQLite would sort what the index has in order.
+    // Other workspaces are dropped below: with a condition on them SQLite would sort rows that the index has in order.
     let of_workspaces = conn.query(
         "SELECT t.name, t.value, count(*), t.workspace FROM model_version_tags t
          WHERE t.key = 'promotion_stage' GROUP BY t.value, t.workspace, t.name",
@@ -88,7 +98,7 @@ fn counts(conn: &Conn) -> Result<BTreeMap<String, BTreeMap<Stage, usize>>, Store
         },
     )?;
     let tagged = of_workspaces.into_iter().flatten();
-    // `coalesce` keeps SQLite from the index of the workspace, in which they all are.
+    // `coalesce` keeps SQLite from an index by workspace, which would read all versions.
     let deleted = conn.query(
         "SELECT t.name, t.value, count(*) FROM model_versions v CROSS JOIN model_version_tags t
          WHERE v.current_stage = 'Deleted_Internal' AND coalesce(v.workspace, '') = 'default'
@@ -114,7 +124,7 @@ fn counts(conn: &Conn) -> Result<BTreeMap<String, BTreeMap<Stage, usize>>, Store
     Ok(counts)
 }
 
-/// A model, the stage as it is tagged, and how many.
+/// A model, the stage as written in the tag, and the number of versions.
 fn named_count(row: &Row<'_>) -> Result<(String, String, i64), StoreError> {
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+    Ok((row.get(0)?, row.get::<Option<String>>(1)?.unwrap_or_default(), row.get(2)?))
 }

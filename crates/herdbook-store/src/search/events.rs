@@ -1,4 +1,4 @@
-//! The log, read.
+//! Look-ups in the event log.
 
 use herdbook_domain::Event;
 
@@ -11,7 +11,7 @@ impl Store {
     /// The events that a query asks for, oldest first.
     ///
     /// # Errors
-    /// Those of the database; [`StoreError::BrokenRecord`] where a row is no event.
+    /// Those of the database; [`StoreError::BrokenRecord`] if a row cannot be parsed as an event.
     pub fn events(&self, query: &EventQuery) -> Result<Vec<Event>, StoreError> {
         self.read_in(Scope::History, |conn| select(conn, query))
     }

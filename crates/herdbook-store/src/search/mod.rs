@@ -1,10 +1,10 @@
-//! Look-ups: runs, versions, events, and how the newest and the best model are found.
+//! Look-ups: runs, versions and events, and the search for the newest and the best model.
 
 pub(crate) mod ancestors;
 pub(crate) mod best;
 pub(crate) mod board;
-mod comparable;
 pub(crate) mod events;
+pub(crate) mod listing;
 mod runs;
 pub(crate) mod trials;
 pub(crate) mod versions;

@@ -1,10 +1,10 @@
-//! Runs looked up: one, those with a tag, those that are being trained.
+//! Look-ups of runs: one, those with a tag, those in training.
 
 use std::collections::BTreeMap;
 
 use herdbook_domain::RunId;
 
-use crate::engine::db::params;
+use crate::engine::db::{Conn, params};
 use crate::error::StoreError;
 use crate::store::Store;
 use crate::tables::metric;
@@ -12,16 +12,25 @@ use crate::tables::run::{RunRecord, load};
 
 impl Store {
     /// The last step of each metric of a run.
+    ///
+    /// # Errors
+    /// Those of the database.
     pub fn logged_steps(&self, run_id: &RunId) -> Result<BTreeMap<String, i64>, StoreError> {
         self.read(|conn| metric::last_steps(conn, run_id))
     }
 
-    /// What the records say of a run.
+    /// One run, deleted or not.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchRun`].
     pub fn run(&self, run_id: &RunId) -> Result<RunRecord, StoreError> {
         self.read(|conn| load(conn, run_id))
     }
 
-    /// The runs with a tag of this value, those that were not deleted, oldest first.
+    /// The runs with this value of a tag, oldest first; deleted ones are not among them.
+    ///
+    /// # Errors
+    /// Those of the database.
     pub fn runs_with_tag(&self, key: &str, value: &str) -> Result<Vec<RunRecord>, StoreError> {
         self.read(|conn| {
             let sql = format!(
@@ -31,11 +40,14 @@ impl Store {
                 conn.dialect().tag_is("t.value", "?2")
             );
             let ids: Vec<String> = conn.query(&sql, params![key, value], |row| row.get(0))?;
-            ids.iter().filter_map(|id| RunId::parse(id).ok()).map(|id| load(conn, &id)).collect()
+            load_all(conn, &ids)
         })
     }
 
-    /// The runs that say of themselves that they are being trained, newest first.
+    /// The runs that have a lease and the status RUNNING, newest first.
+    ///
+    /// # Errors
+    /// Those of the database.
     pub fn running(&self) -> Result<Vec<RunRecord>, StoreError> {
         self.read(|conn| {
             let ids: Vec<String> = conn.query(
@@ -45,7 +57,12 @@ impl Store {
                 params![],
                 |row| row.get(0),
             )?;
-            ids.iter().filter_map(|id| RunId::parse(id).ok()).map(|id| load(conn, &id)).collect()
+            load_all(conn, &ids)
         })
     }
+}
+
+/// Loads runs by their ids. MLflow gives every run an id that can be parsed; with another one a run cannot be named here.
+fn load_all(conn: &Conn, ids: &[String]) -> Result<Vec<RunRecord>, StoreError> {
+    ids.iter().filter_map(|id| RunId::parse(id).ok()).map(|id| load(conn, &id)).collect()
 }

@@ -1,4 +1,4 @@
-//! Evidence about versions: evaluations after the training, and the trials that a figure has to be seen among.
+//! Evidence about versions: evaluations after training, and the trials that a result was selected from.
 
 use herdbook_domain::{
     Evaluation, EventKind, RunId, Symbol, Timeframe, Timestamp, VersionKey, Window, window_params,
@@ -9,21 +9,24 @@ use crate::error::StoreError;
 use crate::store::Store;
 use crate::tables::event::EventQuery;
 
-/// A run that left a figure: anyone could have picked its model.
+/// A run with a result: its model could have been selected.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trial {
     /// The run.
     pub run_id: RunId,
-    /// What it was tested on.
+    /// Its test window.
     pub test: Window,
-    /// Hex SHA-256 over its bars.
+    /// Hex SHA-256 over its bars; empty if the run does not tell.
     pub bars_sha256: String,
-    /// Of its test window; `None` where undefined.
+    /// Sharpe ratio per bar of its test window; `None` if undefined.
     pub sharpe_per_bar: Option<f64>,
 }
 
 impl Store {
     /// The evaluations of a version with their times, oldest first.
+    ///
+    /// # Errors
+    /// Those of [`Store::events`].
     pub fn evaluations(
         &self,
         key: &VersionKey,
@@ -34,8 +37,11 @@ impl Store {
         Ok(events.iter().filter_map(|event| Some((event.at, Evaluation::of(event)?))).collect())
     }
 
-    /// The runs of a symbol and timeframe that left a figure on a test window which overlaps the given one: of any
-    /// registered model, those that failed, were never registered, or were deleted through MLflow too.
+    /// The runs of a symbol and timeframe whose test window overlaps the given one and that logged a total return. Runs of every
+    /// registered model count, and also those that failed, were never registered, or were deleted through MLflow.
+    ///
+    /// # Errors
+    /// Those of the database.
     pub fn trials(
         &self,
         symbol: &Symbol,

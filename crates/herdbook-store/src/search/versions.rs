@@ -1,9 +1,10 @@
-//! Versions looked up: one, the champion, lists.
+//! Look-ups of versions: one, the champion, lists.
 
 use herdbook_domain::{ModelName, RunId, Stage, Timeframe, VersionKey};
 
 use crate::engine::db::params;
 use crate::error::StoreError;
+use crate::search::listing::Listing;
 use crate::store::Store;
 use crate::tables::metric::{self, MetricSelection};
 use crate::tables::tag::{self, AllTags};
@@ -11,14 +12,14 @@ use crate::tables::version::{
     COLUMNS, VersionRecord, add_metrics, champion_of, from_row, keys_of_run, load_with_metrics,
 };
 
-/// Which versions to list. Without any field, all.
+/// Which versions to list; without any field, all.
 #[derive(Debug, Clone, Default)]
 pub struct VersionQuery {
-    /// Those of one registered model.
+    /// Only those of this registered model.
     pub name: Option<ModelName>,
-    /// Those with this timeframe tag.
+    /// Only those with this timeframe tag.
     pub timeframe: Option<Timeframe>,
-    /// Those in this stage.
+    /// Only those in this stage.
     pub stage: Option<Stage>,
     /// Which of their metrics to read.
     pub metrics: MetricSelection,
@@ -40,6 +41,9 @@ impl Store {
     }
 
     /// The champion of a registered model, if it has one.
+    ///
+    /// # Errors
+    /// Those of the database.
     pub fn champion(&self, name: &ModelName) -> Result<Option<VersionRecord>, StoreError> {
         self.read(|conn| {
             let Some(version) = champion_of(conn, name)? else {
@@ -51,9 +55,12 @@ impl Store {
     }
 
     /// The versions that a query asks for, newest first; deleted ones are not among them.
-    pub fn versions(&self, query: &VersionQuery) -> Result<Vec<VersionRecord>, StoreError> {
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn versions(&self, query: &VersionQuery) -> Result<Listing<VersionRecord>, StoreError> {
         self.read(|conn| {
-            // Those in a stage are few where it is beta or champion: their tags come first.
+            // Few versions are beta or champion, so the tags are read first.
             let in_stage = if query.stage.is_some() {
                 "model_version_tags s CROSS JOIN model_versions v WHERE s.workspace = 'default'
                    AND s.key = 'promotion_stage' AND s.value = ?3 AND v.name = s.name
@@ -79,15 +86,14 @@ impl Store {
                 ],
                 from_row,
             )?;
-            // Names that herdbook could not have given are not models of this system.
-            let mut records: Vec<VersionRecord> = rows.into_iter().flatten().collect();
+            let mut listing: Listing<VersionRecord> = rows.into_iter().collect();
             let is_whole = query.timeframe.is_none() && query.stage.is_none();
             let mut tags = if is_whole { tag::of_all_versions(conn)? } else { AllTags::default() };
             let metrics = match query.metrics {
                 MetricSelection::Only(names) if is_whole => Some(metric::of_all_runs(conn, names)?),
                 _ => None,
             };
-            for record in &mut records {
+            for record in &mut listing.records {
                 record.tags = if is_whole {
                     tags.take(&record.key)
                 } else {
@@ -100,11 +106,14 @@ impl Store {
                     _ => add_metrics(conn, record, query.metrics)?,
                 }
             }
-            Ok(records)
+            Ok(listing)
         })
     }
 
-    /// The version that was registered from a run; the newest, should there be more.
+    /// The version that was registered from a run; the newest if there are several.
+    ///
+    /// # Errors
+    /// Those of the database.
     pub fn version_of_run(&self, run_id: &RunId) -> Result<Option<VersionRecord>, StoreError> {
         self.read(|conn| {
             let newest = keys_of_run(conn, run_id)?.pop();

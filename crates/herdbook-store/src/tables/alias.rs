@@ -1,14 +1,14 @@
-//! The alias `champion`, by which readers find the version in production.
+//! The alias `champion`, which points to the version in production.
 
 use herdbook_domain::{AliasChange, ModelName};
 
 use crate::engine::db::{Conn, params};
 use crate::error::StoreError;
 
-/// The alias that readers of the champion follow.
+/// The name of the alias.
 pub const CHAMPION_ALIAS: &str = "champion";
 
-/// Points the alias at another version, or removes it.
+/// Points the alias at another version, removes it, or leaves it as it is.
 ///
 /// # Errors
 /// Those of the database.

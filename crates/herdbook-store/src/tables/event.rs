@@ -1,4 +1,4 @@
-//! The event log: appended to inside the transaction of the act it tells of, and never changed.
+//! The event log. An event is appended in the transaction of its act and never changed.
 
 use herdbook_domain::{
     ActContext, Cause, Event, EventDraft, EventKind, GENESIS_HASH, Honesty, ModelName, RunId,
@@ -7,16 +7,17 @@ use herdbook_domain::{
 use serde::Serialize;
 
 use crate::engine::db::{Conn, Row, ToValue, params};
+use crate::engine::schema::registrations;
 use crate::error::StoreError;
 use crate::tables::row::{checked, optional};
 
 const COLUMNS: &str = "id, act_id, at_ms, actor, channel, kind, name, version, run_id, from_state, \
                        to_state, reason, parent_run_id, details, previous_hash, hash";
 
-/// The model file of a version, as it was registered.
+/// The model file with which a version was registered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RegisteredFile {
-    /// The run among whose artifacts it lies.
+    /// The run that has it among its artifacts.
     pub run_id: RunId,
     /// Its path there.
     pub artifact: String,
@@ -40,13 +41,13 @@ pub struct EventQuery {
 /// The events that a query asks for, oldest first.
 ///
 /// # Errors
-/// Those of the database; [`StoreError::BrokenRecord`] where a row is no event.
+/// Those of the database; [`StoreError::BrokenRecord`] if a row cannot be parsed as an event.
 pub fn select(conn: &Conn, query: &EventQuery) -> Result<Vec<Event>, StoreError> {
     let name = query.name.as_ref().map(ModelName::as_str);
     let version = query.version.map(VersionNumber::get);
     let run_id = query.run_id.as_ref().map(RunId::as_str);
     let kind = query.kind.map(EventKind::as_str);
-    // Only what is asked for: beside an `OR` no index would be used.
+    // Only the conditions that are asked for: with `name IS NULL OR …` the database would use no index.
     let conditions = [
         (name.is_some(), "name = :name"),
         (version.is_some(), "version = :version"),
@@ -65,7 +66,10 @@ pub fn select(conn: &Conn, query: &EventQuery) -> Result<Vec<Event>, StoreError>
     )
 }
 
-/// Appends the events of an act, in order.
+/// Appends the events of an act, in order. The caller keeps others from appending until its transaction ends.
+///
+/// # Errors
+/// Those of the database.
 pub fn append(
     tx: &Conn,
     context: &ActContext,
@@ -90,6 +94,10 @@ pub fn append(
     Ok(events)
 }
 
+/// Inserts a sealed event, and what is kept of it in other tables of ours.
+///
+/// # Errors
+/// Those of the database.
 pub fn insert(conn: &Conn, event: &Event) -> Result<(), StoreError> {
     let what = &event.what;
     let sql = format!(
@@ -117,16 +125,22 @@ pub fn insert(conn: &Conn, event: &Event) -> Result<(), StoreError> {
             event.hash,
         ],
     )?;
-    Ok(())
+    registrations::insert(conn, event)
 }
 
-/// The number of the last event, 0 where there is none.
+/// The number of the last event; 0 if there is none.
+///
+/// # Errors
+/// Those of the database.
 pub fn last_id(conn: &Conn) -> Result<i64, StoreError> {
     let sql = "SELECT coalesce(max(id), 0) FROM herdbook_events";
     conn.query_row(sql, params![], |row| row.get(0))
 }
 
-/// The events after one, in order.
+/// The events with a higher number than `id`, in order.
+///
+/// # Errors
+/// As [`select`].
 pub fn after(conn: &Conn, id: i64) -> Result<Vec<Event>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM herdbook_events WHERE id > ?1 ORDER BY id");
     conn.query(&sql, params![id], from_row)
@@ -159,7 +173,10 @@ fn from_row(row: &Row<'_>) -> Result<Event, StoreError> {
     })
 }
 
-/// When the last event of a model was, or the epoch.
+/// The time of a model's last event; the epoch if there is none.
+///
+/// # Errors
+/// Those of the database.
 pub fn last_time(conn: &Conn, name: &ModelName) -> Result<Timestamp, StoreError> {
     let millis: Option<i64> = conn.query_row(
         "SELECT max(at_ms) FROM herdbook_events WHERE name = ?1",
@@ -169,7 +186,10 @@ pub fn last_time(conn: &Conn, name: &ModelName) -> Result<Timestamp, StoreError>
     Ok(Timestamp::from_millis(millis.unwrap_or(0)))
 }
 
-/// The stage at the end of a version's history, if it has one.
+/// The stage at the end of a version's history; `None` without a history.
+///
+/// # Errors
+/// Those of the database.
 pub fn history_end(conn: &Conn, key: &VersionKey) -> Result<Option<Stage>, StoreError> {
     let stage: Option<String> = conn
         .query_first(
@@ -189,7 +209,10 @@ pub fn history_end(conn: &Conn, key: &VersionKey) -> Result<Option<Stage>, Store
     Ok(stage.and_then(|stage| stage.parse().ok()))
 }
 
-/// The run a version was registered from, as its history tells it (MLflow forgets it when it deletes a version).
+/// The run that a version was registered from, by its history: MLflow erases it when it deletes a version.
+///
+/// # Errors
+/// Those of the database.
 pub fn registered_run(conn: &Conn, key: &VersionKey) -> Result<Option<RunId>, StoreError> {
     let run_id: Option<String> = conn.query_first(
         "SELECT run_id FROM herdbook_events
@@ -200,7 +223,7 @@ pub fn registered_run(conn: &Conn, key: &VersionKey) -> Result<Option<RunId>, St
     Ok(run_id.and_then(|run_id| RunId::parse(&run_id).ok()))
 }
 
-/// The model file that was registered for a version, if that was recorded.
+/// The model file with which a version was registered; `None` if the history does not tell.
 ///
 /// # Errors
 /// Those of the database.
@@ -225,7 +248,11 @@ pub fn registered_file(
     }))
 }
 
-/// The honesty that a version was registered with; `None` where the history does not tell.
+/// The honesty with which a version was registered; `None` if the history does not tell. Acts read it here, in the sealed
+/// event; searches read the table of registrations.
+///
+/// # Errors
+/// As [`select`].
 pub fn registered_honesty(conn: &Conn, key: &VersionKey) -> Result<Option<Honesty>, StoreError> {
     let (name, version) = (Some(key.name.clone()), Some(key.version));
     let kind = Some(EventKind::Registered);
@@ -237,7 +264,10 @@ pub fn registered_honesty(conn: &Conn, key: &VersionKey) -> Result<Option<Honest
     Ok(told.iter().rev().find_map(honesty))
 }
 
-/// The highest version number that a model's history knows.
+/// The highest version number in a model's history.
+///
+/// # Errors
+/// Those of the database.
 pub fn highest_version(conn: &Conn, name: &ModelName) -> Result<Option<i64>, StoreError> {
     conn.query_row(
         "SELECT max(version) FROM herdbook_events WHERE name = ?1",
@@ -246,7 +276,10 @@ pub fn highest_version(conn: &Conn, name: &ModelName) -> Result<Option<i64>, Sto
     )
 }
 
-/// The versions that have left the champion's place at least once, the one that did so last first.
+/// The versions that were champion and are not any more, the latest to leave that stage first.
+///
+/// # Errors
+/// Those of the database.
 pub fn former_champions(conn: &Conn, name: &ModelName) -> Result<Vec<VersionNumber>, StoreError> {
     let versions: Vec<i64> = conn.query(
         "SELECT version FROM herdbook_events
@@ -258,7 +291,10 @@ pub fn former_champions(conn: &Conn, name: &ModelName) -> Result<Vec<VersionNumb
     Ok(versions.into_iter().filter_map(VersionNumber::new).collect())
 }
 
-/// Whether a rollback ever took the champion's place from a version.
+/// Whether a rollback ever replaced this version as champion.
+///
+/// # Errors
+/// Those of the database.
 pub fn was_rolled_back_from(conn: &Conn, key: &VersionKey) -> Result<bool, StoreError> {
     let details: Vec<String> = conn.query(
         "SELECT details FROM herdbook_events

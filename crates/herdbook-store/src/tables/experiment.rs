@@ -1,4 +1,4 @@
-//! Experiments: found by name, or made.
+//! Experiments: found by name, or created.
 
 use std::path::{Path, PathBuf};
 
@@ -10,18 +10,23 @@ use crate::error::StoreError;
 
 /// An experiment whose artifacts lie on this machine.
 pub struct Experiment {
+    /// Its number.
     pub id: i64,
+    /// The folder of its artifacts.
     pub artifacts: PathBuf,
 }
 
-/// The experiment of a name; it is made where there is none.
+/// The experiment of a name; it is created if there is none.
+///
+/// # Errors
+/// [`StoreError::DeletedExperiment`]; [`StoreError::ForeignArtifacts`] if its artifacts are not on this machine.
 pub fn find_or_create(
     tx: &Conn,
     artifact_root: &Path,
     name: &ExperimentName,
     at: Timestamp,
 ) -> Result<Experiment, StoreError> {
-    let found: Option<(i64, Option<String>, String)> = tx.query_first(
+    let found: Option<(i64, Option<String>, Option<String>)> = tx.query_first(
         "SELECT experiment_id, artifact_location, lifecycle_stage FROM experiments
          WHERE workspace = 'default' AND name = ?1",
         params![name.as_str()],
@@ -30,7 +35,7 @@ pub fn find_or_create(
     let Some((id, location, lifecycle)) = found else {
         return create(tx, artifact_root, name, at);
     };
-    if lifecycle == "deleted" {
+    if lifecycle.as_deref() == Some("deleted") {
         return Err(StoreError::DeletedExperiment { name: name.to_string(), id });
     }
     let location = location.unwrap_or_default();
@@ -41,6 +46,10 @@ pub fn find_or_create(
     Ok(Experiment { id, artifacts })
 }
 
+/// Creates an experiment with artifacts in a folder of its own below the root.
+///
+/// # Errors
+/// Those of the database, also if an experiment has the name already.
 pub fn create(
     tx: &Conn,
     artifact_root: &Path,
@@ -57,7 +66,7 @@ pub fn create(
          VALUES (?1, ?2, ?3, 'active', ?4, ?4, 'default')",
         params![id, name.as_str(), location, at.millis()],
     )?;
-    // By this tag MLflow's UI shows the experiment with the pages for training, not those for language models.
+    // With this tag MLflow's UI shows the experiment with its pages for training, not with those for language models.
     tx.execute(
         "INSERT INTO experiment_tags (key, value, experiment_id)
          VALUES ('mlflow.experimentKind', 'custom_model_development', ?1)",

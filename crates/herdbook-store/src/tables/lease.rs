@@ -1,4 +1,4 @@
-//! Leases: which process trains a run, and whether it still does.
+//! Leases: which process trains a run, and whether that process lives.
 
 use herdbook_domain::{RunId, Timestamp};
 
@@ -6,31 +6,31 @@ use crate::clock::now;
 use crate::engine::db::{Conn, params};
 use crate::error::StoreError;
 
-/// How often a training says that it is alive.
+/// How often a training renews its lease.
 pub const LEASE_REFRESH_MS: i64 = 15_000;
-/// After how long without a word it is taken for dead.
+/// How long after its last renewal a process is assumed to be dead.
 pub const LEASE_EXPIRY_MS: i64 = 120_000;
 
-/// Who trains a run.
+/// The process that trains a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
     /// Name of the machine.
     pub host: String,
     /// Process id.
     pub pid: i64,
-    /// When the process started, in the clock ticks of `/proc/<pid>/stat`; 0 where that cannot be read.
+    /// When the process started, in the clock ticks of `/proc/<pid>/stat`; 0 if that cannot be read.
     pub process_started: i64,
-    /// When it last said that it is alive.
+    /// When it last renewed its lease.
     pub refreshed_at: Timestamp,
 }
 
-/// Whether the process behind a run that is RUNNING lives.
+/// Whether the process of a run with status RUNNING lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Liveness {
-    /// It lives, as far as can be told.
+    /// It lives, as far as the lease and this machine tell.
     Alive,
-    /// It is gone, or has been silent for [`LEASE_EXPIRY_MS`].
+    /// It has ended, or has not renewed its lease for [`LEASE_EXPIRY_MS`].
     Dead,
 }
 
@@ -46,12 +46,13 @@ impl Lease {
         }
     }
 
+    /// Whether both leases are of one process.
     pub fn is_same_process(&self, other: &Self) -> bool {
         let process = |lease: &Self| (lease.pid, lease.process_started);
         self.host == other.host && process(self) == process(other)
     }
 
-    /// Whether its process lives.
+    /// Whether its process lives at a moment. Only on the process's own machine can it be looked up.
     pub fn liveness(&self, at: Timestamp) -> Liveness {
         let silent = at.millis() - self.refreshed_at.millis() > LEASE_EXPIRY_MS;
         let gone = self.host == host()
@@ -61,7 +62,10 @@ impl Lease {
     }
 }
 
-/// Writes the lease of a run that begins.
+/// Writes the lease of a run, in place of an earlier one.
+///
+/// # Errors
+/// Those of the database.
 pub fn write(conn: &Conn, run_id: &RunId, lease: &Lease) -> Result<(), StoreError> {
     conn.execute(
         "INSERT INTO herdbook_leases (run_uuid, host, pid, process_started, refreshed_at_ms)
@@ -79,11 +83,19 @@ pub fn write(conn: &Conn, run_id: &RunId, lease: &Lease) -> Result<(), StoreErro
     Ok(())
 }
 
+/// Removes the lease of a run, if it has one.
+///
+/// # Errors
+/// Those of the database.
 pub fn remove(conn: &Conn, run_id: &str) -> Result<(), StoreError> {
     conn.execute("DELETE FROM herdbook_leases WHERE run_uuid = ?1", params![run_id])?;
     Ok(())
 }
 
+/// The lease of a run, if it has one.
+///
+/// # Errors
+/// Those of the database.
 pub fn of_run(conn: &Conn, run_id: &RunId) -> Result<Option<Lease>, StoreError> {
     conn.query_first(
         "SELECT host, pid, process_started, refreshed_at_ms FROM herdbook_leases
@@ -104,8 +116,8 @@ fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// When a process that lives started: field 22 of `/proc/<pid>/stat`, counted behind the command name, which may hold
-/// spaces and brackets. A process that has ended but was not yet collected by its parent (state `Z`) does not live.
+/// When a living process started: field 22 of `/proc/<pid>/stat`. Fields are counted after the command name, which may contain
+/// spaces and brackets. A process that has ended and waits for its parent (state `Z`) does not live.
 fn process_started(pid: i64) -> Option<i64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace();

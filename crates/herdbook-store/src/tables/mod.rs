@@ -1,7 +1,7 @@
-//! Rows: one module per table, plain functions on an open transaction.
+//! Rows: one module per table, with plain functions on an open transaction.
 //!
-//! For crates that write whole records, such as an import. Nothing here knows a rule: whoever changes rows past the acts
-//! answers for the invariants.
+//! Public for crates that write whole records, such as an import. Nothing here checks a rule of the life cycle: a caller that
+//! writes rows without an act must keep the invariants itself.
 
 pub mod alias;
 pub mod event;

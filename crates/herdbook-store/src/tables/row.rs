@@ -1,11 +1,11 @@
-//! From columns to checked values.
+//! Reading columns as checked values.
 
 use std::str::FromStr;
 
 use crate::engine::db::Row;
 use crate::error::StoreError;
 
-/// A text column that holds a word of a closed set or a checked name.
+/// A text column with a word of a closed set or a checked name. `what` names the row in an error.
 pub(crate) fn checked<T: FromStr<Err: std::error::Error>>(
     row: &Row<'_>,
     column: usize,
@@ -17,7 +17,7 @@ pub(crate) fn checked<T: FromStr<Err: std::error::Error>>(
     })
 }
 
-/// A text column that may be empty.
+/// A text column that may be NULL. `what` names the row in an error.
 pub(crate) fn optional<T, E: std::error::Error>(
     row: &Row<'_>,
     column: usize,

@@ -1,4 +1,4 @@
-//! Runs: their rows, and what the records say of one.
+//! Runs: their rows.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,10 +11,10 @@ use crate::clock::now;
 use crate::engine::db::{Conn, Row, params};
 use crate::error::StoreError;
 use crate::tables::lease::{self, Liveness};
-use crate::tables::metric::{self, MetricSelection};
-use crate::tables::{experiment, row as column, tag};
+use crate::tables::metric::{self, LatestMetrics, MetricSelection};
+use crate::tables::{experiment, tag};
 
-/// What the records say of one run.
+/// One run on record.
 #[derive(Debug, Clone)]
 pub struct RunRecord {
     /// Its identity.
@@ -25,9 +25,9 @@ pub struct RunRecord {
     pub experiment: String,
     /// Its status.
     pub status: RunStatus,
-    /// When it began.
+    /// When it began; the epoch if that is not on record.
     pub started_at: Timestamp,
-    /// When it ended.
+    /// When it ended; `None` if it has not, or that is not on record.
     pub ended_at: Option<Timestamp>,
     /// Whether it was deleted through MLflow.
     pub deleted: bool,
@@ -35,12 +35,28 @@ pub struct RunRecord {
     pub tags: Tags,
     /// Its params.
     pub params: BTreeMap<String, String>,
-    /// The last finite value of each metric.
-    pub metrics: BTreeMap<String, f64>,
+    /// The last value of each metric.
+    pub metrics: LatestMetrics,
     /// Whether its process lives; `None` unless it is RUNNING with a lease.
     pub liveness: Option<Liveness>,
 }
 
+impl RunRecord {
+    /// The last value of a metric; `None` if it was never logged, or is NaN or infinite.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        self.metrics.finite(name)
+    }
+
+    /// The last values of the metrics that are finite, by name.
+    pub fn finite_metrics(&self) -> BTreeMap<String, f64> {
+        self.metrics.finite_values()
+    }
+}
+
+/// Inserts a run with status RUNNING, in the experiment of a name, which is created if there is none.
+///
+/// # Errors
+/// [`StoreError::DeletedExperiment`]; [`StoreError::ForeignArtifacts`] if the experiment's artifacts are not on this machine.
 pub fn insert(
     tx: &Conn,
     artifact_root: &Path,
@@ -69,7 +85,10 @@ pub fn insert(
     Ok(())
 }
 
-/// Sets the params of a run that begins. Where the act begins again, a server may have them already.
+/// Sets the params of a new run. A param that is there already keeps its value: if the act is repeated, a server may have it.
+///
+/// # Errors
+/// Those of the database.
 pub fn set_params(
     conn: &Conn,
     run_id: &RunId,
@@ -85,18 +104,27 @@ pub fn set_params(
     Ok(())
 }
 
-/// Status and lifecycle stage of a run, which stay as they are until the act ends.
+/// Status and lifecycle stage of a run, empty if it has none. Nobody else changes them until the act ends.
+///
+/// # Errors
+/// [`StoreError::NoSuchRun`].
 pub fn status(conn: &Conn, run_id: &RunId) -> Result<(String, String), StoreError> {
     let for_update = conn.dialect().for_update();
     conn.query_first(
         &format!("SELECT status, lifecycle_stage FROM runs WHERE run_uuid = ?1{for_update}"),
         params![run_id.as_str()],
-        |row| Ok((row.get(0)?, row.get(1)?)),
+        |row| {
+            let text = |column| row.get::<Option<String>>(column).map(Option::unwrap_or_default);
+            Ok((text(0)?, text(1)?))
+        },
     )?
     .ok_or_else(|| StoreError::NoSuchRun { run_id: run_id.clone() })
 }
 
-/// Refuses to change a run that was ended or deleted meanwhile.
+/// Fails if a run has ended or was deleted.
+///
+/// # Errors
+/// [`StoreError::NoSuchRun`], [`StoreError::RunNotRunning`].
 pub fn require_running(conn: &Conn, run_id: &RunId) -> Result<(), StoreError> {
     let (status, lifecycle) = status(conn, run_id)?;
     if status == RunStatus::Running.as_str() && lifecycle == "active" {
@@ -106,7 +134,10 @@ pub fn require_running(conn: &Conn, run_id: &RunId) -> Result<(), StoreError> {
     Err(StoreError::RunNotRunning { run_id: run_id.clone(), status })
 }
 
-/// Refuses a run that did not come to its end, or was deleted.
+/// Fails if a run has not finished successfully, or was deleted.
+///
+/// # Errors
+/// [`StoreError::NoSuchRun`], [`StoreError::RunNotFinished`].
 pub fn require_finished(conn: &Conn, run_id: &RunId) -> Result<(), StoreError> {
     let (status, lifecycle) = status(conn, run_id)?;
     if status == RunStatus::Finished.as_str() && lifecycle == "active" {
@@ -116,7 +147,10 @@ pub fn require_finished(conn: &Conn, run_id: &RunId) -> Result<(), StoreError> {
     Err(StoreError::RunNotFinished { run_id: run_id.clone(), status })
 }
 
-/// Ends a run: its status, its time, its lease.
+/// Ends a run: sets its status and end time and removes its lease.
+///
+/// # Errors
+/// Those of the database.
 pub fn close(
     conn: &Conn,
     run_id: &RunId,
@@ -130,21 +164,35 @@ pub fn close(
     lease::remove(conn, run_id.as_str())
 }
 
+/// The URI of a run's artifacts.
+///
+/// # Errors
+/// [`StoreError::NoSuchRun`]; [`StoreError::BrokenRecord`] if the run has none.
 pub fn artifact_uri(conn: &Conn, run_id: &RunId) -> Result<String, StoreError> {
-    conn.query_first(
-        "SELECT artifact_uri FROM runs WHERE run_uuid = ?1",
-        params![run_id.as_str()],
-        |row| row.get(0),
-    )?
-    .ok_or_else(|| StoreError::NoSuchRun { run_id: run_id.clone() })
+    let uri: Option<String> = conn
+        .query_first(
+            "SELECT artifact_uri FROM runs WHERE run_uuid = ?1",
+            params![run_id.as_str()],
+            |row| row.get(0),
+        )?
+        .ok_or_else(|| StoreError::NoSuchRun { run_id: run_id.clone() })?;
+    uri.ok_or_else(|| broken(run_id, "it has no artifact location"))
 }
 
+fn broken(run_id: &RunId, problem: &str) -> StoreError {
+    StoreError::BrokenRecord { what: format!("run `{run_id}`"), problem: problem.to_owned() }
+}
+
+/// One run, deleted or not, with its tags, params and metrics.
+///
+/// # Errors
+/// [`StoreError::NoSuchRun`]; [`StoreError::BrokenRecord`] if its status is none of MLflow's.
 pub fn load(conn: &Conn, run_id: &RunId) -> Result<RunRecord, StoreError> {
     let id = run_id.as_str();
     let mut record = conn
         .query_first(
             "SELECT coalesce(r.name, ''), coalesce(e.name, ''), r.status, r.start_time, r.end_time,
-                r.lifecycle_stage = 'deleted'
+                coalesce(r.lifecycle_stage = 'deleted', FALSE)
              FROM runs r LEFT JOIN experiments e USING (experiment_id) WHERE r.run_uuid = ?1",
             params![id],
             |row| from_row(row, run_id),
@@ -164,13 +212,16 @@ fn from_row(row: &Row<'_>, run_id: &RunId) -> Result<RunRecord, StoreError> {
         run_id: run_id.clone(),
         name: row.get(0)?,
         experiment: row.get(1)?,
-        status: column::checked(row, 2, || format!("run `{run_id}`"))?,
+        status: match row.get::<Option<String>>(2)? {
+            Some(status) => status.parse().map_err(|error| broken(run_id, &format!("{error}")))?,
+            None => return Err(broken(run_id, "it has no status")),
+        },
         started_at: Timestamp::from_millis(row.get::<Option<i64>>(3)?.unwrap_or(0)),
         ended_at: row.get::<Option<i64>>(4)?.map(Timestamp::from_millis),
         deleted: row.get(5)?,
         tags: Tags::new(),
         params: BTreeMap::new(),
-        metrics: BTreeMap::new(),
+        metrics: LatestMetrics::default(),
         liveness: None,
     })
 }

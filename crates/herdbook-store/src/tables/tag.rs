@@ -8,10 +8,18 @@ use herdbook_domain::{RunId, VersionKey};
 use crate::engine::db::{Conn, ToValue, params};
 use crate::error::StoreError;
 
+/// The tags of a run; a tag without a value counts as empty.
+///
+/// # Errors
+/// Those of the database.
 pub fn of_run(conn: &Conn, run_id: &str) -> Result<Tags, StoreError> {
     collect(conn, "SELECT key, coalesce(value, '') FROM tags WHERE run_uuid = ?1", params![run_id])
 }
 
+/// The tags of a version; a tag without a value counts as empty.
+///
+/// # Errors
+/// Those of the database.
 pub fn of_version(conn: &Conn, key: &VersionKey) -> Result<Tags, StoreError> {
     collect(
         conn,
@@ -26,7 +34,7 @@ pub fn of_version(conn: &Conn, key: &VersionKey) -> Result<Tags, StoreError> {
 pub struct AllTags(BTreeMap<String, BTreeMap<i64, Tags>>);
 
 impl AllTags {
-    /// Takes out the tags of a version.
+    /// Removes the tags of a version and returns them.
     pub fn take(&mut self, key: &VersionKey) -> Tags {
         let versions = self.0.get_mut(key.name.as_str());
         versions
@@ -35,7 +43,10 @@ impl AllTags {
     }
 }
 
-/// The tags of every version at once, for lists of all: a walk over the table instead of one look-up a version.
+/// The tags of every version. For lists of all versions: reads the table once.
+///
+/// # Errors
+/// Those of the database.
 pub fn of_all_versions(conn: &Conn) -> Result<AllTags, StoreError> {
     let mut models: BTreeMap<String, BTreeMap<i64, Tags>> = BTreeMap::new();
     conn.query(
@@ -51,6 +62,10 @@ pub fn of_all_versions(conn: &Conn) -> Result<AllTags, StoreError> {
     Ok(AllTags(models))
 }
 
+/// The params of a run.
+///
+/// # Errors
+/// Those of the database.
 pub fn params_of_run(conn: &Conn, run_id: &str) -> Result<Tags, StoreError> {
     collect(conn, "SELECT key, value FROM params WHERE run_uuid = ?1", params![run_id])
 }
@@ -60,6 +75,10 @@ fn collect(conn: &Conn, sql: &str, values: &[&dyn ToValue]) -> Result<Tags, Stor
     Ok(tags.into_iter().collect())
 }
 
+/// Sets tags of a run, in place of their old values.
+///
+/// # Errors
+/// Those of the database.
 pub fn set_on_run(conn: &Conn, run_id: &RunId, tags: &Tags) -> Result<(), StoreError> {
     for (key, value) in tags {
         conn.execute(
@@ -71,6 +90,10 @@ pub fn set_on_run(conn: &Conn, run_id: &RunId, tags: &Tags) -> Result<(), StoreE
     Ok(())
 }
 
+/// Sets tags of a version, in place of their old values.
+///
+/// # Errors
+/// Those of the database.
 pub fn set_on_version(conn: &Conn, key: &VersionKey, tags: &Tags) -> Result<(), StoreError> {
     for (tag, value) in tags {
         conn.execute(
@@ -83,7 +106,10 @@ pub fn set_on_version(conn: &Conn, key: &VersionKey, tags: &Tags) -> Result<(), 
     Ok(())
 }
 
-/// Changes the tags of a run, where the run still exists.
+/// Removes and sets tags of a run; does nothing if the run does not exist any more.
+///
+/// # Errors
+/// Those of the database.
 pub fn change_on_run(conn: &Conn, run_id: &RunId, changes: &TagChanges) -> Result<(), StoreError> {
     let exists: bool = conn.query_row(
         "SELECT EXISTS (SELECT 1 FROM runs WHERE run_uuid = ?1)",
@@ -102,6 +128,10 @@ pub fn change_on_run(conn: &Conn, run_id: &RunId, changes: &TagChanges) -> Resul
     set_on_run(conn, run_id, &changes.set)
 }
 
+/// Removes and sets tags of a version.
+///
+/// # Errors
+/// Those of the database.
 pub fn change_on_version(
     conn: &Conn,
     key: &VersionKey,

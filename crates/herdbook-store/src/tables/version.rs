@@ -1,38 +1,50 @@
-//! Model versions: what the records say of each, and lists of them.
+//! Model versions: their rows.
 
 use std::collections::BTreeMap;
 
 use herdbook_domain::tags::{Tags, key};
-use herdbook_domain::{ModelName, RunId, Stage, Timestamp, VersionKey, VersionNumber};
+use herdbook_domain::{InvalidName, ModelName, RunId, Stage, Timestamp, VersionKey, VersionNumber};
 
 use crate::engine::db::{Conn, Row, params};
 use crate::error::StoreError;
-use crate::tables::metric::{self, MetricSelection};
+use crate::tables::metric::{self, LatestMetrics, MetricSelection};
 use crate::tables::tag;
 
-/// What the records say of one version.
+/// One version on record.
 #[derive(Debug, Clone)]
 pub struct VersionRecord {
-    /// Which.
+    /// Its registered model and number.
     pub key: VersionKey,
-    /// Its run; `None` where MLflow has forgotten it.
+    /// Its run; `None` if it has none, or MLflow erased the id when it deleted the version.
     pub run_id: Option<RunId>,
-    /// When it was registered.
+    /// When it was registered; the epoch if that is not on record.
     pub created_at: Timestamp,
-    /// When it last changed.
+    /// When it last changed; the epoch if that is not on record.
     pub updated_at: Timestamp,
     /// MLflow's own, deprecated, stage.
     pub mlflow_stage: String,
     /// Whether it was deleted through MLflow.
     pub deleted: bool,
+    /// The URI of its files.
+    pub source: Option<String>,
+    /// Its description, as users write it.
+    pub description: Option<String>,
+    /// MLflow's state of its registration, as a rule `READY`.
+    pub status: Option<String>,
+    /// MLflow's explanation of the state.
+    pub status_message: Option<String>,
+    /// The user who registered it.
+    pub user: Option<String>,
+    /// A link to its run on another server.
+    pub run_link: Option<String>,
     /// Its tags.
     pub tags: Tags,
-    /// The last finite value of each metric of its run.
-    pub metrics: BTreeMap<String, f64>,
+    /// The last value of each metric of its run.
+    pub metrics: LatestMetrics,
 }
 
 impl VersionRecord {
-    /// A tag read as a word of a closed set; `None` where it is missing or something else.
+    /// A tag read as a word of a closed set; `None` if it is missing or something else.
     pub fn tag<T: std::str::FromStr>(&self, key: &str) -> Option<T> {
         self.tags.get(key)?.parse().ok()
     }
@@ -41,12 +53,40 @@ impl VersionRecord {
     pub fn stage(&self) -> Option<Stage> {
         self.tag(key::PROMOTION_STAGE)
     }
+
+    /// The last value of a metric of its run; `None` if it was never logged, or is NaN or infinite.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        self.metrics.finite(name)
+    }
+
+    /// The last values of the metrics of its run that are finite, by name.
+    pub fn finite_metrics(&self) -> BTreeMap<String, f64> {
+        self.metrics.finite_values()
+    }
 }
 
-pub const COLUMNS: &str = "v.name, v.version, v.run_id, v.creation_time, v.last_updated_time, \
-                       v.current_stage";
+/// A row of a version whose name or number this system cannot parse.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadableVersion {
+    /// The name as written.
+    pub name: String,
+    /// The number as written.
+    pub version: String,
+    /// Why it cannot be parsed.
+    pub problem: String,
+}
 
-/// One version, deleted or not, without its metrics.
+/// The columns that [`from_row`] reads, of the table `v`.
+pub const COLUMNS: &str = "v.name, v.version, v.run_id, v.creation_time, v.last_updated_time, \
+                       v.current_stage, v.source, v.description, v.status, v.status_message, \
+                       v.user_id, v.run_link";
+/// How many columns those are.
+pub(crate) const N_COLUMNS: usize = 12;
+
+/// One version, deleted or not, with its tags, without its metrics.
+///
+/// # Errors
+/// [`StoreError::NoSuchModel`], [`StoreError::NoSuchVersion`].
 pub fn load(conn: &Conn, key: &VersionKey) -> Result<VersionRecord, StoreError> {
     let sql = format!(
         "SELECT {COLUMNS} FROM model_versions v
@@ -54,12 +94,16 @@ pub fn load(conn: &Conn, key: &VersionKey) -> Result<VersionRecord, StoreError> 
     );
     let mut record = conn
         .query_first(&sql, params![key.name.as_str(), key.version.get()], from_row)?
-        .flatten()
+        .and_then(Result::ok)
         .map_or_else(|| Err(missing(conn, key)), Ok)?;
     record.tags = tag::of_version(conn, key)?;
     Ok(record)
 }
 
+/// One version, deleted or not, with its tags and all metrics.
+///
+/// # Errors
+/// As [`load`].
 pub fn load_with_metrics(conn: &Conn, key: &VersionKey) -> Result<VersionRecord, StoreError> {
     let mut record = load(conn, key)?;
     add_metrics(conn, &mut record, MetricSelection::All)?;
@@ -67,6 +111,9 @@ pub fn load_with_metrics(conn: &Conn, key: &VersionKey) -> Result<VersionRecord,
 }
 
 /// Whether a version has a row, deleted or not.
+///
+/// # Errors
+/// Those of the database.
 pub fn exists(conn: &Conn, key: &VersionKey) -> Result<bool, StoreError> {
     conn.query_row(
         "SELECT EXISTS (SELECT 1 FROM model_versions
@@ -76,7 +123,10 @@ pub fn exists(conn: &Conn, key: &VersionKey) -> Result<bool, StoreError> {
     )
 }
 
-/// Refuses a registered model that is not there.
+/// Fails if a registered model does not exist.
+///
+/// # Errors
+/// [`StoreError::NoSuchModel`].
 pub fn require_model(conn: &Conn, name: &ModelName) -> Result<(), StoreError> {
     let known_models = model_names(conn)?;
     if known_models.iter().any(|known| known == name.as_str()) {
@@ -85,18 +135,25 @@ pub fn require_model(conn: &Conn, name: &ModelName) -> Result<(), StoreError> {
     Err(StoreError::NoSuchModel { name: name.clone(), known_models })
 }
 
-/// The versions registered from a run that were not deleted, oldest first.
+/// The versions registered from a run that were not deleted, oldest first; unreadable ones are not among them.
+///
+/// # Errors
+/// Those of the database.
 pub fn keys_of_run(conn: &Conn, run_id: &RunId) -> Result<Vec<VersionKey>, StoreError> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM model_versions v
+    let keys = conn.query(
+        "SELECT v.name, v.version FROM model_versions v
          WHERE v.workspace = 'default' AND v.run_id = ?1 AND v.current_stage <> 'Deleted_Internal'
-         ORDER BY v.creation_time, v.version"
-    );
-    let records = conn.query(&sql, params![run_id.as_str()], from_row)?;
-    Ok(records.into_iter().flatten().map(|record| record.key).collect())
+         ORDER BY v.creation_time, v.version",
+        params![run_id.as_str()],
+        |row| Ok(key_of(row).ok()),
+    )?;
+    Ok(keys.into_iter().flatten().collect())
 }
 
-/// Notes that a version changed.
+/// Sets the time of a version's last change.
+///
+/// # Errors
+/// Those of the database.
 pub fn touch(conn: &Conn, key: &VersionKey, at: Timestamp) -> Result<(), StoreError> {
     conn.execute(
         "UPDATE model_versions SET last_updated_time = ?1
@@ -106,7 +163,10 @@ pub fn touch(conn: &Conn, key: &VersionKey, at: Timestamp) -> Result<(), StoreEr
     Ok(())
 }
 
-/// Notes that a registered model changed.
+/// Sets the time of a registered model's last change.
+///
+/// # Errors
+/// Those of the database.
 pub fn touch_model(conn: &Conn, name: &ModelName, at: Timestamp) -> Result<(), StoreError> {
     conn.execute(
         "UPDATE registered_models SET last_updated_time = ?1
@@ -116,29 +176,61 @@ pub fn touch_model(conn: &Conn, name: &ModelName, at: Timestamp) -> Result<(), S
     Ok(())
 }
 
-pub fn from_row(row: &Row<'_>) -> Result<Option<VersionRecord>, StoreError> {
-    let name: String = row.get(0)?;
-    let (Ok(name), Some(version)) = (ModelName::parse(&name), VersionNumber::new(row.get(1)?))
-    else {
-        return Ok(None);
+/// Reads a row of [`COLUMNS`], without tags and metrics. The inner error is a row that this system cannot parse.
+///
+/// # Errors
+/// Those of the database; [`StoreError::BrokenRecord`] if another column than name and number has a value of the wrong kind.
+pub fn from_row(row: &Row<'_>) -> Result<Result<VersionRecord, UnreadableVersion>, StoreError> {
+    let key = match key_of(row) {
+        Ok(key) => key,
+        Err(unreadable) => return Ok(Err(unreadable)),
     };
     let run_id: Option<String> = row.get(2)?;
     let time = |column| -> Result<Timestamp, StoreError> {
         Ok(Timestamp::from_millis(row.get::<Option<i64>>(column)?.unwrap_or(0)))
     };
     let mlflow_stage: String = row.get::<Option<String>>(5)?.unwrap_or_default();
-    Ok(Some(VersionRecord {
-        key: VersionKey { name, version },
+    Ok(Ok(VersionRecord {
+        key,
         run_id: run_id.and_then(|run_id| RunId::parse(&run_id).ok()),
         created_at: time(3)?,
         updated_at: time(4)?,
         deleted: mlflow_stage == "Deleted_Internal",
         mlflow_stage,
+        source: row.get(6)?,
+        description: row.get(7)?,
+        status: row.get(8)?,
+        status_message: row.get(9)?,
+        user: row.get(10)?,
+        run_link: row.get(11)?,
         tags: Tags::new(),
-        metrics: BTreeMap::new(),
+        metrics: LatestMetrics::default(),
     }))
 }
 
+/// Name and number from the first two columns. SQLite keeps any value in any column, so both may be of another kind.
+fn key_of(row: &Row<'_>) -> Result<VersionKey, UnreadableVersion> {
+    let (name, number) = (row.get::<String>(0), row.get::<i64>(1));
+    let unreadable = |problem: String| UnreadableVersion {
+        name: row.get(0).unwrap_or_else(|_| "?".to_owned()),
+        version: number
+            .as_ref()
+            .map_or_else(|_| row.get(1).unwrap_or_else(|_| "?".to_owned()), ToString::to_string),
+        problem,
+    };
+    let name = name.as_ref().map_err(|error| unreadable(error.to_string()))?;
+    let name = ModelName::parse(name).map_err(|error| unreadable(error.to_string()))?;
+    let number = number.as_ref().map_err(|error| unreadable(error.to_string()))?;
+    match VersionNumber::new(*number) {
+        Some(version) => Ok(VersionKey { name, version }),
+        None => Err(unreadable(InvalidName::Version { text: number.to_string() }.to_string())),
+    }
+}
+
+/// Adds the selected metrics of its run to a version.
+///
+/// # Errors
+/// Those of the database.
 pub fn add_metrics(
     conn: &Conn,
     record: &mut VersionRecord,
@@ -169,7 +261,10 @@ fn missing(conn: &Conn, key: &VersionKey) -> StoreError {
     }
 }
 
-/// The names of all registered models.
+/// The names of all registered models, sorted, as written: unreadable ones are among them.
+///
+/// # Errors
+/// Those of the database.
 pub fn model_names(conn: &Conn) -> Result<Vec<String>, StoreError> {
     conn.query(
         "SELECT name FROM registered_models WHERE workspace = 'default' ORDER BY name",
@@ -178,7 +273,10 @@ pub fn model_names(conn: &Conn) -> Result<Vec<String>, StoreError> {
     )
 }
 
-/// The version that carries the champion tag, a deleted one too.
+/// The version with the champion tag, even if MLflow deleted it.
+///
+/// # Errors
+/// Those of the database.
 pub fn champion_of(conn: &Conn, name: &ModelName) -> Result<Option<VersionNumber>, StoreError> {
     let version: Option<i64> = conn.query_first(
         "SELECT version FROM model_version_tags
@@ -189,7 +287,10 @@ pub fn champion_of(conn: &Conn, name: &ModelName) -> Result<Option<VersionNumber
     Ok(version.and_then(VersionNumber::new))
 }
 
-/// Lets MLflow's own stage follow; a deleted version stays deleted.
+/// Sets MLflow's own stage to that of our stage; a deleted version stays deleted.
+///
+/// # Errors
+/// Those of the database.
 pub fn set_mlflow_stage(
     conn: &Conn,
     key: &VersionKey,
@@ -203,4 +304,35 @@ pub fn set_mlflow_stage(
         params![stage.mlflow_stage(), at.millis(), key.name.as_str(), key.version.get()],
     )?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::memory;
+
+    #[test]
+    fn values_of_another_kind_are_unreadable_and_shown() {
+        let conn = memory::create().unwrap();
+        conn.execute_batch(
+            "INSERT INTO model_versions (name, version, workspace) VALUES
+                ('model', 'first', 'default'), (CAST(x'ff' AS TEXT), 1, 'default'),
+                ('model', 2147483648, 'default'), ('model', 2147483647, 'default')",
+        )
+        .unwrap();
+        let sql = format!("SELECT {COLUMNS} FROM model_versions v ORDER BY v.rowid");
+        let rows = conn.query(&sql, params![], from_row).unwrap();
+        let unreadable: Vec<_> = rows[..3].iter().map(|row| row.as_ref().unwrap_err()).collect();
+        let shown = |it: &UnreadableVersion| (it.name.clone(), it.version.clone());
+        let expected = [("model", "first"), ("?", "1"), ("model", "2147483648")];
+        let expected = expected.map(|(name, number)| (name.to_owned(), number.to_owned()));
+        assert_eq!(unreadable.iter().map(|it| shown(it)).collect::<Vec<_>>(), expected);
+        assert!(unreadable[0].problem.contains("not an integer"), "{}", unreadable[0].problem);
+        assert_eq!(rows[3].as_ref().unwrap().key.version.get(), 2_147_483_647);
+    }
+
+    #[test]
+    fn columns_are_counted() {
+        assert_eq!(COLUMNS.split(", ").count(), N_COLUMNS);
+    }
 }

@@ -1,9 +1,11 @@
 //! Finding the newest and the best.
 
-use herdbook_domain::{MetricName, ModelType, Stage, Timeframe, VersionType};
+use herdbook_domain::{
+    Honesty, MetricName, ModelType, Stage, Timeframe, VersionType, window_params,
+};
 use herdbook_store::{Candidates, Contaminated};
 
-use crate::herd::{Herd, metric, model, number};
+use crate::herd::{Herd, MODEL_FILE, finish, metric, model, number};
 
 fn candidates(model_type: ModelType, version_type: Option<VersionType>) -> Candidates {
     Candidates {
@@ -102,6 +104,65 @@ fn candidates_of_other_data_make_the_best_incomparable() {
     assert_eq!(differing(), ["data.symbol"]);
 }
 
+#[test]
+fn params_are_compared_only_where_fingerprints_of_the_data_differ() {
+    let herd = Herd::new();
+    herd.train(None, 1.0);
+    herd.train(None, 2.0);
+    let first = "(SELECT run_id FROM model_versions WHERE version = 1)";
+    let fingerprint = window_params::FINGERPRINT;
+    herd.foreign()
+        .execute_batch(&format!(
+            "UPDATE params SET value = 'IBM' WHERE run_uuid = {first};
+             INSERT INTO tags (key, value, run_uuid)
+             SELECT '{fingerprint}', '1H/base/b', run_id FROM model_versions"
+        ))
+        .unwrap();
+    let metric = MetricName::parse("evaluation/best_mean_reward").unwrap();
+    for (of_first, expected) in [
+        ("1H/base/b", vec![]),
+        ("1H/base/a", vec!["data.symbol"]),
+        ("1H/base/c", vec!["data.symbol"]),
+    ] {
+        let set = format!(
+            "UPDATE tags SET value = '{of_first}' WHERE key = '{fingerprint}' AND run_uuid = {first}"
+        );
+        herd.foreign().execute_batch(&set).unwrap();
+        let found = herd.another_store().find_best(&candidates(ModelType::Base, None), &metric);
+        assert_eq!(found.unwrap().unwrap().differing, expected, "{of_first}");
+    }
+}
+
+#[test]
+fn model_registered_as_contaminated_stays_so_whatever_others_write() {
+    const METRIC: &str = "evaluation/best_mean_reward";
+    let herd = Herd::new();
+    herd.train(None, 1.0);
+    let (run_id, origin) = herd.start(None);
+    herd.store.store_artifact(&run_id, "models/1H/model.zip", MODEL_FILE).unwrap();
+    let mut contaminated = finish(&run_id, origin, &[(METRIC, 9.0)]);
+    contaminated.registration.honesty = Honesty::Contaminated;
+    herd.store.finish_and_register(&contaminated).unwrap();
+    herd.foreign()
+        .execute_batch(
+            "UPDATE tags SET value = 'clean' WHERE key = 'honesty';
+             UPDATE model_version_tags SET value = 'clean' WHERE key = 'honesty';
+             UPDATE model_versions SET description = 'clean', last_updated_time = 1;",
+        )
+        .unwrap();
+    let store = herd.another_store();
+    let metric = MetricName::parse(METRIC).unwrap();
+    let any = candidates(ModelType::Base, None);
+    let honest = Candidates { contaminated: Contaminated::Skipped, ..any.clone() };
+    let found = |candidates| {
+        let best = store.find_best(candidates, &metric).unwrap().unwrap().version.key.version;
+        let latest = store.find_latest(candidates).unwrap().unwrap().key.version;
+        (best, latest)
+    };
+    assert_eq!(found(&any), (number(2), number(2)));
+    assert_eq!(found(&honest), (number(1), number(1)));
+}
+
 /// Runs that others registered later, with better values: each is looked at before the herd's own and is no candidate.
 fn crowd(herd: &Herd, metric: &str, value: f64) {
     let (mut runs, mut metrics, mut versions) = (Vec::new(), Vec::new(), Vec::new());
@@ -167,7 +228,7 @@ fn board_counts_versions_in_each_stage_without_deleted_ones() {
     herd.promote(2, Stage::Beta).unwrap();
     let deleted = "UPDATE model_versions SET current_stage = 'Deleted_Internal' WHERE version = 4";
     herd.foreign().execute_batch(deleted).unwrap();
-    let summaries = herd.store.summaries().unwrap();
+    let summaries = herd.store.summaries().unwrap().records;
     assert_eq!(summaries.len(), 1);
     assert_eq!(summaries[0].newest.key.version, number(3));
     let counts: Vec<_> = summaries[0].n_in_stage.iter().map(|(s, n)| (*s, *n)).collect();

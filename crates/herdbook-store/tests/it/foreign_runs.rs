@@ -60,7 +60,7 @@ fn run_of_others_takes_metrics_params_and_tags_or_nothing() {
     let run_id = foreign_run(&herd, "FINISHED");
     herd.store.log_to_run(&run_id, &entries(&[("lr", "0.1")], &[("desk", "fx")])).unwrap();
     let run = herd.store.run(&run_id).unwrap();
-    assert_eq!((run.metrics["loss"], run.params["lr"].as_str()), (0.25, "0.1"));
+    assert_eq!((run.metric("loss"), run.params["lr"].as_str()), (Some(0.25), "0.1"));
     assert_eq!(run.tags["desk"], "fx");
     let changed = herd.store.log_to_run(&run_id, &entries(&[("lr", "0.2")], &[("desk", "rates")]));
     assert!(matches!(changed, Err(StoreError::CannotLog { .. })), "{changed:?}");

@@ -102,7 +102,7 @@ impl Herd {
     /// Every invariant of spec §4 that the database can show.
     pub(crate) fn assert_invariants(&self) {
         let mut champions = 0;
-        for record in self.store.versions(&VersionQuery::default()).unwrap() {
+        for record in self.store.versions(&VersionQuery::default()).unwrap().records {
             let run = self.store.run(record.run_id.as_ref().unwrap()).unwrap();
             for key in [key::PROMOTION_STAGE, key::VERSION_TYPE, key::MODEL_TYPE, key::TIMEFRAME] {
                 assert_eq!(run.tags.get(key), record.tags.get(key), "{key} of {}", record.key);

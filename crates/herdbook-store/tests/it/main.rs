@@ -14,3 +14,5 @@ mod foreign_runs;
 mod herd;
 mod life;
 mod opening;
+mod reading;
+mod registrations;

@@ -20,3 +20,7 @@ mod foreign_runs;
 mod herd;
 #[path = "../it/life.rs"]
 mod life;
+#[path = "../it/reading.rs"]
+mod reading;
+#[path = "../it/registrations.rs"]
+mod registrations;

@@ -190,11 +190,11 @@ fn improvement(
     let parent = parent?;
     let same = ImprovementBasis::of(&parent.run.params, &run.params);
     let (basis, values) = match (same, parent_here) {
-        (ImprovementBasis::SameWindows, _) => (same, &parent.run.metrics),
-        (_, Some(values)) => (ImprovementBasis::Reevaluated, values),
-        (_, None) => (ImprovementBasis::Logged, &parent.run.metrics),
+        (ImprovementBasis::SameWindows, _) => (same, parent.run.finite_metrics()),
+        (_, Some(values)) => (ImprovementBasis::Reevaluated, values.clone()),
+        (_, None) => (ImprovementBasis::Logged, parent.run.finite_metrics()),
     };
-    Some(ImprovementReport::new(basis, values, &run.metrics))
+    Some(ImprovementReport::new(basis, &values, &run.finite_metrics()))
 }
 
 /// Timesteps of this run. The count in a file of stable-baselines3 includes the parent's, unless the script reset it.
@@ -204,7 +204,7 @@ fn trained_timesteps(
     model: Option<&Model>,
     origin: &Origin,
 ) -> u64 {
-    let logged = |name: &str| run.metrics.get(name).map(|value| value.max(0.0) as u64);
+    let logged = |name: &str| run.metric(name).map(|value| value.max(0.0) as u64);
     let previous = origin.enhanced.as_ref().map_or(0, |enhanced| enhanced.previous_timesteps);
     let without_parent = |total: u64| if total > previous { total - previous } else { total };
     request

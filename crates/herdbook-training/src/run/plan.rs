@@ -143,7 +143,7 @@ impl<'a> TrainingPlan<'a> {
             ImprovementBasis::of(&parent.run.params, &self.params)
         };
         let values = match basis {
-            ImprovementBasis::SameWindows | ImprovementBasis::Logged => parent.run.metrics.clone(),
+            ImprovementBasis::SameWindows | ImprovementBasis::Logged => parent.run.finite_metrics(),
             ImprovementBasis::Reevaluated => {
                 measure(self.market, self.costs, &parent.model.policy).metrics
             }

@@ -169,11 +169,11 @@ impl ActiveRun<'_> {
         let bytes = store.read_artifact(run_id, &RunId::model_artifact(plan.timeframe()))?;
         let model = Model::from_zip(&bytes, "the model of the run")?;
         let mut measured = measure(plan.market, plan.costs, &model.policy);
-        let logged = store.run(run_id)?.metrics;
-        let best = logged.get_key_value(BEST).map(|(name, value)| (name.clone(), *value));
+        let logged = store.run(run_id)?;
+        let best = logged.metric(BEST).map(|value| (BEST.to_owned(), value));
         measured.metrics.extend(best);
         let trained = model.num_timesteps.saturating_sub(plan.previous_timesteps());
-        let speed = logged.get("training/steps_per_second").copied().unwrap_or(0.0);
+        let speed = logged.metric("training/steps_per_second").unwrap_or(0.0);
         let report = self.report(trained, measured, speed);
         Ok(self.trained(report, hex_sha256(&bytes), Vec::new()))
     }

@@ -28,7 +28,7 @@ fn child_goes_on_from_its_parent_and_turns_it_old() {
     assert_eq!(improvement.basis, ImprovementBasis::SameWindows);
     let run = fixture.store.run(&report.run.run_id).unwrap();
     assert_eq!(run.tags[key::IMPROVEMENT_BASIS], "same_windows");
-    let logged = run.metrics["improvement_final/mean_reward"];
+    let logged = run.metric("improvement_final/mean_reward").unwrap();
     assert!((logged - improvement.metrics["final/mean_reward"].percent.unwrap()).abs() < 1e-9);
 }
 
@@ -40,9 +40,9 @@ fn parent_is_run_again_where_the_costs_differ() {
     let report = fixture.train(costly).unwrap();
     let run = fixture.store.run(&report.run.run_id).unwrap();
     assert_eq!(run.tags[key::IMPROVEMENT_BASIS], "reevaluated");
-    let reevaluated = run.metrics["parent/final/mean_reward"];
+    let reevaluated = run.metric("parent/final/mean_reward").unwrap();
     assert!(
-        reevaluated < fixture.version(1).metrics["final/mean_reward"],
+        reevaluated < fixture.version(1).metric("final/mean_reward").unwrap(),
         "costs were not charged"
     );
 }
@@ -65,8 +65,8 @@ fn the_four_ways_differ() {
         assert!(!files[..idx].contains(file), "{} equals another", Enhancement::ALL[idx]);
     }
     let metrics = |version: i64| fixture.version(version).metrics;
-    assert!(metrics(4).contains_key("training/curriculum_cost_bps"));
-    assert!(metrics(5).contains_key("training/ent_coef"));
+    assert!(metrics(4).get("training/curriculum_cost_bps").is_some());
+    assert!(metrics(5).get("training/ent_coef").is_some());
 }
 
 #[test]

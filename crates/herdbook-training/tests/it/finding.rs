@@ -88,7 +88,7 @@ fn best_names_the_params_in_which_candidates_differ() {
         fixture.train(TrainRequest { seed, ..request() }).unwrap();
     }
     assert_eq!(best().differing, Vec::<String>::new());
-    let rewards = [1, 2].map(|number| fixture.version(number).metrics["final/mean_reward"]);
+    let rewards = [1, 2].map(|number| fixture.version(number).metric("final/mean_reward").unwrap());
     assert!((best().value.unwrap() - rewards[0].max(rewards[1])).abs() < 1e-12);
     let later = Timestamp::parse("2017-09-05").unwrap();
     let boundaries = Boundaries { test_from_ms: Some(later.millis()), ..Boundaries::default() };

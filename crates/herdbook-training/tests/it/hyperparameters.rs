@@ -23,7 +23,8 @@ fn schedules_reach_their_ends_and_are_recorded() {
     assert_eq!(run.params["learning_rate"], "0.0003");
     assert_eq!(run.params["learning_rate_final"], "0.00001");
 
-    let rate = fixture.store.run(&report.run.run_id).unwrap().metrics["training/learning_rate"];
+    let run = fixture.store.run(&report.run.run_id).unwrap();
+    let rate = run.metric("training/learning_rate").unwrap();
     assert!((rate - 1e-5).abs() < 1e-18);
 }
 

@@ -32,11 +32,11 @@ fn training_records_its_data_seed_costs_and_steps() {
     assert_eq!(run.params["data.source_sha256"], hex_sha256(&walk(1_500, 1, 0.003)));
     let record = fixture.version(1);
     assert_eq!(record.tags[key::TOTAL_TIMESTEPS], "768", "600 rounded up to whole rollouts");
-    assert_eq!(run.metrics["current_run_timesteps"].to_bits(), 768_f64.to_bits());
+    assert_eq!(run.metric("current_run_timesteps"), Some(768.0));
     for metric in ["evaluation/best_mean_reward", "final/mean_reward", "portfolio/total_return"] {
-        assert!(run.metrics[metric].is_finite(), "{metric}");
+        assert!(run.metric(metric).is_some(), "{metric}");
     }
-    assert!(!run.metrics.keys().any(|name| name.starts_with("improvement_")));
+    assert!(!run.metrics.iter().any(|metric| metric.key.starts_with("improvement_")));
 }
 
 #[test]
@@ -123,10 +123,10 @@ fn flat_market_leaves_undefined_metrics_out() {
     let data = market(walk(1_500, 1, 0.0));
     let report = fixture.train(TrainRequest { data, cost_bps: 0.0, ..request() }).unwrap();
     let run = fixture.store.run(&report.run.run_id).unwrap();
-    assert!(run.metrics.values().all(|value| value.is_finite()));
-    assert!(!run.metrics.contains_key("portfolio/sharpe_ratio"));
-    assert!(!run.metrics.contains_key("portfolio/profit_factor"));
-    assert_eq!(run.metrics["portfolio/max_drawdown"].to_bits(), 0_f64.to_bits());
+    assert!(run.metrics.iter().all(|metric| metric.value.is_finite()));
+    assert!(run.metrics.get("portfolio/sharpe_ratio").is_none());
+    assert!(run.metrics.get("portfolio/profit_factor").is_none());
+    assert_eq!(run.metric("portfolio/max_drawdown"), Some(0.0));
 }
 
 #[test]

@@ -130,5 +130,6 @@ fn apply(act: &Act<'_>, fix: &Fix, at: Timestamp) -> Result<(), StoreError> {
             at,
             SecondChampion::Refuse,
         ),
+        Fix::RefillRegistrations => schema::registrations::refill(act.tx),
     }
 }

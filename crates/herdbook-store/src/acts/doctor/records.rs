@@ -53,7 +53,10 @@ fn schema(conn: &Conn, store: &Store) -> Result<Vec<(String, SchemaState)>, Stor
         .iter()
         .filter(|(object, state)| *state != SchemaState::LeftOut && !missing.contains(object));
     let missing = missing.iter().map(|object| ((*object).to_owned(), state));
-    Ok(put_back.map(|(object, state)| ((*object).to_owned(), *state)).chain(missing).collect())
+    let outdated = schema::disagrees_with_log(conn)?;
+    let outdated = outdated.map(|object| (object.to_owned(), SchemaState::DisagreesWithLog));
+    let put_back = put_back.map(|(object, state)| ((*object).to_owned(), *state));
+    Ok(put_back.chain(missing).chain(outdated).collect())
 }
 
 fn versions(conn: &Conn) -> Result<Vec<VersionOnRecord>, StoreError> {
@@ -64,7 +67,8 @@ fn versions(conn: &Conn) -> Result<Vec<VersionOnRecord>, StoreError> {
          ORDER BY v.name, v.version",
         version::COLUMNS
     );
-    let records = conn.query(&sql, params![], version::from_row)?.into_iter().flatten();
+    let records =
+        conn.query(&sql, params![], version::from_row)?.into_iter().filter_map(Result::ok);
     let records = records.map(|record| VersionOnRecord {
         run_tags: record.run_id.as_ref().and_then(|run_id| run_tags.get(run_id).cloned()),
         tags: tags.take(&record.key),
@@ -153,7 +157,7 @@ fn process(row: &Row<'_>, at: Timestamp) -> Result<Process, StoreError> {
 fn orphans(conn: &Conn, versions: &[VersionOnRecord]) -> Result<Vec<Orphan>, StoreError> {
     let missing: Vec<String> = conn.query(
         "SELECT DISTINCT t.value FROM model_version_tags t LEFT JOIN runs r ON r.run_uuid = t.value
-         WHERE t.workspace = 'default' AND t.key = ?1 AND r.run_uuid IS NULL",
+         WHERE t.workspace = 'default' AND t.key = ?1 AND t.value IS NOT NULL AND r.run_uuid IS NULL",
         params![key::BASE_MODEL_RUN_ID],
         |row| row.get(0),
     )?;
@@ -164,7 +168,7 @@ fn orphans(conn: &Conn, versions: &[VersionOnRecord]) -> Result<Vec<Orphan>, Sto
     });
     let of_runs = conn.query(
         "SELECT t.run_uuid, t.value FROM tags t LEFT JOIN runs r ON r.run_uuid = t.value
-         WHERE t.key = ?1 AND r.run_uuid IS NULL AND NOT EXISTS
+         WHERE t.key = ?1 AND t.value IS NOT NULL AND r.run_uuid IS NULL AND NOT EXISTS
              (SELECT 1 FROM model_versions v WHERE v.run_id = t.run_uuid)
          ORDER BY t.run_uuid",
         params![key::BASE_MODEL_RUN_ID],

@@ -48,6 +48,14 @@ impl Dialect {
         }
     }
 
+    /// The text in a field of a JSON object; NULL if the object has no such field.
+    pub fn json_text(self, object: &str, field: &str) -> String {
+        match self {
+            Self::Sqlite => format!("json_extract({object}, '$.{field}')"),
+            Self::Postgres => format!("({object}::json ->> '{field}')"),
+        }
+    }
+
     /// The names of a table's columns.
     pub const fn columns_of_table(self) -> &'static str {
         match self {

@@ -1,9 +1,11 @@
--- What MLflow has no place for, for both engines. `IF NOT EXISTS` throughout: this runs again wherever something is
--- missing. `{tag_value}` is what an engine can index of a tag's value.
+-- Our own tables and indexes beside MLflow's, for both engines. Every statement says `IF NOT EXISTS`: they run again wherever
+-- something is missing. `{tag_value}` stands for the part of a tag's value that an engine can index.
+
+-- One row for each layout of our tables that the store has had; the highest is the present one.
 CREATE TABLE IF NOT EXISTS herdbook_schema (
 	version INTEGER NOT NULL PRIMARY KEY
 );
-INSERT INTO herdbook_schema (version) VALUES (1) ON CONFLICT (version) DO NOTHING;
+INSERT INTO herdbook_schema (version) VALUES (2) ON CONFLICT (version) DO NOTHING;
 
 -- The append-only log. `id` has no gaps; `hash` covers every other column (see `Event::compute_hash`).
 CREATE TABLE IF NOT EXISTS herdbook_events (
@@ -28,7 +30,17 @@ CREATE INDEX IF NOT EXISTS herdbook_events_version ON herdbook_events (name, ver
 CREATE INDEX IF NOT EXISTS herdbook_events_time ON herdbook_events (name, at_ms);
 CREATE INDEX IF NOT EXISTS herdbook_events_run ON herdbook_events (run_id, id);
 
--- Which process trains a run that is RUNNING, and when it last said so.
+-- Facts of each version's registration, repeated from the event `registered` so that a search can ask for a column. Whatever
+-- follows here must follow from that event: the table is filled again from the log where it is missing or of an older layout.
+CREATE TABLE IF NOT EXISTS herdbook_registrations (
+	name VARCHAR(256) NOT NULL,
+	version INTEGER NOT NULL,
+	event_id INTEGER NOT NULL,
+	honesty VARCHAR(32),
+	CONSTRAINT herdbook_registration_pk PRIMARY KEY (name, version)
+);
+
+-- The process that trains a run with status RUNNING, and the time of its last heartbeat.
 CREATE TABLE IF NOT EXISTS herdbook_leases (
 	run_uuid VARCHAR(32) NOT NULL PRIMARY KEY,
 	host VARCHAR(256) NOT NULL,
@@ -37,12 +49,12 @@ CREATE TABLE IF NOT EXISTS herdbook_leases (
 	refreshed_at_ms BIGINT NOT NULL
 );
 
--- The database itself refuses a second champion, whoever writes.
+-- The database itself refuses a second champion, whichever program writes it.
 CREATE UNIQUE INDEX IF NOT EXISTS herdbook_one_champion ON model_version_tags (workspace, name)
 	WHERE "key" = 'promotion_stage' AND value = 'champion';
--- The champion of a model, and the versions in a stage, without a walk over all tags.
+-- Finds the champion of a model and the versions in a stage without reading all tags.
 CREATE INDEX IF NOT EXISTS herdbook_version_tags ON model_version_tags ("key", value, workspace, name, version);
--- Versions that MLflow deleted, to be left out of counts without looking at all.
+-- Finds the versions that MLflow deleted, to subtract them from counts, without reading all versions.
 CREATE INDEX IF NOT EXISTS herdbook_deleted_versions ON model_versions (name, version)
 	WHERE current_stage = 'Deleted_Internal';
 CREATE INDEX IF NOT EXISTS herdbook_versions_run ON model_versions (run_id);

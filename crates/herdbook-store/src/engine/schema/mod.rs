@@ -1,29 +1,33 @@
-//! The database's tables and indexes: MLflow's own, made or found, and ours beside them.
+//! The tables and indexes of a database: MLflow's, created or found, and ours beside them.
 
 mod ours;
+pub(crate) mod registrations;
 
-pub(crate) use ours::{faults, state_of};
+pub(crate) use ours::{disagrees_with_log, faults, has_registrations, state_of};
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use herdbook_domain::Timestamp;
-use ours::{drop_altered_indexes, faulty, objects, our_objects, seal_indexes, tables};
+use ours::{
+    LAYOUTS, drop_altered_indexes, drop_altered_registrations, faulty, layout, objects,
+    our_objects, seal_indexes, tables,
+};
 
 use crate::engine::db::{Conn, Dialect, params};
 use crate::engine::opening::{Opened, PutBack, SecondChampion};
 use crate::error::StoreError;
 use crate::location::Location;
 
-/// Alembic revision of MLflow 3.17.0 to 3.17.2, which a new database gets.
+/// The Alembic revision of MLflow 3.17.0 to 3.17.2. A new database gets it.
 const MLFLOW_HEAD: &str = "dc11669786a5";
-/// Newest layout of our own tables that this version knows.
-const HERDBOOK_SCHEMA: i64 = 1;
+/// Newest layout of our own tables that this program knows. Layout 2 added `herdbook_registrations`.
+const HERDBOOK_SCHEMA: i64 = 2;
 
 /// The index by which the database refuses a second champion.
 const ONE_CHAMPION: &str = "herdbook_one_champion";
 
-/// MLflow's tables, as its migrations make them.
+/// The statements that create MLflow's tables, as its migrations leave them.
 const fn mlflow_tables(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Sqlite => include_str!("mlflow-3.17.2-sqlite.sql"),
@@ -31,7 +35,7 @@ const fn mlflow_tables(dialect: Dialect) -> &'static str {
     }
 }
 
-/// Tables of MLflow that we read or write, with the columns we use.
+/// The tables of MLflow that we read or write, and the columns that we use.
 const USED_COLUMNS: [(&str, &str); 13] = [
     (
         "experiments",
@@ -50,7 +54,7 @@ const USED_COLUMNS: [(&str, &str); 13] = [
     ("registered_model_aliases", "alias version name workspace"),
     (
         "model_versions",
-        "name version creation_time last_updated_time description user_id current_stage source run_id status run_link storage_location workspace",
+        "name version creation_time last_updated_time description user_id current_stage source run_id status status_message run_link storage_location workspace",
     ),
     ("model_version_tags", "key value name version workspace"),
     ("alembic_version", "version_num"),
@@ -62,31 +66,34 @@ const USED_COLUMNS: [(&str, &str); 13] = [
 pub(crate) enum Found {
     /// Nothing.
     Empty,
-    /// MLflow's tables, ours missing in part or altogether.
+    /// MLflow's tables, but not all of ours.
     WithoutOurs,
-    /// Everything.
+    /// All tables and indexes.
     Complete,
 }
 
-/// Looks at what is there.
+/// Finds out what is in the database.
 ///
 /// # Errors
-/// [`StoreError::Schema`] where it cannot be used.
+/// [`StoreError::Schema`] if it is not MLflow's, or of a layout that this program does not know.
 pub(crate) fn inspect(conn: &Conn, location: &Location) -> Result<Found, StoreError> {
     let objects = objects(conn)?;
     if objects.is_empty() {
         return Ok(Found::Empty);
     }
     check_mlflow(conn, location, &objects)?;
-    if objects.contains_key("herdbook_schema") {
+    if objects.contains_key(LAYOUTS) {
         check_ours(conn, location)?;
     }
     let is_complete = faulty(conn.dialect(), &objects).next().is_none();
     Ok(if is_complete { Found::Complete } else { Found::WithoutOurs })
 }
 
-/// Makes what is missing, and says what that was. Runs inside the caller's transaction, under its lock: another process
-/// may have been faster.
+/// Creates the missing tables and indexes and returns which of ours were missing or altered. Runs in the caller's transaction,
+/// under its lock, and inspects the database again, because another process may have completed it in the meantime.
+///
+/// # Errors
+/// As [`inspect`] and [`complete`].
 pub(crate) fn complete_what_is_missing(
     conn: &Conn,
     location: &Location,
@@ -108,7 +115,10 @@ pub(crate) fn complete_what_is_missing(
     Ok((opened, put_back))
 }
 
-/// Makes what is missing. Runs inside the caller's transaction.
+/// Creates the missing tables and indexes, in the caller's transaction, and fills the table of registrations if it was missing.
+///
+/// # Errors
+/// [`StoreError::TwoChampions`] if a model has two and that is to be refused.
 pub(crate) fn complete(
     conn: &Conn,
     found: Found,
@@ -133,6 +143,8 @@ pub(crate) fn complete(
         )?;
     }
     drop_altered_indexes(conn)?;
+    drop_altered_registrations(conn)?;
+    let is_filled = has_registrations(conn)?;
     let mut tables = tables(conn.dialect());
     if let Some((name, versions)) = two_champions(conn)?.pop_first() {
         if second_champion == SecondChampion::Refuse {
@@ -143,6 +155,9 @@ pub(crate) fn complete(
         }
     }
     conn.execute_batch(&tables)?;
+    if !is_filled {
+        registrations::refill(conn)?;
+    }
     seal_indexes(conn)
 }
 
@@ -191,9 +206,7 @@ fn check_mlflow(
 }
 
 fn check_ours(conn: &Conn, location: &Location) -> Result<(), StoreError> {
-    let version: Option<i64> =
-        conn.query_row("SELECT max(version) FROM herdbook_schema", params![], |row| row.get(0))?;
-    match version {
+    match layout(conn)? {
         Some(version) if version > HERDBOOK_SCHEMA => Err(StoreError::Schema {
             store: location.name(),
             problem: format!(
@@ -205,7 +218,10 @@ fn check_ours(conn: &Conn, location: &Location) -> Result<(), StoreError> {
     }
 }
 
-/// The registered models with more than one champion, and those.
+/// The registered models with more than one champion, and the numbers of those versions.
+///
+/// # Errors
+/// Those of the database.
 pub(crate) fn two_champions(conn: &Conn) -> Result<BTreeMap<String, Vec<i64>>, StoreError> {
     let rows: Vec<(String, i64)> = conn.query(
         "SELECT name, version FROM model_version_tags
@@ -246,7 +262,7 @@ mod tests {
     #[test]
     fn every_object_of_ours_is_recognised_after_it_was_made() {
         assert_eq!(inspect(&new_database(), &location()).unwrap(), Found::Complete);
-        assert_eq!(our_objects().count(), 13);
+        assert_eq!(our_objects().count(), 14);
     }
 
     #[test]

@@ -1,15 +1,18 @@
-//! Our own tables and indexes: what they should be, and which of them are not.
+//! Our own tables and indexes: their statements, and which of them are missing or altered.
 
 use std::collections::BTreeMap;
 
 use herdbook_domain::{SchemaState, hex_sha256};
 
+use super::registrations;
 use crate::engine::db::{Conn, Dialect, params};
 use crate::error::StoreError;
 
 const HERDBOOK_TABLES: &str = include_str!("herdbook.sql");
+/// The table of layouts.
+pub(super) const LAYOUTS: &str = "herdbook_schema";
 
-/// The statements of all tables and indexes of an engine.
+/// The statements that create all our tables and indexes, for an engine.
 pub(super) fn tables(dialect: Dialect) -> String {
     let tag_value = match dialect {
         Dialect::Sqlite => "value",
@@ -19,26 +22,75 @@ pub(super) fn tables(dialect: Dialect) -> String {
     HERDBOOK_TABLES.replace("{tag_value}", tag_value)
 }
 
-/// Tables and indexes of ours that are missing or altered in a store that has been ours before.
+/// Tables and indexes of ours that are missing or altered in a store that has been ours before. A table that came with a later
+/// layout than the store's is not missing.
+///
+/// # Errors
+/// Those of the database.
 pub(crate) fn faults(conn: &Conn) -> Result<Vec<&'static str>, StoreError> {
     let objects = objects(conn)?;
     let was_ours = our_objects().any(|(name, _)| objects.contains_key(name));
-    Ok(if was_ours { faulty(conn.dialect(), &objects).collect() } else { Vec::new() })
+    if !was_ours {
+        return Ok(Vec::new());
+    }
+    let layout = if objects.contains_key(LAYOUTS) { layout(conn)? } else { None };
+    let is_expected = |name: &&str| layout.is_none_or(|layout| layout_of(name) <= layout);
+    Ok(faulty(conn.dialect(), &objects).filter(is_expected).collect())
 }
 
-/// What became of a fault after [`complete`](super::complete).
+/// The table that should repeat facts from the log and does not. Reads the whole log.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) fn disagrees_with_log(conn: &Conn) -> Result<Option<&'static str>, StoreError> {
+    let objects = objects(conn)?;
+    let is_whole = [registrations::TABLE, "herdbook_events"].iter().all(|name| {
+        objects.contains_key(*name)
+            && !faulty(conn.dialect(), &objects).any(|faulty| faulty == *name)
+    });
+    let disagrees = is_whole && !registrations::agree_with_log(conn)?;
+    Ok(disagrees.then_some(registrations::TABLE))
+}
+
+/// Whether the store has the table of registrations. A read-only store of an older layout has not.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) fn has_registrations(conn: &Conn) -> Result<bool, StoreError> {
+    Ok(objects(conn)?.contains_key(registrations::TABLE))
+}
+
+/// The newest layout that a store of ours has had; `None` if its row is missing.
+///
+/// # Errors
+/// Those of the database.
+pub(super) fn layout(conn: &Conn) -> Result<Option<i64>, StoreError> {
+    let sql = format!("SELECT max(version) FROM {LAYOUTS}");
+    conn.query_row(&sql, params![], |row| row.get(0))
+}
+
+/// The layout with which a table or index of ours came.
+fn layout_of(object: &str) -> i64 {
+    if object == registrations::TABLE { 2 } else { 1 }
+}
+
+/// The state of a table or index of ours after [`complete`](super::complete) that was missing or altered before.
+///
+/// # Errors
+/// Those of the database.
 pub(crate) fn state_of(conn: &Conn, object: &str) -> Result<SchemaState, StoreError> {
     let is_index = our_objects().any(|(name, sql)| name == object && is_index(sql));
+    let is_refilled = object == registrations::TABLE;
     let is_faulty = faulty(conn.dialect(), &objects(conn)?).any(|name| name == object);
-    Ok(match (is_faulty, is_index) {
+    Ok(match (is_faulty, is_index || is_refilled) {
         (true, _) => SchemaState::LeftOut,
         (false, true) => SchemaState::PutBack,
         (false, false) => SchemaState::PutBackEmpty,
     })
 }
 
-/// All tables and indexes there are by name, with what tells whether they are as we made them: in SQLite the statement,
-/// in PostgreSQL, which keeps none, the seal that we set on our indexes as a comment.
+/// All tables and indexes of the database by name, each with a text that shows whether it is as we created it: in SQLite its
+/// statement; in PostgreSQL, which does not keep statements, our [`seal`] in the comment of the index.
 pub(super) fn objects(conn: &Conn) -> Result<BTreeMap<String, String>, StoreError> {
     let sql = match conn.dialect() {
         Dialect::Sqlite => {
@@ -86,17 +138,17 @@ pub(super) fn our_objects() -> impl Iterator<Item = (&'static str, &'static str)
     })
 }
 
-/// The statement as SQLite would keep it, white space and `IF NOT EXISTS` aside.
+/// A statement as SQLite keeps it, without `IF NOT EXISTS` and with single spaces.
 fn normalized(sql: &str) -> String {
     sql.replace(" IF NOT EXISTS ", " ").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// What says of an index that this statement made it. An index that is dropped and made anew loses it.
+/// The mark of an index that this statement created. An index that another program drops and creates again has no mark.
 fn seal(sql: &str) -> String {
     format!("herdbook {}", &hex_sha256(normalized(sql).as_bytes())[..16])
 }
 
-/// Sets the seals on our indexes, where the engine keeps no statements.
+/// Marks our indexes with their seals, on the engine that does not keep statements.
 pub(super) fn seal_indexes(conn: &Conn) -> Result<(), StoreError> {
     if conn.dialect() == Dialect::Postgres {
         let there = objects(conn)?;
@@ -109,7 +161,18 @@ pub(super) fn seal_indexes(conn: &Conn) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// A migration that rebuilt a table may have put one of our indexes back in another form (DESC is lost).
+/// Drops the table of registrations if it is not as we created it, so that it is created and filled again.
+pub(super) fn drop_altered_registrations(conn: &Conn) -> Result<(), StoreError> {
+    let there = objects(conn)?;
+    let is_altered = there.contains_key(registrations::TABLE)
+        && faulty(conn.dialect(), &there).any(|name| name == registrations::TABLE);
+    if is_altered {
+        conn.execute_batch(&format!("DROP TABLE {}", registrations::TABLE))?;
+    }
+    Ok(())
+}
+
+/// Drops our indexes that are not as we created them: a migration that rebuilt a table may have lost their DESC.
 pub(super) fn drop_altered_indexes(conn: &Conn) -> Result<(), StoreError> {
     let there = objects(conn)?;
     for (name, sql) in our_objects().filter(|(_, sql)| is_index(sql)) {

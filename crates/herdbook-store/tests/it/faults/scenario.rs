@@ -104,7 +104,7 @@ impl Place {
     ) -> Result<(bool, Vec<String>), StoreError> {
         let store = self.open(None)?;
         let mut breaches: Vec<String> = store.diagnose()?.iter().map(Breach::line).collect();
-        let versions = store.versions(&VersionQuery::default())?;
+        let versions = store.versions(&VersionQuery::default())?.records;
         let champions = versions.iter().filter(|v| v.stage() == Some(Stage::Champion)).count();
         if champions > 1 {
             breaches.push(format!("{champions} champions"));

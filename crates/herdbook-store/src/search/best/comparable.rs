@@ -1,17 +1,18 @@
-//! Whether candidates were measured on the same data: otherwise "the best" among them says little.
+//! Whether candidates were measured on the same data: otherwise their values cannot be compared.
 
 use herdbook_domain::{MetricName, RunId, window_params};
 
+use super::candidates::Condition;
+use super::walk::VERSIONS_AND_RUNS;
 use crate::engine::db::{Conn, ToValue, params};
 use crate::error::StoreError;
-use crate::search::best::{Bound, WITH_METRIC, conditions};
 use crate::tables::metric::FINITE;
 use crate::tables::tag;
 
-/// The params of their data in which a candidate that has the metric differs from the one found.
-pub(crate) fn differing_data(
+/// The params about their data in which a candidate with the metric differs from the found run.
+pub(super) fn differing_data(
     conn: &Conn,
-    bound: &Bound,
+    condition: &Condition,
     metric: &MetricName,
     found: Option<&RunId>,
 ) -> Result<Vec<String>, StoreError> {
@@ -23,37 +24,37 @@ pub(crate) fn differing_data(
             |row| row.get(0),
         )?
         .flatten();
-    // A run of others has none: then every param is looked at.
+    // Runs of other programs have no fingerprint.
     if let Some(fingerprint) = fingerprint
-        && !others_exist(conn, bound, metric, &fingerprint)?
+        && !others_exist(conn, condition, metric, &fingerprint)?
     {
         return Ok(Vec::new());
     }
-    differing_params(conn, bound, metric, found)
+    differing_params(conn, condition, metric, found)
 }
 
-/// Whether a candidate has another fingerprint: two short walks along the index of tags, below and above.
+/// Whether a candidate has another fingerprint of its data. Fast because it never reads the candidates that have the same one,
+/// as a rule all of them: it searches the index on run tags below this fingerprint, then above it.
 fn others_exist(
     conn: &Conn,
-    bound: &Bound,
+    condition: &Condition,
     metric: &MetricName,
     fingerprint: &str,
 ) -> Result<bool, StoreError> {
-    let conditions = conditions(conn.dialect(), "d.run_uuid", bound);
     let Some((prefix, _)) = fingerprint.rsplit_once('/') else { return Ok(true) };
-    // `0` follows `/`: all fingerprints of this timeframe and type lie between the two.
+    // In the order of bytes `0` follows `/`: all fingerprints of this timeframe and type lie between the two.
     let (lowest, highest) = (format!("{prefix}/"), format!("{prefix}0"));
     let value = conn.dialect().indexed("d.value");
     let sql = format!(
-        "SELECT EXISTS (SELECT 1 FROM tags d CROSS JOIN model_versions v CROSS JOIN runs r
-         WHERE d.key = :key AND {value} > :above AND {value} < :below
-           AND v.run_id = d.run_uuid AND r.run_uuid = d.run_uuid AND {conditions}
+        "SELECT EXISTS (SELECT 1 FROM tags d CROSS JOIN {VERSIONS_AND_RUNS}
+         WHERE d.key = :key AND {value} > :above AND {value} < :below AND {}
            AND EXISTS (SELECT 1 FROM metrics m
-                WHERE m.run_uuid = r.run_uuid AND m.key = :metric AND {FINITE}))"
+                WHERE m.run_uuid = r.run_uuid AND m.key = :metric AND {FINITE}))",
+        condition.sql(conn.dialect(), "d.run_uuid")
     );
     let (key, metric) = (window_params::FINGERPRINT, metric.as_str());
     for (above, below) in [(lowest.as_str(), fingerprint), (fingerprint, highest.as_str())] {
-        let mut params = bound.params();
+        let mut params = condition.params();
         params.extend([
             (":key", &key as &dyn ToValue),
             (":metric", &metric),
@@ -67,10 +68,11 @@ fn others_exist(
     Ok(false)
 }
 
-/// Looks at every param of every candidate, in one pass.
+/// Compares every param about the data of every candidate with that of the found run, in one pass over all last values of the
+/// metric.
 fn differing_params(
     conn: &Conn,
-    bound: &Bound,
+    condition: &Condition,
     metric: &MetricName,
     found: &RunId,
 ) -> Result<Vec<String>, StoreError> {
@@ -90,15 +92,16 @@ fn differing_params(
         })
         .collect();
     let sql = format!(
-        "SELECT {} FROM {WITH_METRIC} AND {}
+        "SELECT {} FROM latest_metrics m CROSS JOIN {VERSIONS_AND_RUNS}
+         WHERE m.key = :metric AND {}
            AND ({FINITE} OR EXISTS (SELECT 1 FROM metrics m
                 WHERE m.run_uuid = r.run_uuid AND m.key = :metric AND {FINITE}))",
         columns.join(", "),
-        conditions(conn.dialect(), "m.run_uuid", bound)
+        condition.sql(conn.dialect(), "m.run_uuid")
     );
     let metric = metric.as_str();
     let names: Vec<String> = (0..keys.len()).map(|idx| format!(":value{idx}")).collect();
-    let mut params: Vec<(&str, &dyn ToValue)> = bound.params();
+    let mut params: Vec<(&str, &dyn ToValue)> = condition.params();
     params.push((":metric", &metric));
     params.extend(names.iter().map(String::as_str).zip(values.iter().map(|v| v as &dyn ToValue)));
     let differs = conn.query_row(&sql, params.as_slice(), |row| {
