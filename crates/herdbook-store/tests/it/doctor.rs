@@ -179,7 +179,7 @@ fn stage_is_not_set_back_to_a_second_champion() {
          UPDATE registered_model_aliases SET version = 3;",
     );
     let line = assert_left_alone(&herd, BreachKind::Stage);
-    assert!(line.contains("more than one version claims the champion's place"), "{line}");
+    assert!(line.contains("more than one version claims to be champion"), "{line}");
 }
 
 #[test]
