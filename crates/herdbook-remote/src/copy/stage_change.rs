@@ -42,8 +42,12 @@ pub(crate) fn fetch(
     let Some(version) = records.versions.iter().find(|version| version.number() == number) else {
         return Ok(None);
     };
-    let is_alone =
-        scope.depends_on == DependsOn::Version && champion != Some(number) && agrees(fold, version);
+    let filter = format!("{} AND tags.{} = 'champion'", name_filter(name), key::PROMOTION_STAGE);
+    let tagged = client.versions(&filter)?;
+    let is_alone = scope.depends_on == DependsOn::Version
+        && champion != Some(number)
+        && agrees(fold, version)
+        && tagged.iter().all(|version| Some(version.number()) == champion);
     if is_alone {
         records
             .models
@@ -56,8 +60,7 @@ pub(crate) fn fetch(
         };
         return Ok(Some(records));
     }
-    let filter = format!("{} AND tags.{} = 'champion'", name_filter(name), key::PROMOTION_STAGE);
-    for found in client.versions(&filter)? {
+    for found in tagged {
         if !records.has_version(name, found.number()) {
             records.versions.push(found);
         }
