@@ -60,8 +60,8 @@ fn open_with(
     let from_environment = environment("MLFLOW_TRACKING_URI");
     let uri = global.tracking_uri.as_ref().or(from_environment.as_ref());
     let location = locate(uri.map(String::as_str), &directory)?;
-    let options =
-        OpenOptions { missing, busy_timeout: Duration::from_secs(u64::from(global.lock_timeout)) };
+    let busy_timeout = Duration::from_secs(u64::from(global.lock_timeout));
+    let options = OpenOptions { missing, busy_timeout, ..OpenOptions::default() };
     let actor = actor(global)?;
     let store = open(location, &options)?;
     let what = match store.opened() {

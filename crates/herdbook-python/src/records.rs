@@ -1,4 +1,4 @@
-//! The records behind `MLflowManager`: a store that is open, and its acts.
+//! The records behind `MLflowManager`: an open store and its acts.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,8 +9,7 @@ use herdbook_cli::{Failure, conditions_on_promotion, default_actor};
 use herdbook_domain::tags::Tags;
 use herdbook_domain::{
     Actor, Channel, ExpectedChampion, ExperimentName, HEADLINE_METRICS, MetricName, ModelName,
-    ModelType, Origin, PromotionRequest, Reason, RunId, Stage, VersionKey, VersionNumber,
-    VersionType,
+    ModelType, Origin, PromotionRequest, Reason, RunId, VersionKey, VersionNumber, VersionType,
 };
 use herdbook_store::{
     Contaminated, Effect, Location, Metric, Missing, OpenOptions, RunEntries, RunStart, Session,
@@ -23,12 +22,12 @@ use herdbook_training::{
 use pyo3::prelude::*;
 use serde_json::{Value, json};
 
-use crate::artifacts::{checked_path, fetch, read, store_folder};
+use crate::artifacts::{checked_path, download, store_file, store_folder};
 use crate::error::detached;
 use crate::json::to_python;
 use crate::shapes::{found_to_json, run_to_json, version_to_json};
 
-/// A store that is open.
+/// An open store.
 #[pyclass(frozen, module = "herdbook._native")]
 pub(crate) struct Records {
     state: Mutex<Option<Open>>,
@@ -36,13 +35,13 @@ pub(crate) struct Records {
 
 struct Open {
     store: Arc<Session>,
-    /// Of the runs that were started here and have not ended.
+    /// The heartbeats of the runs that were started here and have not ended.
     heartbeats: BTreeMap<RunId, Heartbeat>,
 }
 
 #[pymethods]
 impl Records {
-    /// Opens the store of a tracking URI, or that of the working directory; makes it where there is none, unless
+    /// Opens the store of a tracking URI, or that of the working directory. Creates it if it does not exist, unless
     /// `create` is false.
     #[new]
     #[pyo3(signature = (tracking_uri=None, *, actor=None, create=true, lock_timeout_s=10.0))]
@@ -63,6 +62,7 @@ impl Records {
             let options = OpenOptions {
                 missing: if create { Missing::Create } else { Missing::Refuse },
                 busy_timeout,
+                ..OpenOptions::default()
             };
             let actor = actor.map_or_else(default_actor, |name| Ok(Actor::parse(&name)?))?;
             let location = Location::resolve(tracking_uri.as_deref(), &directory)?;
@@ -73,7 +73,7 @@ impl Records {
         Ok(Self { state: Mutex::new(Some(open)) })
     }
 
-    /// Lets go of the store. Everything asked of it afterwards is refused.
+    /// Closes the store. Every later call fails.
     fn close(&self, py: Python<'_>) {
         let open = self.lock().take();
         py.detach(|| drop(open));
@@ -85,7 +85,7 @@ impl Records {
         self.act(py, |store| Ok(store.location().uri()))
     }
 
-    /// Begins a run and keeps it alive until it ends; answers its id.
+    /// Starts a run, with a heartbeat until it ends, and returns its id.
     #[pyo3(signature = (*, experiment, timeframe, model, name, tags))]
     fn start_run(
         &self,
@@ -103,24 +103,11 @@ impl Records {
                 origin: Origin { timeframe: word(timeframe)?, enhanced: None },
                 params: BTreeMap::new(),
                 tags: Tags::new(),
+                user_tags: tags,
+                name,
             };
-            // Before the run begins: nothing of it may stay behind.
-            let planned = Tags::from([
-                ("version_type".to_owned(), VersionType::Latest.to_string()),
-                ("promotion_stage".to_owned(), Stage::Development.to_string()),
-            ]);
-            let tags = herdbook_domain::guard_run_tags(
-                &tags,
-                &planned,
-                herdbook_domain::RunPhase::Unregistered,
-            )
-            .map_err(StoreError::from)?;
             let run_id = store.start_run(&start)?;
             let heartbeat = Heartbeat::start(Arc::clone(store), run_id.clone());
-            store.log_to_run(&run_id, &RunEntries { tags, ..RunEntries::default() })?;
-            if let Some(name) = name {
-                store.rename_run(&run_id, &name)?;
-            }
             Ok((run_id, heartbeat))
         })?;
         let id = run_id.to_string();
@@ -130,7 +117,7 @@ impl Records {
         Ok(id)
     }
 
-    /// Logs metrics (name, value, step), params and tags to a run, or nothing of it.
+    /// Logs metrics (name, value, step), params and tags to a run: all of them, or none.
     #[pyo3(signature = (run_id, *, metrics=Vec::new(), params=BTreeMap::new(), tags=BTreeMap::new()))]
     fn log(
         &self,
@@ -149,7 +136,7 @@ impl Records {
         })
     }
 
-    /// Stores bytes among a run's artifacts; answers their SHA-256.
+    /// Stores bytes among a run's artifacts and returns their SHA-256.
     fn store_artifact(
         &self,
         py: Python<'_>,
@@ -184,14 +171,12 @@ impl Records {
             if path.is_dir() {
                 return store_folder(store, &run_id, &path, folder.unwrap_or_default());
             }
-            let content = read(&path)?;
-            store.store_artifact(&run_id, &place(&name), &content)?;
-            Ok(())
+            store_file(store, &run_id, &place(&name), &path)
         })
     }
 
-    /// Where an artifact of a run lies on this machine; it need not be there. What lies behind a server is brought into
-    /// `downloads`, a folder of this machine.
+    /// The path of a run's artifact on this machine; the file need not exist. An artifact behind a server is downloaded
+    /// into the folder `downloads`.
     fn artifact_path(
         &self,
         py: Python<'_>,
@@ -203,7 +188,7 @@ impl Records {
             let (run_id, artifact) = (RunId::parse(run_id)?, checked_path(artifact)?);
             match store.artifact_path(&run_id, artifact) {
                 Err(StoreError::ForeignArtifacts { .. }) => {
-                    fetch(store, &run_id, artifact, &downloads)
+                    download(store, &run_id, artifact, &downloads)
                 }
                 outcome => Ok(outcome?),
             }
@@ -235,7 +220,7 @@ impl Records {
                 "KILLED" => store.end_run(&run_id, &model, UnfinishedEnd::Killed, reason)?,
                 _ => {
                     let message = format!(
-                        "`{status}` is no end of a run: there are `FINISHED`, `FAILED` and `KILLED`"
+                        "`{status}` is not a final status: give `FINISHED`, `FAILED` or `KILLED`"
                     );
                     return Err(Failure::usage(&message));
                 }
@@ -246,7 +231,7 @@ impl Records {
         Ok(())
     }
 
-    /// What the records say of a run.
+    /// The record of a run.
     fn run<'py>(&self, py: Python<'py>, run_id: &str) -> PyResult<Bound<'py, PyAny>> {
         let value = self.act(py, |store| Ok(run_to_json(&store.run(&RunId::parse(run_id)?)?)))?;
         to_python(py, &value)
@@ -333,7 +318,7 @@ impl Records {
         to_python(py, &value)
     }
 
-    /// The model that an enhancement takes for its parent: the best by a metric, or the newest without one; or `None`.
+    /// The model that an enhancement starts from: the best by a metric, or the newest if there is no metric; or `None`.
     #[pyo3(signature = (*, timeframe, model_type, metric))]
     fn find_parent<'py>(
         &self,
@@ -369,7 +354,7 @@ impl Records {
         to_python(py, &value)
     }
 
-    /// The stage of a version; `None` where there is no such version.
+    /// The stage of a version; `None` if there is no such version.
     fn stage_of(&self, py: Python<'_>, name: &str, version: i64) -> PyResult<Option<String>> {
         self.act(py, |store| match store.version(&version_key(name, version)?) {
             Ok(version) => Ok(version.stage().map(|stage| stage.to_string())),
@@ -382,7 +367,7 @@ impl Records {
         })
     }
 
-    /// Changes the stage of a version, or nothing.
+    /// Changes the stage of a version.
     #[pyo3(signature = (name, version, stage, *, reason, force=false, expect_champion=None))]
     #[expect(clippy::too_many_arguments, reason = "each is a keyword of its own in Python")]
     fn promote<'py>(
@@ -431,7 +416,7 @@ impl Records {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Works on the store without the GIL, and without the lock: acts of several threads go on side by side.
+    /// Works on the store without holding the GIL or the lock, so that several threads can act at the same time.
     fn act<T: Send>(
         &self,
         py: Python<'_>,
@@ -446,7 +431,7 @@ impl Records {
         })
     }
 
-    /// Lets the heart of a run that ended stop.
+    /// Stops the heartbeat of a finished run.
     fn forget(&self, py: Python<'_>, run_id: &RunId) {
         let heartbeat = self.lock().as_mut().and_then(|open| open.heartbeats.remove(run_id));
         py.detach(|| drop(heartbeat));

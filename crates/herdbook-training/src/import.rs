@@ -95,6 +95,8 @@ pub fn import_model(store: &Session, prepared: PreparedImport) -> Result<Importe
         origin: origin.clone(),
         params: params(request, model, &sha256),
         tags: Tags::from([(key::HONESTY.to_owned(), Honesty::Unknown.to_string())]),
+        user_tags: Tags::new(),
+        name: None,
     })?;
     let registered = finish(store, request, model, &run_id, &origin).inspect_err(|error| {
         // Best effort: what is reported is the first error, and the lease tells that the process is gone.

@@ -309,7 +309,7 @@ fn file_store_is_imported_into_the_folder_it_lies_in() {
     let old = OldStore::unpack("2.9.2-files");
     let (folder, before) = (old.path(""), old.bytes());
     let refused = Location::resolve(None, &folder).unwrap_err().to_string();
-    assert!(refused.contains("`herdbook import ./mlruns` takes it in"), "{refused}");
+    assert!(refused.contains("import it with `herdbook import ./mlruns`"), "{refused}");
     let location = target_location(None, &folder, &old.source()).unwrap();
     let store = open(&location, Missing::Create).unwrap();
     assert_eq!(old.import(&store).unwrap().runs.added, 16);

@@ -9,6 +9,7 @@ pub(crate) mod evaluation;
 pub(crate) mod files;
 pub(crate) mod foreign_run;
 mod lease;
+mod limits;
 pub(crate) mod promotion;
 pub(crate) mod registration;
 pub(crate) mod run;

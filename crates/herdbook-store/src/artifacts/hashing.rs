@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 /// Bytes read at a time.
 const BUFFER: usize = 1 << 16;
 
-/// A reader that hashes what passes through it.
+/// A reader that hashes the bytes read through it.
 pub(crate) struct Hashing<'r> {
     inner: &'r mut (dyn Read + Send),
     hasher: Sha256,
@@ -18,7 +18,7 @@ impl<'r> Hashing<'r> {
         Self { inner, hasher: Sha256::new() }
     }
 
-    /// Lower-case hex SHA-256 of all that was read.
+    /// Lower-case hex SHA-256 of all bytes read.
     pub(crate) fn finish(self) -> String {
         hex(&self.hasher.finalize())
     }

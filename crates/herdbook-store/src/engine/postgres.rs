@@ -10,7 +10,7 @@ use crate::engine::backend::{ActRequest, Backend, Effect, LookUp, Scope};
 use crate::engine::db::{Conn, PostgresConn, params};
 use crate::engine::locks::{EVERYTHING, LOCKS, Lock, hold};
 use crate::engine::opening::{Connected, Missing, OpenOptions, Opened, SecondChampion};
-use crate::engine::pool::{CONNECTIONS, Lent, Pool};
+use crate::engine::pool::{Lent, Pool};
 use crate::engine::schema::{self, Found};
 use crate::engine::tls;
 use crate::error::StoreError;
@@ -237,7 +237,7 @@ pub(super) fn connect(
         uri: uri.clone(),
         tls: tls::connector(uri).map_err(unreachable)?,
         busy_timeout: options.busy_timeout,
-        connections: Pool::new(CONNECTIONS),
+        connections: Pool::new(options.max_connections),
     };
     let conn = engine.connect()?;
     let found = schema::inspect(&conn, location)?;

@@ -27,7 +27,7 @@ pub(crate) struct Herd {
 }
 
 pub(crate) fn options(missing: Missing) -> OpenOptions {
-    OpenOptions { missing, busy_timeout: Duration::from_secs(30) }
+    OpenOptions { missing, busy_timeout: Duration::from_secs(30), ..OpenOptions::default() }
 }
 
 /// The store as the tester acts on it.
@@ -160,6 +160,8 @@ pub(crate) fn start(parent: Option<&RunId>) -> RunStart {
         origin: Origin { timeframe: Timeframe::Hour1, enhanced },
         params: BTreeMap::from([("data.symbol".to_owned(), "EURUSD".to_owned())]),
         tags: Tags::new(),
+        user_tags: Tags::new(),
+        name: None,
     }
 }
 

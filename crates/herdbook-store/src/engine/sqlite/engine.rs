@@ -13,7 +13,7 @@ use super::file::{self, Access};
 use crate::engine::backend::{ActRequest, Backend, Effect, LookUp, Scope};
 use crate::engine::db::{Conn, params};
 use crate::engine::opening::OpenOptions;
-use crate::engine::pool::{CONNECTIONS, Pool};
+use crate::engine::pool::Pool;
 use crate::error::StoreError;
 
 /// The most acts in one commit: nobody's answer waits for more than these.
@@ -39,7 +39,7 @@ pub(crate) struct SqliteEngine {
 impl SqliteEngine {
     /// The engine of a file that is in order, with a connection to it.
     pub(super) fn new(path: &Path, options: &OpenOptions, access: Access, conn: Conn) -> Self {
-        let readers = Pool::new(CONNECTIONS);
+        let readers = Pool::new(options.max_connections);
         readers.add(conn);
         Self {
             path: path.to_owned(),
@@ -287,8 +287,11 @@ mod tests {
     const ROUNDS: i64 = 20;
 
     fn store(folder: &Path) -> Session {
-        let options =
-            OpenOptions { missing: Missing::Create, busy_timeout: Duration::from_secs(30) };
+        let options = OpenOptions {
+            missing: Missing::Create,
+            busy_timeout: Duration::from_secs(30),
+            ..OpenOptions::default()
+        };
         let store = Store::open(Location::resolve(None, folder).unwrap(), &options).unwrap();
         store.session(Actor::parse("tester").unwrap(), Channel::Cli)
     }
