@@ -13,4 +13,7 @@ mod foreign;
 mod foreign_runs;
 mod herd;
 mod life;
+mod model_files;
 mod opening;
+mod sharing;
+mod streams;

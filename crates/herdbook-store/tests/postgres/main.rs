@@ -20,3 +20,7 @@ mod foreign_runs;
 mod herd;
 #[path = "../it/life.rs"]
 mod life;
+#[path = "../it/model_files.rs"]
+mod model_files;
+#[path = "../it/sharing.rs"]
+mod sharing;
