@@ -78,28 +78,20 @@ fn actor(global: &Global) -> Result<Actor, Failure> {
     global.actor.clone().map_or_else(default_actor, Ok)
 }
 
-/// Who acts where nobody is named: `HERDBOOK_ACTOR`, else the user of this system.
+/// The actor if none is given: `HERDBOOK_ACTOR`, or else the name of the user who runs this program.
+///
+/// # Errors
+/// `HERDBOOK_ACTOR` is not a valid name of an actor.
 pub fn default_actor() -> Result<Actor, Failure> {
     if let Some(name) = environment("HERDBOOK_ACTOR") {
         return Actor::parse(&name)
             .map_err(|error| Failure::usage(&format!("HERDBOOK_ACTOR: {error}")));
     }
-    let uid = rustix::process::getuid().as_raw();
-    let user = user_name(uid).or_else(|| environment("USER"));
-    Ok(user
-        .and_then(|user| Actor::parse(&user).ok())
-        .unwrap_or_else(|| Actor::parse(&format!("uid {uid}")).expect("this is a valid actor")))
-}
-
-/// The name of a user of this system.
-fn user_name(uid: u32) -> Option<String> {
-    let accounts = std::fs::read_to_string("/etc/passwd").ok()?;
-    let uid = uid.to_string();
-    accounts.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)? == uid).then(|| name.to_owned())
-    })
+    let user = whoami::username().ok().or_else(|| environment("USER"));
+    Ok(user.and_then(|user| Actor::parse(&user).ok()).unwrap_or_else(|| {
+        let uid = rustix::process::getuid().as_raw();
+        Actor::parse(&format!("uid {uid}")).expect("this is a valid actor")
+    }))
 }
 
 /// A variable that is set and not empty.

@@ -2,6 +2,8 @@
 //!
 //! `cargo run -p herdbook-store --example promote` works in a temporary folder and leaves nothing behind.
 
+#![expect(clippy::print_stdout, reason = "printing is what an example does")]
+
 use std::collections::BTreeMap;
 use std::error::Error;
 

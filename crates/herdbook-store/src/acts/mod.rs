@@ -1,6 +1,7 @@
 //! The acts of the rulebook on the records, each one transaction.
 //!
-//! An act collects the facts, asks `herdbook-domain` for a plan, and carries it out.
+//! An act reads the facts, asks `herdbook-domain` for a plan, and carries it out. Nothing slow runs in its transaction:
+//! files are read and hashed before.
 
 mod artifacts;
 mod conditions;

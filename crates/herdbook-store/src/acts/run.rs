@@ -87,14 +87,13 @@ impl Session {
         })?;
         self.write(|act| {
             let at = act.time_for([&start.model])?;
-            let run_id = match &created {
-                Some(created) => created.clone(),
-                None => {
-                    let (tx, root, actor) = (act.tx, act.artifact_root, self.actor());
-                    let run_id = RunId::parse(&id).expect("a new identity is a run id");
-                    insert(tx, root, actor, &start.experiment, &run_id, &name, at)?;
-                    run_id
-                }
+            let run_id = if let Some(created) = &created {
+                created.clone()
+            } else {
+                let (tx, root, actor) = (act.tx, act.artifact_root, self.actor());
+                let run_id = RunId::parse(&id).expect("a new id is a run id");
+                insert(tx, root, actor, &start.experiment, &run_id, &name, at)?;
+                run_id
             };
             tag::set_on_run(act.tx, &run_id, &tags)?;
             set_params(act.tx, &run_id, &start.params)?;

@@ -74,7 +74,7 @@ impl ArtifactStore for LocalArtifacts {
             // The file may have been removed since, or be a dangling link.
             let Ok(metadata) = fs::metadata(entry.path()) else { continue };
             let is_folder = metadata.is_dir();
-            let n_bytes = (!is_folder).then(|| metadata.len());
+            let n_bytes = (!is_folder).then_some(metadata.len());
             entries.push(ArtifactEntry { name, n_bytes, is_folder });
         }
         entries.sort_unstable_by(|one, other| one.name.cmp(&other.name));
@@ -200,6 +200,14 @@ mod tests {
         (folder, artifacts)
     }
 
+    struct Failing;
+
+    impl Read for Failing {
+        fn read(&mut self, _buffer: &mut [u8]) -> std::io::Result<usize> {
+            Err(std::io::Error::other("the source is gone"))
+        }
+    }
+
     fn read(content: Option<Content>) -> Option<Vec<u8>> {
         content.map(|mut content| {
             let mut bytes = Vec::new();
@@ -263,12 +271,6 @@ mod tests {
     fn content_that_fails_half_way_leaves_the_former_file() {
         let (folder, artifacts) = artifacts();
         artifacts.put("f", &mut &b"former"[..]).unwrap();
-        struct Failing;
-        impl Read for Failing {
-            fn read(&mut self, _buffer: &mut [u8]) -> std::io::Result<usize> {
-                Err(std::io::Error::other("the source is gone"))
-            }
-        }
         let error = artifacts.put("f", &mut (&b"half"[..]).chain(Failing)).unwrap_err();
         assert!(error.to_string().contains("the source is gone"), "{error}");
         assert_eq!(read(artifacts.open("f", None).unwrap()).unwrap(), b"former");

@@ -41,13 +41,15 @@ fn threads_share_one_store_and_each_acts_under_its_own_name() {
                 let (store, barrier) = (store.clone(), &barrier);
                 scope.spawn(move || {
                     let name = format!("actor {thread}");
-                    let channel = if thread % 2 == 0 { Channel::Cli } else { Channel::Python };
+                    let channel =
+                        if thread.is_multiple_of(2) { Channel::Cli } else { Channel::Python };
                     let session = store.session(Actor::parse(&name).unwrap(), channel);
                     barrier.wait();
                     let round = |round: usize| {
                         let run_id = session.start_run(&start(None)).unwrap();
                         session.log_metrics(&run_id, &[metric("loss", round as f64, 1)]).unwrap();
-                        assert_eq!(session.run(&run_id).unwrap().metrics["loss"], round as f64);
+                        let logged = session.run(&run_id).unwrap().metrics["loss"];
+                        assert_eq!(logged.to_string(), round.to_string());
                         let (model, end) = (model(), UnfinishedEnd::Killed);
                         session.end_run(&run_id, &model, end, "a test").unwrap();
                         (run_id, name.clone())
@@ -65,7 +67,7 @@ fn threads_share_one_store_and_each_acts_under_its_own_name() {
         let run_id = event.what.run_id.unwrap();
         assert_eq!(event.actor, started[&run_id], "{:?} of {run_id}", event.what.kind);
         let number: usize = event.actor.trim_start_matches("actor ").parse().unwrap();
-        let channel = if number % 2 == 0 { Channel::Cli } else { Channel::Python };
+        let channel = if number.is_multiple_of(2) { Channel::Cli } else { Channel::Python };
         assert_eq!(event.channel, channel);
         assert_eq!(store.run(&run_id).unwrap().tags["mlflow.user"], event.actor);
     }
