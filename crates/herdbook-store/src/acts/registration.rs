@@ -96,7 +96,7 @@ impl Session {
         }
     }
 
-    /// Checks the run with `require`, and reserves a version number if the backend assigns numbers.
+    /// Reserves a version number if the backend assigns numbers, after checking run (by `require`) and model file.
     pub(crate) fn reserve(
         &self,
         request: &Registration,
@@ -106,12 +106,14 @@ impl Session {
         if let Some(parent) = parent {
             self.backend().request_run(parent);
         }
-        self.read(|conn| require(conn, &request.run_id))?;
         self.backend().reserve_version(&Reservation {
             name: &request.name,
             run_id: &request.run_id,
             folder: &format!("models/{}", request.origin.timeframe),
-            check_model_file: &|| self.check_model_file(request),
+            check: &|| {
+                self.read(|conn| require(conn, &request.run_id))?;
+                self.check_model_file(request)
+            },
         })
     }
 

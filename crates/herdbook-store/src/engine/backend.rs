@@ -72,9 +72,9 @@ pub struct Reservation<'a> {
     pub run_id: &'a RunId,
     /// The folder of the model among the run's artifacts.
     pub folder: &'a str,
-    /// Fails if the stored model file does not have the expected hash. Since it reads the whole file, only backends that need
-    /// it call it, before they reserve a number.
-    pub check_model_file: &'a dyn Fn() -> Result<(), StoreError>,
+    /// Fails if the run cannot be registered, or its stored model file does not have the expected hash. It reads the whole
+    /// file. Backends that reserve numbers call it before.
+    pub check: &'a dyn Fn() -> Result<(), StoreError>,
 }
 
 /// A look-up or act. It may be called several times, each time from the start.
