@@ -13,19 +13,18 @@ use crate::old_stores::import_into;
 const RUN: &str = "0123456789abcdef0123456789abcdef";
 const OTHER: &str = "fedcba9876543210fedcba9876543210";
 
-/// What differs between the servers of these tests.
-#[derive(Debug, Clone, Copy, Default)]
-struct Quirks {
-    /// The status of the call for the histories of many runs.
-    bulk_status: Option<u16>,
+/// How a server differs from the usual one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Quirk {
+    None,
+    /// It answers the call for the histories of many runs with this status.
+    BulkStatus(u16),
     /// It answers that call with bare NaN, which is not JSON.
-    has_bare_nan: bool,
-    /// It answers that call with as many values as it ever does: there may be more.
-    is_cut: bool,
-    /// It lists a folder inside itself.
-    is_endless: bool,
-    /// It lists a file outside the artifacts.
-    leads_out: bool,
+    BareNan,
+    /// It answers that call with the most values that it ever returns, so there may be more.
+    Cut,
+    /// It lists a folder inside itself, and a file outside the artifacts.
+    HostileListing,
 }
 
 fn run(id: &str, start: i64) -> Value {
@@ -55,7 +54,7 @@ fn version() -> Value {
     })
 }
 
-fn answer(path: &str, body: &Value, quirks: Quirks) -> Answer {
+fn answer(path: &str, body: &Value, quirk: Quirk) -> Answer {
     let ok = |value: Value| (200, value.to_string());
     let is = |call: &str| path.contains(call);
     let is_second_page = is("page_token=second") || body["page_token"] == "second";
@@ -74,14 +73,14 @@ fn answer(path: &str, body: &Value, quirks: Quirks) -> Answer {
     } else if is("model-versions/search") {
         ok(json!({"model_versions": [version()]}))
     } else if is("get-history-bulk") {
-        bulk_history(quirks)
+        bulk_history(quirk)
     } else if is("metrics/get-history") && is_second_page {
         ok(json!({"metrics": [{"key": "loss", "value": "NaN", "timestamp": "2", "step": "2"}]}))
     } else if is("metrics/get-history") {
         ok(json!({"metrics": [{"key": "loss", "value": 0.5, "timestamp": 1, "step": 1}],
             "next_page_token": "second"}))
     } else if is("artifacts/list") {
-        ok(json!({"files": files(path, quirks)}))
+        ok(json!({"files": files(path, quirk)}))
     } else if is("get-artifact") {
         (200, "a model".to_owned())
     } else {
@@ -89,30 +88,30 @@ fn answer(path: &str, body: &Value, quirks: Quirks) -> Answer {
     }
 }
 
-fn bulk_history(quirks: Quirks) -> Answer {
-    if let Some(status) = quirks.bulk_status {
+fn bulk_history(quirk: Quirk) -> Answer {
+    if let Quirk::BulkStatus(status) = quirk {
         return (status, "{}".to_owned());
     }
-    if quirks.has_bare_nan {
+    if quirk == Quirk::BareNan {
         let text =
             format!(r#"{{"metrics": [{{"key": "loss", "value": NaN, "run_id": "{RUN}"}}]}}"#);
         return (200, text);
     }
     let value = |run: &str, step: i64| json!({"key": "loss", "value": 0.25, "timestamp": 3, "step": step, "run_id": run});
-    let n_values = if quirks.is_cut { 25_000 } else { 3 };
+    let n_values = if quirk == Quirk::Cut { 25_000 } else { 3 };
     let mut values: Vec<Value> = (0..n_values - 1).map(|step| value(RUN, step)).collect();
     values.push(value(OTHER, 9));
     (200, json!({"metrics": values}).to_string())
 }
 
-fn files(path: &str, quirks: Quirks) -> Vec<Value> {
+fn files(path: &str, quirk: Quirk) -> Vec<Value> {
     let folder = |path: &str| json!({"path": path, "is_dir": true});
     if !path.contains(RUN) {
         Vec::new()
     } else if path.contains("path=models%2F1H") {
         let mut found =
             vec![json!({"path": "models/1H/model.zip", "is_dir": false, "file_size": 7})];
-        if quirks.is_endless {
+        if quirk == Quirk::HostileListing {
             found.push(folder("models/1H"));
         }
         found
@@ -120,7 +119,7 @@ fn files(path: &str, quirks: Quirks) -> Vec<Value> {
         vec![folder("models/1H")]
     } else {
         let mut found = vec![folder("models")];
-        if quirks.leads_out {
+        if quirk == Quirk::HostileListing {
             found.push(json!({"path": "../../outside", "is_dir": false}));
         }
         found
@@ -163,8 +162,8 @@ impl Target {
     }
 }
 
-fn imported(quirks: Quirks) -> (FakeServer, Target, ImportReport) {
-    let server = FakeServer::start(move |path, body| answer(path, body, quirks));
+fn imported(quirk: Quirk) -> (FakeServer, Target, ImportReport) {
+    let server = FakeServer::start(move |path, body| answer(path, body, quirk));
     let target = Target::of(&server);
     let report = target.import().unwrap();
     (server, target, report)
@@ -172,7 +171,7 @@ fn imported(quirks: Quirks) -> (FakeServer, Target, ImportReport) {
 
 #[test]
 fn runs_models_and_files_of_a_server_are_imported_page_by_page() {
-    let (server, target, report) = imported(Quirks::default());
+    let (server, target, report) = imported(Quirk::None);
     assert_eq!((report.runs.added, report.versions.added, report.files), (2, 1, 1));
     assert_eq!((report.source.as_str(), report.bytes), (server.address.as_str(), 7));
     let run_id = RunId::parse(RUN).unwrap();
@@ -191,30 +190,25 @@ fn runs_models_and_files_of_a_server_are_imported_page_by_page() {
 
 #[test]
 fn history_is_read_run_by_run_where_the_call_for_many_is_missing_or_incomplete() {
-    let missing = Quirks { bulk_status: Some(404), ..Quirks::default() };
-    let failing = Quirks { bulk_status: Some(400), ..Quirks::default() };
-    let bare_nan = Quirks { has_bare_nan: true, ..Quirks::default() };
-    let cut = Quirks { is_cut: true, ..Quirks::default() };
-    for quirks in [missing, failing, bare_nan, cut] {
-        let (server, target, _) = imported(quirks);
+    for quirk in [Quirk::BulkStatus(404), Quirk::BulkStatus(400), Quirk::BareNan, Quirk::Cut] {
+        let (server, target, _) = imported(quirk);
         for run in [RUN, OTHER] {
-            assert_eq!(target.history(run), [(1, 0.5, false), (2, 0.0, true)], "{quirks:?}");
+            assert_eq!(target.history(run), [(1, 0.5, false), (2, 0.0, true)], "{quirk:?}");
         }
-        assert_eq!(server.n_calls("metrics/get-history?"), 4, "{quirks:?}: two pages of two runs");
+        assert_eq!(server.n_calls("metrics/get-history?"), 4, "{quirk:?}: two pages of two runs");
     }
 }
 
 #[test]
 fn listing_of_a_server_neither_loops_nor_leads_out_of_the_artifacts() {
-    let quirks = Quirks { is_endless: true, leads_out: true, ..Quirks::default() };
-    let (_, target, report) = imported(quirks);
+    let (_, target, report) = imported(Quirk::HostileListing);
     assert_eq!(report.files, 1);
     assert!(!target.folder.path().join("outside").exists());
 }
 
 #[test]
 fn second_import_from_a_server_asks_for_no_histories_and_no_files() {
-    let (server, target, _) = imported(Quirks::default());
+    let (server, target, _) = imported(Quirk::None);
     let calls = |path: &str| server.n_calls(path);
     let before = (calls("get-history"), calls("get-artifact"));
     let report = target.import().unwrap();
@@ -244,12 +238,13 @@ fn file_that_a_server_does_not_have_is_reported_and_the_rest_imported() {
         if path.contains("get-artifact") {
             return (404, r#"{"message": "gone"}"#.to_owned());
         }
-        answer(path, body, Quirks::default())
+        answer(path, body, Quirk::None)
     });
     let target = Target::of(&server);
     let report = target.import().unwrap();
     assert_eq!((report.runs.added, report.files), (2, 0));
-    let lines: Vec<String> = report.audit.iter().map(|it| it.line()).collect();
+    let lines: Vec<String> =
+        report.audit.iter().map(herdbook_domain::import::Finding::line).collect();
     assert!(
         lines.iter().any(|line| line
             .contains("`models/1H/model.zip` cannot be read: the server does not have it")),

@@ -1,4 +1,4 @@
-//! Finding the newest and the best.
+//! Finding the newest and the best model.
 
 use herdbook_domain::{MetricName, ModelType, Stage, Timeframe, VersionType};
 use herdbook_store::{Candidates, Contaminated};
@@ -102,7 +102,7 @@ fn candidates_of_other_data_make_the_best_incomparable() {
     assert_eq!(differing(), ["data.symbol"]);
 }
 
-/// Runs that others registered later, with better values: each is looked at before the herd's own and is no candidate.
+/// Runs that were registered later, with better values, and are not candidates: each is examined before the herd's own.
 fn crowd(herd: &Herd, metric: &str, value: f64) {
     let (mut runs, mut metrics, mut versions) = (Vec::new(), Vec::new(), Vec::new());
     for idx in 1..=400 {

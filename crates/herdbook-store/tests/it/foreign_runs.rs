@@ -40,7 +40,7 @@ fn finish(herd: &Herd, run_id: &RunId, origin: Origin) -> ForeignFinish {
     }
 }
 
-/// Of the kind that a number can be read from on each database.
+/// An integer of the type that `backend::number` reads on each database.
 const N_RUNS: &str = "SELECT CAST(count(*) AS INTEGER) FROM runs";
 
 fn base() -> Origin {
@@ -72,9 +72,12 @@ fn run_starts_with_name_and_tags_of_the_user() {
     let given = tagged(&[("desk", "fx"), ("version_type", "latest"), ("model_type", "replay")]);
     let run = herd.store.run(&herd.store.start_run(&given).unwrap()).unwrap();
     assert_eq!((run.name.as_str(), run.tags["mlflow.runName"].as_str()), ("mine", "mine"));
-    // Before the model is registered the user may say how it came to be.
+    // Until the model is registered, the user may set the tags of its origin.
     assert_eq!((run.tags["desk"].as_str(), run.tags["model_type"].as_str()), ("fx", "replay"));
-    assert!(!run.tags.contains_key(key::VERSION_TYPE), "only repeats what registering will say");
+    assert!(
+        !run.tags.contains_key(key::VERSION_TYPE),
+        "it only repeats the value that registering will set"
+    );
     assert_eq!(run.status, RunStatus::Running);
 }
 

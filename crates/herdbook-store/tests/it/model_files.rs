@@ -1,4 +1,4 @@
-//! Model files around a change of stage: which of them are read, and when.
+//! Model files during a change of stage: which of them are read, and when.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -19,7 +19,7 @@ use crate::herd::{Herd, MODEL_FILE, model, number, options, promotion, session};
 
 const MODEL: &str = "models/1H/model.zip";
 
-/// Counts the files that are opened, and interferes right before an act.
+/// A backend that counts opened files, and can interfere right before an act.
 #[derive(Debug, Clone)]
 struct Watched {
     store: Store,
@@ -116,7 +116,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// With so many trained versions, all in beta.
+    /// A scene with this number of trained versions, all in beta.
     fn of(n_versions: i64, watch: Watch) -> Self {
         let herd = Herd::new();
         for version in 1..=n_versions {
@@ -174,7 +174,7 @@ fn change_of_stage_below_champion_reads_no_model_file() {
         scene.promote(1, target).unwrap();
     }
     assert_eq!(scene.n_opened(), 0);
-    // Nor does one away from champion, wherever the file is.
+    // A change from champion does not read it either.
     scene.promote(1, Stage::Champion).unwrap();
     assert_eq!(scene.n_opened(), 1);
     fs::remove_file(scene.file(1)).unwrap();
@@ -293,7 +293,7 @@ fn version_whose_file_is_a_folder_unreadable_or_a_dangling_link_does_not_become_
     assert!(is_altered(&refused), "unreadable: {refused:?}");
 }
 
-/// One thread rewrites the file all the time, the other promotes: whoever wins, a champion had the registered content.
+/// One thread keeps replacing the file while another promotes. A version becomes champion only with the registered content.
 #[test]
 fn promotion_races_with_a_writer_of_the_file() {
     let scene = Scene::of(1, Watch::default());
