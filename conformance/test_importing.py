@@ -118,7 +118,7 @@ def test_dry_run_reads_everything_and_writes_nothing(tmp_path):
 def test_mlruns_in_the_working_directory_is_imported_beside_itself(tmp_path):
     herd = Herd(unpack("2.22.2-files", tmp_path / "old"))
     refused = herd.run("list", "--json")
-    assert refused.status == 2 and "`herdbook import ./mlruns` takes it in" in refused.error["message"]
+    assert refused.status == 2 and "import it with `herdbook import ./mlruns`" in refused.error["message"]
     answer = herd.run("import", "./mlruns", *ZONE)
     assert answer.status == 0, answer
     assert "mv mlruns mlruns.old" in answer.stderr

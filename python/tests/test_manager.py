@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pickle
 import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +53,18 @@ def test_run_is_logged_to_as_in_the_original(folder: Path) -> None:
     manager.end_run()
     assert manager.get_run(run.info.run_id).info.status == "FINISHED"
     assert manager.find_latest_model() == (None, None)
+
+
+def test_run_whose_tag_is_refused_is_not_started(folder: Path) -> None:
+    manager = MLflowManager("stock_trading_rl", None, "1H", "base")
+    with pytest.raises(herdbook.ConflictError):
+        manager.start_run("mine", tags={"note": "n", "promotion_stage": "champion"})
+    with pytest.raises(herdbook.InvalidInputError, match="at most 8000"):
+        manager.start_run("mine", tags={"note": "n" * 8001})
+    assert manager.current_run is None
+    assert not (folder / "mlruns").exists() or not list((folder / "mlruns").rglob("artifacts"))
+    with closing(sqlite3.connect(folder / "mlflow.db")) as records:
+        assert records.execute("SELECT count(*) FROM runs").fetchone() == (0,)
 
 
 def test_missing_model_is_a_pair_of_nones(folder: Path) -> None:

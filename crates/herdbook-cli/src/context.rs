@@ -60,8 +60,8 @@ fn open_with(
     let from_environment = environment("MLFLOW_TRACKING_URI");
     let uri = global.tracking_uri.as_ref().or(from_environment.as_ref());
     let location = locate(uri.map(String::as_str), &directory)?;
-    let options =
-        OpenOptions { missing, busy_timeout: Duration::from_secs(u64::from(global.lock_timeout)) };
+    let busy_timeout = Duration::from_secs(u64::from(global.lock_timeout));
+    let options = OpenOptions { missing, busy_timeout, ..OpenOptions::default() };
     let actor = actor(global)?;
     let store = open(location, &options)?;
     let what = match store.opened() {
@@ -88,22 +88,11 @@ pub fn default_actor() -> Result<Actor, Failure> {
             Failure::usage(&format!("environment variable `HERDBOOK_ACTOR`: {error}"))
         });
     }
-    let uid = rustix::process::getuid().as_raw();
-    let user = user_name(uid).or_else(|| environment("USER"));
-    Ok(user
-        .and_then(|user| Actor::parse(&user).ok())
-        .unwrap_or_else(|| Actor::parse(&format!("uid {uid}")).expect("`uid N` is a valid actor")))
-}
-
-/// Looks up the name of a user id in `/etc/passwd`.
-fn user_name(uid: u32) -> Option<String> {
-    let accounts = std::fs::read_to_string("/etc/passwd").ok()?;
-    let uid = uid.to_string();
-    accounts.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)? == uid).then(|| name.to_owned())
-    })
+    let user = whoami::username().ok().or_else(|| environment("USER"));
+    Ok(user.and_then(|user| Actor::parse(&user).ok()).unwrap_or_else(|| {
+        let uid = rustix::process::getuid().as_raw();
+        Actor::parse(&format!("uid {uid}")).expect("`uid N` is a valid actor")
+    }))
 }
 
 /// Value of an environment variable, or `None` if it is unset or empty.

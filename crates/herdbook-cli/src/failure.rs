@@ -211,7 +211,8 @@ fn store_code(error: &StoreError) -> Code {
         | StoreError::SameStore { .. }
         | StoreError::DeletedExperiment { .. }
         | StoreError::ForeignArtifacts { .. }
-        | StoreError::CannotLog { .. } => Code::InvalidInput,
+        | StoreError::CannotLog { .. }
+        | StoreError::CannotStart { .. } => Code::InvalidInput,
         StoreError::NotADatabase { .. } | StoreError::Schema { .. } => Code::StoreSchema,
         StoreError::Busy { .. }
         | StoreError::StoreBusy { .. }

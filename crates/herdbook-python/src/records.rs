@@ -9,8 +9,7 @@ use herdbook_cli::{Failure, conditions_on_promotion, default_actor};
 use herdbook_domain::tags::Tags;
 use herdbook_domain::{
     Actor, Channel, ExpectedChampion, ExperimentName, HEADLINE_METRICS, MetricName, ModelName,
-    ModelType, Origin, PromotionRequest, Reason, RunId, Stage, VersionKey, VersionNumber,
-    VersionType,
+    ModelType, Origin, PromotionRequest, Reason, RunId, VersionKey, VersionNumber, VersionType,
 };
 use herdbook_store::{
     Contaminated, Effect, Location, Metric, Missing, OpenOptions, RunEntries, RunStart, Session,
@@ -23,7 +22,7 @@ use herdbook_training::{
 use pyo3::prelude::*;
 use serde_json::{Value, json};
 
-use crate::artifacts::{checked_path, fetch, read, store_folder};
+use crate::artifacts::{checked_path, download, store_file, store_folder};
 use crate::error::detached;
 use crate::json::to_python;
 use crate::shapes::{found_to_json, run_to_json, version_to_json};
@@ -63,6 +62,7 @@ impl Records {
             let options = OpenOptions {
                 missing: if create { Missing::Create } else { Missing::Refuse },
                 busy_timeout,
+                ..OpenOptions::default()
             };
             let actor = actor.map_or_else(default_actor, |name| Ok(Actor::parse(&name)?))?;
             let location = Location::resolve(tracking_uri.as_deref(), &directory)?;
@@ -103,24 +103,11 @@ impl Records {
                 origin: Origin { timeframe: word(timeframe)?, enhanced: None },
                 params: BTreeMap::new(),
                 tags: Tags::new(),
+                user_tags: tags,
+                name,
             };
-            // Check the tags first, so that a refusal leaves no run behind.
-            let planned = Tags::from([
-                ("version_type".to_owned(), VersionType::Latest.to_string()),
-                ("promotion_stage".to_owned(), Stage::Development.to_string()),
-            ]);
-            let tags = herdbook_domain::guard_run_tags(
-                &tags,
-                &planned,
-                herdbook_domain::RunPhase::Unregistered,
-            )
-            .map_err(StoreError::from)?;
             let run_id = store.start_run(&start)?;
             let heartbeat = Heartbeat::start(Arc::clone(store), run_id.clone());
-            store.log_to_run(&run_id, &RunEntries { tags, ..RunEntries::default() })?;
-            if let Some(name) = name {
-                store.rename_run(&run_id, &name)?;
-            }
             Ok((run_id, heartbeat))
         })?;
         let id = run_id.to_string();
@@ -184,9 +171,7 @@ impl Records {
             if path.is_dir() {
                 return store_folder(store, &run_id, &path, folder.unwrap_or_default());
             }
-            let content = read(&path)?;
-            store.store_artifact(&run_id, &place(&name), &content)?;
-            Ok(())
+            store_file(store, &run_id, &place(&name), &path)
         })
     }
 
@@ -203,7 +188,7 @@ impl Records {
             let (run_id, artifact) = (RunId::parse(run_id)?, checked_path(artifact)?);
             match store.artifact_path(&run_id, artifact) {
                 Err(StoreError::ForeignArtifacts { .. }) => {
-                    fetch(store, &run_id, artifact, &downloads)
+                    download(store, &run_id, artifact, &downloads)
                 }
                 outcome => Ok(outcome?),
             }

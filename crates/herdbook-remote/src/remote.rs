@@ -331,7 +331,7 @@ impl Backend for Remote {
         &self,
         reservation: &Reservation<'_>,
     ) -> Result<Option<VersionNumber>, StoreError> {
-        (reservation.check_model_file)()?;
+        (reservation.check)()?;
         let Reservation { name, run_id, folder, .. } = reservation;
         self.reserve(name.as_str(), run_id.as_str(), folder).map(Some)
     }

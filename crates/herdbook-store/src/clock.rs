@@ -1,15 +1,15 @@
-//! The wall clock, and identities that nothing else has.
+//! The wall clock and random ids.
 
 use herdbook_domain::Timestamp;
 
-/// The wall clock.
+/// The current time of the wall clock.
 pub fn now() -> Timestamp {
     let since_epoch =
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// A new random identity: 32 lower-case hexadecimal digits (a version 4 UUID).
+/// A new random id: a version 4 UUID as 32 lower-case hexadecimal digits.
 pub fn new_id() -> String {
     uuid::Uuid::new_v4().simple().to_string()
 }

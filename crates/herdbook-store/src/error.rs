@@ -1,59 +1,59 @@
-//! What can go wrong between a caller and the records, one variant per thing the caller can do about it.
+//! The error of every operation on a store: one variant for each way out that a caller has.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use herdbook_domain::{ModelName, Refusal, RunId, RunStatus, VersionKey, VersionNumber};
 
-/// Why an act on the store did not happen. Nothing was written.
+/// Why an operation on a store failed. Nothing was written, except where a variant says otherwise.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The rules stand against it.
+    /// The rulebook forbids it.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The tracking URI names no store that can be opened.
+    /// The tracking URI is malformed or of an unsupported kind.
     #[error("the tracking URI `{uri}` is not supported: {rule}")]
     UnsupportedUri {
-        /// As given.
+        /// The URI, without a password.
         uri: String,
-        /// What is supported.
+        /// What is wrong with it, or which URIs are supported.
         rule: String,
     },
-    /// MLflow keeps paths as text.
-    #[error("the path `{}` is not UTF-8, so the records cannot name it: work in another folder", path.display())]
+    /// A path that would be recorded is not valid UTF-8; MLflow keeps paths as text.
+    #[error("the path `{}` is not valid UTF-8, so it cannot be recorded: use another folder", path.display())]
     NotUtf8 {
         /// The path.
         path: PathBuf,
     },
-    /// There is no store where one was named.
+    /// The named store does not exist.
     #[error("there is no store at `{store}`")]
     NoStore {
-        /// The database.
+        /// The database file, or the URI without a password.
         store: String,
     },
-    /// MLflow would use the file store in `mlruns`, not the database.
-    #[error("`{}` is an MLflow file store (it holds `{example}`), so MLflow would not look into `mlflow.db` here: `herdbook import ./mlruns` takes it in; or name a store with `--tracking-uri sqlite:///…`, or work in another folder", path.display())]
+    /// The folder holds a file store of MLflow, which MLflow itself would use instead of the database.
+    #[error("`{}` is an MLflow file store (it holds `{example}`), which MLflow would use instead of `mlflow.db`: import it with `herdbook import ./mlruns`, choose a store with `--tracking-uri sqlite:///…`, or use another folder", path.display())]
     FileStore {
         /// The `mlruns` folder.
         path: PathBuf,
-        /// The file that shows it.
+        /// A file in it that only a file store has.
         example: String,
     },
-    /// The file is no SQLite database.
+    /// The file is not an SQLite database.
     #[error("`{store}` is not an SQLite database")]
     NotADatabase {
-        /// The database.
+        /// The database file, or the URI without a password.
         store: String,
     },
-    /// The database has a schema that cannot be used.
-    #[error("the schema of `{store}` is not one that can be used: {problem}")]
+    /// The database has a schema that this version does not support.
+    #[error("the schema of `{store}` is not supported: {problem}")]
     Schema {
-        /// The database.
+        /// The database file, or the URI without a password.
         store: String,
-        /// What does not fit, and the way out.
+        /// What differs, and the way out.
         problem: String,
     },
-    /// Two versions carry the champion tag, so the index that forbids it cannot stand.
+    /// Several versions of a model are tagged champion, so the index that forbids this cannot be created.
     #[error(
         "`{name}` has more than one champion ({}), written outside herdbook: give all but one of them another `promotion_stage` tag with MLflow's client, then try again",
         numbers(versions)
@@ -61,238 +61,247 @@ pub enum StoreError {
     TwoChampions {
         /// The registered model.
         name: String,
-        /// Its champions.
+        /// The numbers of the versions tagged champion.
         versions: Vec<i64>,
     },
-    /// Another process holds the store's write lock.
+    /// Another process held the store's write lock for longer than the time limit.
     #[error("the store `{store}` is locked by another process (waited {waited_s} s)")]
     Busy {
-        /// The database.
+        /// The database file, or the URI without a password.
         store: String,
-        /// How long was waited.
+        /// How long the caller waited, in seconds.
         waited_s: u64,
     },
-    /// All connections of the opened store stayed in use for as long as the caller may wait; [`StoreError::StoreBusy`] in
-    /// the end. Only inside this crate.
+    /// Internal: [`StoreError::StoreBusy`] before the store's name is known.
     #[error("all {limit} connections are in use")]
     NoFreeConnection {
-        /// How many there are.
+        /// The most connections that the store opens.
         limit: usize,
     },
-    /// All connections of the opened store stayed in use for as long as the caller may wait.
+    /// All connections of the opened store stayed in use for longer than the time limit.
     #[error(
-        "the store `{store}` is busy: all {limit} connections stayed in use for {waited_s} s: try again later"
+        "the store `{store}` is busy: all {limit} connections were in use for {waited_s} s: try again later"
     )]
     StoreBusy {
-        /// The database.
+        /// The database file, or the URI without a password.
         store: String,
-        /// How many connections there are.
+        /// The most connections that the store opens.
         limit: usize,
-        /// How long was waited.
+        /// How long the caller waited, in seconds.
         waited_s: u64,
     },
-    /// A model file was not hashed before the act, or changed since; only inside this crate, unless it keeps changing.
+    /// A model file kept changing while it was checked. Internally also: the file must be hashed before the act.
     #[error(
-        "the model file of {key} changes while it is being checked: try again when it is at rest"
+        "the model file of {key} keeps changing while it is checked: try again when nothing writes to it"
     )]
     FileNotHashed {
-        /// Whose file.
+        /// The version of the file.
         key: VersionKey,
     },
-    /// The file cannot be opened or made.
-    #[error("the store `{store}` cannot be opened or made: its folder must exist and be writable")]
+    /// The database file can be neither opened nor created.
+    #[error(
+        "the store `{store}` cannot be opened or created: its folder must exist and be writable"
+    )]
     CannotOpen {
-        /// The database.
+        /// The database file, or the URI without a password.
         store: String,
     },
-    /// The file was removed or replaced while it was open.
+    /// The database file was removed or replaced while it was open.
     #[error(
-        "the store `{store}` was removed or replaced while it was in use: what was to be written is lost"
+        "the store `{store}` was removed or replaced while it was in use: the last write is lost"
     )]
     Replaced {
-        /// The database.
+        /// The database file, or the URI without a password.
         store: String,
     },
-    /// The store may be read but not written.
+    /// The store can be read but not written.
     #[error("the store `{store}` is read-only: make the file and its folder writable")]
     ReadOnly {
-        /// The database.
+        /// The database file, or the URI without a password.
         store: String,
     },
-    /// No space is left.
+    /// The disk has no space left.
     #[error("the disk that holds `{store}` is full")]
     DiskFull {
-        /// The database.
+        /// The database file, or the URI without a password.
         store: String,
     },
-    /// The system refused to read or write the file.
+    /// The operating system failed to read or write the database file.
     #[error(
-        "the store `{store}` could not be read or written ({source}): the disk may be full or failing, or a file-size limit set"
+        "the store `{store}` could not be read or written ({source}): the disk may be full or failing, or there is a file-size limit"
     )]
     InputOutput {
-        /// The database.
+        /// The database file, or the URI without a password.
         store: String,
-        /// What SQLite says.
+        /// The error of SQLite.
         source: rusqlite::Error,
     },
-    /// No such registered model.
+    /// There is no such registered model.
     #[error("there is no registered model `{name}`{}", known(known_models))]
     NoSuchModel {
-        /// As asked for.
+        /// As requested.
         name: ModelName,
-        /// Those there are.
+        /// The names of all registered models.
         known_models: Vec<String>,
     },
-    /// No such version.
+    /// There is no such version.
     #[error("there is no {key}: the newest is version {newest}")]
     NoSuchVersion {
-        /// As asked for.
+        /// As requested.
         key: VersionKey,
-        /// The newest one there is.
+        /// The newest version of the model.
         newest: VersionNumber,
     },
     /// The version was deleted through MLflow.
     #[error("{key} was deleted")]
     DeletedVersion {
-        /// Which.
+        /// The version.
         key: VersionKey,
     },
-    /// No such run.
+    /// There is no such run.
     #[error("there is no run `{run_id}`")]
     NoSuchRun {
-        /// As asked for.
+        /// As requested.
         run_id: RunId,
     },
-    /// The run was ended, by this process or another one.
+    /// The run has ended, or was deleted through MLflow.
     #[error(
-        "the run `{run_id}` is `{status}`, not `{}`: it cannot be changed any more",
+        "the run `{run_id}` is `{status}`, not `{}`: it can no longer be changed",
         RunStatus::Running
     )]
     RunNotRunning {
-        /// Which.
+        /// The run.
         run_id: RunId,
-        /// Its status.
+        /// The run's status, or `deleted`.
         status: String,
     },
-    /// The run did not come to its end, so it has no finished model.
+    /// The run failed, was cancelled, is still running or was deleted, so its model is not finished.
     #[error(
         "the run `{run_id}` is `{status}`, not `{}`: it has no finished model",
         RunStatus::Finished
     )]
     RunNotFinished {
-        /// Which.
+        /// The run.
         run_id: RunId,
-        /// Its status.
+        /// The run's status, or `deleted`.
         status: String,
     },
-    /// The run's model has a version already.
-    #[error("the model of run `{run_id}` is registered already, as {key}")]
+    /// The run's model is registered already.
+    #[error("the model of run `{run_id}` is already registered as {key}")]
     AlreadyRegistered {
-        /// Which.
+        /// The run.
         run_id: RunId,
-        /// Its version.
+        /// The version of its model.
         key: VersionKey,
     },
-    /// The run cannot go on.
-    #[error("the run `{run_id}` {problem}: it cannot be taken up again")]
+    /// The run cannot be resumed.
+    #[error("the run `{run_id}` {problem}: it cannot be resumed")]
     NotResumable {
-        /// Which.
+        /// The run.
         run_id: RunId,
-        /// Why.
+        /// Why not, as the rest of a sentence about the run.
         problem: String,
     },
     /// The experiment was deleted through MLflow.
     #[error(
-        "the experiment `{name}` was deleted: restore it with `mlflow experiments restore -x {id}` or name another one"
+        "the experiment `{name}` was deleted: restore it with `mlflow experiments restore -x {id}` or use another one"
     )]
     DeletedExperiment {
-        /// Which.
+        /// The experiment's name.
         name: String,
-        /// Its id.
+        /// The experiment's id.
         id: i64,
     },
-    /// The experiment keeps its artifacts where this process cannot write.
+    /// The artifacts of a run or experiment are at a location that cannot be reached from this machine.
     #[error(
-        "the experiment `{name}` keeps its artifacts at `{location}`, which is not a folder of this machine: name another experiment"
+        "the artifacts of `{name}` are at `{location}`, which cannot be reached from this machine: use another experiment"
     )]
     ForeignArtifacts {
-        /// Which.
+        /// The experiment's name or the run's id.
         name: String,
-        /// Its artifact location.
+        /// The artifact location.
         location: String,
     },
-    /// What was to be logged is not what MLflow keeps.
+    /// A run cannot be started with this name or tag: MLflow does not allow it.
+    #[error("cannot start a run with {what}: {problem}")]
+    CannotStart {
+        /// The name or tag.
+        what: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A metric, param or tag cannot be logged: MLflow does not allow it.
     #[error("cannot log {what} to the run `{run_id}`: {problem}")]
     CannotLog {
         /// The run.
         run_id: RunId,
-        /// Which entry.
+        /// The entry.
         what: String,
         /// What is wrong with it, and the way out.
         problem: String,
     },
-    /// A file could not be written or read.
+    /// An artifact file or its folder could not be read or written.
     #[error("cannot {verb} `{}`: {source}", path.display())]
     Artifact {
-        /// What was tried.
+        /// What was tried, for example "read".
         verb: &'static str,
-        /// The file.
+        /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The error of the operating system.
         source: std::io::Error,
     },
     /// The store to import from cannot be read.
     #[error("cannot import from `{source_uri}`: {problem}")]
     Source {
-        /// As given.
+        /// The source as given.
         source_uri: String,
-        /// Why.
+        /// Why not.
         problem: String,
     },
-    /// What is imported into would be, or lie in, what is imported from.
-    #[error("`{}` is, or lies in, the store to import from: work in another folder, or name another store with `--tracking-uri`", path.display())]
+    /// The import would write into the store that it reads.
+    #[error("`{}` is inside the store to import from: use another folder, or choose another store with `--tracking-uri`", path.display())]
     SameStore {
-        /// What would be written.
+        /// The file or folder that would be written.
         path: PathBuf,
     },
-    /// A row holds what the rules do not allow there.
-    #[error("the records hold {what}, which cannot be: {problem}")]
+    /// A record has a value that its column or the rules do not allow.
+    #[error("the records are inconsistent: {what}: {problem}")]
     BrokenRecord {
-        /// Which row.
+        /// The record.
         what: String,
         /// What is wrong with it.
         problem: String,
     },
-    /// Anything else that SQLite reports.
+    /// Any other error of SQLite.
     #[error("the store `{store}` failed: {source}")]
     Database {
-        /// The database.
+        /// The database file, or the URI without a password.
         store: String,
-        /// What SQLite says.
+        /// The error of SQLite.
         source: rusqlite::Error,
     },
-    /// The database server does not answer, or does not let this user in.
+    /// The server does not answer, or rejects the user.
     #[error("the store `{store}` cannot be reached: {problem}")]
     Unreachable {
-        /// The database, without its password.
+        /// The database file, or the URI without a password.
         store: String,
-        /// What the network or the server says.
+        /// The error of the network or the server.
         problem: String,
     },
-    /// A variable of MLflow's that says how a server is reached cannot be used.
+    /// An environment variable of MLflow about the access to a server has an unusable value.
     #[error("{variable}: {problem}")]
     BadAccess {
-        /// Its name.
+        /// The variable's name.
         variable: &'static str,
         /// What is wrong with it.
         problem: String,
     },
-    /// Something answers, but not as MLflow does.
-    #[error("`{store}` does not answer as an MLflow server does: {problem}")]
+    /// The server is not an MLflow server.
+    #[error("`{store}` is not an MLflow server: {problem}")]
     NotMlflow {
         /// The server's address.
         store: String,
-        /// What it did.
+        /// What it answered.
         problem: String,
     },
     /// An MLflow server answered a call with an error.
@@ -301,20 +310,20 @@ pub enum StoreError {
         said(code, message)
     )]
     ServerRefused {
-        /// Its address.
+        /// The server's address.
         store: String,
-        /// What was asked.
+        /// The endpoint that was called.
         endpoint: String,
         /// The HTTP status.
         status: u16,
-        /// MLflow's name of the error; empty where another program answered.
+        /// MLflow's error code; empty if a program other than MLflow answered.
         code: String,
-        /// In the server's words.
+        /// The server's message.
         message: String,
     },
-    /// The act is recorded; not all that follows from it could be written.
+    /// The act is recorded and takes effect, but some of its tags and aliases are not written yet.
     #[error(
-        "the act is recorded at `{store}`, but tags and alias could not all follow ({problem}): the next herdbook command that can write there completes them"
+        "the act is recorded at `{store}`, but not all tags and aliases could be updated ({problem}): the next herdbook command that can write there completes them"
     )]
     Unfinished {
         /// The server's address.
@@ -322,26 +331,26 @@ pub enum StoreError {
         /// What happened.
         problem: String,
     },
-    /// The connection broke while a commit was under way, and nobody could be asked what became of it.
+    /// The connection broke during a commit, and the server could not be asked for the outcome.
     #[error(
-        "the connection to the store `{store}` broke while it committed, so the act may have happened or not: look before you repeat it"
+        "the connection to the store `{store}` broke during the commit, so it is unknown whether the act took effect: check before you repeat it"
     )]
     OutcomeUnknown {
-        /// The database, without its password.
+        /// The database file, or the URI without a password.
         store: String,
     },
-    /// Anything else that a database server reports.
+    /// Any other error of a database server.
     #[error("the store `{store}` failed: {problem}")]
     Server {
-        /// The database, without its password.
+        /// The database file, or the URI without a password.
         store: String,
-        /// What the server says.
+        /// The server's message.
         problem: String,
     },
-    /// An error of SQLite that has not met its store yet; only inside this crate.
+    /// Internal: an error of SQLite before the store's name is known.
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
-    /// An error of PostgreSQL that has not met its store yet; only inside this crate.
+    /// Internal: an error of PostgreSQL before the store's name is known.
     #[error(transparent)]
     Postgres(#[from] postgres::Error),
 }
@@ -358,7 +367,7 @@ fn known(models: &[String]) -> String {
 }
 
 impl StoreError {
-    /// Names the store in an error of its engine, and sorts out what a caller can do about it.
+    /// Names the store in an error of its engine, and gives it the variant for what a caller can do about it.
     pub(crate) fn at(self, store: &str, waited: Duration) -> Self {
         let (store, waited_s) = (store.to_owned(), waited.as_secs());
         match self {
@@ -369,7 +378,7 @@ impl StoreError {
         }
     }
 
-    /// Whether it is about the way to the store: the act itself may have happened.
+    /// Whether the connection to the store failed, so that the act may have taken effect.
     pub fn is_about_connection(&self) -> bool {
         matches!(
             self,
@@ -408,7 +417,7 @@ impl StoreError {
         if *code == SqlState::DISK_FULL {
             return Self::DiskFull { store };
         }
-        // Class 28: who asks is not let in; 3D and 57: there is no such database, or it is going down.
+        // Classes of SQLSTATE. 08: connection; 28: authorization; 3D: no such database; 57: shutting down.
         if ["28", "3D", "57", "08"].iter().any(|class| code.code().starts_with(class)) {
             return Self::Unreachable { store, problem: error.message().to_owned() };
         }

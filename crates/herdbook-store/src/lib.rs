@@ -1,10 +1,10 @@
 //! The records of runs, metrics, models and events in the database schema of MLflow 3.17.2, with artifacts as files.
 //!
-//! A [`Store`] is opened once and shared; a [`Session`] acts on it in someone's name. The rest of the system asks for whole
-//! acts (`start_run`, `finish_and_register`, `promote` …), each one transaction. Decisions are the rulebook's: an act
-//! collects the facts, asks `herdbook-domain` for a plan, and carries it out.
+//! A [`Store`] is opened once and shared by threads; a [`Session`] acts on it as one actor. Its methods are whole acts
+//! (`start_run`, `finish_and_register`, `promote` …), each one transaction. The rulebook decides: an act reads the facts,
+//! asks `herdbook-domain` for a plan, and carries it out.
 //!
-//! [`engine`] holds the seam for other backends, [`tables`] the rows for crates that write whole records.
+//! [`engine`] has the interface for other backends, [`tables`] the rows for crates that write whole records.
 
 mod acts;
 pub mod artifacts;

@@ -1,4 +1,4 @@
-//! A session: someone acts on an opened store, through a channel.
+//! Sessions: acts on an opened store by one actor, through one channel.
 
 use std::ops::Deref;
 use std::path::Path;
@@ -13,7 +13,9 @@ use crate::error::StoreError;
 use crate::store::Store;
 use crate::tables::event;
 
-/// Acts on a store in someone's name. It looks up everything that its [`Store`] does.
+/// Acts on a store as one actor. Each act is one transaction, and its events name the actor and the channel.
+///
+/// A session has all look-ups of its [`Store`]. It is cheap to clone, and threads may share it.
 #[derive(Debug, Clone)]
 pub struct Session {
     store: Store,
@@ -22,7 +24,7 @@ pub struct Session {
 }
 
 impl Store {
-    /// Acts on this store in someone's name, through a channel.
+    /// A session on this store for an actor and a channel.
     pub fn session(&self, actor: Actor, channel: Channel) -> Session {
         Session { store: self.clone(), actor, channel }
     }
@@ -37,22 +39,25 @@ impl Deref for Session {
 }
 
 impl Session {
-    /// The store it acts on.
+    /// The store of the session.
     pub fn store(&self) -> &Store {
         &self.store
     }
 
-    /// Who acts.
+    /// The actor of the session.
     pub fn actor(&self) -> &Actor {
         &self.actor
     }
 
-    /// Runs an act in one transaction. It may be run again from the start, where the engine had to take it back.
+    /// Runs an act in one transaction. If the database had to roll it back, for example after a conflict, the act is run
+    /// again from the start.
     ///
-    /// This is for crates that write whole records, such as an import; every act of the rulebook has a method of its own.
+    /// This is for crates that write whole records, such as an import. Each act of the rulebook has its own method.
+    ///
+    /// An act must not call look-ups or acts of the store: other writers wait until it ends.
     ///
     /// # Errors
-    /// Those of the act, of which nothing stays then.
+    /// Those of the act, which is rolled back then.
     pub fn write<T>(
         &self,
         act: impl FnMut(&Act<'_>) -> Result<T, StoreError>,
@@ -60,7 +65,7 @@ impl Session {
         self.write_or_dry(Effect::Commit, act)
     }
 
-    /// As [`Session::write`]; a dry run decides and writes as the real one would, then takes everything back.
+    /// As [`Session::write`]. A dry run does the same, and then rolls everything back.
     pub(crate) fn write_or_dry<T>(
         &self,
         effect: Effect,
@@ -69,7 +74,7 @@ impl Session {
         self.write_in(Scope::Everything(View::Completed), effect, act)
     }
 
-    /// As [`Session::write`], for an act on one run's own metrics and lease, on which nothing else depends.
+    /// As [`Session::write`], for an act that reads and writes only the metrics and the lease of one run.
     pub(crate) fn write_on_run<T>(
         &self,
         run_id: &RunId,
@@ -78,7 +83,7 @@ impl Session {
         self.write_in(Scope::Run(run_id), Effect::Commit, act)
     }
 
-    /// As [`Session::write`], for the doctor: tags that disagree with the history are shown as they are.
+    /// As [`Session::write`], for the doctor: tags that contradict the history are not corrected.
     pub(crate) fn write_as_it_stands<T>(
         &self,
         act: impl FnMut(&Act<'_>) -> Result<T, StoreError>,
@@ -105,24 +110,26 @@ impl Session {
             .backend()
             .write(ActRequest { scope, effect, actor: &self.actor }, &mut run)
             .map_err(|error| self.store.named(error))?;
-        Ok(answer.expect("an act without an error has an answer"))
+        Ok(answer.expect("an act without an error has a result"))
     }
 }
 
-/// An act that is being carried out: its open transaction, and who does it.
+/// An act in progress.
 #[derive(Debug)]
 pub struct Act<'a> {
     /// The open transaction.
     pub tx: &'a Conn,
-    /// Who acts, through which channel, under which act id.
+    /// Actor, channel and id of the act.
     pub context: ActContext,
     /// The folder below which new experiments keep their artifacts.
     pub artifact_root: &'a Path,
 }
 
 impl Act<'_> {
-    /// The present time, but never before the last event of these models: a history goes forward even where clocks do
-    /// not. From here on nobody else acts on these models, so facts that a decision rests on are read after this.
+    /// The current time, or the time of the last event of these models if that is later: a history never goes back, even
+    /// if a clock does.
+    ///
+    /// Locks the models until the act ends. Facts that the act decides on must be read after this call.
     ///
     /// # Errors
     /// Those of the database.
@@ -131,7 +138,7 @@ impl Act<'_> {
         names: impl IntoIterator<Item = &'n ModelName>,
     ) -> Result<Timestamp, StoreError> {
         let mut names: Vec<&ModelName> = names.into_iter().collect();
-        // Always in the same order: two acts never wait for each other.
+        // Always lock in the same order, so that two acts cannot deadlock.
         names.sort_unstable();
         names.dedup();
         for name in &names {
@@ -140,7 +147,8 @@ impl Act<'_> {
         names.iter().try_fold(now(), |at, name| Ok(at.max(event::last_time(self.tx, name)?)))
     }
 
-    /// Appends events to the log, in order. Until the act ends nobody else appends, since each event seals the one before.
+    /// Appends events to the history, in order. Other acts cannot append until this act ends, because each event contains
+    /// the hash of the one before it.
     ///
     /// # Errors
     /// Those of the database.
@@ -153,7 +161,7 @@ impl Act<'_> {
         event::append(self.tx, &self.context, at, drafts)
     }
 
-    /// Lets no other act begin until this one ends, and waits for those that are being carried out.
+    /// Waits until all other acts have ended, and lets none begin before this act ends.
     ///
     /// # Errors
     /// Those of the database.

@@ -1,4 +1,4 @@
-//! An opened store: shared by threads, it looks things up; sessions act on it.
+//! An opened store, shared by threads: look-ups. Sessions change it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,19 +16,18 @@ use crate::engine::opening::{Connected, OpenOptions, Opened, PutBack, SecondCham
 use crate::error::StoreError;
 use crate::location::Location;
 
-/// The records of runs, models and events. Cheap to clone: clones share the connections.
+/// The records of runs, models and events. Cloning it is cheap: clones share the connections.
 ///
-/// Look-ups run on a bounded pool of connections, each on one consistent view. Changes are made by a [`Session`](crate::Session).
+/// Each look-up runs on a connection of a bounded pool and sees one consistent state. A
+/// [`Session`](crate::Session) changes the records.
 ///
 /// ```
-/// use std::time::Duration;
-///
 /// use herdbook_domain::{Actor, Channel};
 /// use herdbook_store::{Location, Missing, OpenOptions, Store, VersionQuery};
 ///
 /// let folder = tempfile::tempdir()?;
 /// let location = Location::resolve(None, folder.path())?;
-/// let options = OpenOptions { missing: Missing::Create, busy_timeout: Duration::from_secs(5) };
+/// let options = OpenOptions { missing: Missing::Create, ..OpenOptions::default() };
 /// let store = Store::open(location, &options)?;
 /// assert!(store.versions(&VersionQuery::default())?.records.is_empty());
 ///
@@ -39,7 +38,7 @@ use crate::location::Location;
 #[derive(Debug, Clone)]
 pub struct Store {
     shared: Arc<Shared>,
-    /// Where artifacts of this machine are written.
+    /// Writes the artifacts that are kept on this machine.
     disk: Arc<dyn Disk>,
 }
 
@@ -56,17 +55,18 @@ impl Store {
     /// Opens the database at a location.
     ///
     /// # Errors
-    /// [`StoreError::NoStore`], [`StoreError::NotADatabase`], [`StoreError::Schema`], [`StoreError::Busy`] …;
-    /// [`StoreError::UnsupportedUri`] where the location is a server's.
+    /// [`StoreError::NoStore`], [`StoreError::NotADatabase`], [`StoreError::Schema`], [`StoreError::TwoChampions`],
+    /// [`StoreError::CannotOpen`], [`StoreError::Unreachable`], [`StoreError::Busy`]; [`StoreError::UnsupportedUri`] if
+    /// the location is an MLflow server, which the crate `herdbook-remote` opens.
     pub fn open(location: Location, options: &OpenOptions) -> Result<Self, StoreError> {
         Self::open_with(location, options, SecondChampion::Refuse)
     }
 
-    /// As [`Store::open`], for the doctor: opens a store in which a model has two champions too, without the index that
-    /// would forbid it.
+    /// As [`Store::open`], for the doctor: also opens a store in which a model has two champions, without the index that
+    /// forbids this.
     ///
     /// # Errors
-    /// As [`Store::open`].
+    /// As [`Store::open`], except [`StoreError::TwoChampions`].
     pub fn open_for_doctor(location: Location, options: &OpenOptions) -> Result<Self, StoreError> {
         Self::open_with(location, options, SecondChampion::Tolerate)
     }
@@ -81,7 +81,7 @@ impl Store {
         Ok(Self::over(connected, location, options))
     }
 
-    /// A store over a backend that is ready.
+    /// A store over a connected backend.
     pub fn over(connected: Connected, location: Location, options: &OpenOptions) -> Self {
         let Connected { backend, opened, put_back } = connected;
         let busy_timeout = options.busy_timeout;
@@ -89,36 +89,39 @@ impl Store {
         Self { shared, disk: Arc::new(LocalDisk) }
     }
 
-    /// The same store, its artifacts written through another disk: tests simulate a power loss there.
+    /// The same store, with its artifacts written through another [`Disk`]. Tests simulate a power loss there.
     #[must_use]
     pub fn on_disk(&self, disk: Arc<dyn Disk>) -> Self {
         Self { shared: Arc::clone(&self.shared), disk }
     }
 
-    /// Where the records are.
+    /// Database and artifact folder of the store.
     pub fn location(&self) -> &Location {
         &self.shared.location
     }
 
-    /// What opening did to the database.
+    /// What opening changed in the database.
     pub fn opened(&self) -> Opened {
         self.shared.opened
     }
 
-    /// Tables and indexes of ours that were missing or altered at opening, and what became of them.
+    /// Tables and indexes of herdbook that were missing or altered at opening, and whether each was restored.
     pub(crate) fn put_back(&self) -> &[(&'static str, SchemaState)] {
         &self.shared.put_back
     }
 
-    /// What keeps the records.
+    /// The backend that keeps the records.
     pub fn backend(&self) -> &dyn Backend {
         &*self.shared.backend
     }
 
-    /// Runs a look-up on one consistent view of the records.
+    /// Runs a look-up on one consistent state of the records. It may be run again from the start.
+    ///
+    /// A look-up must not start another one: it would wait for a second connection while it holds the first.
     ///
     /// # Errors
-    /// Those of the look-up; [`StoreError::NoFreeConnection`] where all connections stay in use.
+    /// Those of the look-up; [`StoreError::StoreBusy`] if all connections stay in use for longer than
+    /// [`OpenOptions::busy_timeout`].
     pub fn read<T>(
         &self,
         look_up: impl FnMut(&Conn) -> Result<T, StoreError>,
@@ -126,7 +129,7 @@ impl Store {
         self.read_in(Scope::Everything(View::Completed), look_up)
     }
 
-    /// As [`Store::read`], for the doctor: tags that disagree with the history are shown as they are.
+    /// As [`Store::read`], for the doctor: tags that contradict the history are not corrected.
     pub(crate) fn read_as_it_stands<T>(
         &self,
         look_up: impl FnMut(&Conn) -> Result<T, StoreError>,
@@ -134,7 +137,7 @@ impl Store {
         self.read_in(Scope::Everything(View::AsItStands), look_up)
     }
 
-    /// As [`Store::read`], of the records of one run.
+    /// As [`Store::read`], for a look-up that needs the records of one run only.
     pub(crate) fn read_run<T>(
         &self,
         run_id: &RunId,
@@ -156,15 +159,15 @@ impl Store {
                 Ok(())
             })
             .map_err(|error| self.named(error))?;
-        Ok(found.expect("a look-up without an error has an answer"))
+        Ok(found.expect("a look-up without an error has a result"))
     }
 
-    /// Names the store in an error of its engine.
+    /// Adds the store's name to an error of its engine.
     pub(crate) fn named(&self, error: StoreError) -> StoreError {
         error.at(&self.location().name(), self.shared.busy_timeout)
     }
 
-    /// The artifacts below a location in the records. `owner` names the run or experiment in an error.
+    /// The artifacts at a recorded location. `owner` names the run or experiment in an error.
     pub(crate) fn artifacts_at(
         &self,
         owner: &str,

@@ -8,7 +8,11 @@ use tempfile::TempDir;
 
 pub(crate) fn temporary() -> anyhow::Result<(TempDir, Session)> {
     let folder = tempfile::tempdir()?;
-    let options = OpenOptions { missing: Missing::Create, busy_timeout: Duration::from_secs(30) };
+    let options = OpenOptions {
+        missing: Missing::Create,
+        busy_timeout: Duration::from_secs(30),
+        ..OpenOptions::default()
+    };
     let store = Store::open(Location::resolve(None, folder.path())?, &options)?
         .session(Actor::parse("bench")?, Channel::Cli);
     Ok((folder, store))

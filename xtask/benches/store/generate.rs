@@ -58,7 +58,11 @@ pub(crate) fn open_at(
     folder: &Path,
     missing: Missing,
 ) -> anyhow::Result<Session> {
-    let options = OpenOptions { missing, busy_timeout: std::time::Duration::from_secs(30) };
+    let options = OpenOptions {
+        missing,
+        busy_timeout: std::time::Duration::from_secs(30),
+        ..OpenOptions::default()
+    };
     Ok(Store::open(Location::resolve(uri, folder)?, &options)?
         .session(Actor::parse("bench")?, Channel::Cli))
 }

@@ -67,6 +67,8 @@ fn register(store: &Session) -> anyhow::Result<()> {
     let origin = Origin { timeframe: Timeframe::Hour1, enhanced: None };
     let name = ModelName::of_timeframe(Timeframe::Hour1, "trading_model")?;
     let run_id = store.start_run(&RunStart {
+        name: None,
+        user_tags: Tags::new(),
         experiment: ExperimentName::parse("stock_trading_rl_1H")?,
         model: name.clone(),
         origin: origin.clone(),

@@ -39,6 +39,8 @@ pub(crate) fn measure() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let store = records::open(folder.path())?;
     let run_id = store.start_run(&RunStart {
+        name: None,
+        user_tags: Tags::new(),
         experiment: ExperimentName::parse("bench")?,
         model: ModelName::of_timeframe(Timeframe::Hour1, "bench")?,
         origin: Origin { timeframe: Timeframe::Hour1, enhanced: None },

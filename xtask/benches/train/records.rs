@@ -79,7 +79,11 @@ pub(crate) fn fill(folder: &Path) -> anyhow::Result<()> {
 
 /// The store of a folder.
 pub(crate) fn open(folder: &Path) -> anyhow::Result<Session> {
-    let options = OpenOptions { missing: Missing::Create, busy_timeout: Duration::from_secs(10) };
+    let options = OpenOptions {
+        missing: Missing::Create,
+        busy_timeout: Duration::from_secs(10),
+        ..OpenOptions::default()
+    };
     Ok(Store::open(Location::resolve(None, folder)?, &options)?
         .session(Actor::parse("bench")?, Channel::Cli))
 }
@@ -102,6 +106,8 @@ fn train(
     let params = params();
     let fingerprint = data_fingerprint(timeframe, origin.model_type(), &params);
     let run_id = store.start_run(&RunStart {
+        name: None,
+        user_tags: Tags::new(),
         experiment: ExperimentName::parse(&format!("stock_trading_rl_{timeframe}"))?,
         model: model.clone(),
         origin: origin.clone(),

@@ -1,4 +1,4 @@
-//! Artifact files on their way in, and the model file among them.
+//! Artifact files: copied from the source, and searched for the model file.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -9,52 +9,52 @@ use herdbook_domain::tags::key;
 use herdbook_store::StoreError;
 use herdbook_store::artifacts::hashing::sha256;
 
-use crate::source::{self, ModelVersionRecord, Reader, RunHead, Unreadable};
+use crate::source::{self, ArtifactsUnreadable, ModelVersionRecord, Reader, RunInfo};
 
-/// How a model file is looked at.
+/// What to find out about a model file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Look {
-    /// Whether there is one.
-    Name,
-    /// What is in it, too.
-    Hash,
+pub(super) enum FileDetail {
+    /// Its path.
+    Path,
+    /// Its path and its SHA-256.
+    PathAndHash,
 }
 
-/// The files of one run that were copied.
+/// The result of copying the files of one run.
 #[derive(Debug, Default)]
 pub(super) struct Copied {
     pub(super) files: usize,
     pub(super) bytes: u64,
-    /// Files that could not be read.
+    /// Files that could not be read: path and problem.
     pub(super) unread: Vec<(String, String)>,
 }
 
-/// Copies the artifacts of a run. Nobody knows of the folder yet: what an interrupted import left in it is replaced.
-/// The files are on the disk for good after [`sync`].
+/// Copies the artifacts of a run. The run is not recorded yet, so files that an interrupted import left in the folder are
+/// replaced. The files are durable after [`sync`].
 pub(super) fn copy(
     reader: &mut dyn Reader,
-    head: &RunHead,
+    info: &RunInfo,
     folder: &Path,
-) -> Result<Result<Copied, Unreadable>, StoreError> {
-    let names = match reader.artifacts(head) {
+) -> Result<Result<Copied, ArtifactsUnreadable>, StoreError> {
+    let names = match reader.artifacts(info) {
         Ok(names) => names,
         Err(unreadable) => return Ok(Err(unreadable)),
     };
-    refuse_to_copy_onto_itself(reader, head, folder)?;
+    refuse_to_copy_onto_itself(reader, info, folder)?;
     let mut copied = Copied::default();
     for name in names {
         let path = folder.join(&name);
-        make_room(&path)?;
-        match reader.fetch(head, &name, &path) {
+        remove_existing(&path)?;
+        match reader.fetch(info, &name, &path) {
             Ok(()) => {
                 copied.files += 1;
                 copied.bytes += fs::metadata(&path).map_or(0, |file| file.len());
             }
-            Err(source) if is_of_the_target(&source) => {
+            Err(source) if is_target_full(&source) => {
                 return Err(StoreError::Artifact { verb: "write", path, source });
             }
             Err(error) => {
-                // Best effort: half a file must not pass for a whole one.
+                // Best effort: an incomplete file must not be taken for a complete one.
                 let _ = fs::remove_file(&path);
                 copied.unread.push((name, error.to_string()));
             }
@@ -63,13 +63,13 @@ pub(super) fn copy(
     Ok(Ok(copied))
 }
 
-/// An artifact folder that source and target share would be emptied by copying it.
+/// Refuses a folder that source and target share: copying would delete the source's files.
 fn refuse_to_copy_onto_itself(
     reader: &dyn Reader,
-    head: &RunHead,
+    info: &RunInfo,
     folder: &Path,
 ) -> Result<(), StoreError> {
-    let source = reader.folder(head).and_then(|folder| folder.canonicalize().ok());
+    let source = reader.folder(info).and_then(|folder| folder.canonicalize().ok());
     match (source, folder.canonicalize()) {
         (Some(source), Ok(target))
             if target.starts_with(&source) || source.starts_with(&target) =>
@@ -80,7 +80,7 @@ fn refuse_to_copy_onto_itself(
     }
 }
 
-fn make_room(path: &Path) -> Result<(), StoreError> {
+fn remove_existing(path: &Path) -> Result<(), StoreError> {
     let parent = path.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(parent).map_err(|source| StoreError::Artifact {
         verb: "create the folder",
@@ -95,7 +95,7 @@ fn make_room(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-fn is_of_the_target(error: &std::io::Error) -> bool {
+fn is_target_full(error: &std::io::Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::StorageFull
@@ -105,8 +105,8 @@ fn is_of_the_target(error: &std::io::Error) -> bool {
     )
 }
 
-/// Puts everything that was written below a folder on the disk, files and the entries that name them: at once, for
-/// one by one takes minutes on ten thousands of runs.
+/// Makes all files and folders below a folder durable, with one call for the whole file system: file by file it takes minutes
+/// for tens of thousands of runs.
 #[cfg(target_os = "linux")]
 pub(super) fn sync(folder: &Path) -> Result<(), StoreError> {
     let failed = |source| StoreError::Artifact { verb: "sync", path: folder.to_owned(), source };
@@ -114,7 +114,7 @@ pub(super) fn sync(folder: &Path) -> Result<(), StoreError> {
     rustix::fs::syncfs(&handle).map_err(|error| failed(error.into()))
 }
 
-/// The same, one by one.
+/// Makes all files and folders below a folder durable, file by file.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn sync(folder: &Path) -> Result<(), StoreError> {
     let failed = |source| StoreError::Artifact { verb: "sync", path: folder.to_owned(), source };
@@ -129,17 +129,18 @@ pub(super) fn sync(folder: &Path) -> Result<(), StoreError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
 }
 
-/// The model file of a version: among the copied artifacts where there are some, else among those of the source.
+/// Finds the model file of a version, among the copied artifacts if there are any, or else among those of the source, which
+/// are not hashed.
 pub(super) fn model_file(
     reader: &mut dyn Reader,
-    head: &RunHead,
+    info: &RunInfo,
     version: &ModelVersionRecord,
     copied: Option<PathBuf>,
-    look: Look,
+    detail: FileDetail,
 ) -> Result<Option<SourceFile>, StoreError> {
     let Some(folder) = copied else {
-        let names = reader.artifacts(head).unwrap_or_default();
-        let artifact = locate(head, version, &names);
+        let names = reader.artifacts(info).unwrap_or_default();
+        let artifact = locate(info, version, &names);
         return Ok(artifact.map(|artifact| SourceFile { artifact, sha256: None }));
     };
     let mut names = Vec::new();
@@ -150,10 +151,10 @@ pub(super) fn model_file(
             source,
         })?;
     }
-    let Some(artifact) = locate(head, version, &names) else { return Ok(None) };
-    let sha256 = match look {
-        Look::Name => None,
-        Look::Hash => {
+    let Some(artifact) = locate(info, version, &names) else { return Ok(None) };
+    let sha256 = match detail {
+        FileDetail::Path => None,
+        FileDetail::PathAndHash => {
             let path = folder.join(&artifact);
             let hashed = File::open(&path).and_then(|mut file| sha256(&mut file));
             Some(hashed.map_err(|source| StoreError::Artifact { verb: "read", path, source })?)
@@ -162,14 +163,14 @@ pub(super) fn model_file(
     Ok(Some(SourceFile { artifact, sha256 }))
 }
 
-/// Where the model is by the convention, where the version says, or the only zip there is.
-fn locate(head: &RunHead, version: &ModelVersionRecord, names: &[String]) -> Option<String> {
+/// The path of a version's model file: the conventional one, the one recorded for the version, or that of the only zip file.
+fn locate(info: &RunInfo, version: &ModelVersionRecord, names: &[String]) -> Option<String> {
     let has = |name: &String| names.contains(name);
-    let timeframe = version.tags.get(key::TIMEFRAME).or_else(|| head.tags.get(key::TIMEFRAME));
+    let timeframe = version.tags.get(key::TIMEFRAME).or_else(|| info.tags.get(key::TIMEFRAME));
     let by_convention = timeframe.map(|timeframe| format!("models/{timeframe}/model.zip"));
-    let told = path_in_run(head, &version.location);
-    let in_told = told.as_ref().map(|told| format!("{told}/model.zip"));
-    let candidates = [by_convention, told, in_told];
+    let recorded = path_in_run(info, &version.location);
+    let in_recorded = recorded.as_ref().map(|folder| format!("{folder}/model.zip"));
+    let candidates = [by_convention, recorded, in_recorded];
     if let Some(found) = candidates.into_iter().flatten().find(has) {
         return Some(found);
     }
@@ -179,10 +180,10 @@ fn locate(head: &RunHead, version: &ModelVersionRecord, names: &[String]) -> Opt
 }
 
 /// The path of a version's files among the artifacts of its run.
-pub(super) fn path_in_run(head: &RunHead, location: &str) -> Option<String> {
+pub(super) fn path_in_run(info: &RunInfo, location: &str) -> Option<String> {
     let in_run = location
-        .strip_prefix(head.artifact_uri.as_str())
-        .or_else(|| location.strip_prefix("runs:/")?.strip_prefix(head.id.as_str()))?;
+        .strip_prefix(info.artifact_uri.as_str())
+        .or_else(|| location.strip_prefix("runs:/")?.strip_prefix(info.id.as_str()))?;
     let path = in_run.trim_matches('/');
     (!path.is_empty()).then(|| path.to_owned())
 }
@@ -192,8 +193,8 @@ mod tests {
     use super::*;
     use herdbook_domain::tags::Tags;
 
-    fn head() -> RunHead {
-        RunHead {
+    fn info() -> RunInfo {
+        RunInfo {
             id: "ab".to_owned(),
             experiment: "1".to_owned(),
             name: String::new(),
@@ -225,7 +226,7 @@ mod tests {
     fn model_file_is_found_by_convention_by_location_or_because_it_is_the_only_one() {
         let found = |location: &str, names: &[&str]| {
             let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
-            locate(&head(), &at(location), &names)
+            locate(&info(), &at(location), &names)
         };
         let usual = "models/1H/model.zip";
         assert_eq!(found("elsewhere", &["x.zip", usual]).as_deref(), Some(usual));

@@ -1,4 +1,4 @@
-//! Experiments: found by name, or made.
+//! Experiments: found by name, or created.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,17 +13,17 @@ use herdbook_store::{Act, Session, StoreError, now};
 use super::report::ImportReport;
 use crate::source::ExperimentRecord;
 
-/// Where the runs of an experiment go.
+/// The experiment that the runs of a source's experiment are written to.
 #[derive(Debug, Clone)]
 pub(super) struct Target {
     pub(super) id: i64,
     pub(super) artifacts: PathBuf,
 }
 
-/// Targets by the id that an experiment has in the source.
+/// Targets by the experiment's id in the source.
 pub(super) type Targets = BTreeMap<String, Target>;
 
-/// Finds or makes each experiment, by its name.
+/// Finds or creates each experiment, by its name.
 pub(super) fn import(
     session: &Session,
     experiments: &[ExperimentRecord],
@@ -39,7 +39,7 @@ pub(super) fn import(
             added += usize::from(known.is_none());
             let target = match known {
                 Some(target) => target,
-                None => make(act, &name, experiment)?,
+                None => create(act, &name, experiment)?,
             };
             targets.insert(experiment.id.clone(), target);
         }
@@ -58,10 +58,10 @@ fn name_of(experiment: &ExperimentRecord, findings: &mut Vec<Finding>) -> Experi
         let name = format!("imported_{digits}");
         findings.push(Finding::new(
             FindingKind::Unusable,
-            format!("the name of experiment {digits} cannot be kept: {error}"),
-            format!("it is `{name}` here"),
+            format!("the name of experiment {digits} is not valid: {error}"),
+            format!("imported as `{name}`"),
         ));
-        ExperimentName::parse(&name).expect("these letters and digits are a name")
+        ExperimentName::parse(&name).expect("letters and digits are a valid name")
     })
 }
 
@@ -79,31 +79,31 @@ fn find(act: &Act<'_>, name: &ExperimentName) -> Result<Option<Target>, StoreErr
     Ok(Some(Target { id, artifacts }))
 }
 
-fn make(
+fn create(
     act: &Act<'_>,
     name: &ExperimentName,
     record: &ExperimentRecord,
 ) -> Result<Target, StoreError> {
     let created = record.created_at.map_or_else(now, Timestamp::from_millis);
-    let made = experiment::create(act.tx, act.artifact_root, name, created)?;
+    let created_now = experiment::create(act.tx, act.artifact_root, name, created)?;
     if record.is_deleted {
         act.tx.execute(
             "UPDATE experiments SET lifecycle_stage = 'deleted' WHERE experiment_id = ?1",
-            params![made.id],
+            params![created_now.id],
         )?;
     }
     if let Some(updated) = record.updated_at {
         act.tx.execute(
             "UPDATE experiments SET last_update_time = ?1 WHERE experiment_id = ?2",
-            params![updated, made.id],
+            params![updated, created_now.id],
         )?;
     }
     for (key, value) in &record.tags {
         act.tx.execute(
             "INSERT INTO experiment_tags (key, value, experiment_id) VALUES (?1, ?2, ?3)
              ON CONFLICT (key, experiment_id) DO UPDATE SET value = excluded.value",
-            params![key, value, made.id],
+            params![key, value, created_now.id],
         )?;
     }
-    Ok(Target { id: made.id, artifacts: made.artifacts })
+    Ok(Target { id: created_now.id, artifacts: created_now.artifacts })
 }

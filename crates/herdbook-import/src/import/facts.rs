@@ -1,4 +1,4 @@
-//! The two sides that the rulebook decides on, gathered.
+//! The facts about source and target on which the rulebook decides.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -12,9 +12,9 @@ use herdbook_store::tables::version::{self, VersionRecord};
 use herdbook_store::tables::{event, tag};
 use herdbook_store::{Store, StoreError, now};
 
-use crate::source::{ModelRecord, ModelVersionRecord, RunHead};
+use crate::source::{ModelRecord, ModelVersionRecord, RunInfo};
 
-/// Name and time of every registration there is.
+/// Model name and time of every registration in the store.
 pub(super) fn known_registrations(
     store: &Store,
 ) -> Result<BTreeSet<(String, Timestamp)>, StoreError> {
@@ -22,19 +22,19 @@ pub(super) fn known_registrations(
     Ok(known.into_iter().map(|it| (it.key.name.to_string(), it.created_at)).collect())
 }
 
-/// The folder of an imported run's artifacts; `None` where the run is not here.
+/// The folder of an imported run's artifacts; `None` if the store does not have the run.
 pub(super) fn artifact_folder(
     store: &Store,
-    head: &RunHead,
+    info: &RunInfo,
 ) -> Result<Option<PathBuf>, StoreError> {
     let uri: Option<String> = store.read(|conn| {
         let sql = "SELECT artifact_uri FROM runs WHERE run_uuid = ?1";
-        conn.query_first(sql, params![head.id], |row| row.get(0))
+        conn.query_first(sql, params![info.id], |row| row.get(0))
     })?;
     Ok(uri.and_then(|uri| local_folder(&uri)))
 }
 
-/// A version as the rules know it.
+/// A version of the source, for the rulebook; `None` if its name or number is not valid.
 pub(super) fn version(name: &str, found: &ModelVersionRecord) -> Option<SourceVersion> {
     let name = ModelName::parse(name).ok()?;
     let version = VersionNumber::new(found.number)?;
@@ -48,7 +48,7 @@ pub(super) fn version(name: &str, found: &ModelVersionRecord) -> Option<SourceVe
     })
 }
 
-/// What a model says beside its versions: its aliases, and parents whose children were deleted.
+/// Adds a model's aliases, and the parents of its deleted versions.
 pub(super) fn add_model(records: &mut SourceRecords, model: &ModelRecord) {
     let Ok(name) = ModelName::parse(&model.name) else { return };
     for version in model.versions.iter().filter(|version| version.is_deleted()) {
@@ -67,7 +67,7 @@ pub(super) fn add_model(records: &mut SourceRecords, model: &ModelRecord) {
     records.aliases.insert(name, aliases);
 }
 
-/// What the target knows.
+/// The facts about the target.
 pub(super) fn gather(conn: &Conn, records: &SourceRecords) -> Result<TargetFacts, StoreError> {
     let mut facts = TargetFacts { now: now(), versions: versions(conn)?, ..TargetFacts::default() };
     let mut tags = tag::of_all_versions(conn)?;

@@ -1,8 +1,8 @@
-//! Import: another store's runs, artifacts and registry come in, and its tags become history.
+//! Imports the runs, artifacts and registry of another store, and turns the stages in its tags into history.
 //!
-//! Runs come first, in batches: their files are on the disk before the transaction that tells of them. Then the
-//! registry, all of it in one transaction, so that the rules hold at every moment. What is there already is not
-//! brought again: an import that was interrupted is begun again, and ends as if it never had been.
+//! Runs are written first, in batches; their files are durable before the transaction that records them. Then the whole
+//! registry is written in one transaction, so that the rules hold at all times. Records that the store has already are
+//! skipped, so an interrupted import is completed by running it again.
 
 mod artifacts;
 mod experiments;
@@ -21,28 +21,28 @@ use herdbook_domain::import::{
 use herdbook_domain::{ModelName, RunId, RunStatus, VersionNumber};
 use herdbook_store::{Effect, Session, Store, StoreError, now};
 
-use self::artifacts::Look;
-use self::runs::Batches;
-use crate::source::place::{Source, SourceOptions};
-use crate::source::{ExperimentRecord, ModelRecord, Reader, RunHead};
+use self::artifacts::FileDetail;
+use self::runs::PendingRuns;
+use crate::source::address::{Source, SourceOptions};
+use crate::source::{ExperimentRecord, ModelRecord, Reader, RunInfo};
 
-/// What to import, and how to read it.
+/// A source to import, and how to read it.
 #[derive(Debug, Clone)]
 pub struct ImportRequest {
     /// The store to import from.
     pub source: Source,
-    /// What its name does not say.
+    /// How to read the source.
     pub options: SourceOptions,
-    /// The zone of the times in its tags.
+    /// The time zone of local times in its tags.
     pub zone: Zone,
 }
 
-/// A source that was read: what is in it, its params, metrics and files aside.
+/// The records of a source, without the params, metrics and files of its runs.
 pub struct Import {
     reader: Box<dyn Reader>,
     zone: Zone,
     experiments: Vec<ExperimentRecord>,
-    heads: Vec<RunHead>,
+    run_infos: Vec<RunInfo>,
     models: Vec<ModelRecord>,
     report: ImportReport,
 }
@@ -54,7 +54,10 @@ impl std::fmt::Debug for Import {
 }
 
 impl Import {
-    /// Reads a source.
+    /// Reads the experiments, runs and models of a source.
+    ///
+    /// # Errors
+    /// [`StoreError::Source`] if the source cannot be read.
     pub fn read(
         request: &ImportRequest,
         observer: &mut dyn ImportObserver,
@@ -63,18 +66,22 @@ impl Import {
         let mut reader = request.source.open(&request.options)?;
         let mut report = ImportReport { source: reader.label(), ..ImportReport::default() };
         let mut experiments = reader.experiments()?;
-        // Servers tell the newest first: numbers shall not depend on how a store is read.
+        // Servers list the newest first. New ids must not depend on the kind of source.
         experiments
             .sort_by(|one, other| (one.created_at, &one.id).cmp(&(other.created_at, &other.id)));
-        let heads = usable_runs(reader.runs()?, &mut report.audit);
+        let run_infos = usable_runs(reader.runs()?, &experiments, &mut report.audit);
         let models = usable_models(reader.models()?, &mut report.audit);
         report.experiments.found = experiments.len();
-        report.runs.found = heads.len();
+        report.runs.found = run_infos.len();
         report.models.found = models.len();
-        Ok(Self { reader, zone: request.zone, experiments, heads, models, report })
+        Ok(Self { reader, zone: request.zone, experiments, run_infos, models, report })
     }
 
-    /// Brings it into a store; a dry run audits everything and writes nothing, and needs no store.
+    /// Writes the records into a store. A dry run makes the same audit and writes nothing; it needs no store.
+    ///
+    /// # Errors
+    /// [`StoreError::UnsupportedUri`] if the store takes no imports; [`StoreError::SameStore`]; [`StoreError::Source`] if
+    /// the source cannot be read; [`StoreError::Artifact`] if a file cannot be written.
     pub fn bring_into(
         self,
         session: Option<&Session>,
@@ -84,16 +91,16 @@ impl Import {
         if let Some(session) = session {
             session.backend().require_import()?;
         }
-        let Self { mut reader, zone, experiments, heads, models, mut report } = self;
+        let Self { mut reader, zone, experiments, run_infos, models, mut report } = self;
         let store = session.map(Session::store);
-        let batches = Batches::plan(store, &heads, &mut report)?;
+        let pending = PendingRuns::plan(store, &run_infos, &mut report)?;
         let written = session.filter(|_| effect == Effect::Commit);
         if let Some(session) = written {
             let targets = experiments::import(session, &experiments, &mut report)?;
-            batches.import(session, reader.as_mut(), &targets, &mut report, observer)?;
+            pending.import(session, reader.as_mut(), &targets, &mut report, observer)?;
         }
         observer.stage("reading the registry");
-        let records = records(reader.as_mut(), zone, store, &heads, &models)?;
+        let records = records(reader.as_mut(), zone, store, &run_infos, &models)?;
         report.versions.found = records.versions.len();
         let plan = if let Some(session) = written {
             registry::import(session, &records, &models, &mut report)?
@@ -112,23 +119,31 @@ impl Import {
     }
 }
 
-/// The runs whose ids and states herdbook can keep.
-fn usable_runs(heads: Vec<RunHead>, audit: &mut Vec<Finding>) -> Vec<RunHead> {
+/// The runs with an experiment, whose ids and statuses are valid in herdbook. Reports the others.
+fn usable_runs(
+    run_infos: Vec<RunInfo>,
+    experiments: &[ExperimentRecord],
+    audit: &mut Vec<Finding>,
+) -> Vec<RunInfo> {
+    let experiments: BTreeSet<&str> = experiments.iter().map(|it| it.id.as_str()).collect();
     let mut seen = BTreeSet::new();
-    let mut is_usable = |head: &RunHead| {
-        let problem = match (RunId::parse(&head.id), head.status.parse::<RunStatus>()) {
+    let mut is_usable = |info: &RunInfo| {
+        let problem = match (RunId::parse(&info.id), info.status.parse::<RunStatus>()) {
             (Err(error), _) => error.to_string(),
             (_, Err(error)) => error.to_string(),
-            _ if !seen.insert(head.id.clone()) => "another run has the same id".to_owned(),
+            _ if !experiments.contains(info.experiment.as_str()) => {
+                "its experiment is missing".to_owned()
+            }
+            _ if !seen.insert(info.id.clone()) => "another run has the same id".to_owned(),
             _ => return true,
         };
-        audit.push(Finding::new(FindingKind::Unusable, problem, "left out").of_run(&head.id));
+        audit.push(Finding::new(FindingKind::Unusable, problem, "left out").of_run(&info.id));
         false
     };
-    heads.into_iter().filter(|head| is_usable(head)).collect()
+    run_infos.into_iter().filter(|info| is_usable(info)).collect()
 }
 
-/// The models and versions whose names and numbers herdbook can keep.
+/// The models and versions whose names and numbers are valid in herdbook. Reports the others.
 fn usable_models(models: Vec<ModelRecord>, audit: &mut Vec<Finding>) -> Vec<ModelRecord> {
     let mut left_out = |name: &str, problem: String| {
         let finding = Finding::new(FindingKind::Unusable, problem, "left out");
@@ -144,7 +159,7 @@ fn usable_models(models: Vec<ModelRecord>, audit: &mut Vec<Finding>) -> Vec<Mode
         model.versions.retain(|version| {
             let is_usable = VersionNumber::new(version.number).is_some();
             if !is_usable {
-                left_out(&name, format!("version {} cannot be a version's number", version.number));
+                left_out(&name, format!("{} is not a valid version number", version.number));
             }
             is_usable
         });
@@ -153,18 +168,18 @@ fn usable_models(models: Vec<ModelRecord>, audit: &mut Vec<Finding>) -> Vec<Mode
     usable
 }
 
-/// What the rules know of the source.
+/// The records of the source that the rules decide on.
 fn records(
     reader: &mut dyn Reader,
     zone: Zone,
     store: Option<&Store>,
-    heads: &[RunHead],
+    run_infos: &[RunInfo],
     models: &[ModelRecord],
 ) -> Result<SourceRecords, StoreError> {
     let mut runs = BTreeMap::new();
-    for head in heads {
-        if let (Ok(run_id), Ok(status)) = (RunId::parse(&head.id), head.status.parse()) {
-            let tags = head.tags.clone();
+    for info in run_infos {
+        if let (Ok(run_id), Ok(status)) = (RunId::parse(&info.id), info.status.parse()) {
+            let tags = info.tags.clone();
             runs.insert(run_id.clone(), SourceRun { run_id, status, tags });
         }
     }
@@ -176,21 +191,21 @@ fn records(
         aliases: BTreeMap::new(),
         deleted_children: BTreeMap::new(),
     };
-    let by_id: BTreeMap<&str, &RunHead> =
-        heads.iter().map(|head| (head.id.as_str(), head)).collect();
+    let by_id: BTreeMap<&str, &RunInfo> =
+        run_infos.iter().map(|info| (info.id.as_str(), info)).collect();
     let known = store.map(facts::known_registrations).transpose()?.unwrap_or_default();
     for model in models {
         facts::add_model(&mut records, model);
         for found in model.versions.iter().filter(|version| !version.is_deleted()) {
             let Some(mut version) = facts::version(&model.name, found) else { continue };
-            let head = version.run_id.as_ref().and_then(|id| by_id.get(id.as_str()).copied());
-            if let Some(head) = head {
-                // What is there already is not hashed again.
+            let info = version.run_id.as_ref().and_then(|id| by_id.get(id.as_str()).copied());
+            if let Some(info) = info {
+                // The file of a version that the store has already is not hashed again.
                 let is_known = known.contains(&(model.name.clone(), version.created_at));
-                let look = if is_known { Look::Name } else { Look::Hash };
+                let detail = if is_known { FileDetail::Path } else { FileDetail::PathAndHash };
                 let folder =
-                    store.map(|store| facts::artifact_folder(store, head)).transpose()?.flatten();
-                version.model_file = artifacts::model_file(reader, head, found, folder, look)?;
+                    store.map(|store| facts::artifact_folder(store, info)).transpose()?.flatten();
+                version.model_file = artifacts::model_file(reader, info, found, folder, detail)?;
             }
             records.versions.push(version);
         }

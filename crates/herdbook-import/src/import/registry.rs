@@ -1,4 +1,4 @@
-//! The registry: every model and version in one transaction, decided by the rulebook.
+//! The registry: all models and versions, planned by the rulebook and written in one transaction.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use super::facts;
 use super::report::ImportReport;
 use crate::source::{ModelRecord, ModelVersionRecord};
 
-/// Writes the models and versions that are not here yet, and their past.
+/// Writes the models and versions that the store lacks, and their history.
 pub(super) fn import(
     session: &Session,
     records: &SourceRecords,
@@ -40,7 +40,7 @@ pub(super) fn import(
     Ok(plan)
 }
 
-/// Makes a registered model; one that is there stays as it is.
+/// Creates a registered model, if the store does not have it. Returns whether it was created.
 fn write_model(
     act: &Act<'_>,
     model: &ModelRecord,
@@ -116,7 +116,7 @@ fn carry_out(
     append_events(act, plan)
 }
 
-/// The past keeps its own times, but a history never goes back.
+/// Appends the events of the past with their own times, except that a model's history never goes back in time.
 fn append_events(act: &Act<'_>, plan: &ImportPlan) -> Result<(), StoreError> {
     let mut last: BTreeMap<ModelName, Timestamp> = BTreeMap::new();
     for (at, draft) in &plan.events {
@@ -166,22 +166,23 @@ fn write_version(
     Ok(())
 }
 
-/// Where the version's files are now: the folder of its model file, as `models:/<name>@champion` wants it.
+/// The location of a version's files in the store: the folder of its model file, as MLflow needs it for
+/// `models:/<name>@champion`.
 fn location(
     act: &Act<'_>,
     version: &PlannedVersion,
     source: Option<&ModelVersionRecord>,
 ) -> Result<String, StoreError> {
-    let told = source.map_or("", |source| source.location.as_str());
+    let recorded = source.map_or("", |source| source.location.as_str());
     let (Some(run_id), Some(file)) = (&version.run_id, &version.model_file) else {
-        return Ok(told.to_owned());
+        return Ok(recorded.to_owned());
     };
     match run::artifact_uri(act.tx, run_id) {
         Ok(uri) => Ok(match file.rsplit_once('/') {
             Some((folder, _)) => format!("{uri}/{folder}"),
             None => uri,
         }),
-        Err(StoreError::NoSuchRun { .. }) => Ok(told.to_owned()),
+        Err(StoreError::NoSuchRun { .. }) => Ok(recorded.to_owned()),
         Err(error) => Err(error),
     }
 }

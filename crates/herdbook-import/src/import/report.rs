@@ -1,32 +1,32 @@
-//! What an import tells while it runs, and in the end.
+//! The progress and the result of an import.
 
 use herdbook_domain::import::Finding;
 
-/// Watches an import.
+/// Receives the progress of an import.
 pub trait ImportObserver {
-    /// So many of so many runs are in.
+    /// `done` of `total` runs are in the store.
     fn runs(&mut self, done: usize, total: usize);
-    /// What comes next.
+    /// A new stage begins; `text` describes it.
     fn stage(&mut self, text: &str);
 }
 
-/// How many records of a kind the source has, and what became of them.
+/// Numbers of records of one kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Count {
     /// In the source.
     pub found: usize,
-    /// New in the target.
+    /// Added to the target.
     pub added: usize,
-    /// There already.
+    /// In the target before.
     pub present: usize,
-    /// There already, and completed: the source had ended them since.
+    /// In the target before as RUNNING, and completed because they have ended since.
     pub completed: usize,
 }
 
-/// What an import did, or would do.
+/// The result of an import or of its dry run.
 #[derive(Debug, Clone, Default)]
 pub struct ImportReport {
-    /// What was imported from.
+    /// The source, as named in the history.
     pub source: String,
     /// Experiments.
     pub experiments: Count,
@@ -34,12 +34,12 @@ pub struct ImportReport {
     pub runs: Count,
     /// Registered models.
     pub models: Count,
-    /// Their versions.
+    /// Model versions.
     pub versions: Count,
-    /// Artifact files that were copied.
+    /// Number of copied artifact files.
     pub files: usize,
-    /// Their length together.
+    /// Total length of the copied files in bytes.
     pub bytes: u64,
-    /// The contradictions that were found, each with what was done about it.
+    /// The contradictions in the source, and how each was resolved.
     pub audit: Vec<Finding>,
 }

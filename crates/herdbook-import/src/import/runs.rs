@@ -1,4 +1,4 @@
-//! Runs: what is missing is read, copied and written in batches, each one transaction.
+//! Runs: those that the store lacks are read, copied and written in batches, each one transaction.
 
 use std::collections::BTreeMap;
 
@@ -14,60 +14,61 @@ use herdbook_store::{Session, Store, StoreError, now};
 use super::experiments::{Target, Targets};
 use super::report::{ImportObserver, ImportReport};
 use super::{artifacts, facts};
-use crate::source::{Reader, RunBody, RunHead, Unreadable};
+use crate::source::{ArtifactsUnreadable, Reader, RunData, RunInfo};
 
-/// Runs of one transaction: enough that the commits do not count, few enough that others get their turn.
+/// Runs in one transaction: so many that commits take little of the time, so few that other writers do not wait long.
 const BATCH_RUNS: usize = 200;
 
-/// What an import has to do with runs.
-pub(super) struct Batches<'a> {
-    missing: Vec<Missing<'a>>,
+/// The runs that an import has to write.
+pub(super) struct PendingRuns<'a> {
+    runs: Vec<PendingRun<'a>>,
+    /// Number of all runs of the source.
     total: usize,
 }
 
 #[derive(Clone, Copy)]
-struct Missing<'a> {
-    head: &'a RunHead,
-    /// Whether it is here, from a time when it was still RUNNING.
+struct PendingRun<'a> {
+    info: &'a RunInfo,
+    /// Whether an earlier import wrote it while it was still RUNNING.
     is_to_complete: bool,
 }
 
-/// Artifacts that could not be read, by their root.
+/// Artifact roots that could not be read: the problem and the number of runs, by root.
 #[derive(Default)]
-struct Unread(BTreeMap<String, (String, usize)>);
+struct UnreadableRoots(BTreeMap<String, (String, usize)>);
 
-impl<'a> Batches<'a> {
-    /// Compares the source with what is here.
+impl<'a> PendingRuns<'a> {
+    /// Compares the source with the store. Without a store, all runs are pending.
     pub(super) fn plan(
         store: Option<&Store>,
-        heads: &'a [RunHead],
+        infos: &'a [RunInfo],
         report: &mut ImportReport,
     ) -> Result<Self, StoreError> {
-        let mut missing = Vec::new();
-        let all = |head| Missing { head, is_to_complete: false };
-        if let Some(store) = store {
-            store.read(|conn| {
-                for head in heads {
-                    match known(conn, &head.id)? {
-                        Known::No => missing.push(all(head)),
-                        Known::Open if !is_open(head) => {
-                            missing.push(Missing { head, is_to_complete: true });
+        let absent = |info| PendingRun { info, is_to_complete: false };
+        let pending: Vec<PendingRun<'_>> = match store {
+            None => infos.iter().map(absent).collect(),
+            // The look-up may be run again from the start, so it begins with an empty list.
+            Some(store) => store.read(|conn| {
+                let mut pending = Vec::new();
+                for info in infos {
+                    match presence(conn, &info.id)? {
+                        Presence::Absent => pending.push(absent(info)),
+                        Presence::Unfinished if !is_open(info) => {
+                            pending.push(PendingRun { info, is_to_complete: true });
                         }
-                        Known::Open | Known::Ended => {}
+                        Presence::Unfinished | Presence::Complete => {}
                     }
                 }
-                Ok(())
-            })?;
-        } else {
-            missing.extend(heads.iter().map(all));
-        }
-        report.runs.completed = missing.iter().filter(|it| it.is_to_complete).count();
-        report.runs.added = missing.len() - report.runs.completed;
-        report.runs.present = heads.len() - missing.len();
-        Ok(Self { missing, total: heads.len() })
+                Ok(pending)
+            })?,
+        };
+        report.runs.completed = pending.iter().filter(|it| it.is_to_complete).count();
+        report.runs.added = pending.len() - report.runs.completed;
+        report.runs.present = infos.len() - pending.len();
+        Ok(Self { runs: pending, total: infos.len() })
     }
 
-    /// Brings them in.
+    /// Copies the artifacts of the runs and writes their records.
     pub(super) fn import(
         &self,
         session: &Session,
@@ -76,33 +77,30 @@ impl<'a> Batches<'a> {
         report: &mut ImportReport,
         observer: &mut dyn ImportObserver,
     ) -> Result<(), StoreError> {
-        let mut done = self.total - self.missing.len();
-        let mut unread = Unread::default();
+        let mut done = self.total - self.runs.len();
+        let mut unread = UnreadableRoots::default();
         observer.runs(done, self.total);
-        for batch in self.missing.chunks(BATCH_RUNS) {
-            let heads: Vec<&RunHead> = batch.iter().map(|it| it.head).collect();
-            let bodies = reader.bodies(&heads)?;
-            let mut entries = Vec::new();
-            for (missing, body) in batch.iter().zip(bodies) {
-                let Some(target) = targets.get(&missing.head.experiment) else {
-                    let finding = Finding::new(
-                        FindingKind::Unusable,
-                        "its experiment is not there",
-                        "left out",
-                    );
-                    report.audit.push(finding.of_run(&missing.head.id));
-                    continue;
-                };
-                let entry = Entry::new(*missing, body, target, &mut report.audit);
-                copy_artifacts(session, reader, &entry, report, &mut unread)?;
-                entries.push(entry);
+        for batch in self.runs.chunks(BATCH_RUNS) {
+            let infos: Vec<&RunInfo> = batch.iter().map(|it| it.info).collect();
+            let run_data = reader.run_data(&infos)?;
+            let mut prepared = Vec::new();
+            for (pending, data) in batch.iter().zip(run_data) {
+                let target = targets.get(&pending.info.experiment).ok_or_else(|| {
+                    StoreError::BrokenRecord {
+                        what: format!("run `{}`", pending.info.id),
+                        problem: "its experiment is missing".to_owned(),
+                    }
+                })?;
+                let run = PreparedRun::new(*pending, data, target, &mut report.audit);
+                copy_artifacts(session, reader, &run, report, &mut unread)?;
+                prepared.push(run);
             }
-            if let Some(root) = entries.iter().find_map(|entry| entry.target.artifacts.parent())
+            if let Some(root) = prepared.iter().find_map(|run| run.target.artifacts.parent())
                 && root.is_dir()
             {
                 artifacts::sync(root)?;
             }
-            session.write(|act| entries.iter().try_for_each(|entry| entry.write(act.tx)))?;
+            session.write(|act| prepared.iter().try_for_each(|run| run.write(act.tx)))?;
             done += batch.len();
             observer.runs(done, self.total);
         }
@@ -111,21 +109,21 @@ impl<'a> Batches<'a> {
     }
 }
 
-/// A run that is still at work, or was left so.
-fn is_open(head: &RunHead) -> bool {
-    matches!(head.status.as_str(), "RUNNING" | "SCHEDULED")
+/// Whether a run has not ended.
+fn is_open(info: &RunInfo) -> bool {
+    matches!(info.status.as_str(), "RUNNING" | "SCHEDULED")
 }
 
-/// Whether a run is here.
-enum Known {
-    No,
-    /// As it ended.
-    Ended,
-    /// As it was while it was still RUNNING.
-    Open,
+/// Whether the store has a run.
+enum Presence {
+    Absent,
+    /// It was written after it had ended.
+    Complete,
+    /// It was written while it was still RUNNING.
+    Unfinished,
 }
 
-fn known(conn: &Conn, id: &str) -> Result<Known, StoreError> {
+fn presence(conn: &Conn, id: &str) -> Result<Presence, StoreError> {
     let found: Option<Option<String>> = conn.query_first(
         "SELECT (SELECT value FROM tags WHERE run_uuid = ?1 AND key = ?2)
          FROM runs WHERE run_uuid = ?1",
@@ -133,26 +131,26 @@ fn known(conn: &Conn, id: &str) -> Result<Known, StoreError> {
         |row| row.get(0),
     )?;
     Ok(match found {
-        None => Known::No,
-        Some(None) => Known::Ended,
-        Some(Some(_)) => Known::Open,
+        None => Presence::Absent,
+        Some(None) => Presence::Complete,
+        Some(Some(_)) => Presence::Unfinished,
     })
 }
 
 fn copy_artifacts(
     store: &Store,
     reader: &mut dyn Reader,
-    entry: &Entry<'_>,
+    run: &PreparedRun<'_>,
     report: &mut ImportReport,
-    unread: &mut Unread,
+    unread: &mut UnreadableRoots,
 ) -> Result<(), StoreError> {
-    let head = entry.missing.head;
+    let info = run.pending.info;
     let mut folder = None;
-    if entry.missing.is_to_complete {
-        folder = facts::artifact_folder(store, head)?;
+    if run.pending.is_to_complete {
+        folder = facts::artifact_folder(store, info)?;
     }
-    let folder = folder.unwrap_or_else(|| entry.target.artifacts.join(&head.id).join("artifacts"));
-    match artifacts::copy(reader, head, &folder)? {
+    let folder = folder.unwrap_or_else(|| run.target.artifacts.join(&info.id).join("artifacts"));
+    match artifacts::copy(reader, info, &folder)? {
         Err(unreadable) => unread.note(unreadable),
         Ok(copied) => {
             report.files += copied.files;
@@ -161,17 +159,17 @@ fn copy_artifacts(
                 let finding = Finding::new(
                     FindingKind::ArtifactsUnreadable,
                     format!("`{name}` cannot be read: {problem}"),
-                    "the run is here without it",
+                    "the run is imported without it",
                 );
-                report.audit.push(finding.of_run(&head.id));
+                report.audit.push(finding.of_run(&info.id));
             }
         }
     }
     Ok(())
 }
 
-impl Unread {
-    fn note(&mut self, unreadable: Unreadable) {
+impl UnreadableRoots {
+    fn note(&mut self, unreadable: ArtifactsUnreadable) {
         self.0.entry(unreadable.root).or_insert((unreadable.problem, 0)).1 += 1;
     }
 
@@ -181,47 +179,47 @@ impl Unread {
             Finding::new(
                 FindingKind::ArtifactsUnreadable,
                 format!("the artifacts at `{root}` cannot be read: {problem}"),
-                format!("{runs} here without artifacts"),
+                format!("{runs} imported without artifacts"),
             )
         })
     }
 }
 
-/// A run as it is written.
-struct Entry<'a> {
-    missing: Missing<'a>,
+/// A run with its data, cut to the lengths of the tables.
+struct PreparedRun<'a> {
+    pending: PendingRun<'a>,
     target: &'a Target,
     tags: Tags,
     params: Tags,
     metrics: Vec<Metric>,
 }
 
-impl<'a> Entry<'a> {
+impl<'a> PreparedRun<'a> {
     fn new(
-        missing: Missing<'a>,
-        body: RunBody,
+        pending: PendingRun<'a>,
+        data: RunData,
         target: &'a Target,
         findings: &mut Vec<Finding>,
     ) -> Self {
-        let head = missing.head;
-        let mut fit = Fit { run: &head.id, findings };
-        let mut tags = fit.pairs("tag", &head.tags);
-        if is_open(head) {
-            tags.insert(IMPORTED_STATUS.to_owned(), head.status.clone());
+        let info = pending.info;
+        let mut limits = LengthLimits { run: &info.id, findings };
+        let mut tags = limits.pairs("tag", &info.tags);
+        if is_open(info) {
+            tags.insert(IMPORTED_STATUS.to_owned(), info.status.clone());
         }
-        let params = fit.pairs("param", &body.params);
-        let mut metrics = body.metrics;
-        metrics.retain(|metric| fit.is_key("metric", &metric.key));
-        Self { missing, target, tags, params, metrics }
+        let params = limits.pairs("param", &data.params);
+        let mut metrics = data.metrics;
+        metrics.retain(|metric| limits.is_key("metric", &metric.key));
+        Self { pending, target, tags, params, metrics }
     }
 
     fn write(&self, conn: &Conn) -> Result<(), StoreError> {
-        let head = self.missing.head;
-        let run_id = RunId::parse(&head.id).map_err(|error| StoreError::BrokenRecord {
+        let info = self.pending.info;
+        let run_id = RunId::parse(&info.id).map_err(|error| StoreError::BrokenRecord {
             what: "a run id".to_owned(),
             problem: error.to_string(),
         })?;
-        if self.missing.is_to_complete {
+        if self.pending.is_to_complete {
             self.complete(conn, &run_id)?;
         } else {
             self.insert(conn)?;
@@ -231,32 +229,32 @@ impl<'a> Entry<'a> {
             conn.execute(
                 "INSERT INTO params (key, value, run_uuid) VALUES (?1, ?2, ?3)
                  ON CONFLICT DO NOTHING",
-                params![key, value, head.id],
+                params![key, value, info.id],
             )?;
         }
         metric::log_history(conn, &run_id, &self.metrics)
     }
 
     fn insert(&self, conn: &Conn) -> Result<(), StoreError> {
-        let head = self.missing.head;
-        let artifacts = self.target.artifacts.join(&head.id).join("artifacts");
-        let lifecycle = if head.is_deleted { "deleted" } else { "active" };
-        // A run that nobody trains any more.
-        let status = if is_open(head) { "FAILED" } else { head.status.as_str() };
+        let info = self.pending.info;
+        let artifacts = self.target.artifacts.join(&info.id).join("artifacts");
+        let lifecycle = if info.is_deleted { "deleted" } else { "active" };
+        // Its process does not report to this store, so it will never end here.
+        let status = if is_open(info) { "FAILED" } else { info.status.as_str() };
         conn.execute(
             "INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name, user_id,
                 status, start_time, end_time, source_version, lifecycle_stage, deleted_time,
                 artifact_uri, experiment_id)
              VALUES (?1, ?2, 'UNKNOWN', '', '', ?3, ?4, ?5, ?6, '', ?7, ?8, ?9, ?10)",
             params![
-                head.id,
-                fitted(TextColumn::RunName, &head.name).unwrap_or(&head.name),
-                fitted(TextColumn::User, &head.user).unwrap_or(&head.user),
+                info.id,
+                fitted(TextColumn::RunName, &info.name).unwrap_or(&info.name),
+                fitted(TextColumn::User, &info.user).unwrap_or(&info.user),
                 status,
-                head.started_at,
-                head.ended_at,
+                info.started_at,
+                info.ended_at,
                 lifecycle,
-                head.is_deleted.then(|| now().millis()),
+                info.is_deleted.then(|| now().millis()),
                 location_of(&artifacts),
                 self.target.id,
             ],
@@ -264,12 +262,12 @@ impl<'a> Entry<'a> {
         Ok(())
     }
 
-    /// The run was RUNNING when it came, and has ended since.
+    /// Writes the end of a run that was RUNNING at an earlier import.
     fn complete(&self, conn: &Conn, run_id: &RunId) -> Result<(), StoreError> {
-        let head = self.missing.head;
+        let info = self.pending.info;
         conn.execute(
             "UPDATE runs SET status = ?1, end_time = ?2 WHERE run_uuid = ?3",
-            params![head.status, head.ended_at, run_id.as_str()],
+            params![info.status, info.ended_at, run_id.as_str()],
         )?;
         conn.execute(
             "DELETE FROM tags WHERE run_uuid = ?1 AND key = ?2",
@@ -279,13 +277,13 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// Cuts texts to what the tables hold, and names each that was cut.
-struct Fit<'a> {
+/// Cuts texts to the lengths of the tables' columns, and reports each cut.
+struct LengthLimits<'a> {
     run: &'a str,
     findings: &'a mut Vec<Finding>,
 }
 
-impl Fit<'_> {
+impl LengthLimits<'_> {
     fn pairs(&mut self, what: &str, pairs: &Tags) -> Tags {
         let mut found = Tags::new();
         for (key, value) in pairs {

@@ -12,7 +12,8 @@ use herdbook_store::tables::metric::Metric;
 
 use super::local::{LocalArtifacts, files};
 use super::records::{
-    ExperimentRecord, ModelRecord, ModelVersionRecord, Reader, RunBody, RunHead, Unreadable,
+    ArtifactsUnreadable, ExperimentRecord, ModelRecord, ModelVersionRecord, Reader, RunData,
+    RunInfo,
 };
 use super::yaml::scalars;
 
@@ -24,7 +25,7 @@ const MODELS: &str = "models";
 pub(super) struct Files {
     root: PathBuf,
     artifacts: LocalArtifacts,
-    /// Where each run lies.
+    /// The folder of each run, by its id.
     folders: BTreeMap<String, PathBuf>,
     findings: Vec<Finding>,
 }
@@ -42,14 +43,14 @@ impl Files {
         if store.experiment_folders()?.is_empty() {
             return Err(StoreError::Source {
                 source_uri: root.display().to_string(),
-                problem: "it is no file store of MLflow: no folder in it has a `meta.yaml`"
+                problem: "it is not a file store of MLflow: no folder in it has a `meta.yaml`"
                     .to_owned(),
             });
         }
         Ok(store)
     }
 
-    /// The folders of experiments, deleted ones too.
+    /// The folders of all experiments, also of deleted ones.
     fn experiment_folders(&self) -> Result<Vec<PathBuf>, StoreError> {
         let mut found = Vec::new();
         for place in [self.root.clone(), self.root.join(TRASH)] {
@@ -62,7 +63,7 @@ impl Files {
         Ok(found)
     }
 
-    /// Reads a `meta.yaml`; one that cannot be read is a finding.
+    /// Reads a `meta.yaml`. If it cannot be read, reports it.
     fn meta(&mut self, folder: &Path) -> Option<Meta> {
         let path = folder.join(META);
         let read = fs::read_to_string(&path).map_err(|error| error.to_string());
@@ -80,7 +81,7 @@ impl Files {
         self.findings.push(Finding::new(FindingKind::Unusable, message, "left out"));
     }
 
-    /// One file a tag or param: its path below the folder is the key, its content the value.
+    /// Reads tags or params: one file each, whose path below the folder is the key and whose content is the value.
     fn values(&mut self, folder: &Path) -> Tags {
         let mut found = Tags::new();
         for key in self.keys(folder) {
@@ -105,7 +106,7 @@ impl Files {
         })
     }
 
-    fn run(&mut self, folder: PathBuf) -> Option<RunHead> {
+    fn run(&mut self, folder: PathBuf) -> Option<RunInfo> {
         let meta = self.meta(&folder)?;
         let (Some(id), Some(experiment)) = (
             value(&meta, "run_id").or_else(|| value(&meta, "run_uuid")),
@@ -116,7 +117,7 @@ impl Files {
         };
         let tags = self.values(&folder.join("tags"));
         self.folders.insert(id.clone(), folder);
-        Some(RunHead {
+        Some(RunInfo {
             id,
             experiment,
             name: value(&meta, "run_name")
@@ -147,7 +148,7 @@ impl Files {
             for (line, row) in (1..).zip(text.lines().filter(|row| !row.trim().is_empty())) {
                 match metric(&key, row) {
                     Some(metric) => found.push(metric),
-                    None => self.unusable(&path, &format!("value {line} is not one of MLflow's")),
+                    None => self.unusable(&path, &format!("line {line} is not a metric of MLflow")),
                 }
             }
         }
@@ -199,8 +200,8 @@ impl Files {
         })
     }
 
-    /// A run's own folder holds its artifacts, also where the store was moved.
-    fn artifact_folder(&self, run: &RunHead) -> Result<Option<PathBuf>, Unreadable> {
+    /// The folder of a run's artifacts: in the run's own folder, also after the store was moved, or the recorded one.
+    fn artifact_folder(&self, run: &RunInfo) -> Result<Option<PathBuf>, ArtifactsUnreadable> {
         let own = self.folders.get(&run.id).map(|folder| folder.join("artifacts"));
         match own.filter(|folder| folder.is_dir()) {
             Some(folder) => Ok(Some(folder)),
@@ -231,7 +232,7 @@ impl Reader for Files {
         Ok(found)
     }
 
-    fn runs(&mut self) -> Result<Vec<RunHead>, StoreError> {
+    fn runs(&mut self) -> Result<Vec<RunInfo>, StoreError> {
         let mut found = Vec::new();
         for experiment in self.experiment_folders()? {
             for folder in subfolders(&experiment)? {
@@ -257,31 +258,31 @@ impl Reader for Files {
         Ok(subfolders(&folder)?.iter().filter_map(|folder| self.model(folder)).collect())
     }
 
-    fn bodies(&mut self, runs: &[&RunHead]) -> Result<Vec<RunBody>, StoreError> {
-        let mut bodies = Vec::new();
+    fn run_data(&mut self, runs: &[&RunInfo]) -> Result<Vec<RunData>, StoreError> {
+        let mut run_data = Vec::new();
         for run in runs {
             let folder = self.folders.get(&run.id).cloned().unwrap_or_default();
-            bodies.push(RunBody {
+            run_data.push(RunData {
                 params: self.values(&folder.join("params")),
                 metrics: self.metrics(&folder.join("metrics")),
             });
         }
-        Ok(bodies)
+        Ok(run_data)
     }
 
-    fn artifacts(&mut self, run: &RunHead) -> Result<Vec<String>, Unreadable> {
+    fn artifacts(&mut self, run: &RunInfo) -> Result<Vec<String>, ArtifactsUnreadable> {
         let Some(folder) = self.artifact_folder(run)? else { return Ok(Vec::new()) };
-        files(&folder).map_err(|error| Unreadable {
+        files(&folder).map_err(|error| ArtifactsUnreadable {
             root: folder.display().to_string(),
             problem: error.to_string(),
         })
     }
 
-    fn folder(&self, run: &RunHead) -> Option<PathBuf> {
+    fn folder(&self, run: &RunInfo) -> Option<PathBuf> {
         self.artifact_folder(run).ok().flatten()
     }
 
-    fn fetch(&mut self, run: &RunHead, artifact: &str, to: &Path) -> std::io::Result<()> {
+    fn fetch(&mut self, run: &RunInfo, artifact: &str, to: &Path) -> std::io::Result<()> {
         let folder = self.folder(run).unwrap_or_default();
         fs::copy(folder.join(artifact), to).map(drop)
     }
@@ -322,7 +323,7 @@ fn status(text: &str) -> String {
     name.to_owned()
 }
 
-/// `time value`, `time value step`, or the latter with a dataset's name and digest.
+/// Parses `time value`, `time value step`, or `time value step dataset digest`.
 fn metric(key: &str, row: &str) -> Option<Metric> {
     let fields: Vec<&str> = row.split_whitespace().collect();
     let (at, value, step) = match fields[..] {

@@ -1,42 +1,42 @@
-//! Reading from an MLflow server: the calls of an import, through the client of the store on a server.
+//! The calls of an import to an MLflow server, made by the client of `herdbook-remote`.
 
 use herdbook_remote::client::{Access, Client as Connection, Method, Trying, query_string};
 use herdbook_store::{Content, ServerUri, StoreError};
 use serde_json::Value;
 
-/// A server.
+/// A client of an MLflow server.
 pub(super) struct Client(Connection);
 
-/// Why a call has no answer.
+/// Why a call failed.
 #[derive(Debug)]
 pub(super) enum CallError {
-    /// The server has nothing there, or does not know the call.
+    /// The server does not have the record, or does not know the call.
     NotFound,
-    /// Anything else, in words.
+    /// Any other failure, as text.
     Failed(String),
 }
 
 impl Client {
-    /// The client of an address; who asks is read as for a store on a server.
+    /// A client of the server at an address. Credentials are read from MLflow's environment variables.
     pub(super) fn new(address: &str) -> Result<Self, StoreError> {
         let uri = ServerUri::parse(address).ok_or_else(|| StoreError::Source {
             source_uri: address.to_owned(),
-            problem: "it is no address of a server".to_owned(),
+            problem: "it is not the address of a server".to_owned(),
         })?;
         Ok(Self(Connection::new(Access::from_environment(&uri)?)))
     }
 
-    /// Without user and password.
+    /// The address without user and password.
     pub(super) fn address(&self) -> &str {
         self.0.uri()
     }
 
-    /// `GET`; a parameter may be given several times.
+    /// A `GET` call. A parameter may be given several times.
     pub(super) fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, CallError> {
         Ok(self.0.get(path, query)?)
     }
 
-    /// `POST` of a call that only reads.
+    /// A `POST` call that only reads.
     pub(super) fn post(&self, path: &str, body: &Value) -> Result<Value, CallError> {
         Ok(self.0.send(Method::Post, path, body, Trying::Patiently)?)
     }

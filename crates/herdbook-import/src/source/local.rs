@@ -1,33 +1,33 @@
-//! Artifacts on this machine: where the records say, or where a store that was moved has them now.
+//! Artifacts on this machine: at their recorded location, or where they are after the store was moved.
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use herdbook_store::artifacts::place::local_folder;
 
-use super::records::{RunHead, Unreadable};
+use super::records::{ArtifactsUnreadable, RunInfo};
 
-/// The places where a store's artifacts may be.
+/// The folders in which a store's artifacts may be.
 #[derive(Debug, Clone)]
 pub(super) struct LocalArtifacts {
     /// Folders that hold `<experiment>/<run>/artifacts`.
     roots: Vec<PathBuf>,
-    /// What relative locations start from.
+    /// The folder that relative locations refer to.
     base: PathBuf,
 }
 
 impl LocalArtifacts {
-    /// Beside a database or in the folder of a file store: MLflow's own defaults, and what the user says.
+    /// MLflow's default folders next to a database or in a file store, and the folder that the user gives.
     pub(super) fn beside(base: &Path, given: Option<&Path>) -> Self {
         let defaults = [base.join("mlruns"), base.join("mlartifacts"), base.to_owned()];
         let roots = given.map(Path::to_owned).into_iter().chain(defaults).collect();
         Self { roots, base: base.to_owned() }
     }
 
-    /// The folder of a run's artifacts; `None` where it has none.
-    pub(super) fn folder(&self, run: &RunHead) -> Result<Option<PathBuf>, Unreadable> {
-        let said = self.said(&run.artifact_uri);
-        if let Some(folder) = said.iter().find(|folder| folder.is_dir()) {
+    /// The folder of a run's artifacts; `None` if the run has no artifacts.
+    pub(super) fn folder(&self, run: &RunInfo) -> Result<Option<PathBuf>, ArtifactsUnreadable> {
+        let recorded = self.recorded(&run.artifact_uri);
+        if let Some(folder) = recorded.iter().find(|folder| folder.is_dir()) {
             return Ok(Some(folder.clone()));
         }
         let tail = tail(&run.artifact_uri);
@@ -35,12 +35,12 @@ impl LocalArtifacts {
         if let Some(folder) = moved.clone().find(|folder| folder.is_dir()) {
             return Ok(Some(folder));
         }
-        // MLflow makes the folder with the first file: where the experiment's is there, the run has none.
+        // MLflow creates a run's folder with its first file: if only the experiment's folder exists, the run has none.
         let is_known = |folder: &PathBuf| folder.ancestors().nth(2).is_some_and(Path::is_dir);
-        if said.iter().any(is_known) || moved.clone().any(|folder| is_known(&folder)) {
+        if recorded.iter().any(is_known) || moved.clone().any(|folder| is_known(&folder)) {
             return Ok(None);
         }
-        Err(Unreadable {
+        Err(ArtifactsUnreadable {
             root: root(&run.artifact_uri),
             problem:
                 "there is no such folder on this machine; `--artifacts FOLDER` names another one"
@@ -48,8 +48,8 @@ impl LocalArtifacts {
         })
     }
 
-    /// The folder that the records name, if it can be one of this machine.
-    fn said(&self, uri: &str) -> Option<PathBuf> {
+    /// The recorded folder, if it can be one of this machine.
+    fn recorded(&self, uri: &str) -> Option<PathBuf> {
         if let Some(folder) = local_folder(uri) {
             return Some(folder);
         }
@@ -58,7 +58,7 @@ impl LocalArtifacts {
     }
 }
 
-/// `<experiment>/<run>/artifacts`, the end of every location that MLflow makes.
+/// `<experiment>/<run>/artifacts`, the end of every location that MLflow assigns.
 fn tail(uri: &str) -> Option<PathBuf> {
     let mut parts = uri.trim_end_matches('/').rsplit('/');
     let (last, run, experiment) = (parts.next()?, parts.next()?, parts.next()?);
@@ -66,14 +66,14 @@ fn tail(uri: &str) -> Option<PathBuf> {
     tail.components().all(|part| matches!(part, Component::Normal(_))).then_some(tail)
 }
 
-/// What the locations of an experiment's runs have in common.
+/// The common part of the locations of an experiment's runs.
 fn root(uri: &str) -> String {
     let mut parts: Vec<&str> = uri.split('/').collect();
     parts.truncate(parts.len().saturating_sub(2).max(1));
     parts.join("/")
 }
 
-/// The files below a folder, as paths with `/`, sorted. A link to a folder is not followed.
+/// The files below a folder, as sorted paths with `/`. Links to folders are not followed.
 pub(crate) fn files(folder: &Path) -> std::io::Result<Vec<String>> {
     let mut found = Vec::new();
     walk(folder, "", &mut found)?;

@@ -1,16 +1,17 @@
-//! Stores to import from: a database of MLflow, its old file store, or a server, each as one stream of neutral records.
+//! Stores to import from: a database of MLflow, its old file store, or a server, all read as the same records.
 //!
-//! Nothing here writes: what is read stays as it is, byte for byte.
+//! Nothing here writes: a source is left unchanged, byte for byte.
 
+pub(crate) mod address;
 mod files;
 mod http;
 pub(crate) mod local;
-pub(crate) mod place;
 mod records;
 mod server;
 mod sqlite;
 mod yaml;
 
 pub(crate) use self::records::{
-    ExperimentRecord, ModelRecord, ModelVersionRecord, Reader, RunBody, RunHead, Unreadable,
+    ArtifactsUnreadable, ExperimentRecord, ModelRecord, ModelVersionRecord, Reader, RunData,
+    RunInfo,
 };

@@ -1,4 +1,4 @@
-//! What a source holds, in neutral records, and the trait that reads it.
+//! The records of a source, whatever its kind, and the trait that reads them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,9 +19,9 @@ pub(crate) struct ExperimentRecord {
     pub(crate) tags: Tags,
 }
 
-/// What a run says of itself; its params and metrics come apart.
+/// A run without its params and metrics.
 #[derive(Debug, Clone)]
-pub(crate) struct RunHead {
+pub(crate) struct RunInfo {
     pub(crate) id: String,
     /// The experiment's id.
     pub(crate) experiment: String,
@@ -35,11 +35,11 @@ pub(crate) struct RunHead {
     pub(crate) tags: Tags,
 }
 
-/// The rest of a run.
+/// The params and metrics of a run.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct RunBody {
+pub(crate) struct RunData {
     pub(crate) params: BTreeMap<String, String>,
-    /// Every value that was logged.
+    /// Every logged value.
     pub(crate) metrics: Vec<Metric>,
 }
 
@@ -52,7 +52,7 @@ pub(crate) struct ModelRecord {
     pub(crate) description: String,
     pub(crate) tags: Tags,
     pub(crate) aliases: BTreeMap<String, i64>,
-    /// Deleted ones too, where the source remembers them.
+    /// Also deleted versions, if the source still lists them.
     pub(crate) versions: Vec<ModelVersionRecord>,
 }
 
@@ -64,9 +64,9 @@ pub(crate) struct ModelVersionRecord {
     pub(crate) updated_at: Option<i64>,
     pub(crate) description: String,
     pub(crate) user: String,
-    /// MLflow's own stage; `Deleted_Internal` where it was deleted.
+    /// MLflow's own stage; `Deleted_Internal` if the version was deleted.
     pub(crate) stage: String,
-    /// Where its files are.
+    /// The recorded location of its files.
     pub(crate) location: String,
     pub(crate) run_id: Option<String>,
     pub(crate) tags: Tags,
@@ -80,31 +80,33 @@ impl ModelVersionRecord {
 
 /// A store to import from.
 pub(crate) trait Reader {
-    /// What it is called in the history.
+    /// The name of the source in the history.
     fn label(&self) -> String;
+    /// All experiments, also deleted ones.
     fn experiments(&mut self) -> Result<Vec<ExperimentRecord>, StoreError>;
-    /// Every run, oldest first.
-    fn runs(&mut self) -> Result<Vec<RunHead>, StoreError>;
+    /// All runs, oldest first.
+    fn runs(&mut self) -> Result<Vec<RunInfo>, StoreError>;
+    /// All registered models with their versions.
     fn models(&mut self) -> Result<Vec<ModelRecord>, StoreError>;
-    /// The rest of some runs, in their order.
-    fn bodies(&mut self, runs: &[&RunHead]) -> Result<Vec<RunBody>, StoreError>;
-    /// The files among a run's artifacts, as paths with `/`.
+    /// Params and metrics of some runs, in the same order.
+    fn run_data(&mut self, runs: &[&RunInfo]) -> Result<Vec<RunData>, StoreError>;
+    /// The paths of a run's artifact files, with `/`.
     ///
     /// # Errors
-    /// [`Unreadable`] where they cannot be looked for.
-    fn artifacts(&mut self, run: &RunHead) -> Result<Vec<String>, Unreadable>;
-    /// The folder they lie in, where that is one of this machine.
-    fn folder(&self, run: &RunHead) -> Option<PathBuf>;
-    /// Writes one of them into a file.
-    fn fetch(&mut self, run: &RunHead, artifact: &str, to: &Path) -> std::io::Result<()>;
-    /// What could not be read, and what is of a kind that is not imported.
+    /// [`ArtifactsUnreadable`] if they cannot be listed.
+    fn artifacts(&mut self, run: &RunInfo) -> Result<Vec<String>, ArtifactsUnreadable>;
+    /// The folder of a run's artifacts, if it is on this machine.
+    fn folder(&self, run: &RunInfo) -> Option<PathBuf>;
+    /// Copies one artifact into a file.
+    fn fetch(&mut self, run: &RunInfo, artifact: &str, to: &Path) -> std::io::Result<()>;
+    /// Records that could not be read, and kinds of records that are not imported.
     fn findings(&mut self) -> Vec<Finding>;
 }
 
-/// Artifacts that cannot be looked for.
+/// Artifacts that cannot be listed.
 #[derive(Debug, Clone)]
-pub(crate) struct Unreadable {
-    /// The root they share with those of other runs.
+pub(crate) struct ArtifactsUnreadable {
+    /// The root that they share with the artifacts of other runs.
     pub(crate) root: String,
     pub(crate) problem: String,
 }

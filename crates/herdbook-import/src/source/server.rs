@@ -1,7 +1,7 @@
-//! An MLflow server, through its REST interface.
+//! A source on an MLflow server, read through its REST API.
 //!
-//! It tells the history of a metric for one run and one key at a time. Servers have a call for a hundred runs, made for
-//! their own pages; where that is missing, or would cut the answer, the single one is used.
+//! The public API returns the history of one metric of one run. Servers also have an internal call for up to a hundred
+//! runs; if it is missing, or would cut the result, the public one is used.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -16,26 +16,27 @@ use serde_json::{Value, json};
 
 use super::http::{CallError, Client};
 use super::records::{
-    ExperimentRecord, ModelRecord, ModelVersionRecord, Reader, RunBody, RunHead, Unreadable,
+    ArtifactsUnreadable, ExperimentRecord, ModelRecord, ModelVersionRecord, Reader, RunData,
+    RunInfo,
 };
 
 const API: &str = "/api/2.0/mlflow";
 const BULK_HISTORY: &str = "/ajax-api/2.0/mlflow/metrics/get-history-bulk";
-/// Values that the call for many runs answers at most.
+/// The most values that the call for many runs returns.
 const MAX_BULK_VALUES: usize = 25_000;
-/// Runs that it takes.
+/// The most runs that it accepts.
 const MAX_BULK_RUNS: usize = 100;
 const PAGE: u32 = 1_000;
 
 pub(super) struct Server {
     client: Client,
-    /// Params and metric keys of each run, from the listing.
-    known: BTreeMap<String, Known>,
+    /// Params and metric keys of each run, from the listing of runs.
+    listed: BTreeMap<String, ListedRun>,
     has_bulk_history: bool,
 }
 
 #[derive(Default)]
-struct Known {
+struct ListedRun {
     params: BTreeMap<String, String>,
     metric_keys: BTreeSet<String>,
 }
@@ -46,8 +47,8 @@ impl Server {
         let body = json!({"max_results": 1, "view_type": "ALL"});
         client
             .post(&format!("{API}/experiments/search"), &body)
-            .map_err(|error| client.error(&error, "it does not answer as an MLflow server"))?;
-        Ok(Self { client, known: BTreeMap::new(), has_bulk_history: true })
+            .map_err(|error| client.error(&error, "it is not an MLflow server"))?;
+        Ok(Self { client, listed: BTreeMap::new(), has_bulk_history: true })
     }
 
     /// All pages of a search.
@@ -69,7 +70,7 @@ impl Server {
         }
     }
 
-    /// All pages of a search that is a `GET`.
+    /// All pages of a search by `GET`.
     fn look_up(
         &self,
         call: &str,
@@ -103,10 +104,10 @@ impl Server {
         Ok(values.iter().filter_map(metric).collect())
     }
 
-    /// The history of one metric of many runs; `None` where the server cannot tell it, or not all of it.
+    /// The history of one metric of many runs; `None` if the server cannot return all of it.
     fn bulk_history(
         &mut self,
-        runs: &[&RunHead],
+        runs: &[&RunInfo],
         key: &str,
     ) -> Option<BTreeMap<String, Vec<Metric>>> {
         if !self.has_bulk_history {
@@ -121,7 +122,7 @@ impl Server {
                 self.has_bulk_history = false;
                 return None;
             }
-            // NaN makes this answer one that is no JSON: the call for one run spells it as a word.
+            // With NaN this result is not valid JSON. The call for one run returns NaN as a string.
             Err(CallError::Failed(_)) => return None,
         };
         let values = answer["metrics"].as_array().cloned().unwrap_or_default();
@@ -137,18 +138,18 @@ impl Server {
         Some(found)
     }
 
-    fn head(&mut self, run: &Value) -> Option<RunHead> {
+    fn info(&mut self, run: &Value) -> Option<RunInfo> {
         let info = &run["info"];
         let id = text(info, "run_id").or_else(|| text(info, "run_uuid"))?;
         let pairs = |field: &str| pairs(&run["data"][field]);
         let metrics = run["data"]["metrics"].as_array().into_iter().flatten();
-        let known = Known {
+        let listed = ListedRun {
             params: pairs("params"),
             metric_keys: metrics.filter_map(|metric| text(metric, "key")).collect(),
         };
-        self.known.insert(id.clone(), known);
+        self.listed.insert(id.clone(), listed);
         let tags = pairs("tags");
-        Some(RunHead {
+        Some(RunInfo {
             id,
             experiment: text(info, "experiment_id").unwrap_or_default(),
             name: text(info, "run_name")
@@ -187,7 +188,7 @@ impl Server {
         query.extend(folder.map(|folder| ("path", folder)));
         for file in self.look_up(&call, "files", &query)? {
             let Some(path) = text(&file, "path").filter(|path| is_below(path)) else { continue };
-            // A server that lists a folder in itself would never end.
+            // Without this check, a server that lists a folder inside itself would cause an endless recursion.
             let is_deeper = folder.is_none_or(|folder| path.starts_with(&format!("{folder}/")));
             if file["is_dir"] == true && is_deeper {
                 self.walk(run, Some(&path), found)?;
@@ -220,7 +221,7 @@ impl Reader for Server {
         Ok(found.iter().filter_map(experiment).collect())
     }
 
-    fn runs(&mut self) -> Result<Vec<RunHead>, StoreError> {
+    fn runs(&mut self) -> Result<Vec<RunInfo>, StoreError> {
         let ids: Vec<String> = self.experiments()?.into_iter().map(|it| it.id).collect();
         let mut found = Vec::new();
         for ids in ids.chunks(100) {
@@ -229,7 +230,7 @@ impl Reader for Server {
                 "order_by": ["attributes.start_time ASC"],
             });
             let runs = self.search("runs/search", "runs", &body)?;
-            found.extend(runs.iter().filter_map(|run| self.head(run)));
+            found.extend(runs.iter().filter_map(|run| self.info(run)));
         }
         found.sort_by(|one, other| (one.started_at, &one.id).cmp(&(other.started_at, &other.id)));
         Ok(found)
@@ -259,14 +260,14 @@ impl Reader for Server {
         Ok(models)
     }
 
-    fn bodies(&mut self, runs: &[&RunHead]) -> Result<Vec<RunBody>, StoreError> {
-        let mut bodies: BTreeMap<&str, RunBody> = BTreeMap::new();
+    fn run_data(&mut self, runs: &[&RunInfo]) -> Result<Vec<RunData>, StoreError> {
+        let mut run_data: BTreeMap<&str, RunData> = BTreeMap::new();
         for some in runs.chunks(MAX_BULK_RUNS) {
-            let mut keys: BTreeMap<String, Vec<&RunHead>> = BTreeMap::new();
+            let mut keys: BTreeMap<String, Vec<&RunInfo>> = BTreeMap::new();
             for run in some {
-                let Some(known) = self.known.get(&run.id) else { continue };
-                bodies.entry(&run.id).or_default().params.clone_from(&known.params);
-                for key in &known.metric_keys {
+                let Some(listed) = self.listed.get(&run.id) else { continue };
+                run_data.entry(&run.id).or_default().params.clone_from(&listed.params);
+                for key in &listed.metric_keys {
                     keys.entry(key.clone()).or_default().push(run);
                 }
             }
@@ -277,30 +278,30 @@ impl Reader for Server {
                         Some(histories) => histories.remove(&run.id).unwrap_or_default(),
                         None => self.history(&run.id, &key)?,
                     };
-                    bodies.entry(&run.id).or_default().metrics.extend(metrics);
+                    run_data.entry(&run.id).or_default().metrics.extend(metrics);
                 }
             }
         }
-        Ok(runs.iter().map(|run| bodies.remove(run.id.as_str()).unwrap_or_default()).collect())
+        Ok(runs.iter().map(|run| run_data.remove(run.id.as_str()).unwrap_or_default()).collect())
     }
 
-    fn artifacts(&mut self, run: &RunHead) -> Result<Vec<String>, Unreadable> {
+    fn artifacts(&mut self, run: &RunInfo) -> Result<Vec<String>, ArtifactsUnreadable> {
         let mut found = Vec::new();
         match self.walk(&run.id, None, &mut found) {
             Ok(()) => Ok(found),
             Err(CallError::NotFound) => Ok(Vec::new()),
             Err(CallError::Failed(problem)) => {
                 let root = format!("{}, experiment {}", self.client.address(), run.experiment);
-                Err(Unreadable { root, problem })
+                Err(ArtifactsUnreadable { root, problem })
             }
         }
     }
 
-    fn folder(&self, _run: &RunHead) -> Option<PathBuf> {
+    fn folder(&self, _run: &RunInfo) -> Option<PathBuf> {
         None
     }
 
-    fn fetch(&mut self, run: &RunHead, artifact: &str, to: &Path) -> std::io::Result<()> {
+    fn fetch(&mut self, run: &RunInfo, artifact: &str, to: &Path) -> std::io::Result<()> {
         let query = [("path", artifact), ("run_id", run.id.as_str())];
         let mut content = self.client.content("/get-artifact", &query).map_err(|error| {
             std::io::Error::other(match error {
@@ -316,7 +317,7 @@ impl Reader for Server {
     }
 }
 
-/// Whether a path of a server's stays below the folder it is joined to.
+/// Whether a path from a server stays inside the folder that it is joined to.
 fn is_below(path: &str) -> bool {
     !path.is_empty() && Path::new(path).components().all(|it| matches!(it, Component::Normal(_)))
 }
@@ -343,7 +344,6 @@ fn metric(it: &Value) -> Option<Metric> {
             "-Infinity" => f64::NEG_INFINITY,
             other => other.parse().ok()?,
         },
-        // Python's `json` writes these bare; MLflow 3 does not.
         other => other.as_f64()?,
     };
     Some(Metric {
@@ -358,7 +358,7 @@ fn text(it: &Value, field: &str) -> Option<String> {
     it.get(field)?.as_str().map(str::to_owned)
 }
 
-/// A number, or a text that is one, as protobuf writes those of 64 bits.
+/// A number, or a string with a number: the JSON form of 64-bit numbers in protobuf.
 fn number(it: &Value, field: &str) -> Option<i64> {
     let value = it.get(field)?;
     value.as_i64().or_else(|| value.as_str()?.parse().ok())
@@ -374,7 +374,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_that_json_does_not_have_come_as_words() {
+    fn nan_and_infinity_are_read_from_strings() {
         let value = |value: Value| metric(&json!({"key": "a", "value": value, "timestamp": "7"}));
         assert!(value(json!("NaN")).unwrap().value.is_nan());
         let finite = |it: Value| value(it).unwrap().value.to_string();
@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn path_of_a_server_stays_below_the_folder() {
+    fn path_from_a_server_stays_inside_the_folder() {
         assert!(is_below("models/1H/model.zip"));
         for path in ["", "/etc/passwd", "../x", "a/../../x"] {
             assert!(!is_below(path), "{path}");

@@ -20,12 +20,13 @@ use tempfile::TempDir;
 
 use super::local::{LocalArtifacts, files};
 use super::records::{
-    ExperimentRecord, ModelRecord, ModelVersionRecord, Reader, RunBody, RunHead, Unreadable,
+    ArtifactsUnreadable, ExperimentRecord, ModelRecord, ModelVersionRecord, Reader, RunData,
+    RunInfo,
 };
 
-/// How often a copy is begun again because the database was written meanwhile.
+/// How often the database is copied if it is written during the copy.
 const TRIES: u32 = 5;
-/// Tables that are not imported, with what their rows are.
+/// Tables that are not imported, and the name of their records.
 const LEFT_OUT: [(&str, &str); 4] = [
     ("datasets", "logged datasets"),
     ("logged_models", "logged models"),
@@ -58,7 +59,7 @@ impl Database {
             Some(folder) => folder.path().join("source.db"),
             None => path.to_owned(),
         };
-        // In a copy of our own a journal may be replayed.
+        // SQLite replays the journal of the copy, which it has to write for that.
         let access = if copy.is_some() {
             OpenFlags::SQLITE_OPEN_READ_WRITE
         } else {
@@ -88,12 +89,12 @@ impl Database {
         self.columns.get(table).is_some_and(|columns| columns.contains(column))
     }
 
-    /// A column, or NULL where this revision has none.
+    /// A column, or NULL if this revision of the schema does not have it.
     fn or_null<'a>(&self, table: &str, column: &'a str) -> &'a str {
         if self.has(table, column) { column } else { "NULL" }
     }
 
-    /// The rows of the default workspace, where there are workspaces.
+    /// The condition for rows of the default workspace, if the schema has workspaces.
     fn workspace(&self, table: &str) -> &'static str {
         if self.has(table, "workspace") { "workspace = 'default'" } else { "1 = 1" }
     }
@@ -116,7 +117,7 @@ impl Database {
         }
     }
 
-    /// Tags by owner; none where the table is not there yet.
+    /// Tags by owner; none if this revision of the schema does not have the table.
     fn tags(&self, table: &str, owner: &str) -> Result<BTreeMap<String, Tags>, StoreError> {
         let mut found: BTreeMap<String, Tags> = BTreeMap::new();
         if !self.columns.contains_key(table) {
@@ -166,7 +167,7 @@ impl Database {
         Ok(found)
     }
 
-    fn body(&self, run: &RunHead) -> rusqlite::Result<RunBody> {
+    fn body(&self, run: &RunInfo) -> rusqlite::Result<RunData> {
         let params = self
             .conn
             .prepare_cached("SELECT key, value FROM params WHERE run_uuid = ?1")?
@@ -187,7 +188,7 @@ impl Database {
                 })
             })?
             .collect::<Result<_, _>>()?;
-        Ok(RunBody { params, metrics })
+        Ok(RunData { params, metrics })
     }
 }
 
@@ -218,7 +219,7 @@ impl Reader for Database {
         })
     }
 
-    fn runs(&mut self) -> Result<Vec<RunHead>, StoreError> {
+    fn runs(&mut self) -> Result<Vec<RunInfo>, StoreError> {
         let mut tags = self.tags("tags", "run_uuid")?;
         let sql = format!(
             "SELECT run_uuid, CAST(experiment_id AS TEXT), name, user_id, status, lifecycle_stage,
@@ -229,7 +230,7 @@ impl Reader for Database {
         );
         self.rows(&sql, |row| {
             let id: String = row.get(0)?;
-            Ok(RunHead {
+            Ok(RunInfo {
                 tags: tags.remove(&id).unwrap_or_default(),
                 id,
                 experiment: text(row, 1)?,
@@ -278,30 +279,30 @@ impl Reader for Database {
         })
     }
 
-    fn bodies(&mut self, runs: &[&RunHead]) -> Result<Vec<RunBody>, StoreError> {
-        // One view of all of them; given back at once, so that a server on the same file can write.
+    fn run_data(&mut self, runs: &[&RunInfo]) -> Result<Vec<RunData>, StoreError> {
+        // One consistent state for all runs. The transaction is short, so that a server on the same file can write.
         let read = || {
             let tx = self.conn.unchecked_transaction()?;
-            let bodies = runs.iter().map(|run| self.body(run)).collect::<Result<_, _>>()?;
+            let run_data = runs.iter().map(|run| self.body(run)).collect::<Result<_, _>>()?;
             tx.commit()?;
-            Ok(bodies)
+            Ok(run_data)
         };
         read().map_err(|error: rusqlite::Error| self.failed(&error))
     }
 
-    fn artifacts(&mut self, run: &RunHead) -> Result<Vec<String>, Unreadable> {
+    fn artifacts(&mut self, run: &RunInfo) -> Result<Vec<String>, ArtifactsUnreadable> {
         let Some(folder) = self.artifacts.folder(run)? else { return Ok(Vec::new()) };
-        files(&folder).map_err(|error| Unreadable {
+        files(&folder).map_err(|error| ArtifactsUnreadable {
             root: folder.display().to_string(),
             problem: error.to_string(),
         })
     }
 
-    fn folder(&self, run: &RunHead) -> Option<PathBuf> {
+    fn folder(&self, run: &RunInfo) -> Option<PathBuf> {
         self.artifacts.folder(run).ok().flatten()
     }
 
-    fn fetch(&mut self, run: &RunHead, artifact: &str, to: &Path) -> std::io::Result<()> {
+    fn fetch(&mut self, run: &RunInfo, artifact: &str, to: &Path) -> std::io::Result<()> {
         let folder = self.folder(run).unwrap_or_default();
         fs::copy(folder.join(artifact), to).map(drop)
     }
@@ -342,7 +343,7 @@ fn columns(conn: &Connection) -> rusqlite::Result<BTreeMap<String, BTreeSet<Stri
     Ok(found)
 }
 
-/// Whether SQLite would write beside the file to read it: bytes 18 and 19 of the header are 2 in WAL mode.
+/// Whether SQLite would have to write next to the file to read it. In WAL mode, bytes 18 and 19 of the header are 2.
 fn must_be_copied(path: &Path) -> std::io::Result<bool> {
     let mut header = [0_u8; 20];
     let n_read = fs::File::open(path)?.take(20).read(&mut header)?;
@@ -360,7 +361,7 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// A copy of the database and its journal, as they were in one moment.
+/// A consistent copy of the database and its journal.
 fn copied(path: &Path) -> std::io::Result<TempDir> {
     for _ in 0..TRIES {
         let folder = tempfile::Builder::new().prefix("herdbook-import-").tempdir()?;
@@ -376,11 +377,11 @@ fn copied(path: &Path) -> std::io::Result<TempDir> {
         }
     }
     Err(std::io::Error::other(
-        "it is being written all the time: stop what writes to it, or import from its server",
+        "it is written to all the time: stop the program that writes to it, or import from its server",
     ))
 }
 
-/// Length and time of last change of the database and its journals.
+/// Length and modification time of the database and its journals.
 fn state(path: &Path) -> Vec<Option<(u64, SystemTime)>> {
     let of = |ending| {
         let file = fs::metadata(beside(path, ending)).ok()?;

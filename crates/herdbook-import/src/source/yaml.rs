@@ -1,13 +1,13 @@
 //! The `meta.yaml` of MLflow's file store: a flat mapping.
 //!
-//! Texts are taken as they stand. MLflow wrote them with YAML 1.1 in mind, where `1e5` is a text; a reader of values
-//! would make a number of it, and a run's id of nothing but digits and one `e` would be lost.
+//! All scalars are read as strings. MLflow writes YAML 1.1, where `1e5` is a string; a YAML 1.2 parser would read it as a
+//! number, and lose a run id that consists of digits and one `e`.
 
 use std::collections::BTreeMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
-/// Values by key; `None` for null. Lists and mappings among the values are passed over.
+/// Values by key; `None` for null. Values that are lists or mappings are skipped.
 pub(super) fn scalars(text: &str) -> Result<BTreeMap<String, Option<String>>, String> {
     let mut found = BTreeMap::new();
     let (mut depth, mut key) = (0_u32, None);
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_are_taken_as_they_stand() {
+    fn scalars_are_read_as_strings() {
         let text = "aliases: [a, b]\nname: 1e5\nrun_id: '0123'\nnested:\n  name: x\nend_time: null\n\
                     note: \"two\\nlines\"\nempty: ''\nlong: one\n  line\n";
         let found = scalars(text).unwrap();
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_text_is_an_error_and_not_a_panic() {
+    fn malformed_yaml_is_an_error() {
         assert!(scalars("a: [b").is_err());
         assert!(scalars("a: 'b").is_err());
         assert_eq!(scalars("").unwrap().len(), 0);

@@ -309,7 +309,7 @@ fn file_store_is_imported_into_the_folder_it_lies_in() {
     let old = OldStore::unpack("2.9.2-files");
     let (folder, before) = (old.path(""), old.bytes());
     let refused = Location::resolve(None, &folder).unwrap_err().to_string();
-    assert!(refused.contains("`herdbook import ./mlruns` takes it in"), "{refused}");
+    assert!(refused.contains("import it with `herdbook import ./mlruns`"), "{refused}");
     let location = target_location(None, &folder, &old.source()).unwrap();
     let store = open(&location, Missing::Create).unwrap();
     assert_eq!(old.import(&store).unwrap().runs.added, 16);
@@ -333,7 +333,7 @@ fn source_that_cannot_be_read_is_named() {
     fs::write(folder.path().join("notes.txt"), "not a database at all, but long enough").unwrap();
     fs::create_dir(folder.path().join("empty")).unwrap();
     for (name, problem) in
-        [("notes.txt", "file is not a database"), ("empty", "no file store of MLflow")]
+        [("notes.txt", "file is not a database"), ("empty", "not a file store of MLflow")]
     {
         let old = OldStore::unpack("2.9.2-files");
         let request =
@@ -357,7 +357,7 @@ fn artifacts_that_cannot_be_found_are_named_by_their_root() {
         .collect();
     assert_eq!(roots.len(), 2, "{roots:?}");
     assert!(roots[0].contains("there is no such folder on this machine"), "{roots:?}");
-    assert!(roots[0].contains("5 runs are here without artifacts"), "{roots:?}");
+    assert!(roots[0].contains("5 runs are imported without artifacts"), "{roots:?}");
 
     let other = old.store_in("given");
     let mut request = old.request();

@@ -1,4 +1,4 @@
-//! Artifact files of runs: written whole before the records mention them, read as streams.
+//! Artifact files of runs, written and read as streams.
 
 use std::io::Read;
 use std::ops::Range;
@@ -17,17 +17,17 @@ impl Store {
     /// The artifacts of a run.
     ///
     /// # Errors
-    /// [`StoreError::NoSuchRun`]; [`StoreError::ForeignArtifacts`] where they cannot be reached from this machine.
+    /// [`StoreError::NoSuchRun`]; [`StoreError::ForeignArtifacts`] if they cannot be reached from this machine.
     pub fn artifacts(&self, run_id: &RunId) -> Result<Box<dyn ArtifactStore>, StoreError> {
         let uri = self.read_run(run_id, |conn| run::artifact_uri(conn, run_id))?;
         self.artifacts_at(run_id.as_str(), &uri)
     }
 
-    /// Stores a file among a run's artifacts from a stream, and returns its lower-case hex SHA-256. When this returns, the
-    /// file is there under its name, whole, and survives a power loss.
+    /// Stores a file among a run's artifacts from a stream and returns its lower-case hex SHA-256. When this returns, the
+    /// file is complete and survives a power loss.
     ///
     /// # Errors
-    /// As [`Store::artifacts`]; [`StoreError::Artifact`], also where `content` cannot be read.
+    /// As [`Store::artifacts`]; [`StoreError::Artifact`], also if `content` cannot be read.
     pub fn store_artifact_from(
         &self,
         run_id: &RunId,
@@ -39,7 +39,7 @@ impl Store {
         Ok(hashing.finish())
     }
 
-    /// As [`Store::store_artifact_from`], for a small file that is in memory.
+    /// As [`Store::store_artifact_from`], for bytes in memory.
     ///
     /// # Errors
     /// As [`Store::store_artifact_from`].
@@ -54,7 +54,7 @@ impl Store {
         Ok(sha256)
     }
 
-    /// Creates the folder of an artifact to come, and shows that it can be written to.
+    /// Checks that an artifact can be written later: creates its folder, and a file in it that is removed again.
     ///
     /// # Errors
     /// As [`Store::store_artifact_from`].
@@ -68,7 +68,7 @@ impl Store {
     /// Opens a file among a run's artifacts, or a range of its bytes.
     ///
     /// # Errors
-    /// As [`Store::artifacts`]; [`StoreError::Artifact`] where there is no such file or it cannot be read.
+    /// As [`Store::artifacts`]; [`StoreError::Artifact`] if there is no such file or it cannot be read.
     pub fn open_artifact(
         &self,
         run_id: &RunId,
@@ -83,7 +83,7 @@ impl Store {
         })
     }
 
-    /// Reads a small file among a run's artifacts into memory.
+    /// Reads a file among a run's artifacts into memory. For large files use [`Store::open_artifact`].
     ///
     /// # Errors
     /// As [`Store::open_artifact`].
@@ -101,7 +101,7 @@ impl Store {
         Ok(bytes)
     }
 
-    /// Files and folders in a folder among a run's artifacts by name, sorted; none where there is no such folder.
+    /// Files and folders in a folder among a run's artifacts, sorted by name; none if there is no such folder.
     ///
     /// # Errors
     /// As [`Store::artifacts`]; [`StoreError::Artifact`].
@@ -113,7 +113,7 @@ impl Store {
         self.artifacts(run_id)?.list(folder)
     }
 
-    /// The names of the files in a folder among a run's artifacts, sorted; none where there is no such folder.
+    /// The names of the files in a folder among a run's artifacts, sorted; none if there is no such folder.
     ///
     /// # Errors
     /// As [`Store::list_artifacts`].
@@ -122,7 +122,7 @@ impl Store {
         Ok(files.map(|file| file.name).collect())
     }
 
-    /// Removes a file among a run's artifacts; one that is not there is no error.
+    /// Removes a file among a run's artifacts, if it exists.
     ///
     /// # Errors
     /// As [`Store::artifacts`]; [`StoreError::Artifact`].
@@ -130,8 +130,7 @@ impl Store {
         self.artifacts(run_id)?.remove(artifact)
     }
 
-    /// Removes files of a folder among a run's artifacts whose writing was begun and never finished. Only
-    /// [`Store::store_artifact_from`] gives files such names.
+    /// Removes the files in a folder among a run's artifacts that [`Store::store_artifact_from`] did not finish writing.
     ///
     /// # Errors
     /// As [`Store::remove_artifact`].
@@ -142,10 +141,10 @@ impl Store {
         Ok(())
     }
 
-    /// Where a file among a run's artifacts lies on this machine.
+    /// The path of a file among a run's artifacts on this machine. The file need not exist.
     ///
     /// # Errors
-    /// As [`Store::artifacts`]; [`StoreError::ForeignArtifacts`] where it lies behind a server.
+    /// As [`Store::artifacts`]; [`StoreError::ForeignArtifacts`] if the artifacts are behind a server.
     pub fn artifact_path(&self, run_id: &RunId, artifact: &str) -> Result<PathBuf, StoreError> {
         let artifacts = self.artifacts(run_id)?;
         artifacts.local_path(artifact).ok_or_else(|| StoreError::ForeignArtifacts {

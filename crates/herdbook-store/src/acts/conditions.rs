@@ -1,4 +1,4 @@
-//! The facts on which conditions on promotion are judged, read in the transaction of the change itself.
+//! Conditions on promotion, judged on facts that are read in the transaction of the promotion.
 
 use herdbook_domain::tags::key;
 use herdbook_domain::{
@@ -12,7 +12,7 @@ use crate::tables::event::{self, EventQuery};
 use crate::tables::metric::{self, MetricSelection};
 use crate::tables::{tag, version};
 
-/// Judges the conditions that stand before a promotion; reads nothing where there are none.
+/// Judges the conditions on a promotion. Reads nothing if there are none.
 pub(crate) fn judge(
     conn: &Conn,
     request: &PromotionRequest,
@@ -56,7 +56,7 @@ fn dossier(conn: &Conn, facts: &VersionFacts) -> Result<VersionEvidence, StoreEr
     })
 }
 
-/// When a version that is in beta came there.
+/// The time since which a version is in beta; `None` if it is not.
 fn in_beta_since(conn: &Conn, key: &VersionKey) -> Result<Option<Timestamp>, StoreError> {
     let changes = history(conn, key, EventKind::StageChanged)?;
     let adopted = history(conn, key, EventKind::Adopted)?;

@@ -1,4 +1,4 @@
-//! An evaluation becomes part of a version's history.
+//! Evaluations in the history of a version.
 
 use herdbook_domain::{Evaluation, VersionKey};
 
@@ -7,10 +7,10 @@ use crate::session::Session;
 use crate::tables::version;
 
 impl Session {
-    /// Adds an evaluation to the history of a version.
+    /// Adds an evaluation to the history of a version and returns the id of the event.
     ///
     /// # Errors
-    /// [`StoreError::NoSuchVersion`], [`StoreError::DeletedVersion`].
+    /// [`StoreError::NoSuchModel`], [`StoreError::NoSuchVersion`], [`StoreError::DeletedVersion`].
     pub fn record_evaluation(
         &self,
         key: &VersionKey,

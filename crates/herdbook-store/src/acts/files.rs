@@ -1,5 +1,7 @@
-//! Model files compared with what was registered. Hashing takes long, so it is done before a transaction; inside, only
-//! the stamp is compared.
+//! Model files compared with their registered hashes.
+//!
+//! Hashing takes long, so a file is hashed before the transaction that depends on it. Inside the transaction only its
+//! [`FileStamp`] is compared.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,33 +18,33 @@ use crate::store::Store;
 use crate::tables::event::{self, RegisteredFile};
 use crate::tables::run;
 
-/// How often a file that changes while it is hashed is hashed again.
+/// How often a file is hashed that changes while it is read.
 const ATTEMPTS: usize = 5;
 
-/// The state of a model file, compared with what was registered.
+/// The state of a model file, compared with its registered hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum FileState {
-    /// It is the file that was registered.
+    /// It has the registered hash.
     Intact,
-    /// It is not there, or cannot be read.
+    /// It does not exist or cannot be read.
     Missing {
-        /// Where it should be.
+        /// Its expected path.
         path: PathBuf,
     },
-    /// It is another file.
+    /// It has another hash.
     Altered {
-        /// Where it is.
+        /// Its path.
         path: PathBuf,
         /// Its lower-case hex SHA-256.
         found: String,
     },
-    /// Nobody recorded its hash: the version was registered outside herdbook.
+    /// No hash is recorded: the version was registered outside herdbook.
     Unknown,
 }
 
 impl FileState {
-    /// What is wrong with the file, as the rest of a sentence; `None` where nothing is known to be.
+    /// What is wrong with the file, as the rest of a sentence; `None` if nothing is known to be wrong.
     pub fn problem(&self) -> Option<String> {
         match self {
             Self::Intact | Self::Unknown => None,
@@ -54,15 +56,15 @@ impl FileState {
     }
 }
 
-/// The model file of a version as the records tell of it.
+/// The recorded model file of a version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct OnRecord {
     file: RegisteredFile,
-    /// Where the artifacts of its run are.
+    /// The artifact location of its run.
     artifacts: String,
 }
 
-/// A file that was hashed.
+/// A hashed file.
 #[derive(Debug)]
 struct Hashed {
     on_record: OnRecord,
@@ -70,12 +72,12 @@ struct Hashed {
     state: FileState,
 }
 
-/// Model files that were hashed before an act.
+/// Model files that were hashed before an act, by version.
 #[derive(Debug, Default)]
 pub(crate) struct HashedFiles(BTreeMap<VersionKey, Hashed>);
 
 impl HashedFiles {
-    /// Hashes the model file of a version, outside any transaction.
+    /// Hashes the model file of a version. Must not be called inside a transaction.
     pub(crate) fn hash(&mut self, store: &Store, key: &VersionKey) -> Result<(), StoreError> {
         self.0.remove(key);
         let file = store.read_in(Scope::History, |conn| event::registered_file(conn, key))?;
@@ -90,7 +92,7 @@ impl HashedFiles {
     /// The state of a version's model file, inside a transaction.
     ///
     /// # Errors
-    /// [`StoreError::FileNotHashed`] where the file was not hashed, or is not the one that was.
+    /// [`StoreError::FileNotHashed`] if the file was not hashed, or has changed since.
     pub(crate) fn state(
         &self,
         store: &Store,
@@ -112,7 +114,7 @@ impl HashedFiles {
 }
 
 impl Store {
-    /// The states of the model files of some versions. The records are read once, the files after that.
+    /// The states of the model files of some versions. Reads the records first, in one look-up, and then the files.
     pub(crate) fn file_states(&self, keys: &[VersionKey]) -> Result<Vec<FileState>, StoreError> {
         let on_record = self.read_as_it_stands(|conn| {
             keys.iter().map(|key| on_record(conn, key)).collect::<Result<Vec<_>, _>>()
@@ -124,7 +126,7 @@ impl Store {
         on_record.into_iter().map(state).collect()
     }
 
-    /// The model file that was registered for a version, if that was recorded.
+    /// The registered model file of a version, if it was recorded.
     ///
     /// # Errors
     /// Those of the database.
@@ -141,7 +143,7 @@ fn on_record(conn: &Conn, key: &VersionKey) -> Result<Option<OnRecord>, StoreErr
     Ok(Some(OnRecord { file, artifacts }))
 }
 
-/// Where the artifacts of a run are. A run that was deleted for good has lost its files with it: then the run's id.
+/// Where the artifacts of a run are. A run that was deleted permanently has lost its files with it: then the run's id.
 fn artifacts_of(conn: &Conn, run_id: &RunId) -> Result<String, StoreError> {
     match run::artifact_uri(conn, run_id) {
         Err(StoreError::NoSuchRun { .. }) => Ok(run_id.to_string()),
@@ -149,7 +151,7 @@ fn artifacts_of(conn: &Conn, run_id: &RunId) -> Result<String, StoreError> {
     }
 }
 
-/// The artifacts of a file's run; `None` where they cannot be reached from this machine.
+/// The artifacts of a file's run; `None` if they cannot be reached from this machine.
 fn artifacts(
     store: &Store,
     on_record: &OnRecord,

@@ -1,15 +1,15 @@
-//! Runs that are not trained here: what scripts and MLflow itself log to them, and how their models are registered.
+//! Runs of other programs: what scripts and MLflow itself log to them, and how their models are registered.
 //!
-//! A run that MLflow started has neither lease nor event until its model is registered.
+//! A run that MLflow started has no lease, and no event before its model is registered.
 
 use std::collections::BTreeMap;
 
 use herdbook_domain::tags::Tags;
 use herdbook_domain::{
-    MetricName, ModelName, Registration, RunId, RunPhase, RunStatus, guard_run_tags,
-    guard_version_tags,
+    ModelName, Registration, RunId, RunPhase, RunStatus, guard_run_tags, guard_version_tags,
 };
 
+use crate::acts::limits::{OverLimit, check_metric, check_param, check_tags};
 use crate::acts::registration::{Registered, register};
 use crate::acts::run::ended_event;
 use crate::engine::db::{Conn, params};
@@ -18,54 +18,47 @@ use crate::session::Session;
 use crate::tables::metric::{self, Metric};
 use crate::tables::{run, tag, version};
 
-/// Longest value of a param that MLflow takes, in characters.
-const MAX_PARAM_LENGTH: usize = 6_000;
-/// Longest value of a tag that MLflow takes, in characters.
-const MAX_TAG_LENGTH: usize = 8_000;
-/// Longest key of a param or tag: `VARCHAR(250)`.
-const MAX_KEY_LENGTH: usize = 250;
-
-/// What is logged to a run together.
+/// Metrics, params and tags that are logged to a run together.
 #[derive(Debug, Clone, Default)]
 pub struct RunEntries {
-    /// Numbers.
+    /// Metrics.
     pub metrics: Vec<Metric>,
-    /// Fixed inputs.
+    /// Params.
     pub params: BTreeMap<String, String>,
-    /// Tags; those that the rulebook keeps may only say what is.
+    /// Tags. Those that herdbook manages must have the value that they have already.
     pub tags: Tags,
 }
 
-/// The model of a run asks to be registered.
+/// A model to be registered from a run that another program may have started.
 #[derive(Debug, Clone)]
 pub struct ForeignFinish {
-    /// What asks to be registered.
+    /// The model and its run.
     pub registration: Registration,
-    /// The last metrics.
+    /// The last metrics of the run.
     pub metrics: Vec<Metric>,
-    /// Further tags of the run, beside those that say where its model came from.
+    /// Tags of the run, in addition to those of its origin.
     pub run_tags: Tags,
-    /// Further tags of the new version.
+    /// Tags of the new version, in addition to those that the registration computes.
     pub version_tags: Tags,
 }
 
 impl Session {
-    /// Adds metrics, params and tags to a run that was not deleted, running or ended, or nothing of it.
+    /// Adds metrics, params and tags to a running or ended run: all of them, or none.
     ///
     /// # Errors
-    /// [`StoreError::CannotLog`], also for a param that has another value already; [`StoreError::Refused`] for a tag
-    /// that the rulebook keeps.
+    /// [`StoreError::NoSuchRun`]; [`StoreError::RunNotRunning`] if the run was deleted; [`StoreError::CannotLog`] for an
+    /// entry that MLflow does not allow, or a param that already has another value; [`StoreError::Refused`] for a tag
+    /// that herdbook manages.
     pub fn log_to_run(&self, run_id: &RunId, entries: &RunEntries) -> Result<(), StoreError> {
         self.write(|act| {
             require_active(act.tx, run_id)?;
-            for metric in &entries.metrics {
-                check_metric(run_id, &metric.key)?;
-            }
+            check(entries).map_err(|OverLimit { what, problem }| StoreError::CannotLog {
+                run_id: run_id.clone(),
+                what,
+                problem,
+            })?;
             metric::log(act.tx, run_id, &entries.metrics)?;
             log_params(act.tx, run_id, &entries.params)?;
-            for (key, value) in &entries.tags {
-                check_length(run_id, &format!("the tag `{key}`"), key, value, MAX_TAG_LENGTH)?;
-            }
             let present = tag::of_run(act.tx, run_id.as_str())?;
             let phase = if version::keys_of_run(act.tx, run_id)?.is_empty() {
                 RunPhase::Unregistered
@@ -77,21 +70,10 @@ impl Session {
         })
     }
 
-    /// Gives a run another display name.
-    pub fn rename_run(&self, run_id: &RunId, name: &str) -> Result<(), StoreError> {
-        self.write(|act| {
-            require_active(act.tx, run_id)?;
-            check_length(run_id, "its name", "name", name, MAX_KEY_LENGTH)?;
-            act.tx.execute(
-                "UPDATE runs SET name = ?1 WHERE run_uuid = ?2",
-                params![name, run_id.as_str()],
-            )?;
-            let tags = Tags::from([("mlflow.runName".to_owned(), name.to_owned())]);
-            tag::set_on_run(act.tx, run_id, &tags)
-        })
-    }
-
-    /// Ends a run as FINISHED where it is still RUNNING; one that is ended already stays as it is.
+    /// Ends a RUNNING run as FINISHED. A run that has ended already stays as it is.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchRun`]; [`StoreError::RunNotRunning`] if the run was deleted.
     pub fn end_foreign_run(&self, run_id: &RunId, model: &ModelName) -> Result<(), StoreError> {
         self.write(|act| {
             if require_active(act.tx, run_id)? != RunStatus::Running.as_str() {
@@ -104,12 +86,14 @@ impl Session {
         })
     }
 
-    /// Registers the model of a run, whoever started it, and ends the run as FINISHED; or changes nothing. Answers
-    /// the keys of tags that gave way to what the registration computes, too.
+    /// Registers the model of a run, whichever program started it, and ends the run as FINISHED, in one act.
+    ///
+    /// Also returns the keys of version tags that were replaced by values that the registration computes.
     ///
     /// # Errors
-    /// [`StoreError::RunNotFinished`] where the run failed or was cancelled; [`StoreError::AlreadyRegistered`];
-    /// [`StoreError::Refused`] for tags that the rulebook keeps.
+    /// [`StoreError::NoSuchRun`]; [`StoreError::RunNotRunning`] if the run was deleted; [`StoreError::RunNotFinished`] if
+    /// it failed or was cancelled; [`StoreError::AlreadyRegistered`]; [`StoreError::Refused`] for a tag that herdbook
+    /// manages.
     pub fn register_foreign(
         &self,
         finish: &ForeignFinish,
@@ -143,7 +127,7 @@ impl Session {
     }
 }
 
-/// The status of a run that was not deleted.
+/// The status of a run; an error if the run was deleted.
 fn require_active(conn: &Conn, run_id: &RunId) -> Result<String, StoreError> {
     let (status, lifecycle) = run::status(conn, run_id)?;
     if lifecycle == "active" {
@@ -152,14 +136,18 @@ fn require_active(conn: &Conn, run_id: &RunId) -> Result<String, StoreError> {
     Err(StoreError::RunNotRunning { run_id: run_id.clone(), status: lifecycle })
 }
 
+fn check(entries: &RunEntries) -> Result<(), OverLimit> {
+    entries.metrics.iter().try_for_each(|metric| check_metric(&metric.key))?;
+    entries.params.iter().try_for_each(|(key, value)| check_param(key, value))?;
+    check_tags(&entries.tags)
+}
+
 fn log_params(
     conn: &Conn,
     run_id: &RunId,
     given: &BTreeMap<String, String>,
 ) -> Result<(), StoreError> {
     for (key, value) in given {
-        let what = format!("the param `{key}`");
-        check_length(run_id, &what, key, value, MAX_PARAM_LENGTH)?;
         let present: Option<String> = conn.query_first(
             "SELECT value FROM params WHERE run_uuid = ?1 AND key = ?2",
             params![run_id.as_str(), key.as_str()],
@@ -174,43 +162,15 @@ fn log_params(
             }
             Some(present) if present == *value => {}
             Some(present) => {
-                let problem = format!(
-                    "it is `{present}` and cannot become `{value}`: params never change; log it under another name"
-                );
-                return Err(cannot_log(run_id, what, problem));
+                return Err(StoreError::CannotLog {
+                    run_id: run_id.clone(),
+                    what: format!("the param `{key}`"),
+                    problem: format!(
+                        "it is `{present}` and cannot become `{value}`: params never change; log it under another name"
+                    ),
+                });
             }
         }
     }
     Ok(())
-}
-
-fn check_metric(run_id: &RunId, key: &str) -> Result<(), StoreError> {
-    match MetricName::parse(key) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(cannot_log(run_id, format!("the metric `{key}`"), error.to_string())),
-    }
-}
-
-fn check_length(
-    run_id: &RunId,
-    what: &str,
-    key: &str,
-    value: &str,
-    max: usize,
-) -> Result<(), StoreError> {
-    let (of_key, of_value) = (key.chars().count(), value.chars().count());
-    let problem = if of_key == 0 {
-        "its key is empty".to_owned()
-    } else if of_key > MAX_KEY_LENGTH {
-        format!("its key has {of_key} characters: at most {MAX_KEY_LENGTH} are allowed")
-    } else if of_value > max {
-        format!("its value has {of_value} characters: at most {max} are allowed")
-    } else {
-        return Ok(());
-    };
-    Err(cannot_log(run_id, what.to_owned(), problem))
-}
-
-fn cannot_log(run_id: &RunId, what: String, problem: String) -> StoreError {
-    StoreError::CannotLog { run_id: run_id.clone(), what, problem }
 }

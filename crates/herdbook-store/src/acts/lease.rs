@@ -1,4 +1,4 @@
-//! Signs of life of a training.
+//! The lease of a run: the regular sign that its training process is alive.
 
 use herdbook_domain::RunId;
 
@@ -8,11 +8,14 @@ use crate::tables::lease::{self, Lease};
 use crate::tables::run;
 
 impl Session {
-    /// Says that the training of a run goes on.
+    /// Renews the lease of a run that this process trains. Does nothing if the run has ended, or if another process has
+    /// resumed it.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchRun`].
     pub fn refresh_lease(&self, run_id: &RunId) -> Result<(), StoreError> {
         let own = Lease::of_this_process();
         self.write_on_run(run_id, |act| {
-            // A run that was ended meanwhile gets no new lease, nor one that another process took up.
             match run::require_running(act.tx, run_id) {
                 Err(StoreError::RunNotRunning { .. }) => return Ok(()),
                 outcome => outcome?,

@@ -1,6 +1,7 @@
 //! The acts of the rulebook on the records, each one transaction.
 //!
-//! An act collects the facts, asks `herdbook-domain` for a plan, and carries it out.
+//! An act reads the facts, asks `herdbook-domain` for a plan, and carries it out. Nothing slow runs in its transaction:
+//! files are read and hashed before.
 
 mod artifacts;
 mod conditions;
@@ -9,6 +10,7 @@ pub(crate) mod evaluation;
 pub(crate) mod files;
 pub(crate) mod foreign_run;
 mod lease;
+mod limits;
 pub(crate) mod promotion;
 pub(crate) mod registration;
 pub(crate) mod run;

@@ -1,4 +1,5 @@
-//! Changes of stage: tags of version and run, MLflow's stage, the alias and the events, in one transaction.
+//! Promotions and rollbacks. One transaction changes the tags of version and run, MLflow's stage and the champion alias,
+//! and appends the events.
 
 use std::collections::BTreeMap;
 
@@ -16,24 +17,24 @@ use crate::error::StoreError;
 use crate::session::{Act, Session};
 use crate::tables::{alias, event, tag, version};
 
-/// How often a model file that changes between its hashing and the act is hashed again.
+/// How often a model file is hashed again that changes between hashing and act.
 const ATTEMPTS: u32 = 5;
 
-/// A promotion that was carried out, or would be.
+/// A promotion that was carried out, or that a dry run would carry out.
 #[derive(Debug, Clone)]
 pub struct Promotion {
     /// Its changes.
     pub plan: PromotionPlan,
-    /// What the log says of it.
+    /// Its events in the history.
     pub events: Vec<Event>,
 }
 
 impl Session {
-    /// Carries a change of stage out, the champion's displacement with it, or changes nothing.
+    /// Changes the stage of a version, and archives the champion that it replaces, in one act.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] where the rules stand against it; [`StoreError::NoSuchModel`],
-    /// [`StoreError::NoSuchVersion`], [`StoreError::DeletedVersion`].
+    /// [`StoreError::Refused`] if the rules forbid it; [`StoreError::NoSuchModel`], [`StoreError::NoSuchVersion`],
+    /// [`StoreError::DeletedVersion`]; [`StoreError::FileNotHashed`] if the model file keeps changing.
     pub fn promote(
         &self,
         request: &PromotionRequest,
@@ -42,10 +43,10 @@ impl Session {
         self.promote_under(&Conditions::default(), request, effect)
     }
 
-    /// As [`Store::promote`], under conditions that are judged on what the records say in the act itself.
+    /// As [`Session::promote`], under conditions, which are judged on the records as they are during the act.
     ///
     /// # Errors
-    /// As [`Store::promote`], and [`herdbook_domain::Refusal::GateFailed`].
+    /// As [`Session::promote`]; [`herdbook_domain::Refusal::GateFailed`] if a condition is not met.
     pub fn promote_under(
         &self,
         conditions: &Conditions,
@@ -71,10 +72,11 @@ impl Session {
         })
     }
 
-    /// Brings the last good champion back, or changes nothing.
+    /// Makes the last good former champion the champion again.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] where there is none, or the rules stand against it.
+    /// [`StoreError::Refused`] if there is none, or the rules forbid it; [`StoreError::NoSuchModel`];
+    /// [`StoreError::FileNotHashed`] if a model file keeps changing.
     pub fn rollback(
         &self,
         request: &RollbackRequest,
@@ -92,8 +94,8 @@ impl Session {
         })
     }
 
-    /// Runs an act that rests on model files. Where it needs a file that was not hashed, or that changed since, the file
-    /// is hashed outside the transaction and the act begins again.
+    /// Runs an act that depends on model files. If the act needs a file that was not hashed, or that changed since, the act
+    /// is rolled back, the file is hashed outside the transaction, and the act is run again.
     fn with_hashed_files<T>(
         &self,
         mut files: HashedFiles,
@@ -125,7 +127,7 @@ impl Session {
         if version.deleted {
             return Err(StoreError::DeletedVersion { key: request.key.clone() });
         }
-        // Readers of the champion load its file; in other stages nothing rests on it.
+        // Only the champion's file is loaded by others; in other stages it is not checked.
         if request.target == Stage::Champion {
             version.file = obstacle_of(&files.state(self, act.tx, &request.key)?);
         }
@@ -133,7 +135,7 @@ impl Session {
         Ok(PromotionFacts { version, champion })
     }
 
-    /// The champion and those before it, up to the first that may return.
+    /// The champion and the former champions, from the newest to the first that may return.
     fn rollback_facts(
         &self,
         act: &Act<'_>,
@@ -146,7 +148,7 @@ impl Session {
         let mut former = Vec::new();
         for version in event::former_champions(conn, name)? {
             let key = VersionKey { name: name.clone(), version };
-            // A model that was deleted and created again has lost its old versions altogether.
+            // The versions of a model that was deleted and created again no longer exist.
             if Some(version) == present || !version::exists(conn, &key)? {
                 continue;
             }
@@ -190,7 +192,7 @@ fn champion_facts(act: &Act<'_>, name: &ModelName) -> Result<Option<VersionFacts
         .transpose()
 }
 
-/// The facts of a version, but for its model file.
+/// The facts of a version, without the state of its model file.
 fn version_facts(act: &Act<'_>, key: &VersionKey) -> Result<VersionFacts, StoreError> {
     let conn = act.tx;
     let record = version::load(conn, key)?;
@@ -204,9 +206,9 @@ fn version_facts(act: &Act<'_>, key: &VersionKey) -> Result<VersionFacts, StoreE
         stage_tag: record.tags.get(key::PROMOTION_STAGE).cloned(),
         history_end: event::history_end(conn, key)?,
         honesty: match event::registered_honesty(conn, key)? {
-            // A tag can be set by anyone, the history by nobody.
+            // Any program can change the tag, but not the history.
             Some(Honesty::Contaminated) => Honesty::Contaminated,
-            told => record.tag(key::HONESTY).or(told).unwrap_or(Honesty::Unknown),
+            registered => record.tag(key::HONESTY).or(registered).unwrap_or(Honesty::Unknown),
         },
         promotion_keys: record
             .tags
@@ -218,7 +220,7 @@ fn version_facts(act: &Act<'_>, key: &VersionKey) -> Result<VersionFacts, StoreE
     })
 }
 
-/// Carries a plan out in its own order, then the alias, then the log.
+/// Carries out the changes of a plan in their order, then moves the alias, then appends the events.
 fn carry_out(
     act: &Act<'_>,
     name: &ModelName,

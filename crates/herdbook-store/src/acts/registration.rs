@@ -1,4 +1,4 @@
-//! The finish of a training: run FINISHED, version registered, parent `old`, events, in one transaction.
+//! Registration: one transaction ends the run, creates the version, turns its parent `old`, and appends the events.
 
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
@@ -15,34 +15,34 @@ use crate::tables::event::{self, EventQuery};
 use crate::tables::metric::{self, Metric};
 use crate::tables::{run, tag, version};
 
-/// A training whose model file is stored.
+/// The end of a training whose model file is stored.
 #[derive(Debug, Clone)]
 pub struct Finish {
-    /// What asks to be registered.
+    /// The model and its run.
     pub registration: Registration,
-    /// The last metrics.
+    /// The last metrics of the run.
     pub metrics: Vec<Metric>,
-    /// Further tags of the run.
+    /// Tags of the run, in addition to those of its start.
     pub run_tags: Tags,
 }
 
-/// A model that was registered.
+/// A registered model.
 #[derive(Debug, Clone)]
 pub struct Registered {
     /// The new version.
     pub key: VersionKey,
     /// Versions of the parent that turned `old`.
     pub superseded: Vec<VersionKey>,
-    /// What the log says of it.
+    /// The events of the registration.
     pub events: Vec<Event>,
 }
 
 impl Session {
-    /// Ends a run as FINISHED and registers its model, or changes nothing. Where an earlier try did it whose answer was
-    /// lost, the answer is that try's.
+    /// Ends a run as FINISHED and registers its model, in one act. If an earlier call already did this and only its answer
+    /// was lost, returns the result of that call.
     ///
     /// # Errors
-    /// [`StoreError::RunNotRunning`] where someone else ended the run meanwhile.
+    /// [`StoreError::NoSuchRun`]; [`StoreError::RunNotRunning`] if the run has ended in another way.
     pub fn finish_and_register(&self, finish: &Finish) -> Result<Registered, StoreError> {
         let request = &finish.registration;
         self.once(request, || {
@@ -59,11 +59,11 @@ impl Session {
         })
     }
 
-    /// Registers the model of a run that is FINISHED already, or changes nothing. Where an earlier try did it, the
-    /// answer is that try's.
+    /// Registers the model of a FINISHED run. If an earlier call already did this, returns the result of that call.
     ///
     /// # Errors
-    /// [`StoreError::RunNotFinished`], and [`StoreError::AlreadyRegistered`] where the run has a version of another file.
+    /// [`StoreError::NoSuchRun`]; [`StoreError::RunNotFinished`]; [`StoreError::AlreadyRegistered`] if the run has a version
+    /// with another model file.
     pub fn register_finished(&self, request: &Registration) -> Result<Registered, StoreError> {
         self.once(request, || {
             let reserved = self.reserve(request, run::require_finished)?;
@@ -79,7 +79,7 @@ impl Session {
         })
     }
 
-    /// Registers a model, unless an earlier try did: before this one, or on its way until now.
+    /// Runs `act`, unless an earlier call registered the model already, or does so while `act` runs.
     fn once(
         &self,
         request: &Registration,
@@ -96,7 +96,7 @@ impl Session {
         }
     }
 
-    /// Reserves the version's number where the backend assigns numbers, after the run was checked by `require`.
+    /// Reserves a version number if the backend assigns numbers, after checking run (by `require`) and model file.
     pub(crate) fn reserve(
         &self,
         request: &Registration,
@@ -106,16 +106,18 @@ impl Session {
         if let Some(parent) = parent {
             self.backend().request_run(parent);
         }
-        self.read(|conn| require(conn, &request.run_id))?;
         self.backend().reserve_version(&Reservation {
             name: &request.name,
             run_id: &request.run_id,
             folder: &format!("models/{}", request.origin.timeframe),
-            check_model_file: &|| self.check_model_file(request),
+            check: &|| {
+                self.read(|conn| require(conn, &request.run_id))?;
+                self.check_model_file(request)
+            },
         })
     }
 
-    /// Fails where the stored model file is not the one that is to be registered.
+    /// Fails if the stored model file does not have the hash that is to be registered.
     fn check_model_file(&self, request: &Registration) -> Result<(), StoreError> {
         let artifact = RunId::model_artifact(request.origin.timeframe);
         let mut content = self.open_artifact(&request.run_id, &artifact, None)?;
@@ -133,7 +135,7 @@ impl Session {
         })
     }
 
-    /// Gives a reserved number back where the act was refused. Where the connection broke, the act may have happened.
+    /// Frees a reserved number if the act was refused, but not if the connection broke: then the act may have taken effect.
     pub(crate) fn released<T>(
         &self,
         request: &Registration,
@@ -148,7 +150,7 @@ impl Session {
         outcome
     }
 
-    /// What an earlier try did, whose answer was lost on the way from a server.
+    /// The result of an earlier call that registered the same file from the same run.
     fn registered_before(&self, request: &Registration) -> Result<Option<Registered>, StoreError> {
         let query = EventQuery {
             name: Some(request.name.clone()),
@@ -180,7 +182,7 @@ pub(crate) fn register(
     reserved: Option<VersionNumber>,
 ) -> Result<(Registered, Timestamp), StoreError> {
     let parents = names_of_parent(act.tx, request)?;
-    // The facts come after the time: from then on nobody else acts on these models.
+    // `time_for` locks the models, so the facts are read after it.
     let at = act.time_for(parents.iter().chain([&request.name]))?;
     let mut facts = facts(act.tx, request)?;
     if let Some(number) = reserved {
@@ -192,7 +194,7 @@ pub(crate) fn register(
     Ok((Registered { key: plan.key, superseded: plan.superseded, events }, at))
 }
 
-/// The registered models that the parent's versions belong to.
+/// The registered models of the parent's versions.
 fn names_of_parent(conn: &Conn, request: &Registration) -> Result<Vec<ModelName>, StoreError> {
     let Some(enhanced) = &request.origin.enhanced else {
         return Ok(Vec::new());
@@ -212,7 +214,7 @@ fn facts(conn: &Conn, request: &Registration) -> Result<RegistrationFacts, Store
     })
 }
 
-/// The highest number ever given, also to versions that were deleted since: a number is never given twice.
+/// The highest number ever used, also by versions that were deleted since: a number is never used twice.
 fn last_version(conn: &Conn, name: &ModelName) -> Result<Option<VersionNumber>, StoreError> {
     let in_table: Option<i64> = conn.query_row(
         "SELECT max(version) FROM model_versions WHERE workspace = 'default' AND name = ?1",

@@ -1,12 +1,14 @@
-//! Runs: started, fed with metrics, resumed, and ended without a model. The end that registers a model is in `registration`.
+//! Runs: started, given metrics, resumed, and ended without a model. The end that registers a model is in `registration`.
 
 use std::collections::BTreeMap;
 
-use herdbook_domain::tags::Tags;
+use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
-    Actor, EventDraft, EventKind, ExperimentName, ModelName, Origin, Reason, RunId, RunStatus,
+    Actor, EventDraft, EventKind, ExperimentName, ModelName, Origin, Reason, RunId, RunPhase,
+    RunStatus, Stage, VersionType, guard_run_tags,
 };
 
+use crate::acts::limits::{OverLimit, check_run_name, check_tags};
 use crate::clock::{new_id, now};
 use crate::engine::backend::NewRun;
 use crate::engine::db::{Conn, params};
@@ -18,27 +20,32 @@ use crate::tables::metric::{self, Metric};
 use crate::tables::run::{close, insert, require_running, set_params, status};
 use crate::tables::tag;
 
-/// A training about to begin.
+/// A run to be started.
 #[derive(Debug, Clone)]
 pub struct RunStart {
-    /// The experiment it belongs to; made where there is none.
+    /// The experiment of the run; created if it does not exist.
     pub experiment: ExperimentName,
-    /// The registered model it means to join.
+    /// The registered model that the run's model is meant for.
     pub model: ModelName,
-    /// How its model comes to be.
+    /// Timeframe, model type and parent of the model.
     pub origin: Origin,
-    /// Fixed inputs, by key.
+    /// Display name; `None`: made of timeframe, model type and the first digits of a random id.
+    pub name: Option<String>,
+    /// Params by key.
     pub params: BTreeMap<String, String>,
-    /// Further tags.
+    /// Tags that herdbook computes, such as the honesty state. They are written as they are.
     pub tags: Tags,
+    /// Tags given by a user, which replace others of the same key. Tags that herdbook manages must have the value that
+    /// herdbook would give them.
+    pub user_tags: Tags,
 }
 
-/// How a training ends that registers nothing.
+/// Why a run ends without registering a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnfinishedEnd {
-    /// By an error.
+    /// An error stopped it.
     Failed,
-    /// By the user.
+    /// The user stopped it.
     Killed,
 }
 
@@ -52,13 +59,26 @@ impl UnfinishedEnd {
 }
 
 impl Session {
-    /// Begins a run: RUNNING, with a lease of this process.
+    /// Starts a run: its status is RUNNING, and this process holds its lease. If anything is refused, no run is created.
+    ///
+    /// # Errors
+    /// [`StoreError::CannotStart`] for a name or tag that is longer than MLflow allows; [`StoreError::Refused`] for a
+    /// tag that herdbook manages; [`StoreError::DeletedExperiment`] and [`StoreError::ForeignArtifacts`] for an experiment
+    /// that takes no new runs.
     pub fn start_run(&self, start: &RunStart) -> Result<RunId, StoreError> {
+        let user_tags = checked_user_tags(start)?;
         let id = new_id();
-        let name = format!("{}-{}-{}", start.origin.timeframe, start.origin.model_type(), &id[..8]);
+        let generated =
+            || format!("{}-{}-{}", start.origin.timeframe, start.origin.model_type(), &id[..8]);
+        let name = start.name.clone().unwrap_or_else(generated);
         let mut tags = start.tags.clone();
         tags.extend(start.origin.run_tags());
         tags.extend(mlflow_tags(self.actor(), &name));
+        tags.extend(user_tags);
+        if start.name.is_some() {
+            tags.insert(RUN_NAME.to_owned(), name.clone());
+        }
+        let lease = Lease::of_this_process();
         let created = self.backend().create_run(&NewRun {
             experiment: &start.experiment,
             token: &id,
@@ -67,24 +87,26 @@ impl Session {
         })?;
         self.write(|act| {
             let at = act.time_for([&start.model])?;
-            let run_id = match &created {
-                Some(created) => created.clone(),
-                None => {
-                    let (tx, root, actor) = (act.tx, act.artifact_root, self.actor());
-                    let run_id = RunId::parse(&id).expect("a new identity is a run id");
-                    insert(tx, root, actor, &start.experiment, &run_id, &name, at)?;
-                    run_id
-                }
+            let run_id = if let Some(created) = &created {
+                created.clone()
+            } else {
+                let (tx, root, actor) = (act.tx, act.artifact_root, self.actor());
+                let run_id = RunId::parse(&id).expect("a new id is a run id");
+                insert(tx, root, actor, &start.experiment, &run_id, &name, at)?;
+                run_id
             };
             tag::set_on_run(act.tx, &run_id, &tags)?;
             set_params(act.tx, &run_id, &start.params)?;
-            lease::write(act.tx, &run_id, &Lease::of_this_process())?;
+            lease::write(act.tx, &run_id, &lease)?;
             act.append(at, [started_event(start, &run_id)])?;
             Ok(run_id)
         })
     }
 
-    /// Adds metrics to a run that is RUNNING.
+    /// Adds metrics to a RUNNING run.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchRun`], [`StoreError::RunNotRunning`].
     pub fn log_metrics(&self, run_id: &RunId, metrics: &[Metric]) -> Result<(), StoreError> {
         self.write_on_run(run_id, |act| {
             require_running(act.tx, run_id)?;
@@ -92,7 +114,12 @@ impl Session {
         })
     }
 
-    /// Ends a run that registers nothing. A run that is ended already stays as it is.
+    /// Ends a run without registering a model. A run that has ended already stays as it is.
+    ///
+    /// `reason` is kept in the history: its first 1,000 characters, without control characters.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchRun`].
     pub fn end_run(
         &self,
         run_id: &RunId,
@@ -117,8 +144,11 @@ impl Session {
         })
     }
 
-    /// Ends a run as FINISHED without registering its model: one of several, of which another may be chosen. Where an
-    /// earlier try did it whose answer was lost, nothing is changed.
+    /// Ends a run as FINISHED without registering its model, for a sweep that registers only the best of several runs.
+    /// If an earlier call already did this and only its answer was lost, nothing is changed.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchRun`]; [`StoreError::RunNotRunning`] if the run ended in another way.
     pub fn finish_unregistered(
         &self,
         run_id: &RunId,
@@ -140,11 +170,12 @@ impl Session {
         })
     }
 
-    /// Makes a run that failed, was cancelled or whose process died RUNNING again, with a lease of this process.
+    /// Sets a run RUNNING again that failed, was cancelled, or whose process died. This process takes its lease.
     ///
     /// # Errors
-    /// [`StoreError::NotResumable`] where the run is finished or deleted, or its process lives.
+    /// [`StoreError::NoSuchRun`]; [`StoreError::NotResumable`] if the run is finished or deleted, or its process is alive.
     pub fn resume_run(&self, run_id: &RunId, model: &ModelName) -> Result<(), StoreError> {
+        let lease = Lease::of_this_process();
         self.write(|act| {
             let before = resumable_status(act.tx, run_id)?;
             let at = act.time_for([model])?;
@@ -152,7 +183,6 @@ impl Session {
                 "UPDATE runs SET status = 'RUNNING', end_time = NULL WHERE run_uuid = ?1",
                 params![run_id.as_str()],
             )?;
-            let lease = Lease::of_this_process();
             lease::remove(act.tx, run_id.as_str())?;
             lease::write(act.tx, run_id, &lease)?;
             let details = serde_json::json!({
@@ -174,9 +204,26 @@ impl Session {
     }
 }
 
+/// The tag in which MLflow keeps a run's display name, beside the column.
+const RUN_NAME: &str = "mlflow.runName";
+
+/// The user's tags of a new run that are to be written: without those that only repeat what herdbook manages.
+fn checked_user_tags(start: &RunStart) -> Result<Tags, StoreError> {
+    let over_limit = |OverLimit { what, problem }| StoreError::CannotStart { what, problem };
+    check_run_name(start.name.as_deref().unwrap_or_default()).map_err(over_limit)?;
+    check_tags(&start.user_tags).map_err(over_limit)?;
+    // The values that registering the model will give these tags.
+    let mut managed = Tags::from([
+        (key::VERSION_TYPE.to_owned(), VersionType::Latest.to_string()),
+        (key::PROMOTION_STAGE.to_owned(), Stage::Development.to_string()),
+    ]);
+    managed.extend(start.tags.clone());
+    Ok(guard_run_tags(&start.user_tags, &managed, RunPhase::Unregistered)?)
+}
+
 fn mlflow_tags(actor: &Actor, name: &str) -> Tags {
     Tags::from([
-        ("mlflow.runName".to_owned(), name.to_owned()),
+        (RUN_NAME.to_owned(), name.to_owned()),
         ("mlflow.user".to_owned(), actor.to_string()),
         ("mlflow.source.name".to_owned(), "herdbook".to_owned()),
         ("mlflow.source.type".to_owned(), "LOCAL".to_owned()),
@@ -208,7 +255,7 @@ pub(crate) fn ended_event(model: &ModelName, run_id: &RunId, status: RunStatus) 
     }
 }
 
-/// Whether the log says that a run came to its end: a run that someone else finished is not meant.
+/// Whether the history says that herdbook finished a run. A run that another program finished has no such event.
 fn has_finished(conn: &Conn, run_id: &RunId) -> Result<bool, StoreError> {
     let (run_id, kind) = (Some(run_id.clone()), Some(EventKind::RunEnded));
     let ends = event::select(conn, &EventQuery { run_id, kind, ..EventQuery::default() })?;
@@ -216,7 +263,7 @@ fn has_finished(conn: &Conn, run_id: &RunId) -> Result<bool, StoreError> {
     Ok(ends.iter().any(|end| end.what.to.as_ref() == Some(&finished)))
 }
 
-/// The status of a run that may go on.
+/// The status of a run that may be resumed.
 fn resumable_status(conn: &Conn, run_id: &RunId) -> Result<String, StoreError> {
     let (status, lifecycle) = status(conn, run_id)?;
     let refused =
@@ -226,7 +273,7 @@ fn resumable_status(conn: &Conn, run_id: &RunId) -> Result<String, StoreError> {
     }
     if status == RunStatus::Running.as_str() {
         let Some(lease) = lease::of_run(conn, run_id)? else {
-            return refused("is RUNNING, but not in a training of herdbook's".to_owned());
+            return refused("is RUNNING, but was not started by herdbook".to_owned());
         };
         if lease.liveness(now()) == Liveness::Alive {
             let Lease { host, pid, .. } = lease;

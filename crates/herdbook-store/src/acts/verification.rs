@@ -1,4 +1,4 @@
-//! Whether the records are what was written: the chain of events, and the registered model files.
+//! Verification: recomputes the chain of events and the hashes of the registered model files.
 
 use herdbook_domain::{ChainBreak, VersionKey, verify_chain};
 
@@ -8,19 +8,22 @@ use crate::search::versions::VersionQuery;
 use crate::store::Store;
 use crate::tables::event::EventQuery;
 
-/// What a check of the whole store found.
+/// The result of a verification of the whole store.
 #[derive(Debug, Clone)]
 pub struct Verification {
     /// Number of events.
     pub n_events: usize,
-    /// The hash of the last event, or the first break.
+    /// The hash of the last event, or the first break of the chain.
     pub chain: Result<String, ChainBreak>,
-    /// Each registered version that was not deleted, with the state of its model file.
+    /// The state of the model file of each version that was not deleted.
     pub files: Vec<(VersionKey, FileState)>,
 }
 
 impl Store {
-    /// Recomputes the chain of events and the hash of every registered model file.
+    /// Recomputes the chain of events and the hash of every registered model file. Reads all these files.
+    ///
+    /// # Errors
+    /// Those of reading the records. Broken records and files are in the result.
     pub fn verify(&self) -> Result<Verification, StoreError> {
         let events = self.events(&EventQuery::default())?;
         let versions = self.versions(&VersionQuery::default())?.records;

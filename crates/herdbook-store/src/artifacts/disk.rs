@@ -1,26 +1,46 @@
-//! The steps by which a file becomes durable on a disk: the seam at which tests simulate a power loss.
+//! The operations by which a file becomes durable. Tests replace them to simulate a power loss.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
-/// A disk that keeps for certain only what was synced: the content of a file by [`Disk::sync_file`], names and
-/// folders by [`Disk::sync_folder`] of the folder they are in.
+/// A disk, of which only synced changes survive a power loss: [`Disk::sync_file`] syncs the content of a file,
+/// [`Disk::sync_folder`] the names in a folder.
 pub trait Disk: std::fmt::Debug + Send + Sync {
-    /// Creates a file that is not there yet, and writes all of `content` to it.
+    /// Creates a new file and writes all of `content` to it.
     ///
     /// # Errors
-    /// Those of the file system and those of reading `content`; so for the other steps.
+    /// Those of the file system, also if the file exists; those of reading `content`.
     fn write_new(&self, path: &Path, content: &mut dyn Read) -> io::Result<()>;
-    /// Puts a file's content on the disk.
+
+    /// Makes the content of a file durable.
+    ///
+    /// # Errors
+    /// Those of the file system.
     fn sync_file(&self, path: &Path) -> io::Result<()>;
+
     /// Renames a file, replacing one that has the new name.
+    ///
+    /// # Errors
+    /// Those of the file system.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
     /// Removes a file.
+    ///
+    /// # Errors
+    /// Those of the file system.
     fn remove(&self, path: &Path) -> io::Result<()>;
-    /// Creates a folder in one that is there.
+
+    /// Creates a folder in an existing one.
+    ///
+    /// # Errors
+    /// Those of the file system.
     fn create_folder(&self, path: &Path) -> io::Result<()>;
-    /// Puts the names in a folder on the disk.
+
+    /// Makes the names in a folder durable.
+    ///
+    /// # Errors
+    /// Those of the file system.
     fn sync_folder(&self, path: &Path) -> io::Result<()>;
 }
 

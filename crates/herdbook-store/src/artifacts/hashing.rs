@@ -1,5 +1,6 @@
 //! SHA-256 of a stream.
 
+use std::fmt::Write;
 use std::io::{self, Read};
 
 use sha2::{Digest, Sha256};
@@ -7,7 +8,7 @@ use sha2::{Digest, Sha256};
 /// Bytes read at a time.
 const BUFFER: usize = 1 << 16;
 
-/// A reader that hashes what passes through it.
+/// A reader that hashes the bytes read through it.
 pub(crate) struct Hashing<'r> {
     inner: &'r mut (dyn Read + Send),
     hasher: Sha256,
@@ -18,7 +19,7 @@ impl<'r> Hashing<'r> {
         Self { inner, hasher: Sha256::new() }
     }
 
-    /// Lower-case hex SHA-256 of all that was read.
+    /// Lower-case hex SHA-256 of all bytes read.
     pub(crate) fn finish(self) -> String {
         hex(&self.hasher.finalize())
     }
@@ -44,7 +45,11 @@ pub fn sha256(content: &mut (dyn Read + Send)) -> io::Result<String> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[cfg(test)]

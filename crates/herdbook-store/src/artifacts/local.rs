@@ -1,21 +1,20 @@
-//! Artifact files in a folder of this machine: whole and durable before the records mention them.
+//! Artifacts in a folder of this machine. A file is complete and durable before the records mention it.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
 
 use crate::artifacts::disk::Disk;
 use crate::artifacts::streams::{ArtifactEntry, ArtifactStore, Content, FileStamp};
 use crate::clock::new_id;
 use crate::error::StoreError;
 
-/// The end of the name of a file that is still being written.
+/// Suffix of the name of a file that is still being written.
 const PART: &str = ".tmp";
 
-/// A folder of this machine as a store of artifacts.
+/// Artifacts in a folder of this machine.
 #[derive(Debug)]
 pub(crate) struct LocalArtifacts {
     folder: PathBuf,
@@ -28,7 +27,7 @@ impl LocalArtifacts {
     }
 }
 
-/// Whether a name is one of a file that [`ArtifactStore::put`] began and did not finish.
+/// Whether a file is one that [`ArtifactStore::put`] did not finish writing.
 pub(crate) fn is_partial(name: &str) -> bool {
     name.starts_with('.') && name.ends_with(PART)
 }
@@ -41,7 +40,7 @@ impl ArtifactStore for LocalArtifacts {
     fn open(&self, path: &str, range: Option<Range<u64>>) -> Result<Option<Content>, StoreError> {
         let path = self.folder.join(path);
         let opened = File::open(&path).and_then(|mut file| {
-            // A folder opens like a file, and fails only when it is read.
+            // A folder can be opened, and only reading it would fail.
             if file.metadata()?.is_dir() {
                 return Err(ErrorKind::IsADirectory.into());
             }
@@ -70,12 +69,12 @@ impl ArtifactStore for LocalArtifacts {
         let mut entries = Vec::new();
         for entry in found {
             let entry = entry.map_err(failed)?;
-            // The records keep paths as text: no artifact has a name that is not UTF-8.
+            // The records keep paths as text, so no artifact of theirs has a name that is not UTF-8.
             let Ok(name) = entry.file_name().into_string() else { continue };
-            // It may have been removed since, or be a link that leads nowhere.
+            // The file may have been removed since, or be a dangling link.
             let Ok(metadata) = fs::metadata(entry.path()) else { continue };
             let is_folder = metadata.is_dir();
-            let n_bytes = (!is_folder).then(|| metadata.len());
+            let n_bytes = (!is_folder).then_some(metadata.len());
             entries.push(ArtifactEntry { name, n_bytes, is_folder });
         }
         entries.sort_unstable_by(|one, other| one.name.cmp(&other.name));
@@ -94,12 +93,11 @@ impl ArtifactStore for LocalArtifacts {
 
     fn stamp(&self, path: &str) -> Option<FileStamp> {
         let metadata = fs::metadata(self.folder.join(path)).ok()?;
-        let modified = metadata.modified().ok()?;
-        let modified_ns = match modified.duration_since(UNIX_EPOCH) {
-            Ok(after) => after.as_nanos() as i128,
-            Err(before) => -(before.duration().as_nanos() as i128),
-        };
-        Some(FileStamp { n_bytes: metadata.len(), modified_ns, identity: identity(&metadata) })
+        Some(FileStamp {
+            n_bytes: metadata.len(),
+            changed_ns: changed_ns(&metadata)?,
+            identity: identity(&metadata),
+        })
     }
 
     fn location_of(&self, path: &str) -> PathBuf {
@@ -109,6 +107,22 @@ impl ArtifactStore for LocalArtifacts {
     fn local_path(&self, path: &str) -> Option<PathBuf> {
         Some(self.folder.join(path))
     }
+}
+
+/// The time of the last change of content or attributes. Unlike the time of the last modification, no program can set it.
+#[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "not every file system of other systems has times")]
+fn changed_ns(metadata: &fs::Metadata) -> Option<i128> {
+    use std::os::unix::fs::MetadataExt;
+    Some(i128::from(metadata.ctime()) * 1_000_000_000 + i128::from(metadata.ctime_nsec()))
+}
+
+#[cfg(not(unix))]
+fn changed_ns(metadata: &fs::Metadata) -> Option<i128> {
+    Some(match metadata.modified().ok()?.duration_since(std::time::UNIX_EPOCH) {
+        Ok(after) => after.as_nanos() as i128,
+        Err(before) => -(before.duration().as_nanos() as i128),
+    })
 }
 
 #[cfg(unix)]
@@ -123,7 +137,7 @@ fn identity(_metadata: &fs::Metadata) -> Option<(u64, u64)> {
     None
 }
 
-/// Writes a file whole: to a temporary name, synced, renamed, and its folder synced.
+/// Writes a file under a temporary name, syncs it, renames it, and syncs its folder.
 fn write_durably(
     disk: &dyn Disk,
     path: &Path,
@@ -142,14 +156,14 @@ fn write_durably(
         .and_then(|()| disk.sync_file(&temporary))
         .and_then(|()| disk.rename(&temporary, path));
     if let Err(source) = written {
-        // Best effort: the error that is reported is the first one.
+        // Best effort: the first error is the one to report.
         let _ = disk.remove(&temporary);
         return Err(failed("write", path)(source));
     }
     disk.sync_folder(folder).map_err(failed("sync the folder", folder))
 }
 
-/// Creates a folder and its missing parents, each durable before the next.
+/// Creates a folder and its missing parents. Each is durable before the next is created.
 fn create_folder(disk: &dyn Disk, folder: &Path) -> std::io::Result<()> {
     if folder.is_dir() {
         return Ok(());
@@ -159,7 +173,7 @@ fn create_folder(disk: &dyn Disk, folder: &Path) -> std::io::Result<()> {
     };
     create_folder(disk, parent)?;
     match disk.create_folder(folder) {
-        // Another process may have created it meanwhile.
+        // Another process may have created the folder in the meantime.
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
         _ => disk.sync_folder(parent),
     }
@@ -171,13 +185,96 @@ mod tests {
     use crate::artifacts::disk::LocalDisk;
 
     #[test]
-    fn file_is_written_whole_into_new_folders_and_nothing_else_stays() {
+    fn file_is_written_into_new_folders_and_no_temporary_file_stays() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/b/model.zip");
         write_durably(&LocalDisk, &path, &mut &b"one"[..]).unwrap();
         write_durably(&LocalDisk, &path, &mut &b"two"[..]).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    fn artifacts() -> (tempfile::TempDir, LocalArtifacts) {
+        let folder = tempfile::tempdir().unwrap();
+        let artifacts = LocalArtifacts::new(folder.path().to_owned(), Arc::new(LocalDisk));
+        (folder, artifacts)
+    }
+
+    struct Failing;
+
+    impl Read for Failing {
+        fn read(&mut self, _buffer: &mut [u8]) -> std::io::Result<usize> {
+            Err(std::io::Error::other("the source is gone"))
+        }
+    }
+
+    fn read(content: Option<Content>) -> Option<Vec<u8>> {
+        content.map(|mut content| {
+            let mut bytes = Vec::new();
+            content.read_to_end(&mut bytes).unwrap();
+            bytes
+        })
+    }
+
+    #[test]
+    fn ranges_are_cut_at_the_end_of_the_file() {
+        let (_folder, artifacts) = artifacts();
+        artifacts.put("a/b", &mut &b"0123456789"[..]).unwrap();
+        let part = |range| read(artifacts.open("a/b", range).unwrap()).unwrap();
+        assert_eq!(part(None), b"0123456789");
+        assert_eq!(part(Some(2..5)), b"234");
+        assert_eq!(part(Some(8..100)), b"89");
+        assert_eq!(part(Some(10..11)), b"");
+        assert_eq!(part(Some(1_000..2_000)), b"");
+        #[expect(clippy::reversed_empty_ranges, reason = "a caller may compute one")]
+        let reversed = part(Some(5..2));
+        assert_eq!(reversed, b"");
+        assert!(artifacts.open("a/c", Some(0..1)).unwrap().is_none());
+        assert!(artifacts.open("a", None).is_err(), "a folder has no content");
+    }
+
+    #[test]
+    fn listing_has_files_with_lengths_and_folders_sorted_by_name() {
+        let (folder, artifacts) = artifacts();
+        for (path, content) in [("b.txt", "xy"), ("a/c.txt", ""), ("B.txt", "x")] {
+            artifacts.put(path, &mut content.as_bytes()).unwrap();
+        }
+        #[cfg(unix)]
+        std::os::unix::fs::symlink("nowhere", folder.path().join("dangling")).unwrap();
+        let entries = artifacts.list("").unwrap();
+        let found: Vec<_> = entries.iter().map(|it| (it.name.as_str(), it.n_bytes)).collect();
+        assert_eq!(found, [("B.txt", Some(1)), ("a", None), ("b.txt", Some(2))]);
+        assert!(entries[1].is_folder && !entries[0].is_folder);
+        assert_eq!(artifacts.list("missing").unwrap(), []);
+        assert!(artifacts.list("b.txt").is_err(), "a file has no entries");
+        drop(folder);
+    }
+
+    #[test]
+    fn stamp_changes_with_content_and_file_and_is_none_without_one() {
+        let (folder, artifacts) = artifacts();
+        assert_eq!(artifacts.stamp("f"), None);
+        artifacts.put("f", &mut &b"one"[..]).unwrap();
+        let first = artifacts.stamp("f");
+        assert_eq!(artifacts.stamp("f"), first);
+        artifacts.put("f", &mut &b"one"[..]).unwrap();
+        let second = artifacts.stamp("f");
+        assert!(second.is_some() && second != first, "another file of the same content");
+        fs::write(folder.path().join("f"), "longer").unwrap();
+        assert_ne!(artifacts.stamp("f"), second);
+        artifacts.remove("f").unwrap();
+        artifacts.remove("f").unwrap();
+        assert_eq!(artifacts.stamp("f"), None);
+    }
+
+    #[test]
+    fn content_that_fails_half_way_leaves_the_former_file() {
+        let (folder, artifacts) = artifacts();
+        artifacts.put("f", &mut &b"former"[..]).unwrap();
+        let error = artifacts.put("f", &mut (&b"half"[..]).chain(Failing)).unwrap_err();
+        assert!(error.to_string().contains("the source is gone"), "{error}");
+        assert_eq!(read(artifacts.open("f", None).unwrap()).unwrap(), b"former");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Artifact files: streams in and out, on local disk or wherever a backend keeps them.
+//! Artifact files as streams, in a folder of this machine or in a store of a backend.
 
 pub mod disk;
 pub mod hashing;

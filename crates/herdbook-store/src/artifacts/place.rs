@@ -1,4 +1,4 @@
-//! What an artifact location in the records means on this machine.
+//! Recorded artifact locations, resolved on this machine.
 
 use std::path::{Path, PathBuf};
 
@@ -12,15 +12,15 @@ use crate::error::StoreError;
 pub enum ArtifactPlace {
     /// In a folder of this machine.
     Folder(PathBuf),
-    /// In a store of a backend's own.
+    /// In a store of the backend.
     Elsewhere(Box<dyn ArtifactStore>),
 }
 
 impl ArtifactPlace {
-    /// The folder that a location names. `owner` names the run or experiment in an error.
+    /// Resolves a location to a folder. `owner` names the run or experiment in an error.
     ///
     /// # Errors
-    /// [`StoreError::ForeignArtifacts`] where the location is no folder of this machine.
+    /// [`StoreError::ForeignArtifacts`] if the location is not a folder of this machine.
     pub fn on_this_machine(owner: &str, location: &str) -> Result<Self, StoreError> {
         local_folder(location).map(Self::Folder).ok_or_else(|| StoreError::ForeignArtifacts {
             name: owner.to_owned(),
@@ -29,7 +29,8 @@ impl ArtifactPlace {
     }
 }
 
-/// A folder as MLflow reads it: as it is, or as a `file://` URI where a character in it would be taken for more.
+/// The artifact location of a folder as MLflow reads it: the path, or a `file://` URI if the path has characters that
+/// MLflow would take for a part of a URI.
 pub fn location_of(folder: &Path) -> String {
     let path = folder.display().to_string();
     if path.contains(['%', '#', '?']) {
@@ -40,7 +41,7 @@ pub fn location_of(folder: &Path) -> String {
     }
 }
 
-/// The folder that an artifact location or URI names, if it is one of this machine.
+/// The folder of an artifact location or URI; `None` if it is not on this machine.
 pub fn local_folder(location: &str) -> Option<PathBuf> {
     let path = match location.strip_prefix("file://") {
         Some(encoded) => {

@@ -1,8 +1,8 @@
-//! The seam between the acts and whatever keeps the records.
+//! The interface between the acts and the place where the records are kept.
 //!
-//! A backend runs an act on a [`Conn`] that shows MLflow's tables and ours, and makes all of the act's changes
-//! visible at once or none. The SQL engines do it in a transaction; a backend of another crate may keep a copy of the
-//! records and carry the changes to where they belong.
+//! A backend runs an act on a [`Conn`] with MLflow's tables and those of herdbook, and then makes all changes of the act
+//! visible, or none. The SQL engines use a transaction. A backend of another crate may run the act on a copy of the
+//! records and send the changes to a server.
 
 use std::fmt::Debug;
 
@@ -13,9 +13,7 @@ use crate::artifacts::place::ArtifactPlace;
 use crate::engine::db::Conn;
 use crate::error::StoreError;
 
-/// How much of the records an act or look-up needs.
-///
-/// A database has everything at hand and ignores this; a backend that fetches records fetches these.
+/// Which records an act or look-up needs. Databases ignore this; a backend that fetches records fetches these.
 #[derive(Debug, Clone, Copy)]
 pub enum Scope<'a> {
     /// All records of this system.
@@ -48,30 +46,30 @@ pub enum DependsOn {
     Champion,
 }
 
-/// What is shown where MLflow's tags disagree with the history.
+/// What is shown if tags contradict the history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum View {
-    /// The value that the history requires, wherever the present value is an older one of that history.
+    /// The value required by the history, if the present value is an earlier one of that history.
     Completed,
-    /// The present value, as the doctor needs it. Only acts that are still being carried out are completed.
+    /// The present value, as the doctor needs it. Only changes of acts that are still being written are shown as done.
     AsItStands,
 }
 
-/// Whether an act's changes stay.
+/// Whether an act's changes are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// They stay.
+    /// They are kept.
     Commit,
-    /// They are taken back: only the answer was wanted.
+    /// They are rolled back: only the result is wanted.
     DryRun,
 }
 
 /// An act about to be run.
 #[derive(Debug, Clone, Copy)]
 pub struct ActRequest<'a> {
-    /// Which records it needs.
+    /// The records it needs.
     pub scope: Scope<'a>,
-    /// Whether its changes stay.
+    /// Whether its changes are kept.
     pub effect: Effect,
     /// Who acts.
     pub actor: &'a Actor,
@@ -80,11 +78,11 @@ pub struct ActRequest<'a> {
 /// A run to be created before the act that records its start.
 #[derive(Debug, Clone)]
 pub struct NewRun<'a> {
-    /// The experiment it belongs to; created where there is none.
+    /// The experiment of the run; created if it does not exist.
     pub experiment: &'a ExperimentName,
-    /// A token that nothing else has: a repeated request finds the run by it.
+    /// A unique token, by which a repeated request finds the run.
     pub token: &'a str,
-    /// Its tags.
+    /// The tags of the run.
     pub tags: Tags,
     /// Who starts it.
     pub actor: &'a Actor,
@@ -98,42 +96,42 @@ pub struct Reservation<'a> {
     pub run_id: &'a RunId,
     /// The folder of the model among the run's artifacts.
     pub folder: &'a str,
-    /// Fails where the stored model file is not the one that is to be registered. Takes long, so it is for the backend to
-    /// call before it reserves a number.
-    pub check_model_file: &'a dyn Fn() -> Result<(), StoreError>,
+    /// Fails if the run cannot be registered, or its stored model file does not have the expected hash. It reads the whole
+    /// file. Backends that reserve numbers call it before.
+    pub check: &'a dyn Fn() -> Result<(), StoreError>,
 }
 
-/// A look-up on one consistent view of the records.
+/// A look-up or act. It may be called several times, each time from the start.
 pub type LookUp<'a> = dyn FnMut(&Conn) -> Result<(), StoreError> + 'a;
 
 /// Keeps the records and runs acts on them.
 ///
-/// The methods with a default are for backends that assign run ids or version numbers themselves, or keep only a part
-/// of the records at hand.
+/// The methods with a default are for backends that assign run ids or version numbers themselves, or hold only a part of
+/// the records.
 pub trait Backend: Debug + Send + Sync {
-    /// Runs a look-up on one consistent view of the records. It may be run again from the start.
+    /// Runs a look-up on one consistent state of the records. It may be run again from the start.
     ///
     /// # Errors
     /// Those of the look-up, and those of reaching the records.
     fn read(&self, scope: Scope<'_>, look_up: &mut LookUp<'_>) -> Result<(), StoreError>;
 
-    /// Runs an act: all its changes are made, or none. It may be run again from the start.
+    /// Runs an act and makes all its changes, or none. It may be run again from the start.
     ///
     /// # Errors
-    /// Those of the act, and those of reaching the records. [`StoreError::OutcomeUnknown`] where nobody can tell whether
-    /// the act happened.
+    /// Those of the act, and those of reaching the records. [`StoreError::OutcomeUnknown`] if it is unknown whether the act
+    /// took effect.
     fn write(&self, request: ActRequest<'_>, act: &mut LookUp<'_>) -> Result<(), StoreError>;
 
-    /// What an artifact location in the records means on this machine. `owner` names the run or experiment in an error.
+    /// Resolves a recorded artifact location. `owner` names the run or experiment in an error.
     ///
     /// # Errors
-    /// [`StoreError::ForeignArtifacts`] where it cannot be reached from here.
+    /// [`StoreError::ForeignArtifacts`] if it cannot be reached from this machine.
     fn artifacts_at(&self, owner: &str, location: &str) -> Result<ArtifactPlace, StoreError> {
         ArtifactPlace::on_this_machine(owner, location)
     }
 
-    /// A number that changes with every commit of another connection and with none of this one, where there is such a
-    /// number.
+    /// A number that changes with every commit of another connection, and with none of this one; `None` if the database has
+    /// no such number.
     ///
     /// # Errors
     /// Those of the database.
@@ -141,12 +139,12 @@ pub trait Backend: Debug + Send + Sync {
         Ok(None)
     }
 
-    /// Whether tables and indexes of ours belong into this database, so that missing ones are a fault.
+    /// Whether the database should have herdbook's tables and indexes, so that missing ones are a fault.
     fn has_our_tables(&self) -> bool {
         true
     }
 
-    /// Fails where whole records of another store cannot be written here with their ids and times.
+    /// Fails if records of another store cannot be imported here with their ids and times.
     ///
     /// # Errors
     /// [`StoreError::UnsupportedUri`].
@@ -160,12 +158,12 @@ pub trait Backend: Debug + Send + Sync {
         false
     }
 
-    /// Makes a run available to later look-ups and acts; `false` where it was already, as in a database.
+    /// Makes a run available to later look-ups and acts. Returns whether it was not available before.
     fn request_run(&self, _run_id: &RunId) -> bool {
         false
     }
 
-    /// Creates a run where the backend assigns run ids. `None`: the act creates the run under an id of its own.
+    /// Creates a run, if the backend assigns run ids. `None`: the act creates the run, with a random id.
     ///
     /// # Errors
     /// Those of reaching the records.
@@ -173,10 +171,10 @@ pub trait Backend: Debug + Send + Sync {
         Ok(None)
     }
 
-    /// Reserves a version number where the backend assigns them. `None`: the act takes the next number itself.
+    /// Reserves a version number, if the backend assigns them. `None`: the act takes the next number.
     ///
     /// # Errors
-    /// Those of reaching the records; [`StoreError::BrokenRecord`] where the stored model file is not the expected one.
+    /// Those of reaching the records; [`StoreError::BrokenRecord`] if the stored model file does not have the expected hash.
     fn reserve_version(
         &self,
         _reservation: &Reservation<'_>,
@@ -184,6 +182,6 @@ pub trait Backend: Debug + Send + Sync {
         Ok(None)
     }
 
-    /// Gives a reserved number back after the act was refused.
+    /// Frees a reserved number after the act was refused.
     fn release_version(&self, _name: &ModelName, _run_id: &RunId, _number: VersionNumber) {}
 }

@@ -1,4 +1,4 @@
-//! A database in memory with MLflow's schema and our tables: for backends that keep a copy of the records.
+//! A database in memory with MLflow's tables and those of herdbook, for backends that keep a copy of the records.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,10 +11,10 @@ use crate::engine::opening::SecondChampion;
 use crate::engine::schema::{self, Found};
 use crate::error::StoreError;
 
-/// More than the statements of all acts.
+/// Prepared statements kept per connection: more than all acts have.
 const STATEMENT_CACHE: usize = 128;
 
-/// Creates an empty one. Foreign keys are not enforced: a copy may hold a run without its experiment.
+/// Creates an empty database. Foreign keys are not enforced, since a copy may hold a run without its experiment.
 ///
 /// # Errors
 /// Those of SQLite.
@@ -27,8 +27,8 @@ pub fn create() -> Result<Conn, StoreError> {
     Ok(conn)
 }
 
-/// Restores the index that refuses a second champion, where every model has one at most. Returns the models with more
-/// than one, and the numbers of those versions.
+/// Creates the index that forbids a second champion, if every model has at most one. Returns the models that have more,
+/// with the numbers of those versions.
 ///
 /// # Errors
 /// Those of SQLite.

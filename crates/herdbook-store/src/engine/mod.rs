@@ -1,8 +1,8 @@
-//! Transactions: how an act becomes one on each engine.
+//! Databases: connections, transactions and the differences between the engines.
 //!
 //! SQLite has one writer at a time, and acts that wait for it are committed together. On PostgreSQL an act locks what it
-//! decides about: the models by name, the run's row, and at its end the chain of events. Any other way to keep the records
-//! is a [`Backend`](backend::Backend) of another crate.
+//! decides on: the models by name, the run's row, and at its end the chain of events. Other places for the records
+//! implement [`Backend`](backend::Backend) in a crate of their own.
 
 pub mod backend;
 pub mod db;
@@ -19,7 +19,7 @@ use self::opening::{Connected, OpenOptions, SecondChampion};
 use crate::error::StoreError;
 use crate::location::{Address, Location};
 
-/// Opens or creates the database of a store, and restores tables and indexes of ours that are missing.
+/// Opens or creates the database of a store, and restores tables and indexes of herdbook that are missing.
 pub(crate) fn connect(
     location: &Location,
     options: &OpenOptions,
@@ -30,7 +30,7 @@ pub(crate) fn connect(
         Address::Postgres(uri) => postgres::connect(uri, location, options, second_champion),
         Address::Server(uri) => Err(StoreError::UnsupportedUri {
             uri: uri.to_string(),
-            rule: "it names a server, and this program opens databases only".to_owned(),
+            rule: "it is the address of a server, and this program opens only databases".to_owned(),
         }),
     }
 }

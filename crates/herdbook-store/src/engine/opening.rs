@@ -1,4 +1,4 @@
-//! How a store is opened, and what opening did to its database.
+//! Options for opening a store, and what opening changed in its database.
 
 use std::time::Duration;
 
@@ -6,38 +6,53 @@ use herdbook_domain::SchemaState;
 
 use crate::engine::backend::Backend;
 
-/// How a store is opened.
+/// Options for opening a store.
+///
+/// The defaults: the store must exist, 10 seconds to wait, 16 connections.
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
-    /// What to do where there is no store.
+    /// What to do if the store does not exist.
     pub missing: Missing,
     /// How long to wait for another process's write lock, or for a free connection.
     pub busy_timeout: Duration,
+    /// The most connections to the database, at least 1. More callers than this wait for each other. The connection that
+    /// writes to SQLite is not counted; on PostgreSQL look-ups and acts share the connections.
+    pub max_connections: usize,
 }
 
-/// What to do where there is no store.
+impl Default for OpenOptions {
+    fn default() -> Self {
+        Self {
+            missing: Missing::Refuse,
+            busy_timeout: Duration::from_secs(10),
+            max_connections: 16,
+        }
+    }
+}
+
+/// What to do if the store does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missing {
-    /// Create one.
+    /// Create it.
     Create,
     /// Fail with [`StoreError::NoStore`](crate::StoreError::NoStore).
     Refuse,
 }
 
-/// What opening a store did to the database.
+/// What opening a store changed in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opened {
-    /// Nothing: it was there and complete.
+    /// Nothing: it existed and was complete.
     AsItWas,
     /// It was created.
     Created,
-    /// MLflow's tables were there; tables or indexes of ours were added or restored.
+    /// MLflow's tables existed; missing tables or indexes of herdbook were added.
     Completed,
-    /// Nothing: it may only be read.
+    /// Nothing: it can only be read.
     ReadOnly,
 }
 
-/// What to do where two versions of one model are tagged champion.
+/// What to do if two versions of one model are tagged champion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecondChampion {
     /// Refuse to open the store.
@@ -46,16 +61,16 @@ pub enum SecondChampion {
     Tolerate,
 }
 
-/// Tables and indexes of ours that were missing or altered, and what became of each.
+/// Tables and indexes of herdbook that were missing or altered, and whether each was restored.
 pub type PutBack = Vec<(&'static str, SchemaState)>;
 
-/// A backend that is ready, and what opening did to its database.
+/// A connected backend, and what opening changed in its database.
 #[derive(Debug)]
 pub struct Connected {
     /// Runs acts and look-ups.
     pub backend: Box<dyn Backend>,
-    /// What opening did.
+    /// What opening changed.
     pub opened: Opened,
-    /// Tables and indexes of ours that were missing or altered, and what became of them.
+    /// Tables and indexes of herdbook that were missing or altered, and whether each was restored.
     pub put_back: PutBack,
 }

@@ -7,33 +7,32 @@ use std::time::{Duration, Instant};
 use crate::engine::db::Conn;
 use crate::error::StoreError;
 
-/// The most connections of one opened store, its writer in SQLite not counted. More threads than this wait.
-pub(super) const CONNECTIONS: usize = 16;
-
-/// Connections that are idle, and how many there are in all.
+/// A bounded pool of connections.
 #[derive(Debug)]
 pub(super) struct Pool {
     state: Mutex<State>,
     freed: Condvar,
+    /// The most connections, idle or in use.
     limit: usize,
 }
 
 #[derive(Debug, Default)]
 struct State {
     idle: Vec<Conn>,
+    /// Connections idle or in use.
     n_open: usize,
 }
 
-/// A connection in use. Dropped, it is closed; [`Lent::give_back`] keeps it for the next caller.
+/// A connection in use. [`Lent::give_back`] returns it to the pool; if it is dropped, also by a panic, it is closed.
 pub(super) struct Lent<'p> {
     pool: &'p Pool,
     conn: Option<Conn>,
 }
 
 impl Pool {
-    /// An empty pool of at most `limit` connections.
+    /// An empty pool of at most `limit` connections, at least 1.
     pub(super) fn new(limit: usize) -> Self {
-        Self { state: Mutex::default(), freed: Condvar::new(), limit }
+        Self { state: Mutex::default(), freed: Condvar::new(), limit: limit.max(1) }
     }
 
     /// Adds a connection that was opened elsewhere.
@@ -43,17 +42,17 @@ impl Pool {
         state.n_open += 1;
     }
 
-    /// Lends an idle connection that passes `is_usable`, or a new one; waits for one where all are in use.
+    /// Lends an idle connection that passes `is_usable`, or a new one. If all are in use, waits for one.
     ///
     /// # Errors
-    /// [`StoreError::NoFreeConnection`] after `patience`, and those of `connect`.
+    /// [`StoreError::NoFreeConnection`] after `timeout`, and those of `connect`.
     pub(super) fn lend(
         &self,
-        patience: Duration,
+        timeout: Duration,
         is_usable: impl Fn(&Conn) -> bool,
         connect: impl FnOnce() -> Result<Conn, StoreError>,
     ) -> Result<Lent<'_>, StoreError> {
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + timeout;
         let mut state = self.lock();
         loop {
             while let Some(conn) = state.idle.pop() {
@@ -65,7 +64,7 @@ impl Pool {
             if state.n_open < self.limit {
                 state.n_open += 1;
                 drop(state);
-                // Dropped without a connection, it gives its place back.
+                // If `connect` fails, dropping this frees its place.
                 let mut lent = Lent { pool: self, conn: None };
                 lent.conn = Some(connect()?);
                 return Ok(lent);
@@ -91,7 +90,7 @@ impl Lent<'_> {
             state.idle.push(conn);
             drop(state);
             self.pool.freed.notify_one();
-            // Its place is still taken, by the idle connection.
+            // The idle connection keeps its place, so `drop` must not free it.
             std::mem::forget(self);
         }
     }
@@ -101,7 +100,7 @@ impl Deref for Lent<'_> {
     type Target = Conn;
 
     fn deref(&self) -> &Conn {
-        self.conn.as_ref().expect("it has its connection from `lend` to `give_back`")
+        self.conn.as_ref().expect("it holds a connection from `lend` to `give_back`")
     }
 }
 
@@ -121,9 +120,9 @@ mod tests {
     }
 
     #[test]
-    fn caller_beyond_the_limit_waits_until_one_is_given_back_and_gives_up_in_the_end() {
+    fn caller_beyond_the_limit_waits_for_a_connection_until_the_timeout() {
         let pool = Pool::new(2);
-        let lend = |patience| pool.lend(patience, |_| true, connect);
+        let lend = |timeout| pool.lend(timeout, |_| true, connect);
         let (first, second) = (lend(Duration::ZERO).unwrap(), lend(Duration::ZERO).unwrap());
         assert!(matches!(
             lend(Duration::from_millis(10)).err(),
@@ -134,14 +133,14 @@ mod tests {
             first.give_back();
             waiting.join().unwrap().unwrap();
         });
-        // One that is dropped is closed, and its place is free.
+        // Dropping a connection frees its place.
         drop(second);
         let _both = (lend(Duration::ZERO).unwrap(), lend(Duration::ZERO).unwrap());
         assert!(lend(Duration::ZERO).is_err());
     }
 
     #[test]
-    fn failed_connection_and_dead_one_leave_their_places_free() {
+    fn failed_and_dead_connections_free_their_places() {
         let pool = Pool::new(1);
         let fail = || Err(StoreError::NoFreeConnection { limit: 0 });
         assert!(pool.lend(Duration::ZERO, |_| true, fail).is_err());

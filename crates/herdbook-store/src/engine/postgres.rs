@@ -1,8 +1,9 @@
-//! PostgreSQL: acts side by side, each holding what it decides about until it ends.
+//! PostgreSQL: concurrent acts. Each locks what it decides on until it ends.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use backon::{BlockingRetryable, ExponentialBuilder};
 use postgres::error::SqlState;
 
 use crate::clock::now;
@@ -10,19 +11,21 @@ use crate::engine::backend::{ActRequest, Backend, Effect, LookUp, Scope};
 use crate::engine::db::{Conn, PostgresConn, params};
 use crate::engine::locks::{EVERYTHING, LOCKS, Lock, hold};
 use crate::engine::opening::{Connected, Missing, OpenOptions, Opened, SecondChampion};
-use crate::engine::pool::{CONNECTIONS, Lent, Pool};
+use crate::engine::pool::{Lent, Pool};
 use crate::engine::schema::{self, Found};
 use crate::engine::tls;
 use crate::error::StoreError;
 use crate::location::Location;
 use crate::location::postgres::PostgresUri;
 
-/// How often an act that was in another's way, or whose connection broke, begins again.
-const ATTEMPTS: u32 = 6;
+/// How often an act is repeated that conflicted with another one, or whose connection broke.
+const MAX_REPEATS: usize = 5;
 /// Pause before the first repetition; doubled before each further one.
-const PAUSE: Duration = Duration::from_millis(20);
-/// After this long without a word inside a transaction the server takes a client for gone and lets go of what it holds.
-const SILENCE: &str = "60s";
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+/// Pause between two questions about the outcome of a commit.
+const OUTCOME_PAUSE: Duration = Duration::from_millis(20);
+/// The server closes a connection that is idle inside a transaction for this long, and releases its locks.
+const IDLE_LIMIT: &str = "60s";
 
 /// A database of a PostgreSQL server.
 pub(crate) struct PostgresEngine {
@@ -38,16 +41,9 @@ impl fmt::Debug for PostgresEngine {
     }
 }
 
-/// How an attempt at an act ended.
-enum Attempt {
-    Over(Result<(), StoreError>),
-    /// It was taken back, and may succeed when it begins again.
-    TakenBack(StoreError),
-}
-
 impl Backend for PostgresEngine {
-    /// Runs an act in a transaction of its own. Where it conflicted with another's, or the connection broke before the
-    /// commit, it begins again from the start.
+    /// Runs an act in a transaction of its own. If it conflicts with another act, or the connection breaks before the
+    /// commit, it is run again from the start.
     fn write(&self, request: ActRequest<'_>, act: &mut LookUp<'_>) -> Result<(), StoreError> {
         self.repeat(|conn| self.attempt(conn, request.effect, act))
     }
@@ -57,71 +53,55 @@ impl Backend for PostgresEngine {
             let found = conn
                 .execute_batch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 .and_then(|()| look_up(conn));
-            // Nothing was written: however it went, the connection is free for the next.
+            // Nothing was written. If this fails, the connection is closed and not used again.
             let _ = conn.execute_batch("ROLLBACK");
-            match found {
-                Err(error) if may_begin_again(&error) => Attempt::TakenBack(error),
-                found => Attempt::Over(found),
-            }
+            found
         })
     }
 }
 
 impl PostgresEngine {
-    fn repeat(&self, mut attempt: impl FnMut(&Conn) -> Attempt) -> Result<(), StoreError> {
-        let (mut left, mut pause) = (ATTEMPTS, PAUSE);
-        loop {
-            left -= 1;
-            let attempted = self.connection().map(|conn| {
-                let attempted = attempt(&conn);
-                keep(conn);
-                attempted
-            });
-            match attempted {
-                Ok(Attempt::Over(outcome)) => return outcome,
-                Ok(Attempt::TakenBack(error)) | Err(error)
-                    if left > 0 && may_begin_again(&error) =>
-                {
-                    std::thread::sleep(pause);
-                    pause *= 2;
-                }
-                Ok(Attempt::TakenBack(error)) | Err(error) => return Err(error),
-            }
-        }
+    /// Runs an attempt, and again after a growing pause while it fails with an error of [`may_be_repeated`].
+    fn repeat(
+        &self,
+        mut attempt: impl FnMut(&Conn) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let pauses =
+            ExponentialBuilder::default().with_min_delay(FIRST_PAUSE).with_max_times(MAX_REPEATS);
+        let mut on_connection = || {
+            let conn = self.connection()?;
+            let outcome = attempt(&conn);
+            keep(conn);
+            outcome
+        };
+        (|| on_connection()).retry(pauses).when(may_be_repeated).call()
     }
 
-    fn attempt(&self, conn: &Conn, effect: Effect, act: &mut LookUp<'_>) -> Attempt {
-        let answered = begin(conn).and_then(|transaction| act(conn).map(|()| transaction));
-        let transaction = match answered {
-            Ok(answered) => answered,
+    /// One attempt at an act. An error of [`may_be_repeated`] means that all of it was rolled back.
+    fn attempt(&self, conn: &Conn, effect: Effect, act: &mut LookUp<'_>) -> Result<(), StoreError> {
+        let transaction = match begin(conn).and_then(|transaction| act(conn).map(|()| transaction))
+        {
+            Ok(transaction) => transaction,
             Err(error) => {
-                // Fails where the connection broke: then the server takes the transaction back by itself.
+                // This fails if the connection broke. Then the server rolls back by itself.
                 let _ = conn.execute_batch("ROLLBACK");
-                return if may_begin_again(&error) {
-                    Attempt::TakenBack(error)
-                } else {
-                    Attempt::Over(Err(error))
-                };
+                return Err(error);
             }
         };
         if effect == Effect::DryRun {
-            return Attempt::Over(conn.execute_batch("ROLLBACK"));
+            return conn.execute_batch("ROLLBACK");
         }
         match conn.execute_batch("COMMIT") {
-            Ok(()) => Attempt::Over(Ok(())),
             Err(error) if is_connection_lost(&error) => match self.was_committed(transaction) {
-                Some(true) => Attempt::Over(Ok(())),
-                Some(false) => Attempt::TakenBack(error),
-                None => {
-                    Attempt::Over(Err(StoreError::OutcomeUnknown { store: self.uri.to_string() }))
-                }
+                Some(true) => Ok(()),
+                Some(false) => Err(error),
+                None => Err(StoreError::OutcomeUnknown { store: self.uri.to_string() }),
             },
-            Err(error) if may_begin_again(&error) => Attempt::TakenBack(error),
-            Err(error) => Attempt::Over(Err(error)),
+            outcome => outcome,
         }
     }
 
-    /// What became of a transaction whose commit was sent and not answered; `None` where nobody can be asked.
+    /// Whether a transaction was committed whose commit was sent and not answered; `None` if the server cannot be asked.
     fn was_committed(&self, transaction: i64) -> Option<bool> {
         let begun = Instant::now();
         loop {
@@ -136,8 +116,8 @@ impl PostgresEngine {
             match status.as_ref().map(Option::as_deref) {
                 Ok(Some("committed")) => return Some(true),
                 Ok(Some("aborted")) => return Some(false),
-                // The server may be starting again, or still be at it.
-                _ if begun.elapsed() < self.busy_timeout => std::thread::sleep(PAUSE),
+                // The server may be restarting, or still be committing.
+                _ if begun.elapsed() < self.busy_timeout => std::thread::sleep(OUTCOME_PAUSE),
                 _ => return None,
             }
         }
@@ -151,13 +131,13 @@ impl PostgresEngine {
     fn connect(&self) -> Result<Conn, StoreError> {
         let client = self.uri.config.connect(self.tls.clone())?;
         let conn = Conn::Postgres(Box::new(PostgresConn::new(client)));
-        let patience_ms = self.busy_timeout.as_millis().max(1);
-        // The order of a join is the one that is written, and a statement's plan does not depend on the values bound:
-        // to plan a look-up took ten times as long as to carry it out.
+        let timeout_ms = self.busy_timeout.as_millis().max(1);
+        // Joins run in the order in which they are written, and plans do not depend on the bound values: planning a look-up
+        // took ten times as long as running it.
         conn.execute_batch(&format!(
             "SET join_collapse_limit = 1; SET plan_cache_mode = force_generic_plan; SET jit = off;
-             SET lock_timeout = {patience_ms};
-             SET idle_in_transaction_session_timeout = '{SILENCE}';
+             SET lock_timeout = {timeout_ms};
+             SET idle_in_transaction_session_timeout = '{IDLE_LIMIT}';
              SET client_min_messages = warning;
              SELECT set_config('synchronous_commit', 'on', false)
              WHERE current_setting('synchronous_commit') = 'off'"
@@ -177,9 +157,9 @@ fn is_closed(conn: &Conn) -> bool {
     matches!(conn, Conn::Postgres(conn) if conn.is_closed())
 }
 
-/// Begins an act's transaction, and answers its number, by which one can ask what became of it.
+/// Begins an act's transaction and returns its id, by which its outcome can be asked for.
 fn begin(conn: &Conn) -> Result<i64, StoreError> {
-    // A statement sees what was committed before it began, so what is read after a lock is the newest.
+    // Each statement sees all commits before its start, so a read after taking a lock is current.
     conn.execute_batch("BEGIN ISOLATION LEVEL READ COMMITTED")?;
     conn.query_row(
         &format!("SELECT txid_current() FROM pg_advisory_xact_lock_shared({LOCKS}, {EVERYTHING})"),
@@ -188,16 +168,16 @@ fn begin(conn: &Conn) -> Result<i64, StoreError> {
     )
 }
 
-/// Whether the server, or the end of the connection, took back all of it, so that it can simply be done again.
-fn may_begin_again(error: &StoreError) -> bool {
+/// Whether an error means that the transaction was rolled back, and that it may succeed if it is run again.
+fn may_be_repeated(error: &StoreError) -> bool {
     let StoreError::Postgres(source) = error else { return false };
-    let in_the_way = [
+    let conflicts = [
         SqlState::T_R_SERIALIZATION_FAILURE,
         SqlState::T_R_DEADLOCK_DETECTED,
-        // A program that takes no locks of ours was faster; now its row is seen.
+        // Another program, which does not take these locks, inserted the row first. The next attempt sees it.
         SqlState::UNIQUE_VIOLATION,
     ];
-    is_connection_lost(error) || source.code().is_some_and(|code| in_the_way.contains(code))
+    is_connection_lost(error) || source.code().is_some_and(|code| conflicts.contains(code))
 }
 
 fn is_connection_lost(error: &StoreError) -> bool {
@@ -225,7 +205,7 @@ fn has_io_cause(error: &postgres::Error) -> bool {
     false
 }
 
-/// Opens the database of a URI, and puts back what is missing of ours.
+/// Opens the database of a URI, and restores tables and indexes of herdbook that are missing.
 pub(super) fn connect(
     uri: &PostgresUri,
     location: &Location,
@@ -237,7 +217,7 @@ pub(super) fn connect(
         uri: uri.clone(),
         tls: tls::connector(uri).map_err(unreachable)?,
         busy_timeout: options.busy_timeout,
-        connections: Pool::new(CONNECTIONS),
+        connections: Pool::new(options.max_connections),
     };
     let conn = engine.connect()?;
     let found = schema::inspect(&conn, location)?;

@@ -22,7 +22,7 @@ use tokio_rustls::client::TlsStream;
 
 use crate::location::postgres::{PostgresUri, TlsMode};
 
-/// What connects to the server of a URI. The error is the rest of a sentence.
+/// A connector for the server of a URI. The error is the rest of a sentence.
 pub(super) fn connector(uri: &PostgresUri) -> Result<Connector, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = verifier(uri, &provider)?;
@@ -49,7 +49,7 @@ fn verifier(uri: &PostgresUri, provider: &Arc<CryptoProvider>) -> Result<Verifie
         TlsMode::Disable | TlsMode::Prefer | TlsMode::Require => None,
         TlsMode::VerifyCa | TlsMode::VerifyFull => {
             let path = uri.certificates.roots.as_deref().ok_or(
-                "the server's certificate is to be verified, but by no root: add \
+                "there are no root certificates to verify the server's certificate: add \
                  `sslrootcert=FILE` to the URI",
             )?;
             let mut roots = RootCertStore::empty();
@@ -75,10 +75,10 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     CertificateDer::pem_file_iter(path).map_err(failed)?.collect::<Result<_, _>>().map_err(failed)
 }
 
-/// Checks of a server what the mode asks for.
+/// Verifies as much of a server's certificate as the mode requires.
 #[derive(Debug)]
 struct Verifier {
-    /// Checks chain and name; `None` where the server may be anyone.
+    /// Verifies chain and name; `None` if the mode requires no verification.
     verified: Option<Arc<WebPkiServerVerifier>>,
     mode: TlsMode,
     provider: Arc<CryptoProvider>,
@@ -99,7 +99,7 @@ impl ServerCertVerifier for Verifier {
         let verified =
             verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         match verified {
-            // The name is checked after the chain.
+            // The chain is verified before the name, so here the chain is valid.
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) if self.mode == TlsMode::VerifyCa => Ok(ServerCertVerified::assertion()),
@@ -132,7 +132,7 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// Puts TLS on a connection of the `postgres` crate.
+/// Adds TLS to connections of the `postgres` crate.
 #[derive(Clone)]
 pub(crate) struct Connector(TlsConnector);
 
@@ -145,13 +145,13 @@ where
     type Error = rustls::pki_types::InvalidDnsNameError;
 
     fn make_tls_connect(&mut self, host: &str) -> Result<ToHost, Self::Error> {
-        // A socket of this machine has no name; it is never asked to encrypt.
+        // A Unix socket has no host name, and is never encrypted.
         let host = if host.is_empty() { "localhost" } else { host };
         Ok(ToHost(self.0.clone(), ServerName::try_from(host.to_owned())?))
     }
 }
 
-/// A connection under way to a host of this name.
+/// The TLS handshake with a host of this name.
 pub(crate) struct ToHost(TlsConnector, ServerName<'static>);
 
 impl<S> TlsConnect<S> for ToHost
@@ -171,7 +171,8 @@ where
 pub(crate) struct Stream<S>(TlsStream<S>);
 
 impl<S: AsyncRead + AsyncWrite + Unpin> postgres::tls::TlsStream for Stream<S> {
-    /// The server proves by its certificate who it is, where that is asked for; passwords are not bound to it.
+    /// Passwords are not bound to the certificate (no `SCRAM-SHA-256-PLUS`): `sslmode` decides how the server proves its
+    /// identity.
     fn channel_binding(&self) -> ChannelBinding {
         ChannelBinding::none()
     }

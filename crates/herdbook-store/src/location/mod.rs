@@ -1,7 +1,7 @@
-//! Where the records are: the tracking URI, and the folder for artifacts beside it.
+//! The location of a store: its tracking URI, and the folder for its artifacts.
 
 pub(crate) mod postgres;
-pub mod server;
+pub(crate) mod server;
 
 use std::path::{Path, PathBuf};
 
@@ -9,23 +9,23 @@ use self::postgres::PostgresUri;
 use self::server::ServerUri;
 use crate::error::StoreError;
 
-/// What this version opens, in the words of the error that refuses the rest.
+/// The supported URIs, as listed in errors.
 const SUPPORTED: &str = "give `sqlite:///relative/path.db`, `sqlite:////absolute/path.db`, \
                          `postgresql://user@host/database` or `https://mlflow.example`";
 
-/// Where a store is.
+/// The location of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location {
-    /// The database.
+    /// The database or server.
     pub(crate) address: Address,
     /// The folder below which new experiments keep their artifacts.
     pub(crate) artifact_root: PathBuf,
 }
 
-/// A database.
+/// A database or server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Address {
-    /// A file.
+    /// A database file.
     Sqlite(PathBuf),
     /// A database of a PostgreSQL server.
     Postgres(Box<PostgresUri>),
@@ -34,12 +34,12 @@ pub(crate) enum Address {
 }
 
 impl Location {
-    /// The store of a working directory: that of `uri` (`sqlite:///…`, `postgresql://…`, `http://…`, `https://…`), or `mlflow.db` in the
-    /// directory itself; artifacts in `mlruns` there, as MLflow does.
+    /// The store of a tracking URI (`sqlite:///…`, `postgresql://…`, `http://…` or `https://…`), or without one `mlflow.db` in
+    /// the working directory. As with MLflow, artifacts are kept in `mlruns` in the working directory.
     ///
     /// # Errors
-    /// [`StoreError::NotUtf8`]; [`StoreError::UnsupportedUri`]; [`StoreError::FileStore`] where no URI is given and MLflow would fall
-    /// back to the file store in `mlruns`.
+    /// [`StoreError::NotUtf8`]; [`StoreError::UnsupportedUri`]; [`StoreError::FileStore`] if no URI is given and MLflow would use
+    /// a file store in `mlruns`.
     pub fn resolve(uri: Option<&str>, directory: &Path) -> Result<Self, StoreError> {
         let artifact_root = directory.join("mlruns");
         if artifact_root.to_str().is_none() {
@@ -60,7 +60,7 @@ impl Location {
         Ok(Self { address, artifact_root })
     }
 
-    /// The server's address, where the records are a server's.
+    /// The address of the server, if the store is on one.
     pub fn server(&self) -> Option<&ServerUri> {
         match &self.address {
             Address::Server(uri) => Some(uri),
@@ -68,7 +68,7 @@ impl Location {
         }
     }
 
-    /// The database file, where the records are in one.
+    /// The database file, if the store is one.
     pub fn database_file(&self) -> Option<&Path> {
         match &self.address {
             Address::Sqlite(path) => Some(path),
@@ -81,7 +81,7 @@ impl Location {
         &self.artifact_root
     }
 
-    /// The same location, new experiments keeping their artifacts elsewhere.
+    /// The same location, with another folder for the artifacts of new experiments.
     #[must_use]
     pub fn with_artifact_root(self, artifact_root: PathBuf) -> Self {
         Self { artifact_root, ..self }
@@ -92,7 +92,7 @@ impl Location {
         Self { address: Address::Sqlite(path.to_owned()), artifact_root: PathBuf::new() }
     }
 
-    /// The URI that names this store from anywhere; without a password.
+    /// The URI of the store, with an absolute path and without a password.
     pub fn uri(&self) -> String {
         match &self.address {
             Address::Sqlite(path) => format!("sqlite:///{}", path.display()),
@@ -101,7 +101,7 @@ impl Location {
         }
     }
 
-    /// The store in the words of an error: the file, or the URI without a password.
+    /// The name of the store in errors: the file, or the URI without a password.
     pub(crate) fn name(&self) -> String {
         match &self.address {
             Address::Sqlite(path) => path.display().to_string(),
@@ -121,7 +121,7 @@ fn sqlite_path(uri: &str) -> Result<&Path, StoreError> {
         })
 }
 
-/// MLflow takes `./mlruns` as a file store when it holds `<digits>/meta.yaml`.
+/// MLflow uses `./mlruns` as a file store if it holds `<digits>/meta.yaml`.
 fn refuse_file_store(mlruns: &Path) -> Result<(), StoreError> {
     let Ok(entries) = std::fs::read_dir(mlruns) else {
         return Ok(());

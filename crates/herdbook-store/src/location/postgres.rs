@@ -1,4 +1,4 @@
-//! `postgresql://` URIs, as `SQLAlchemy` and libpq have them.
+//! `postgresql://` URIs, as understood by `SQLAlchemy` and libpq.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -10,13 +10,13 @@ use postgres::config::SslMode;
 
 use crate::error::StoreError;
 
-/// Names of the scheme: libpq's two, and those of `SQLAlchemy` that name a Python driver, which matters to Python alone.
+/// The schemes of libpq, and those of `SQLAlchemy`, which also name a Python driver.
 const SCHEMES: [&str; 4] = ["postgresql", "postgres", "postgresql+psycopg2", "postgresql+psycopg"];
 
-/// A database of a PostgreSQL server, and how to reach it.
+/// A database of a PostgreSQL server, with the parameters of the connection.
 #[derive(Clone)]
 pub(crate) struct PostgresUri {
-    /// Without a password.
+    /// The URI without a password.
     shown: String,
     pub(crate) config: Config,
     pub(crate) tls: TlsMode,
@@ -31,35 +31,35 @@ impl PartialEq for PostgresUri {
 
 impl Eq for PostgresUri {}
 
-/// How much a connection is protected (libpq's `sslmode`).
+/// How a connection is encrypted and the server verified (libpq's `sslmode`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TlsMode {
-    /// Not at all.
+    /// Not encrypted.
     Disable,
-    /// Encrypted where the server can.
+    /// Encrypted if the server supports it; the server is not verified. Also stands for `allow`.
     Prefer,
-    /// Always encrypted; the server may be anyone.
+    /// Encrypted; the server is not verified.
     Require,
-    /// The server's certificate is signed by one of the roots.
+    /// Encrypted; one of the roots must have signed the server's certificate.
     VerifyCa,
-    /// And names the host.
+    /// As [`TlsMode::VerifyCa`], and the certificate must name the host.
     VerifyFull,
 }
 
-/// Files of certificates.
+/// Certificate files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Certificates {
     /// Roots that sign servers' certificates (`sslrootcert`).
     pub(crate) roots: Option<PathBuf>,
-    /// Who we are (`sslcert`), and the key to it (`sslkey`).
+    /// The client's certificate (`sslcert`) and its key (`sslkey`).
     pub(crate) client: Option<(PathBuf, PathBuf)>,
 }
 
 impl PostgresUri {
-    /// Reads a URI; `None` where it is one of something else.
+    /// Parses a URI; `None` if it is not one of PostgreSQL.
     ///
     /// # Errors
-    /// [`StoreError::UnsupportedUri`] where it names a PostgreSQL database in a way that cannot be read.
+    /// [`StoreError::UnsupportedUri`] for a malformed URI of PostgreSQL.
     pub(crate) fn parse(uri: &str) -> Result<Option<Self>, StoreError> {
         let Some((scheme, rest)) = uri.split_once("://") else { return Ok(None) };
         if !SCHEMES.contains(&scheme) {
@@ -122,13 +122,13 @@ impl TlsMode {
             Some("verify-ca") => Ok(Self::VerifyCa),
             Some("verify-full") => Ok(Self::VerifyFull),
             Some(other) => Err(format!(
-                "`sslmode={other}` is none of disable, allow, prefer, require, verify-ca, verify-full"
+                "`sslmode={other}` is not one of disable, allow, prefer, require, verify-ca, verify-full"
             )),
         }
     }
 }
 
-/// The configuration with what libpq takes from elsewhere: the environment, its defaults, the password file.
+/// Adds to a configuration the values that libpq takes from the environment, its defaults and the password file.
 fn completed(mut config: Config, tls: TlsMode) -> Config {
     config.application_name("herdbook");
     config.ssl_mode(match tls {
@@ -157,7 +157,7 @@ fn completed(mut config: Config, tls: TlsMode) -> Config {
     config
 }
 
-/// The password of libpq's password file: lines of `host:port:database:user:password`, `*` for any.
+/// The password in libpq's password file, whose lines are `host:port:database:user:password` with `*` for any value.
 fn password_on_file(config: &Config) -> Option<String> {
     use postgres::config::Host;
     let path = environment("PGPASSFILE")
@@ -184,7 +184,7 @@ fn default_roots() -> Option<PathBuf> {
     path.is_file().then_some(path)
 }
 
-/// A URI as it may be shown: its password, in whichever place, is not.
+/// The URI with every password replaced by `***`.
 fn shown(rest: &str) -> String {
     let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
     let address = match address.rsplit_once('@') {

@@ -1,19 +1,19 @@
-//! The address of an MLflow server: `http` or `https`, perhaps with a user and a password, which are never shown.
+//! The address of an MLflow server: `http` or `https`, optionally with user and password, which are never shown.
 
 use std::fmt;
 
 use percent_encoding::percent_decode_str;
 
-/// A server's address.
+/// The address of an MLflow server. Displays without user and password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerUri {
-    /// Without user and password, and without a slash at its end.
+    /// The address without user and password, and without a slash at the end.
     pub base: String,
-    /// User and password, where the address names them.
+    /// User and password, if the address has them.
     pub user: Option<(String, Secret)>,
 }
 
-/// A password.
+/// A password, which `Debug` does not show.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(pub String);
 
@@ -30,7 +30,7 @@ impl fmt::Display for ServerUri {
 }
 
 impl ServerUri {
-    /// `None` where the URI is not a server's.
+    /// Parses an address; `None` if it is not `http` or `https`.
     pub fn parse(uri: &str) -> Option<Self> {
         let (scheme, rest) = uri.trim_end_matches('/').split_once("://")?;
         if !["http", "https"].contains(&scheme) || rest.is_empty() {
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn other_schemes_are_no_servers() {
+    fn other_schemes_are_not_servers() {
         for uri in ["sqlite:///a.db", "postgresql://h/d", "http://", "databricks", "ftp://h"] {
             assert_eq!(ServerUri::parse(uri), None);
         }

@@ -1,4 +1,4 @@
-//! The suite's database: a file.
+//! The suite's database: an SQLite file.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,10 +8,10 @@ use herdbook_store::{Location, Missing, Session, Store, StoreError};
 
 use crate::herd;
 
-/// The database as a foreign program sees it.
+/// The database as another program sees it.
 pub(crate) type Foreign = rusqlite::Connection;
 
-/// A database of a test's own.
+/// The database of one test.
 pub(crate) struct Database {
     pub(crate) location: Location,
     file: PathBuf,
@@ -23,7 +23,7 @@ impl Database {
         Self { location, file: folder.join("mlflow.db") }
     }
 
-    /// Where an artifact lies.
+    /// The path of an artifact.
     #[expect(clippy::unused_self, reason = "another backend needs it")]
     pub(crate) fn file_of(&self, store: &Store, run_id: &RunId, artifact: &str) -> PathBuf {
         store.artifact_path(run_id, artifact).unwrap()
@@ -41,16 +41,16 @@ pub(crate) fn open(location: &Location, missing: Missing) -> Result<Session, Sto
     Ok(herd::session(&Store::open(location.clone(), &herd::options(missing))?))
 }
 
-/// The number that a query answers, if it has a row.
+/// The number in the first row of a query, if it has one.
 pub(crate) fn number(foreign: &Foreign, sql: &str) -> Option<i64> {
     foreign.query_row(sql, [], |row| row.get(0)).ok()
 }
 
-/// How many trainings each of several writers makes in a race.
+/// Number of trainings of each writer in a race.
 pub(crate) const RACE_ROUNDS: i64 = 5;
 
-/// Makes the leases those of a process that is no more.
+/// Changes the leases to those of a process that has ended.
 pub(crate) const OF_ANOTHER_PROCESS: &str =
     "UPDATE herdbook_leases SET process_started = process_started + 1";
-/// Takes the leases away.
+/// Removes the leases.
 pub(crate) const WITHOUT_LEASES: &str = "DELETE FROM herdbook_leases";

@@ -1,4 +1,4 @@
-//! Conditions on promotion, judged inside the act on what the records say then.
+//! Conditions on promotion, judged inside the act on the current records.
 
 use herdbook_domain::{
     Condition, ConditionOutcome, Conditions, Evaluation, EventKind, MetricName, Refusal,
@@ -141,11 +141,12 @@ fn hours_in_beta_count_from_the_last_time_it_came_there() {
     herd.store.promote_under(&asked(0.9), &request, Effect::DryRun).unwrap_err();
 }
 
-/// Were the facts read before the act, two racers could both beat the old champion, and the worse one come last.
+/// If the facts were read before the act, two promotions could both beat the old champion, and the worse version could be
+/// promoted last.
 #[test]
 fn of_racers_that_must_beat_the_champion_each_new_one_beats_the_last() {
     let herd = Herd::new();
-    // An order in which a later one is often worse.
+    // In this order a later version is often worse.
     let rewards = [3.0, 7.0, 1.0, 8.0, 2.0, 6.0, 5.0, 4.0];
     for reward in rewards {
         herd.train(None, reward);

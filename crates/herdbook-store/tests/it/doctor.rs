@@ -1,4 +1,4 @@
-//! The doctor: each breach made by hand, found by name, and mended where that is safe.
+//! The doctor: each kind of breach is made by hand, found, and repaired if that is safe.
 
 use herdbook_domain::tags::key;
 use herdbook_domain::{
@@ -24,7 +24,7 @@ pub(crate) fn kinds(breaches: &[Breach]) -> Vec<BreachKind> {
     breaches.iter().map(|breach| breach.kind).collect()
 }
 
-/// One breach of this kind is found, and the repair leaves a healthy store.
+/// Checks that one breach of this kind is found, and that the repair leaves a healthy store.
 fn assert_mended(herd: &Herd, kind: BreachKind) -> Breach {
     let found = herd.store.diagnose().unwrap();
     assert_eq!(kinds(&found), [kind], "{found:#?}");
@@ -37,7 +37,7 @@ fn assert_mended(herd: &Herd, kind: BreachKind) -> Breach {
     mended[0].clone()
 }
 
-/// One breach of this kind is found, and the repair leaves it and everything else alone.
+/// Checks that one breach of this kind is found, and that the repair changes nothing.
 fn assert_left_alone(herd: &Herd, kind: BreachKind) -> String {
     let events = || herd.store.events(&EventQuery::default()).unwrap().len();
     let before = events();
@@ -97,7 +97,7 @@ fn what_herdbook_did_is_healthy() {
 }
 
 #[test]
-fn model_that_takes_no_part_is_nobodys_patient() {
+fn model_without_stage_tags_is_not_examined() {
     let herd = herd();
     foreign(
         &herd,

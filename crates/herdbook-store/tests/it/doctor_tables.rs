@@ -1,4 +1,4 @@
-//! What the doctor finds in tables and indexes of ours.
+//! The doctor on the tables and indexes of herdbook.
 
 use herdbook_domain::tags::key;
 use herdbook_domain::{Breach, BreachKind};
@@ -21,7 +21,7 @@ fn two_champions_are_named_and_never_chosen_between() {
     let line = found[0].line();
     assert!(line.contains("version 1 (its history ends in `champion`)"), "{line}");
     assert!(line.contains("version 2 (its history ends in `beta`)"), "{line}");
-    // A person has chosen: the doctor does the rest.
+    // After a person has chosen the champion, the doctor repairs the rest.
     set_tag(&herd, 2, "promotion_stage", "archived");
     let mended = ailing.repair().unwrap();
     assert_eq!(kinds(&mended), [BreachKind::Stage, BreachKind::Schema]);

@@ -1,4 +1,4 @@
-//! Finding the newest and the best.
+//! Finding the newest and the best model.
 
 use herdbook_domain::{
     Honesty, MetricName, ModelType, Stage, Timeframe, VersionType, window_params,
@@ -163,7 +163,7 @@ fn model_registered_as_contaminated_stays_so_whatever_others_write() {
     assert_eq!(found(&honest), (number(1), number(1)));
 }
 
-/// Runs that others registered later, with better values: each is looked at before the herd's own and is no candidate.
+/// Runs that were registered later, with better values, and are not candidates: each is examined before the herd's own.
 fn crowd(herd: &Herd, metric: &str, value: f64) {
     let (mut runs, mut metrics, mut versions) = (Vec::new(), Vec::new(), Vec::new());
     for idx in 1..=400 {

@@ -1,4 +1,4 @@
-//! What others write into the same database.
+//! Changes by other programs in the same database.
 
 use herdbook_domain::tags::key;
 use herdbook_domain::{Refusal, Stage};
@@ -6,7 +6,7 @@ use herdbook_store::StoreError;
 
 use crate::herd::{Herd, model, number};
 
-/// As MLflow 3.17.2 deletes a version (`store/model_registry/sqlalchemy_store.py`).
+/// Deletes a version as MLflow 3.17.2 does (`store/model_registry/sqlalchemy_store.py`).
 fn delete_as_mlflow(herd: &Herd, version: i64) {
     herd.foreign()
         .execute_batch(&format!(

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{Honesty, Origin, Registration, RunId, RunStatus, Timeframe, hex_sha256};
-use herdbook_store::{ForeignFinish, RunEntries, StoreError, new_id};
+use herdbook_store::{EventQuery, ForeignFinish, RunEntries, RunStart, StoreError, new_id};
 
+use crate::backend;
 use crate::herd::{Herd, MODEL_FILE, metric, model, number, start};
 
 /// A run as `mlflow.start_run` leaves it.
@@ -39,6 +40,9 @@ fn finish(herd: &Herd, run_id: &RunId, origin: Origin) -> ForeignFinish {
     }
 }
 
+/// An integer of the type that `backend::number` reads on each database.
+const N_RUNS: &str = "SELECT CAST(count(*) AS INTEGER) FROM runs";
+
 fn base() -> Origin {
     Origin { timeframe: Timeframe::Hour1, enhanced: None }
 }
@@ -52,6 +56,73 @@ fn entries(params: &[(&str, &str)], tags: &[(&str, &str)]) -> RunEntries {
         params: owned(params),
         tags: owned(tags).into_iter().collect(),
     }
+}
+
+fn tagged(user_tags: &[(&str, &str)]) -> RunStart {
+    RunStart {
+        user_tags: entries(&[], user_tags).tags,
+        name: Some("mine".to_owned()),
+        ..start(None)
+    }
+}
+
+#[test]
+fn run_starts_with_name_and_tags_of_the_user() {
+    let herd = Herd::new();
+    let given = tagged(&[("desk", "fx"), ("version_type", "latest"), ("model_type", "replay")]);
+    let run = herd.store.run(&herd.store.start_run(&given).unwrap()).unwrap();
+    assert_eq!((run.name.as_str(), run.tags["mlflow.runName"].as_str()), ("mine", "mine"));
+    // Until the model is registered, the user may set the tags of its origin.
+    assert_eq!((run.tags["desk"].as_str(), run.tags["model_type"].as_str()), ("fx", "replay"));
+    assert!(
+        !run.tags.contains_key(key::VERSION_TYPE),
+        "it only repeats the value that registering will set"
+    );
+    assert_eq!(run.status, RunStatus::Running);
+}
+
+#[test]
+fn run_whose_name_or_tag_is_refused_is_not_started() {
+    let herd = Herd::new();
+    let n_runs = || backend::number(&herd.foreign(), N_RUNS);
+    let (runs, events) = (n_runs(), herd.store.events(&EventQuery::default()).unwrap().len());
+    let refused = herd.store.start_run(&tagged(&[("desk", "fx"), ("promotion_stage", "champion")]));
+    assert!(matches!(refused, Err(StoreError::Refused(_))), "{refused:?}");
+    let text = "x".repeat(8_001);
+    let long = herd.store.start_run(&tagged(&[("desk", &text)])).unwrap_err();
+    assert_eq!(
+        long.to_string(),
+        "cannot start a run with the tag `desk`: its value has 8001 characters: at most 8000 are allowed"
+    );
+    let named = RunStart { name: Some("n".repeat(251)), ..start(None) };
+    let long = herd.store.start_run(&named);
+    assert!(matches!(long, Err(StoreError::CannotStart { .. })), "{long:?}");
+    assert_eq!(n_runs(), runs);
+    assert_eq!(herd.store.events(&EventQuery::default()).unwrap().len(), events);
+}
+
+#[test]
+fn registration_with_a_refused_tag_leaves_the_run_as_it_was() {
+    let herd = Herd::new();
+    let parent = herd.train(None, 1.0);
+    let run_id = foreign_run(&herd, "RUNNING");
+    let mut finish = finish(&herd, &run_id, start(Some(&parent)).origin);
+    finish.version_tags.insert(key::PROMOTION_STAGE.to_owned(), "champion".to_owned());
+    finish.run_tags.insert("note".to_owned(), "n".to_owned());
+    let before = herd.store.run(&run_id).unwrap();
+    let refused = herd.store.register_foreign(&finish);
+    assert!(matches!(refused, Err(StoreError::Refused(_))), "{refused:?}");
+    let after = herd.store.run(&run_id).unwrap();
+    assert_eq!(
+        (after.status, after.tags, after.metrics),
+        (before.status, before.tags, before.metrics)
+    );
+    assert!(herd.store.version_of_run(&run_id).unwrap().is_none());
+    assert_eq!(herd.tag(1, key::VERSION_TYPE).unwrap(), "latest");
+    // The same run registers once the tag is gone.
+    finish.version_tags.clear();
+    herd.store.register_foreign(&finish).unwrap();
+    herd.assert_invariants();
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A store in a temporary folder, and short words for what tests do with it.
+//! A store in a temporary folder, and helpers for tests.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::backend::{self, Database, Foreign};
 
-/// What stands for a model file where nobody reads it.
+/// The content of model files in tests that do not load them.
 pub(crate) const MODEL_FILE: &[u8] = b"a model";
 
 pub(crate) struct Herd {
@@ -27,10 +27,10 @@ pub(crate) struct Herd {
 }
 
 pub(crate) fn options(missing: Missing) -> OpenOptions {
-    OpenOptions { missing, busy_timeout: Duration::from_secs(30) }
+    OpenOptions { missing, busy_timeout: Duration::from_secs(30), ..OpenOptions::default() }
 }
 
-/// The store as the tester acts on it.
+/// A session of the actor `tester`.
 pub(crate) fn session(store: &Store) -> Session {
     store.session(Actor::parse("tester").unwrap(), Channel::Cli)
 }
@@ -69,7 +69,7 @@ impl Herd {
         backend::open(self.store.location(), Missing::Refuse).unwrap()
     }
 
-    /// The database as a foreign program sees it.
+    /// The database as another program sees it.
     pub(crate) fn foreign(&self) -> Foreign {
         self.database.foreign()
     }
@@ -99,7 +99,7 @@ impl Herd {
         self.store.version(&version(of)).unwrap().tags.get(key).cloned()
     }
 
-    /// Every invariant of spec §4 that the database can show.
+    /// Checks every invariant of spec §4 that can be checked in the database.
     pub(crate) fn assert_invariants(&self) {
         let mut champions = 0;
         for record in self.store.versions(&VersionQuery::default()).unwrap().records {
@@ -147,7 +147,7 @@ impl Herd {
     }
 }
 
-/// A training on hourly bars; of a child, where there is a parent.
+/// A training on hourly bars, of a child if there is a parent.
 pub(crate) fn start(parent: Option<&RunId>) -> RunStart {
     let enhanced = parent.map(|parent| EnhancedFrom {
         enhancement: Enhancement::Continued,
@@ -160,6 +160,8 @@ pub(crate) fn start(parent: Option<&RunId>) -> RunStart {
         origin: Origin { timeframe: Timeframe::Hour1, enhanced },
         params: BTreeMap::from([("data.symbol".to_owned(), "EURUSD".to_owned())]),
         tags: Tags::new(),
+        user_tags: Tags::new(),
+        name: None,
     }
 }
 

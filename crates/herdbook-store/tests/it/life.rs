@@ -166,7 +166,7 @@ fn racing_trainings_number_their_versions_without_gap_or_duplicate() {
     herd.assert_invariants();
 }
 
-/// Versions 1 to 3, each champion once, 3 now.
+/// Versions 1 to 3. Each was champion once, and 3 is now.
 fn dynasty() -> Herd {
     let herd = Herd::new();
     for version in 1..=3 {

@@ -1,4 +1,4 @@
-//! Opening: what is there, what is missing, and what cannot be used.
+//! Opening stores: existing, missing, incomplete and unusable ones.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The suite's database: one of its own on the PostgreSQL server that `cargo xtask test` has started.
+//! The suite's database: a new one for each test, on the PostgreSQL server that `cargo xtask test` starts.
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use herdbook_store::{Location, Missing, Session, Store, StoreError};
 use crate::herd;
 use postgres::{Client, NoTls};
 
-/// The database as a foreign program sees it.
+/// The database as another program sees it.
 pub(crate) struct Foreign(RefCell<Client>);
 
 impl Foreign {
@@ -22,7 +22,7 @@ impl Foreign {
     }
 }
 
-/// A database of a test's own; it goes with the test.
+/// The database of one test, dropped with it.
 pub(crate) struct Database {
     pub(crate) location: Location,
     server: String,
@@ -41,7 +41,7 @@ impl Database {
         Self { location, server, name }
     }
 
-    /// Where an artifact lies.
+    /// The path of an artifact.
     #[expect(clippy::unused_self, reason = "another backend needs it")]
     pub(crate) fn file_of(&self, store: &Store, run_id: &RunId, artifact: &str) -> PathBuf {
         store.artifact_path(run_id, artifact).unwrap()
@@ -68,17 +68,17 @@ pub(crate) fn open(location: &Location, missing: Missing) -> Result<Session, Sto
     Ok(herd::session(&Store::open(location.clone(), &herd::options(missing))?))
 }
 
-/// The number that a query answers, if it has a row.
+/// The number in the first row of a query, if it has one.
 pub(crate) fn number(foreign: &Foreign, sql: &str) -> Option<i64> {
     let row = foreign.0.borrow_mut().query_opt(sql, &[]).unwrap()?;
     Some(i64::from(row.get::<_, i32>(0)))
 }
 
-/// How many trainings each of several writers makes in a race.
+/// Number of trainings of each writer in a race.
 pub(crate) const RACE_ROUNDS: i64 = 5;
 
-/// Makes the leases those of a process that is no more.
+/// Changes the leases to those of a process that has ended.
 pub(crate) const OF_ANOTHER_PROCESS: &str =
     "UPDATE herdbook_leases SET process_started = process_started + 1";
-/// Takes the leases away.
+/// Removes the leases.
 pub(crate) const WITHOUT_LEASES: &str = "DELETE FROM herdbook_leases";

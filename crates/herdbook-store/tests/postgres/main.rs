@@ -1,5 +1,5 @@
-//! The suite of the store over PostgreSQL, and what only a server can have: connections that break, acts that stand in each
-//! other's way.
+//! The suite of the store over PostgreSQL, and tests of what only a database server has: connections that break, and
+//! conflicting acts.
 
 #![expect(clippy::unwrap_used, reason = "a broken test stops where it breaks")]
 
@@ -20,7 +20,11 @@ mod foreign_runs;
 mod herd;
 #[path = "../it/life.rs"]
 mod life;
+#[path = "../it/model_files.rs"]
+mod model_files;
 #[path = "../it/reading.rs"]
 mod reading;
 #[path = "../it/registrations.rs"]
 mod registrations;
+#[path = "../it/sharing.rs"]
+mod sharing;

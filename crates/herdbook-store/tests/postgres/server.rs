@@ -1,4 +1,4 @@
-//! What only a server can have.
+//! Behaviour that only a database server has.
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -60,14 +60,13 @@ fn act_whose_connection_was_cut_begins_again() {
     herd.assert_invariants();
 }
 
-/// Connections are cut at whatever moment while acts are under way: an act that was answered has happened once, and
-/// nothing is half-done.
+/// Connections are cut at any time during acts. An act that succeeded has happened once, and no act is half-done.
 #[test]
 fn connections_cut_at_any_moment_leave_whole_acts() {
     let herd = Herd::new();
     herd.train(None, 1.0);
     let is_over = AtomicBool::new(false);
-    let mut answered = 0;
+    let mut succeeded = 0;
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !is_over.load(Ordering::Relaxed) {
@@ -76,8 +75,8 @@ fn connections_cut_at_any_moment_leave_whole_acts() {
         });
         for round in 0..30 {
             let target = if round % 2 == 0 { Stage::Beta } else { Stage::Development };
-            // One that failed for good may still not have happened; the next says so by being refused.
-            answered += usize::from(herd.promote(1, target).is_ok());
+            // After a final error the act may not have happened. Then the next one is refused.
+            succeeded += usize::from(herd.promote(1, target).is_ok());
         }
         is_over.store(true, Ordering::Relaxed);
     });
@@ -87,8 +86,8 @@ fn connections_cut_at_any_moment_leave_whole_acts() {
         ..EventQuery::default()
     };
     let happened = herd.store.events(&query).unwrap().len();
-    assert!(answered <= happened, "{answered} acts were answered, {happened} happened");
-    assert!(answered > 0, "no act came through");
+    assert!(succeeded <= happened, "{succeeded} acts succeeded, {happened} happened");
+    assert!(succeeded > 0, "no act came through");
 }
 
 #[test]
@@ -116,7 +115,7 @@ fn act_that_waits_too_long_for_another_is_busy() {
     assert!(store.champion(&model()).unwrap().is_none(), "readers do not wait");
 }
 
-/// Several stores race to make one database, and then to promote in it.
+/// Several stores create the same database at the same time.
 #[test]
 fn first_openers_of_an_empty_database_share_one_store() {
     let folder = tempfile::tempdir().unwrap();

@@ -102,6 +102,8 @@ pub fn import_model(
         origin: origin.clone(),
         params: params(request, model, &sha256),
         tags: Tags::from([(key::HONESTY.to_owned(), Honesty::Unknown.to_string())]),
+        user_tags: Tags::new(),
+        name: None,
     })?;
     let registered = finish(store, request, model, &run_id, &origin).inspect_err(|error| {
         // The first error is the one to report. If this fails too, the run ends when its lease expires.

@@ -1,4 +1,4 @@
-//! ReadOptions of TOML files with the line number in each error.
+//! Reads TOML files. Each error names the line.
 
 use std::ops::Range;
 

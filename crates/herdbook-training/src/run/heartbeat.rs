@@ -79,8 +79,11 @@ mod tests {
     #[test]
     fn thread_ends_at_once_when_the_work_returns_or_panics() {
         let folder = tempfile::tempdir().unwrap();
-        let options =
-            OpenOptions { missing: Missing::Create, busy_timeout: Duration::from_secs(1) };
+        let options = OpenOptions {
+            missing: Missing::Create,
+            busy_timeout: Duration::from_secs(1),
+            ..OpenOptions::default()
+        };
         let store = Store::open(Location::resolve(None, folder.path()).unwrap(), &options).unwrap();
         let store = store.session(Actor::parse("tester").unwrap(), Channel::Cli);
         let run_id = RunId::parse(&"0".repeat(32)).unwrap();

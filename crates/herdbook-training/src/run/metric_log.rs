@@ -307,11 +307,16 @@ mod tests {
     }
 
     fn store_in(folder: &Path) -> (Session, RunId) {
-        let options =
-            OpenOptions { missing: Missing::Create, busy_timeout: Duration::from_millis(1) };
+        let options = OpenOptions {
+            missing: Missing::Create,
+            busy_timeout: Duration::from_millis(1),
+            ..OpenOptions::default()
+        };
         let store = Store::open(Location::resolve(None, folder).unwrap(), &options).unwrap();
         let store = store.session(Actor::parse("tester").unwrap(), Channel::Cli);
         let start = RunStart {
+            name: None,
+            user_tags: BTreeMap::new(),
             experiment: ExperimentName::parse("experiment").unwrap(),
             model: ModelName::parse("model").unwrap(),
             origin: Origin { timeframe: Timeframe::Hour1, enhanced: None },

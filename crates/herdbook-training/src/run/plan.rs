@@ -108,6 +108,8 @@ impl<'a> TrainingPlan<'a> {
                 (key::HONESTY.to_owned(), self.honesty.to_string()),
                 (window_params::FINGERPRINT.to_owned(), fingerprint),
             ]),
+            user_tags: Tags::new(),
+            name: None,
         }
     }
 

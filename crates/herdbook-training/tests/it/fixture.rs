@@ -101,8 +101,11 @@ pub(crate) fn model() -> ModelName {
 impl Fixture {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let options =
-            OpenOptions { missing: Missing::Create, busy_timeout: Duration::from_secs(30) };
+        let options = OpenOptions {
+            missing: Missing::Create,
+            busy_timeout: Duration::from_secs(30),
+            ..OpenOptions::default()
+        };
         let location = Location::resolve(None, folder.path()).unwrap();
         let store = Store::open(location, &options).unwrap();
         let store = store.session(Actor::parse("tester").unwrap(), Channel::Cli);

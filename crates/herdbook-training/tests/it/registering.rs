@@ -25,6 +25,8 @@ fn script_run(
     file: &[u8],
 ) -> RunId {
     let start = RunStart {
+        name: None,
+        user_tags: Tags::new(),
         experiment: ExperimentName::parse("script").unwrap(),
         model: model(),
         origin: Origin { timeframe: Timeframe::Hour1, enhanced: None },
@@ -201,6 +203,8 @@ fn parent_and_enhancement_are_read_from_the_tags_of_the_run() {
         previous_timesteps: 768,
     };
     let start = RunStart {
+        name: None,
+        user_tags: Tags::new(),
         experiment: ExperimentName::parse("script").unwrap(),
         model: model(),
         origin: Origin { timeframe: Timeframe::Hour1, enhanced: Some(enhanced) },

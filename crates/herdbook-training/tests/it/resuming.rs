@@ -165,7 +165,7 @@ fn run_that_may_not_go_on_is_refused() {
     let fixture = Fixture::new();
     let finished = fixture.train(request()).unwrap().run.run_id;
     let refused = resumed(&fixture, &finished).unwrap_err().to_string();
-    let text = format!("the run `{finished}` is FINISHED: it cannot be taken up again");
+    let text = format!("the run `{finished}` is FINISHED: it cannot be resumed");
     assert_eq!(refused, text);
 
     let run_id = stopped_after(&fixture, TrainRequest { timesteps: TIMESTEPS, ..request() }, 512);

@@ -183,7 +183,7 @@ fn sweep_that_could_not_be_registered_is_registered_by_taking_up_any_member() {
     let runs = fixture.store.runs_with_tag("herdbook.sweep_index", "0").unwrap();
     assert_eq!(runs.len(), 1, "no member was trained again");
     let left = Resumption::find(&fixture.store, &run_id, &mut listener).unwrap_err();
-    assert!(left.to_string().contains("is FINISHED: it cannot be taken up again"), "{left}");
+    assert!(left.to_string().contains("is FINISHED: it cannot be resumed"), "{left}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
-//! The doctor: the rulebook's `examine` names breaches in the records, and their repairs are carried out one by one.
+//! The doctor: finds breaches of the rules with the rulebook's `examine`, and carries out the repairs that are safe.
 //!
-//! Each repair is one transaction. It rests on records that were read under the same lock, or that nobody has
-//! changed since: only then does the next repair of a plan follow.
+//! Each repair is one transaction, decided on the records as they are in it: they are read again under the same lock,
+//! unless no other connection has committed since they were read.
 
 mod records;
 
@@ -20,7 +20,10 @@ use crate::store::Store;
 use crate::tables::{alias, lease, run, tag, version};
 
 impl Store {
-    /// Every breach of the rules in the store. Reads only.
+    /// Every breach of the rules in the store. Changes nothing, and reads all registered model files.
+    ///
+    /// # Errors
+    /// Those of reading the records. Broken records and files are among the breaches.
     pub fn diagnose(&self) -> Result<Vec<Breach>, StoreError> {
         let records = self.read_as_it_stands(|conn| collect(conn, self))?;
         let mut breaches = examine(&records);
@@ -37,41 +40,47 @@ impl Store {
 }
 
 impl Session {
-    /// Carries out every repair that is safe. Answers what was mended, then what is left.
+    /// Carries out every safe repair. Returns the repaired breaches, and then those that are left.
+    ///
+    /// # Errors
+    /// Those of the database. Repairs before the error are kept.
     pub fn repair(&self) -> Result<Vec<Breach>, StoreError> {
-        let mut mended = Vec::new();
-        let is_ailing =
+        let mut repaired = Vec::new();
+        let has_repairs =
             self.read_as_it_stands(|conn| Ok(!repairable(conn, self, &[])?.is_empty()))?;
-        if is_ailing {
-            let mut plan = Plan::default();
-            while let Some(breach) = self.write_as_it_stands(|act| plan.next(act, self, &mended))? {
-                mended.push(breach.repaired());
+        if has_repairs {
+            let mut plan = RepairPlan::default();
+            while let Some(breach) =
+                self.write_as_it_stands(|act| plan.next(act, self, &repaired))?
+            {
+                repaired.push(breach.repaired());
             }
         }
-        mended.extend(self.diagnose()?);
-        Ok(mended)
+        repaired.extend(self.diagnose()?);
+        Ok(repaired)
     }
 }
 
-/// Repairs that were decided together, and the state of the file they rest on.
+/// Repairs that were decided together.
 #[derive(Default)]
-struct Plan {
+struct RepairPlan {
+    /// The number of [`Backend::commits_of_others`](crate::engine::backend::Backend::commits_of_others) at the decision.
     commits_of_others: Option<i64>,
     repairs: VecDeque<Breach>,
 }
 
-impl Plan {
-    /// Carries out the next repair, if there is one; decides anew where another process has written meanwhile.
+impl RepairPlan {
+    /// Carries out the next repair, if there is one. Decides again if another connection has committed since.
     fn next(
         &mut self,
         act: &Act<'_>,
         store: &Store,
-        mended: &[Breach],
+        repaired: &[Breach],
     ) -> Result<Option<Breach>, StoreError> {
         act.hold_everything()?;
         let commits = store.backend().commits_of_others(act.tx)?;
         if commits.is_none() || self.commits_of_others != commits {
-            self.repairs = repairable(act.tx, store, mended)?;
+            self.repairs = repairable(act.tx, store, repaired)?;
             self.commits_of_others = commits;
         }
         let Some(breach) = self.repairs.pop_front() else {
@@ -84,15 +93,15 @@ impl Plan {
     }
 }
 
-/// The breaches that can be mended. What was mended before and broken again meanwhile is left to the report: a
-/// program that goes on breaking it would never let the doctor go.
+/// The breaches that can be repaired. A breach that was repaired before and is there again is left to the report:
+/// otherwise a program that keeps breaking the record would keep the doctor running forever.
 fn repairable(
     conn: &Conn,
     store: &Store,
-    mended: &[Breach],
+    repaired: &[Breach],
 ) -> Result<VecDeque<Breach>, StoreError> {
     let is_new = |breach: &Breach| {
-        !mended.iter().any(|one| one.kind == breach.kind && one.subject == breach.subject)
+        !repaired.iter().any(|one| one.kind == breach.kind && one.subject == breach.subject)
     };
     Ok(examine(&collect(conn, store)?)
         .into_iter()

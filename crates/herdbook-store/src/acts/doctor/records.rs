@@ -1,4 +1,4 @@
-//! What the doctor looks at, in a handful of queries over all models.
+//! The records that the doctor examines, read in a few queries over all models.
 
 use std::collections::BTreeMap;
 
@@ -37,7 +37,7 @@ pub(super) fn collect(conn: &Conn, store: &Store) -> Result<Records, StoreError>
     })
 }
 
-/// What opening has put back, and what is not there now.
+/// Tables and indexes of herdbook that opening restored, and those that are missing now.
 fn schema(conn: &Conn, store: &Store) -> Result<Vec<(String, SchemaState)>, StoreError> {
     if !store.backend().has_our_tables() {
         return Ok(Vec::new());
@@ -80,7 +80,7 @@ fn versions(conn: &Conn) -> Result<Vec<VersionOnRecord>, StoreError> {
     Ok(records.collect())
 }
 
-/// The tags that the rules know, of every run that has a version.
+/// The tags of interest to the rules, of every run that has a version.
 fn run_tags(conn: &Conn) -> Result<BTreeMap<RunId, Tags>, StoreError> {
     let mut runs: BTreeMap<RunId, Tags> = BTreeMap::new();
     conn.query(
@@ -116,7 +116,7 @@ fn aliases(conn: &Conn) -> Result<BTreeMap<ModelName, i64>, StoreError> {
         .collect())
 }
 
-/// Runs with a lease, whatever their status, and those that are RUNNING without one.
+/// Runs with a lease, of any status, and RUNNING runs without one.
 fn runs(conn: &Conn, at: Timestamp) -> Result<Vec<RunOnRecord>, StoreError> {
     conn.query(
         "SELECT l.run_uuid, coalesce(r.status = 'RUNNING', FALSE), l.host, l.pid, l.process_started,
@@ -153,7 +153,7 @@ fn process(row: &Row<'_>, at: Timestamp) -> Result<Process, StoreError> {
     })
 }
 
-/// Versions, and runs without a version, whose parent has no row.
+/// Versions, and runs without a version, whose parent does not exist.
 fn orphans(conn: &Conn, versions: &[VersionOnRecord]) -> Result<Vec<Orphan>, StoreError> {
     let missing: Vec<String> = conn.query(
         "SELECT DISTINCT t.value FROM model_version_tags t LEFT JOIN runs r ON r.run_uuid = t.value

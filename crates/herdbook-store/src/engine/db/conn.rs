@@ -8,7 +8,9 @@ use crate::error::StoreError;
 
 /// A connection to a database.
 pub enum Conn {
+    /// Of SQLite.
     Sqlite(rusqlite::Connection),
+    /// Of PostgreSQL.
     Postgres(Box<PostgresConn>),
 }
 
@@ -19,7 +21,10 @@ impl std::fmt::Debug for Conn {
 }
 
 impl Conn {
-    /// Changes rows, and answers how many.
+    /// Runs a statement and returns the number of changed rows.
+    ///
+    /// # Errors
+    /// Those of the database.
     pub fn execute<'a>(&self, sql: &str, args: impl Into<Args<'a>>) -> Result<u64, StoreError> {
         match self {
             Self::Sqlite(conn) => sqlite::execute(conn, sql, args.into()),
@@ -27,7 +32,10 @@ impl Conn {
         }
     }
 
-    /// Runs several statements without parameters.
+    /// Runs statements without parameters, separated by semicolons.
+    ///
+    /// # Errors
+    /// Those of the database.
     pub fn execute_batch(&self, sql: &str) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(conn) => Ok(conn.execute_batch(sql)?),
@@ -35,7 +43,10 @@ impl Conn {
         }
     }
 
-    /// Every row of an answer.
+    /// Runs a query and reads each row with `read`.
+    ///
+    /// # Errors
+    /// Those of the database and of `read`.
     pub fn query<'a, T>(
         &self,
         sql: &str,
@@ -48,7 +59,10 @@ impl Conn {
         }
     }
 
-    /// The first row of an answer, if there is one.
+    /// Runs a query and reads its first row, if there is one.
+    ///
+    /// # Errors
+    /// Those of the database and of `read`.
     pub fn query_first<'a, T>(
         &self,
         sql: &str,
@@ -61,7 +75,10 @@ impl Conn {
         }
     }
 
-    /// The row of an answer that always has one.
+    /// Runs a query that always returns a row, and reads the first one.
+    ///
+    /// # Errors
+    /// Those of the database and of `read`; an error if there is no row.
     pub fn query_row<'a, T>(
         &self,
         sql: &str,
@@ -72,7 +89,7 @@ impl Conn {
             .ok_or_else(|| StoreError::Sqlite(rusqlite::Error::QueryReturnedNoRows))
     }
 
-    /// What the SQL of this engine has of its own.
+    /// The SQL dialect of the engine.
     pub fn dialect(&self) -> Dialect {
         match self {
             Self::Sqlite(_) => Dialect::Sqlite,

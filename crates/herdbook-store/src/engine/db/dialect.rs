@@ -1,26 +1,28 @@
-//! Where the SQL of the two engines differs.
+//! The differences between the SQL of the two engines.
 
-/// An engine's SQL.
+/// The SQL of an engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
+    /// That of SQLite.
     Sqlite,
+    /// That of PostgreSQL.
     Postgres,
 }
 
 impl Dialect {
-    /// A text read as a whole number, 0 where it is none.
+    /// An expression that reads a text as an integer, 0 if it is not one.
     pub fn integer(self, text: &str) -> String {
         match self {
             Self::Sqlite => format!("CAST({text} AS INTEGER)"),
-            // A cast of anything else is an error there; 18 digits fit into 64 bits.
+            // A cast of any other text is an error. 18 digits fit into 64 bits.
             Self::Postgres => {
                 format!("(CASE WHEN {text} ~ '^[0-9]{{1,18}}$' THEN {text}::bigint ELSE 0 END)")
             }
         }
     }
 
-    /// The part of a run tag's value that the index `herdbook_run_tags` holds, in the order of bytes. PostgreSQL cannot
-    /// index a value of 8,000 characters, and would sort by the language of the database.
+    /// The part of a run tag's value that the index `herdbook_run_tags` holds, compared bytewise. PostgreSQL cannot index a
+    /// value of 8,000 characters, and would sort by the database's locale.
     pub fn indexed(self, value: &str) -> String {
         match self {
             Self::Sqlite => value.to_owned(),
@@ -28,16 +30,16 @@ impl Dialect {
         }
     }
 
-    /// Holds the rows that a SELECT of facts found until the act ends. SQLite has one writer anyway.
+    /// Ends a SELECT whose rows are locked until the act ends. SQLite has one writer and needs no locks.
     pub const fn for_update(self) -> &'static str {
         match self {
             Self::Sqlite => "",
-            // Without KEY: rows that refer to these may still be written by others.
+            // `NO KEY`: others may still insert rows that refer to these.
             Self::Postgres => " FOR NO KEY UPDATE",
         }
     }
 
-    /// The condition that a run tag has a value, of which the index `herdbook_run_tags` can make use.
+    /// A condition that a run tag has a value, in a form that can use the index `herdbook_run_tags`.
     pub fn tag_is(self, value: &str, parameter: &str) -> String {
         match self {
             Self::Sqlite => format!("{value} = {parameter}"),
@@ -56,7 +58,7 @@ impl Dialect {
         }
     }
 
-    /// The names of a table's columns.
+    /// A query for the names of a table's columns.
     pub const fn columns_of_table(self) -> &'static str {
         match self {
             Self::Sqlite => "SELECT name FROM pragma_table_info(?1)",
@@ -67,11 +69,11 @@ impl Dialect {
         }
     }
 
-    /// A number for a new experiment.
+    /// A query for the id of a new experiment.
     pub const fn next_experiment_id(self) -> &'static str {
         match self {
             Self::Sqlite => "SELECT coalesce(max(experiment_id), 0) + 1 FROM experiments",
-            // MLflow takes its numbers there.
+            // The sequence that MLflow uses.
             Self::Postgres => {
                 "SELECT nextval(pg_get_serial_sequence('experiments', 'experiment_id'))"
             }

@@ -1,7 +1,7 @@
 //! Access to a database: statements with numbered or named parameters, on SQLite or on PostgreSQL.
 //!
-//! The rest of the crate writes the SQL that both engines share; the few places where they differ are in
-//! `dialect`. Nothing here knows a table.
+//! The rest of the crate writes SQL that both engines understand; [`Dialect`] has the few differences. Nothing here depends
+//! on a table.
 
 mod conn;
 mod dialect;

@@ -1,4 +1,4 @@
-//! Statements on PostgreSQL, each prepared once a connection.
+//! Statements on PostgreSQL, each prepared once per connection.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -11,7 +11,7 @@ use super::row::{Args, Row};
 use super::value::{Kind, ToValue, Value};
 use crate::error::StoreError;
 
-/// A connection to a PostgreSQL server, with the statements it has prepared.
+/// A connection to a PostgreSQL server, with its prepared statements.
 pub struct PostgresConn {
     inner: RefCell<Inner>,
 }
@@ -22,11 +22,12 @@ struct Inner {
 }
 
 impl PostgresConn {
+    /// A connection without prepared statements.
     pub fn new(client: Client) -> Self {
         Self { inner: RefCell::new(Inner { client, statements: HashMap::new() }) }
     }
 
-    /// Whether the connection is known to be gone.
+    /// Whether the connection is known to be closed.
     pub fn is_closed(&self) -> bool {
         self.inner.borrow().client.is_closed()
     }
@@ -54,7 +55,7 @@ impl PostgresConn {
             let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
             inner.client.query(&statement, &values)?
         };
-        // The connection is free again: reading a row may ask for others.
+        // The connection is free again, so `read` may run other queries.
         rows.iter().map(|row| read(&Row::Postgres(row))).collect()
     }
 }
@@ -104,7 +105,7 @@ impl ToSql for Value<'_> {
         }
     }
 
-    /// The types that [`Kind::postgres_type`] gives to parameters.
+    /// The types that `Kind::postgres_type` gives to parameters.
     fn accepts(ty: &Type) -> bool {
         [Type::INT8, Type::FLOAT8, Type::TEXT, Type::BOOL].contains(ty)
     }
@@ -112,7 +113,7 @@ impl ToSql for Value<'_> {
     to_sql_checked!();
 }
 
-/// A statement with `$1`, `$2` … for `?1`, `?2` … or `:name`, and the values in that order.
+/// The statement with `$1`, `$2` … in place of `?1`, `?2` … or `:name`, and its values in that order.
 fn numbered<'a>(sql: &str, args: Args<'a>) -> (String, Vec<Value<'a>>) {
     match args {
         Args::Numbered(values) => {

@@ -1,11 +1,13 @@
-//! What goes into a statement and comes out of it: arguments and rows.
+//! The arguments of a statement and the rows of its result.
 
 use super::value::{FromColumn, ToValue};
 use crate::error::StoreError;
 
-/// A row of an answer.
+/// A row of a result.
 pub enum Row<'r> {
+    /// Of SQLite.
     Sqlite(&'r rusqlite::Row<'r>),
+    /// Of PostgreSQL.
     Postgres(&'r ::postgres::Row),
 }
 
@@ -14,7 +16,7 @@ pub enum Row<'r> {
 pub enum Args<'a> {
     /// For `?1`, `?2` …
     Numbered(&'a [&'a dyn ToValue]),
-    /// For `:name`, all that the statement has; others are left alone.
+    /// For `:name`. Names that the statement does not have are ignored.
     Named(&'a [(&'a str, &'a dyn ToValue)]),
 }
 
@@ -45,7 +47,10 @@ macro_rules! params {
 }
 
 impl Row<'_> {
-    /// The value in a column, counted from 0.
+    /// The value in a column; the first is column 0.
+    ///
+    /// # Errors
+    /// [`StoreError::BrokenRecord`] or an error of the database if the value is of another type.
     pub fn get<T: FromColumn>(&self, column: usize) -> Result<T, StoreError> {
         match self {
             Self::Sqlite(row) => {
@@ -56,7 +61,7 @@ impl Row<'_> {
     }
 }
 
-/// A column that holds something else than it should.
+/// The error of a column with a value of another type.
 fn mismatch(row: &rusqlite::Row<'_>, column: usize, expected: &str) -> StoreError {
     let name = row.as_ref().column_name(column).unwrap_or("?").to_owned();
     StoreError::BrokenRecord {

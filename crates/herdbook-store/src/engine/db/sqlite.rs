@@ -1,4 +1,4 @@
-//! Statements on SQLite, each prepared once a connection.
+//! Statements on SQLite, each prepared once per connection.
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, Rows, ToSql};

@@ -1,15 +1,18 @@
-//! Values on their way into a statement and out of a row. The five kinds of both engines that the records need.
+//! Conversion of values to parameters and from columns.
 
 use postgres::types::Type;
 use rusqlite::types::ValueRef;
 
 use crate::error::StoreError;
 
-/// What a parameter is, whether it has a value or not. PostgreSQL wants to know before it sees one.
+/// The type of a parameter, also of NULL: PostgreSQL needs it to prepare a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
+    /// A 64-bit integer.
     Integer,
+    /// A 64-bit floating-point number.
     Real,
+    /// UTF-8 text.
     Text,
     /// A truth value; in SQLite 0 or 1.
     Truth,
@@ -18,14 +21,20 @@ pub enum Kind {
 /// A parameter's value.
 #[derive(Debug, Clone, Copy)]
 pub enum Value<'v> {
+    /// No value, of this type.
     Null(Kind),
+    /// An integer.
     Integer(i64),
+    /// A floating-point number.
     Real(f64),
+    /// A text.
     Text(&'v str),
+    /// A truth value.
     Truth(bool),
 }
 
 impl Value<'_> {
+    /// Its type.
     pub fn kind(&self) -> Kind {
         match self {
             Self::Null(kind) => *kind,
@@ -37,14 +46,15 @@ impl Value<'_> {
     }
 }
 
-/// What can be a parameter.
+/// Types that can be parameters.
 pub trait ToValue {
-    /// Its value.
+    /// The parameter's value.
     fn to_value(&self) -> Value<'_>;
 }
 
-/// What is always of one kind, so that its absence is too.
+/// Types whose values are all of one kind, so that an absent value has this kind, too.
 pub trait OfKind {
+    /// This kind.
     const KIND: Kind;
 }
 
@@ -88,12 +98,18 @@ impl<T: OfKind + ?Sized> OfKind for &T {
     const KIND: Kind = T::KIND;
 }
 
-/// What can be read from a column.
+/// Types that can be read from a column.
 pub trait FromColumn: Sized {
-    /// Reads it from SQLite; the error names what it should have been.
+    /// Reads a value of SQLite.
+    ///
+    /// # Errors
+    /// The expected type, for example "an integer".
     fn from_sqlite(value: ValueRef<'_>) -> Result<Self, &'static str>;
 
-    /// Reads it from PostgreSQL.
+    /// Reads a column of a row of PostgreSQL, counted from 0.
+    ///
+    /// # Errors
+    /// Those of the database, if the column has another type.
     fn from_postgres(row: &postgres::Row, column: usize) -> Result<Self, StoreError>;
 }
 
@@ -114,7 +130,7 @@ impl FromColumn for i64 {
 impl FromColumn for f64 {
     fn from_sqlite(value: ValueRef<'_>) -> Result<Self, &'static str> {
         match value {
-            // SQLite keeps a whole number in a FLOAT column as one.
+            // SQLite stores whole numbers in a FLOAT column as integers.
             ValueRef::Integer(whole) => Ok(whole as Self),
             other => other.as_f64().map_err(|_| "a number"),
         }
@@ -164,7 +180,7 @@ impl<T: FromColumn> FromColumn for Option<T> {
     }
 }
 
-/// Any value that is not NULL, unread.
+/// A value that is not NULL and is not read.
 struct AnyValue;
 
 impl<'r> postgres::types::FromSql<'r> for AnyValue {

@@ -1,4 +1,4 @@
-//! SQLite: one writer, whose commits gather the acts that wait for it, and readers on connections of their own.
+//! SQLite: one writer, which commits acts that wait at the same time together, and a pool of connections for readers.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -13,10 +13,10 @@ use super::file::{self, Access};
 use crate::engine::backend::{ActRequest, Backend, Effect, LookUp, Scope};
 use crate::engine::db::{Conn, params};
 use crate::engine::opening::OpenOptions;
-use crate::engine::pool::{CONNECTIONS, Pool};
+use crate::engine::pool::Pool;
 use crate::error::StoreError;
 
-/// The most acts in one commit: nobody's answer waits for more than these.
+/// The most acts in one commit, so that no act waits for more than these.
 const BATCH_LIMIT: u32 = 128;
 
 /// A database file.
@@ -24,22 +24,22 @@ const BATCH_LIMIT: u32 = 128;
 pub(crate) struct SqliteEngine {
     path: PathBuf,
     busy_timeout: Duration,
-    /// Which file was opened: the path may come to name another one.
+    /// The opened file. Another file may be moved to its path later.
     file: Option<FileIdentity>,
-    /// How new connections are opened.
+    /// Access of new connections.
     access: Access,
     readers: Pool,
     writer: Mutex<Writer>,
-    /// Acts that wait for the writer.
+    /// Number of acts that wait for the writer.
     waiting: AtomicUsize,
-    /// Tells acts whose batch was passed on that it is settled.
+    /// Wakes the acts of a batch after it was committed or lost.
     settled: Condvar,
 }
 
 impl SqliteEngine {
-    /// The engine of a file that is in order, with a connection to it.
+    /// The engine of a file whose schema was checked, with a first connection.
     pub(super) fn new(path: &Path, options: &OpenOptions, access: Access, conn: Conn) -> Self {
-        let readers = Pool::new(CONNECTIONS);
+        let readers = Pool::new(options.max_connections);
         readers.add(conn);
         Self {
             path: path.to_owned(),
@@ -66,16 +66,16 @@ impl SqliteEngine {
 }
 
 impl Backend for SqliteEngine {
-    /// Runs an act inside a savepoint of the batch that is open, or of a new one, and answers when that is committed.
+    /// Runs an act in a savepoint of the open batch, or of a new one, and returns when the batch is committed.
     fn write(&self, request: ActRequest<'_>, act: &mut LookUp<'_>) -> Result<(), StoreError> {
         self.waiting.fetch_add(1, Ordering::SeqCst);
         let mut writer = self.lock_writer();
         self.waiting.fetch_sub(1, Ordering::SeqCst);
         let batch = writer.join(self)?;
-        // A panic must not leave the others of the batch without an answer.
+        // After a panic the other acts of the batch must still be committed.
         let outcome = catch_unwind(AssertUnwindSafe(|| writer.in_savepoint(request.effect, act)));
         writer.notice_lost_batch(&outcome);
-        // Whoever waits now joins the batch, and is answerable for its end.
+        // If an act is waiting, it joins the batch and commits it.
         let is_passed_on = writer.n_acts < BATCH_LIMIT && self.waiting.load(Ordering::SeqCst) > 0;
         if is_passed_on {
             writer = self
@@ -89,7 +89,7 @@ impl Backend for SqliteEngine {
         let committed = writer.answer_of(batch);
         drop(writer);
         let outcome = outcome.unwrap_or_else(|panic| resume_unwind(panic));
-        // An act that was refused says why; whether the others' changes stay is not its concern.
+        // A refused act returns its own error, whether or not the batch was committed.
         outcome.and(committed)
     }
 
@@ -107,22 +107,22 @@ impl Backend for SqliteEngine {
     }
 }
 
-/// A thread that panicked left nothing half-done: its act was taken back.
+/// Ignores poisoning: the act of a thread that panicked was rolled back.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The connection that writes, and the batch of acts that it will commit next.
+/// The connection that writes, and its batch: the acts that are committed together.
 #[derive(Debug, Default)]
 struct Writer {
     conn: Option<Conn>,
-    /// Number of the batch that is open.
+    /// Number of the open batch.
     open: Option<u64>,
     /// Number of the newest batch.
     newest: u64,
     /// Acts in the open batch.
     n_acts: u32,
-    /// Why batches were lost, for those of their acts that have not heard yet.
+    /// The errors of lost batches, until each of their acts has read its error.
     lost: BTreeMap<u64, Loss>,
 }
 
@@ -130,11 +130,11 @@ struct Writer {
 struct Loss {
     error: ffi::Error,
     message: Option<String>,
-    n_unheard: u32,
+    n_unread: u32,
 }
 
 impl Writer {
-    /// Joins the batch that is open, or opens one.
+    /// Joins the open batch, or opens one.
     fn join(&mut self, engine: &SqliteEngine) -> Result<u64, StoreError> {
         if self.conn.is_none() {
             self.conn = Some(engine.connection()?);
@@ -146,7 +146,7 @@ impl Writer {
             self.open = Some(self.newest);
         }
         self.n_acts += 1;
-        // The open one is always the newest.
+        // The open batch is always the newest.
         Ok(self.newest)
     }
 
@@ -154,7 +154,7 @@ impl Writer {
         self.conn.as_ref().expect("a batch is joined before anything else")
     }
 
-    /// Runs an act; what it did is taken back where it is refused, fails, panics or was a dry run.
+    /// Runs an act. Its changes are rolled back if it fails, panics or is a dry run.
     fn in_savepoint(&self, effect: Effect, act: &mut LookUp<'_>) -> Result<(), StoreError> {
         let conn = self.conn();
         conn.execute_batch("SAVEPOINT act")?;
@@ -170,7 +170,7 @@ impl Writer {
         self.open == Some(batch)
     }
 
-    /// Some errors, like a full disk, make SQLite take the whole transaction back, and with it the acts before.
+    /// After some errors, such as a full disk, SQLite rolls back the whole transaction, and with it the earlier acts.
     fn notice_lost_batch(&mut self, outcome: &std::thread::Result<Result<(), StoreError>>) {
         let Conn::Sqlite(conn) = self.conn() else { return };
         if conn.is_autocommit() {
@@ -195,7 +195,7 @@ impl Writer {
         match committed {
             Ok(()) => self.open = None,
             Err(error) => {
-                // Where the transaction is still open, nothing of it may stay.
+                // The transaction may still be open.
                 let _ = self.conn().execute_batch("ROLLBACK");
                 self.lose(match error {
                     StoreError::Sqlite(rusqlite::Error::SqliteFailure(error, message)) => {
@@ -209,31 +209,31 @@ impl Writer {
 
     fn lose(&mut self, (error, message): (ffi::Error, Option<String>)) {
         if let Some(batch) = self.open.take() {
-            self.lost.insert(batch, Loss { error, message, n_unheard: self.n_acts });
+            self.lost.insert(batch, Loss { error, message, n_unread: self.n_acts });
         }
     }
 
-    /// What became of a batch, for one of its acts.
+    /// The outcome of a batch, for one of its acts.
     fn answer_of(&mut self, batch: u64) -> Result<(), StoreError> {
         let Some(loss) = self.lost.get_mut(&batch) else {
             return Ok(());
         };
-        loss.n_unheard -= 1;
+        loss.n_unread -= 1;
         let failure = rusqlite::Error::SqliteFailure(loss.error, loss.message.clone());
-        if loss.n_unheard == 0 {
+        if loss.n_unread == 0 {
             self.lost.remove(&batch);
         }
         Err(failure.into())
     }
 }
 
-/// The error of a batch whose file is no longer the one that the path names; [`StoreError::at`] knows it.
+/// The error of a batch whose file was removed or replaced. [`StoreError::at`] recognises it.
 fn replaced() -> StoreError {
     let error = ffi::Error::new(ffi::SQLITE_READONLY_DBMOVED);
     rusqlite::Error::SqliteFailure(error, None).into()
 }
 
-/// An act's savepoint, taken back unless it is kept.
+/// The savepoint of an act. It is rolled back when dropped, unless it was kept.
 struct Savepoint<'c> {
     conn: &'c Conn,
     is_kept: bool,
@@ -250,13 +250,13 @@ impl Savepoint<'_> {
 impl Drop for Savepoint<'_> {
     fn drop(&mut self) {
         if !self.is_kept {
-            // Fails where SQLite took the whole transaction back: then there is nothing left to take back.
+            // This fails if SQLite rolled back the whole transaction. Then there is nothing left to do.
             let _ = self.conn.execute_batch("ROLLBACK TO act; RELEASE act");
         }
     }
 }
 
-/// Device and number of a file.
+/// Device and inode number of a file.
 type FileIdentity = (u64, u64);
 
 #[cfg(unix)]
@@ -265,7 +265,7 @@ fn file_identity(path: &Path) -> Option<FileIdentity> {
     std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
 }
 
-/// Elsewhere a file that is open cannot be removed or replaced.
+/// On other systems an open file cannot be removed or replaced.
 #[cfg(not(unix))]
 fn file_identity(_path: &Path) -> Option<FileIdentity> {
     None
@@ -287,8 +287,11 @@ mod tests {
     const ROUNDS: i64 = 20;
 
     fn store(folder: &Path) -> Session {
-        let options =
-            OpenOptions { missing: Missing::Create, busy_timeout: Duration::from_secs(30) };
+        let options = OpenOptions {
+            missing: Missing::Create,
+            busy_timeout: Duration::from_secs(30),
+            ..OpenOptions::default()
+        };
         let store = Store::open(Location::resolve(None, folder).unwrap(), &options).unwrap();
         store.session(Actor::parse("tester").unwrap(), Channel::Cli)
     }
@@ -301,13 +304,13 @@ mod tests {
         Ok(())
     }
 
-    /// The numbers of the rows that are there.
+    /// The numbers of all rows.
     fn rows(store: &Session) -> Vec<i64> {
         let sql = "SELECT pid FROM herdbook_leases ORDER BY pid";
         store.read(|conn| conn.query(sql, params![], |row| row.get(0))).unwrap()
     }
 
-    /// Runs an act in every thread and round, all numbered, at once.
+    /// Runs numbered acts, several per thread, in all threads at the same time.
     fn at_once(act: impl Fn(i64) + Sync) {
         let barrier = Barrier::new(THREADS as usize);
         std::thread::scope(|scope| {
@@ -322,12 +325,12 @@ mod tests {
     }
 
     #[test]
-    fn every_act_of_many_threads_is_there_when_it_is_answered() {
+    fn act_of_each_of_many_threads_is_committed_when_it_returns() {
         let folder = tempfile::tempdir().unwrap();
         let store = store(folder.path());
         at_once(|id| {
             store.write(|act| insert(act.tx, id)).unwrap();
-            assert!(rows(&store).contains(&id), "{id} was answered and is not there");
+            assert!(rows(&store).contains(&id), "{id} returned and is not there");
         });
         assert_eq!(rows(&store), (0..THREADS * ROUNDS).collect::<Vec<_>>());
     }
@@ -356,7 +359,7 @@ mod tests {
                 | (1, Ok(Err(StoreError::Database { .. })))
                 | (2, Err(_))
                 | (3, Ok(Ok(()))) => {}
-                (_, other) => panic!("{id} was answered {other:?}"),
+                (_, other) => panic!("{id} returned {other:?}"),
             }
         });
         let kept: Vec<i64> = (0..THREADS * ROUNDS).filter(|id| id % 4 == 3).collect();

@@ -8,21 +8,21 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::error::StoreError;
 
-/// Pause before another process's lock is looked at again.
+/// Pause between attempts to switch to write-ahead logging.
 const WAL_RETRY: Duration = Duration::from_millis(5);
-/// More than the statements of all acts.
+/// Prepared statements kept per connection: more than all acts have.
 const STATEMENT_CACHE: usize = 128;
 
-/// What a connection may do.
+/// How a file is opened.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Access {
-    /// Read and write.
+    /// For reading and writing.
     ReadWrite,
-    /// Read, with this query of the URI that opens the file.
+    /// For reading, with this query in the URI of the file.
     ReadOnly(&'static str),
 }
 
-/// A further connection to a file that is in order.
+/// Another connection to a file whose schema was checked.
 pub(super) fn connection(
     path: &Path,
     access: Access,
@@ -50,12 +50,12 @@ pub(super) fn open(path: &Path, busy_timeout: Duration) -> Result<Connection, St
     Ok(conn)
 }
 
-/// Sets what every connection needs.
+/// Settings of every connection.
 fn prepare(conn: &Connection, busy_timeout: Duration) -> Result<(), StoreError> {
     conn.busy_timeout(busy_timeout)?;
     conn.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
-    // Plans do not depend on the values bound. Without this, SQLite looks whether a value is that of a partial index, and
-    // compiles the statement anew for each value that it binds, which takes longer than a look-up.
+    // Query plans do not depend on the bound values. Without this, SQLite checks whether a value matches a partial index and
+    // compiles the statement again for each value, which takes longer than the look-up.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(())
 }
@@ -66,15 +66,15 @@ pub(super) fn set_up(conn: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Switches a database to write-ahead logging, for good. SQLite answers "busy" here without waiting: where two
-/// processes open a new file at once, each holds a lock that the other's switch has to wait for.
-pub(super) fn enter_wal(conn: &Connection, patience: Duration) -> Result<(), StoreError> {
+/// Switches a database to write-ahead logging, permanently. SQLite does not wait here but fails as busy: if two processes
+/// open a new file at the same time, each holds a lock that the other needs.
+pub(super) fn enter_wal(conn: &Connection, timeout: Duration) -> Result<(), StoreError> {
     let begun = Instant::now();
     loop {
         match conn.pragma_update(None, "journal_mode", "wal") {
             Err(error)
                 if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
-                    && begun.elapsed() < patience =>
+                    && begun.elapsed() < timeout =>
             {
                 std::thread::sleep(WAL_RETRY);
             }

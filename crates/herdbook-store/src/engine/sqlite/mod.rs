@@ -1,4 +1,4 @@
-//! SQLite: a database file, opened or created, checked, and completed with tables and indexes of ours that are missing.
+//! SQLite: opens or creates a database file, checks its schema, and restores missing tables and indexes of herdbook.
 
 mod engine;
 mod file;
@@ -14,7 +14,7 @@ use crate::engine::schema::{self, Found};
 use crate::error::StoreError;
 use crate::location::Location;
 
-/// Opens or creates a database file, and restores tables and indexes of ours that are missing.
+/// Opens or creates a database file, and restores tables and indexes of herdbook that are missing.
 pub(crate) fn connect(
     path: &Path,
     location: &Location,
@@ -34,7 +34,7 @@ pub(crate) fn connect(
     if found == Found::Empty && options.missing == Missing::Refuse {
         return Err(StoreError::NoStore { store });
     }
-    let Conn::Sqlite(raw) = &conn else { unreachable!("it was made above") };
+    let Conn::Sqlite(raw) = &conn else { unreachable!("it is an SQLite connection") };
     file::enter_wal(raw, options.busy_timeout)?;
     file::set_up(raw)?;
     let (opened, put_back) = if found == Found::Complete {
@@ -49,8 +49,8 @@ pub(crate) fn connect(
     Ok(Connected { backend: Box::new(engine), opened, put_back })
 }
 
-/// Opens a store that may only be read. Where SQLite cannot create its shared memory (a read-only folder) and there is no
-/// write-ahead log to replay, the file alone is opened as immutable.
+/// Opens a store that can only be read. If SQLite cannot create its shared memory because the folder is read-only, and there
+/// is no write-ahead log to replay, the file is opened as immutable.
 fn connect_read_only(path: &Path, options: &OpenOptions) -> Result<Connected, StoreError> {
     if options.missing == Missing::Create {
         return Err(StoreError::ReadOnly { store: path.display().to_string() });

@@ -1,4 +1,4 @@
-//! Errors of the disk at each step of each command: the command says so, and can be repeated.
+//! Disk errors at each step of each command: the command fails, and can be repeated.
 
 use std::path::Path;
 use std::time::Instant;
@@ -24,7 +24,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Runs a command with one plan of faults; answers how many steps it went, and what is wrong afterwards.
+/// Runs a command with a plan of faults. Returns the number of its steps, and what is wrong afterwards.
 fn run_with(
     place: &Place,
     command: Command,
@@ -51,10 +51,10 @@ fn run_with(
     (steps.len(), breaches)
 }
 
-/// Every command, steps all along it: from the same state, with the plan for that step.
+/// Runs every command with a fault at steps spread over it, each time from the same state.
 fn assert_survived(what: &str, plan: impl Fn(usize) -> Plan) {
     let begun = Instant::now();
-    // At one path throughout: the records name the folder of their artifacts.
+    // Always at the same path, since the records contain the path of their artifacts.
     let (herd, before) = (temporary(), temporary());
     let place = Place { folder: herd.path().to_owned() };
     let (mut n_points, mut found) = (0, Vec::new());
@@ -64,7 +64,7 @@ fn assert_survived(what: &str, plan: impl Fn(usize) -> Plan) {
         copy(herd.path(), before.path());
         let head = place.folder.join("mlflow.db").exists().then(|| place.head().unwrap());
         let (n_steps, _) = run_with(&place, command, Plan::Sound, head.as_ref());
-        // Evenly spread, from a first one by chance on.
+        // Evenly spread, with a random first step.
         let stride = stride(n_steps * LIFE.len(), 200);
         for at in (chance.next() as usize % stride..n_steps).step_by(stride) {
             empty(herd.path());
@@ -73,7 +73,7 @@ fn assert_survived(what: &str, plan: impl Fn(usize) -> Plan) {
             found.extend(breaches.iter().map(|b| format!("{command:?}, step {at}: {b}")));
             n_points += 1;
         }
-        // The next command follows a whole one.
+        // The next command starts after a complete one.
         empty(herd.path());
         copy(before.path(), herd.path());
         place.run(command, None).unwrap();

@@ -1,8 +1,8 @@
-//! Kills, power losses, errors of the disk and full disks at every step of every command.
+//! Kills, power losses, disk errors and full disks at every step of every command.
 //!
-//! A life is lived once, each step of its files recorded. Then the disk is put back as it was between any two steps
-//! (all that was written: the process was killed; only what was synced, or that and some: the power went), the store
-//! is opened there, and what it holds is compared with what had been acknowledged.
+//! A scenario is run once, and each step of its files is recorded. Then the state of the disk between two steps is restored:
+//! with all writes, as after a kill, or with only the synced ones and a random part of the rest, as after a power loss. The
+//! store is opened in that state, and its records are compared with the acknowledged acts.
 
 mod io_errors;
 mod power;
@@ -13,7 +13,7 @@ mod vfs;
 
 use std::path::Path;
 
-/// Takes everything out of a folder.
+/// Removes everything in a folder.
 fn empty(folder: &Path) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -1,4 +1,4 @@
-//! A disk between two steps: what is on it, and what is left of that when the power goes.
+//! A simulated disk: its content after a step, and what is left of it after a power loss.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -8,22 +8,22 @@ use super::recording::Op;
 /// Sectors are written whole or not at all.
 const SECTOR: usize = 512;
 
-/// What is left of steps that were not synced.
+/// How much is left of steps that were not synced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Left {
-    /// Nothing: the power went.
+    /// Nothing, as after a power loss.
     Nothing,
-    /// Everything: the process was killed, the system lives.
+    /// Everything, as after the kill of the process.
     Everything,
-    /// Each sector and name by chance, the chance of this seed.
+    /// Random sectors and names, chosen with this seed.
     Some(u64),
 }
 
-/// The files of a folder, as written and as on the disk.
+/// The files of a folder, as written and as synced.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Power {
     files: Vec<File>,
-    /// Names as a process sees them, and as they are on the disk; `None` is a folder.
+    /// Names as a process sees them, and as synced; `None` is a folder.
     seen: BTreeMap<PathBuf, Option<usize>>,
     kept: BTreeMap<PathBuf, Option<usize>>,
 }
@@ -51,7 +51,7 @@ impl Change {
         }
     }
 
-    /// In parts that a disk writes each on its own.
+    /// Splits a change into parts that a disk writes independently.
     fn parts(&self) -> Vec<Self> {
         let Self::Write(offset, written) = self else { return vec![self.clone()] };
         let mut parts = Vec::new();
@@ -66,7 +66,7 @@ impl Change {
 }
 
 impl Power {
-    /// Does one step.
+    /// Applies one step.
     pub(crate) fn step(&mut self, path: &Path, op: &Op) {
         match op {
             Op::Create => {
@@ -108,7 +108,7 @@ impl Power {
         &mut self.files[file]
     }
 
-    /// Writes what is left into an empty folder.
+    /// Writes the files that are left into an empty folder.
     pub(crate) fn go(&self, left: Left, folder: &Path) {
         let mut chance = Chance(match left {
             Left::Some(seed) => seed,
@@ -120,7 +120,7 @@ impl Power {
             Left::Some(_) => chance.coin(),
         };
         let names: BTreeSet<&PathBuf> = self.seen.keys().chain(self.kept.keys()).collect();
-        // Folders come before what is in them: the names are sorted.
+        // The names are sorted, so a folder comes before its files.
         for name in names {
             let (seen, kept) = (self.seen.get(name), self.kept.get(name));
             let node = if seen == kept || !keeps() { kept } else { seen };

@@ -9,11 +9,11 @@ use super::recording::{Op, Plan, Recording};
 use super::scenario::{Head, LIFE, Place, temporary};
 use crate::chance::{points, report, seed, stride};
 
-/// A life that was lived once.
+/// A recorded run of the scenario.
 struct Lived {
     folder: tempfile::TempDir,
     steps: Vec<(PathBuf, Op)>,
-    /// After each command.
+    /// The states after each command.
     heads: Vec<Head>,
 }
 
@@ -36,13 +36,13 @@ impl Lived {
         Place { folder: self.folder.path().to_owned() }
     }
 
-    /// Breaches after the first `n_steps` steps, the rest left as said; afterwards the life goes on to its end.
+    /// The breaches after the first `n_steps` steps, with the unsynced rest left as given. Then runs the scenario to its end.
     fn breaches_after(&self, power: &Power, n_acknowledged: usize, left: Left) -> Vec<String> {
         empty(self.folder.path());
         power.go(left, self.folder.path());
         let place = self.place();
         let head = n_acknowledged.checked_sub(1).map(|last| &self.heads[last]);
-        // After the last command, the last one is looked for: it must be there.
+        // After the last command, check that its act is in the records.
         let command = LIFE[n_acknowledged.min(LIFE.len() - 1)];
         let (is_done, mut breaches) = place.look(command, head);
         if breaches.is_empty() && !is_done {
@@ -56,7 +56,7 @@ impl Lived {
     }
 }
 
-/// Goes through the steps and looks at points of them; answers every breach with its step.
+/// Checks the records after some of the steps. Returns every breach with its step.
 fn breaches(
     lived: &Lived,
     steps: &[(PathBuf, Op)],
@@ -127,10 +127,10 @@ fn power_lost_anywhere_with_sectors_and_names_left_by_chance_nothing_acknowledge
     });
 }
 
-/// Whether a step is left out.
+/// Whether to leave a step out.
 type Omitted<'a> = &'a dyn Fn(&Path, &Op) -> bool;
 
-/// The tests above can fail: each sync that is left out is a loss that they see.
+/// Checks the tests above: they detect each sync that is left out.
 #[test]
 fn every_kind_of_sync_left_out_is_a_loss_that_is_seen() {
     let lived = Lived::new();

@@ -1,4 +1,4 @@
-//! What is done to the files of one folder, step by step, and where it is made to fail.
+//! Records the changes to the files of a folder step by step, and makes chosen steps fail.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -7,39 +7,39 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use herdbook_store::Disk;
 
-/// One step.
+/// One change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Op {
-    /// A file appears, empty.
+    /// Create an empty file.
     Create,
     Write {
         offset: usize,
         bytes: Vec<u8>,
     },
     Truncate(usize),
-    /// The content of a file is on the disk.
+    /// Sync the content of a file.
     Sync,
-    /// A file takes a name, also one that another file has.
+    /// Rename a file, replacing one of that name.
     RenameTo(PathBuf),
     Remove,
     CreateFolder,
-    /// The names in a folder are on the disk.
+    /// Sync the names in a folder.
     SyncFolder,
-    /// A command has said that it is done.
+    /// A command has returned without an error.
     Acknowledged,
 }
 
 /// How a step fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// The system says that it could not.
+    /// With an input/output error.
     Error,
-    /// The disk is full.
+    /// With a full disk.
     Full,
 }
 
 impl Fault {
-    /// The code of SQLite.
+    /// The error code of SQLite.
     pub(crate) fn or(self, code: i32) -> i32 {
         match self {
             Self::Error => code,
@@ -65,11 +65,11 @@ pub(crate) enum Plan {
     Sound,
     /// The step of this number, from 0.
     At(usize, Fault),
-    /// It and all that follow.
+    /// This step and all later ones.
     From(usize, Fault),
 }
 
-/// The steps in one folder.
+/// The recorded steps in one folder.
 #[derive(Debug, Default)]
 pub(crate) struct Recording {
     folder: PathBuf,
@@ -85,14 +85,14 @@ struct Inner {
 
 static RECORDINGS: Mutex<BTreeMap<PathBuf, Arc<Recording>>> = Mutex::new(BTreeMap::new());
 
-/// The recording that a path belongs to, if one is under way.
+/// The active recording of the folder that contains a path, if there is one.
 pub(crate) fn recording_of(path: &Path) -> Option<Arc<Recording>> {
     let recordings = RECORDINGS.lock().unwrap_or_else(PoisonError::into_inner);
     recordings.iter().find(|(folder, _)| path.starts_with(folder)).map(|(_, r)| Arc::clone(r))
 }
 
 impl Recording {
-    /// Begins to record what is done in a folder.
+    /// Begins to record the changes in a folder.
     pub(crate) fn of(folder: &Path, plan: Plan) -> Arc<Self> {
         super::vfs::install();
         let inner = Mutex::new(Inner { plan, ..Inner::default() });
@@ -102,13 +102,13 @@ impl Recording {
         recording
     }
 
-    /// Ends it: the steps that were done, each with its path in the folder.
+    /// Ends the recording. Returns the steps, each with its path in the folder.
     pub(crate) fn end(&self) -> Vec<(PathBuf, Op)> {
         RECORDINGS.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.folder);
         std::mem::take(&mut self.lock().ops)
     }
 
-    /// Notes a step that is about to be done, or makes it fail.
+    /// Records a step before it is done, or makes it fail.
     pub(crate) fn step(&self, path: &Path, op: Op) -> Result<(), Fault> {
         let mut inner = self.lock();
         let number = inner.ops.len() + inner.failed;
@@ -128,7 +128,7 @@ impl Recording {
         Ok(())
     }
 
-    /// Notes that a command has said that it is done.
+    /// Records that a command has returned without an error.
     pub(crate) fn acknowledge(&self) {
         self.lock().ops.push((PathBuf::new(), Op::Acknowledged));
     }
@@ -138,7 +138,7 @@ impl Recording {
     }
 }
 
-/// The disk for artifacts, every step told.
+/// The disk for artifacts, with every step recorded.
 #[derive(Debug)]
 pub(crate) struct RecordedDisk(pub(crate) Arc<Recording>);
 
@@ -147,7 +147,7 @@ impl Disk for RecordedDisk {
         let mut bytes = Vec::new();
         content.read_to_end(&mut bytes)?;
         self.0.step(path, Op::Create)?;
-        // In two halves, so that there is a moment between them.
+        // In two halves, so that a fault can happen between them.
         let (first, second) = bytes.split_at(bytes.len() / 2);
         std::fs::write(path, b"")?;
         self.0.step(path, Op::Write { offset: 0, bytes: first.to_vec() })?;

@@ -1,4 +1,4 @@
-//! The life of a herd as a list of commands, each a process of its own would be: open the store, act, close it.
+//! A scenario: a list of commands, each of which opens the store, acts, and closes it, like a process.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,17 +14,17 @@ use crate::herd::{MODEL_FILE, finish, metric, model, number, options, promotion,
 /// One command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Command {
-    /// Trains a base model; the version it becomes.
+    /// Trains a base model, which becomes this version.
     Train(i64),
-    /// Trains a child; the version it becomes, and its parent's.
+    /// Trains a child: its version and that of its parent.
     Enhance(i64, i64),
-    /// Takes a version to a stage.
+    /// Promotes a version to a stage.
     Promote(i64, Stage),
-    /// Brings the last champion back.
+    /// Rolls back to the last champion.
     Rollback,
 }
 
-/// Further commands that write (such as taking in another store) join here: all tests of this folder run them.
+/// The commands of the scenario. All tests of this folder run them.
 pub(crate) const LIFE: [Command; 8] = [
     Command::Train(1),
     Command::Promote(1, Stage::Beta),
@@ -36,13 +36,13 @@ pub(crate) const LIFE: [Command; 8] = [
     Command::Enhance(3, 2),
 ];
 
-/// A folder with a store, without a process.
+/// A folder with a store that no process has open.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     pub(crate) folder: PathBuf,
 }
 
-/// The hash that the history ended with, and how long it was.
+/// The last hash of the history, and its length.
 pub(crate) type Head = (usize, String);
 
 impl Place {
@@ -74,21 +74,21 @@ impl Place {
                 store.rollback(&request, Effect::Commit)?;
             }
         }
-        // Before the store is closed, which would put everything on the disk anyway.
+        // Record this before the store is closed, since closing writes everything to the disk.
         if let Some(recording) = recording {
             recording.acknowledge();
         }
         Ok(())
     }
 
-    /// The history as it is.
+    /// The current history.
     pub(crate) fn head(&self) -> Result<Head, StoreError> {
         let events = self.open(None)?.events(&EventQuery::default())?;
         Ok((events.len(), events.last().map_or_else(String::new, |event| event.hash.clone())))
     }
 
-    /// Whether a command did what it is for; everything that is wrong with the records, and everything acknowledged
-    /// that they do not hold.
+    /// Checks that a command had its effect. Returns everything that is wrong with the records, and every acknowledged act
+    /// that they lack.
     pub(crate) fn look(
         &self,
         command: Command,
@@ -151,7 +151,7 @@ fn train(store: &Session, parent: Option<i64>) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// A folder of tests, in memory where the system has such folders: what is synced here is counted, not kept.
+/// A temporary folder, in memory if possible: syncs are recorded, so nothing has to reach a disk.
 pub(crate) fn temporary() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()

@@ -1,7 +1,7 @@
-//! SQLite's own access to files, each step of it told to a [`Recording`] before it is done.
+//! A VFS of SQLite that reports each step to a [`Recording`] before it is done.
 //!
-//! The default VFS is copied, its `xOpen` and `xDelete` replaced; files that it opens get a copy of their method
-//! table in which writing, truncating and syncing are replaced. All else (locks, shared memory) stays SQLite's.
+//! It is a copy of the default VFS with `xOpen` and `xDelete` replaced. Files that it opens get a copy of their method table in
+//! which writing, truncating and syncing are replaced. Everything else, such as locks and shared memory, is SQLite's.
 
 #![expect(
     unsafe_code,
@@ -18,11 +18,11 @@ use rusqlite::ffi;
 
 use super::recording::{Op, Recording, recording_of};
 
-/// The VFS that was the default, and a lock over all that the replaced functions need to know.
+/// The original default VFS, and the state of the replaced functions behind a lock.
 struct Original {
     vfs: *mut ffi::sqlite3_vfs,
     files: Mutex<HashMap<usize, OpenFile>>,
-    /// Our method tables by that of the original they stand for.
+    /// The replaced method tables, by the original table.
     tables: Mutex<HashMap<usize, &'static ffi::sqlite3_io_methods>>,
 }
 
@@ -35,13 +35,13 @@ struct OpenFile {
     path: PathBuf,
     methods: *const ffi::sqlite3_io_methods,
     recording: Arc<Recording>,
-    /// As `unix` does it: the first sync of a new journal syncs its folder too.
+    /// As in SQLite's `unix` VFS, the first sync of a new journal also syncs its folder.
     syncs_folder: bool,
 }
 
 static ORIGINAL: OnceLock<Original> = OnceLock::new();
 
-/// Makes every SQLite file in the folder of a recording tell it what is done to it; other files are left alone.
+/// Makes SQLite report the changes to files in the folder of a recording. Other files are not affected.
 pub(crate) fn install() {
     ORIGINAL.get_or_init(|| {
         // SAFETY: the default VFS lives as long as the process; our copy of it is leaked.
@@ -65,7 +65,7 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The path of a C name; `None` of a temporary file.
+/// The path of a C name; `None` for a temporary file.
 unsafe fn path_of(name: *const c_char) -> Option<PathBuf> {
     // SAFETY: SQLite passes a C string or null.
     (!name.is_null()).then(|| {
@@ -143,7 +143,7 @@ unsafe extern "C" fn delete(
     }
 }
 
-/// Calls a method of the original after its step was told, and was not to fail.
+/// Records a step, and calls the original method unless the step is made to fail.
 unsafe fn step(
     file: *mut ffi::sqlite3_file,
     op: Op,

@@ -1,4 +1,4 @@
-//! Which store a text names.
+//! The address of a source, and the location to import it into.
 
 use std::path::{Path, PathBuf};
 
@@ -10,10 +10,10 @@ use super::records::Reader;
 use super::server::Server;
 use super::sqlite::Database;
 
-/// What cannot be read off the name of a source.
+/// Options for reading a source.
 #[derive(Debug, Clone, Default)]
 pub struct SourceOptions {
-    /// Where the artifacts are, if not where the records say.
+    /// The folder of the artifacts, if they are not at their recorded location.
     pub artifacts: Option<PathBuf>,
 }
 
@@ -29,7 +29,11 @@ pub enum Source {
 }
 
 impl Source {
-    /// The store that a text names: `sqlite:///…`, the path of a database or of an `mlruns` folder, or `http(s)://…`.
+    /// Parses an address: `sqlite:///…`, the path of a database or of an `mlruns` folder, or `http(s)://…`. Paths are
+    /// relative to `directory`.
+    ///
+    /// # Errors
+    /// [`StoreError::Source`] if the address is of another kind, or there is no such file or folder.
     pub fn parse(text: &str, directory: &Path) -> Result<Self, StoreError> {
         if text.starts_with("http://") || text.starts_with("https://") {
             return Ok(Self::Server(text.trim_end_matches('/').to_owned()));
@@ -57,7 +61,7 @@ impl Source {
         }
     }
 
-    /// Refuses a source that is the target itself, or would come to hold it.
+    /// Fails if the target is the source itself, or inside it.
     pub(crate) fn refuse_same(&self, target: &Location) -> Result<(), StoreError> {
         let Some(database) = target.database_file() else { return Ok(()) };
         let is_same = match self {
@@ -73,7 +77,7 @@ impl Source {
         Ok(())
     }
 
-    /// Whether the source has, or may have, artifacts of its own in a folder.
+    /// Whether the source has, or may have, artifacts in a folder.
     fn uses(&self, folder: &Path) -> bool {
         match self {
             Self::Server(_) => false,
@@ -95,11 +99,11 @@ impl Source {
     }
 }
 
-/// The location to import into: as [`Location::resolve`], but artifacts are never written into a folder of the source's, and
-/// the file store that is imported does not keep `mlflow.db` from being used.
+/// The location to import into. As [`Location::resolve`], except that artifacts are never written into a folder of the
+/// source, and that `mlflow.db` may be next to the file store that is imported.
 ///
 /// # Errors
-/// As [`Location::resolve`]; [`StoreError::SameStore`] where the source is the target, or would come to hold it.
+/// As [`Location::resolve`]; [`StoreError::SameStore`] if the target is the source itself, or inside it.
 pub fn target_location(
     uri: Option<&str>,
     directory: &Path,
@@ -117,7 +121,7 @@ pub fn target_location(
     Ok(target)
 }
 
-/// Where a store is when nobody says otherwise.
+/// The store if no URI is given.
 const DEFAULT_URI: &str = "sqlite:///mlflow.db";
 
 fn absolute(path: &Path) -> PathBuf {
