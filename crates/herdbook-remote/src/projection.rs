@@ -12,9 +12,7 @@ use serde_json::json;
 
 use crate::client::Client;
 use crate::client::answer::tolerating_absence;
-use crate::client::wire::ModelVersion;
 use crate::journal::changes::{Field, Step, status_of};
-use crate::journal::subjects::Subjects;
 
 /// The order in which the changes of one act are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,9 +20,6 @@ enum Turn {
     Alias,
     /// The stage tag of a version that was champion.
     Demotion,
-    /// The tag named after the moment of a change of stage. No other change of stage sets it, so it comes before the tags
-    /// that they share.
-    Moment,
     Tag,
     /// The stage tag of another version. Readers find a version by it, so it follows the other tags.
     Stage,
@@ -43,66 +38,31 @@ fn turn(field: &Field, step: &Step) -> Turn {
                 Turn::Stage
             }
         }
-        Field::VersionTag { key, .. } if is_moment(key) => Turn::Moment,
         Field::RunTag { .. } | Field::VersionTag { .. } => Turn::Tag,
         Field::VersionStage { .. } => Turn::MlflowStage,
         Field::RunStatus { .. } => Turn::RunStatus,
     }
 }
 
-/// Whether a tag is named after the moment of a change of stage, such as `promotion_20250610_1417`.
-fn is_moment(key: &str) -> bool {
-    key.strip_prefix("promotion_")
-        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
-}
-
-/// Whether a version shows, by its tags after the last write of an act, that no later act was overwritten by it.
-///
-/// This holds for an act that changes one version and its run by a change of stage. A later act on the same fields is
-/// another change of stage of the version, which first sets a tag of its own, see [`Turn::Moment`].
-pub(crate) fn shows_no_later_act(
-    changes: &BTreeMap<Field, Step>,
-    after: &ModelVersion,
-    expected: &BTreeMap<String, String>,
-) -> bool {
-    let subjects = Subjects::of(changes.keys());
-    let is_stage_change = changes
-        .keys()
-        .any(|field| matches!(field, Field::VersionTag { key, .. } if is_moment(key)));
-    let is_of_one_version = subjects.models.is_empty()
-        && subjects.runs.iter().all(|run| *run == after.run_id)
-        && subjects.versions.into_iter().eq([(after.name.clone(), after.number())]);
-    let tags = after.tags.iter().map(|tag| (tag.key.clone(), tag.value.clone()));
-    is_stage_change && is_of_one_version && tags.collect::<BTreeMap<_, _>>() == *expected
-}
-
-/// Writes changes of acts in the journal. Where the last write set the stage of a version, returns this version as it was
-/// then.
+/// Writes changes of acts in the journal.
 ///
 /// # Errors
 /// Those of reaching the server.
-pub(crate) fn write(
-    client: &Client,
-    changes: &BTreeMap<Field, Step>,
-) -> Result<Option<ModelVersion>, StoreError> {
+pub(crate) fn write(client: &Client, changes: &BTreeMap<Field, Step>) -> Result<(), StoreError> {
     let mut ordered: Vec<(Turn, &Field, &Step)> =
         changes.iter().map(|(field, step)| (turn(field, step), field, step)).collect();
     // A stable sort: the fields of one run stay together, so that its tags are sent in one call.
     ordered.sort_by_key(|(turn, ..)| *turn);
     let mut batch = Batch::default();
-    let mut last = None;
     for (turn, field, step) in ordered {
-        last = None;
         if let (Field::RunTag { run, key }, Some(value)) = (field, &step.1) {
             batch.add(client, turn, run, key, value)?;
         } else {
             batch.send(client)?;
-            let outcome = write_one(client, field, step.1.as_deref());
-            tolerating_absence(outcome.map(|version| last = version))?;
+            tolerating_absence(write_one(client, field, step.1.as_deref()))?;
         }
     }
-    batch.send(client)?;
-    Ok(last)
+    batch.send(client)
 }
 
 /// Tags of one run that go out in one call.
@@ -135,11 +95,7 @@ impl Batch {
     }
 }
 
-fn write_one(
-    client: &Client,
-    field: &Field,
-    value: Option<&str>,
-) -> Result<Option<ModelVersion>, StoreError> {
+fn write_one(client: &Client, field: &Field, value: Option<&str>) -> Result<(), StoreError> {
     match (field, value) {
         (Field::Alias { name, alias }, Some(version)) => {
             client.set_alias(name, alias, version.parse().unwrap_or_default())
@@ -156,7 +112,7 @@ fn write_one(
             client.delete_version_tag(name, *version, key)
         }
         (Field::VersionStage { name, version }, stage) => {
-            return client.transition_stage(name, *version, stage.unwrap_or("None")).map(Some);
+            client.transition_stage(name, *version, stage.unwrap_or("None"))
         }
         (Field::RunStatus { run }, value) => {
             let value = value.unwrap_or_default();
@@ -167,13 +123,11 @@ fn write_one(
             )
         }
     }
-    .map(|()| None)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::wire::Pair;
 
     #[test]
     fn old_champion_is_written_after_the_alias_and_before_the_new_one() {
@@ -187,35 +141,5 @@ mod tests {
         let leaves = turn(&tag(2), &step("champion", "archived"));
         let comes = turn(&tag(1), &step("beta", "champion"));
         assert!(turn(&alias, &step("2", "1")) < leaves && leaves < comes);
-    }
-
-    #[test]
-    fn later_act_is_seen_by_a_tag_that_this_act_did_not_set() {
-        let tag = |key: &str| Field::VersionTag { name: "m".into(), version: 1, key: key.into() };
-        let moment = "promotion_20250610_1417";
-        let mut changes: BTreeMap<Field, Step> = BTreeMap::new();
-        for field in [tag(moment), tag(key::PROMOTION_STAGE)] {
-            changes.insert(field, Step(None, Some("beta".into())));
-        }
-        let pairs = |keys: &[&str]| -> Vec<Pair> {
-            keys.iter().map(|key| Pair { key: (*key).into(), value: "beta".into() }).collect()
-        };
-        let version = |keys: &[&str]| ModelVersion {
-            name: "m".into(),
-            version: "1".into(),
-            tags: pairs(keys),
-            ..ModelVersion::default()
-        };
-        let expected =
-            BTreeMap::from([moment, key::PROMOTION_STAGE].map(|key| (key.into(), "beta".into())));
-        let alone = version(&[moment, key::PROMOTION_STAGE]);
-        assert!(shows_no_later_act(&changes, &alone, &expected));
-        let overtaken = version(&[moment, "promotion_20250610_1417_2", key::PROMOTION_STAGE]);
-        assert!(!shows_no_later_act(&changes, &overtaken, &expected));
-        changes.insert(
-            Field::Alias { name: "m".into(), alias: "champion".into() },
-            Step(None, Some("1".into())),
-        );
-        assert!(!shows_no_later_act(&changes, &alone, &expected));
     }
 }

@@ -162,7 +162,7 @@ impl Remote {
         trying: Trying,
         is_journaled: bool,
     ) -> Result<(), StoreError> {
-        let last = projection::write(&self.client, &captured.changes.0)?;
+        projection::write(&self.client, &captured.changes.0)?;
         let mut subjects = Subjects::of(captured.changes.0.keys());
         let entries = state.journal.as_ref().map_or(&[][..], Journal::entries);
         if let (Some(entry), true) = (entries.get(state.n_in_copy.wrapping_sub(1)), is_journaled) {
@@ -178,17 +178,7 @@ impl Remote {
             }
         }
         if is_journaled {
-            let is_quiet = match &last {
-                Some(version) => {
-                    let expected =
-                        tables::tags_of(raw(&state.conn), &version.name, version.number())?;
-                    projection::shows_no_later_act(&captured.changes.0, version, &expected)
-                }
-                None => false,
-            };
-            if !is_quiet {
-                state.settle(&self.client, subjects)?;
-            }
+            state.settle(&self.client, subjects)?;
             state.note_applied(&self.client)?;
         }
         Ok(())

@@ -85,12 +85,18 @@ impl State {
         loop {
             n_fetches += 1;
             let may_repeat = n_fetches < FETCHES;
-            self.read_journal_once(client)?;
+            let is_first_reading = !self.is_journal_read();
+            if is_first_reading {
+                self.read_journal(client)?;
+            }
             let n_before = self.fold.n_entries();
             let records = self.fetch(client, scope)?;
             // An act that was appended while the records were fetched may be seen in part of them. So the journal is read
             // again. A version that it registered may be missing in the records: then they are fetched again.
-            self.read_journal(client)?;
+            let is_history = matches!(scope, Scope::History);
+            if !(is_history && is_first_reading) {
+                self.read_journal(client)?;
+            }
             let is_missing = |(name, number): (&str, i64)| !records.has_version(name, number);
             let lists_versions = matches!(scope, Scope::Everything(_) | Scope::Newest);
             let mut n_known = self.fold.n_entries();
@@ -154,10 +160,6 @@ impl State {
             self.fold.extend(journal.entries());
         }
         Ok(())
-    }
-
-    fn read_journal_once(&mut self, client: &Client) -> Result<(), StoreError> {
-        if self.is_journal_read() { Ok(()) } else { self.read_journal(client) }
     }
 
     fn is_journal_read(&self) -> bool {

@@ -82,9 +82,13 @@ impl Client {
         name: &str,
         version: i64,
     ) -> Result<Option<ModelVersion>, StoreError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            model_version: ModelVersion,
+        }
         let version = version.to_string();
         let query = [("name", name), ("version", version.as_str())];
-        let answer = found(self.get::<VersionAnswer>(&path("model-versions/get"), &query))?;
+        let answer = found(self.get::<Answer>(&path("model-versions/get"), &query))?;
         Ok(answer.map(|answer| answer.model_version))
     }
 
@@ -122,9 +126,13 @@ impl Client {
         run_id: &str,
         tags: &[(&str, &str)],
     ) -> Result<ModelVersion, StoreError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            model_version: ModelVersion,
+        }
         let body = json!({"name": name, "source": source, "run_id": run_id, "tags": pairs(tags)});
         let endpoint = path("model-versions/create");
-        Ok(self.send::<VersionAnswer>(Method::Post, &endpoint, &body, Trying::Once)?.model_version)
+        Ok(self.send::<Answer>(Method::Post, &endpoint, &body, Trying::Once)?.model_version)
     }
 
     /// Deletes a version; one that does not exist is no error.
@@ -157,28 +165,21 @@ impl Client {
         found(self.call::<Value>(Method::Delete, "model-versions/delete-tag", &body)).map(drop)
     }
 
-    /// Sets MLflow's own stage of a version, and returns the version as it is then.
+    /// Sets MLflow's own stage of a version.
     pub(crate) fn transition_stage(
         &self,
         name: &str,
         version: i64,
         stage: &str,
-    ) -> Result<ModelVersion, StoreError> {
+    ) -> Result<(), StoreError> {
         let body = json!({
             "name": name,
             "version": version.to_string(),
             "stage": stage,
             "archive_existing_versions": false,
         });
-        let call = "model-versions/transition-stage";
-        Ok(self.call::<VersionAnswer>(Method::Post, call, &body)?.model_version)
+        self.post("model-versions/transition-stage", &body)
     }
-}
-
-/// An answer with one version.
-#[derive(Deserialize)]
-struct VersionAnswer {
-    model_version: ModelVersion,
 }
 
 /// A page of versions.

@@ -94,7 +94,7 @@ pub(crate) struct Alias {
     pub(crate) version: String,
 }
 
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub(crate) struct ModelVersion {
     pub(crate) name: String,
     pub(crate) version: String,

@@ -1,8 +1,6 @@
 //! The tables of the copy: a database in memory with the records of a server, on which the acts and look-ups of the SQL
 //! store run.
 
-use std::collections::BTreeMap;
-
 use herdbook_domain::{Event, EventKind};
 use herdbook_store::StoreError;
 use herdbook_store::engine::db::Conn;
@@ -269,21 +267,6 @@ pub(crate) fn run_of(
         .query_row(params![name, version], |row| row.get(0))
         .optional()?
         .flatten())
-}
-
-/// The tags of a version.
-///
-/// # Errors
-/// Those of SQLite.
-pub(crate) fn tags_of(
-    conn: &Connection,
-    name: &str,
-    version: i64,
-) -> Result<BTreeMap<String, String>, StoreError> {
-    let sql = "SELECT key, value FROM model_version_tags WHERE name = ?1 AND version = ?2";
-    let mut statement = conn.prepare_cached(sql)?;
-    let tags = statement.query_map(params![name, version], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(tags.collect::<Result<_, _>>()?)
 }
 
 fn insert_experiment(conn: &Connection, experiment: &Experiment) -> Result<(), StoreError> {
