@@ -131,8 +131,8 @@ impl Reader<'_> {
             match RecordedChange::read(tag, rest, value, zone) {
                 Some(mut change) => {
                     if change.at > now {
-                        let message = format!("`{tag}` lies in the future ({})", change.at);
-                        self.find(FindingKind::FutureTime, message, "taken to be now");
+                        let message = format!("`{tag}` is in the future ({})", change.at);
+                        self.find(FindingKind::FutureTime, message, "recorded at the present time");
                         change.at = now;
                     }
                     changes.push(change);

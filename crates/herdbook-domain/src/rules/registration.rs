@@ -1,4 +1,4 @@
-//! Registration (spec §3): a finished training becomes a model version, and its parent turns `old`.
+//! Registration: a finished training becomes a model version, and its parent turns `old`.
 
 use crate::evidence::Honesty;
 use crate::history::{EventDraft, EventKind};

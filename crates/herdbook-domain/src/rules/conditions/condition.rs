@@ -206,7 +206,7 @@ mod tests {
         champion.params.insert(window_params::COST_BPS.to_owned(), "0".to_owned());
         let verdict = requirement.judge(&other_windows);
         assert_eq!(verdict.verdict, ConditionOutcome::Missing);
-        assert!(verdict.to_string().contains("`herdbook evaluate` both"), "{verdict}");
+        assert!(verdict.to_string().contains("`herdbook evaluate` on both"), "{verdict}");
     }
 
     #[test]
