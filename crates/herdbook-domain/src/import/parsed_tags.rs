@@ -205,7 +205,7 @@ impl ParsedTags {
         self.tags.contains_key(key::PROMOTION_STAGE) || !self.changes.is_empty()
     }
 
-    /// How the model came to be; `None` where the tags do not agree on it.
+    /// The origin of the model; `None` if the tags contradict each other.
     pub(super) fn origin(&self) -> Option<Origin> {
         let timeframe = self.timeframe?;
         let model_type = self.model_type?;

@@ -140,7 +140,7 @@ pub struct PassedOver {
     pub why: Obstacle,
 }
 
-/// What keeps a version from being champion again.
+/// The reason why a version may not become champion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Obstacle {
     /// A rollback removed it from the champion's place, at any time in the past.

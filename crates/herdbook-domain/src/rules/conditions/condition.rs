@@ -30,7 +30,7 @@ pub struct Condition {
     pub requirement: Requirement,
 }
 
-/// What a condition requires.
+/// The requirement of a condition.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Requirement {
     /// The last finite value of a metric of the run is at least this.
