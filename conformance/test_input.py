@@ -62,7 +62,7 @@ REFUSED = {
     "development to development": (
         promotion(1, "development"), "forbidden_transition", ["`beta`", "`archived`"]),
     "expected another champion": (
-        (*promotion(1, "beta"), "--expect-champion", 3), "conflict", ["nobody", "version 3"]),
+        (*promotion(1, "beta"), "--expect-champion", 3), "conflict", ["no champion", "version 3"]),
     "no champion to enhance": (
         training("--enhance", "champion"), "not_found", ["1H_trading_model", "champion"]),
     "parent that does not exist": (training("--enhance", 7), "not_found", ["7"]),

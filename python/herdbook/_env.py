@@ -74,7 +74,7 @@ def action_space() -> Any:
 
 
 class TradingEnv(gymnasium.Env[npt.NDArray[np.float32], np.int64]):
-    """One instrument. Each action is the position to hold, filled at the next bar's open; each change costs.
+    """Trading of one instrument. An action is the position to hold, filled at the next bar's open; a change has costs.
 
     The dynamics equal those of herdbook's trainer bit for bit. The reward is 100 · ln(equity / previous equity), after
     costs. An episode is truncated at its last bar, and terminated if the account is lost.

@@ -1,4 +1,4 @@
-"""Exceptions, one class for each way a caller may react.
+"""Exceptions: one class for each kind of failure that a caller may handle.
 
 If MLflow is loaded, every exception raised here is also an ``MlflowException``, so that handlers written for MLflow
 catch it. MLflow is never loaded for this.
@@ -28,11 +28,11 @@ class HerdbookError(Exception):
 
 
 class NotFoundError(HerdbookError, LookupError):
-    """The store, model, version or run does not exist."""
+    """The store, model, version, run or checkpoint does not exist, or no model or new bar matches."""
 
 
 class RefusedError(HerdbookError):
-    """The rules forbid it. Nothing was written."""
+    """The rules forbid the act. Nothing was written."""
 
 
 class ForbiddenTransitionError(RefusedError):
@@ -68,7 +68,7 @@ class StoreError(HerdbookError):
 
 
 class StoreBusyError(StoreError):
-    """Another process has locked the store. Try again later."""
+    """Another process has locked the store, or all its connections are in use. Try again later."""
 
 
 class StoreSchemaError(StoreError):
@@ -138,7 +138,7 @@ def _with_mlflow(cls: type[HerdbookError], base: type[Exception]) -> type[Except
         return _MADE[key]
 
     def reduce(self: Any) -> tuple[Any, ...]:
-        # Created again when unpickled, because MLflow may not be loaded there.
+        # Unpickling creates the exception again, because MLflow may not be loaded in that process.
         return exception, (self.code, self.message, self.hint)
 
     made = type(cls.__name__, (cls, base), {"__module__": cls.__module__, "__reduce__": reduce})

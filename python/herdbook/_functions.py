@@ -121,7 +121,7 @@ def predict(
         max_age, max_bar_age: greatest age of the model and of the bar, such as ``"2h"`` or ``"30d"``.
 
     Raises:
-        TooOldError: the model or the bar is older.
+        TooOldError: the model or the bar is older than its limit.
     """
     arguments = dict(locals())
     return Prediction._of(command("predict", arguments.pop("reference"), **arguments))
@@ -228,7 +228,7 @@ def rollback(
     """Brings back the previous champion, in one act.
 
     Raises:
-        NotFoundError: there is none. The message says what happened to the former champions.
+        NotFoundError: no former champion can return. The message says why for each of them.
     """
     return _change(command("rollback", **dict(locals())))
 

@@ -155,7 +155,8 @@ def board(
     ]
     shown = table("board", columns, rows)
     for run in running:
-        state = "training" if run.get("liveness") == "alive" else "abandoned"
+        states = {"alive": "training", "dead": "abandoned"}
+        state = states.get(str(run.get("liveness")), "RUNNING (unknown process)")
         shown += (
             f"<div>run {escape(str(run['run_id']))} · {escape(text(run.get('timeframe')))} "
             f"{escape(text(run.get('model_type')))} · {state} since {text(run.get('started_at'))}</div>"

@@ -75,7 +75,7 @@ class LifecycleCallback(BaseCallback):
     without recorded windows has the honesty ``unknown``.
 
     Args:
-        timeframe: length of one bar; herdbook's environments know it.
+        timeframe: length of one bar. Default: that of herdbook's environment; required on other environments.
         parent: the result of :func:`herdbook.load_parent`, or the parent's run id; ``None`` for a base model.
         model_type: ``base`` or the type of enhancement. Default: ``continued`` with a parent, else ``base``.
         eval_env: environment for ``evaluation/*``, evaluated during the training and at its end.
@@ -362,6 +362,6 @@ def _texts(values: Mapping[str, Any]) -> dict[str, str]:
 def _abandon(records: _native.Records, run_id: str, model: str) -> None:
     """Ends the run of a callback that is garbage-collected before its training has ended."""
     try:
-        records.end_run(run_id, model=model, status="FAILED", reason="the training did not end")
+        records.end_run(run_id, model=model, status="FAILED", reason="the training did not finish")
     except HerdbookError as error:
         sys.stderr.write(f"herdbook: run {run_id} could not be ended: {error}\n")

@@ -25,7 +25,7 @@ pub(crate) enum Mode {
     Json,
 }
 
-/// Where a command's data, notes and progress go.
+/// The receiver of a command's data, notes and progress.
 pub(crate) struct Output<'a> {
     sink: Sink<'a>,
     is_quiet: bool,

@@ -34,7 +34,8 @@ pub(crate) fn table(model: &Performance, baselines: &Baselines, evidence: &Evide
     format!("{table}{}", certainty(model, evidence))
 }
 
-/// The probability and the interval of the model's Sharpe ratio with their assumptions. Empty if it is undefined.
+/// The probability and the interval of the model's Sharpe ratio, and the assumptions of the probability. Empty if it is
+/// undefined.
 fn certainty(model: &Performance, evidence: &Evidence) -> String {
     let Some(probability) = evidence.probability else {
         return String::new();
@@ -54,7 +55,7 @@ fn certainty(model: &Performance, evidence: &Evidence) -> String {
         Honesty::Clean => "no evidence: the probability is not above the limit",
     };
     format!(
-        "probability that the model beats the better of flat and buy and hold: {probability:.3} (limit {EVIDENCE_PROBABILITY}, {} returns)\n{found}\n{interval}assumptions: returns are independent, and no other model was tried\n",
+        "probability that the model beats the better of flat and buy and hold: {probability:.3} (limit {EVIDENCE_PROBABILITY}, {} returns)\n{found}\n{interval}the probability assumes that returns are independent and that no other model was tried\n",
         count(model.n_returns as u64),
     )
 }

@@ -1,4 +1,4 @@
-//! Tags of runs and model versions (spec §2): their keys, and the sets of changes a plan makes to them.
+//! Tags of runs and model versions: their keys, and the sets of changes a plan makes to them.
 
 use std::collections::BTreeMap;
 

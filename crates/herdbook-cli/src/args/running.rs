@@ -9,7 +9,7 @@ use herdbook_training::Zone;
 use crate::args::family::OptionalFamily;
 use crate::args::reference::Reference;
 
-/// How to read a file of bars, where the file itself leaves it open.
+/// How to read an ambiguous file of bars.
 #[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct ReadingArgs {
     /// Column names of a file without a header, such as time,open,high,low,close,volume

@@ -162,7 +162,8 @@ fn running_line(run: &RunRecord, now: Timestamp) -> String {
     let age = format::age(now.millis() - run.started_at.millis());
     let state = match run.liveness {
         Some(Liveness::Alive) => format!("training, started {age}"),
-        _ => format!("abandoned: its process has ended; started {age}"),
+        Some(Liveness::Dead) => format!("abandoned: its process has ended; started {age}"),
+        None => format!("RUNNING, but it is unknown whether its process is alive; started {age}"),
     };
     format!("run {} · {} {} · {state}", run.run_id, tag(key::TIMEFRAME), tag(key::MODEL_TYPE))
 }

@@ -132,7 +132,7 @@ fn resume_run(
     let request = resumption.request();
     let bytes = bars::read_again(&request.data, args.data.as_deref(), request.timeframe, output)?;
     let what = match &request.membership {
-        Some(member) => format!("the unfinished ones of {} trainings", member.n_members),
+        Some(member) => format!("a sweep of {} trainings", member.n_members),
         None => format!("the training after {} timesteps", count(resumption.trained_timesteps())),
     };
     let prepared = resumption.prepare(bytes)?.with_threads(threads(args));

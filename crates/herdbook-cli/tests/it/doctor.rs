@@ -88,7 +88,7 @@ fn store_with_two_champions_is_opened_by_the_doctor_alone() {
     status 1
     two_champions: `1H_trading_model` has more than one champion: version 1 (its history ends in `champion`), version 2 (its history ends in `development`); a person must choose: give all but one another `promotion_stage` tag with MLflow's client, then run `herdbook doctor --repair`
     stage: `1H_trading_model` version 2 is tagged `champion`, but its history ends in `development`; not repaired, because more than one version claims to be champion: give all but one another `promotion_stage` tag with MLflow's client
-    schema: `herdbook_one_champion` was missing or altered, as a migration leaves it; it cannot be created while a model has two champions
+    schema: `herdbook_one_champion` was missing or altered, for example by a migration; it cannot be created while a model has two champions
     error: 3 breaches are left
     ");
 }

@@ -38,7 +38,7 @@ impl Champions {
         self.tagged.len() > 1 || self.by_history.len() > 1
     }
 
-    /// The version that the alias must point at: the champion by the history or, where that is contested, by the tag.
+    /// The version that the alias must point at: the champion by the history, or by the tag if the champion is contested.
     fn alias_target(&self) -> Option<VersionNumber> {
         let champions = if self.are_contested() { &self.tagged } else { &self.by_history };
         champions.first().copied()

@@ -79,7 +79,7 @@ fn schema_breach(object: &str, state: SchemaState, is_contested: bool) -> Breach
     Breach {
         kind: BreachKind::Schema,
         subject: Subject::default(),
-        message: format!("`{object}` was missing or altered, as a migration leaves it"),
+        message: format!("`{object}` was missing or altered, for example by a migration"),
         remedy,
     }
     .with_event(None, None)

@@ -10,7 +10,7 @@ use crate::lineage::{EnhancedFrom, Origin};
 use crate::tags::{Tags, key};
 use crate::values::{Enhancement, ModelName, RunId, Stage, Timestamp, VersionKey};
 
-/// What the event log says of each version, run and model.
+/// The facts of the event log by version, run and model.
 #[derive(Debug, Default)]
 pub(super) struct LogIndex {
     now: Timestamp,

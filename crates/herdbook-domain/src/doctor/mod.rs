@@ -1,8 +1,8 @@
-//! The doctor: finds where the records break the rules (spec §4), and says how to repair them.
+//! The doctor: finds records that break the rules, and plans their repair.
 //!
-//! Other programs write to the same database, migrate it, restore half a backup, or lose a process. [`examine`] takes
-//! the records and returns breaches, each with the exact repair where one is safe. Repairs follow the event log; where
-//! the log itself is broken, nothing that depends on it is repaired.
+//! Records break when other programs write to the database or migrate it, when a backup is restored in part, or when a
+//! process dies. [`examine`] takes the records and returns breaches, each with the exact repair if a safe one exists.
+//! Repairs take their values from the event log. If the log itself is broken, nothing that depends on it is repaired.
 
 mod breach;
 mod champion;

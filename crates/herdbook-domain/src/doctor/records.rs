@@ -1,4 +1,4 @@
-//! What the doctor examines.
+//! The input of the doctor.
 
 use std::collections::BTreeMap;
 

@@ -7,7 +7,7 @@ use crate::history::{EventDraft, EventKind};
 use crate::values::{RunId, RunStatus, VersionKey};
 
 /// The reason in the log for ending a run whose process has ended.
-const PROCESS_GONE: &str = "its process is gone";
+const PROCESS_ENDED: &str = "its process has ended";
 
 pub(super) fn check(run: &RunOnRecord, log: &LogIndex) -> Option<Breach> {
     let run_id = RunId::parse(&run.run_id).ok();
@@ -29,7 +29,7 @@ fn dead(run_id: RunId, log: &LogIndex) -> Breach {
         run_id: Some(run_id.clone()),
         from: Some(RunStatus::Running.to_string()),
         to: Some(RunStatus::Failed.to_string()),
-        reason: Some(PROCESS_GONE.to_owned()),
+        reason: Some(PROCESS_ENDED.to_owned()),
         ..EventDraft::new(
             EventKind::RunEnded,
             &serde_json::json!({"v": 1, "breach": BreachKind::DeadRun}),
@@ -38,7 +38,7 @@ fn dead(run_id: RunId, log: &LogIndex) -> Breach {
     Breach {
         kind: BreachKind::DeadRun,
         subject: Subject { name: name.cloned(), version: None, run_id: Some(run_id.clone()) },
-        message: format!("run `{run_id}` is RUNNING, but {PROCESS_GONE}"),
+        message: format!("run `{run_id}` is RUNNING, but {PROCESS_ENDED}"),
         remedy: Remedy::Possible(Repair {
             outcome: "it is FAILED".to_owned(),
             at: name.map(|name| log.time_for(name)),
@@ -93,7 +93,7 @@ pub(super) fn orphan(orphan: &Orphan) -> Breach {
             excerpt(&orphan.parent)
         ),
         remedy: Remedy::None(
-            "its ancestors cannot be judged: restore the parent from a backup".to_owned(),
+            "its ancestors are unknown: restore the parent from a backup".to_owned(),
         ),
     }
 }

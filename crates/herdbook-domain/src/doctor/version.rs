@@ -125,7 +125,7 @@ impl VersionCheck<'_> {
         Some(self.breach(BreachKind::VersionTags, message, remedy).with_event(None, None))
     }
 
-    /// The tags of the origin that are right; all of them where the log does not tell the origin.
+    /// The keys of origin tags whose values are right; all keys if the log does not record the origin.
     fn right_origin_keys(&self) -> BTreeSet<&'static str> {
         let wanted = self.log.origin(&self.version.key);
         let is_right = |key: &&str| {
@@ -152,8 +152,8 @@ impl VersionCheck<'_> {
         Some(breach.with_event(Some(found), Some(wanted)))
     }
 
-    /// The tags of the run must equal those of the version. Tags in which the version itself is wrong are left to the
-    /// breaches `found` already.
+    /// The tags of the run must equal those of the version. Tags that are wrong on the version itself are skipped: the
+    /// breaches in `found` report them.
     fn check_run(&self, found: &[Breach]) -> Option<Breach> {
         let run_tags = self.version.run_tags.as_ref()?;
         let run_id = self.run_id()?;

@@ -1,4 +1,4 @@
-//! The honesty rule (spec §8): a model is judged only on bars that neither it nor any ancestor was trained on.
+//! The honesty rule: a model is judged only on bars that neither it nor any ancestor was trained on.
 
 use super::windows::{Window, Windows};
 use crate::values::closed_set::closed_set;
@@ -9,7 +9,7 @@ closed_set! {
     Honesty, "honesty state" {
         /// The test window holds no such bar.
         Clean = "clean",
-        /// The test window holds at least one such bar: the test results mean nothing.
+        /// The test window holds at least one such bar, so the test results are not valid.
         Contaminated = "contaminated",
         /// No such bar is known, but the windows of the model or of an ancestor are not recorded.
         Unknown = "unknown",

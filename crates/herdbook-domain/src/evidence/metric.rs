@@ -1,4 +1,4 @@
-//! Metrics by name (spec §7): whether more or less is better, and the improvement of a child over its parent.
+//! Metrics by name: whether more or less is better, and the improvement of a child over its parent.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! What is known about the quality of a model: the bars it was trained and tested on, whether its test is honest, its
+//! The evidence about the quality of a model: the bars it was trained and tested on, whether its test is honest, its
 //! metrics, and its evaluations on later bars.
 
 mod evaluation;

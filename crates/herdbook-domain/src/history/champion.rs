@@ -1,4 +1,4 @@
-//! Which version was champion at a moment of the past.
+//! Finds the version that was champion at a given time.
 
 use super::event::{Event, EventKind};
 use crate::values::{Stage, Timestamp};

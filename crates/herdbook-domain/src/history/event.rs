@@ -7,7 +7,7 @@ use crate::values::closed_set::closed_set;
 use crate::values::{Actor, ModelName, RunId, Timestamp, VersionNumber};
 
 closed_set! {
-    /// What an event records.
+    /// The kind of change that an event records.
     EventKind, "event kind" {
         /// A training started.
         RunStarted = "run_started",

@@ -1,4 +1,4 @@
-//! The event log: what every act writes, the hash chain over it, and what it tells of the past.
+//! The event log: the events that acts write, the hash chain over them, and the champion at a past moment.
 
 mod chain;
 mod champion;

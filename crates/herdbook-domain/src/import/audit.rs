@@ -40,7 +40,7 @@ pub(super) fn candidate_findings(
             None if !target.runs.contains(parent) => find(
                 FindingKind::ParentMissing,
                 format!("its parent `{parent}` is in neither store"),
-                "kept: its honesty cannot be judged, and `doctor` reports it",
+                "kept: its honesty is unknown, and `doctor` reports the missing parent",
             ),
             Some(run) => {
                 let of_parent = run.tags.get(key::TIMEFRAME).map(String::as_str);

@@ -81,7 +81,7 @@ impl Candidate<'_> {
         tags
     }
 
-    /// The honesty state; unknown where it was not recorded (spec §8).
+    /// The honesty state; unknown if it was not recorded.
     pub(super) fn honesty(&self) -> Honesty {
         let tag = self.parsed.tags.get(key::HONESTY);
         tag.and_then(|text| text.parse().ok()).unwrap_or(Honesty::Unknown)

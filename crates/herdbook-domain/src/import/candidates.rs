@@ -43,7 +43,7 @@ pub(super) fn read<'a>(
         .collect()
 }
 
-/// Lets at most one version of each run take part in the life cycle of stages, because the tags of a run can agree with
+/// Gives a stage to at most one version of each run, because the tags of a run can agree with
 /// only one version.
 pub(super) fn resolve_duplicates(
     candidates: &mut [Candidate<'_>],
@@ -70,12 +70,12 @@ pub(super) fn resolve_duplicates(
         let is_taken = taken.contains(&run_id);
         let stays = same.pop_if(|idx| candidates[*idx].takes_part_in_target || !is_taken);
         let winner = stays.map_or_else(
-            || "the version that is here already".to_owned(),
+            || "the version that is already here".to_owned(),
             |stays| candidates[stays].source.key.to_string(),
         );
         for idx in same {
             let action =
-                format!("{winner} takes part in the stages; this one is kept without a stage");
+                format!("{winner} has a stage; this one is kept without a stage");
             let message = "its run is registered more than once";
             findings.push(candidates[idx].find(
                 FindingKind::DuplicateRegistration,

@@ -66,7 +66,7 @@ fn two_champions(name: &ModelName, champions: &[usize], candidates: &[Candidate<
         FindingKind::TwoChampions,
         format!("it has more than one champion: {}", names.join(", ")),
         format!(
-            "version {}, the one made champion last, stays; the others are archived",
+            "version {}, which became champion last, stays champion; the others are archived",
             stays.unwrap_or_default()
         ),
     )
@@ -76,7 +76,7 @@ fn two_champions(name: &ModelName, champions: &[usize], candidates: &[Candidate<
 fn champion_in_target(key: &VersionKey, present: VersionNumber) -> Finding {
     Finding::new(
         FindingKind::ChampionInTarget,
-        format!("it is champion, but here version {present} is"),
+        format!("it is champion, but the champion here is version {present}"),
         "it is in beta here: promote it to make it champion",
     )
     .of_version(key, None)

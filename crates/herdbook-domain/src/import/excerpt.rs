@@ -1,4 +1,4 @@
-//! Texts of the source as they may stand in a message.
+//! Shortens and cleans texts of the source for messages.
 
 /// At most 60 characters of a text, control characters replaced by `?`.
 pub(super) fn excerpt(text: &str) -> String {

@@ -42,7 +42,7 @@ closed_set! {
         RunLeftRunning = "run_left_running",
         /// Version numbers are missing.
         VersionGap = "version_gap",
-        /// A recorded time lies in the future.
+        /// A recorded time is in the future.
         FutureTime = "future_time",
         /// The alias `champion` does not point at the champion.
         AliasDiffers = "alias_differs",

@@ -1,8 +1,8 @@
 //! Import: the records of another store become versions, lineage and history of this one.
 //!
-//! The source's records and what is known of the target go in, an [`ImportPlan`] comes out: the versions to write, the
-//! events that record their history, and findings that name every contradiction and what is done about it. The result
-//! keeps the rules, whatever the source holds.
+//! Input are the source's records and the facts about the target. Output is an [`ImportPlan`]: the versions to write, the
+//! events that record their history, and findings that name every contradiction and its resolution. The result follows
+//! the rules, whatever the source holds.
 
 mod audit;
 mod candidate;

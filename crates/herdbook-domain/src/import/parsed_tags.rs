@@ -131,8 +131,8 @@ impl Reader<'_> {
             match RecordedChange::read(tag, rest, value, zone) {
                 Some(mut change) => {
                     if change.at > now {
-                        let message = format!("`{tag}` lies in the future ({})", change.at);
-                        self.find(FindingKind::FutureTime, message, "taken to be now");
+                        let message = format!("`{tag}` is in the future ({})", change.at);
+                        self.find(FindingKind::FutureTime, message, "recorded at the present time");
                         change.at = now;
                     }
                     changes.push(change);
@@ -205,7 +205,7 @@ impl ParsedTags {
         self.tags.contains_key(key::PROMOTION_STAGE) || !self.changes.is_empty()
     }
 
-    /// How the model came to be; `None` where the tags do not agree on it.
+    /// The origin of the model; `None` if the tags contradict each other.
     pub(super) fn origin(&self) -> Option<Origin> {
         let timeframe = self.timeframe?;
         let model_type = self.model_type?;

@@ -57,7 +57,7 @@ pub(super) fn steps(
             find(
                 FindingKind::HistoryGap,
                 message,
-                "the step between is in the history as `adopted`",
+                "the missing step is in the history as `adopted`",
             );
             steps.push(HistoryStep::Unrecorded { at, from: stage, to: change.from });
         }

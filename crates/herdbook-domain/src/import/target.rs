@@ -1,4 +1,4 @@
-//! What is known of the store that an import writes to.
+//! The facts about the store that an import writes to.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +22,7 @@ pub struct TargetVersion {
     pub tags: Tags,
 }
 
-/// What is known of the target when an import is planned.
+/// The facts about the target when an import is planned.
 #[derive(Debug, Clone, Default)]
 pub struct TargetFacts {
     /// The moment of the import.

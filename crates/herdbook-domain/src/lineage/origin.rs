@@ -1,9 +1,9 @@
-//! How a model comes to be: trained from nothing, or enhanced from a parent.
+//! The origin of a model: trained from nothing, or enhanced from a parent.
 
 use crate::tags::{Tags, key};
 use crate::values::{Enhancement, ModelType, RunId, Timeframe};
 
-/// How a model comes to be.
+/// The origin of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     /// Length of one bar.

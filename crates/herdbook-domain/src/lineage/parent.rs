@@ -1,4 +1,4 @@
-//! The choice of a parent for an enhancement (spec §5): which models are searched for, and in what order.
+//! The choice of a parent for an enhancement: which models are searched for, and in what order.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,10 +1,10 @@
-//! What the store knows when a promotion or a rollback begins.
+//! The facts that the store collects for a promotion or a rollback.
 
 use super::refusal::Obstacle;
 use crate::evidence::Honesty;
 use crate::values::{RunId, Stage, VersionKey};
 
-/// What is known of one version when an act begins.
+/// The facts about one version when an act begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionFacts {
     /// The version.
@@ -25,7 +25,7 @@ pub struct VersionFacts {
     pub deleted: bool,
 }
 
-/// What is known when a promotion begins.
+/// The facts for a promotion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PromotionFacts {
     /// The version to change.
@@ -34,7 +34,7 @@ pub struct PromotionFacts {
     pub champion: Option<VersionFacts>,
 }
 
-/// What is known when a rollback begins.
+/// The facts for a rollback.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RollbackFacts {
     /// The version tagged champion, also a deleted one; `None` where there is none.

@@ -1,4 +1,4 @@
-//! Promotion (spec §4): a request and the facts go in, a plan or a refusal comes out.
+//! Promotion: a request and the facts go in, a plan or a refusal comes out.
 
 use super::conditions::Judgement;
 use super::facts::{PromotionFacts, VersionFacts};

@@ -1,4 +1,4 @@
-//! Refusals: why an act is not permitted, in the words a user reads.
+//! Refusals: why an act is not permitted, with the messages that users read.
 
 use super::conditions::Judgement;
 use super::request::ExpectedChampion;
@@ -18,7 +18,7 @@ pub enum Refusal {
         to: Stage,
     },
     /// The champion is not the one the caller expected.
-    #[error("{} (expected {expected})", champion_in_the_meantime(name, *found))]
+    #[error("{} (expected {expected})", present_champion(name, *found))]
     ChampionChanged {
         /// The registered model.
         name: ModelName,
@@ -27,9 +27,9 @@ pub enum Refusal {
         /// The champion there is.
         found: Option<VersionNumber>,
     },
-    /// A contaminated version may not rise.
+    /// A contaminated version may not go to beta or champion.
     #[error(
-        "{key} is contaminated (its test window holds bars that it or an ancestor was trained on) and may not go to `{to}`: its results mean nothing"
+        "{key} is contaminated and may not go to `{to}`: its test window holds bars that it or an ancestor was trained or validated on, so its test results are not valid"
     )]
     Contaminated {
         /// The version.
@@ -63,7 +63,7 @@ pub enum Refusal {
     },
     /// The stage tag and the end of the history differ, because the tag was written without an act.
     #[error(
-        "the tag of {key} says `{tag}` but its history ends in `{history}`: the tag was changed outside herdbook; set it back to `{history}` first"
+        "{key} is tagged `{tag}`, but its history ends in `{history}`: the tag was changed outside herdbook; set it back to `{history}` first"
     )]
     StageDisagrees {
         /// The version.
@@ -83,7 +83,7 @@ pub enum Refusal {
     },
     /// The version has neither a valid stage tag nor a history.
     #[error(
-        "{key} has no valid `promotion_stage` tag: it was not registered by herdbook; give it the tag (one of {}) to let it take part",
+        "{key} has no valid `promotion_stage` tag: it was not registered by herdbook; set the tag to {} to manage it with herdbook",
         list(Stage::ALL)
     )]
     NotManaged {
@@ -107,10 +107,10 @@ pub enum Refusal {
     },
 }
 
-fn champion_in_the_meantime(name: &ModelName, found: Option<VersionNumber>) -> String {
+fn present_champion(name: &ModelName, found: Option<VersionNumber>) -> String {
     match found {
-        Some(version) => format!("version {version} of `{name}` became champion in the meantime"),
-        None => format!("`{name}` lost its champion in the meantime"),
+        Some(version) => format!("the champion of `{name}` is version {version}"),
+        None => format!("`{name}` has no champion"),
     }
 }
 
@@ -140,14 +140,14 @@ pub struct PassedOver {
     pub why: Obstacle,
 }
 
-/// What keeps a version from being champion again.
+/// The reason why a version may not become champion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Obstacle {
     /// A rollback removed it from the champion's place, at any time in the past.
     RolledBack,
     /// It was deleted through MLflow.
     Deleted,
-    /// Its model file is missing, or not the one that was registered.
+    /// Its model file is missing, or is not the registered one.
     FileAltered,
     /// No hash of its model file was recorded, because it was registered outside herdbook.
     FileUnknown,

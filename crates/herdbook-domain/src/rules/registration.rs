@@ -1,4 +1,4 @@
-//! Registration (spec §3): a finished training becomes a model version, and its parent turns `old`.
+//! Registration: a finished training becomes a model version, and its parent turns `old`.
 
 use crate::evidence::Honesty;
 use crate::history::{EventDraft, EventKind};
@@ -13,7 +13,7 @@ pub struct Registration {
     pub run_id: RunId,
     /// The registered model that the new version joins.
     pub name: ModelName,
-    /// How the model came to be.
+    /// The origin of the model.
     pub origin: Origin,
     /// Timesteps that this run trained for, without those of its ancestors.
     pub trained_timesteps: u64,
@@ -23,7 +23,7 @@ pub struct Registration {
     pub model_sha256: String,
 }
 
-/// What is known when a registration begins.
+/// The facts for a registration.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RegistrationFacts {
     /// The highest version number that the model ever gave, also to versions deleted since.

@@ -1,4 +1,4 @@
-//! What can be asked of the rulebook: a promotion or a rollback.
+//! Requests to the rulebook: a promotion or a rollback.
 
 use std::fmt;
 use std::str::FromStr;

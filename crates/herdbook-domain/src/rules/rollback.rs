@@ -1,4 +1,4 @@
-//! Rollback (spec §4): the last former champion that may return becomes champion again, in one act.
+//! Rollback: the last former champion that may return becomes champion again, in one act.
 
 use super::conditions::Judgement;
 use super::facts::{RollbackFacts, VersionFacts};

@@ -94,7 +94,7 @@ fn way_out(key: &str) -> &'static str {
         key::VERSION_TYPE => "it turns `old` when a child is registered",
         key::HONESTY => "it follows from the recorded windows",
         _ if Origin::TAG_KEYS.contains(&key) => "it is fixed when the model is registered",
-        _ => "the act that it records writes it",
+        _ => "herdbook writes it when a version changes stage",
     }
 }
 

@@ -10,7 +10,7 @@ use crate::values::timeframe::Timeframe;
 const MAX_NAME_LENGTH: usize = 256;
 /// Longest symbol: far above the length of any instrument's name, and below the limit of a tag value.
 const MAX_SYMBOL_LENGTH: usize = 64;
-/// Longest reason, in characters (spec §2).
+/// Longest reason, in characters.
 const MAX_REASON_LENGTH: usize = 2_000;
 /// Longest actor: `model_versions.user_id` is `VARCHAR(256)`.
 const MAX_ACTOR_LENGTH: usize = 256;
@@ -26,7 +26,7 @@ pub enum InvalidName {
         /// The kind of name, such as `model name`.
         what: &'static str,
     },
-    /// The text is longer than the database or the spec allows.
+    /// The text is longer than the database or herdbook allows.
     #[error("the {what} has {length} characters: at most {max} are allowed")]
     TooLong {
         /// The kind of name, such as `model name`.

@@ -1,4 +1,4 @@
-//! The identity of a run, and where its model file stands among its artifacts.
+//! The id of a run, and the path of its model file among its artifacts.
 
 use std::fmt;
 

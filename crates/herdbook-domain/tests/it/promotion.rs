@@ -245,13 +245,13 @@ fn expected_champion_is_compared_with_the_one_there_is() {
             ExpectedChampion::Version(number(3)),
             Some(1),
             Some(
-                "version 1 of `1H_trading_model` became champion in the meantime (expected version 3)",
+                "the champion of `1H_trading_model` is version 1 (expected version 3)",
             ),
         ),
         (
             ExpectedChampion::Version(number(3)),
             None,
-            Some("`1H_trading_model` lost its champion in the meantime (expected version 3)"),
+            Some("`1H_trading_model` has no champion (expected version 3)"),
         ),
     ] {
         let request =

@@ -1,4 +1,4 @@
-//! The invariants of spec §4 hold after any sequence of requests.
+//! The invariants of stages and champions hold after any sequence of requests.
 
 use herdbook_domain::tags::key;
 use herdbook_domain::{
@@ -228,7 +228,7 @@ fn expectation_of_another_champion_loses() {
     let refusal = register.promote(&request, Timestamp::from_millis(0)).unwrap_err();
     assert_eq!(
         refusal.to_string(),
-        "version 1 of `1H_trading_model` became champion in the meantime (expected no champion)"
+        "the champion of `1H_trading_model` is version 1 (expected no champion)"
     );
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Each indicator is a small state machine: `push` takes the values of the newest bar and returns the indicator's value,
 //! or `None` during the warm-up. So it cannot depend on later bars. Windows include the newest bar. Standard deviations
-//! have the length of the window as divisor, and are computed anew in two passes for each bar, because running sums of
-//! squares lose half of the digits.
+//! divide by the length of the window. They are computed from the whole window for each bar, in two passes, because
+//! running sums of squares lose half of the digits.
 
 mod atr;
 mod ema;

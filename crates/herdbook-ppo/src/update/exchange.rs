@@ -15,7 +15,7 @@ const MAX_SPINS: u32 = 2_000;
 /// Rounds are counted in the 31 bits of a packed message that the content leaves free.
 const ROUND_MASK: u32 = u32::MAX >> 1;
 
-/// What one network's thread tells the other about its gradient of a minibatch.
+/// The message from one network's thread to the other about its gradient of a minibatch.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct GradientMessage {
     /// The squared L2 norm of the gradient.

@@ -23,7 +23,7 @@ pub(crate) struct Losses {
     pub(crate) policy: f64,
     /// The squared error of the value.
     pub(crate) value: f64,
-    /// Of the distribution over actions, in nats.
+    /// Entropy of the distribution over actions, in nats.
     pub(crate) entropy: f64,
     /// `(ratio − 1) − ln ratio`, an estimate of the KL divergence between the policy of the rollout
     /// and the current one (Schulman, <http://joschu.net/blog/kl-approx.html>).

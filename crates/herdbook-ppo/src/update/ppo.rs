@@ -30,11 +30,11 @@ const TARGET_KL_FACTOR: f64 = 1.5;
 #[derive(Debug)]
 pub(crate) struct Updater {
     workspaces: ActorCritic<Workspace>,
-    /// One per thread.
+    /// One element per thread.
     minibatches: [Minibatch; 2],
 }
 
-/// What an update reads and does not change.
+/// The inputs of an update, which it does not change.
 #[derive(Clone, Copy)]
 struct Update<'a> {
     rollout: &'a RolloutBuffer,

@@ -108,7 +108,7 @@ fn window_line(report: &RunReport) -> String {
     let test = &report.windows.test;
     let mark = match report.honesty {
         Honesty::Clean => "unseen in training (clean)",
-        Honesty::Contaminated => "CONTAMINATED: seen in training; these results mean nothing",
+        Honesty::Contaminated => "CONTAMINATED: seen in training; these results are not valid",
         Honesty::Unknown => "unknown whether an ancestor has seen them",
     };
     format!(

@@ -16,7 +16,7 @@ pub(super) fn beats_champion(metric: &MetricName, facts: &ConditionFacts) -> Ver
     let condition = format!("better than the champion, version {number}, on `{metric}`");
     let Some(pair) = comparable_values(metric, &facts.version, champion) else {
         return Verdict::of(condition, own, None, |_, _| false).with_note(
-            "not measured on the same bars, windows and costs: `herdbook evaluate` both",
+            "not measured on the same bars, windows and costs: run `herdbook evaluate` on both",
         );
     };
     let is_better = |own: f64, champions: f64| match Direction::of(metric.as_str()) {

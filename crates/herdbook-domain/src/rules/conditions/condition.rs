@@ -30,7 +30,7 @@ pub struct Condition {
     pub requirement: Requirement,
 }
 
-/// What a condition requires.
+/// The requirement of a condition.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Requirement {
     /// The last finite value of a metric of the run is at least this.
@@ -206,7 +206,7 @@ mod tests {
         champion.params.insert(window_params::COST_BPS.to_owned(), "0".to_owned());
         let verdict = requirement.judge(&other_windows);
         assert_eq!(verdict.verdict, ConditionOutcome::Missing);
-        assert!(verdict.to_string().contains("`herdbook evaluate` both"), "{verdict}");
+        assert!(verdict.to_string().contains("`herdbook evaluate` on both"), "{verdict}");
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! What conditions are judged on.
+//! The facts on which conditions are judged.
 
 use std::collections::BTreeMap;
 
 use crate::evidence::Evaluation;
 use crate::values::{RunId, Timeframe, Timestamp, VersionNumber};
 
-/// What is known of a version's results.
+/// The recorded results of a version.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct VersionEvidence {
     /// The version's timeframe; `None` where no valid tag names it.
@@ -22,7 +22,7 @@ pub struct VersionEvidence {
     pub evaluations: Vec<Evaluation>,
 }
 
-/// What the conditions on a rise are judged on, as of the moment of the change.
+/// The facts on which the conditions on a promotion are judged, as of the moment of the change.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConditionFacts {
     /// The moment.

@@ -74,7 +74,7 @@ impl std::fmt::Display for Verdict {
         let verdict = match self.verdict {
             ConditionOutcome::Met => "met",
             ConditionOutcome::NotMet => "not met",
-            ConditionOutcome::Missing => "not met, evidence is missing",
+            ConditionOutcome::Missing => "not met: no valid value",
         };
         let (value, limit) = (number(self.value), number(self.limit));
         write!(f, "{}: value {value}, limit {limit}: {verdict}", self.condition)?;

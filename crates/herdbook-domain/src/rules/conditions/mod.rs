@@ -1,7 +1,7 @@
-//! Conditions on promotion: what a version must show before it rises to a stage. Conditions and facts go in, verdicts
-//! come out.
+//! Conditions on promotion: what a version must show before it may move to beta or champion. Conditions and facts go
+//! in, verdicts come out.
 //!
-//! A condition is met by a number, never by the lack of one: missing evidence does not pass.
+//! A condition without a value is not met.
 
 mod comparison;
 mod condition;

@@ -7,7 +7,7 @@ use super::tree::{Id, Node, Pickle};
 use crate::error::PpoError;
 use crate::file::location::Location;
 
-/// Which Python objects a pickle may name.
+/// The Python objects that a pickle may name.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Globals<'a> {
     /// Only these, given as module and name.

@@ -1,11 +1,11 @@
 //! Pickle opcodes with their arguments. Only the opcodes listed here are accepted.
 
-/// Which opcodes are allowed beside the common ones.
+/// The opcodes that are allowed in addition to the common ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
-    /// Those of pickles in a torch file.
+    /// The opcodes of pickles in a torch file.
     Torch,
-    /// Those of pickles in `data`.
+    /// The opcodes of pickles in `data`.
     Data,
 }
 

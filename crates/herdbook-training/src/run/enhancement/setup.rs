@@ -5,7 +5,7 @@ use herdbook_ppo::Policy;
 
 use crate::environment::market_data::MarketData;
 
-/// What an enhancement may use to prepare the environments.
+/// The inputs from which an enhancement prepares the environments.
 pub(crate) struct EnhancementSetup<'a> {
     /// The bars and their windows.
     pub market: &'a MarketData,
