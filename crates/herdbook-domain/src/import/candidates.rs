@@ -74,8 +74,7 @@ pub(super) fn resolve_duplicates(
             |stays| candidates[stays].source.key.to_string(),
         );
         for idx in same {
-            let action =
-                format!("{winner} has a stage; this one is kept without a stage");
+            let action = format!("{winner} has a stage; this one is kept without a stage");
             let message = "its run is registered more than once";
             findings.push(candidates[idx].find(
                 FindingKind::DuplicateRegistration,

@@ -244,9 +244,7 @@ fn expected_champion_is_compared_with_the_one_there_is() {
         (
             ExpectedChampion::Version(number(3)),
             Some(1),
-            Some(
-                "the champion of `1H_trading_model` is version 1 (expected version 3)",
-            ),
+            Some("the champion of `1H_trading_model` is version 1 (expected version 3)"),
         ),
         (
             ExpectedChampion::Version(number(3)),
