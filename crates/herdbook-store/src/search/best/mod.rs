@@ -14,7 +14,7 @@
 //! | | [`comparable::differing_params`] | if there is no fingerprint, or another one | it is the only slow plan: it reads every candidate |
 //!
 //! No plan relies on statistics: MLflow never runs `ANALYZE`. In SQLite a `CROSS JOIN` keeps the tables in the written
-//! order, so each statement names the table that it walks first. PostgreSQL chooses the order itself.
+//! order, so each statement names the table that it walks first. PostgreSQL keeps it by `join_collapse_limit = 1`.
 
 mod by_metric;
 pub(crate) mod candidates;
@@ -27,6 +27,7 @@ use herdbook_domain::MetricName;
 use self::by_metric::Scored;
 use self::candidates::{Candidates, Condition, Registrations};
 use self::walk::Walked;
+use crate::engine::backend::Scope;
 use crate::engine::db::Conn;
 use crate::engine::opening::Opened;
 use crate::engine::schema;
@@ -56,6 +57,18 @@ impl Store {
         &self,
         candidates: &Candidates,
     ) -> Result<Option<VersionRecord>, StoreError> {
+        if self.backend().hides_what_is_out_of_scope() {
+            let among_newest = self.read_in(Scope::Newest, |conn| {
+                let condition = self.condition(conn, candidates)?;
+                match newest::walk_from_newest(conn, &condition)? {
+                    Walked::Found(record) => with_details(conn, record).map(Some),
+                    Walked::ToTheEnd | Walked::ToTheLimit => Ok(None),
+                }
+            })?;
+            if among_newest.is_some() {
+                return Ok(among_newest);
+            }
+        }
         self.read(|conn| {
             let condition = self.condition(conn, candidates)?;
             let found = match newest::walk_from_newest(conn, &condition)? {
