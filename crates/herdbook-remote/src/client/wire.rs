@@ -111,6 +111,14 @@ pub(crate) struct ModelVersion {
     #[serde(default)]
     pub(crate) run_id: String,
     #[serde(default)]
+    pub(crate) description: Option<String>,
+    #[serde(default)]
+    pub(crate) status: Option<String>,
+    #[serde(default)]
+    pub(crate) status_message: Option<String>,
+    #[serde(default)]
+    pub(crate) run_link: Option<String>,
+    #[serde(default)]
     pub(crate) tags: Vec<Pair>,
 }
 

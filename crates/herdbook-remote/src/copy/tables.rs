@@ -308,7 +308,7 @@ fn insert_version(
         "INSERT OR IGNORE INTO model_versions (name, version, creation_time, last_updated_time,
             description, user_id, current_stage, source, run_id, status, status_message, run_link,
             storage_location, workspace)
-         VALUES (?1, ?2, ?3, ?4, '', ?5, ?6, ?7, ?8, 'READY', NULL, '', ?7, 'default')",
+         VALUES (?1, ?2, ?3, ?4, ?9, ?5, ?6, ?7, ?8, ?10, ?11, ?12, ?7, 'default')",
     )?
     .execute(params![
         version.name,
@@ -319,6 +319,10 @@ fn insert_version(
         version.current_stage,
         version.source,
         run_id,
+        version.description,
+        version.status,
+        version.status_message,
+        version.run_link,
     ])?;
     let mut tag = conn.prepare_cached(
         "INSERT OR IGNORE INTO model_version_tags (key, value, name, version, workspace)

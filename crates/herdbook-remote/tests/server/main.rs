@@ -60,6 +60,30 @@ fn runs_of_other_programs_are_found_by_their_id_with_their_parents() {
 }
 
 #[test]
+fn fields_of_a_version_come_whole_from_a_server() {
+    let herd = Herd::new();
+    herd.train(None, 1.0);
+    herd.foreign()
+        .execute_batch(
+            "UPDATE model_versions SET description = 'ours', status = 'FAILED_REGISTRATION',
+                status_message = 'no space', run_link = 'https://elsewhere/run', user_id = 'grace'",
+        )
+        .unwrap();
+    let version = herd.another_store().version(&herd::version(1)).unwrap();
+    let texts = [
+        version.description,
+        version.status,
+        version.status_message,
+        version.run_link,
+        version.user,
+    ];
+    assert_eq!(
+        texts.map(Option::unwrap_or_default),
+        ["ours", "FAILED_REGISTRATION", "no space", "https://elsewhere/run", "grace"]
+    );
+}
+
+#[test]
 fn training_that_was_deleted_through_mlflow_stops_no_command() {
     let herd = Herd::new();
     let (run_id, _) = herd.start(None);
