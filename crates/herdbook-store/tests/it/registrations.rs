@@ -95,9 +95,9 @@ fn rows_changed_by_other_programs_are_named_and_filled_again() {
         foreign(&herd, change);
         let found = herd.store.diagnose().unwrap();
         assert_eq!(kinds(&found), [BreachKind::Registrations], "{change}");
-        let mended = herd.store.repair().unwrap();
-        assert_eq!(kinds(&mended), [BreachKind::Registrations], "{change}");
-        assert!(mended.iter().all(|breach| !breach.is_open()), "{mended:#?}");
+        let repaired = herd.store.repair().unwrap();
+        assert_eq!(kinds(&repaired), [BreachKind::Registrations], "{change}");
+        assert!(repaired.iter().all(|breach| !breach.is_open()), "{repaired:#?}");
         assert_filled(&herd);
         assert_eq!(herd.store.diagnose().unwrap(), []);
     }
