@@ -1,4 +1,4 @@
-//! What the doctor finds where the history is a journal, and no index refuses a second champion.
+//! The doctor on a server, where the history is a journal and no index refuses a second champion.
 
 use herdbook_domain::{Breach, BreachKind, Remedy, Stage};
 use herdbook_store::{Missing, StoreError};
