@@ -35,7 +35,7 @@ def test_file_that_is_no_database_is_left_as_it_is(herd, content):
 @pytest.mark.parametrize(
     ("sql", "way_out"),
     [
-        ("CREATE TABLE orders (id INTEGER)", "name another one"),
+        ("CREATE TABLE orders (id INTEGER)", "choose another one with"),
         ("CREATE TABLE alembic_version (version_num TEXT);"
          "INSERT INTO alembic_version VALUES ('0584bdc529eb');", "mlflow db upgrade"),
     ],

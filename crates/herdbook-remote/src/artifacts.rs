@@ -12,7 +12,7 @@ use crate::client::Client;
 use crate::client::runs::artifact_endpoint;
 use crate::remote::Remote;
 
-/// Files of at least this many bytes are kept on disk while they are sent, so that a broken upload can be retried.
+/// Files of at least this many bytes are copied to disk while they are sent, so that a broken upload can be retried.
 const IN_MEMORY: usize = 8 << 20;
 
 /// The place of the artifacts of an experiment or a run.
@@ -29,7 +29,7 @@ impl Located {
     fn at(location: &str, base: &str) -> Option<Self> {
         let proxied = format!("{base}/api/2.0/mlflow-artifacts/artifacts");
         let path = match location.strip_prefix("mlflow-artifacts:") {
-            // A host has to be the server itself.
+            // A host in the location must be the server itself.
             Some(rest) => match rest.strip_prefix("//") {
                 Some(with_host) => {
                     let (host, path) = with_host.split_once('/')?;
@@ -51,7 +51,7 @@ impl Remote {
     /// The artifacts at a location in the records. `owner` names the run or experiment in an error.
     ///
     /// # Errors
-    /// [`StoreError::ForeignArtifacts`] for stores that only the server, or other programs, can reach.
+    /// [`StoreError::ForeignArtifacts`] for locations that only the server or other programs can reach.
     pub(crate) fn place_of_artifacts(
         &self,
         owner: &str,
@@ -91,11 +91,8 @@ impl ProxiedArtifacts {
 
 impl ArtifactStore for ProxiedArtifacts {
     fn put(&self, path: &str, content: &mut (dyn Read + Send)) -> Result<(), StoreError> {
-        let failed = |source| StoreError::Artifact {
-            verb: "read the content for",
-            path: self.location_of(path),
-            source,
-        };
+        let failed =
+            |source| StoreError::Artifact { verb: "store", path: self.location_of(path), source };
         let mut start = Vec::new();
         content.take(IN_MEMORY as u64).read_to_end(&mut start).map_err(failed)?;
         if start.len() < IN_MEMORY {
@@ -135,7 +132,7 @@ impl ArtifactStore for ProxiedArtifacts {
         self.client.delete_artifact(&self.path(path))
     }
 
-    /// A server sends nothing that identifies the state of a file.
+    /// `None`: a server sends no attributes by which a change could be recognised.
     fn stamp(&self, _path: &str) -> Option<FileStamp> {
         None
     }

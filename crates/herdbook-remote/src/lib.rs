@@ -31,7 +31,7 @@ pub fn open(location: Location, options: &OpenOptions) -> Result<Store, StoreErr
     }
 }
 
-/// As [`open`], for the doctor: opens a store in which a model has two champions too.
+/// As [`open`], for the doctor: also opens a store in which a model has two champions.
 ///
 /// # Errors
 /// As [`open`].
@@ -42,7 +42,7 @@ pub fn open_for_doctor(location: Location, options: &OpenOptions) -> Result<Stor
     }
 }
 
-/// Connects to the server that a location names; `None` where it names a database.
+/// Connects to the server of a location; `None` if the location is a database.
 fn connect(
     location: &Location,
     second_champion: SecondChampion,

@@ -1,7 +1,7 @@
 //! Writes the changes of acts in the journal to MLflow's records: tags, stages, statuses and the alias.
 //!
-//! Every write is idempotent, so that any process may repeat it. The order is chosen for readers in between: first the
-//! alias, in one step; then the tags of the old champion, before those of the new one.
+//! Every write is idempotent, so any process may repeat it. The order is chosen for programs that read between two writes:
+//! first the alias, in one step; then the tags of the old champion; then those of the new one.
 
 use std::collections::BTreeMap;
 
@@ -65,7 +65,7 @@ pub(crate) fn write(client: &Client, changes: &BTreeMap<Field, Step>) -> Result<
     batch.send(client)
 }
 
-/// Tags of one run that go out in one call.
+/// Tags of one run that are sent in one call.
 #[derive(Default)]
 struct Batch {
     of: Option<(Turn, String)>,

@@ -48,8 +48,8 @@ impl Remote {
         self.client.uri()
     }
 
-    /// Refuses changes of stage of a model with two champions to everyone but the doctor. In the SQL store an index
-    /// refuses the second champion itself.
+    /// Refuses every change of stage of a model with two champions, except by the doctor. In a SQL database an index
+    /// prevents the second champion.
     fn check_champions(
         &self,
         two_champions: &BTreeMap<String, Vec<i64>>,
@@ -92,8 +92,8 @@ impl Remote {
             Err(error) => return Ok(Attempt::Refused(error)),
         };
         let is_journaled = !events.is_empty();
-        // The journal shows whether an act was decided on the newest records, unless something happens before it is
-        // appended.
+        // Appending to the journal fails if the act was not decided on the newest records. Without an append, or with
+        // params or metrics sent before it, this check comes too late: then the journal must have been read for this act.
         let is_checked_by_journal =
             is_journaled && effect == Effect::Commit && !captured.has_additions();
         if currency == Currency::AsKnown && !is_on_run && !is_checked_by_journal {
@@ -102,7 +102,7 @@ impl Remote {
         if effect == Effect::DryRun {
             return Ok(Attempt::Done);
         }
-        // Metrics and leases of a training are sent again soon: waiting for the server here would hold up the training.
+        // A training sends its metrics and lease again soon. Retries here would delay it.
         let trying = if is_on_run { Trying::Once } else { Trying::Patiently };
         self.send_additions(&captured, trying)?;
         if is_journaled {
@@ -132,7 +132,7 @@ impl Remote {
             .collect::<Result<Vec<_>, StoreError>>()?;
         tx.commit()?;
         match self.write_changes(state, &captured, &leases, trying, is_journaled) {
-            // An act in the journal has happened, whatever went wrong afterwards.
+            // An act in the journal has taken effect, even if an error follows.
             Err(error) if is_journaled => Err(StoreError::Unfinished {
                 store: self.client.uri().to_owned(),
                 problem: error.to_string(),
@@ -141,8 +141,8 @@ impl Remote {
         }
     }
 
-    /// Sends params and metrics. They only add to a run of this process, so they may arrive before the act is in the
-    /// journal.
+    /// Sends params and metrics. They are only added to a run of this process, so they may be written before the act is in
+    /// the journal.
     fn send_additions(&self, captured: &Captured, trying: Trying) -> Result<(), StoreError> {
         for (run_id, params) in captured.params_by_run() {
             self.client.log_params(run_id, &params)?;
@@ -153,7 +153,7 @@ impl Remote {
         Ok(())
     }
 
-    /// Writes an act's changes to the server. An act in the journal is noted as applied then.
+    /// Writes an act's changes to the server, and then marks an act in the journal as applied.
     fn write_changes(
         &self,
         state: &mut State,
@@ -194,13 +194,14 @@ impl Remote {
 #[derive(Debug)]
 enum Attempt {
     Done,
-    /// The act refused, on the records in the copy.
+    /// The act failed on the records in the copy.
     Refused(StoreError),
-    /// The journal went on, or may have: the act has to be decided again.
+    /// Another act was appended to the journal, or may have been: the act has to be decided again.
     Outdated,
 }
 
-/// Whether an error says that a record is not there. In a scope that shows a part of the records, it may be outside.
+/// Whether an error says that a record does not exist. If the scope has only a part of the records, the record may be in the
+/// other part.
 fn is_about_absence(error: &StoreError) -> bool {
     matches!(
         error,
@@ -211,7 +212,7 @@ fn is_about_absence(error: &StoreError) -> bool {
     )
 }
 
-/// Everything, where a scope shows a part.
+/// The scope with everything, if a scope has only a part of the records.
 fn widened(scope: Scope<'_>) -> Scope<'_> {
     if shows_everything(scope) { scope } else { Scope::Everything(View::Completed) }
 }
@@ -243,7 +244,7 @@ impl Backend for Remote {
     fn write(&self, request: ActRequest<'_>, act: &mut LookUp<'_>) -> Result<(), StoreError> {
         let mut state = self.lock();
         let mut request = request;
-        // Fetching a few records twice costs little, all of them twice much.
+        // A few records can be fetched twice at little cost. All records cannot.
         let mut currency = match request.scope {
             Scope::StageChange(_) => Currency::AsKnown,
             _ => Currency::Now,

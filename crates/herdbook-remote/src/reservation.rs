@@ -39,7 +39,7 @@ impl Remote {
         Ok(made.info.run_id)
     }
 
-    /// The id of an experiment whose artifacts can be reached; it is created where there is none.
+    /// The id of an experiment whose artifacts can be reached. The experiment is created if it does not exist.
     ///
     /// # Errors
     /// [`StoreError::DeletedExperiment`], [`StoreError::ForeignArtifacts`].
@@ -54,7 +54,7 @@ impl Remote {
         }
         let experiment = self.client.experiment(name)?.ok_or_else(|| StoreError::BrokenRecord {
             what: format!("experiment `{name}`"),
-            problem: "it vanished after it was created".to_owned(),
+            problem: "it was deleted right after its creation".to_owned(),
         })?;
         if experiment.lifecycle_stage == "deleted" {
             let id = experiment.id.parse().unwrap_or_default();
@@ -67,7 +67,7 @@ impl Remote {
     /// Creates a version for a run's model, or finds the pending one, and returns its number.
     ///
     /// # Errors
-    /// [`StoreError::BrokenRecord`] where the run does not exist, and those of reaching the server.
+    /// [`StoreError::BrokenRecord`] if the run does not exist, and those of reaching the server.
     pub(crate) fn reserve(
         &self,
         name: &str,
@@ -76,7 +76,7 @@ impl Remote {
     ) -> Result<VersionNumber, StoreError> {
         let run = self.client.run(run_id)?.ok_or_else(|| StoreError::BrokenRecord {
             what: format!("run `{run_id}`"),
-            problem: "the server does not know it".to_owned(),
+            problem: "the server has no such run".to_owned(),
         })?;
         let source = format!("{}/{folder}", run.info.artifact_uri);
         self.client.ensure_model(name)?;
@@ -101,8 +101,8 @@ impl Remote {
         }
     }
 
-    /// Whether a number belongs to no other run by the journal. A number is never given twice, not even after MLflow
-    /// deleted the whole registered model.
+    /// Whether the journal gives a number to no other run. A number is never used twice, even if MLflow deleted the whole
+    /// registered model.
     fn is_free_for(&self, name: &str, number: i64, run_id: &str) -> Result<bool, StoreError> {
         let mut state = self.lock();
         state.read_journal(&self.client)?;
@@ -110,7 +110,7 @@ impl Remote {
         Ok(!is_known || state.fold.run_of(name, number) == Some(run_id))
     }
 
-    /// Deletes a version that was created for an act which was refused.
+    /// Deletes a version that was created for an act that was then refused.
     pub(crate) fn release(&self, name: &str, run_id: &str, number: VersionNumber) {
         let number = i64::from(number.get());
         let is_free = {
@@ -119,7 +119,7 @@ impl Remote {
                 && !state.is_outcome_open
                 && !state.fold.is_registered(name, number)
         };
-        // If this fails, the version stays pending, and no look-up sees it.
+        // If this fails, the version stays pending, and look-ups ignore it.
         if is_free && matches!(self.pending_version(name, run_id), Ok(Some(_))) {
             let _ = self.client.delete_version(name, number);
         }

@@ -1,4 +1,4 @@
-//! The state of this process about a server: the journal as far as it was read, and the copy of the records.
+//! What this process knows of a server: the acts of the journal read so far, and the copy of the records.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,9 +17,9 @@ use crate::journal::entries::Journal;
 use crate::journal::fold::Fold;
 use crate::journal::subjects::Subjects;
 
-/// How often the records are fetched again where versions are registered meanwhile.
+/// Maximum number of times that the records are fetched again because a version was registered in the meantime.
 const FETCHES: usize = 10;
-/// Above so many subjects of unfinished acts, everything is fetched instead of these one by one.
+/// With more subjects of unfinished acts than this, everything is fetched instead of each subject.
 const SINGLE_SUBJECTS: usize = 16;
 
 #[derive(Debug)]
@@ -31,32 +31,32 @@ pub(super) struct State {
     pub(super) n_in_copy: usize,
     /// Models with more than one champion, and the numbers of those versions.
     pub(super) two_champions: BTreeMap<String, Vec<i64>>,
-    /// Whether an act of this process may still be on its way into the journal.
+    /// Whether an act of this process may still be appended to the journal, after a call without an answer.
     pub(super) is_outcome_open: bool,
-    /// Runs that a look-up or act missed: they are fetched, too.
+    /// Runs that a look-up or act needed and did not find: they are fetched too.
     pub(super) wanted: BTreeSet<String>,
 }
 
-/// What has become of the copy while unwritten values were written.
+/// The content of the copy after unwritten values were written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Copy {
-    /// It holds the records that were fetched for the scope.
+    /// The records that were fetched for the scope.
     AsFetched,
-    /// It was filled with other records.
+    /// Other records.
     Refilled,
 }
 
 /// How current the journal has to be for an act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Currency {
-    /// As it was read last: appending the act fails where the journal went on since.
+    /// As it was read last: appending the act fails if another act was appended since.
     AsKnown,
-    /// Read now.
+    /// Read again before the act.
     Now,
 }
 
 impl State {
-    /// State before anything was fetched.
+    /// The state before anything was fetched.
     ///
     /// # Errors
     /// Those of SQLite.
@@ -91,8 +91,8 @@ impl State {
             }
             let n_before = self.fold.n_entries();
             let records = self.fetch(client, scope)?;
-            // An act that was appended while the records were fetched may be seen in part of them. So the journal is read
-            // again. A version that it registered may be missing in the records: then they are fetched again.
+            // The effect of an act that was appended during the fetch may be in only a part of the records. So the journal is
+            // read again. If the records lack a version that the act registered, they are fetched again.
             let is_history = matches!(scope, Scope::History);
             if !(is_history && is_first_reading) {
                 self.read_journal(client)?;
@@ -114,14 +114,14 @@ impl State {
             match self.write_rest(client, &unwritten) {
                 Ok(Copy::AsFetched) => return Ok(()),
                 Ok(Copy::Refilled) => {}
-                // Without permission to write, completing acts is left to others.
+                // Without permission to write, this process does not complete the acts of others.
                 Err(error) if error.is_forbidden() => may_write = false,
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// Fills the copy for an act. Returns whether the journal was read now.
+    /// Fills the copy for an act. Returns whether the journal was read during this call.
     ///
     /// # Errors
     /// As [`State::prepare_look_up`].
@@ -166,7 +166,7 @@ impl State {
         self.journal.as_ref().is_some_and(Journal::is_read)
     }
 
-    /// Replaces one run in the copy by the server's.
+    /// Fetches one run again and replaces it in the copy.
     ///
     /// # Errors
     /// Those of reaching the server.
@@ -190,8 +190,8 @@ impl State {
         }
     }
 
-    /// Fills the copy with records, and with those that unfinished acts belong to. Sets every value there that the journal
-    /// requires, and returns those that the server does not hold.
+    /// Fills the copy with records, including those of unfinished acts. Sets every value in the copy that the journal
+    /// requires, and returns the values that the server does not have.
     ///
     /// `n_before` acts were known when the records were fetched.
     fn fill(
@@ -213,7 +213,7 @@ impl State {
             if missing.len() > SINGLE_SUBJECTS {
                 records = Records::everything(client, view, &self.wanted)?;
             } else {
-                // Once: what is not found is not there.
+                // Only once: a record that is not found now does not exist.
                 records.fetch(client, &self.fold, &missing)?;
                 records.sought.extend(missing);
             }
@@ -237,7 +237,7 @@ impl State {
         Ok(unwritten)
     }
 
-    /// The subjects of acts that are not known to be written completely, as far as they are not among the records.
+    /// The subjects of acts that are not known to be written completely, without those that are among the records.
     fn missing_of_unfinished(&self, records: &Records) -> Subjects {
         let Some(journal) = self.journal.as_ref().filter(|_| records.extent == Extent::Part) else {
             return Subjects::default();
@@ -251,14 +251,14 @@ impl State {
         missing
     }
 
-    /// Writes the values that earlier acts left unwritten, and notes that the acts are applied.
+    /// Writes the values that earlier acts did not write, and marks these acts as applied.
     fn write_rest(&mut self, client: &Client, unwritten: &Unwritten) -> Result<Copy, StoreError> {
         let n_applied = self.journal.as_ref().map_or(0, Journal::n_applied);
         if unwritten.is_empty() && n_applied >= self.n_in_copy {
             return Ok(Copy::AsFetched);
         }
         if !unwritten.is_empty() {
-            // Where the journal went on, whoever appended to it writes these values too, or later ones.
+            // If another act was appended, the process that appended it writes these values or later ones.
             self.read_journal(client)?;
             if self.fold.n_entries() != self.n_in_copy {
                 return Ok(Copy::AsFetched);
@@ -270,7 +270,7 @@ impl State {
         Ok(copy)
     }
 
-    /// Notes that the acts whose events are in the copy are applied.
+    /// Marks the acts whose events are in the copy as applied.
     ///
     /// # Errors
     /// Those of reaching the server.

@@ -57,7 +57,7 @@ impl Session {
     /// An act must not call look-ups or acts of the store: other writers wait until it ends.
     ///
     /// # Errors
-    /// Those of the act, which is rolled back then.
+    /// Those of the act, which is then rolled back.
     pub fn write<T>(
         &self,
         act: impl FnMut(&Act<'_>) -> Result<T, StoreError>,
@@ -161,7 +161,7 @@ impl Act<'_> {
         event::append(self.tx, &self.context, at, drafts)
     }
 
-    /// Waits until all other acts have ended, and lets none begin before this act ends.
+    /// Waits until all other acts have ended. No other act can begin before this one ends.
     ///
     /// # Errors
     /// Those of the database.

@@ -11,7 +11,7 @@ use herdbook_store::artifacts::hashing::sha256;
 
 use crate::source::{self, ArtifactsUnreadable, ModelVersionRecord, Reader, RunInfo};
 
-/// What to find out about a model file.
+/// The facts to find out about a model file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FileDetail {
     /// Its path.
@@ -54,7 +54,7 @@ pub(super) fn copy(
                 return Err(StoreError::Artifact { verb: "write", path, source });
             }
             Err(error) => {
-                // Best effort: an incomplete file must not be taken for a complete one.
+                // Best effort: an incomplete file must not be left behind as if it were complete.
                 let _ = fs::remove_file(&path);
                 copied.unread.push((name, error.to_string()));
             }

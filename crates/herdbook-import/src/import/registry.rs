@@ -63,7 +63,7 @@ fn write_model(
     for (key, value) in &model.tags {
         if fitted(TextColumn::Key, key).is_some() || fitted(TextColumn::LongValue, value).is_some()
         {
-            let message = "a tag of the model is longer than MLflow's table holds";
+            let message = "a tag of the model is longer than MLflow's table allows";
             let finding = Finding::new(FindingKind::TooLong, message, "left out");
             findings.push(Finding { name: Some(model.name.clone()), ..finding });
             continue;

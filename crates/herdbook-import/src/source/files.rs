@@ -43,7 +43,7 @@ impl Files {
         if store.experiment_folders()?.is_empty() {
             return Err(StoreError::Source {
                 source_uri: root.display().to_string(),
-                problem: "it is not a file store of MLflow: no folder in it has a `meta.yaml`"
+                problem: "it is not an MLflow file store: no folder in it has a `meta.yaml`"
                     .to_owned(),
             });
         }
@@ -148,7 +148,7 @@ impl Files {
             for (line, row) in (1..).zip(text.lines().filter(|row| !row.trim().is_empty())) {
                 match metric(&key, row) {
                     Some(metric) => found.push(metric),
-                    None => self.unusable(&path, &format!("line {line} is not a metric of MLflow")),
+                    None => self.unusable(&path, &format!("line {line} is not a metric value")),
                 }
             }
         }

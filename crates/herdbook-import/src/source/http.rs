@@ -48,7 +48,7 @@ impl Client {
 
     pub(super) fn error(&self, error: &CallError, what: &str) -> StoreError {
         let problem = match error {
-            CallError::NotFound => format!("{what}: the server does not have it"),
+            CallError::NotFound => format!("{what}: not found on the server"),
             CallError::Failed(problem) => format!("{what}: {problem}"),
         };
         StoreError::Source { source_uri: self.address().to_owned(), problem }

@@ -43,7 +43,7 @@ impl LocalArtifacts {
         Err(ArtifactsUnreadable {
             root: root(&run.artifact_uri),
             problem:
-                "there is no such folder on this machine; `--artifacts FOLDER` names another one"
+                "the folder does not exist on this machine: give its new path with `--artifacts FOLDER`"
                     .to_owned(),
         })
     }

@@ -305,7 +305,7 @@ impl Reader for Server {
         let query = [("path", artifact), ("run_id", run.id.as_str())];
         let mut content = self.client.content("/get-artifact", &query).map_err(|error| {
             std::io::Error::other(match error {
-                CallError::NotFound => "the server does not have it".to_owned(),
+                CallError::NotFound => "not found on the server".to_owned(),
                 CallError::Failed(problem) => problem,
             })
         })?;

@@ -1,8 +1,8 @@
 //! An SQLite database of any MLflow from 1.30 on, read only.
 //!
-//! A database in rollback mode is read where it is: readers take locks and write nothing. One in WAL mode, or with a
-//! journal left behind by a crash, cannot be read without SQLite writing beside it: that one is copied first, with its
-//! journal, into a temporary folder.
+//! A database in rollback mode is read in place: readers take locks and write nothing. To read a database in WAL mode, or with
+//! a journal that a crash left behind, SQLite would write next to it. Such a database is first copied, with its journal, into
+//! a temporary folder.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -24,7 +24,7 @@ use super::records::{
     RunInfo,
 };
 
-/// How often the database is copied if it is written during the copy.
+/// Maximum number of attempts to copy the database if it is written during the copy.
 const TRIES: u32 = 5;
 /// Tables that are not imported, and the name of their records.
 const LEFT_OUT: [(&str, &str); 4] = [
@@ -71,7 +71,7 @@ impl Database {
         let columns = columns(&conn).map_err(|error| failed(error.to_string()))?;
         for table in ["alembic_version", "experiments", "runs", "metrics", "model_versions"] {
             if !columns.contains_key(table) {
-                let problem = format!("it is not a database of MLflow (no table `{table}`)");
+                let problem = format!("it is not an MLflow database (no table `{table}`)");
                 return Err(failed(problem));
             }
         }
@@ -313,15 +313,17 @@ impl Reader for Database {
                 .conn
                 .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
                 .ok()?;
-            (n > 0).then(|| format!("it holds {n} {what}"))
+            (n > 0).then(|| format!("{n} {what} are not imported"))
         };
         let mut found: Vec<String> = LEFT_OUT.iter().filter_map(left_out).collect();
         if self.has("experiments", "workspace") {
             let sql = "SELECT count(*) FROM experiments WHERE workspace <> 'default'";
             let n: i64 = self.conn.query_row(sql, [], |row| row.get(0)).unwrap_or(0);
-            found.extend((n > 0).then(|| format!("it holds {n} experiments of other workspaces")));
+            found.extend(
+                (n > 0).then(|| format!("{n} experiments of other workspaces are not imported")),
+            );
         }
-        let action = "they stay in the source";
+        let action = "only in the source";
         found.into_iter().map(|text| Finding::new(FindingKind::LeftOut, text, action)).collect()
     }
 }
@@ -377,7 +379,7 @@ fn copied(path: &Path) -> std::io::Result<TempDir> {
         }
     }
     Err(std::io::Error::other(
-        "it is written to all the time: stop the program that writes to it, or import from its server",
+        "it changed during every attempt to copy it: stop the programs that write to it, or import from the MLflow server",
     ))
 }
 

@@ -38,7 +38,7 @@ fn run_id(old: &OldStore, name: &str) -> RunId {
     RunId::parse(&old.runs()[name]).unwrap()
 }
 
-/// What the tags of a version say: stage and version type.
+/// Stage and version type of a version, by its tags.
 fn standing(store: &Session, key: &VersionKey) -> (String, String) {
     let tags = store.version(key).unwrap().tags;
     let tag = |key: &str| tags.get(key).cloned().unwrap_or_default();
@@ -289,7 +289,7 @@ fn source_that_is_the_target_is_refused() {
     let source = old.source();
     let refused = target_location(None, &folder, &source).unwrap_err();
     assert!(matches!(refused, StoreError::SameStore { .. }), "{refused}");
-    // Another database beside it: its artifacts go elsewhere, for `mlruns` is the source's.
+    // Another database next to it: its artifacts are written elsewhere, because `mlruns` belongs to the source.
     let beside = target_location(Some("sqlite:///new.db"), &folder, &source).unwrap();
     let store = open(&beside, Missing::Create).unwrap();
     let before = old.bytes();
@@ -333,7 +333,7 @@ fn source_that_cannot_be_read_is_named() {
     fs::write(folder.path().join("notes.txt"), "not a database at all, but long enough").unwrap();
     fs::create_dir(folder.path().join("empty")).unwrap();
     for (name, problem) in
-        [("notes.txt", "file is not a database"), ("empty", "not a file store of MLflow")]
+        [("notes.txt", "file is not a database"), ("empty", "not an MLflow file store")]
     {
         let old = OldStore::unpack("2.9.2-files");
         let request =
@@ -356,7 +356,7 @@ fn artifacts_that_cannot_be_found_are_named_by_their_root() {
         .map(Finding::line)
         .collect();
     assert_eq!(roots.len(), 2, "{roots:?}");
-    assert!(roots[0].contains("there is no such folder on this machine"), "{roots:?}");
+    assert!(roots[0].contains("the folder does not exist on this machine"), "{roots:?}");
     assert!(roots[0].contains("5 runs are imported without artifacts"), "{roots:?}");
 
     let other = old.store_in("given");

@@ -1,4 +1,4 @@
-//! Imports into real databases: of stores that real MLflow packages made, of sources with faults, and of servers.
+//! Imports into real databases: from stores that real MLflow packages made, from sources with faults, and from servers.
 
 #![expect(clippy::unwrap_used, reason = "a broken test stops where it breaks")]
 

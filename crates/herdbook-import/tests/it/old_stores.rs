@@ -1,4 +1,4 @@
-//! The stores that real MLflow packages made (`testdata/old_stores`), unpacked, and imported.
+//! The stores that real MLflow packages made (`testdata/old_stores`), unpacked and imported.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::backend::open;
 
-/// Every archive beside `make.py`.
+/// Every archive next to `make.py`.
 pub(crate) const ALL: [&str; 7] = [
     "1.30.0-sqlite",
     "2.9.2-sqlite",
@@ -31,7 +31,7 @@ pub(crate) struct OldStore {
     is_database: bool,
 }
 
-/// An observer that looks away.
+/// An observer that ignores the progress.
 struct Silent;
 
 impl ImportObserver for Silent {
@@ -58,7 +58,7 @@ impl OldStore {
         self.target.path()
     }
 
-    /// The database of the source, as a foreign program writes it.
+    /// The database of the source, as another program writes it.
     pub(crate) fn database(&self) -> rusqlite::Connection {
         rusqlite::Connection::open(self.path("mlflow.db")).unwrap()
     }

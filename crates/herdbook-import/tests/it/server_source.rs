@@ -246,10 +246,12 @@ fn file_that_a_server_does_not_have_is_reported_and_the_rest_imported() {
     let lines: Vec<String> =
         report.audit.iter().map(herdbook_domain::import::Finding::line).collect();
     assert!(
-        lines.iter().any(|line| line
-            .contains("`models/1H/model.zip` cannot be read: the server does not have it")),
+        lines
+            .iter()
+            .any(|line| line
+                .contains("`models/1H/model.zip` cannot be read: not found on the server")),
         "{lines:?}"
     );
     let artifacts = target.store.artifact_names(&RunId::parse(RUN).unwrap(), "models/1H").unwrap();
-    assert_eq!(artifacts, [] as [String; 0], "no half of a file stays");
+    assert_eq!(artifacts, [] as [String; 0], "no incomplete file is left");
 }

@@ -4,16 +4,16 @@ use herdbook_store::StoreError;
 
 /// Questions about an error of a server.
 pub(crate) trait ServerAnswer {
-    /// Whether the server says that the thing does not exist.
+    /// Whether the server says that the record does not exist.
     fn is_absence(&self) -> bool;
 
-    /// Whether the server says that the thing exists already.
+    /// Whether the server says that the record exists already.
     fn is_presence(&self) -> bool;
 
     /// Whether the server refuses the content of the call.
     fn is_invalid(&self) -> bool;
 
-    /// Whether the call may have succeeded nevertheless: there was no answer, or none of MLflow's.
+    /// Whether the call may have succeeded nevertheless: no answer came, or the answer is not MLflow's.
     fn leaves_outcome_open(&self) -> bool;
 
     /// Whether the user lacks permission.
@@ -47,7 +47,7 @@ impl ServerAnswer for StoreError {
     }
 }
 
-/// Ignores that the thing was deleted through MLflow.
+/// Ignores the error that the record was deleted through MLflow.
 ///
 /// # Errors
 /// All other errors.

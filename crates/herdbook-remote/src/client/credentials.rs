@@ -25,9 +25,9 @@ pub struct Access {
     pub authorization: Option<String>,
     /// Trusted certificates, and the client's own.
     pub tls: TlsConfig,
-    /// How long one read or write may take.
+    /// Time limit for one read or write.
     pub timeout: Duration,
-    /// How long a call is retried.
+    /// Time limit for the retries of a call.
     pub patience: Duration,
 }
 
@@ -41,13 +41,13 @@ impl Access {
             None => Ok(default),
             Some(text) => match text.parse::<f64>() {
                 Ok(value) if value.is_finite() && value >= 0.0 => Ok(value),
-                _ => Err(bad(name, format!("`{text}` is no number of at least 0"))),
+                _ => Err(bad(name, format!("`{text}` is not a number of 0 or above"))),
             },
         };
         for name in ["MLFLOW_TRACKING_AUTH", "MLFLOW_TRACKING_AWS_SIGV4"] {
             if variable(name).is_some_and(|text| !text.eq_ignore_ascii_case("false")) {
-                let problem = "herdbook signs in with a user and a password, or a token; a proxy \
-                               that signs the calls can stand before the server";
+                let problem = "herdbook supports a user and a password, or a token: for another method, \
+                               put a proxy that signs the calls in front of the server";
                 return Err(bad(name, problem.to_owned()));
             }
         }
@@ -129,7 +129,7 @@ fn tls() -> Result<TlsConfig, StoreError> {
         let pem = read(name, &path)?;
         let chain = certificates(name, &pem, &path)?;
         let key = PrivateKey::from_pem(&pem)
-            .map_err(|error| bad(name, format!("`{path}` holds no private key ({error})")))?;
+            .map_err(|error| bad(name, format!("`{path}` contains no private key ({error})")))?;
         tls = tls.client_cert(Some(ClientCert::new_with_certs(&chain, key)));
     }
     Ok(tls.build())
@@ -152,7 +152,7 @@ fn certificates(
         })
         .collect();
     if certificates.is_empty() {
-        return Err(bad(name, format!("`{path}` holds no certificate in PEM form")));
+        return Err(bad(name, format!("`{path}` contains no PEM certificate")));
     }
     Ok(certificates)
 }

@@ -5,18 +5,18 @@ use std::io::ErrorKind;
 use herdbook_store::StoreError;
 use serde::Deserialize;
 
-/// Parts of MLflow's message (3.17, status 400, with the error of its database) where two callers set or removed the same
+/// Parts of MLflow's message (3.17, status 400, with the error of its database) if two callers set or removed the same
 /// row at once: MLflow looks for the row and then inserts or updates it. A retry sees the new state. In turn: `SQLite` and
 /// `MySQL`, PostgreSQL, a row that was removed before its update.
 const LOST_RACES: [&str; 3] = ["IntegrityError", "UniqueViolation", "0 were matched"];
-/// Part of `SQLAlchemy`'s message (2.0, status 400 from MLflow) where no connection to the database became free in time.
+/// Part of `SQLAlchemy`'s message (2.0, status 400 from MLflow) if no connection to the database became free in time.
 const TOO_MANY: &str = "QueuePool limit of size";
 
 /// Why a call failed.
 pub(super) enum Failed {
-    /// No connection: the call did not reach the server. To be retried.
+    /// No connection: the call did not reach the server. It is retried.
     NotConnected(String),
-    /// The connection broke, or the server asks to retry.
+    /// The connection broke, or the server asks for a retry. The call is retried.
     Temporarily(String),
     /// An internal error of the server, or a conflict with another caller: retried a few times.
     Breakdown(StoreError),
@@ -30,8 +30,8 @@ impl Failed {
         let unreachable = |problem| StoreError::Unreachable { store: base.to_owned(), problem };
         let untrusted = |problem: String| {
             Self::Finally(unreachable(format!(
-                "{problem}: name the certificate that signed the server's with \
-                 MLFLOW_TRACKING_SERVER_CERT_PATH"
+                "{problem}: set MLFLOW_TRACKING_SERVER_CERT_PATH to the certificate that signed \
+                 the server's"
             )))
         };
         match error {
@@ -39,9 +39,9 @@ impl Failed {
                 untrusted(error.to_string())
             }
             ureq::Error::Io(inner) if inner.kind() == ErrorKind::ConnectionRefused => {
-                Self::NotConnected("nobody listens there".to_owned())
+                Self::NotConnected("connection refused".to_owned())
             }
-            ureq::Error::HostNotFound => Self::NotConnected("there is no such host".to_owned()),
+            ureq::Error::HostNotFound => Self::NotConnected("host not found".to_owned()),
             error if is_about_connecting(&error) => Self::NotConnected(error.to_string()),
             ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
                 Self::Finally(unreachable(error.to_string()))
@@ -68,10 +68,12 @@ impl Failed {
             message,
         };
         match status {
-            408 | 429 | 502..=504 => Self::Temporarily(format!("it answers with status {status}")),
+            408 | 429 | 502..=504 => {
+                Self::Temporarily(format!("the server answered with status {status}"))
+            }
             500 => Self::Breakdown(error),
             _ if is_overloaded => {
-                Self::Temporarily("its connections to its database are all in use".to_owned())
+                Self::Temporarily("all of the server's database connections are in use".to_owned())
             }
             _ if is_lost_race => Self::Breakdown(error),
             _ => Self::Finally(error),
@@ -90,7 +92,7 @@ fn is_about_connecting(error: &ureq::Error) -> bool {
     }
 }
 
-/// An error as MLflow sends it; proxies in between send something else.
+/// An error as MLflow sends it. A proxy may send something else: then the fields are empty.
 #[derive(Default, Deserialize)]
 struct WireError {
     #[serde(default)]

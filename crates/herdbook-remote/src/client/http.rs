@@ -1,4 +1,4 @@
-//! HTTP to an MLflow server: one agent, retries with back-off, errors in MLflow's words.
+//! HTTP to an MLflow server: one agent, retries with back-off, and errors with MLflow's messages.
 
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -17,22 +17,22 @@ use super::failure::Failed;
 
 const OK: u16 = 200;
 const PARTIAL_CONTENT: u16 = 206;
-/// The longest JSON answer that is read, in bytes: a page of runs may have hundreds of megabytes.
+/// Maximum length of a JSON answer, in bytes: a page of runs may have hundreds of megabytes.
 const ANSWER_LIMIT: u64 = 1 << 30;
-/// How long a server is tried that never answered this process: a wrong address should be reported soon.
+/// Time limit for the retries of a server that has never answered this process: a wrong address should be reported soon.
 const FIRST_CONTACT: Duration = Duration::from_secs(2);
-/// How long connecting may take.
+/// Time limit for connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// The wait before the first retry; each following one is twice as long.
+/// The wait before the first retry; each further one is twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
-/// How many idle connections are kept with TLS, where connecting is expensive. Without TLS none is: a stock server
-/// (uvicorn with several workers) leaves Nagle's algorithm on and sends head and body of an answer in two writes. On a
-/// kept connection the body waits 40 ms until the client's kernel acknowledges the head; on a new connection it
+/// Number of idle connections that are kept with TLS, because connecting is expensive. Without TLS none is: a stock server
+/// (uvicorn with several workers) leaves Nagle's algorithm on and sends header and body of an answer in two writes. On a
+/// kept connection the body waits 40 ms until the client's kernel acknowledges the header; on a new connection it
 /// acknowledges at once. Median of one small call on one machine: 65 ms kept, 7 ms new. How the request is sent makes no
 /// difference. `TCP_QUICKACK` before each read would save 1 ms more, but needs a transport of our own.
 const KEPT_WITH_TLS: usize = 3;
-/// How often a call is retried that the server answers with an internal error (500).
+/// Maximum number of retries after an internal error (500).
 const BREAKDOWNS: u32 = 3;
 /// The HTTP methods of MLflow's API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,13 +50,13 @@ pub enum Method {
 /// Whether a failed call is retried. Only calls that may be repeated use `Patiently`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trying {
-    /// One try: the caller decides about retries.
+    /// One attempt: the caller decides about retries.
     Once,
     /// Until the server answers, at most as long as MLflow's own client would retry.
     Patiently,
 }
 
-/// A connection to one MLflow server; cheap calls may come from several threads.
+/// A client of one MLflow server. Several threads may share it.
 #[derive(Debug)]
 pub struct Client {
     agent: Agent,
@@ -68,7 +68,7 @@ pub struct Client {
     has_answered: AtomicBool,
 }
 
-/// One call under way.
+/// One call.
 struct Call<'a> {
     method: Method,
     url: String,
@@ -82,7 +82,7 @@ struct Call<'a> {
 #[derive(Clone, Copy)]
 enum Payload<'a> {
     Bytes(&'a [u8]),
-    /// A file, from its beginning.
+    /// A file, sent from its beginning.
     File(&'a File),
 }
 
@@ -122,7 +122,7 @@ impl Client {
         &self.base
     }
 
-    /// Reads something, with retries.
+    /// Sends a `GET` request, with retries.
     ///
     /// # Errors
     /// [`StoreError::Unreachable`], [`StoreError::ServerRefused`], [`StoreError::NotMlflow`]: those of every call.
@@ -170,7 +170,7 @@ impl Client {
         self.json(endpoint, &call, trying)
     }
 
-    /// Opens a file, or a range of its bytes, as a stream. Where the connection breaks later, reading fails.
+    /// Opens a file, or a range of its bytes, as a stream. If the connection breaks later, reading fails.
     ///
     /// # Errors
     /// As [`Client::get`].
@@ -197,7 +197,7 @@ impl Client {
         }
     }
 
-    /// Stores a small file; it may be repeated.
+    /// Stores a small file. The call may be repeated.
     ///
     /// # Errors
     /// As [`Client::get`].
@@ -224,8 +224,8 @@ impl Client {
         self.until_answered(&call, Trying::Patiently, whole).map(drop)
     }
 
-    /// Creates something that must not be created twice: where the answer is lost, it is searched for before the next
-    /// try. Retries as long as any call.
+    /// Creates a record that must not be created twice: if the answer is lost, searches for the record before the next
+    /// attempt. Has the same time limit as other calls.
     ///
     /// # Errors
     /// Those of `make` and `find`.
@@ -267,11 +267,11 @@ impl Client {
         let text = if bytes.is_empty() { b"{}".as_slice() } else { &bytes };
         serde_json::from_slice(text).map_err(|error| StoreError::NotMlflow {
             store: self.base.clone(),
-            problem: format!("its answer to `{endpoint}` cannot be read ({error})"),
+            problem: format!("the answer to `{endpoint}` cannot be parsed ({error})"),
         })
     }
 
-    /// Retries a call until it succeeds or a retry is of no use. `read` reads the answer; where it fails, the connection
+    /// Retries a call until it succeeds or a retry is of no use. `read` reads the answer; if it fails, the connection
     /// broke.
     fn until_answered<T>(
         &self,

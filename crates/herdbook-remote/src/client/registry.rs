@@ -35,7 +35,7 @@ impl Client {
         })
     }
 
-    /// A registered model with its aliases; `None` where there is none of this name.
+    /// A registered model with its aliases; `None` if there is none of this name.
     pub(crate) fn registered_model(
         &self,
         name: &str,
@@ -68,7 +68,7 @@ impl Client {
         self.post("registered-models/alias", &body)
     }
 
-    /// Removes an alias; one that does not exist is no error.
+    /// Removes an alias. It is not an error if it does not exist.
     pub(crate) fn delete_alias(&self, name: &str, alias: &str) -> Result<(), StoreError> {
         let body = json!({"name": name, "alias": alias});
         found(self.call::<Value>(Method::Delete, "registered-models/alias", &body)).map(drop)
@@ -76,7 +76,7 @@ impl Client {
 
     // Model versions.
 
-    /// One version; `None` where there is none, or it was deleted.
+    /// One version; `None` if it does not exist or was deleted.
     pub(crate) fn version(
         &self,
         name: &str,
@@ -92,7 +92,7 @@ impl Client {
         Ok(answer.map(|answer| answer.model_version))
     }
 
-    /// The versions that match a filter; deleted ones are never among them.
+    /// The versions that match a filter; without deleted ones.
     pub(crate) fn versions(&self, filter: &str) -> Result<Vec<ModelVersion>, StoreError> {
         pages(|token| {
             let page =
@@ -135,7 +135,7 @@ impl Client {
         Ok(self.send::<Answer>(Method::Post, &endpoint, &body, Trying::Once)?.model_version)
     }
 
-    /// Deletes a version; one that does not exist is no error.
+    /// Deletes a version. It is not an error if it does not exist.
     pub(crate) fn delete_version(&self, name: &str, version: i64) -> Result<(), StoreError> {
         let body = json!({"name": name, "version": version.to_string()});
         found(self.call::<Value>(Method::Delete, "model-versions/delete", &body)).map(drop)
@@ -191,9 +191,9 @@ struct VersionPage {
     next_page_token: String,
 }
 
-/// The part of a filter that lets the versions of one model through.
+/// The part of a filter that selects the versions of one model.
 pub(crate) fn name_filter(name: &str) -> String {
-    // MLflow knows no escape inside quotes, but either kind of them.
+    // MLflow's filters have no escapes inside quotes, but either kind of quotes may be used.
     if name.contains('\'') { format!("name = \"{name}\"") } else { format!("name = '{name}'") }
 }
 

@@ -55,7 +55,7 @@ impl Client {
 
     // Experiments.
 
-    /// The experiment of a name, deleted or not; `None` where there is none.
+    /// The experiment of a name, deleted or not; `None` if there is none.
     pub(crate) fn experiment(&self, name: &str) -> Result<Option<Experiment>, StoreError> {
         #[derive(Deserialize)]
         struct Answer {
@@ -66,7 +66,7 @@ impl Client {
             .map(|found| found.map(|a| a.experiment))
     }
 
-    /// Creates an experiment and returns its id. Names are unique: of several concurrent calls one succeeds.
+    /// Creates an experiment and returns its id. Names are unique: only one of several concurrent calls succeeds.
     pub(crate) fn create_experiment(
         &self,
         name: &str,
@@ -115,7 +115,7 @@ impl Client {
         Ok(self.send::<Answer>(Method::Post, &path("runs/create"), &body, Trying::Once)?.run)
     }
 
-    /// A run, deleted or not; `None` where there is none.
+    /// A run, deleted or not; `None` if there is none.
     pub(crate) fn run(&self, run_id: &str) -> Result<Option<Run>, StoreError> {
         self.run_trying(run_id, Trying::Patiently)
     }
@@ -182,12 +182,12 @@ impl Client {
         self.post("runs/delete", &json!({"run_id": run_id}))
     }
 
-    /// Writes a param. Another value for the same key is refused.
+    /// Writes a param. The server refuses another value for an existing key.
     pub(crate) fn log_param(&self, run_id: &str, key: &str, value: &str) -> Result<(), StoreError> {
         self.post("runs/log-parameter", &json!({"run_id": run_id, "key": key, "value": value}))
     }
 
-    /// Logs metrics; it may be repeated.
+    /// Logs metrics. The call may be repeated.
     pub(crate) fn log_metrics(
         &self,
         run_id: &str,
@@ -246,7 +246,7 @@ impl Client {
         self.send::<Value>(Method::Post, &path("runs/set-tag"), &body, trying).map(drop)
     }
 
-    /// Removes a tag of a run. It is no error where the tag does not exist or the run was deleted.
+    /// Removes a tag of a run. It is not an error if the tag does not exist or the run was deleted.
     pub(crate) fn delete_run_tag(&self, run_id: &str, key: &str) -> Result<(), StoreError> {
         tolerating_absence(self.post("runs/delete-tag", &json!({"run_id": run_id, "key": key})))
     }
@@ -276,7 +276,7 @@ impl Client {
 
     // Artifacts behind the server's proxy.
 
-    /// The files in a folder; none where the folder does not exist.
+    /// The files in a folder; none if the folder does not exist.
     pub(crate) fn list_artifacts(&self, folder: &str) -> Result<Vec<FileInfo>, StoreError> {
         #[derive(Deserialize)]
         struct Answer {
@@ -287,7 +287,7 @@ impl Client {
         Ok(answer.files)
     }
 
-    /// Deletes a file; one that does not exist is no error.
+    /// Deletes a file. It is not an error if it does not exist.
     pub(crate) fn delete_artifact(&self, path: &str) -> Result<(), StoreError> {
         let endpoint = artifact_endpoint(path);
         found(self.send::<Value>(Method::Delete, &endpoint, &json!({}), Trying::Patiently))
@@ -332,7 +332,7 @@ fn number(value: f64) -> Value {
     }
 }
 
-/// `None` where the server says that the thing does not exist.
+/// `None` if the server says that the record does not exist.
 pub(super) fn found<T>(outcome: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
     match outcome {
         Ok(value) => Ok(Some(value)),
@@ -341,7 +341,7 @@ pub(super) fn found<T>(outcome: Result<T, StoreError>) -> Result<Option<T>, Stor
     }
 }
 
-/// All rows of all pages; `page` fetches the one of a token.
+/// The rows of all pages; `page` fetches the page of a token.
 pub(super) fn pages<T>(
     mut page: impl FnMut(&str) -> Result<(Vec<T>, String), StoreError>,
 ) -> Result<Vec<T>, StoreError> {

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// The tag by which a run is found whose creation was not answered. Every run created here has it.
+/// The tag by which a run is found if the answer to its creation was lost. Every run created here has it.
 pub(crate) const TOKEN: &str = "herdbook.token";
 
 /// A tag or a param.
@@ -123,7 +123,7 @@ pub(crate) struct ModelVersion {
 }
 
 impl ModelVersion {
-    /// Its number; 0 where MLflow sent something else.
+    /// Its number; 0 if MLflow sent something that is not a number.
     pub(crate) fn number(&self) -> i64 {
         self.version.parse().unwrap_or_default()
     }
@@ -176,7 +176,7 @@ impl Visitor<'_> for Number {
     type Value = Parsed;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a number, or one as text")
+        f.write_str("a number, or a string with a number")
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<Parsed, E> {
@@ -195,7 +195,7 @@ impl Visitor<'_> for Number {
         if let Ok(value) = text.parse() {
             return Ok(Parsed::Integer(value));
         }
-        text.parse().map(Parsed::Double).map_err(|_| E::custom(format!("`{text}` is no number")))
+        text.parse().map(Parsed::Double).map_err(|_| E::custom(format!("`{text}` is not a number")))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The changes that an act makes to the copy, recorded by triggers.
 //!
-//! The copy belongs to this process, so nobody else sees the triggers.
+//! Only this process uses the copy, so the triggers affect no other program.
 
 use herdbook_store::StoreError;
 use rusqlite::Connection;
@@ -65,7 +65,7 @@ DROP TRIGGER lease_taken; DROP TRIGGER lease_refreshed; DROP TRIGGER lease_remov
 DROP TABLE captured; DROP TABLE captured_metrics;
 ";
 
-/// The changes of an act, apart from its events.
+/// The changes of an act, without its events.
 #[derive(Debug, Default)]
 pub(crate) struct Captured {
     /// Changes of fields; they are part of the journal's entry.

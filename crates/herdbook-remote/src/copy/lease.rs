@@ -16,7 +16,7 @@ struct Wire {
     refreshed_at_ms: i64,
 }
 
-/// Inserts the lease in a tag's value into the copy. A value that cannot be read is no lease.
+/// Inserts the lease in a tag's value into the copy. A value that cannot be read is ignored.
 ///
 /// # Errors
 /// Those of SQLite.
@@ -30,7 +30,7 @@ pub(crate) fn insert(conn: &Connection, run_id: &str, tag: &str) -> Result<(), S
     Ok(())
 }
 
-/// The tag's value for a run's lease in the copy; `None` where it has none.
+/// The tag's value for a run's lease in the copy; `None` if it has none.
 ///
 /// # Errors
 /// Those of SQLite.

@@ -1,4 +1,4 @@
-//! The values that the journal requires, set in the copy over those of the server.
+//! Sets the values that the journal requires in the copy, in place of the server's.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,13 +15,13 @@ use crate::journal::fold::{Fold, Verdict};
 use crate::journal::subjects::Subjects;
 use crate::projection;
 
-/// Values that the journal requires and the server does not hold yet.
+/// Values that the journal requires and the server does not have yet.
 #[derive(Debug, Default)]
 pub(crate) struct Unwritten {
     changes: BTreeMap<Field, Step>,
     /// Registered versions that are still marked as pending.
     pending: Vec<(String, i64)>,
-    /// Runs that ended and still have a lease.
+    /// Runs that have ended and still have a lease.
     leases: Vec<String>,
 }
 
@@ -54,9 +54,9 @@ impl Unwritten {
     }
 }
 
-/// Sets every value of the records in the copy that the journal requires, and returns those that the server does not hold.
+/// Sets every value in the copy that the journal requires, and returns those that the server does not have.
 ///
-/// `n_before` acts were known when the records were fetched. Of the first `n_settled` acts the server's values stay.
+/// `n_before` acts were known when the records were fetched. The server's values of the first `n_settled` acts are kept.
 ///
 /// # Errors
 /// Those of SQLite.
@@ -82,7 +82,7 @@ pub(crate) fn apply(
         };
         let is_open = match held.subject {
             Subject::Missing => false,
-            // Nobody else can say which values it had.
+            // Only the journal knows which values it had.
             Subject::Deleted => true,
             Subject::There => fold.last_act(field) > n_settled,
         };
@@ -119,7 +119,7 @@ fn end_leases(
         let field = Field::RunStatus { run: run.clone() };
         let held = tables::held(conn, &field)?;
         let is_ours = matches!(fold.verdict(&field, held.value.as_deref()), Verdict::Right);
-        // MLflow changes nothing of a deleted run: its tag stays, and says nothing.
+        // MLflow refuses changes of a deleted run: its tag remains, and has no meaning.
         let is_deleted = held.subject == Subject::Deleted;
         let is_over = is_ours && (is_deleted || fold.last_act(&field) > n_settled);
         if is_over && tables::end_lease(conn, run)? && !is_deleted {

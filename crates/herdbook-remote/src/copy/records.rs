@@ -1,4 +1,4 @@
-//! Records fetched from a server, and how each scope fetches its own in as few calls as MLflow allows.
+//! Records fetched from a server. Each scope fetches its records with as few calls as MLflow allows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,14 +17,14 @@ use crate::journal::entries::Journal;
 use crate::journal::fold::Fold;
 use crate::journal::subjects::Subjects;
 
-/// How many ids one search may name. MLflow's parser of filters refuses more than 10,000 tokens, and takes long for many.
+/// Maximum number of ids in one search. MLflow's parser of filters refuses more than 10,000 tokens, and takes long for many.
 const IDS_PER_CALL: usize = 200;
 /// Up to this many runs are fetched one by one; a search needs the list of experiments in addition.
 const SINGLE_RUNS: usize = 3;
-/// How many of the newest versions are searched for the one that is wanted, before all are fetched.
+/// Number of newest versions that are fetched first. If the wanted one is not among them, all are fetched.
 const N_NEWEST: usize = 50;
 
-/// What a server had at about one moment.
+/// Records of a server, read at about one moment.
 #[derive(Debug, Default)]
 pub(crate) struct Records {
     pub(crate) extent: Extent,
@@ -34,13 +34,13 @@ pub(crate) struct Records {
     pub(crate) runs: Vec<Run>,
     /// Every value of the metrics whose last value is not finite, of runs with a version: run id, then value.
     pub(crate) histories: Vec<(String, MetricValue)>,
-    /// Models and runs that were not fetched: the values that the journal requires stand for theirs.
+    /// Models and runs that were not fetched: the copy has the values that the journal requires instead.
     pub(crate) by_journal: Subjects,
     /// Subjects of unfinished acts that were asked for; those that are not among the records do not exist.
     pub(crate) sought: Subjects,
 }
 
-/// Whether records are all that there are.
+/// Whether these are all records of the server.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Extent {
     #[default]
@@ -50,8 +50,8 @@ pub(crate) enum Extent {
 
 impl Records {
     /// All records of this system: all registered models and versions, the runs behind them and those in `wanted`, runs
-    /// that herdbook created or that name the symbol they were tested on, those RUNNING, and the parents of all. Runs of
-    /// other programs stay where they are: there may be any number of them. The doctor also sees every run that names a
+    /// that herdbook created or that name the symbol they were tested on, those RUNNING, and the parents of all. Other runs of
+    /// other programs are not fetched: there may be any number of them. The doctor also sees every run that names a
     /// parent.
     ///
     /// # Errors
@@ -88,7 +88,7 @@ impl Records {
         Ok(records)
     }
 
-    /// The newest versions with their runs. Versions of one moment are all among them, or none is.
+    /// The newest versions with their runs. Of versions created at the same moment, either all are fetched or none.
     ///
     /// # Errors
     /// Those of reaching the server.
@@ -106,7 +106,7 @@ impl Records {
         Ok(records)
     }
 
-    /// Adds models, versions and runs, as far as they exist, also in place of those by the journal.
+    /// Adds models, versions and runs that exist, also in place of those taken from the journal.
     ///
     /// # Errors
     /// Those of reaching the server.
@@ -122,7 +122,7 @@ impl Records {
         for name in &subjects.models {
             self.models.extend(client.registered_model(name)?);
         }
-        // Runs identify versions: a search can name many runs, but one version number only.
+        // Runs identify versions: a search can name many runs, but only one version number.
         let mut runs: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for (name, version) in &subjects.versions {
             match fold.run_of(name, *version) {

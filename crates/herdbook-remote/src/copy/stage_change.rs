@@ -1,7 +1,7 @@
 //! The records that a change of stage depends on.
 //!
 //! The journal says which run each version belongs to and which version is champion, so a few records are enough, however
-//! large the register is. Where the server's tags disagree with the journal, more is fetched.
+//! large the register is. If the server's tags disagree with the journal, more is fetched.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ use crate::journal::changes::Field;
 use crate::journal::fold::{Fold, Verdict};
 use crate::journal::subjects::Subjects;
 
-/// Fetches the version, and the champions with their runs where they matter. `None`: something is missing or unusual, so
+/// Fetches the version, and the champions with their runs if they matter. `None` if a record is missing or unusual, so
 /// that everything has to be fetched.
 ///
 /// # Errors
@@ -84,7 +84,7 @@ fn champion(fold: &Fold, name: &str) -> Option<i64> {
     fold.required(&alias)?.parse().ok()
 }
 
-/// Whether a version's stage is the one that the journal requires, or an earlier one of the journal.
+/// Whether a version's stage is the stage that the journal requires, or an earlier one in the journal.
 fn agrees(fold: &Fold, version: &ModelVersion) -> bool {
     let field = Field::VersionTag {
         name: version.name.clone(),

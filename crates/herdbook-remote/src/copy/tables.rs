@@ -13,12 +13,12 @@ use crate::copy::records::Records;
 use crate::journal::changes::Field;
 use crate::journal::fold::Fold;
 
-/// The tag of a version whose registration is not in the journal yet. Look-ups do not see such a version.
+/// The tag of a version whose registration is not in the journal yet. Look-ups ignore such a version.
 pub(crate) const PENDING: &str = "herdbook.pending";
 /// MLflow's stage of a deleted version.
 const DELETED: &str = "Deleted_Internal";
 
-/// Replaces the copy's records by others. The events stay.
+/// Replaces the copy's records, but not its events.
 ///
 /// # Errors
 /// Those of SQLite.
@@ -76,7 +76,7 @@ pub(crate) fn end_lease(conn: &Connection, run_id: &str) -> Result<bool, StoreEr
     Ok(n_ended > 0)
 }
 
-/// Adds the lease of a resumed run where it is missing, from the event that resumed it: the process died before it wrote
+/// Adds the lease of a resumed run if it is missing, from the event that resumed it: the process died before it wrote
 /// the lease, or a delayed writer removed it.
 ///
 /// # Errors
@@ -140,11 +140,11 @@ pub(crate) struct Held {
 /// The state of the run, version or model that a field belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Subject {
-    /// It was not fetched, or does not exist.
+    /// The record was not fetched, or does not exist.
     Missing,
-    /// It is marked as deleted: MLflow refuses changes of it.
+    /// The record is marked as deleted: MLflow refuses changes of it.
     Deleted,
-    /// It exists.
+    /// The record exists.
     There,
 }
 
@@ -379,7 +379,7 @@ fn insert_run(conn: &Connection, run: &Run) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// A value of a metric. In the table of all values the last one is as a rule the only one: the others stay at the server.
+/// A value of a metric. The table of all values usually has only the last one: the others are not fetched.
 fn insert_metric(
     conn: &Connection,
     tables: &[&str],

@@ -1,12 +1,12 @@
-//! The changes of an act in MLflow's records: for each field the value before and after.
+//! The changes of an act in MLflow's records: the value of each changed field before and after.
 //!
-//! The journal holds them in the same form, so any process can write them, any number of times.
+//! The journal contains them in the same form, so any process can write them, any number of times.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// A field in MLflow's records: it holds one value, or none.
+/// A field in MLflow's records: it has one value, or none.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Field {
     /// The version that an alias of a registered model names.
@@ -56,7 +56,7 @@ pub(crate) struct Step(pub(crate) Option<String>, pub(crate) Option<String>);
 pub(crate) struct Changes(pub(crate) BTreeMap<Field, Step>);
 
 impl Field {
-    /// Whether two values are equal. Of a run's status the time of the end does not count.
+    /// Whether two values are equal. The end time in a run's status is ignored.
     pub(crate) fn is_same(&self, one: Option<&str>, other: Option<&str>) -> bool {
         match self {
             Self::RunStatus { .. } => one.map(status_of) == other.map(status_of),
@@ -65,13 +65,13 @@ impl Field {
     }
 }
 
-/// The status without the time of the end.
+/// The status without the end time.
 pub(crate) fn status_of(value: &str) -> &str {
     value.split(' ').next().unwrap_or_default()
 }
 
 impl Changes {
-    /// Adds a change. Of several changes of one field, the first value before and the last one after stay.
+    /// Adds a change. If a field changes several times, the first value before and the last value after are kept.
     pub(crate) fn note(&mut self, place: Field, step: Step) {
         match self.0.get_mut(&place) {
             Some(known) => known.1 = step.1,
@@ -81,14 +81,14 @@ impl Changes {
         }
     }
 
-    /// Without the fields whose value after equals the one before.
+    /// The changes without the fields whose values before and after are equal.
     pub(crate) fn net(mut self) -> Self {
         self.0.retain(|place, step| !place.is_same(step.0.as_deref(), step.1.as_deref()));
         self
     }
 }
 
-/// The changes as the journal holds them, grouped by run, version and model.
+/// The changes in the form of the journal, grouped by run, version and model.
 #[derive(Default, Serialize, Deserialize)]
 struct Wire {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -102,7 +102,7 @@ struct Wire {
 
 #[derive(Default, Serialize, Deserialize)]
 struct Subject {
-    /// Status of a run, stage of a version.
+    /// The status of a run or the stage of a version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     state: Option<Step>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

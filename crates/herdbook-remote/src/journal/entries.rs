@@ -1,12 +1,12 @@
 //! The journal: which acts happened, in which order.
 //!
 //! MLflow has no transactions and no compare-and-set over REST, but it never changes the value of a param. So act *n* of a
-//! server is the param `act.<n>` of one run: the first writer of `act.<n>` succeeds, every other is refused, reads the new
-//! acts and decides again. There is no lock, and nothing expires. The value contains the act's id, so that writing it again
+//! server is the param `act.<n>` of one run: the first writer of `act.<n>` succeeds. Every other one is refused, reads the
+//! new acts and decides again. There is no lock, and nothing expires. The value contains the act's id, so that writing it again
 //! after a lost answer has no effect.
 //!
 //! The tag of the experiment `herdbook.journal` names the run. MLflow creates an experiment of a name only once, with its
-//! tags: of several processes that create the journal at once, one succeeds.
+//! tags: if several processes create the journal at once, one succeeds.
 
 use std::collections::BTreeMap;
 
@@ -24,9 +24,9 @@ use crate::journal::changes::Changes;
 const POINTER: &str = "herdbook.journal";
 /// The experiment that contains the run. The run exists before the experiment above, so it cannot be in that one.
 const HOLDER: &str = "herdbook.journal.runs";
-/// The tag that holds the run's id.
+/// The tag with the run's id.
 const RUN_TAG: &str = "herdbook.journal.run";
-/// The tag that says how many acts were written to the server's records completely.
+/// The tag with the number of acts whose changes were all written to the server's records.
 const APPLIED_TAG: &str = "herdbook.journal.applied";
 /// MLflow truncates longer values at 6,000 characters without an error.
 const LONGEST_VALUE: usize = 5_900;
@@ -40,8 +40,8 @@ pub(crate) struct Entry {
     pub(crate) events: Vec<Event>,
 }
 
-/// The value of an act too long for one param. Its JSON is in the params `part.<first half of the hash>.<i>`, which are
-/// written before.
+/// The value of an act that is too long for one param. Its JSON is in the params `part.<first half of the hash>.<i>`,
+/// which are written before.
 #[derive(Debug, Serialize, Deserialize)]
 struct Parted {
     v: u32,
@@ -53,17 +53,17 @@ struct Parted {
 /// Whether an act was appended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Appended {
-    /// It was.
+    /// The act was appended.
     Ours,
     /// Another act was appended first.
     Lost,
 }
 
-/// The journal of a server, as far as it was read.
+/// The journal of a server: the acts read so far.
 #[derive(Debug)]
 pub(crate) struct Journal {
     run_id: String,
-    /// The experiment of its run; `None` as long as the run was not read.
+    /// The experiment of its run; `None` until the run is read.
     experiment_id: Option<String>,
     entries: Vec<Entry>,
     n_applied: usize,
@@ -78,7 +78,7 @@ impl Entry {
 }
 
 impl Journal {
-    /// Finds the journal of a server, without reading it; `None` where there is none.
+    /// Finds the journal of a server, without reading it; `None` if there is none.
     ///
     /// # Errors
     /// [`StoreError::DeletedExperiment`], [`StoreError::BrokenRecord`], and those of reaching the server.
@@ -90,7 +90,8 @@ impl Journal {
                 id: pointer.id.parse().unwrap_or_default(),
             });
         }
-        let run_id = value_of(&pointer.tags, RUN_TAG).ok_or_else(|| broken("names no run"))?;
+        let run_id = value_of(&pointer.tags, RUN_TAG)
+            .ok_or_else(|| broken("the experiment names no run"))?;
         Ok(Some(Self {
             run_id: run_id.to_owned(),
             experiment_id: None,
@@ -99,7 +100,7 @@ impl Journal {
         }))
     }
 
-    /// The journal of a server, read to its end; created where there is none.
+    /// The journal of a server, read to its end. It is created if there is none.
     ///
     /// # Errors
     /// As [`Journal::find`] and [`Journal::read`].
@@ -120,7 +121,8 @@ impl Journal {
             Err(error) if error.is_presence() => {}
             Err(error) => return Err(error),
         }
-        let mut journal = Self::find(client)?.ok_or_else(|| broken("vanished"))?;
+        let mut journal =
+            Self::find(client)?.ok_or_else(|| broken("it was deleted right after its creation"))?;
         if journal.run_id != run_id {
             // Another process created the journal. Nothing refers to this run, so it may stay if this fails.
             let _ = client.delete_run(&run_id);
@@ -139,11 +141,11 @@ impl Journal {
         name == POINTER || name == HOLDER
     }
 
-    /// Reads the acts that were appended since the last reading. Where there is none, the answer is small: MLflow sends all
-    /// acts or none.
+    /// Reads the acts that were appended since the last reading. If the journal has a next act, MLflow sends
+    /// all acts; otherwise the answer is small.
     ///
     /// # Errors
-    /// [`StoreError::BrokenRecord`] where the journal's run is deleted or an act cannot be read, and those of reaching the
+    /// [`StoreError::BrokenRecord`] if the journal's run is deleted or an act cannot be read, and those of reaching the
     /// server.
     pub(crate) fn read(&mut self, client: &Client) -> Result<(), StoreError> {
         let Some(experiment_id) = &self.experiment_id else {
@@ -166,12 +168,12 @@ impl Journal {
         self.experiment_id.is_some()
     }
 
-    /// How many acts are known to have been written to the server's records completely.
+    /// The number of acts whose changes are known to be all written to the server's records.
     pub(crate) fn n_applied(&self) -> usize {
         self.n_applied
     }
 
-    /// As [`Journal::n_applied`], by what the server says now.
+    /// As [`Journal::n_applied`], but asks the server.
     ///
     /// # Errors
     /// Those of reaching the server.
@@ -179,7 +181,7 @@ impl Journal {
         Ok(n_applied(&self.run(client)?))
     }
 
-    /// Notes that the first `n` acts were written to the server's records completely.
+    /// Records that all changes of the first `n` acts were written to the server's records.
     ///
     /// # Errors
     /// Those of reaching the server.
@@ -190,13 +192,13 @@ impl Journal {
     }
 
     fn run(&self, client: &Client) -> Result<Run, StoreError> {
-        client.run(&self.run_id)?.ok_or_else(|| broken("names a run that does not exist"))
+        client.run(&self.run_id)?.ok_or_else(|| broken("the run does not exist"))
     }
 
     /// Appends an act after the last one that was read, unless another act was appended first.
     ///
     /// # Errors
-    /// [`StoreError::OutcomeUnknown`] where no answer came, and those of reaching the server.
+    /// [`StoreError::OutcomeUnknown`] if no answer came, and those of reaching the server.
     pub(crate) fn append(&mut self, client: &Client, entry: Entry) -> Result<Appended, StoreError> {
         let key = format!("act.{}", self.entries.len() + 1);
         let text = json(&entry);
@@ -209,7 +211,7 @@ impl Journal {
         };
         match client.log_param(&self.run_id, &key, &value) {
             Ok(()) => {}
-            // The param has another act's value, or this act's: then an earlier try succeeded and its answer was lost.
+            // The param has the value of another act, or of this one if an earlier try succeeded and its answer was lost.
             Err(error) if error.is_invalid() => {
                 let known = self.entries.len();
                 self.read(client)?;
@@ -229,7 +231,7 @@ impl Journal {
     fn read_on(&mut self, run: &Run) -> Result<(), StoreError> {
         if run.info.lifecycle_stage == "deleted" {
             return Err(broken(&format!(
-                "is deleted: restore it with `mlflow runs restore --run-id {}`",
+                "the run is deleted: restore it with `mlflow runs restore --run-id {}`",
                 self.run_id
             )));
         }
@@ -240,25 +242,27 @@ impl Journal {
             let next = self.entries.len() + 1;
             let Some(value) = params.get(format!("act.{next}").as_str()) else { return Ok(()) };
             let entry = read(value, &params)
-                .map_err(|problem| broken(&format!("holds an act {next} that {problem}")))?;
+                .map_err(|problem| broken(&format!("act {next} cannot be read: {problem}")))?;
             self.entries.push(entry);
         }
     }
 }
 
-/// How many acts are applied by a tag of the journal's run.
+/// The number of applied acts, by the tag of the journal's run.
 fn n_applied(run: &Run) -> usize {
     value_of(&run.data.tags, APPLIED_TAG).and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
-/// The experiment that contains the journal's run; created where there is none.
+/// The experiment that contains the journal's run. It is created if there is none.
 fn holder(client: &Client) -> Result<String, StoreError> {
     if let Some(experiment) = client.experiment(HOLDER)? {
         return Ok(experiment.id);
     }
     match client.create_experiment(HOLDER, &[]) {
         Err(error) if error.is_presence() => {
-            let experiment = client.experiment(HOLDER)?.ok_or_else(|| broken("vanished"))?;
+            let experiment = client.experiment(HOLDER)?.ok_or_else(|| {
+                broken("the experiment of the run was deleted right after its creation")
+            })?;
             Ok(experiment.id)
         }
         outcome => outcome,
@@ -290,17 +294,17 @@ fn part_key(sha256: &str, idx: usize) -> String {
 }
 
 fn read(value: &str, params: &BTreeMap<&str, &str>) -> Result<Entry, String> {
-    let invalid = |error: serde_json::Error| format!("is not one of herdbook's ({error})");
+    let invalid = |error: serde_json::Error| format!("it was not written by herdbook ({error})");
     let Ok(header) = serde_json::from_str::<Parted>(value) else {
         return serde_json::from_str(value).map_err(invalid).and_then(known);
     };
     let mut text = String::new();
     for idx in 0..header.parts {
         let key = part_key(header.sha256.get(..32).map_or("", |_| &header.sha256), idx);
-        text.push_str(params.get(key.as_str()).ok_or("lacks a part")?);
+        text.push_str(params.get(key.as_str()).ok_or("a part is missing")?);
     }
     if hex_sha256(text.as_bytes()) != header.sha256 {
-        return Err("does not match its hash".to_owned());
+        return Err("it does not match its hash".to_owned());
     }
     serde_json::from_str(&text).map_err(invalid).and_then(known)
 }
@@ -309,13 +313,13 @@ fn known(entry: Entry) -> Result<Entry, String> {
     if entry.v == 1 {
         Ok(entry)
     } else {
-        Err(format!("has form {}, written by a newer herdbook", entry.v))
+        Err(format!("it has format version {}, which needs a newer herdbook", entry.v))
     }
 }
 
 fn broken(problem: &str) -> StoreError {
     StoreError::BrokenRecord {
-        what: format!("the journal (the run that experiment `{POINTER}` names)"),
+        what: format!("the journal (the run named by experiment `{POINTER}`)"),
         problem: problem.to_owned(),
     }
 }
@@ -356,6 +360,6 @@ mod tests {
             parts.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         assert_eq!(read(&header, &params).unwrap(), entry);
         params.remove(parts[1].0.as_str());
-        assert_eq!(read(&header, &params).unwrap_err(), "lacks a part");
+        assert_eq!(read(&header, &params).unwrap_err(), "a part is missing");
     }
 }

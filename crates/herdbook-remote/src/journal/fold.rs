@@ -1,4 +1,4 @@
-//! The values that the journal requires of each field, and the earlier ones.
+//! For each field the value that the journal requires, and the earlier ones.
 
 use std::collections::BTreeMap;
 
@@ -10,12 +10,12 @@ use crate::journal::subjects::Subjects;
 #[derive(Debug, Default)]
 pub(crate) struct Fold {
     fields: BTreeMap<Field, Course>,
-    /// Registered and adopted versions: the run of each, and the number of the act.
+    /// Registered and adopted versions, each with its run and the number of the act.
     versions: BTreeMap<(String, i64), (Option<String>, usize)>,
     n_entries: usize,
 }
 
-/// The values of a field by the journal.
+/// The values of a field in the journal.
 #[derive(Debug, Default)]
 struct Course {
     /// Oldest first; the last one is required.
@@ -24,7 +24,7 @@ struct Course {
     act: usize,
 }
 
-/// How a value that the server holds relates to the journal.
+/// How the server's value of a field relates to the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict<'a> {
     /// It is the required value.
@@ -34,7 +34,7 @@ pub(crate) enum Verdict<'a> {
         /// The required value.
         right: Option<&'a str>,
     },
-    /// The journal does not know it: another program wrote it. The doctor reports it.
+    /// It is not in the journal: another program wrote it. The doctor reports it.
     Foreign,
 }
 
@@ -61,7 +61,7 @@ impl Fold {
         }
     }
 
-    /// How many entries were added.
+    /// The number of entries added so far.
     pub(crate) fn n_entries(&self) -> usize {
         self.n_entries
     }
@@ -110,17 +110,17 @@ impl Fold {
         self.fields.get_key_value(field).map(|(field, _)| field)
     }
 
-    /// The act that changed a field last, 0 where none did.
+    /// The number of the act that changed a field last; 0 if none did.
     pub(crate) fn last_act(&self, field: &Field) -> usize {
         self.fields.get(field).map_or(0, |course| course.act)
     }
 
-    /// The value that the journal requires of a field; `None` where it requires none or does not know the field.
+    /// The value that the journal requires of a field; `None` if it requires no value or does not contain the field.
     pub(crate) fn required(&self, field: &Field) -> Option<&str> {
         self.fields.get(field)?.values.last()?.as_deref()
     }
 
-    /// Compares a value that the server holds with the journal.
+    /// Compares the server's value of a field with the journal.
     pub(crate) fn verdict(&self, place: &Field, found: Option<&str>) -> Verdict<'_> {
         let Some((right, earlier)) =
             self.fields.get(place).and_then(|course| course.values.split_last())
@@ -141,7 +141,7 @@ impl Fold {
         self.versions.contains_key(&(name.to_owned(), version))
     }
 
-    /// The run of a version by the journal. `None`: the journal does not know the version, or its run.
+    /// The run of a version by the journal; `None` if the journal does not contain the version or its run.
     pub(crate) fn run_of(&self, name: &str, version: i64) -> Option<&str> {
         self.versions.get(&(name.to_owned(), version))?.0.as_deref()
     }

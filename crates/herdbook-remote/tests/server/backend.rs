@@ -1,4 +1,4 @@
-//! The suite's store: the server that `cargo xtask test` has started, emptied before each test. So its tests run one after
+//! The suite's store: the server that `cargo xtask test` has started, emptied before each test. So the tests run one after
 //! another.
 
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use herdbook_store::{Location, Missing, Session, Store, StoreError};
 
 use crate::herd;
 
-/// The server's database as a foreign program sees it.
+/// The server's database as another program sees it.
 pub(crate) type Foreign = rusqlite::Connection;
 
-/// All that the server keeps.
+/// All data of the server.
 pub(crate) struct Database {
     pub(crate) location: Location,
     file: PathBuf,
@@ -26,7 +26,7 @@ impl Database {
         };
         let location = Location::resolve(Some(&named("HERDBOOK_TEST_SERVER")), folder).unwrap();
         let database = Self { location, file: named("HERDBOOK_TEST_SERVER_DATABASE").into() };
-        // The experiment that a new store has stays.
+        // The experiment of a new store is kept.
         on_every_table(&database.foreign(), |table| match table {
             "experiments" => "DELETE FROM experiments WHERE experiment_id <> 0".to_owned(),
             table => format!("DELETE FROM {table}"),
@@ -34,14 +34,14 @@ impl Database {
         database
     }
 
-    /// A copy of what is there, as a file in a folder.
+    /// Copies the server's data into a file in a folder.
     pub(crate) fn kept_in(&self, folder: &Path) -> PathBuf {
         let copy = folder.join("past.db");
         self.foreign().execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
         copy
     }
 
-    /// Puts what was kept in the place of what is there.
+    /// Replaces the server's data by the copy.
     pub(crate) fn put_back(&self, copy: &Path) {
         let conn = self.foreign();
         conn.execute("ATTACH ?1 AS past", [copy.to_str().unwrap()]).unwrap();
@@ -50,7 +50,7 @@ impl Database {
         });
     }
 
-    /// Where the server keeps an artifact.
+    /// The path of an artifact on the server.
     pub(crate) fn file_of(&self, _: &Store, run_id: &RunId, artifact: &str) -> PathBuf {
         let sql = "SELECT artifact_uri FROM runs WHERE run_uuid = ?1";
         let uri: String =
@@ -66,7 +66,7 @@ impl Database {
     }
 }
 
-/// What a test's acts write.
+/// The tables that a test's acts write.
 const TABLES: [&str; 12] = [
     "metrics",
     "latest_metrics",
@@ -82,7 +82,7 @@ const TABLES: [&str; 12] = [
     "registered_models",
 ];
 
-/// Changes the tables, all or none.
+/// Changes all the tables, or none.
 fn on_every_table(conn: &Foreign, change: impl Fn(&str) -> String) {
     conn.execute_batch("PRAGMA foreign_keys = OFF; BEGIN IMMEDIATE").unwrap();
     for table in TABLES {
@@ -96,17 +96,17 @@ pub(crate) fn open(location: &Location, missing: Missing) -> Result<Session, Sto
     Ok(herd::session(&herdbook_remote::open(location.clone(), &herd::options(missing))?))
 }
 
-/// The number that a query answers, if it has a row.
+/// The number in the first row of a query, if it has one.
 pub(crate) fn number(foreign: &Foreign, sql: &str) -> Option<i64> {
     foreign.query_row(sql, [], |row| row.get(0)).ok()
 }
 
-/// How many trainings each of several writers makes in a race. A training takes seconds here.
+/// Number of trainings of each writer in a race. A training takes seconds here.
 pub(crate) const RACE_ROUNDS: i64 = 2;
 
-/// Makes the leases those of a process that is no more.
+/// Changes the leases to those of a process that has ended.
 pub(crate) const OF_ANOTHER_PROCESS: &str =
     "UPDATE tags SET value = json_set(value, '$.process_started', 1)
     WHERE key = 'herdbook.lease'";
-/// Takes the leases away.
+/// Removes the leases.
 pub(crate) const WITHOUT_LEASES: &str = "DELETE FROM tags WHERE key = 'herdbook.lease'";

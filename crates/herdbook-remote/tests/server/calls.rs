@@ -1,4 +1,4 @@
-//! How many calls a command makes: as many with a large register as with a small one.
+//! The number of calls of a command. It does not depend on the size of the register.
 //!
 //! `cargo xtask bench remote` runs this with larger registers and prints the times, too.
 
@@ -15,14 +15,15 @@ use crate::herd::{Herd, MODEL_FILE, options, promotion, session, version};
 use crate::proxy::{Death, Proxy};
 use crate::register::{fill, run_of};
 
-/// The most calls that a promotion to beta may make.
+/// Maximum calls of a promotion to beta.
 const MOST_FOR_A_PROMOTION: usize = 12;
-/// The most calls of one to champion that displaces another: MLflow sets tags of versions one by one, and these are nine.
+/// Maximum calls of a promotion to champion that displaces another version: MLflow sets tags of versions one by one, and these
+/// are nine.
 const MOST_FOR_A_SUCCESSION: usize = 26;
-/// How often a command is timed.
+/// Number of timed runs of a command.
 const TIMED: i64 = 5;
 
-/// A command, from opening the store on.
+/// A command. It begins with opening the store.
 #[derive(Debug, Clone, Copy)]
 enum Command {
     List,
@@ -37,7 +38,7 @@ const COMMANDS: [Command; 4] =
     [Command::List, Command::FindLatest, Command::Promote, Command::Succeed];
 
 impl Command {
-    /// Carries the command out, on one version where it is about one.
+    /// Runs the command. A command about one version gets that version.
     fn run(self, store: &Session, n: i64, of: i64) {
         match self {
             Self::List => {
@@ -64,7 +65,7 @@ impl Command {
     }
 }
 
-/// As the command line does it: the evaluations of the version are shown with its promotion.
+/// As on the command line, where the evaluations of the version are shown with its promotion.
 fn promote(store: &Session, of: i64, target: Stage) {
     store.evaluations(&version(of)).unwrap();
     store.promote(&promotion(of, target), Effect::Commit).unwrap();
@@ -126,7 +127,7 @@ fn command_makes_as_many_calls_with_a_large_register_as_with_a_small_one() {
         }
         all.push(measured.into_iter().map(|(n_calls, _)| n_calls).collect::<Vec<_>>());
     }
-    // A succession writes a tag less where the version came to beta within the same minute.
+    // A succession writes one tag less if the version was promoted to beta within the same minute.
     let steady = |calls: &Vec<usize>| calls[..3].to_vec();
     assert!(all.iter().all(|calls| steady(calls) == steady(&all[0])), "{all:?}");
     assert!(all.iter().all(|calls| calls[2] <= MOST_FOR_A_PROMOTION), "{all:?}");

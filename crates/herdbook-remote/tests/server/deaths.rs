@@ -1,5 +1,5 @@
-//! A client that dies at any call of any act, before the server did what was asked or after: the next command finds
-//! every rule kept, nothing acknowledged lost, and can carry the act out.
+//! A client dies at any call of any act, before the server carries the call out or after. Afterwards every rule holds, no
+//! acknowledged act is lost, and the next command can repeat the act.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -14,7 +14,7 @@ use crate::chance::{report, seed, stride};
 use crate::herd::{Herd, MODEL_FILE, finish, model, options, promotion, session, start};
 use crate::proxy::{Death, Proxy};
 
-/// An act, from opening the store on.
+/// An act. It begins with opening the store.
 #[derive(Debug, Clone, Copy)]
 enum Act {
     Train,
@@ -26,7 +26,7 @@ enum Act {
 
 const ACTS: [Act; 5] = [Act::Train, Act::Enhance, Act::Promote, Act::Rollback, Act::Resume];
 
-/// Version 1 was champion before 2, version 3 is in beta, a training failed; what the server's database held then.
+/// A copy of the server's database in which version 1 was champion before 2, version 3 is in beta, and a training failed.
 struct Past {
     herd: Herd,
     third: RunId,
@@ -57,7 +57,7 @@ impl Past {
         self.herd.database.put_back(&self.database);
     }
 
-    /// A new process: a store that was just opened.
+    /// A store that was just opened, as by a new process.
     fn open(&self, uri: &str) -> Result<Session, StoreError> {
         let location = Location::resolve(Some(uri), self.herd.folder.path()).unwrap();
         Ok(session(&herdbook_remote::open(location, &options(Missing::Create))?))
@@ -82,7 +82,7 @@ impl Past {
         }
     }
 
-    /// How many calls an act makes.
+    /// The number of calls of an act.
     fn n_calls(&self, act: Act) -> usize {
         self.return_to();
         let proxy = Proxy::before(&self.server(), Death::Never);
@@ -90,7 +90,8 @@ impl Past {
         proxy.n_calls()
     }
 
-    /// Lets an act die, looks what is left, and carries the act out where it was not; what is wrong then.
+    /// Makes the client die during an act, checks the records, and repeats the act if it did not take effect. Returns what is
+    /// wrong.
     fn die(&self, act: Act, death: Death) -> Result<Vec<String>, StoreError> {
         self.return_to();
         let proxy = Proxy::before(&self.server(), death);
@@ -118,7 +119,7 @@ impl Past {
     /// Whether the act is in the history, and what is wrong with the records.
     fn look(&self, act: Act) -> Result<(bool, Vec<String>), StoreError> {
         let store = self.open(&self.server())?;
-        // A look-up completes what was left undone; the doctor looks at tags as they stand.
+        // A look-up completes unfinished acts. The doctor examines the tags on the server.
         let versions = store.versions(&VersionQuery::default())?.records;
         let mut breaches: Vec<String> = store.diagnose()?.iter().map(Breach::line).collect();
         let champion = versions.iter().find(|version| version.stage() == Some(Stage::Champion));
@@ -132,7 +133,7 @@ impl Past {
         }
         let new = events.get(self.events.len()..).unwrap_or_default();
         let is_told = new.iter().any(|event| act.is_told_by(event));
-        // Without a lease nobody could tell whether its process lives, nor take the run up again.
+        // Without a lease it is unknown whether its process is alive, and the run cannot be resumed.
         let is_running = store.running()?.iter().any(|run| run.run_id == self.failed);
         if matches!(act, Act::Resume) && is_told != is_running {
             breaches.push(format!("resumed: {is_told}, RUNNING with a lease: {is_running}"));
@@ -173,7 +174,7 @@ fn death_at_any_call_leaves_a_whole_act_or_none() {
         let n_calls = past.n_calls(act);
         all.extend((0..n_calls).flat_map(|at| [(act, Death::Before(at)), (act, Death::After(at))]));
     }
-    // One of so many each, from a random one on.
+    // Evenly spread, with a random first call.
     let stride = stride(all.len(), 10);
     let first = seed() as usize % stride;
     let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! What the doctor finds where the history is a journal, and no index refuses a second champion.
+//! The doctor on a server, where the history is a journal and no index refuses a second champion.
 
 use herdbook_domain::{Breach, BreachKind, Remedy, Stage};
 use herdbook_store::{Missing, StoreError};
@@ -19,9 +19,9 @@ fn two_champions_stop_every_act_until_a_person_has_chosen() {
     assert_eq!(kinds(&found), [BreachKind::TwoChampions, BreachKind::Stage], "{found:#?}");
     assert!(found.iter().all(Breach::is_open));
     set_tag(&herd, 2, "promotion_stage", "archived");
-    let mended = ailing.repair().unwrap();
-    assert_eq!(kinds(&mended), [BreachKind::Stage]);
-    assert!(mended.iter().all(|breach| !breach.is_open()), "{mended:#?}");
+    let repaired = ailing.repair().unwrap();
+    assert_eq!(kinds(&repaired), [BreachKind::Stage]);
+    assert!(repaired.iter().all(|breach| !breach.is_open()), "{repaired:#?}");
     assert_eq!(herd.store.diagnose().unwrap(), []);
     herd.assert_invariants();
 }

@@ -1,4 +1,4 @@
-//! The suite of the store over a stock `mlflow server`: what is about the acts, not about a database's tables.
+//! The store's tests of acts on a stock `mlflow server`, without those of a database's tables.
 
 #![expect(clippy::unwrap_used, reason = "a broken test stops where it breaks")]
 
@@ -131,7 +131,7 @@ fn second_champion_of_one_model_stops_no_training_of_another() {
         .unwrap();
     let second = herd.train(None, 2.0);
     herd.promote(2, Stage::Beta).unwrap();
-    // Two champions of its own model keep no training from its end either: only stages stand still.
+    // A training can also end if its own model has two champions: only changes of stage are refused.
     let (run_id, origin) = herd.start(Some(&second));
     herd.foreign()
         .execute_batch(

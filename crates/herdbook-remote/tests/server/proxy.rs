@@ -1,5 +1,5 @@
-//! Stands between a client and the server, and cuts the client off at one of its calls: from then on nothing of it
-//! reaches the server, as after `kill -9`.
+//! A proxy between a client and the server. It cuts the client off at one of its calls: from then on no call reaches the
+//! server, as after `kill -9`.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -12,11 +12,11 @@ pub(crate) enum Death {
     Never,
     /// The call does not reach the server.
     Before(usize),
-    /// The server carries the call out, and its answer reaches nobody.
+    /// The server carries the call out, and its answer is lost.
     After(usize),
 }
 
-/// What a dead client hears, so that it ends at once: nothing that MLflow would say.
+/// The answer to a client that was cut off, so that it ends at once. MLflow never sends it.
 const GONE: &[u8] = b"HTTP/1.1 410 Gone\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}";
 
 pub(crate) struct Proxy {
@@ -31,11 +31,11 @@ impl Proxy {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let proxy = Self { address: listener.local_addr().unwrap(), n_calls: Arc::default() };
         let n_calls = Arc::clone(&proxy.n_calls);
-        // Ends with the test's process.
+        // This thread ends with the test's process.
         std::thread::spawn(move || {
             for client in listener.incoming() {
                 let (server, n_calls) = (server.clone(), Arc::clone(&n_calls));
-                // A client that breaks off is no concern of the proxy.
+                // A client may close its connection: the proxy ignores that.
                 std::thread::spawn(move || serve(&client?, &server, death, &n_calls));
             }
         });
@@ -46,7 +46,7 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
-    /// How many calls came so far.
+    /// The number of calls so far.
     pub(crate) fn n_calls(&self) -> usize {
         self.n_calls.load(Ordering::SeqCst)
     }
@@ -65,7 +65,7 @@ fn serve(client: &TcpStream, server: &str, death: Death, n_calls: &AtomicUsize) 
     client.write_all(if is_answered { &answer } else { GONE })
 }
 
-/// A request with its body, asking for the connection to be closed behind it.
+/// A request with its body, changed so that the connection is closed after it.
 fn read(client: &TcpStream) -> io::Result<Vec<u8>> {
     let mut reader = BufReader::new(client);
     let (mut request, mut length) = (Vec::new(), 0);

@@ -1,4 +1,4 @@
-//! A register of many versions: one training, copied row by row in the server's database, with its acts in the journal.
+//! A register of many versions: one training is copied row by row in the server's database, with its acts in the journal.
 
 use herdbook_domain::{Event, RunId, VersionNumber};
 use rusqlite::params;
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::backend::Foreign;
 use crate::herd::{Herd, model};
 
-/// Tables with a row or more a run, and the columns that name it.
+/// Tables with rows about runs, and their columns with a run's id.
 const OF_RUNS: [(&str, &str); 5] = [
     ("runs", "run_uuid"),
     ("tags", "run_uuid"),
@@ -57,7 +57,7 @@ pub(crate) fn fill(herd: &Herd, n: i64) {
     conn.execute_batch("COMMIT").unwrap();
 }
 
-/// The run of a version that was copied: any but the first.
+/// The run of a copied version, which is any but the first.
 pub(crate) fn run_of(number: i64) -> RunId {
     RunId::parse(&format!("{number:032x}")).unwrap()
 }
@@ -72,7 +72,7 @@ fn events(act: &Value) -> Vec<Event> {
     serde_json::from_value(act["events"].clone()).unwrap()
 }
 
-/// An act of the first training as one of the copied training, with its last event.
+/// An act of the first training, changed into one of the copied training, and its last event.
 fn copied(act: &Value, first: &str, run_id: &str, number: i64, last: &Event) -> (String, Event) {
     let act_id = format!("{}-{number}", act["act"].as_str().unwrap());
     let mut last = last.clone();
@@ -94,7 +94,7 @@ fn copied(act: &Value, first: &str, run_id: &str, number: i64, last: &Event) -> 
     (format!(r#"{{"v":1,"act":"{act_id}","changes":{changes},"events":{events}}}"#), last)
 }
 
-/// Keeps the rows of the first training: a search among all would take longer with each copy.
+/// Keeps the rows of the first training apart: a search among all rows would take longer with each copy.
 fn keep(conn: &Foreign, table: &str, of: &str) {
     let sql = format!("CREATE TEMP TABLE first_{table} AS SELECT * FROM {table} WHERE {of}");
     conn.execute_batch(&sql).unwrap();

@@ -18,7 +18,7 @@ use crate::store::Store;
 use crate::tables::event::{self, RegisteredFile};
 use crate::tables::run;
 
-/// How often a file is hashed that changes while it is read.
+/// Maximum number of attempts to hash a file that changes while it is read.
 const ATTEMPTS: usize = 5;
 
 /// The state of a model file, compared with its registered hash.
@@ -192,6 +192,6 @@ fn hash(store: &Store, on_record: OnRecord) -> Result<Hashed, StoreError> {
             return Ok(Hashed { on_record, stamp, state });
         }
     }
-    let problem = "it changes while it is read";
+    let problem = "the file was changed while it was read";
     Err(StoreError::Artifact { verb: "hash", path, source: std::io::Error::other(problem) })
 }

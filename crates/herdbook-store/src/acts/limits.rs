@@ -10,7 +10,7 @@ const MAX_TAG_LENGTH: usize = 8_000;
 /// Longest key of a param or tag, and longest name of a run, in characters: `VARCHAR(250)`.
 const MAX_KEY_LENGTH: usize = 250;
 
-/// Something that MLflow would not take.
+/// An entry that MLflow would not accept.
 #[derive(Debug)]
 pub(super) struct OverLimit {
     /// The entry, for example "the tag `desk`".

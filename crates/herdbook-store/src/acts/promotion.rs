@@ -17,7 +17,7 @@ use crate::error::StoreError;
 use crate::session::{Act, Session};
 use crate::tables::{alias, event, tag, version};
 
-/// How often a model file is hashed again that changes between hashing and act.
+/// Maximum number of times that a model file is hashed again because it changed between hashing and act.
 const ATTEMPTS: u32 = 5;
 
 /// A promotion that was carried out, or that a dry run would carry out.

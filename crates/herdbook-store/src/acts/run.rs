@@ -273,7 +273,7 @@ fn resumable_status(conn: &Conn, run_id: &RunId) -> Result<String, StoreError> {
     }
     if status == RunStatus::Running.as_str() {
         let Some(lease) = lease::of_run(conn, run_id)? else {
-            return refused("is RUNNING, but was not started by herdbook".to_owned());
+            return refused("is RUNNING, but herdbook does not train it".to_owned());
         };
         if lease.liveness(now()) == Liveness::Alive {
             let Lease { host, pid, .. } = lease;

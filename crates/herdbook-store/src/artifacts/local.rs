@@ -69,7 +69,7 @@ impl ArtifactStore for LocalArtifacts {
         let mut entries = Vec::new();
         for entry in found {
             let entry = entry.map_err(failed)?;
-            // The records keep paths as text, so no artifact of theirs has a name that is not UTF-8.
+            // The records keep paths as text, so a file whose name is not UTF-8 is not an artifact.
             let Ok(name) = entry.file_name().into_string() else { continue };
             // The file may have been removed since, or be a dangling link.
             let Ok(metadata) = fs::metadata(entry.path()) else { continue };

@@ -58,9 +58,9 @@ pub enum View {
 /// Whether an act's changes are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// They are kept.
+    /// The changes are kept.
     Commit,
-    /// They are rolled back: only the result is wanted.
+    /// The changes are rolled back: only the result is wanted.
     DryRun,
 }
 

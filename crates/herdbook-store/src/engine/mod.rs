@@ -30,7 +30,7 @@ pub(crate) fn connect(
         Address::Postgres(uri) => postgres::connect(uri, location, options, second_champion),
         Address::Server(uri) => Err(StoreError::UnsupportedUri {
             uri: uri.to_string(),
-            rule: "it is the address of a server, and this program opens only databases".to_owned(),
+            rule: "it is the address of a server, but only databases can be opened here".to_owned(),
         }),
     }
 }

@@ -42,13 +42,13 @@ pub enum Missing {
 /// What opening a store changed in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opened {
-    /// Nothing: it existed and was complete.
+    /// Nothing: the store existed and was complete.
     AsItWas,
-    /// It was created.
+    /// The store was created.
     Created,
     /// MLflow's tables existed; missing tables or indexes of herdbook were added.
     Completed,
-    /// Nothing: it can only be read.
+    /// Nothing: the store can only be read.
     ReadOnly,
 }
 

@@ -1,4 +1,4 @@
-//! PostgreSQL: concurrent acts. Each locks what it decides on until it ends.
+//! PostgreSQL: acts run concurrently. Each act locks the records that it decides on until it ends.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use crate::error::StoreError;
 use crate::location::Location;
 use crate::location::postgres::PostgresUri;
 
-/// How often an act is repeated that conflicted with another one, or whose connection broke.
+/// Maximum number of repetitions of an act that conflicted with another one, or whose connection broke.
 const MAX_REPEATS: usize = 5;
 /// Pause before the first repetition; doubled before each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -83,7 +83,7 @@ impl PostgresEngine {
         {
             Ok(transaction) => transaction,
             Err(error) => {
-                // This fails if the connection broke. Then the server rolls back by itself.
+                // This fails if the connection broke. Then the server rolls the transaction back.
                 let _ = conn.execute_batch("ROLLBACK");
                 return Err(error);
             }

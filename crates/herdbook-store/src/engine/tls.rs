@@ -1,4 +1,4 @@
-//! TLS to a PostgreSQL server, by libpq's rules of what is checked.
+//! TLS to a PostgreSQL server. What is checked depends on `sslmode`, as in libpq.
 
 use std::future::Future;
 use std::io;
@@ -54,14 +54,16 @@ fn verifier(uri: &PostgresUri, provider: &Arc<CryptoProvider>) -> Result<Verifie
             )?;
             let mut roots = RootCertStore::empty();
             for certificate in certificates(path)? {
-                roots
-                    .add(certificate)
-                    .map_err(|error| format!("the root `{}`: {error}", path.display()))?;
+                roots.add(certificate).map_err(|error| {
+                    format!("the root certificate in `{}`: {error}", path.display())
+                })?;
             }
             let verifier =
                 WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
                     .build()
-                    .map_err(|error| format!("the roots `{}`: {error}", path.display()))?;
+                    .map_err(|error| {
+                        format!("the root certificates in `{}`: {error}", path.display())
+                    })?;
             Some(verifier)
         }
     };

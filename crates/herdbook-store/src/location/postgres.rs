@@ -36,11 +36,11 @@ impl Eq for PostgresUri {}
 pub(crate) enum TlsMode {
     /// Not encrypted.
     Disable,
-    /// Encrypted if the server supports it; the server is not verified. Also stands for `allow`.
+    /// Encrypted if the server supports it; the server is not verified. `allow` is treated like this too.
     Prefer,
     /// Encrypted; the server is not verified.
     Require,
-    /// Encrypted; one of the roots must have signed the server's certificate.
+    /// Encrypted; one of the root certificates must have signed the server's certificate.
     VerifyCa,
     /// As [`TlsMode::VerifyCa`], and the certificate must name the host.
     VerifyFull,
@@ -49,7 +49,7 @@ pub(crate) enum TlsMode {
 /// Certificate files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Certificates {
-    /// Roots that sign servers' certificates (`sslrootcert`).
+    /// Root certificates that sign servers' certificates (`sslrootcert`).
     pub(crate) roots: Option<PathBuf>,
     /// The client's certificate (`sslcert`) and its key (`sslkey`).
     pub(crate) client: Option<(PathBuf, PathBuf)>,
@@ -93,7 +93,7 @@ impl PostgresUri {
         let client = match (certificate, key) {
             (Some(certificate), Some(key)) => Some((certificate.into(), key.into())),
             (None, None) => None,
-            _ => return Err(refused("`sslcert` and `sslkey` go together".to_owned())),
+            _ => return Err(refused("give both `sslcert` and `sslkey`, or neither".to_owned())),
         };
         let roots = roots.map(PathBuf::from).or_else(default_roots);
         let certificates = Certificates { roots, client };
@@ -122,7 +122,7 @@ impl TlsMode {
             Some("verify-ca") => Ok(Self::VerifyCa),
             Some("verify-full") => Ok(Self::VerifyFull),
             Some(other) => Err(format!(
-                "`sslmode={other}` is not one of disable, allow, prefer, require, verify-ca, verify-full"
+                "`sslmode={other}` is not valid: give disable, allow, prefer, require, verify-ca or verify-full"
             )),
         }
     }
@@ -257,7 +257,7 @@ mod tests {
             ("postgresql://me:pw@host/db?sslmode=maybe", "verify-full"),
             ("postgresql://me:pw@host/db?colour=red", "colour"),
             ("postgresql://me:pw@host:port/db", "port"),
-            ("postgresql://me:pw@host/db?sslcert=a.crt", "go together"),
+            ("postgresql://me:pw@host/db?sslcert=a.crt", "or neither"),
         ] {
             let error = PostgresUri::parse(uri).unwrap_err().to_string();
             assert!(error.contains(rule) && !error.contains(":pw"), "{error}");

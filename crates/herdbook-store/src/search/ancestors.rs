@@ -64,8 +64,8 @@ impl Store {
 fn parent_of(conn: &Conn, run: &RunRecord) -> Result<Option<String>, StoreError> {
     for kind in [EventKind::Registered, EventKind::RunStarted] {
         let (run_id, kind) = (Some(run.run_id.clone()), Some(kind));
-        let told = event::select(conn, &EventQuery { run_id, kind, ..EventQuery::default() })?;
-        if let Some(parent) = told.into_iter().rev().find_map(|event| event.what.parent) {
+        let events = event::select(conn, &EventQuery { run_id, kind, ..EventQuery::default() })?;
+        if let Some(parent) = events.into_iter().rev().find_map(|event| event.what.parent) {
             return Ok(Some(parent.to_string()));
         }
     }
@@ -73,7 +73,7 @@ fn parent_of(conn: &Conn, run: &RunRecord) -> Result<Option<String>, StoreError>
 }
 
 impl RunRecord {
-    /// The windows that the run was trained, validated and tested on, if its params tell.
+    /// The windows that the run was trained, validated and tested on, if its params contain them.
     pub fn windows(&self) -> Option<Windows> {
         let timeframe: Timeframe = self.tags.get(key::TIMEFRAME)?.parse().ok()?;
         Windows::from_params(timeframe, &self.params)

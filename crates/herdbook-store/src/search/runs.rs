@@ -62,7 +62,7 @@ impl Store {
     }
 }
 
-/// Loads runs by their ids. MLflow gives every run an id that can be parsed; with another one a run cannot be named here.
+/// Loads runs by their ids. MLflow gives every run an id that can be parsed; a run with another id cannot be requested here.
 fn load_all(conn: &Conn, ids: &[String]) -> Result<Vec<RunRecord>, StoreError> {
     ids.iter().filter_map(|id| RunId::parse(id).ok()).map(|id| load(conn, &id)).collect()
 }

@@ -16,7 +16,7 @@ pub struct Trial {
     pub run_id: RunId,
     /// Its test window.
     pub test: Window,
-    /// Hex SHA-256 over its bars; empty if the run does not tell.
+    /// Hex SHA-256 over its bars; empty if the run does not have it.
     pub bars_sha256: String,
     /// Sharpe ratio per bar of its test window; `None` if undefined.
     pub sharpe_per_bar: Option<f64>,

@@ -223,7 +223,7 @@ pub fn registered_run(conn: &Conn, key: &VersionKey) -> Result<Option<RunId>, St
     Ok(run_id.and_then(|run_id| RunId::parse(&run_id).ok()))
 }
 
-/// The model file with which a version was registered; `None` if the history does not tell.
+/// The model file with which a version was registered; `None` if the history does not have it.
 ///
 /// # Errors
 /// Those of the database.
@@ -248,20 +248,20 @@ pub fn registered_file(
     }))
 }
 
-/// The honesty with which a version was registered; `None` if the history does not tell. Acts read it here, in the sealed
-/// event; searches read the table of registrations.
+/// The honesty with which a version was registered; `None` if the history does not have it. Acts read it here, in the
+/// sealed event; searches read the table of registrations.
 ///
 /// # Errors
 /// As [`select`].
 pub fn registered_honesty(conn: &Conn, key: &VersionKey) -> Result<Option<Honesty>, StoreError> {
     let (name, version) = (Some(key.name.clone()), Some(key.version));
     let kind = Some(EventKind::Registered);
-    let told = select(conn, &EventQuery { name, version, kind, ..EventQuery::default() })?;
+    let events = select(conn, &EventQuery { name, version, kind, ..EventQuery::default() })?;
     let honesty = |event: &Event| {
         let details: serde_json::Value = serde_json::from_str(&event.what.details).ok()?;
         details["honesty"].as_str()?.parse().ok()
     };
-    Ok(told.iter().rev().find_map(honesty))
+    Ok(events.iter().rev().find_map(honesty))
 }
 
 /// The highest version number in a model's history.

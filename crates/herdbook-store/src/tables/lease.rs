@@ -1,4 +1,4 @@
-//! Leases: which process trains a run, and whether that process lives.
+//! Leases: which process trains a run, and whether that process is alive.
 
 use herdbook_domain::{RunId, Timestamp};
 
@@ -24,13 +24,13 @@ pub struct Lease {
     pub refreshed_at: Timestamp,
 }
 
-/// Whether the process of a run with status RUNNING lives.
+/// Whether the process of a run with status RUNNING is alive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Liveness {
-    /// It lives, as far as the lease and this machine tell.
+    /// Its lease is fresh, and its process is not known to have ended.
     Alive,
-    /// It has ended, or has not renewed its lease for [`LEASE_EXPIRY_MS`].
+    /// Its process has ended, or has not renewed the lease for [`LEASE_EXPIRY_MS`].
     Dead,
 }
 
@@ -52,7 +52,7 @@ impl Lease {
         self.host == other.host && process(self) == process(other)
     }
 
-    /// Whether its process lives at a moment. Only on the process's own machine can it be looked up.
+    /// Whether its process is alive at a moment. The process itself can be looked up only on its own machine.
     pub fn liveness(&self, at: Timestamp) -> Liveness {
         let silent = at.millis() - self.refreshed_at.millis() > LEASE_EXPIRY_MS;
         let gone = self.host == host()
@@ -116,8 +116,8 @@ fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// When a living process started: field 22 of `/proc/<pid>/stat`. Fields are counted after the command name, which may contain
-/// spaces and brackets. A process that has ended and waits for its parent (state `Z`) does not live.
+/// When a process that is alive started: field 22 of `/proc/<pid>/stat`. Fields are counted after the command name, which may contain
+/// spaces and brackets. A process that has ended and waits for its parent (state `Z`) is not alive.
 fn process_started(pid: i64) -> Option<i64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace();

@@ -104,7 +104,7 @@ fn restored(value: f64, is_nan: bool) -> f64 {
 pub const FINITE: &str =
     "(m.is_nan = FALSE AND m.value < 1.7976931348623157e308 AND m.value > -1.7976931348623157e308)";
 
-/// Adds values to a run and keeps the latest of each metric up to date. A value that is there already is not added again.
+/// Adds values to a run and keeps the latest of each metric up to date. A value that exists already is not added again.
 ///
 /// # Errors
 /// Those of the database.
@@ -135,10 +135,10 @@ pub fn log(conn: &Conn, run_id: &RunId, metrics: &[Metric]) -> Result<(), StoreE
 /// Which metrics to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MetricSelection {
-    /// All of them.
+    /// All metrics.
     #[default]
     All,
-    /// Those with these names.
+    /// The metrics with these names.
     Only(&'static [&'static str]),
 }
 

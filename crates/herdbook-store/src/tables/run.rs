@@ -37,7 +37,7 @@ pub struct RunRecord {
     pub params: BTreeMap<String, String>,
     /// The last value of each metric.
     pub metrics: LatestMetrics,
-    /// Whether its process lives; `None` unless it is RUNNING with a lease.
+    /// Whether its process is alive; `None` unless the run is RUNNING and has a lease.
     pub liveness: Option<Liveness>,
 }
 
@@ -85,7 +85,7 @@ pub fn insert(
     Ok(())
 }
 
-/// Sets the params of a new run. A param that is there already keeps its value: if the act is repeated, a server may have it.
+/// Sets the params of a new run. A param that exists already keeps its value: if the act is repeated, a server may have it.
 ///
 /// # Errors
 /// Those of the database.
@@ -104,7 +104,7 @@ pub fn set_params(
     Ok(())
 }
 
-/// Status and lifecycle stage of a run, empty if it has none. Nobody else changes them until the act ends.
+/// Status and lifecycle stage of a run, empty if it has none. No other program can change them until the act ends.
 ///
 /// # Errors
 /// [`StoreError::NoSuchRun`].
@@ -186,7 +186,7 @@ fn broken(run_id: &RunId, problem: &str) -> StoreError {
 /// One run, deleted or not, with its tags, params and metrics.
 ///
 /// # Errors
-/// [`StoreError::NoSuchRun`]; [`StoreError::BrokenRecord`] if its status is none of MLflow's.
+/// [`StoreError::NoSuchRun`]; [`StoreError::BrokenRecord`] if its status is not one of MLflow's.
 pub fn load(conn: &Conn, run_id: &RunId) -> Result<RunRecord, StoreError> {
     let id = run_id.as_str();
     let mut record = conn

@@ -80,7 +80,7 @@ pub struct UnreadableVersion {
 pub const COLUMNS: &str = "v.name, v.version, v.run_id, v.creation_time, v.last_updated_time, \
                        v.current_stage, v.source, v.description, v.status, v.status_message, \
                        v.user_id, v.run_link";
-/// How many columns those are.
+/// The number of [`COLUMNS`].
 pub(crate) const N_COLUMNS: usize = 12;
 
 /// One version, deleted or not, with its tags, without its metrics.

@@ -25,16 +25,16 @@ pub(crate) fn kinds(breaches: &[Breach]) -> Vec<BreachKind> {
 }
 
 /// Checks that one breach of this kind is found, and that the repair leaves a healthy store.
-fn assert_mended(herd: &Herd, kind: BreachKind) -> Breach {
+fn assert_repaired(herd: &Herd, kind: BreachKind) -> Breach {
     let found = herd.store.diagnose().unwrap();
     assert_eq!(kinds(&found), [kind], "{found:#?}");
     assert!(matches!(found[0].remedy, Remedy::Possible(_)), "{}", found[0].line());
-    let mended = herd.store.repair().unwrap();
-    assert_eq!(kinds(&mended), [kind], "{mended:#?}");
-    assert!(!mended[0].is_open());
+    let repaired = herd.store.repair().unwrap();
+    assert_eq!(kinds(&repaired), [kind], "{repaired:#?}");
+    assert!(!repaired[0].is_open());
     assert_eq!(herd.store.diagnose().unwrap(), []);
     herd.assert_invariants();
-    mended[0].clone()
+    repaired[0].clone()
 }
 
 /// Checks that one breach of this kind is found, and that the repair changes nothing.
@@ -115,8 +115,8 @@ fn model_without_stage_tags_is_not_examined() {
 fn latest_with_a_child_turns_old() {
     let herd = herd();
     set_tag(&herd, 1, "version_type", "latest");
-    let mended = assert_mended(&herd, BreachKind::VersionType);
-    assert_eq!((mended.subject.name, mended.subject.version), (Some(model()), Some(number(1))));
+    let repaired = assert_repaired(&herd, BreachKind::VersionType);
+    assert_eq!((repaired.subject.name, repaired.subject.version), (Some(model()), Some(number(1))));
     assert_eq!(herd.tag(1, key::VERSION_TYPE).unwrap(), "old");
     let event = newest_event(&herd);
     assert_eq!(event.kind, EventKind::Repaired);
@@ -148,7 +148,7 @@ fn stage_tag_follows_the_history_with_run_and_mlflow_stage() {
     let herd = herd();
     set_tag(&herd, 2, "promotion_stage", "archived");
     foreign(&herd, "UPDATE model_versions SET current_stage = 'Archived' WHERE version = 2");
-    assert_mended(&herd, BreachKind::Stage);
+    assert_repaired(&herd, BreachKind::Stage);
     assert_eq!(herd.tag(2, key::PROMOTION_STAGE).unwrap(), "beta");
 }
 
@@ -186,7 +186,7 @@ fn stage_is_not_set_back_to_a_second_champion() {
 fn mlflow_stage_follows_the_tag() {
     let herd = herd();
     foreign(&herd, "UPDATE model_versions SET current_stage = 'None' WHERE version = 1");
-    assert_mended(&herd, BreachKind::MlflowStage);
+    assert_repaired(&herd, BreachKind::MlflowStage);
 }
 
 #[test]
@@ -194,14 +194,14 @@ fn run_follows_its_version_and_the_version_its_registration() {
     let herd = herd();
     foreign(&herd, "UPDATE tags SET value = 'champion' WHERE key = 'promotion_stage'");
     assert_eq!(kinds(&herd.store.diagnose().unwrap()), [BreachKind::RunTags]);
-    assert_mended(&herd, BreachKind::RunTags);
+    assert_repaired(&herd, BreachKind::RunTags);
     set_tag(&herd, 2, "timeframe", "4H");
     foreign(
         &herd,
         "DELETE FROM model_version_tags WHERE version = 2 AND key = 'base_model_run_id'",
     );
-    let mended = assert_mended(&herd, BreachKind::VersionTags);
-    assert!(mended.message.contains("`timeframe`, `base_model_run_id`"), "{}", mended.message);
+    let repaired = assert_repaired(&herd, BreachKind::VersionTags);
+    assert!(repaired.message.contains("`timeframe`, `base_model_run_id`"), "{}", repaired.message);
 }
 
 #[test]
@@ -209,8 +209,8 @@ fn run_of_a_dead_process_fails() {
     let herd = herd();
     let (run_id, _) = herd.start(None);
     foreign(&herd, backend::OF_ANOTHER_PROCESS);
-    let mended = assert_mended(&herd, BreachKind::DeadRun);
-    assert_eq!(mended.subject.run_id.as_ref(), Some(&run_id));
+    let repaired = assert_repaired(&herd, BreachKind::DeadRun);
+    assert_eq!(repaired.subject.run_id.as_ref(), Some(&run_id));
     assert_eq!(herd.store.run(&run_id).unwrap().status, RunStatus::Failed);
     let event = newest_event(&herd);
     assert_eq!((event.kind, event.to.as_deref()), (EventKind::RunEnded, Some("FAILED")));
@@ -231,7 +231,7 @@ fn lease_of_a_run_that_ended_is_removed() {
     let herd = herd();
     let (run_id, _) = herd.start(None);
     foreign(&herd, "UPDATE runs SET status = 'KILLED' WHERE status = 'RUNNING'");
-    assert_mended(&herd, BreachKind::StrayLease);
+    assert_repaired(&herd, BreachKind::StrayLease);
     assert_eq!(herd.store.run(&run_id).unwrap().status, RunStatus::Killed);
 }
 
@@ -279,7 +279,7 @@ fn alias_follows_the_champion() {
         "UPDATE registered_model_aliases SET version = 9",
     ] {
         foreign(&herd, breach);
-        assert_mended(&herd, BreachKind::Alias);
+        assert_repaired(&herd, BreachKind::Alias);
     }
     herd.promote(1, Stage::Beta).unwrap();
     foreign(
@@ -287,15 +287,15 @@ fn alias_follows_the_champion() {
         "INSERT INTO registered_model_aliases (alias, version, name, workspace)
          VALUES ('champion', 2, '1H_trading_model', 'default')",
     );
-    let mended = assert_mended(&herd, BreachKind::Alias);
-    assert!(mended.line().ends_with("repaired: it is removed"), "{}", mended.line());
+    let repaired = assert_repaired(&herd, BreachKind::Alias);
+    assert!(repaired.line().ends_with("repaired: it is removed"), "{}", repaired.line());
 }
 
 #[test]
 fn deleted_champion_is_archived() {
     let herd = herd();
     delete_as_mlflow(&herd, 1);
-    assert_mended(&herd, BreachKind::DeletedChampion);
+    assert_repaired(&herd, BreachKind::DeletedChampion);
     let event = newest_event(&herd);
     assert_eq!(event.kind, EventKind::StageChanged);
     assert_eq!((event.from.as_deref(), event.to.as_deref()), (Some("champion"), Some("archived")));

@@ -23,9 +23,9 @@ fn two_champions_are_named_and_never_chosen_between() {
     assert!(line.contains("version 2 (its history ends in `beta`)"), "{line}");
     // After a person has chosen the champion, the doctor repairs the rest.
     set_tag(&herd, 2, "promotion_stage", "archived");
-    let mended = ailing.repair().unwrap();
-    assert_eq!(kinds(&mended), [BreachKind::Stage, BreachKind::Schema]);
-    assert!(mended.iter().all(|breach| !breach.is_open()), "{mended:#?}");
+    let repaired = ailing.repair().unwrap();
+    assert_eq!(kinds(&repaired), [BreachKind::Stage, BreachKind::Schema]);
+    assert!(repaired.iter().all(|breach| !breach.is_open()), "{repaired:#?}");
     assert_eq!(herd.another_store().opened(), herdbook_store::Opened::AsItWas);
     assert_eq!(herd.store.diagnose().unwrap(), []);
     herd.assert_invariants();

@@ -30,7 +30,7 @@ fn set_stage_tag(herd: &Herd, version: i64, stage: &str) -> Result<(), String> {
 }
 
 #[test]
-fn database_refuses_a_second_champion_whoever_writes() {
+fn database_refuses_a_second_champion_from_any_program() {
     let herd = Herd::new();
     herd.train(None, 1.0);
     herd.train(None, 2.0);

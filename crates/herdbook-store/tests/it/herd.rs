@@ -99,7 +99,7 @@ impl Herd {
         self.store.version(&version(of)).unwrap().tags.get(key).cloned()
     }
 
-    /// Checks every invariant of spec §4 that can be checked in the database.
+    /// Checks every invariant that can be checked in the database.
     pub(crate) fn assert_invariants(&self) {
         let mut champions = 0;
         for record in self.store.versions(&VersionQuery::default()).unwrap().records {

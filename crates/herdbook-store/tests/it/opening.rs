@@ -33,7 +33,7 @@ fn file_that_is_no_database_is_refused_and_left_alone() {
 #[test]
 fn unknown_schemas_are_refused_with_the_way_out() {
     for (sql, hint) in [
-        ("CREATE TABLE orders (id INTEGER)", "not a database of MLflow"),
+        ("CREATE TABLE orders (id INTEGER)", "not an MLflow database"),
         (
             "CREATE TABLE alembic_version (version_num VARCHAR(32));
              INSERT INTO alembic_version VALUES ('0584bdc529eb');

@@ -1,4 +1,4 @@
-//! What other programs wrote is read back whole: odd values, missing ones, and names that cannot be parsed.
+//! Records of other programs are read completely: odd values, missing ones, and names that cannot be parsed.
 
 use herdbook_domain::tags::key;
 use herdbook_domain::{MetricName, ModelType, RunId, Timeframe, Timestamp};

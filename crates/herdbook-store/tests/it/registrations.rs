@@ -53,7 +53,7 @@ fn store_of_layout_1_gets_the_table_filled_from_its_log() {
     assert_filled(&herd);
     let layout = "SELECT max(version) FROM herdbook_schema";
     assert_eq!(backend::number(&herd.foreign(), layout), Some(2));
-    assert_eq!(upgraded.diagnose().unwrap(), [], "an upgrade is no fault");
+    assert_eq!(upgraded.diagnose().unwrap(), [], "an upgrade is not a fault");
     assert_eq!(herd.another_store().opened(), Opened::AsItWas);
 }
 
@@ -95,9 +95,9 @@ fn rows_changed_by_other_programs_are_named_and_filled_again() {
         foreign(&herd, change);
         let found = herd.store.diagnose().unwrap();
         assert_eq!(kinds(&found), [BreachKind::Registrations], "{change}");
-        let mended = herd.store.repair().unwrap();
-        assert_eq!(kinds(&mended), [BreachKind::Registrations], "{change}");
-        assert!(mended.iter().all(|breach| !breach.is_open()), "{mended:#?}");
+        let repaired = herd.store.repair().unwrap();
+        assert_eq!(kinds(&repaired), [BreachKind::Registrations], "{change}");
+        assert!(repaired.iter().all(|breach| !breach.is_open()), "{repaired:#?}");
         assert_filled(&herd);
         assert_eq!(herd.store.diagnose().unwrap(), []);
     }

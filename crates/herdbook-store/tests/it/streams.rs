@@ -9,7 +9,7 @@ use crate::herd::Herd;
 
 const MEBIBYTE: u64 = 1 << 20;
 const N_BYTES: u64 = 64 * MEBIBYTE;
-/// Far more than any buffer needs, far less than the file.
+/// Limit of memory use: far more than any buffer needs, far less than the file.
 const LARGEST_BUFFER: usize = 1 << 20;
 
 /// Bytes that are made while they are read.
@@ -37,12 +37,12 @@ impl Read for Generated {
     }
 }
 
-/// Differs from one mebibyte to the next.
+/// The byte at a position. It differs from one mebibyte to the next.
 fn byte_at(at: u64) -> u8 {
     (at ^ (at >> 20)) as u8
 }
 
-/// The most memory that this process ever had, in bytes, where the system says so.
+/// The peak memory of this process in bytes, if the system reports it.
 fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -66,7 +66,7 @@ fn large_artifact_goes_in_and_out_without_a_buffer_of_its_size() {
     let mut content = herd.store.open_artifact(&run_id, "models/big.bin", None).unwrap();
     assert_eq!(sha256(&mut *content).unwrap(), stored);
     assert_eq!(sha256(&mut Generated::new(N_BYTES)).unwrap(), stored);
-    // With nextest this test has its process for itself; other tests would count, too.
+    // With nextest this test has a process of its own. Otherwise the memory of other tests would count too.
     if let (Some(before), Some(after)) = (before, peak_memory())
         && std::env::var_os("NEXTEST").is_some()
     {

@@ -30,13 +30,13 @@ fn database_of_something_else_is_refused_and_left_alone() {
     let database = crate::backend::Database::new(folder.path());
     database.foreign().execute_batch("CREATE TABLE invoices (id integer)").unwrap();
     let error = Store::open(database.location.clone(), &options(Missing::Create)).unwrap_err();
-    assert!(error.to_string().contains("it is not a database of MLflow"), "{error}");
+    assert!(error.to_string().contains("it is not an MLflow database"), "{error}");
     let tables = "SELECT count(*)::int FROM pg_class WHERE relnamespace = 'public'::regnamespace";
     assert_eq!(crate::backend::number(&database.foreign(), tables), Some(1));
 }
 
 #[test]
-fn index_made_anew_by_others_is_put_back() {
+fn index_recreated_by_others_is_restored() {
     let herd = Herd::new();
     for sql in [
         "DROP INDEX herdbook_one_champion",

@@ -14,7 +14,7 @@ pub enum Kind {
     Real,
     /// UTF-8 text.
     Text,
-    /// A truth value; in SQLite 0 or 1.
+    /// A boolean; in SQLite 0 or 1.
     Truth,
 }
 
@@ -29,7 +29,7 @@ pub enum Value<'v> {
     Real(f64),
     /// A text.
     Text(&'v str),
-    /// A truth value.
+    /// A boolean.
     Truth(bool),
 }
 
@@ -143,7 +143,7 @@ impl FromColumn for f64 {
 
 impl FromColumn for bool {
     fn from_sqlite(value: ValueRef<'_>) -> Result<Self, &'static str> {
-        value.as_i64().map(|truth| truth != 0).map_err(|_| "a truth value")
+        value.as_i64().map(|truth| truth != 0).map_err(|_| "a boolean")
     }
 
     fn from_postgres(row: &postgres::Row, column: usize) -> Result<Self, StoreError> {

@@ -61,18 +61,18 @@ const USED_COLUMNS: [(&str, &str); 13] = [
     ("workspaces", "name description"),
 ];
 
-/// What is in the database.
+/// The state of the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// Nothing.
+    /// The database is empty.
     Empty,
-    /// MLflow's tables, but not all of ours.
+    /// MLflow's tables exist, but not all of ours.
     WithoutOurs,
-    /// All tables and indexes.
+    /// All tables and indexes exist.
     Complete,
 }
 
-/// Finds out what is in the database.
+/// Reads the state of the tables.
 ///
 /// # Errors
 /// [`StoreError::Schema`] if it is not MLflow's, or of a layout that this program does not know.
@@ -118,7 +118,7 @@ pub(crate) fn complete_what_is_missing(
 /// Creates the missing tables and indexes, in the caller's transaction, and fills the table of registrations if it was missing.
 ///
 /// # Errors
-/// [`StoreError::TwoChampions`] if a model has two and that is to be refused.
+/// [`StoreError::TwoChampions`] if a model has two and `second_champion` refuses that.
 pub(crate) fn complete(
     conn: &Conn,
     found: Found,
@@ -169,7 +169,7 @@ fn check_mlflow(
     let schema_error = |problem| StoreError::Schema { store: location.name(), problem };
     if !objects.contains_key("alembic_version") {
         return Err(schema_error(
-            "it is not a database of MLflow (no table `alembic_version`); name another one"
+            "it is not an MLflow database (no table `alembic_version`): choose another one with `--tracking-uri`"
                 .to_owned(),
         ));
     }

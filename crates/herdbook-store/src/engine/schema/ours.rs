@@ -38,7 +38,7 @@ pub(crate) fn faults(conn: &Conn) -> Result<Vec<&'static str>, StoreError> {
     Ok(faulty(conn.dialect(), &objects).filter(is_expected).collect())
 }
 
-/// The table that should repeat facts from the log and does not. Reads the whole log.
+/// The table that should repeat facts from the log, if it does not. Reads the whole log.
 ///
 /// # Errors
 /// Those of the database.

@@ -29,7 +29,7 @@ struct Registration {
     name: String,
     version: i64,
     event_id: i64,
-    /// `None` if the event does not tell.
+    /// `None` if the event does not contain it.
     honesty: Option<&'static str>,
 }
 

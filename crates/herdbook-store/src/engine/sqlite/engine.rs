@@ -16,7 +16,7 @@ use crate::engine::opening::OpenOptions;
 use crate::engine::pool::Pool;
 use crate::error::StoreError;
 
-/// The most acts in one commit, so that no act waits for more than these.
+/// Maximum number of acts in one commit: no act waits for more than these.
 const BATCH_LIMIT: u32 = 128;
 
 /// A database file.

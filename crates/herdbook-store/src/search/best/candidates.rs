@@ -26,13 +26,13 @@ pub struct Candidates {
 /// Whether contaminated models are candidates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Contaminated {
-    /// They are.
+    /// They are candidates.
     Included,
-    /// They are not: neither those registered as contaminated nor those tagged so.
+    /// They are not candidates: neither those registered as contaminated nor those tagged so.
     Skipped,
 }
 
-/// Where the honesty that a version was registered with is read from.
+/// The place from which the honesty of a registration is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Registrations {
     /// From the column of our table.
@@ -125,7 +125,8 @@ impl Condition {
 }
 
 impl Registrations {
-    /// The condition that a version was not registered with an honesty. It holds whatever becomes of the version's tags.
+    /// The condition that a version was not registered with a given honesty. It does not depend on the version's tags, which may
+    /// have changed since.
     fn sql(self, dialect: Dialect) -> String {
         let (table, is_registration, honesty) = match self {
             Self::Table => ("herdbook_registrations", "TRUE", "g.honesty".to_owned()),

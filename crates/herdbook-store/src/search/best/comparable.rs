@@ -1,4 +1,4 @@
-//! Whether candidates were measured on the same data: otherwise their values cannot be compared.
+//! Checks whether candidates were measured on the same bars, windows and costs. If not, their values cannot be compared.
 
 use herdbook_domain::{MetricName, RunId, window_params};
 

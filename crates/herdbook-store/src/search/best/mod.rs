@@ -1,7 +1,7 @@
-//! Finding registered models: the newest and the best by a metric (spec §5).
+//! Finding registered models: the newest and the best by a metric.
 //!
 //! [`candidates`] says which versions take part. A look-up then runs the first plan of its list, and the next one only if
-//! the first one cannot tell:
+//! the first one does not decide:
 //!
 //! | look-up | plan | runs | fast because |
 //! | --- | --- | --- | --- |

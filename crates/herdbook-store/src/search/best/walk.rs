@@ -1,4 +1,4 @@
-//! What the plans share: their last tables, the order of versions, the limit of a walk, and its first readable row.
+//! The parts that all plans share: their last tables, the order of versions, the limit of a walk, and its first readable row.
 
 use crate::engine::db::{Conn, Row, ToValue};
 use crate::error::StoreError;
@@ -10,17 +10,17 @@ pub(super) const VERSIONS_AND_RUNS: &str = "model_versions v CROSS JOIN runs r";
 /// The order in which the newest version comes first.
 pub(super) const NEWEST_FIRST: &str = "v.creation_time DESC, v.version DESC, v.name";
 
-/// How many rows a walk looks at. If none of them is a candidate, candidates are rare, and another plan looks for them by
+/// Maximum number of rows of a walk. If none of them is a candidate, candidates are rare, and another plan looks for them by
 /// their tags.
 pub(super) const WALK_LIMIT: i64 = 250;
 
 /// How a walk along an index ended.
 pub(super) enum Walked<T> {
-    /// At a candidate.
+    /// It found a candidate.
     Found(T),
-    /// At the last row: there is no candidate.
+    /// It reached the last row: there is no candidate.
     ToTheEnd,
-    /// At the limit, without a candidate so far.
+    /// It reached the limit without finding a candidate.
     ToTheLimit,
 }
 
