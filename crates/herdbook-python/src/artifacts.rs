@@ -34,7 +34,7 @@ pub(crate) fn fetch(
     let path = folder.join(run_id.as_str()).join(artifact);
     let cannot = |error| Failure::usage(&format!("cannot write `{}`: {error}", path.display()));
     std::fs::create_dir_all(path.parent().unwrap_or(folder)).map_err(cannot)?;
-    std::fs::write(&path, content).map_err(cannot)?;
+    herdbook_cli::write_download(store, &path, content)?;
     Ok(path)
 }
 

@@ -16,6 +16,7 @@ mod search;
 mod session;
 mod store;
 pub mod tables;
+pub mod waiting;
 
 pub use acts::files::FileState;
 pub use acts::foreign_run::{ForeignFinish, RunEntries};
@@ -30,6 +31,7 @@ pub use engine::backend::Effect;
 pub use engine::opening::{Missing, OpenOptions, Opened};
 pub use error::StoreError;
 pub use location::Location;
+pub use location::secrets::{text_without_secrets, uri_without_secrets};
 pub use location::server::ServerUri;
 pub use search::best::{Best, Candidates, Contaminated};
 pub use search::board::ModelSummary;

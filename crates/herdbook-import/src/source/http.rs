@@ -1,7 +1,7 @@
 //! Reading from an MLflow server: the calls of an import, through the client of the store on a server.
 
 use herdbook_remote::client::{Access, Client as Connection, Method, Trying, query_string};
-use herdbook_store::{Content, ServerUri, StoreError};
+use herdbook_store::{Content, ServerUri, StoreError, uri_without_secrets};
 use serde_json::Value;
 
 /// A server.
@@ -20,7 +20,7 @@ impl Client {
     /// The client of an address; who asks is read as for a store on a server.
     pub(super) fn new(address: &str) -> Result<Self, StoreError> {
         let uri = ServerUri::parse(address).ok_or_else(|| StoreError::Source {
-            source_uri: address.to_owned(),
+            source_uri: uri_without_secrets(address),
             problem: "it is no address of a server".to_owned(),
         })?;
         Ok(Self(Connection::new(Access::from_environment(&uri)?)))

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use herdbook_store::{Content, StoreError};
+use herdbook_store::{Content, StoreError, uri_without_secrets, waiting};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -19,10 +19,12 @@ const OK: u16 = 200;
 const PARTIAL_CONTENT: u16 = 206;
 /// The longest JSON answer that is read, in bytes: a page of runs may have hundreds of megabytes.
 const ANSWER_LIMIT: u64 = 1 << 30;
-/// How long a server is tried that never answered this process: a wrong address should be reported soon.
+/// How long an address is retried at which nobody has answered this process: a wrong address should be reported soon.
 const FIRST_CONTACT: Duration = Duration::from_secs(2);
-/// How long connecting may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the first answer of a server may take.
+const FIRST_ANSWER: Duration = Duration::from_secs(15);
+/// How long looking up the name of a host, and how long connecting to it may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The wait before the first retry; each following one is twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
@@ -70,6 +72,7 @@ pub struct Client {
     /// The tracking URI without user and password, and without a slash at its end.
     base: String,
     authorization: Option<String>,
+    timeout: Duration,
     patience: Duration,
     /// Whether the server has answered this process.
     has_answered: AtomicBool,
@@ -109,6 +112,7 @@ impl Client {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .max_idle_connections(n_kept)
+            .timeout_resolve(Some(CONNECT_TIMEOUT))
             .timeout_connect(Some(CONNECT_TIMEOUT))
             .timeout_per_read(Some(access.timeout))
             .timeout_per_write(Some(access.timeout))
@@ -119,6 +123,7 @@ impl Client {
             agent: config.new_agent(),
             base: access.base,
             authorization: access.authorization,
+            timeout: access.timeout,
             patience: access.patience,
             has_answered: AtomicBool::new(false),
         }
@@ -242,7 +247,7 @@ impl Client {
         find: impl Fn() -> Result<Option<T>, StoreError>,
     ) -> Result<T, StoreError> {
         let began = Instant::now();
-        let mut wait = FIRST_WAIT;
+        let (mut wait, mut is_announced) = (FIRST_WAIT, false);
         loop {
             let error = match make() {
                 Err(error @ StoreError::Unreachable { .. }) => error,
@@ -254,6 +259,10 @@ impl Client {
             }
             if began.elapsed() + wait > self.patience {
                 return Err(error);
+            }
+            if began.elapsed() > waiting::SILENT && !is_announced {
+                is_announced = true;
+                self.announce(&error, self.patience);
             }
             std::thread::sleep(wait);
             wait = (wait * 2).min(LONGEST_WAIT);
@@ -273,7 +282,7 @@ impl Client {
         let bytes = self.until_answered(call, trying, whole)?;
         let text = if bytes.is_empty() { b"{}".as_slice() } else { &bytes };
         serde_json::from_slice(text).map_err(|error| StoreError::NotMlflow {
-            store: self.base.clone(),
+            store: self.shown(),
             problem: format!("its answer to `{endpoint}` cannot be read ({error})"),
         })
     }
@@ -287,18 +296,16 @@ impl Client {
         read: impl Fn(Response<Body>) -> Result<T, ureq::Error>,
     ) -> Result<T, StoreError> {
         let began = Instant::now();
-        let (mut wait, mut breakdowns) = (FIRST_WAIT, 0);
+        let (mut wait, mut breakdowns, mut is_announced) = (FIRST_WAIT, 0, false);
         loop {
-            let mut is_listening = true;
+            let _watch = (!self.has_answered.load(Ordering::Relaxed)).then(|| {
+                waiting::Watch::begin(format!("waiting for `{}` to answer", self.shown()))
+            });
             let answered = self.once(call).and_then(|answer| {
                 read(answer).map_err(|error| Failed::Temporarily(error.to_string()))
             });
             let (error, may_help) = match answered {
                 Ok(answer) => return Ok(answer),
-                Err(Failed::NotConnected(problem)) => {
-                    is_listening = false;
-                    (self.unreachable(problem), true)
-                }
                 Err(Failed::Temporarily(problem)) => (self.unreachable(problem), true),
                 Err(Failed::Breakdown(error)) => {
                     breakdowns += 1;
@@ -306,11 +313,13 @@ impl Client {
                 }
                 Err(Failed::Finally(error)) => (error, false),
             };
-            let is_known_server = is_listening || self.has_answered.load(Ordering::Relaxed);
-            let patience =
-                if is_known_server { self.patience } else { self.patience.min(FIRST_CONTACT) };
+            let patience = self.patience_now();
             if trying == Trying::Once || !may_help || began.elapsed() + wait > patience {
                 return Err(error);
+            }
+            if began.elapsed() > waiting::SILENT && !is_announced {
+                is_announced = true;
+                self.announce(&error, patience);
             }
             std::thread::sleep(wait);
             wait = (wait * 2).min(LONGEST_WAIT);
@@ -326,10 +335,9 @@ impl Client {
                 )))
             }
             ureq::Error::Io(inner) if inner.kind() == ErrorKind::ConnectionRefused => {
-                Failed::NotConnected("nobody listens there".to_owned())
+                Failed::Temporarily("nobody listens there".to_owned())
             }
-            ureq::Error::HostNotFound => Failed::NotConnected("there is no such host".to_owned()),
-            error if is_about_connecting(&error) => Failed::NotConnected(error.to_string()),
+            ureq::Error::HostNotFound => Failed::Temporarily("there is no such host".to_owned()),
             ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
                 Failed::Finally(self.unreachable(error.to_string()))
             }
@@ -342,9 +350,9 @@ impl Client {
             }
             error => Failed::Temporarily(error.to_string()),
         })?;
+        self.has_answered.store(true, Ordering::Relaxed);
         let status = answer.status().as_u16();
         if [OK, PARTIAL_CONTENT].contains(&status) {
-            self.has_answered.store(true, Ordering::Relaxed);
             return Ok(answer);
         }
         let bytes = whole(answer).map_err(|error| Failed::Temporarily(error.to_string()))?;
@@ -376,6 +384,10 @@ impl Client {
         macro_rules! with_headers {
             ($request:expr) => {{
                 let mut request = $request;
+                if !self.has_answered.load(Ordering::Relaxed) {
+                    let limit = FIRST_ANSWER.min(self.timeout);
+                    request = request.config().timeout_recv_response(Some(limit)).build();
+                }
                 if let Some(value) = value {
                     request = request.header(name, value);
                 }
@@ -405,8 +417,26 @@ impl Client {
         }
     }
 
+    /// How long a call is retried: only shortly before the first answer.
+    fn patience_now(&self) -> Duration {
+        if self.has_answered.load(Ordering::Relaxed) {
+            self.patience
+        } else {
+            self.patience.min(FIRST_CONTACT)
+        }
+    }
+
+    fn announce(&self, error: &StoreError, patience: Duration) {
+        waiting::announce(&format!("{error}; trying again for up to {} s", patience.as_secs()));
+    }
+
+    /// The tracking URI as it may be shown.
+    fn shown(&self) -> String {
+        uri_without_secrets(&self.base)
+    }
+
     fn unreachable(&self, problem: String) -> StoreError {
-        StoreError::Unreachable { store: self.base.clone(), problem }
+        StoreError::Unreachable { store: self.shown(), problem }
     }
 
     fn answered(&self, call: &Call<'_>, status: u16, bytes: &[u8]) -> StoreError {
@@ -414,7 +444,7 @@ impl Client {
         let endpoint = call.url.strip_prefix(&self.base).unwrap_or(&call.url);
         let endpoint = endpoint.split('?').next().unwrap_or_default().to_owned();
         StoreError::ServerRefused {
-            store: self.base.clone(),
+            store: self.shown(),
             endpoint,
             status,
             code: wire.error_code,
@@ -430,25 +460,12 @@ fn whole(mut answer: Response<Body>) -> Result<Vec<u8>, ureq::Error> {
 
 /// Why a call failed.
 enum Failed {
-    /// No connection: the call did not reach the server. To be retried.
-    NotConnected(String),
-    /// The connection broke, or the server asks to retry.
+    /// There is no connection, it broke, or the server asks to retry.
     Temporarily(String),
     /// An internal error of the server, or a conflict with another caller: retried a few times.
     Breakdown(StoreError),
     /// A retry is of no use.
     Finally(StoreError),
-}
-
-/// Whether connecting failed.
-fn is_about_connecting(error: &ureq::Error) -> bool {
-    match error {
-        ureq::Error::ConnectionFailed | ureq::Error::Timeout(ureq::Timeout::Connect) => true,
-        ureq::Error::Io(error) => {
-            matches!(error.kind(), ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable)
-        }
-        _ => false,
-    }
 }
 
 /// An error as MLflow sends it; proxies in between send something else.

@@ -1,8 +1,10 @@
 //! PostgreSQL: acts side by side, each holding what it decides about until it ends.
 
 use std::fmt;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use postgres::Client;
 use postgres::error::SqlState;
 
 use crate::clock::now;
@@ -16,11 +18,14 @@ use crate::engine::tls;
 use crate::error::StoreError;
 use crate::location::Location;
 use crate::location::postgres::PostgresUri;
+use crate::waiting;
 
 /// How often an act that was in another's way, or whose connection broke, begins again.
 const ATTEMPTS: u32 = 6;
 /// Pause before the first repetition; doubled before each further one.
 const PAUSE: Duration = Duration::from_millis(20);
+/// How long a server that accepted a connection may take for its first answer.
+const FIRST_ANSWER: Duration = Duration::from_secs(10);
 /// After this long without a word inside a transaction the server takes a client for gone and lets go of what it holds.
 const SILENCE: &str = "60s";
 
@@ -70,6 +75,7 @@ impl Backend for PostgresEngine {
 impl PostgresEngine {
     fn repeat(&self, mut attempt: impl FnMut(&Conn) -> Attempt) -> Result<(), StoreError> {
         let (mut left, mut pause) = (ATTEMPTS, PAUSE);
+        let (begun, mut is_announced) = (Instant::now(), false);
         loop {
             left -= 1;
             let attempted = self.connection().map(|conn| {
@@ -82,6 +88,10 @@ impl PostgresEngine {
                 Ok(Attempt::TakenBack(error)) | Err(error)
                     if left > 0 && may_begin_again(&error) =>
                 {
+                    if begun.elapsed() > waiting::SILENT && !is_announced {
+                        is_announced = true;
+                        waiting::announce(&format!("waiting for `{}` ({error})", self.uri));
+                    }
                     std::thread::sleep(pause);
                     pause *= 2;
                 }
@@ -148,8 +158,30 @@ impl PostgresEngine {
         self.connections.lend(self.busy_timeout, |conn| !is_closed(conn), || self.connect())
     }
 
+    /// Connects in a thread of its own: neither the look-up of a name nor a server that accepts a connection and then is
+    /// silent has a time-out of its own.
+    fn client_in_time(&self) -> Result<Client, StoreError> {
+        let config = self.uri.config.clone();
+        let n_hosts = config.get_hosts().len().max(1) as u32;
+        let per_host = config.get_connect_timeout().copied().unwrap_or_default();
+        let limit = per_host * n_hosts + FIRST_ANSWER;
+        let (tls, (sender, receiver)) = (self.tls.clone(), mpsc::channel());
+        std::thread::spawn(move || {
+            // The receiver is gone if the connection comes too late; then it is dropped, which closes it.
+            let _ = sender.send(config.connect(tls));
+        });
+        let _watch = waiting::Watch::begin(format!("waiting for `{}` to answer", self.uri));
+        match receiver.recv_timeout(limit) {
+            Ok(client) => Ok(client?),
+            Err(_) => Err(StoreError::Unreachable {
+                store: self.uri.to_string(),
+                problem: format!("it did not answer within {} s", limit.as_secs()),
+            }),
+        }
+    }
+
     fn connect(&self) -> Result<Conn, StoreError> {
-        let client = self.uri.config.connect(self.tls.clone())?;
+        let client = self.client_in_time()?;
         let conn = Conn::Postgres(Box::new(PostgresConn::new(client)));
         let patience_ms = self.busy_timeout.as_millis().max(1);
         // The order of a join is the one that is written, and a statement's plan does not depend on the values bound:
