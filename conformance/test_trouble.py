@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import invariants
-from herd import BINARY, Herd, ended, promotion, training
+from herd import BINARY, Herd, ended, environment, promotion, training
 
 NOBODY = 65534
 
@@ -221,3 +221,26 @@ def test_full_disk_at_any_moment_of_a_change_of_stage_leaves_whole_records(herd,
             break
         refused_with(answer, "store_failed", "mlflow.db")
     assert statuses[0] == 2 and statuses[-1] == 0, statuses
+
+
+OUTPUTS = ["mlflow.db", "./mlflow.db", "mlflow.db-journal", "mlflow.db-wal", "mlruns/export.jsonl"]
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_export_never_replaces_a_file_of_the_store(in_beta, name):
+    before = in_beta.contents()
+    for overwrite in [(), ("--overwrite",)]:
+        answer = in_beta.run("history", "--export", name, *overwrite, "--json")
+        refused_with(answer, "invalid_input", name, "--export")
+    assert in_beta.contents() == before
+    invariants.assert_hold(in_beta)
+
+
+def test_act_whose_output_is_lost_succeeds(in_beta):
+    with open("/dev/full", "w") as full:
+        process = subprocess.run(
+            [*map(str, (BINARY, *promotion(1, "champion")))], cwd=in_beta.folder, env=environment(),
+            stdout=full, stderr=subprocess.PIPE, text=True,
+        )
+    assert process.returncode == 0 and "the act was done" in process.stderr, process
+    assert in_beta.versions()[1]["promotion_stage"] == "champion"

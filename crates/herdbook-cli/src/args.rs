@@ -343,9 +343,12 @@ pub(crate) struct HistoryArgs {
     /// Show only this run
     #[arg(long, value_name = "RUN_ID", value_parser = RunId::parse, conflicts_with = "timeframe")]
     pub(crate) run: Option<RunId>,
-    /// Write the whole history to a file, one JSON object per line, and print its last hash
+    /// Write the whole history to a new file, one JSON object per line, and print its last hash
     #[arg(long, value_name = "FILE", conflicts_with_all = ["timeframe", "model_version", "run"])]
     pub(crate) export: Option<PathBuf>,
+    /// With `--export`: replace the file if it exists
+    #[arg(long, requires = "export")]
+    pub(crate) overwrite: bool,
 }
 
 #[derive(Debug, ClapArgs)]

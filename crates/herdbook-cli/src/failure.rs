@@ -3,9 +3,12 @@
 use std::io;
 
 use herdbook_domain::{Judgement, Refusal};
-use herdbook_store::StoreError;
+use herdbook_store::{StoreError, text_without_secrets};
 use herdbook_training::TrainingError;
 use serde_json::json;
+
+/// Beginning of the message of a failure to write to stdout.
+pub(crate) const CANNOT_WRITE: &str = "cannot write the output: ";
 
 /// Kind of a failure, for scripts to act on. Part of the JSON interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +78,7 @@ impl Failure {
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
-            message: message.into(),
+            message: text_without_secrets(&message.into()),
             hint: None,
             conditions: None,
             is_closed_pipe: false,
@@ -95,7 +98,7 @@ impl Failure {
 
     #[must_use]
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(text_without_secrets(&hint.into()));
         self
     }
 
@@ -147,7 +150,7 @@ impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         Self {
             is_closed_pipe: error.kind() == io::ErrorKind::BrokenPipe,
-            ..Self::new(Code::StoreFailed, format!("cannot write the output: {error}"))
+            ..Self::new(Code::StoreFailed, format!("{CANNOT_WRITE}{error}"))
         }
     }
 }

@@ -18,7 +18,7 @@ pub trait Host {
     /// # Errors
     /// If the file cannot be read.
     fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
-        std::fs::read(path)
+        crate::input::read_data(path)
     }
 
     /// Receives a note for people, such as the URI of the store or a fallback to another model type.

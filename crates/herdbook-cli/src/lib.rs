@@ -11,19 +11,24 @@ mod evidence;
 mod failure;
 mod format;
 mod host;
+mod input;
 mod lookup;
 mod output;
+mod output_files;
 mod progress;
 mod results;
 mod running;
 mod shell;
 mod table;
+mod terminal;
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::Parser;
+use herdbook_store::uri_without_secrets;
 use serde_json::Value;
 
 pub use crate::bars::data_source;
@@ -31,6 +36,7 @@ pub use crate::conditions::conditions_on_promotion;
 pub use crate::context::default_actor;
 pub use crate::failure::{Code, Failure};
 pub use crate::host::Host;
+pub use crate::input::read_data;
 
 use crate::args::Args;
 use crate::output::{Mode, Output};
@@ -48,9 +54,10 @@ const WRONG_USAGE: u8 = 2;
 /// ```
 pub fn main(args: Vec<OsString>) -> u8 {
     let wants_json = args.iter().any(|arg| arg == "--json");
+    let given = args.clone();
     let args = match Args::try_parse_from(args) {
         Ok(args) => args,
-        Err(error) => return usage(&error, wants_json),
+        Err(error) => return usage(&error, &given, wants_json),
     };
     if let Err(error) = ignore_file_size_signal() {
         return report(&error.into(), &mut Output::new(Mode::Text, true, None));
@@ -73,8 +80,10 @@ pub fn main(args: Vec<OsString>) -> u8 {
 /// left) returns the data.
 pub fn call(args: Vec<String>, host: &mut dyn Host) -> Result<Value, Failure> {
     let program = [OsString::from("herdbook")];
-    let args = program.into_iter().chain(args.into_iter().map(OsString::from));
-    let args = Args::try_parse_from(args).map_err(|error| Failure::usage(&wrong_usage(&error)))?;
+    let args: Vec<_> = program.into_iter().chain(args.into_iter().map(OsString::from)).collect();
+    let given = args.clone();
+    let args = Args::try_parse_from(args)
+        .map_err(|error| Failure::usage(&wrong_usage(&usage_text(&error, &given))))?;
     let mut output = Output::of_call(host, args.global.tracking_uri.clone());
     let done = commands::run(args, &mut output);
     match (output.into_value(), done) {
@@ -86,23 +95,42 @@ pub fn call(args: Vec<String>, host: &mut dyn Host) -> Result<Value, Failure> {
 }
 
 /// The message of a usage error, without the usage line and the advice for a terminal.
-fn wrong_usage(error: &clap::Error) -> String {
-    let text = error.to_string();
+fn wrong_usage(text: &str) -> String {
     let text = text.trim_start_matches("error: ");
     text.split("\n\nUsage:").next().unwrap_or(text).trim_end().to_owned()
 }
 
+/// The text of a usage error. It repeats arguments: without their passwords, and with control characters escaped.
+fn usage_text(error: &clap::Error, args: &[OsString]) -> String {
+    let mut text = error.to_string();
+    for arg in args {
+        let arg = arg.to_string_lossy();
+        let value = arg.split_once('=').map_or("", |(_, value)| value);
+        for given in [&*arg, value] {
+            let shown = terminal::one_line(&uri_without_secrets(given));
+            if shown != given {
+                text = text.replace(given, &shown);
+            }
+        }
+    }
+    text
+}
+
 /// Prints help, version or a usage error, and returns the exit status.
-fn usage(error: &clap::Error, wants_json: bool) -> u8 {
+fn usage(error: &clap::Error, args: &[OsString], wants_json: bool) -> u8 {
+    let text = usage_text(error, args);
     if error.use_stderr() && wants_json {
-        let text = error.to_string();
         let message = text.trim_start_matches("error: ").trim_end();
         let failure = Failure::usage(message);
         return report(&failure, &mut Output::new(Mode::Json, true, None));
     }
-    // Printing fails only on a closed stream, and then nobody reads the error.
+    // Printing fails only on a closed stream, and then nobody reads the text.
+    if error.use_stderr() {
+        let _ = write!(std::io::stderr(), "{}", terminal::printable(&text));
+        return WRONG_USAGE;
+    }
     let _ = error.print();
-    if error.use_stderr() { WRONG_USAGE } else { SUCCESS }
+    SUCCESS
 }
 
 /// Turns a write beyond the file-size limit into an error; by default the signal would end the process.

@@ -6,15 +6,17 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use herdbook_domain::Channel;
-use herdbook_store::MetricSelection;
+use herdbook_store::{MetricSelection, text_without_secrets, uri_without_secrets};
 use herdbook_training::Observer;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::failure::Failure;
+use crate::failure::{CANNOT_WRITE, Failure};
 use crate::host::{Host, Relay};
+use crate::input;
 use crate::progress::{TrainingBar, cancel_on_signal};
 use crate::shell::quoted;
+use crate::terminal;
 
 /// Form of the printed data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +75,7 @@ impl<'a> Output<'a> {
     /// Reads a file that the arguments name.
     pub(crate) fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
         match &mut self.sink {
-            Sink::Terminal(_) => std::fs::read(path),
+            Sink::Terminal(_) => input::read_data(path),
             Sink::Call { host, .. } => host.read(path),
         }
     }
@@ -99,10 +101,10 @@ impl<'a> Output<'a> {
         matches!(&self.sink, Sink::Call { host, .. } if host.wants_curves())
     }
 
-    /// A command line that reaches the same store.
+    /// A command line that reaches the same store. It shows no password.
     pub(crate) fn command(&self, command: &str) -> String {
         match &self.tracking_uri {
-            Some(uri) => format!("{command} --tracking-uri {}", quoted(uri)),
+            Some(uri) => format!("{command} --tracking-uri {}", quoted(&uri_without_secrets(uri))),
             None => command.to_owned(),
         }
     }
@@ -125,9 +127,31 @@ impl<'a> Output<'a> {
                 return Ok(());
             }
             Sink::Terminal(Mode::Json) => writeln!(stdout, "{}", to_json(&value())),
-            Sink::Terminal(Mode::Text) => writeln!(stdout, "{}", text().trim_end()),
+            Sink::Terminal(Mode::Text) => {
+                writeln!(stdout, "{}", terminal::printable(text().trim_end()))
+            }
         }?;
         Ok(stdout.flush()?)
+    }
+
+    /// As [`Output::data`], for a command that has changed the records. Where the data cannot be written, the act has
+    /// happened all the same: this is said on stderr, and the command succeeds, because repeating it would act twice.
+    pub(crate) fn data_of_act<T: Serialize>(
+        &mut self,
+        value: impl FnOnce() -> T,
+        text: impl FnOnce() -> String,
+    ) -> Result<(), Failure> {
+        match self.data(value, text) {
+            Err(failure) if !failure.is_closed_pipe() => {
+                let why = failure.message().trim_start_matches(CANNOT_WRITE);
+                let _ = writeln!(
+                    io::stderr(),
+                    "warning: the act was done, but its output could not be written: {why}"
+                );
+                Ok(())
+            }
+            outcome => outcome,
+        }
     }
 
     /// The metrics to read: those a table shows, or all of them for JSON.
@@ -143,9 +167,12 @@ impl<'a> Output<'a> {
     /// If stderr is closed, the note is lost and the command continues.
     pub(crate) fn note(&mut self, text: &str) {
         match &mut self.sink {
-            Sink::Call { host, .. } => host.note(text.trim_start_matches("note: ")),
+            Sink::Call { host, .. } => {
+                host.note(&text_without_secrets(text.trim_start_matches("note: ")));
+            }
             Sink::Terminal(_) if self.is_quiet => {}
             Sink::Terminal(_) => {
+                let text = terminal::message(&text_without_secrets(text));
                 let _ = writeln!(io::stderr(), "{text}");
             }
         }
@@ -159,9 +186,9 @@ impl<'a> Output<'a> {
             }
             return writeln!(io::stdout(), "{}", to_json(&failure.to_json()));
         }
-        writeln!(io::stderr(), "error: {}", failure.message())?;
+        writeln!(io::stderr(), "error: {}", terminal::message(failure.message()))?;
         match failure.hint() {
-            Some(hint) => writeln!(io::stderr(), "hint: {hint}"),
+            Some(hint) => writeln!(io::stderr(), "hint: {}", terminal::message(hint)),
             None => Ok(()),
         }
     }
@@ -170,5 +197,5 @@ impl<'a> Output<'a> {
 const TEXT_KEYS: &str = "every map in the output has text keys";
 
 fn to_json<T: Serialize>(value: &T) -> String {
-    serde_json::to_string_pretty(value).expect(TEXT_KEYS)
+    terminal::json(&serde_json::to_string_pretty(value).expect(TEXT_KEYS))
 }

@@ -10,6 +10,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use crate::failure::Failure;
+use crate::terminal;
 
 const TEMPLATE: &str = "{bar:20} {percent:>3} % · {msg} · {eta} left";
 
@@ -42,7 +43,7 @@ impl Observer for TrainingBar {
             self.bar.suspend(|| {
                 let _ = std::io::Write::write_fmt(
                     &mut std::io::stderr(),
-                    format_args!("note: {text}\n"),
+                    format_args!("note: {}\n", terminal::message(text)),
                 );
             });
         }

@@ -2,6 +2,8 @@
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 
+use crate::terminal;
+
 /// A table without rules: a heading, and columns separated by two spaces.
 pub(crate) struct Columns {
     table: Table,
@@ -19,7 +21,7 @@ impl Columns {
         let mut table = Table::new();
         table.load_style(comfy_table::presets::NOTHING);
         table.set_content_arrangement(ContentArrangement::Disabled);
-        table.set_header(heading.iter().map(|(name, _)| Cell::new(name)));
+        table.set_header(heading.iter().map(|(name, _)| Cell::new(terminal::one_line(name))));
         for (idx, (_, align)) in heading.iter().enumerate() {
             let Some(column) = table.column_mut(idx) else {
                 continue;
@@ -33,7 +35,7 @@ impl Columns {
     }
 
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.table.add_row(cells);
+        self.table.add_row(cells.into_iter().map(|cell| terminal::one_line(&cell)));
     }
 
     pub(crate) fn is_empty(&self) -> bool {

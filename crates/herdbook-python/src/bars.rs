@@ -145,7 +145,7 @@ pub(crate) fn source(
         match (path, csv) {
             (_, Some(csv)) => data_source(Path::new(NAME), csv.to_vec(), symbol, reading),
             (Some(path), None) => {
-                let bytes = std::fs::read(&path).map_err(|error| {
+                let bytes = herdbook_cli::read_data(&path).map_err(|error| {
                     Failure::usage(&format!("cannot read `{}`: {error}", path.display()))
                 })?;
                 data_source(&path, bytes, symbol, reading)

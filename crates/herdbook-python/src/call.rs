@@ -126,7 +126,7 @@ impl Host for Worker {
     fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
         match &self.bars {
             Some(csv) if bars::is_memory(path) => Ok(csv.clone()),
-            _ => std::fs::read(path),
+            _ => herdbook_cli::read_data(path),
         }
     }
 

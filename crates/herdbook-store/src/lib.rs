@@ -30,6 +30,7 @@ pub use engine::backend::Effect;
 pub use engine::opening::{Missing, OpenOptions, Opened};
 pub use error::StoreError;
 pub use location::Location;
+pub use location::secrets::{text_without_secrets, uri_without_secrets};
 pub use location::server::ServerUri;
 pub use search::best::Best;
 pub use search::best::candidates::{Candidates, Contaminated};

@@ -60,15 +60,18 @@ pub(crate) struct BacktestArgs {
     /// Time of the first action (UTC) [default: the first bar with enough history for the features]
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
     pub(crate) from: Option<Timestamp>,
-    /// CSV file to write the equity, drawdown and position of each bar to
+    /// New CSV file to write the equity, drawdown and position of each bar to
     #[arg(long, value_name = "FILE")]
     pub(crate) equity: Option<PathBuf>,
     /// Folder to draw equity, trades and positions into, as SVG; created if missing
     #[arg(long, value_name = "FOLDER")]
     pub(crate) pictures: Option<PathBuf>,
-    /// CSV file to write the closed trades to
+    /// New CSV file to write the closed trades to
     #[arg(long, value_name = "FILE")]
     pub(crate) trades: Option<PathBuf>,
+    /// Replace existing files of `--equity`, `--trades` and `--pictures`; never an input or a file of a store
+    #[arg(long)]
+    pub(crate) overwrite: bool,
 }
 
 #[derive(Debug, ClapArgs)]

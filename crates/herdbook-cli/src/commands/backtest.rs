@@ -1,11 +1,7 @@
 //! `backtest`: runs a registered model over any bars.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::path::Path;
-
 use anyhow::Context as _;
-use herdbook_domain::Honesty;
+use herdbook_domain::{Honesty, RunId};
 use herdbook_store::Store;
 use herdbook_training::{Backtest, BacktestOptions, Performance, RegisteredModel};
 use serde_json::{Value, json};
@@ -14,24 +10,40 @@ use crate::args::BacktestArgs;
 use crate::failure::Failure;
 use crate::format::{self, count};
 use crate::output::Output;
+use crate::output_files::{OutputFiles, Protected, Requested};
 use crate::{results, running};
 
+/// Names of the pictures, in the order in which they are drawn.
+const PICTURES: [&str; 3] = ["equity.svg", "trades.svg", "actions.svg"];
+
 pub(crate) fn run(args: BacktestArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
+    let requested = requested(&args);
+    let data = args.running.data.clone();
     let (model, source) = running::prepare(args.running, store, output)?;
+    let mut protected = Protected::of(store).and_input(data, "the file of `--data`");
+    let model_file = RunId::model_artifact(model.timeframe);
+    if let Ok(path) = store.artifact_path(&model.run.run_id, &model_file) {
+        protected = protected.and_input(path, "the model's own file");
+    }
+    let files = OutputFiles::plan(requested, &protected, args.overwrite)?;
     let terms = BacktestOptions { cost_bps: args.cost_bps, from: args.from };
     let backtest = Backtest::run(store, &model, &source, terms)?;
     for remark in &backtest.tape.remarks {
         output.note(&format!("bars: {remark}"));
     }
-    if let Some(path) = &args.equity {
-        write_to(path, "--equity", |file| write_equity(&backtest, file))?;
+    let mut contents = Vec::new();
+    if args.equity.is_some() {
+        contents.push(equity_to_csv(&backtest));
     }
-    if let Some(path) = &args.trades {
-        write_to(path, "--trades", |file| write_trades(&backtest, file))?;
+    if args.trades.is_some() {
+        contents.push(trades_to_csv(&backtest));
     }
     if let Some(folder) = &args.pictures {
-        draw_into(folder, &model, &backtest)?;
+        contents.extend(drawn(&model, &backtest)?);
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot create `{}` (flag `--pictures`)", folder.display()))?;
     }
+    files.write(&contents)?;
     let wants_curves = output.wants_curves();
     let value = || {
         let mut value = to_json(&model, &backtest);
@@ -137,43 +149,43 @@ fn evidence(backtest: &Backtest) -> String {
     }
 }
 
-fn draw_into(folder: &Path, model: &RegisteredModel, backtest: &Backtest) -> Result<(), Failure> {
-    let key = &model.version.key;
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("cannot create `{}` (flag `--pictures`)", folder.display()))?;
-    for (name, drawn) in backtest.pictures(&format!("{} version {}", key.name, key.version))? {
-        let svg = drawn.map_err(|problem| anyhow::anyhow!("cannot draw `{name}`: {problem}"))?;
-        write_to(&folder.join(name), "--pictures", |file| file.write_all(svg.as_bytes()))?;
-    }
-    Ok(())
-}
-
-fn write_to(
-    path: &Path,
-    flag: &str,
-    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
-) -> Result<(), Failure> {
-    let written = File::create(path).map(BufWriter::new).and_then(|mut file| {
-        write(&mut file)?;
-        file.flush()
+/// The files to write, in the order of their contents.
+fn requested(args: &BacktestArgs) -> Vec<Requested> {
+    let tables = [(&args.equity, "--equity"), (&args.trades, "--trades")].into_iter();
+    let tables =
+        tables.filter_map(|(path, flag)| path.clone().map(|path| Requested { path, flag }));
+    let pictures = args.pictures.iter().flat_map(|folder| {
+        PICTURES.map(|name| Requested { path: folder.join(name), flag: "--pictures" })
     });
-    Ok(written.with_context(|| format!("cannot write `{}` (flag `{flag}`)", path.display()))?)
+    tables.chain(pictures).collect()
 }
 
-fn write_equity(backtest: &Backtest, file: &mut impl Write) -> io::Result<()> {
-    writeln!(file, "timestamp,equity,drawdown,position")?;
+/// The pictures, in the order of [`PICTURES`].
+fn drawn(model: &RegisteredModel, backtest: &Backtest) -> Result<Vec<Vec<u8>>, Failure> {
+    let key = &model.version.key;
+    let pictures = backtest.pictures(&format!("{} version {}", key.name, key.version))?;
+    assert!(pictures.iter().map(|(name, _)| *name).eq(PICTURES), "the pictures that were planned");
+    let pictures = pictures.into_iter().map(|(name, drawn)| {
+        let svg = drawn.map_err(|problem| anyhow::anyhow!("cannot draw `{name}`: {problem}"))?;
+        Ok(svg.into_bytes())
+    });
+    pictures.collect()
+}
+
+fn equity_to_csv(backtest: &Backtest) -> Vec<u8> {
+    let mut csv = "timestamp,equity,drawdown,position\n".to_owned();
     for point in backtest.equity_curve() {
-        writeln!(file, "{},{},{},{}", point.at, point.equity, point.drawdown, point.position)?;
+        csv += &format!("{},{},{},{}\n", point.at, point.equity, point.drawdown, point.position);
     }
-    Ok(())
+    csv.into_bytes()
 }
 
-fn write_trades(backtest: &Backtest, file: &mut impl Write) -> io::Result<()> {
-    writeln!(file, "entered,left,side,entry_price,exit_price,result,equity_at_entry")?;
+fn trades_to_csv(backtest: &Backtest) -> Vec<u8> {
+    let mut csv = "entered,left,side,entry_price,exit_price,result,equity_at_entry\n".to_owned();
     for (entered, left, trade) in backtest.trades() {
         let (side, result, equity) = (trade.side.as_str(), trade.result, trade.equity_at_entry);
         let (entry, exit) = (trade.entry_price, trade.exit_price);
-        writeln!(file, "{entered},{left},{side},{entry},{exit},{result},{equity}")?;
+        csv += &format!("{entered},{left},{side},{entry},{exit},{result},{equity}\n");
     }
-    Ok(())
+    csv.into_bytes()
 }

@@ -9,6 +9,7 @@ use crate::failure::{Code, Failure};
 use crate::format;
 use crate::output::Output;
 use crate::shell::model_flag;
+use crate::terminal::one_line;
 
 pub(crate) fn run(args: &ChampionArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
     let name = args.family.name()?;
@@ -43,7 +44,12 @@ pub(crate) fn run(args: &ChampionArgs, store: &Store, output: &mut Output) -> Re
         })
     };
     output.data(value, || {
-        let reason = event.what.reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        let reason = event
+            .what
+            .reason
+            .as_ref()
+            .map(|why| format!(": {}", one_line(why)))
+            .unwrap_or_default();
         format!(
             "{name} version {version}, champion since {} UTC by {}{reason}",
             format::moment(event.at),

@@ -8,6 +8,7 @@ use crate::args::DoctorArgs;
 use crate::failure::{Code, Failure};
 use crate::format::count;
 use crate::output::Output;
+use crate::terminal::one_line;
 
 pub(crate) fn run(args: &DoctorArgs, store: &Session, output: &mut Output) -> Result<(), Failure> {
     let breaches = if args.repair { store.repair()? } else { store.diagnose()? };
@@ -18,7 +19,11 @@ pub(crate) fn run(args: &DoctorArgs, store: &Session, output: &mut Output) -> Re
             "healthy": n_open == 0,
         })
     };
-    output.data(value, || text(&breaches))?;
+    if breaches.iter().any(|breach| matches!(breach.remedy, Remedy::Done(_))) {
+        output.data_of_act(value, || text(&breaches))?;
+    } else {
+        output.data(value, || text(&breaches))?;
+    }
     if n_open == 0 {
         return Ok(());
     }
@@ -51,7 +56,8 @@ fn text(breaches: &[Breach]) -> String {
     if breaches.is_empty() {
         return "healthy: every rule holds".to_owned();
     }
-    let lines = breaches.iter().map(|breach| format!("{}: {}", breach.kind, breach.line()));
+    let lines =
+        breaches.iter().map(|breach| format!("{}: {}", breach.kind, one_line(&breach.line())));
     lines.collect::<Vec<_>>().join("\n")
 }
 

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use anyhow::Context as _;
 use herdbook_domain::{Evaluation, Event, EventKind, GENESIS_HASH};
 use herdbook_store::{EventQuery, Store};
 use serde_json::{Value, json};
@@ -11,11 +10,12 @@ use crate::args::HistoryArgs;
 use crate::failure::{Code, Failure};
 use crate::format;
 use crate::output::Output;
+use crate::output_files::{OutputFiles, Protected, Requested};
 use crate::table::{Align, Columns};
 
 pub(crate) fn run(args: &HistoryArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
     if let Some(path) = &args.export {
-        return export(path, store, output);
+        return export(path, args.overwrite, store, output);
     }
     let name = args.family.given_name()?;
     let query = EventQuery {
@@ -39,18 +39,21 @@ pub(crate) fn run(args: &HistoryArgs, store: &Store, output: &mut Output) -> Res
 }
 
 /// Writes every event with all fields that its hash covers, so that `verify --log` can check the file on its own.
-fn export(path: &Path, store: &Store, output: &mut Output) -> Result<(), Failure> {
+fn export(path: &Path, overwrite: bool, store: &Store, output: &mut Output) -> Result<(), Failure> {
+    let requested = vec![Requested { path: path.to_owned(), flag: "--export" }];
+    let file = OutputFiles::plan(requested, &Protected::of(store), overwrite)?;
     let events = store.events(&EventQuery::default())?;
     let mut lines = String::new();
     for event in &events {
         lines += &serde_json::to_string(event).expect("an event is plain data");
         lines.push('\n');
     }
-    std::fs::write(path, lines)
-        .with_context(|| format!("cannot write `{}` (flag `--export`)", path.display()))?;
+    file.write(&[lines.into_bytes()])?;
     let head = events.last().map_or(GENESIS_HASH, |event| event.hash.as_str());
     let value = || json!({"events": events.len(), "head": head});
-    output.data(value, || format!("{} events\nhead {head}", format::count(events.len() as u64)))
+    output.data_of_act(value, || {
+        format!("{} events\nhead {head}", format::count(events.len() as u64))
+    })
 }
 
 /// An event as `--json` prints it.

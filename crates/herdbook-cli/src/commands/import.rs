@@ -15,6 +15,7 @@ use crate::context::{environment, open_store_for_import, working_directory};
 use crate::failure::Failure;
 use crate::format::count;
 use crate::output::Output;
+use crate::terminal::one_line;
 
 /// Number of findings shown as text. JSON has all of them.
 const MAX_SHOWN: usize = 40;
@@ -38,7 +39,12 @@ pub(crate) fn run(args: &ImportArgs, global: &Global, output: &mut Output) -> Re
     bar.bar.finish_and_clear();
     let report = report?;
     let target = store.as_ref().map(|store| store.location().uri());
-    output.data(|| to_json(&report, target.as_deref(), args), || text(&report, args))?;
+    let value = || to_json(&report, target.as_deref(), args);
+    if args.dry_run {
+        output.data(value, || text(&report, args))?;
+    } else {
+        output.data_of_act(value, || text(&report, args))?;
+    }
     if let Some(hint) = hint(&request.source, &directory, args, global) {
         output.note(&hint);
     }
@@ -82,7 +88,7 @@ fn text(report: &ImportReport, args: &ImportArgs) -> String {
         .audit
         .iter()
         .take(MAX_SHOWN)
-        .map(|finding| format!("{}: {}", finding.kind, finding.line()))
+        .map(|finding| format!("{}: {}", finding.kind, one_line(&finding.line())))
         .collect();
     let more = report.audit.len().saturating_sub(MAX_SHOWN);
     if more > 0 {
@@ -147,6 +153,6 @@ impl ImportObserver for ImportBar {
     }
 
     fn stage(&mut self, text: &str) {
-        self.bar.set_message(text.to_owned());
+        self.bar.set_message(one_line(text));
     }
 }

@@ -83,17 +83,39 @@ fn print(
             "conditions": promotion.plan.judgement,
         })
     };
-    output.data(value, || {
+    let text = || {
         let mut lines: Vec<String> = promotion.plan.changes.iter().rev().map(describe).collect();
         lines.push(since.lines());
         lines.extend(conditions::lines(&promotion.plan.judgement));
+        lines.extend(overridden(args, promotion));
         if args.dry_run {
             lines.push("dry run: nothing was changed".to_owned());
         } else {
             lines.push(format!("undo: {undo}"));
         }
         lines.join("\n")
-    })
+    };
+    if args.dry_run { output.data(value, text) } else { output.data_of_act(value, text) }
+}
+
+/// What `--force` overrode, one line each with value and limit; `None` if nothing had to be forced.
+fn overridden(args: &PromoteArgs, promotion: &Promotion) -> Option<String> {
+    let requested = promotion.plan.requested()?;
+    if !args.force || !requested.transition.is_rise() {
+        return None;
+    }
+    let mut lines = Vec::new();
+    if requested.honesty == Honesty::Contaminated {
+        lines.push(format!(
+            "honesty: value {}, limit {}: the test window holds bars that the model or an ancestor was trained on",
+            Honesty::Contaminated,
+            Honesty::Clean
+        ));
+    }
+    if promotion.plan.judgement.enforce {
+        lines.extend(promotion.plan.judgement.unmet().map(ToString::to_string));
+    }
+    (!lines.is_empty()).then(|| format!("FORCED against:\n  {}", lines.join("\n  ")))
 }
 
 /// One line for a change of stage and its cause.

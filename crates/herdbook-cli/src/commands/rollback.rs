@@ -30,11 +30,12 @@ pub(crate) fn run(
             "dry_run": args.dry_run,
         })
     };
-    output.data(value, || {
+    let text = || {
         let mut lines: Vec<String> = promotion.plan.changes.iter().map(describe).collect();
         if args.dry_run {
             lines.push("dry run: nothing was changed".to_owned());
         }
         lines.join("\n")
-    })
+    };
+    if args.dry_run { output.data(value, text) } else { output.data_of_act(value, text) }
 }

@@ -145,7 +145,7 @@ fn resume_run(
 
 fn print(outcome: &Outcome, output: &mut Output) -> Result<(), Failure> {
     let next = output.command(&next_command(outcome.registered()));
-    output.data(|| report::to_json(outcome), || report::summary(outcome, &next))
+    output.data_of_act(|| report::to_json(outcome), || report::summary(outcome, &next))
 }
 
 fn next_command(report: &TrainReport) -> String {

@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::args::VerifyArgs;
 use crate::failure::{Code, Failure};
 use crate::format::count;
+use crate::input::read_data_text;
 use crate::output::Output;
 
 pub(crate) fn run(
@@ -24,7 +25,7 @@ pub(crate) fn run(
 }
 
 fn verify_log(log: &Path, head: Option<&str>, output: &mut Output) -> Result<(), Failure> {
-    let text = std::fs::read_to_string(log)
+    let text = read_data_text(log)
         .with_context(|| format!("cannot read `{}` (flag `--log`)", log.display()))?;
     let events = (1..)
         .zip(text.lines())

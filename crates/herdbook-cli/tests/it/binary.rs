@@ -40,14 +40,36 @@ impl Folder {
 
     /// Runs `herdbook` with flags written as in a shell without quotes.
     pub(crate) fn run(&self, flags: &str) -> Ran {
-        let output = Command::new(env!("CARGO_BIN_EXE_herdbook"))
-            .args(flags.split_whitespace())
+        self.run_args(flags.split_whitespace())
+    }
+
+    pub(crate) fn run_args<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Ran {
+        self.ran(self.command().args(args))
+    }
+
+    /// As [`Folder::run`], with environment variables.
+    pub(crate) fn run_with(&self, flags: &str, variables: &[(&str, &str)]) -> Ran {
+        self.ran(self.command().args(flags.split_whitespace()).envs(variables.iter().copied()))
+    }
+
+    /// As [`Folder::run`], with stdout going elsewhere.
+    pub(crate) fn run_to(&self, flags: &str, stdout: Stdio) -> Ran {
+        self.ran(self.command().args(flags.split_whitespace()).stdout(stdout))
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_herdbook"));
+        command
             .current_dir(self.path())
             .env_remove("MLFLOW_TRACKING_URI")
+            .env_remove("HERDBOOK_CONFIG")
             .env("HERDBOOK_ACTOR", "tester")
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn ran(&self, command: &mut Command) -> Ran {
+        let output = command.output().unwrap();
         let text = |bytes: Vec<u8>| {
             let folder = self.path().display().to_string();
             String::from_utf8(bytes).unwrap().replace(&folder, "[folder]")

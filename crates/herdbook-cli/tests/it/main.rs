@@ -4,6 +4,7 @@
 
 mod binary;
 mod doctor;
+mod edges;
 mod failures;
 mod interface;
 mod listing;

@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use crate::binary::Folder;
 
 /// Hourly bars of a sine wave, starting on 2024-01-01.
-fn bars(n_bars: u64) -> String {
+pub(crate) fn bars(n_bars: u64) -> String {
     let mut csv = String::from("timestamp,open,high,low,close\n");
     for idx in 0..n_bars {
         let price = |idx: u64| 100.0 + (idx as f64 * 0.1).sin();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use herdbook_store::artifacts::place::local_folder;
-use herdbook_store::{Location, StoreError};
+use herdbook_store::{Location, StoreError, uri_without_secrets};
 
 use super::files::Files;
 use super::records::Reader;
@@ -39,7 +39,7 @@ impl Source {
             return Ok(Self::Server(text.trim_end_matches('/').to_owned()));
         }
         let unknown = |problem: &str| StoreError::Source {
-            source_uri: text.to_owned(),
+            source_uri: uri_without_secrets(text),
             problem: problem.to_owned(),
         };
         let path = if let Some(path) = text.strip_prefix("sqlite:///") {

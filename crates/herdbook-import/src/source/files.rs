@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use herdbook_domain::Timestamp;
@@ -18,6 +19,8 @@ use super::records::{
 use super::yaml::scalars;
 
 const META: &str = "meta.yaml";
+/// Largest file of the records, in bytes. A metric of ten million values has half of it.
+const LARGEST_FILE: u64 = 1 << 30;
 /// Deleted experiments are moved into this folder.
 const TRASH: &str = ".trash";
 const MODELS: &str = "models";
@@ -66,7 +69,7 @@ impl Files {
     /// Reads a `meta.yaml`. If it cannot be read, reports it.
     fn meta(&mut self, folder: &Path) -> Option<Meta> {
         let path = folder.join(META);
-        let read = fs::read_to_string(&path).map_err(|error| error.to_string());
+        let read = read_text(&path).map_err(|error| error.to_string());
         match read.and_then(|text| scalars(&text)) {
             Ok(meta) => Some(meta),
             Err(problem) => {
@@ -86,7 +89,7 @@ impl Files {
         let mut found = Tags::new();
         for key in self.keys(folder) {
             let path = folder.join(&key);
-            match fs::read(&path) {
+            match read_file(&path) {
                 Ok(bytes) => {
                     found.insert(key, String::from_utf8_lossy(&bytes).into_owned());
                 }
@@ -138,7 +141,7 @@ impl Files {
         let mut found = Vec::new();
         for key in self.keys(folder) {
             let path = folder.join(&key);
-            let text = match fs::read_to_string(&path) {
+            let text = match read_text(&path) {
                 Ok(text) => text,
                 Err(error) => {
                     self.unusable(&path, &error.to_string());
@@ -337,6 +340,23 @@ fn metric(key: &str, row: &str) -> Option<Metric> {
         at: Timestamp::from_millis(at.parse().ok()?),
         step: step.parse().ok()?,
     })
+}
+
+/// Reads a file of at most [`LARGEST_FILE`] bytes. A pipe would make the import wait, and a device may have no end.
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a file"));
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        return Err(io::Error::other("it is too large"));
+    }
+    Ok(bytes)
+}
+
+fn read_text(path: &Path) -> io::Result<String> {
+    String::from_utf8(read_file(path)?).map_err(|_| io::Error::other("it is not UTF-8"))
 }
 
 #[cfg(test)]

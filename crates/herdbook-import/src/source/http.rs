@@ -1,7 +1,7 @@
 //! The calls of an import to an MLflow server, made by the client of `herdbook-remote`.
 
 use herdbook_remote::client::{Access, Client as Connection, Method, Trying, query_string};
-use herdbook_store::{Content, ServerUri, StoreError};
+use herdbook_store::{Content, ServerUri, StoreError, uri_without_secrets};
 use serde_json::Value;
 
 /// A client of an MLflow server.
@@ -20,7 +20,7 @@ impl Client {
     /// A client of the server at an address. Credentials are read from MLflow's environment variables.
     pub(super) fn new(address: &str) -> Result<Self, StoreError> {
         let uri = ServerUri::parse(address).ok_or_else(|| StoreError::Source {
-            source_uri: address.to_owned(),
+            source_uri: uri_without_secrets(address),
             problem: "it is not the address of a server".to_owned(),
         })?;
         Ok(Self(Connection::new(Access::from_environment(&uri)?)))

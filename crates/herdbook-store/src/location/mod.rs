@@ -1,11 +1,13 @@
 //! The location of a store: its tracking URI, and the folder for its artifacts.
 
 pub(crate) mod postgres;
+pub(crate) mod secrets;
 pub(crate) mod server;
 
 use std::path::{Path, PathBuf};
 
 use self::postgres::PostgresUri;
+use self::secrets::uri_without_secrets;
 use self::server::ServerUri;
 use crate::error::StoreError;
 
@@ -116,7 +118,7 @@ fn sqlite_path(uri: &str) -> Result<&Path, StoreError> {
         .filter(|path| !path.is_empty() && !path.contains('?') && *path != ":memory:")
         .map(Path::new)
         .ok_or_else(|| StoreError::UnsupportedUri {
-            uri: uri.to_owned(),
+            uri: uri_without_secrets(uri),
             rule: SUPPORTED.to_owned(),
         })
 }
@@ -162,6 +164,14 @@ mod tests {
         for uri in ["mysql://host/db", "databricks", "sqlite://", "sqlite:///", "mlruns"] {
             let error = Location::resolve(Some(uri), Path::new("/here")).unwrap_err();
             assert!(error.to_string().contains(uri), "{error}");
+        }
+    }
+
+    #[test]
+    fn refused_uri_is_shown_without_its_password() {
+        for uri in ["mysql://u:s3cret@host/db", "u:s3cret@host", "redis://h?password=s3cret"] {
+            let error = Location::resolve(Some(uri), Path::new("/here")).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("s3cret"), "{error}");
         }
     }
 

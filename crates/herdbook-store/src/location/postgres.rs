@@ -3,15 +3,21 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 use postgres::Config;
 use postgres::config::SslMode;
 
+use super::secrets::uri_without_secrets;
 use crate::error::StoreError;
 
 /// The schemes of libpq, and those of `SQLAlchemy`, which also name a Python driver.
 const SCHEMES: [&str; 4] = ["postgresql", "postgres", "postgresql+psycopg2", "postgresql+psycopg"];
+
+/// How long connecting to one address may take, unless `connect_timeout` says otherwise. The system's own limit is about
+/// two minutes.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A database of a PostgreSQL server, with the parameters of the connection.
 #[derive(Clone)]
@@ -65,7 +71,7 @@ impl PostgresUri {
         if !SCHEMES.contains(&scheme) {
             return Ok(None);
         }
-        let shown = shown(rest);
+        let shown = uri_without_secrets(&format!("postgresql://{rest}"));
         let refused = |rule: String| StoreError::UnsupportedUri { uri: shown.clone(), rule };
         let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
         let mut tls = environment("PGSSLMODE");
@@ -149,6 +155,9 @@ fn completed(mut config: Config, tls: TlsMode) -> Config {
     {
         config.user(&user);
     }
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(CONNECT_TIMEOUT);
+    }
     if config.get_password().is_none()
         && let Some(password) = environment("PGPASSWORD").or_else(|| password_on_file(&config))
     {
@@ -182,29 +191,6 @@ fn password_on_file(config: &Config) -> Option<String> {
 fn default_roots() -> Option<PathBuf> {
     let path = Path::new(&environment("HOME")?).join(".postgresql/root.crt");
     path.is_file().then_some(path)
-}
-
-/// The URI with every password replaced by `***`.
-fn shown(rest: &str) -> String {
-    let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let address = match address.rsplit_once('@') {
-        Some((user, host)) => {
-            let user =
-                user.split_once(':').map_or(user.to_owned(), |(user, _)| format!("{user}:***"));
-            format!("{user}@{host}")
-        }
-        None => address.to_owned(),
-    };
-    let query: Vec<String> = query
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| match pair.split_once('=') {
-            Some(("password", _)) => "password=***".to_owned(),
-            _ => pair.to_owned(),
-        })
-        .collect();
-    let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
-    format!("postgresql://{address}{query}")
 }
 
 fn with_cause(error: &dyn std::error::Error) -> String {

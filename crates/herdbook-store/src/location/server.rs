@@ -4,6 +4,8 @@ use std::fmt;
 
 use percent_encoding::percent_decode_str;
 
+use super::secrets::uri_without_secrets;
+
 /// The address of an MLflow server. Displays without user and password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerUri {
@@ -25,7 +27,7 @@ impl fmt::Debug for Secret {
 
 impl fmt::Display for ServerUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.base)
+        f.write_str(&uri_without_secrets(&self.base))
     }
 }
 

@@ -13,6 +13,7 @@ use herdbook_training::{
 use crate::args::{Family, TrainArgs};
 use crate::bars;
 use crate::failure::Failure;
+use crate::input::read_settings;
 use crate::output::Output;
 use crate::shell::{model_flag, quoted};
 
@@ -76,7 +77,7 @@ pub(super) fn from_args(
 }
 
 fn hyperparameters(path: &Path) -> Result<Hyperparameters, Failure> {
-    let text = std::fs::read_to_string(path)
+    let text = read_settings(path)
         .with_context(|| format!("cannot read `{}` (flag `--config`)", path.display()))?;
     Ok(Hyperparameters::from_toml(&text, &path.display().to_string())?)
 }
