@@ -1,7 +1,7 @@
 //! Where the records are: the tracking URI, and the folder for artifacts beside it.
 
 pub(crate) mod postgres;
-pub mod secrets;
+pub(crate) mod secrets;
 pub mod server;
 
 use std::path::{Path, PathBuf};
