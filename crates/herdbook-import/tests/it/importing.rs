@@ -109,8 +109,8 @@ fn audit_names_each_contradiction_once_and_again_the_next_time() {
     assert_eq!(
         champions.line(),
         "`4H_trading_model`: it has more than one champion: version 1 (since 2025-07-03T07:00:00Z), \
-         version 2 (since 2025-07-06T07:00:00Z); version 2, the one made champion last, stays; \
-         the others are archived"
+         version 2 (since 2025-07-06T07:00:00Z); version 2, which became champion last, stays \
+         champion; the others are archived"
     );
 }
 
