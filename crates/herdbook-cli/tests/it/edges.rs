@@ -198,7 +198,7 @@ fn password_of_a_refused_uri_is_not_shown() {
         "list --tracking-uri postgresql://u:s3cret@h",
         "list --tracking-uri postgresql://u:s3cret@h:port/db",
         "list --tracking-uri postgresql://u:x/s3cret@h/db",
-        "list --tracking-uri postgresql://u:s3c%72et@h/db?s3cret",
+        "list --tracking-uri postgresql://u:s3cret@h/db?colour=red",
         "list --tracking-uri redis://h?password=s3cret",
         "list --tracking-uri u:s3cret@h/db",
         "list --tracking-uri mysql%3A%2F%2Fu%3As3cret%40h",
@@ -294,7 +294,7 @@ fn terminal_gets_no_escape_sequences_from_outside() {
     let rusqlite = rusqlite::Connection::open(folder.path().join("mlflow.db")).unwrap();
     rusqlite
         .execute_batch(&format!(
-            "UPDATE runs SET name = '{hostile}\nhealthy: every rule holds';
+            "UPDATE runs SET name = '{hostile}\nforged: a line';
              UPDATE model_version_tags SET value = '{hostile}' WHERE key = 'honesty';"
         ))
         .unwrap();
@@ -319,7 +319,7 @@ fn terminal_gets_no_escape_sequences_from_outside() {
             let shown = ran.shown();
             let is_active = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
             assert!(!shown.contains(is_active), "{args:?}: {shown:?}");
-            assert!(!shown.contains("\nhealthy"), "{args:?}: {shown:?}");
+            assert!(!shown.contains("\nforged"), "{args:?}: {shown:?}");
         }
     }
 }
