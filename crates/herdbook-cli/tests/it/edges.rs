@@ -270,7 +270,7 @@ fn terminal_gets_no_escape_sequences_from_outside() {
     let rusqlite = rusqlite::Connection::open(folder.path().join("mlflow.db")).unwrap();
     rusqlite
         .execute_batch(&format!(
-            "UPDATE runs SET name = '{hostile}\nhealthy: every rule holds';
+            "UPDATE runs SET name = '{hostile}\nforged: a line';
              UPDATE model_version_tags SET value = '{hostile}' WHERE key = 'honesty';"
         ))
         .unwrap();
@@ -295,8 +295,7 @@ fn terminal_gets_no_escape_sequences_from_outside() {
             let shown = ran.shown();
             let is_active = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
             assert!(!shown.contains(is_active), "{args:?}: {shown:?}");
-            // A line that a hostile name made, unless it is the doctor's own.
-            assert!(args[0] == "doctor" || !shown.contains("\nhealthy"), "{args:?}: {shown:?}");
+            assert!(!shown.contains("\nforged"), "{args:?}: {shown:?}");
         }
     }
 }
