@@ -112,7 +112,7 @@ impl OutputFiles {
     }
 
     /// Writes the files, `contents` in the order in which they were requested. Files are complete before the first one
-    /// gets its name; where writing fails, none of them changed.
+    /// gets its name, so if writing fails, none has changed. Only a failure of a later rename leaves earlier files changed.
     pub(crate) fn write(self, contents: &[Vec<u8>]) -> Result<(), Failure> {
         assert_eq!(self.files.len(), contents.len(), "one content for each file");
         let mut parts = Vec::new();

@@ -227,7 +227,12 @@ impl Backend for Remote {
         let mut scope = scope;
         loop {
             if let Scope::Run(run_id) = scope {
-                state.refresh_run(&self.client, run_id.as_str())?;
+                // What is asked of one run never changes: where its artifacts are.
+                let found = look_up(&state.conn);
+                if !matches!(found, Err(StoreError::NoSuchRun { .. })) {
+                    return found;
+                }
+                state.refresh_run(&self.client, run_id.as_str(), Trying::Patiently)?;
                 return look_up(&state.conn);
             }
             state.prepare_look_up(&self.client, scope)?;
@@ -252,14 +257,18 @@ impl Backend for Remote {
         loop {
             let found = match request.scope {
                 Scope::Run(run_id) => {
-                    state.refresh_run(&self.client, run_id.as_str())?;
+                    state.refresh_run(&self.client, run_id.as_str(), Trying::Once)?;
                     Currency::Now
                 }
                 scope => state.prepare_act(&self.client, scope, currency)?,
             };
             let error = match self.attempt(&mut state, request, found, act)? {
-                Attempt::Done => return Ok(()),
-                Attempt::Outdated => {
+                Attempt::Done
+                    if request.effect == Effect::Commit || !state.is_outdated(&self.client) =>
+                {
+                    return Ok(());
+                }
+                Attempt::Done | Attempt::Outdated => {
                     currency = Currency::Now;
                     continue;
                 }
@@ -279,6 +288,10 @@ impl Backend for Remote {
                         && matches!(request.scope, Scope::StageChange(_) | Scope::Newest) =>
                 {
                     request.scope = widened(request.scope);
+                }
+                // An act that was appended during the fetch may be in only a part of the records.
+                _ if !matches!(request.scope, Scope::Run(_)) && state.is_outdated(&self.client) => {
+                    currency = Currency::Now;
                 }
                 error => return Err(error),
             }

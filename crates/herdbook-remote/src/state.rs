@@ -162,6 +162,12 @@ impl State {
         Ok(())
     }
 
+    /// Whether an act was appended to the journal that the copy does not have. A server that does not answer now leaves the
+    /// decision as it is.
+    pub(super) fn is_outdated(&mut self, client: &Client) -> bool {
+        self.read_journal(client).is_ok() && self.fold.n_entries() != self.n_in_copy
+    }
+
     fn is_journal_read(&self) -> bool {
         self.journal.as_ref().is_some_and(Journal::is_read)
     }
@@ -170,8 +176,13 @@ impl State {
     ///
     /// # Errors
     /// Those of reaching the server.
-    pub(super) fn refresh_run(&mut self, client: &Client, run_id: &str) -> Result<(), StoreError> {
-        if let Some(run) = client.run_trying(run_id, Trying::Once)? {
+    pub(super) fn refresh_run(
+        &mut self,
+        client: &Client,
+        run_id: &str,
+        trying: Trying,
+    ) -> Result<(), StoreError> {
+        if let Some(run) = client.run_trying(run_id, trying)? {
             tables::refill_run(raw(&self.conn), &run)?;
         }
         Ok(())

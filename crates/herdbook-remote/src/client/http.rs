@@ -1,8 +1,9 @@
 //! HTTP to an MLflow server: one agent, retries with back-off, and errors with MLflow's messages.
 
 use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::{ErrorKind, Read, Seek};
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -57,7 +58,7 @@ pub enum Trying {
 }
 
 /// A client of one MLflow server. Several threads may share it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Client {
     agent: Agent,
     /// The tracking URI without user and password, and without a slash at its end.
@@ -65,7 +66,7 @@ pub struct Client {
     authorization: Option<String>,
     patience: Duration,
     /// Whether the server has answered this process.
-    has_answered: AtomicBool,
+    has_answered: Arc<AtomicBool>,
 }
 
 /// One call.
@@ -113,7 +114,7 @@ impl Client {
             base: access.base,
             authorization: access.authorization,
             patience: access.patience,
-            has_answered: AtomicBool::new(false),
+            has_answered: Arc::default(),
         }
     }
 
@@ -170,31 +171,41 @@ impl Client {
         self.json(endpoint, &call, trying)
     }
 
-    /// Opens a file, or a range of its bytes, as a stream. If the connection breaks later, reading fails.
+    /// Opens a file, or a range of its bytes, as a stream. A connection that breaks while it is read is opened again from
+    /// there on, as long as other calls are retried.
     ///
     /// # Errors
     /// As [`Client::get`].
     pub fn open(&self, url: &str, range: Option<Range<u64>>) -> Result<Content, StoreError> {
+        let (start, end) = match range {
+            Some(range) if range.is_empty() => return Ok(Box::new(std::io::empty())),
+            Some(range) => (range.start, Some(range.end)),
+            None => (0, None),
+        };
+        let content = self.open_from(url, start, end)?;
+        let (client, url) = (self.clone(), url.to_owned());
+        Ok(Box::new(Download { client, url, position: start, end, content, broken_since: None }))
+    }
+
+    /// Opens a file from a position on, up to `end` if there is one.
+    fn open_from(&self, url: &str, start: u64, end: Option<u64>) -> Result<Content, StoreError> {
         let mut call = Call::get(self.absolute(url));
-        if let Some(range) = &range {
-            if range.is_empty() {
-                return Ok(Box::new(std::io::empty()));
-            }
-            call.range = Some(format!("bytes={}-{}", range.start, range.end - 1));
+        if start > 0 || end.is_some() {
+            let last = end.map_or(String::new(), |end| (end - 1).to_string());
+            call.range = Some(format!("bytes={start}-{last}"));
         }
         let answer = self.until_answered(&call, Trying::Patiently, Ok)?;
         let is_part = answer.status().as_u16() == PARTIAL_CONTENT;
         let mut content = answer.into_body().into_with_config().limit(u64::MAX).reader();
-        match range {
+        if !is_part && start > 0 {
             // A server may ignore the range; stock MLflow does.
-            Some(range) if !is_part => {
-                let skipped =
-                    std::io::copy(&mut (&mut content).take(range.start), &mut std::io::sink());
-                skipped.map_err(|error| self.unreachable(error.to_string()))?;
-                Ok(Box::new(content.take(range.end - range.start)))
-            }
-            _ => Ok(Box::new(content)),
+            let skipped = std::io::copy(&mut (&mut content).take(start), &mut std::io::sink());
+            skipped.map_err(|error| self.unreachable(error.to_string()))?;
         }
+        Ok(match end {
+            Some(end) => Box::new(content.take(end - start)),
+            None => Box::new(content),
+        })
     }
 
     /// Stores a small file. The call may be repeated.
@@ -364,6 +375,46 @@ impl Client {
     }
 }
 
+/// The content of a file on the server.
+struct Download {
+    client: Client,
+    url: String,
+    /// The next byte to read.
+    position: u64,
+    end: Option<u64>,
+    content: Content,
+    /// When the connection broke after which no byte was read yet.
+    broken_since: Option<Instant>,
+}
+
+impl Read for Download {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        loop {
+            let error = match self.content.read(buffer) {
+                Ok(n_read) => {
+                    self.position += n_read as u64;
+                    self.broken_since = None;
+                    return Ok(n_read);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
+                Err(error) => error,
+            };
+            let broken_since = *self.broken_since.get_or_insert_with(Instant::now);
+            if broken_since.elapsed() > self.client.patience {
+                return Err(error);
+            }
+            std::thread::sleep(FIRST_WAIT);
+            self.content = match self.client.open_from(&self.url, self.position, self.end) {
+                Ok(content) => content,
+                // The connection broke at the end of the file.
+                Err(StoreError::ServerRefused { status: 416, .. }) => Box::new(std::io::empty()),
+                Err(StoreError::Unreachable { .. }) => return Err(error),
+                Err(error) => return Err(std::io::Error::other(error)),
+            };
+        }
+    }
+}
+
 /// The body of an answer.
 fn whole(mut answer: Response<Body>) -> Result<Vec<u8>, ureq::Error> {
     answer.body_mut().with_config().limit(ANSWER_LIMIT).read_to_vec()
@@ -379,4 +430,51 @@ pub fn query_string(query: &[(&str, &str)]) -> String {
         text.push_str(&format!("{key}={value}"));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// Serves `content` to one client after another, each answer cut after so many bytes of its body. Ranges are ignored,
+    /// as by stock MLflow.
+    fn server(content: &'static [u8], cuts: &'static [usize]) -> Client {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            for (stream, cut) in listener.incoming().zip(cuts) {
+                let mut stream = stream.unwrap();
+                let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+                while lines.next().is_some_and(|line| !line.unwrap().is_empty()) {}
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", content.len());
+                stream.write_all(head.as_bytes()).unwrap();
+                stream.write_all(&content[..*cut]).unwrap();
+            }
+        });
+        Client::new(Access {
+            base: format!("http://{address}"),
+            authorization: None,
+            tls: ureq::tls::TlsConfig::default(),
+            timeout: Duration::from_secs(30),
+            patience: Duration::from_secs(30),
+        })
+    }
+
+    fn read(client: &Client, range: Option<Range<u64>>) -> std::io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        client.open("/file", range).unwrap().read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    #[test]
+    fn broken_download_goes_on_where_it_broke() {
+        const CONTENT: &[u8] = b"0123456789abcdef";
+        let client = server(CONTENT, &[3, 9, 16, 16]);
+        assert_eq!(read(&client, None).unwrap(), CONTENT);
+        let client = server(CONTENT, &[7, 16, 16]);
+        assert_eq!(read(&client, Some(5..12)).unwrap(), &CONTENT[5..12]);
+    }
 }

@@ -97,7 +97,7 @@ impl Store {
         let content = artifacts.open(artifact, None)?;
         let mut content = content.ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?;
         let mut bytes = Vec::new();
-        content.read_to_end(&mut bytes).map_err(failed)?;
+        content.read_to_end(&mut bytes).map_err(|source| artifacts.read_error(artifact, source))?;
         Ok(bytes)
     }
 

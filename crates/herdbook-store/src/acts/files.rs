@@ -175,7 +175,9 @@ fn hash(store: &Store, on_record: OnRecord) -> Result<Hashed, StoreError> {
     };
     let artifact = on_record.file.artifact.clone();
     let path = artifacts.location_of(&artifact);
-    for _ in 0..ATTEMPTS {
+    let mut n_left = ATTEMPTS;
+    loop {
+        n_left -= 1;
         let stamp = artifacts.stamp(&artifact);
         let state = match artifacts.open(&artifact, None) {
             Ok(None) | Err(StoreError::Artifact { .. }) => {
@@ -184,14 +186,16 @@ fn hash(store: &Store, on_record: OnRecord) -> Result<Hashed, StoreError> {
             Ok(Some(mut content)) => match hashing::sha256(&mut *content) {
                 Ok(found) if found == on_record.file.sha256 => FileState::Intact,
                 Ok(found) => FileState::Altered { path: path.clone(), found },
-                Err(_) => FileState::Missing { path: path.clone() },
+                Err(source) => match artifacts.read_error(&artifact, source) {
+                    StoreError::Artifact { .. } => FileState::Missing { path: path.clone() },
+                    error => return Err(error),
+                },
             },
             Err(error) => return Err(error),
         };
-        if artifacts.stamp(&artifact) == stamp {
+        // A file that changes all the time is reported as it was read. An act notices by the stamp that it has changed.
+        if n_left == 0 || artifacts.stamp(&artifact) == stamp {
             return Ok(Hashed { on_record, stamp, state });
         }
     }
-    let problem = "the file was changed while it was read";
-    Err(StoreError::Artifact { verb: "hash", path, source: std::io::Error::other(problem) })
 }

@@ -121,11 +121,9 @@ impl Session {
     fn check_model_file(&self, request: &Registration) -> Result<(), StoreError> {
         let artifact = RunId::model_artifact(request.origin.timeframe);
         let mut content = self.open_artifact(&request.run_id, &artifact, None)?;
-        let found = hashing::sha256(&mut *content).map_err(|source| StoreError::Artifact {
-            verb: "read",
-            path: artifact.clone().into(),
-            source,
-        })?;
+        let artifacts = self.artifacts(&request.run_id)?;
+        let found = hashing::sha256(&mut *content)
+            .map_err(|source| artifacts.read_error(&artifact, source))?;
         if found == request.model_sha256 {
             return Ok(());
         }

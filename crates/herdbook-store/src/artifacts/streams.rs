@@ -66,6 +66,18 @@ pub trait ArtifactStore: Debug + Send + Sync {
     /// no such attributes.
     fn stamp(&self, path: &str) -> Option<FileStamp>;
 
+    /// The error of a file whose content could not be read to its end: [`StoreError::Artifact`], or
+    /// [`StoreError::Unreachable`] if the file is not on this machine, so that the read may be repeated.
+    fn read_error(&self, path: &str, source: std::io::Error) -> StoreError {
+        match self.local_path(path) {
+            Some(path) => StoreError::Artifact { verb: "read", path, source },
+            None => StoreError::Unreachable {
+                store: self.location_of(path).display().to_string(),
+                problem: format!("the file could not be read to its end ({source})"),
+            },
+        }
+    }
+
     /// The location of a file, for messages.
     fn location_of(&self, path: &str) -> PathBuf;
 

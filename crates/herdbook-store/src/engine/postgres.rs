@@ -45,7 +45,7 @@ impl Backend for PostgresEngine {
     /// Runs an act in a transaction of its own. If it conflicts with another act, or the connection breaks before the
     /// commit, it is run again from the start.
     fn write(&self, request: ActRequest<'_>, act: &mut LookUp<'_>) -> Result<(), StoreError> {
-        self.repeat(|conn| self.attempt(conn, request.effect, act))
+        self.repeat(|conn| Self::attempt(conn, request.effect, act))
     }
 
     fn read(&self, _scope: Scope<'_>, look_up: &mut LookUp<'_>) -> Result<(), StoreError> {
@@ -55,7 +55,7 @@ impl Backend for PostgresEngine {
                 .and_then(|()| look_up(conn));
             // Nothing was written. If this fails, the connection is closed and not used again.
             let _ = conn.execute_batch("ROLLBACK");
-            found
+            found.map_err(Failure::Error)
         })
     }
 }
@@ -64,41 +64,51 @@ impl PostgresEngine {
     /// Runs an attempt, and again after a growing pause while it fails with an error of [`may_be_repeated`].
     fn repeat(
         &self,
-        mut attempt: impl FnMut(&Conn) -> Result<(), StoreError>,
+        mut attempt: impl FnMut(&Conn) -> Result<(), Failure>,
     ) -> Result<(), StoreError> {
         let pauses =
             ExponentialBuilder::default().with_min_delay(FIRST_PAUSE).with_max_times(MAX_REPEATS);
         let mut on_connection = || {
             let conn = self.connection()?;
             let outcome = attempt(&conn);
+            // Given back before the outcome of a commit is asked for, which takes a connection of its own.
             keep(conn);
-            outcome
+            match outcome {
+                Ok(()) => Ok(()),
+                Err(Failure::Error(error)) => Err(error),
+                Err(Failure::CommitUnanswered { transaction, error }) => {
+                    match self.was_committed(transaction) {
+                        Some(true) => Ok(()),
+                        Some(false) => Err(error),
+                        None => Err(StoreError::OutcomeUnknown { store: self.uri.to_string() }),
+                    }
+                }
+            }
         };
         (|| on_connection()).retry(pauses).when(may_be_repeated).call()
     }
 
     /// One attempt at an act. An error of [`may_be_repeated`] means that all of it was rolled back.
-    fn attempt(&self, conn: &Conn, effect: Effect, act: &mut LookUp<'_>) -> Result<(), StoreError> {
+    fn attempt(conn: &Conn, effect: Effect, act: &mut LookUp<'_>) -> Result<(), Failure> {
         let transaction = match begin(conn).and_then(|transaction| act(conn).map(|()| transaction))
         {
             Ok(transaction) => transaction,
             Err(error) => {
                 // This fails if the connection broke. Then the server rolls the transaction back.
                 let _ = conn.execute_batch("ROLLBACK");
-                return Err(error);
+                return Err(Failure::Error(error));
             }
         };
         if effect == Effect::DryRun {
-            return conn.execute_batch("ROLLBACK");
+            return conn.execute_batch("ROLLBACK").map_err(Failure::Error);
         }
-        match conn.execute_batch("COMMIT") {
-            Err(error) if is_connection_lost(&error) => match self.was_committed(transaction) {
-                Some(true) => Ok(()),
-                Some(false) => Err(error),
-                None => Err(StoreError::OutcomeUnknown { store: self.uri.to_string() }),
-            },
-            outcome => outcome,
-        }
+        conn.execute_batch("COMMIT").map_err(|error| {
+            if is_connection_lost(&error) {
+                Failure::CommitUnanswered { transaction, error }
+            } else {
+                Failure::Error(error)
+            }
+        })
     }
 
     /// Whether a transaction was committed whose commit was sent and not answered; `None` if the server cannot be asked.
@@ -144,6 +154,16 @@ impl PostgresEngine {
         ))?;
         Ok(conn)
     }
+}
+
+/// Why an attempt failed.
+enum Failure {
+    Error(StoreError),
+    /// The connection broke before the answer to its commit.
+    CommitUnanswered {
+        transaction: i64,
+        error: StoreError,
+    },
 }
 
 /// Returns a connection to the pool, unless it is closed.

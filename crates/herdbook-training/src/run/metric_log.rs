@@ -210,6 +210,7 @@ impl<'a> MetricLog<'a> {
             }
             Err(
                 error @ (StoreError::Busy { .. }
+                | StoreError::StoreBusy { .. }
                 | StoreError::Unreachable { .. }
                 | StoreError::NotMlflow { .. }
                 | StoreError::ServerRefused { .. }),

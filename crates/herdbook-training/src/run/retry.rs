@@ -32,7 +32,8 @@ pub(crate) fn retry_while_unavailable<T>(
                 ));
             }
             Err(error)
-                if error.is_about_connection()
+                if (error.is_about_connection()
+                    || matches!(error, StoreError::StoreBusy { .. }))
                     && began.elapsed() < RETRY_LIMIT
                     && !cancelled.load(Ordering::Relaxed) =>
             {
