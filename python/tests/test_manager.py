@@ -188,7 +188,7 @@ def test_registering_is_refused_before_anything_is_written(manager: MLflowManage
         manager.register_model_version(path, base_run_id="x")
     assert len(herdbook.history(tracking_uri=uri)) == events
     assert manager.get_run(parent).data.tags["version_type"] == "latest"
-    with pytest.raises(herdbook.ConflictError, match="registered already"):
+    with pytest.raises(herdbook.ConflictError, match="already registered"):
         manager.register_model_version(f"runs:/{parent}/models/1H/model.zip")
 
 

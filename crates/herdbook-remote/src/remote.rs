@@ -227,12 +227,10 @@ impl Backend for Remote {
         let mut scope = scope;
         loop {
             if let Scope::Run(run_id) = scope {
-                // What is asked of one run never changes: where its artifacts are.
-                let found = look_up(&state.conn);
-                if !matches!(found, Err(StoreError::NoSuchRun { .. })) {
-                    return found;
+                // The location of a run's artifacts, for which this scope is read, never changes.
+                if !tables::has_run(raw(&state.conn), run_id.as_str())? {
+                    state.refresh_run(&self.client, run_id.as_str(), Trying::Patiently)?;
                 }
-                state.refresh_run(&self.client, run_id.as_str(), Trying::Patiently)?;
                 return look_up(&state.conn);
             }
             state.prepare_look_up(&self.client, scope)?;

@@ -334,6 +334,11 @@ fn insert_version(
     Ok(())
 }
 
+/// Whether the copy has a run.
+pub(crate) fn has_run(conn: &Connection, run_id: &str) -> Result<bool, StoreError> {
+    Ok(conn.prepare_cached("SELECT 1 FROM runs WHERE run_uuid = ?1")?.exists([run_id])?)
+}
+
 fn insert_run(conn: &Connection, run: &Run) -> Result<(), StoreError> {
     let info = &run.info;
     let id = info.run_id.as_str();
