@@ -94,7 +94,7 @@ def test_model_of_an_unknown_environment_is_enhanced_where_its_networks_fit(herd
     model.learn(256)
     model.save(tmp_path / "own.zip")
     answer = herd.ask("import-model", tmp_path / "own.zip", "--timeframe", "1H")
-    assert not answer["usable"] and "does not describe an environment" in answer["obstacle"]
+    assert not answer["usable"] and "does not describe its environment" in answer["obstacle"]
     herd.crown(1)
     assert answer["enhanceable"]
     child = herd.train("--enhance", 1)
