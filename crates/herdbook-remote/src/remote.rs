@@ -228,7 +228,7 @@ impl Backend for Remote {
         loop {
             if let Scope::Run(run_id) = scope {
                 // The location of a run's artifacts, for which this scope is read, never changes.
-                if !tables::has_run(raw(&state.conn), run_id.as_str())? {
+                if !tables::knows_artifacts_of(raw(&state.conn), run_id.as_str())? {
                     state.refresh_run(&self.client, run_id.as_str(), Trying::Patiently)?;
                 }
                 return look_up(&state.conn);

@@ -334,9 +334,10 @@ fn insert_version(
     Ok(())
 }
 
-/// Whether the copy has a run.
-pub(crate) fn has_run(conn: &Connection, run_id: &str) -> Result<bool, StoreError> {
-    Ok(conn.prepare_cached("SELECT 1 FROM runs WHERE run_uuid = ?1")?.exists([run_id])?)
+/// Whether the copy knows where the artifacts of a run are. A run that stands in for one that was not fetched has no location.
+pub(crate) fn knows_artifacts_of(conn: &Connection, run_id: &str) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM runs WHERE run_uuid = ?1 AND artifact_uri <> ''";
+    Ok(conn.prepare_cached(sql)?.exists([run_id])?)
 }
 
 fn insert_run(conn: &Connection, run: &Run) -> Result<(), StoreError> {
