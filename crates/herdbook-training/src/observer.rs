@@ -26,3 +26,22 @@ pub struct Progress {
     /// Mean episode reward of the latest evaluation on the validation window; `None` before the first.
     pub validation_reward: Option<f64>,
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Keeps the notices.
+    #[derive(Default)]
+    pub(crate) struct Notices(pub(crate) Vec<String>);
+
+    impl Observer for Notices {
+        fn notice(&mut self, text: &str) {
+            self.0.push(text.to_owned());
+        }
+
+        fn stage(&mut self, _text: &str) {}
+
+        fn progress(&mut self, _progress: &Progress) {}
+    }
+}

@@ -75,12 +75,7 @@ impl Store {
         artifact: &str,
         range: Option<Range<u64>>,
     ) -> Result<Content, StoreError> {
-        let artifacts = self.artifacts(run_id)?;
-        artifacts.open(artifact, range)?.ok_or_else(|| StoreError::Artifact {
-            verb: "read",
-            path: artifacts.location_of(artifact),
-            source: std::io::ErrorKind::NotFound.into(),
-        })
+        open_existing(&*self.artifacts(run_id)?, artifact, range)
     }
 
     /// Reads a file among a run's artifacts into memory. For large files use [`Store::open_artifact`].
@@ -89,13 +84,7 @@ impl Store {
     /// As [`Store::open_artifact`].
     pub fn read_artifact(&self, run_id: &RunId, artifact: &str) -> Result<Vec<u8>, StoreError> {
         let artifacts = self.artifacts(run_id)?;
-        let failed = |source| StoreError::Artifact {
-            verb: "read",
-            path: artifacts.location_of(artifact),
-            source,
-        };
-        let content = artifacts.open(artifact, None)?;
-        let mut content = content.ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?;
+        let mut content = open_existing(&*artifacts, artifact, None)?;
         let mut bytes = Vec::new();
         content.read_to_end(&mut bytes).map_err(|source| artifacts.read_error(artifact, source))?;
         Ok(bytes)
@@ -152,4 +141,17 @@ impl Store {
             location: artifacts.location_of(artifact).display().to_string(),
         })
     }
+}
+
+/// Opens a file, or a range of its bytes, and fails if there is no such file.
+pub(crate) fn open_existing(
+    artifacts: &dyn ArtifactStore,
+    artifact: &str,
+    range: Option<Range<u64>>,
+) -> Result<Content, StoreError> {
+    artifacts.open(artifact, range)?.ok_or_else(|| StoreError::Artifact {
+        verb: "read",
+        path: artifacts.location_of(artifact),
+        source: std::io::ErrorKind::NotFound.into(),
+    })
 }

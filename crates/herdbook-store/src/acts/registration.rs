@@ -6,6 +6,7 @@ use herdbook_domain::{
     RunStatus, Stage, Timestamp, VersionKey, VersionNumber, VersionType, plan_registration,
 };
 
+use crate::acts::artifacts::open_existing;
 use crate::artifacts::hashing;
 use crate::engine::backend::Reservation;
 use crate::engine::db::{Conn, params};
@@ -120,8 +121,8 @@ impl Session {
     /// Fails if the stored model file does not have the hash that is to be registered.
     fn check_model_file(&self, request: &Registration) -> Result<(), StoreError> {
         let artifact = RunId::model_artifact(request.origin.timeframe);
-        let mut content = self.open_artifact(&request.run_id, &artifact, None)?;
         let artifacts = self.artifacts(&request.run_id)?;
+        let mut content = open_existing(&*artifacts, &artifact, None)?;
         let found = hashing::sha256(&mut *content)
             .map_err(|source| artifacts.read_error(&artifact, source))?;
         if found == request.model_sha256 {

@@ -293,19 +293,7 @@ mod tests {
     use rusqlite::Connection;
 
     use super::*;
-
-    #[derive(Default)]
-    struct Notices(Vec<String>);
-
-    impl Observer for Notices {
-        fn notice(&mut self, text: &str) {
-            self.0.push(text.to_owned());
-        }
-
-        fn stage(&mut self, _text: &str) {}
-
-        fn progress(&mut self, _progress: &Progress) {}
-    }
+    use crate::observer::tests::Notices;
 
     fn store_in(folder: &Path) -> (Session, RunId) {
         let options = OpenOptions {

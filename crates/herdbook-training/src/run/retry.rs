@@ -48,20 +48,7 @@ pub(crate) fn retry_while_unavailable<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observer::Progress;
-
-    #[derive(Default)]
-    struct Notices(Vec<String>);
-
-    impl Observer for Notices {
-        fn notice(&mut self, text: &str) {
-            self.0.push(text.to_owned());
-        }
-
-        fn stage(&mut self, _text: &str) {}
-
-        fn progress(&mut self, _progress: &Progress) {}
-    }
+    use crate::observer::tests::Notices;
 
     fn busy() -> StoreError {
         StoreError::Busy { store: "mlflow.db".to_owned(), waited_s: 1 }
