@@ -7,7 +7,7 @@ use herdbook_domain::{
 use serde::Serialize;
 
 use crate::engine::db::{Conn, Row, ToValue, params};
-use crate::engine::schema::registrations;
+use crate::engine::schema::{registrations, seals};
 use crate::error::StoreError;
 use crate::tables::row::{checked, optional};
 
@@ -64,6 +64,33 @@ pub fn select(conn: &Conn, query: &EventQuery) -> Result<Vec<Event>, StoreError>
         values.as_slice(),
         from_row,
     )
+}
+
+/// The events that can hold a seal and fulfil a condition, oldest first.
+///
+/// # Errors
+/// As [`select`].
+pub(crate) fn with_seals(
+    conn: &Conn,
+    condition: &str,
+    values: &[&dyn ToValue],
+) -> Result<Vec<Event>, StoreError> {
+    let (registered, adopted) = (EventKind::Registered, EventKind::Adopted);
+    let sql = format!(
+        "SELECT {COLUMNS} FROM herdbook_events
+         WHERE {condition} AND kind IN ('{registered}', '{adopted}') ORDER BY id"
+    );
+    conn.query(&sql, values, from_row)
+}
+
+/// The event that registered a version; `None` if its history has none.
+///
+/// # Errors
+/// As [`select`].
+pub fn registration(conn: &Conn, key: &VersionKey) -> Result<Option<Event>, StoreError> {
+    let (name, version) = (Some(key.name.clone()), Some(key.version));
+    let kind = Some(EventKind::Registered);
+    Ok(select(conn, &EventQuery { name, version, kind, ..EventQuery::default() })?.pop())
 }
 
 /// Appends the events of an act, in order. The caller keeps others from appending until its transaction ends.
@@ -125,7 +152,8 @@ pub fn insert(conn: &Conn, event: &Event) -> Result<(), StoreError> {
             event.hash,
         ],
     )?;
-    registrations::insert(conn, event)
+    registrations::insert(conn, event)?;
+    seals::insert(conn, event)
 }
 
 /// The number of the last event; 0 if there is none.

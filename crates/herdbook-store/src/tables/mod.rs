@@ -10,5 +10,7 @@ pub mod lease;
 pub mod metric;
 mod row;
 pub mod run;
+pub mod seal;
 pub mod tag;
+pub mod unsealed;
 pub mod version;

@@ -10,8 +10,8 @@ use herdbook_domain::{
     VersionNumber,
 };
 use herdbook_store::{
-    Effect, EventQuery, Finish, Metric, Missing, OpenOptions, Promotion, RunStart, Session, Store,
-    StoreError, VersionQuery,
+    Effect, EventQuery, Finish, Measured, Metric, Missing, OpenOptions, Promotion, RunStart,
+    Session, Store, StoreError, VersionQuery,
 };
 use tempfile::TempDir;
 
@@ -88,6 +88,15 @@ impl Herd {
     pub(crate) fn train(&self, parent: Option<&RunId>, reward: f64) -> RunId {
         let (run_id, origin) = self.start(parent);
         self.finish(&run_id, origin, reward);
+        run_id
+    }
+
+    /// Registers a base model of a run with these params, in place of those of [`start`].
+    pub(crate) fn train_with(&self, params: &[(&str, &str)], reward: f64) -> RunId {
+        let mut start = start(None);
+        start.params.extend(params.iter().map(|(key, value)| ((*key).into(), (*value).into())));
+        let run_id = self.store.start_run(&start).unwrap();
+        self.finish(&run_id, start.origin, reward);
         run_id
     }
 
@@ -177,6 +186,7 @@ pub(crate) fn finish(run_id: &RunId, origin: Origin, metrics: &[(&str, f64)]) ->
         },
         metrics: metrics.iter().map(|(key, value)| metric(key, *value, 1)).collect(),
         run_tags: Tags::new(),
+        measured: Measured::default(),
     }
 }
 
