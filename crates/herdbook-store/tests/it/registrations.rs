@@ -52,7 +52,7 @@ fn store_of_layout_1_gets_the_table_filled_from_its_log() {
     assert_eq!(upgraded.opened(), Opened::Completed);
     assert_filled(&herd);
     let layout = "SELECT max(version) FROM herdbook_schema";
-    assert_eq!(backend::number(&herd.foreign(), layout), Some(2));
+    assert_eq!(backend::number(&herd.foreign(), layout), Some(3));
     assert_eq!(upgraded.diagnose().unwrap(), [], "an upgrade is not a fault");
     assert_eq!(herd.another_store().opened(), Opened::AsItWas);
 }

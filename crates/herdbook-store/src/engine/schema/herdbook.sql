@@ -5,7 +5,7 @@
 CREATE TABLE IF NOT EXISTS herdbook_schema (
 	version INTEGER NOT NULL PRIMARY KEY
 );
-INSERT INTO herdbook_schema (version) VALUES (2) ON CONFLICT (version) DO NOTHING;
+INSERT INTO herdbook_schema (version) VALUES (3) ON CONFLICT (version) DO NOTHING;
 
 -- The append-only log. `id` has no gaps; `hash` covers every other column (see `Event::compute_hash`).
 CREATE TABLE IF NOT EXISTS herdbook_events (
@@ -47,6 +47,13 @@ CREATE TABLE IF NOT EXISTS herdbook_leases (
 	pid BIGINT NOT NULL,
 	process_started BIGINT NOT NULL,
 	refreshed_at_ms BIGINT NOT NULL
+);
+
+-- One row: the id of the store, and the database in which it was made or to which it was relocated.
+CREATE TABLE IF NOT EXISTS herdbook_place (
+	id INTEGER NOT NULL PRIMARY KEY,
+	store_id VARCHAR(32) NOT NULL,
+	place TEXT NOT NULL
 );
 
 -- The database itself refuses a second champion, whichever program writes it.

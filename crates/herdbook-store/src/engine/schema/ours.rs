@@ -12,6 +12,9 @@ const HERDBOOK_TABLES: &str = include_str!("herdbook.sql");
 /// The table of layouts.
 pub(super) const LAYOUTS: &str = "herdbook_schema";
 
+/// The table with the place of the store.
+const PLACE: &str = "herdbook_place";
+
 /// The statements that create all our tables and indexes, for an engine.
 pub(super) fn tables(dialect: Dialect) -> String {
     let tag_value = match dialect {
@@ -71,7 +74,11 @@ pub(super) fn layout(conn: &Conn) -> Result<Option<i64>, StoreError> {
 
 /// The layout with which a table or index of ours came.
 fn layout_of(object: &str) -> i64 {
-    if object == registrations::TABLE { 2 } else { 1 }
+    match object {
+        registrations::TABLE => 2,
+        PLACE => 3,
+        _ => 1,
+    }
 }
 
 /// The state of a table or index of ours after [`complete`](super::complete) that was missing or altered before.
@@ -80,7 +87,7 @@ fn layout_of(object: &str) -> i64 {
 /// Those of the database.
 pub(crate) fn state_of(conn: &Conn, object: &str) -> Result<SchemaState, StoreError> {
     let is_index = our_objects().any(|(name, sql)| name == object && is_index(sql));
-    let is_refilled = object == registrations::TABLE;
+    let is_refilled = [registrations::TABLE, PLACE].contains(&object);
     let is_faulty = faulty(conn.dialect(), &objects(conn)?).any(|name| name == object);
     Ok(match (is_faulty, is_index || is_refilled) {
         (true, _) => SchemaState::LeftOut,
