@@ -76,8 +76,15 @@ fn existing(folder: &Path) -> Result<PathBuf, Failure> {
 }
 
 fn text(relocation: &Relocation, is_dry_run: bool) -> String {
+    let without_files = match relocation.n_without_files {
+        0 => String::new(),
+        n => format!(
+            "\nruns without a folder: {}; if their files were moved, `--to FOLDER` names where to",
+            count(n as u64)
+        ),
+    };
     if !relocation.is_needed {
-        return "the store is where its records say: nothing to relocate".to_owned();
+        return format!("nothing to relocate{without_files}");
     }
     let mut lines: Vec<String> = relocation
         .moves
@@ -91,7 +98,7 @@ fn text(relocation: &Relocation, is_dry_run: bool) -> String {
         let n_in_place = count(relocation.n_in_place as u64);
         lines.push(format!("locations whose files stayed in the former folder: {n_in_place}"));
     }
-    lines.push(format!("store id {}", one_line(&relocation.store_id)));
+    lines.push(format!("store id {}{without_files}", one_line(&relocation.store_id)));
     lines.extend(
         relocation.problems.iter().map(|problem| format!("problem: {}", one_line(problem))),
     );

@@ -69,7 +69,7 @@ fn moved_store_takes_no_acts_until_it_is_relocated() {
     assert_eq!(at(&folder, "moved", promotion).status, 0);
     assert_snapshot!(shown(&at(&folder, "moved", "relocate -q")), @r"
     status 0
-    the store is where its records say: nothing to relocate
+    nothing to relocate
     ");
 }
 
@@ -101,6 +101,7 @@ fn shortened_history_is_accepted_only_with_a_reason() {
     assert_snapshot!(listed.stderr, @"warning: [folder]/home/mlflow.db: the history ends with event 1, but had 3 events when it was last seen on this machine; `herdbook verify` tells what to do");
     assert_snapshot!(at(&folder, "home", "verify -q").shown(), @r"
     status 1
+    warning: [folder]/home/mlflow.db: the history ends with event 1, but had 3 events when it was last seen on this machine; `herdbook verify` tells what to do
     error: the store `sqlite:///[folder]/home/mlflow.db` was changed: the history ends with event 1, but had 3 events when it was last seen on this machine
     hint: restore a newer backup, or accept the present history with `herdbook verify --accept-history --reason …`
     ");

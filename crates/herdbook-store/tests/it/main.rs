@@ -17,5 +17,6 @@ mod model_files;
 mod opening;
 mod reading;
 mod registrations;
+mod remembering;
 mod sharing;
 mod streams;

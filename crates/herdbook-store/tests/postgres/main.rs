@@ -26,5 +26,7 @@ mod model_files;
 mod reading;
 #[path = "../it/registrations.rs"]
 mod registrations;
+#[path = "../it/remembering.rs"]
+mod remembering;
 #[path = "../it/sharing.rs"]
 mod sharing;

@@ -23,7 +23,7 @@ pub(super) struct Column {
     is_written: bool,
 }
 
-const COLUMNS: [Column; 6] = [
+const COLUMNS: [Column; 7] = [
     Column {
         table: "experiments",
         column: "artifact_location",
@@ -73,6 +73,14 @@ const COLUMNS: [Column; 6] = [
         longest: 8000,
         is_written: true,
     },
+    Column {
+        table: "workspaces",
+        column: "default_artifact_root",
+        key: &[("name", true)],
+        filter: "TRUE",
+        longest: 8000,
+        is_written: true,
+    },
 ];
 
 /// Characters that a `file` URI shows as they are, besides letters and digits.
@@ -100,6 +108,12 @@ pub(super) enum Place {
 impl Location {
     pub(super) fn is_written(&self) -> bool {
         self.column.is_written
+    }
+
+    /// Whether it is that of a run whose folder does not exist.
+    pub(super) fn is_run_without_files(&self) -> bool {
+        let Place::Absolute(folder) = &self.place else { return false };
+        self.column.table == "runs" && !folder.exists()
     }
 
     /// Its record and column, for messages.

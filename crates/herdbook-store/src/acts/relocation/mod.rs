@@ -61,6 +61,8 @@ pub struct Relocation {
     pub n_files: usize,
     /// Number of locations in a moved folder whose files stayed where they were.
     pub n_in_place: usize,
+    /// Number of runs whose folder does not exist and was not found elsewhere. A run without artifacts has none.
+    pub n_without_files: usize,
     /// Files that are missing or altered. They prevent the relocation, unless it is forced.
     pub problems: Vec<String>,
     /// The id of the store afterwards.

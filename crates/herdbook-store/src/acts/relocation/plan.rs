@@ -13,11 +13,13 @@ use crate::artifacts::hashing::sha256;
 use crate::artifacts::local::LocalArtifacts;
 use crate::artifacts::place::local_folder;
 use crate::artifacts::streams::ArtifactStore;
+use crate::clock::now;
 use crate::engine::db::{Conn, params};
 use crate::engine::place::recorded;
 use crate::error::StoreError;
 use crate::store::Store;
 use crate::tables::event::{self, RegisteredFile};
+use crate::tables::lease::{self, Liveness};
 use crate::tables::version;
 
 /// The updates of a relocation, as far as the records and the existence of folders decide them.
@@ -26,6 +28,7 @@ pub(super) struct Plan {
     moves: Vec<Move>,
     updates: Vec<(Location, String)>,
     n_in_place: usize,
+    n_without_files: usize,
     problems: Vec<String>,
     files: Vec<File>,
 }
@@ -67,8 +70,14 @@ impl Plan {
         let is_in_place = fates.iter().any(|fate| matches!(fate, Fate::InPlace));
         // Only the database was moved: the artifacts belong together, also those of experiments without files.
         let stays = !request.is_copy && is_in_place && !has_moved;
-        let mut plan =
-            Self { moves, updates: vec![], n_in_place: 0, problems: vec![], files: vec![] };
+        let mut plan = Self {
+            moves,
+            updates: vec![],
+            n_in_place: 0,
+            n_without_files: 0,
+            problems: vec![],
+            files: vec![],
+        };
         for (location, fate) in found.into_iter().zip(fates) {
             match fate {
                 Fate::Empty(_) if stays => plan.n_in_place += 1,
@@ -86,7 +95,9 @@ impl Plan {
                         location.text
                     ));
                 }
-                Fate::Outside => {}
+                Fate::Outside => {
+                    plan.n_without_files += usize::from(location.is_run_without_files())
+                }
             }
         }
         plan.moves.retain(|one| {
@@ -96,6 +107,9 @@ impl Plan {
             })
         });
         plan.files = files(conn, &plan.updates)?;
+        if !request.is_copy {
+            plan.problems.extend(trainings(conn)?);
+        }
         Ok(plan)
     }
 
@@ -150,6 +164,7 @@ impl Plan {
             locations,
             n_files: self.files.len(),
             n_in_place: self.n_in_place,
+            n_without_files: self.n_without_files,
             problems,
             store_id,
         })
@@ -202,7 +217,9 @@ fn moves(
         let folders: BTreeSet<&Path> = found
             .iter()
             .filter_map(|location| match &location.place {
-                Place::Absolute(folder) if !folder.exists() => Some(folder.as_path()),
+                Place::Absolute(folder) if request.is_copy || !folder.exists() => {
+                    Some(folder.as_path())
+                }
                 _ => None,
             })
             .collect();
@@ -218,6 +235,26 @@ fn moves(
         }
     }
     Ok(moves.into_iter().filter(|one| one.from != one.to).collect())
+}
+
+/// A problem for each training that is alive: it goes on writing to the former folder.
+fn trainings(conn: &Conn) -> Result<Vec<String>, StoreError> {
+    let runs: Vec<String> = conn.query(
+        "SELECT l.run_uuid FROM herdbook_leases l JOIN runs r ON r.run_uuid = l.run_uuid
+         WHERE r.status = 'RUNNING' ORDER BY l.run_uuid",
+        params![],
+        |row| row.get(0),
+    )?;
+    let mut problems = Vec::new();
+    for run_id in runs.iter().filter_map(|run_id| RunId::parse(run_id).ok()) {
+        let lease = lease::of_run(conn, &run_id)?;
+        if lease.is_some_and(|lease| lease.liveness(now()) == Liveness::Alive) {
+            problems.push(format!(
+                "the run `{run_id}` is training: end it first, or wait until it has ended"
+            ));
+        }
+    }
+    Ok(problems)
 }
 
 /// The move of a missing folder, if its last parts exist below `to`.
