@@ -18,19 +18,16 @@ pub(crate) fn run(
     store: impl FnOnce(&mut Output) -> Result<Session, Failure>,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    match &args.log {
-        Some(log) => verify_log(log, args.head.as_deref(), output),
-        None => {
-            let store = store(output)?;
-            let found = store.verify()?;
-            match args.reason.as_deref().filter(|_| args.accept_history) {
-                Some(reason) => accept(&store, &found, reason, output),
-                None => check_remembered(&store, &found).and_then(|()| {
-                    verify_store(&found, store.place(), args.head.as_deref(), output)
-                }),
-            }
-        }
+    if let Some(log) = &args.log {
+        return verify_log(log, args.head.as_deref(), output);
     }
+    let store = store(output)?;
+    let found = store.verify()?;
+    if let Some(reason) = args.reason.as_deref().filter(|_| args.accept_history) {
+        return accept(&store, &found, reason, output);
+    }
+    check_remembered(&store, &found)?;
+    verify_store(&found, store.place(), args.head.as_deref(), output)
 }
 
 /// Accepts a history that differs from the one last seen on this machine. A history with a broken chain cannot be accepted.

@@ -12,7 +12,7 @@ use crate::error::StoreError;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Column {
     pub(super) table: &'static str,
-    pub(super) column: &'static str,
+    pub(super) name: &'static str,
     /// The columns of the primary key, and whether each is a text.
     key: &'static [(&'static str, bool)],
     /// The rows that hold locations.
@@ -26,7 +26,7 @@ pub(super) struct Column {
 const COLUMNS: [Column; 7] = [
     Column {
         table: "experiments",
-        column: "artifact_location",
+        name: "artifact_location",
         key: &[("experiment_id", false)],
         filter: "TRUE",
         longest: 256,
@@ -34,7 +34,7 @@ const COLUMNS: [Column; 7] = [
     },
     Column {
         table: "runs",
-        column: "artifact_uri",
+        name: "artifact_uri",
         key: &[("run_uuid", true)],
         filter: "TRUE",
         longest: 200,
@@ -42,7 +42,7 @@ const COLUMNS: [Column; 7] = [
     },
     Column {
         table: "model_versions",
-        column: "source",
+        name: "source",
         key: &[("workspace", true), ("name", true), ("version", false)],
         filter: "TRUE",
         longest: 500,
@@ -50,7 +50,7 @@ const COLUMNS: [Column; 7] = [
     },
     Column {
         table: "model_versions",
-        column: "storage_location",
+        name: "storage_location",
         key: &[("workspace", true), ("name", true), ("version", false)],
         filter: "TRUE",
         longest: 500,
@@ -58,7 +58,7 @@ const COLUMNS: [Column; 7] = [
     },
     Column {
         table: "logged_models",
-        column: "artifact_location",
+        name: "artifact_location",
         key: &[("model_id", true)],
         filter: "TRUE",
         longest: 1000,
@@ -67,7 +67,7 @@ const COLUMNS: [Column; 7] = [
     // The artifacts of a trace.
     Column {
         table: "trace_tags",
-        column: "value",
+        name: "value",
         key: &[("key", true), ("request_id", true)],
         filter: "\"key\" = 'mlflow.artifactLocation'",
         longest: 8000,
@@ -75,7 +75,7 @@ const COLUMNS: [Column; 7] = [
     },
     Column {
         table: "workspaces",
-        column: "default_artifact_root",
+        name: "default_artifact_root",
         key: &[("name", true)],
         filter: "TRUE",
         longest: 8000,
@@ -118,7 +118,7 @@ impl Location {
 
     /// Its record and column, for messages.
     pub(super) fn name(&self) -> String {
-        format!("{}.{} of `{}`", self.column.table, self.column.column, self.key.join(" "))
+        format!("{}.{} of `{}`", self.column.table, self.column.name, self.key.join(" "))
     }
 
     /// The text for another folder, in the same form: a path stays a path and a URI a URI.
@@ -152,14 +152,14 @@ pub(super) fn all(conn: &Conn) -> Result<Vec<Location>, StoreError> {
         let columns: Vec<String> =
             conn.query(conn.dialect().columns_of_table(), params![column.table], |row| row.get(0))?;
         // Older revisions of MLflow's schema lack some of the tables.
-        if !columns.iter().any(|name| name == column.column) {
+        if !columns.iter().any(|name| name == column.name) {
             continue;
         }
         let key: Vec<String> =
             column.key.iter().map(|(name, _)| format!("CAST(\"{name}\" AS TEXT)")).collect();
         let sql = format!(
             "SELECT {}, {} FROM {} WHERE {} AND {0} IS NOT NULL ORDER BY {1}",
-            column.column,
+            column.name,
             key.join(", "),
             column.table,
             column.filter,
@@ -194,7 +194,7 @@ pub(super) fn write_location(
     location: &Location,
     text: &str,
 ) -> Result<(), StoreError> {
-    let Column { table, column, key, .. } = location.column;
+    let Column { table, name: column, key, .. } = location.column;
     let conditions: Vec<String> = (2..)
         .zip(*key)
         .map(|(idx, (name, is_text))| match is_text {

@@ -104,7 +104,7 @@ impl Session {
         };
         for _ in 0..ATTEMPTS {
             let plan = self.read_as_it_stands(|conn| Plan::of(conn, self.store(), request))?;
-            let mut relocation = plan.check_files(store_id.clone())?;
+            let mut relocation = plan.check_files(store_id.clone());
             relocation.is_needed |= *self.place() != PlaceState::Home;
             if effect == Effect::DryRun || !relocation.is_needed {
                 return Ok(relocation);

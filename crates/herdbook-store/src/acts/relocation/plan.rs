@@ -96,7 +96,7 @@ impl Plan {
                     ));
                 }
                 Fate::Outside => {
-                    plan.n_without_files += usize::from(location.is_run_without_files())
+                    plan.n_without_files += usize::from(location.is_run_without_files());
                 }
             }
         }
@@ -132,7 +132,7 @@ impl Plan {
     }
 
     /// Compares every registered file at its new place with its hash in the history.
-    pub(super) fn check_files(&self, store_id: String) -> Result<Relocation, StoreError> {
+    pub(super) fn check_files(&self, store_id: String) -> Relocation {
         let mut problems = self.problems.clone();
         for File { key, path: file, sha256: registered, folder } in &self.files {
             let artifacts = LocalArtifacts::new(folder.clone(), Arc::new(LocalDisk));
@@ -155,10 +155,10 @@ impl Plan {
         }
         let mut locations: BTreeMap<String, usize> = BTreeMap::new();
         for (location, _) in &self.updates {
-            let name = format!("{}.{}", location.column.table, location.column.column);
+            let name = format!("{}.{}", location.column.table, location.column.name);
             *locations.entry(name).or_default() += 1;
         }
-        Ok(Relocation {
+        Relocation {
             is_needed: !self.updates.is_empty(),
             moves: self.moves.clone(),
             locations,
@@ -167,7 +167,7 @@ impl Plan {
             n_without_files: self.n_without_files,
             problems,
             store_id,
-        })
+        }
     }
 }
 
@@ -305,7 +305,7 @@ impl<'a> New<'a> {
     fn of(updates: &'a [(Location, String)]) -> Self {
         let mut new = Self { of_runs: BTreeMap::new(), of_versions: BTreeMap::new() };
         for (location, text) in updates {
-            match (location.column.table, location.column.column, location.key.as_slice()) {
+            match (location.column.table, location.column.name, location.key.as_slice()) {
                 ("runs", _, [run_id]) => {
                     new.of_runs.insert(run_id, text);
                 }
