@@ -2,8 +2,12 @@
 
 import os
 import random
+import tempfile
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+# What herdbook remembers of the stores of a run of tests ends with it.
+_state = tempfile.TemporaryDirectory(prefix="herdbook-state-")
+os.environ["XDG_STATE_HOME"] = _state.name
 os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "1"
 
 import pytest

@@ -4,9 +4,11 @@ import os
 import resource
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import tempfile
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -244,3 +246,30 @@ def test_act_whose_output_is_lost_succeeds(in_beta):
         )
     assert process.returncode == 0 and "the act was done" in process.stderr, process
     assert in_beta.versions()[1]["promotion_stage"] == "champion"
+
+
+def test_silent_hosts_are_announced_and_given_up(herd):
+    """A host that accepts connections and never answers, as a wrong port may. The commands wait at the same time."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = "%s:%s" % listener.getsockname()
+        began = time.monotonic()
+        waiting = [
+            herd.start(*command)
+            for command in (
+                ("list", "--tracking-uri", f"http://{address}"),
+                ("list", "--tracking-uri", f"https://{address}"),
+                ("list", "--tracking-uri", f"postgresql://ada:s3cret@{address}/db"),
+                ("list", "--tracking-uri", f"postgresql://ada:s3cret@{address}/db?sslmode=require"),
+                ("import", f"http://{address}"),
+            )
+        ]
+        interrupted = herd.start("list", "--tracking-uri", f"http://{address}")
+        assert "waiting for" in interrupted.stderr.readline()
+        interrupted.send_signal(signal.SIGINT)
+        interrupted.communicate(timeout=10)
+        for process in waiting:
+            _, stderr = process.communicate()
+            assert process.returncode == 2, stderr
+            assert f"waiting for " in stderr and address in stderr and "s3cret" not in stderr, stderr
+            assert "error: " in stderr and "hint: " in stderr or "import" in stderr, stderr
+        assert 8 < time.monotonic() - began < 45

@@ -64,17 +64,21 @@ class Worker:
         with self._lock:
             self._send(request)
             raised: BaseException | None = None
-            while True:
+            # The native module cannot be interrupted while it waits for a host. Nothing has begun then.
+            is_waiting = request[0] == "open"
+            while raised is None or not is_waiting:
                 try:
                     answer = self._answers.get()
-                    if answer[0] in ("note", "progress"):
-                        if listen is not None and raised is None:
-                            listen(answer)
-                        continue
-                    break
+                    if answer[0] not in ("note", "progress"):
+                        break
+                    is_waiting = answer[0] == "note" and answer[1].startswith("waiting for ")
+                    if listen is not None and raised is None:
+                        listen(answer)
                 except BaseException as error:  # noqa: BLE001 - raised again after the work has ended
                     raised = raised or error
                     self._process.send_signal(signal.SIGINT)
+            else:
+                self._process.kill()
         if raised is not None:
             raise raised
         return _result(answer)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+# What herdbook remembers of the stores of a run of tests ends with it.
+_state = tempfile.TemporaryDirectory(prefix="herdbook-state-")
+os.environ["XDG_STATE_HOME"] = _state.name
 os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 import pytest

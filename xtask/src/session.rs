@@ -52,6 +52,7 @@ fn run_command(command: &str, folder: &Path, path: &std::ffi::OsStr) -> anyhow::
         .env("PATH", path)
         .env_remove("MLFLOW_TRACKING_URI")
         .env("MLFLOW_DISABLE_TELEMETRY", "true")
+        .env("XDG_STATE_HOME", folder.join(".state"))
         .stdin(Stdio::null())
         .output()
         .context("cannot start `bash`")?;

@@ -3,6 +3,7 @@
 mod family;
 mod import;
 mod reference;
+mod relocate;
 mod running;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use herdbook_domain::{
 pub(crate) use crate::args::family::{DEFAULT_MODEL, Family, OptionalFamily, TrainFamily};
 pub(crate) use crate::args::import::ImportArgs;
 pub(crate) use crate::args::reference::Reference;
+pub(crate) use crate::args::relocate::RelocateArgs;
 pub(crate) use crate::args::running::{
     BacktestArgs, EvaluateArgs, PredictArgs, ReadingArgs, RunningArgs,
 };
@@ -92,6 +94,8 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Check the records against every rule; with `--repair`, repair what is safe to repair
     Doctor(DoctorArgs),
+    /// Update the artifact locations of a store that was moved or copied, after checking its files
+    Relocate(RelocateArgs),
     /// Print a completion script for a shell
     Completions {
         /// Shell to print the script for
@@ -259,6 +263,12 @@ pub(crate) struct VerifyArgs {
     /// Hash that the history must end with, as printed by `history --export`
     #[arg(long, value_name = "HASH")]
     pub(crate) head: Option<String>,
+    /// Accept a history that is not the one last seen on this machine, for example after restoring a backup
+    #[arg(long, requires = "reason", conflicts_with = "log")]
+    pub(crate) accept_history: bool,
+    /// Reason for `--accept-history`, recorded in the history (at most 2,000 characters)
+    #[arg(long, value_name = "TEXT", requires = "accept_history")]
+    pub(crate) reason: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -6,7 +6,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 use herdbook_domain::Actor;
 use herdbook_import::{Source, target_location};
-use herdbook_store::{Effect, Location, Missing, OpenOptions, Opened, Session, Store, StoreError};
+use herdbook_store::{
+    Effect, Location, Missing, OpenOptions, Opened, Session, Store, StoreError,
+    standard_state_folder,
+};
 
 use crate::args::Global;
 use crate::failure::{Code, Failure};
@@ -61,7 +64,20 @@ fn open_with(
     let uri = global.tracking_uri.as_ref().or(from_environment.as_ref());
     let location = locate(uri.map(String::as_str), &directory)?;
     let busy_timeout = Duration::from_secs(u64::from(global.lock_timeout));
-    let options = OpenOptions { missing, busy_timeout, ..OpenOptions::default() };
+    let state_folder = standard_state_folder();
+    if state_folder.is_none() {
+        output.note(
+            "note: there is no home folder in which the end of the history could be remembered, so a history that is \
+             changed outside herdbook may go unnoticed; `XDG_STATE_HOME` names a folder",
+        );
+    }
+    let options = OpenOptions {
+        missing,
+        busy_timeout,
+        state_folder,
+        notices: output.notices(),
+        ..OpenOptions::default()
+    };
     let actor = actor(global)?;
     let store = open(location, &options)?;
     let what = match store.opened() {
@@ -71,6 +87,9 @@ fn open_with(
         Opened::ReadOnly => "store (read-only)",
     };
     output.note(&format!("{what}: {}", store.location().uri()));
+    if let Some((place, way_out)) = store.place().note().zip(store.place().way_out()) {
+        output.note(&format!("note: {place}; {way_out}"));
+    }
     Ok(store.session(actor, output.channel()))
 }
 

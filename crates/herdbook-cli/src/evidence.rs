@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::format::{self, UNDEFINED, count, number, signed_percent};
+use crate::terminal::one_line;
 
 /// The evaluations of a version since its training, with their times, oldest first.
 pub(crate) struct Since(Vec<(Timestamp, Evaluation)>);
@@ -45,7 +46,7 @@ impl Since {
 fn line(at: Timestamp, found: &Evaluation) -> String {
     let verdict = if found.is_evidence() { "evidence" } else { "no evidence" };
     let why = found.shortcoming().map(|why| format!(", {why}")).unwrap_or_default();
-    format!(
+    one_line(&format!(
         "{} · {} to {}, {} bars of {}, costs {} bp: return {}, Sharpe {}, probability {} of beating flat and buy and hold: {verdict}{why}",
         format::moment(at),
         format::moment(found.window.start),
@@ -56,5 +57,5 @@ fn line(at: Timestamp, found: &Evaluation) -> String {
         signed_percent(found.metrics.get("total_return").copied()),
         found.metrics.get("sharpe_ratio").map_or(UNDEFINED.to_owned(), |s| format!("{s:.2}")),
         number(found.probability, 3),
-    )
+    ))
 }

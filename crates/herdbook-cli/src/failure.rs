@@ -205,7 +205,12 @@ fn store_code(error: &StoreError) -> Code {
         | StoreError::RunNotFinished { .. }
         | StoreError::AlreadyRegistered { .. }
         | StoreError::NotResumable { .. }
-        | StoreError::TwoChampions { .. } => Code::Conflict,
+        | StoreError::TwoChampions { .. }
+        | StoreError::Moved { .. }
+        | StoreError::Copied { .. }
+        | StoreError::Restored { .. }
+        | StoreError::HistoryChanged { .. }
+        | StoreError::CannotRelocate { .. } => Code::Conflict,
         StoreError::UnsupportedUri { .. }
         | StoreError::BadAccess { .. }
         | StoreError::NotUtf8 { .. }
@@ -281,6 +286,30 @@ fn store_hint(error: &StoreError) -> Option<String> {
         StoreError::TwoChampions { .. } => {
             Some("`herdbook doctor` shows what the history records about each".into())
         }
+        StoreError::Moved { .. } => Some(
+            "`herdbook relocate` checks the files at their new place and updates the records; if the folder is only \
+             mounted elsewhere, mount it where it was"
+                .into(),
+        ),
+        StoreError::Copied { .. } => {
+            Some("`herdbook relocate --copy` makes the copy a store of its own".into())
+        }
+        StoreError::Restored { .. } => Some(
+            "`herdbook relocate` if the original is gone; else `herdbook relocate --copy` with `--from` and `--to`"
+                .into(),
+        ),
+        StoreError::HistoryChanged { .. } => Some(
+            "restore a newer backup, or accept the present history with `herdbook verify --accept-history --reason …`"
+                .into(),
+        ),
+        StoreError::CannotRelocate { .. } => Some(
+            "bring the files back and try again; `--force` with a `--reason` relocates anyway; the history records what \
+             was overridden"
+                .into(),
+        ),
+        StoreError::Artifact { source, .. } if source.kind() == io::ErrorKind::NotFound => Some(
+            "if the files were moved, `herdbook relocate --to FOLDER` updates their locations".into(),
+        ),
         StoreError::Refused(Refusal::StageDisagrees { .. }) => {
             Some("`herdbook doctor --repair` restores the recorded stage".into())
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use herdbook_domain::Channel;
+use herdbook_store::Notices;
 use herdbook_training::{Observer, Progress};
 
 /// A program that calls commands as functions.
@@ -23,6 +24,11 @@ pub trait Host {
 
     /// Receives a note for people, such as the URI of the store or a fallback to another model type.
     fn note(&mut self, text: &str);
+
+    /// A receiver of messages from inside operations, which come from several threads. The default ignores them.
+    fn notices(&self) -> Notices {
+        Notices::default()
+    }
 
     /// Receives the progress after each iteration of a training.
     fn progress(&mut self, progress: &Progress);

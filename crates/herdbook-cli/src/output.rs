@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use herdbook_domain::Channel;
-use herdbook_store::{MetricSelection, text_without_secrets, uri_without_secrets};
+use herdbook_store::{Level, MetricSelection, Notices, text_without_secrets, uri_without_secrets};
 use herdbook_training::Observer;
 use serde::Serialize;
 use serde_json::Value;
@@ -175,6 +175,21 @@ impl<'a> Output<'a> {
                 let text = terminal::message(&text_without_secrets(text));
                 let _ = writeln!(io::stderr(), "{text}");
             }
+        }
+    }
+
+    /// A receiver of messages from inside operations, such as that a host is waited for. Warnings are also printed with
+    /// `--quiet`.
+    pub(crate) fn notices(&self) -> Notices {
+        let is_quiet = self.is_quiet;
+        match &self.sink {
+            Sink::Call { host, .. } => host.notices(),
+            Sink::Terminal(_) => Notices::new(move |level, text| {
+                if level == Level::Warning || !is_quiet {
+                    let text = terminal::message(&text_without_secrets(text));
+                    let _ = writeln!(io::stderr(), "{text}");
+                }
+            }),
         }
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use herdbook_cli::{Failure, Host};
 use herdbook_domain::Channel;
+use herdbook_store::{Notices, text_without_secrets};
 use herdbook_training::Progress;
 use pyo3::prelude::*;
 use serde_json::Value;
@@ -133,6 +134,14 @@ impl Host for Worker {
     fn note(&mut self, text: &str) {
         // The receiver is gone only when the calling thread has stopped listening.
         let _ = self.sender.send(Message::Note(text.to_owned()));
+    }
+
+    fn notices(&self) -> Notices {
+        let sender = self.sender.clone();
+        Notices::new(move |_, text| {
+            let text = text_without_secrets(text.trim_start_matches("note: "));
+            let _ = sender.send(Message::Note(text));
+        })
     }
 
     fn progress(&mut self, progress: &Progress) {

@@ -1,6 +1,7 @@
 //! The open store behind `MLflowManager`, and its acts.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,8 +13,9 @@ use herdbook_domain::{
     ModelType, Origin, PromotionRequest, Reason, RunId, VersionKey, VersionNumber, VersionType,
 };
 use herdbook_store::{
-    Contaminated, Effect, Location, Metric, Missing, OpenOptions, RunEntries, RunStart, Session,
-    StoreError, UnfinishedEnd, VersionQuery, now,
+    Contaminated, Effect, Location, Metric, Missing, Notices, OpenOptions, RunEntries, RunStart,
+    Session, StoreError, UnfinishedEnd, VersionQuery, now, standard_state_folder,
+    text_without_secrets,
 };
 use herdbook_training::{
     FindQuery, Heartbeat, RegisterRequest, find_best, find_latest, find_parent,
@@ -62,6 +64,11 @@ impl Records {
             let options = OpenOptions {
                 missing: if create { Missing::Create } else { Missing::Refuse },
                 busy_timeout,
+                state_folder: standard_state_folder(),
+                // The records are opened in a process of their own, whose stderr is that of the calling process.
+                notices: Notices::new(|_, text| {
+                    let _ = writeln!(std::io::stderr(), "herdbook: {}", text_without_secrets(text));
+                }),
                 ..OpenOptions::default()
             };
             let actor = actor.map_or_else(default_actor, |name| Ok(Actor::parse(&name)?))?;

@@ -25,7 +25,7 @@ use crate::remote::Remote;
 /// # Errors
 /// Those of [`Store::open`]; [`StoreError::Unreachable`], [`StoreError::NotMlflow`], [`StoreError::BadAccess`].
 pub fn open(location: Location, options: &OpenOptions) -> Result<Store, StoreError> {
-    match connect(&location, SecondChampion::Refuse)? {
+    match connect(&location, options, SecondChampion::Refuse)? {
         Some(connected) => Ok(Store::over(connected, location, options)),
         None => Store::open(location, options),
     }
@@ -36,7 +36,7 @@ pub fn open(location: Location, options: &OpenOptions) -> Result<Store, StoreErr
 /// # Errors
 /// As [`open`].
 pub fn open_for_doctor(location: Location, options: &OpenOptions) -> Result<Store, StoreError> {
-    match connect(&location, SecondChampion::Tolerate)? {
+    match connect(&location, options, SecondChampion::Tolerate)? {
         Some(connected) => Ok(Store::over(connected, location, options)),
         None => Store::open_for_doctor(location, options),
     }
@@ -45,9 +45,10 @@ pub fn open_for_doctor(location: Location, options: &OpenOptions) -> Result<Stor
 /// Connects to the server of a location; `None` if the location is a database.
 fn connect(
     location: &Location,
+    options: &OpenOptions,
     second_champion: SecondChampion,
 ) -> Result<Option<Connected>, StoreError> {
     let Some(uri) = location.server() else { return Ok(None) };
-    let backend = Box::new(Remote::open(uri, second_champion)?);
+    let backend = Box::new(Remote::open(uri, second_champion, &options.notices)?);
     Ok(Some(Connected { backend, opened: Opened::AsItWas, put_back: Vec::new() }))
 }

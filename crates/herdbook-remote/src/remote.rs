@@ -11,7 +11,7 @@ use herdbook_store::engine::backend::{
 };
 use herdbook_store::engine::opening::SecondChampion;
 use herdbook_store::tables::event;
-use herdbook_store::{Effect, ServerUri, StoreError};
+use herdbook_store::{Effect, Identity, Notices, PlaceState, ServerUri, StoreError};
 
 use crate::client::{Access, Client, Trying};
 use crate::copy::capture::{self, Captured};
@@ -37,8 +37,10 @@ impl Remote {
     pub(crate) fn open(
         uri: &ServerUri,
         second_champion: SecondChampion,
+        notices: &Notices,
     ) -> Result<Self, StoreError> {
-        let client = Arc::new(Client::new(Access::from_environment(uri)?));
+        let access = Access { notices: notices.clone(), ..Access::from_environment(uri)? };
+        let client = Arc::new(Client::new(access));
         let state = Mutex::new(State::new(Journal::find(&client)?)?);
         Ok(Self { client, second_champion, state })
     }
@@ -212,6 +214,18 @@ fn is_about_absence(error: &StoreError) -> bool {
     )
 }
 
+/// Whether the host of an address is this machine.
+fn is_on_this_machine(uri: &str) -> bool {
+    let authority =
+        uri.split("://").nth(1).unwrap_or_default().split('/').next().unwrap_or_default();
+    let host = match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 /// The scope with everything, if a scope has only a part of the records.
 fn widened(scope: Scope<'_>) -> Scope<'_> {
     if shows_everything(scope) { scope } else { Scope::Everything(View::Completed) }
@@ -294,6 +308,18 @@ impl Backend for Remote {
                 error => return Err(error),
             }
         }
+    }
+
+    /// The store's id is that of its journal. Servers of this machine follow each other at one address, so there the place
+    /// is that of the journal, too.
+    fn identity(&self) -> Identity {
+        let store_id = self.lock().journal.as_ref().map(|journal| journal.id().to_owned());
+        let place = match &store_id {
+            _ if !is_on_this_machine(self.uri()) => Some(self.uri().to_owned()),
+            Some(id) => Some(format!("{} {id}", self.uri())),
+            None => None,
+        };
+        Identity { store_id, place, state: PlaceState::Home }
     }
 
     fn artifacts_at(&self, owner: &str, location: &str) -> Result<ArtifactPlace, StoreError> {

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use herdbook_domain::{ModelName, Refusal, RunId, RunStatus, VersionKey, VersionNumber};
 
+use crate::history_change::HistoryChange;
+
 /// Why an operation on a store failed. Nothing was written, except where a variant says otherwise.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -113,6 +115,51 @@ pub enum StoreError {
     Replaced {
         /// The database file, or the URI without a password.
         store: String,
+    },
+    /// The store was moved with its artifacts, whose recorded locations are those of the former place.
+    #[error(
+        "the store was moved from `{}` to `{}`, but its records still name the files in the former folder",
+        from.display(), to.display()
+    )]
+    Moved {
+        /// The recorded folder of the database.
+        from: PathBuf,
+        /// The present folder.
+        to: PathBuf,
+    },
+    /// The database is a copy of one that still exists, and its records name the files of the original.
+    #[error(
+        "`{copy}` is a copy of the store `{original}`: its records name the files of the original, so nothing is written"
+    )]
+    Copied {
+        /// The original.
+        original: String,
+        /// The copy.
+        copy: String,
+    },
+    /// The database was restored on another server.
+    #[error(
+        "the database was restored from another server (`{from}`, now `{to}`): the original may still be in use and write to the same files"
+    )]
+    Restored {
+        /// The recorded database.
+        from: String,
+        /// The present one.
+        to: String,
+    },
+    /// The history is not the one that was last seen on this machine.
+    #[error("the store `{store}` was changed: {change}")]
+    HistoryChanged {
+        /// The database file, or the URI without a password.
+        store: String,
+        /// What differs.
+        change: Box<HistoryChange>,
+    },
+    /// The records cannot be relocated: files are missing or altered at the new place.
+    #[error("nothing was relocated: {}", problems.join("\n"))]
+    CannotRelocate {
+        /// What is wrong, and where.
+        problems: Vec<String>,
     },
     /// The store can be read but not written.
     #[error("the store `{store}` is read-only: make the file and its folder writable")]

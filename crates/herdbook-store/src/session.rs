@@ -1,5 +1,6 @@
 //! Sessions: acts on an opened store by one actor, through one channel.
 
+use std::cell::RefCell;
 use std::ops::Deref;
 use std::path::Path;
 
@@ -10,6 +11,7 @@ use crate::engine::backend::{ActRequest, Effect, Scope, View};
 use crate::engine::db::Conn;
 use crate::engine::locks::{Lock, hold};
 use crate::error::StoreError;
+use crate::history_change::HeadOnRecord;
 use crate::store::Store;
 use crate::tables::event;
 
@@ -96,20 +98,48 @@ impl Session {
         &self,
         scope: Scope<'_>,
         effect: Effect,
+        mut run: impl FnMut(&Act<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        if let Some(refusal) = self.store.place().refusal() {
+            return Err(refusal);
+        }
+        let expectation = self.store.watch().before_act(scope);
+        self.write_unguarded(scope, effect, |act| {
+            if let Some(expectation) = &expectation
+                && let Some(change) = expectation.compare(act.tx)?.change
+            {
+                let store = self.store.location().name();
+                return Err(StoreError::HistoryChanged { store, change: Box::new(change) });
+            }
+            run(act)
+        })
+    }
+
+    /// Runs an act also if the store was moved, is a copy, or has another history than the one last seen.
+    pub(crate) fn write_unguarded<T>(
+        &self,
+        scope: Scope<'_>,
+        effect: Effect,
         mut act: impl FnMut(&Act<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let mut answer = None;
+        let (mut answer, mut head) = (None, None);
         let mut run = |conn: &Conn| {
             let context =
                 ActContext { act_id: new_id(), actor: self.actor.clone(), channel: self.channel };
             let artifact_root = &self.store.location().artifact_root;
-            answer = Some(act(&Act { tx: conn, context, artifact_root })?);
+            let act_in_progress =
+                Act { tx: conn, context, artifact_root, head: RefCell::default() };
+            answer = Some(act(&act_in_progress)?);
+            head = act_in_progress.head.into_inner();
             Ok(())
         };
         self.store
             .backend()
             .write(ActRequest { scope, effect, actor: &self.actor }, &mut run)
             .map_err(|error| self.store.named(error))?;
+        if let (Some(head), Effect::Commit) = (head, effect) {
+            self.store.watch().saw(head, self.store.backend());
+        }
         Ok(answer.expect("an act without an error has a result"))
     }
 }
@@ -123,6 +153,8 @@ pub struct Act<'a> {
     pub context: ActContext,
     /// The folder below which new experiments keep their artifacts.
     pub artifact_root: &'a Path,
+    /// The last event that the act appended.
+    head: RefCell<Option<HeadOnRecord>>,
 }
 
 impl Act<'_> {
@@ -158,7 +190,12 @@ impl Act<'_> {
         drafts: impl IntoIterator<Item = EventDraft>,
     ) -> Result<Vec<Event>, StoreError> {
         hold(self.tx, Lock::Chain)?;
-        event::append(self.tx, &self.context, at, drafts)
+        let events = event::append(self.tx, &self.context, at, drafts)?;
+        if let Some(last) = events.last() {
+            *self.head.borrow_mut() =
+                Some(HeadOnRecord { event: last.id, hash: last.hash.clone() });
+        }
+        Ok(events)
     }
 
     /// Waits until all other acts have ended. No other act can begin before this one ends.

@@ -13,7 +13,11 @@ use crate::engine;
 use crate::engine::backend::{Backend, Scope, View};
 use crate::engine::db::Conn;
 use crate::engine::opening::{Connected, OpenOptions, Opened, PutBack, SecondChampion};
+use crate::engine::place::PlaceState;
 use crate::error::StoreError;
+use crate::guarded_artifacts::GuardedArtifacts;
+use crate::heads::watch::Watch;
+use crate::history_change::HistoryChange;
 use crate::location::Location;
 
 /// The records of runs, models and events. Cloning it is cheap: clones share the connections.
@@ -49,6 +53,8 @@ struct Shared {
     opened: Opened,
     put_back: PutBack,
     busy_timeout: Duration,
+    place: PlaceState,
+    watch: Watch,
 }
 
 impl Store {
@@ -85,7 +91,12 @@ impl Store {
     pub fn over(connected: Connected, location: Location, options: &OpenOptions) -> Self {
         let Connected { backend, opened, put_back } = connected;
         let busy_timeout = options.busy_timeout;
-        let shared = Arc::new(Shared { backend, location, opened, put_back, busy_timeout });
+        let identity = backend.identity();
+        let place = identity.state.clone();
+        let folder = options.state_folder.as_deref();
+        let watch = Watch::new(folder, &options.notices, location.name(), (identity, opened));
+        let shared =
+            Arc::new(Shared { backend, location, opened, put_back, busy_timeout, place, watch });
         Self { shared, disk: Arc::new(LocalDisk) }
     }
 
@@ -103,6 +114,22 @@ impl Store {
     /// What opening changed in the database.
     pub fn opened(&self) -> Opened {
         self.shared.opened
+    }
+
+    /// Whether the store lies where its records say, as found at opening.
+    pub fn place(&self) -> &PlaceState {
+        &self.shared.place
+    }
+
+    /// How the history differs from the one last seen on this machine; `None` if it does not, or if nothing was looked up
+    /// yet.
+    pub fn history_change(&self) -> Option<HistoryChange> {
+        self.shared.watch.change()
+    }
+
+    /// The memory of the history's end.
+    pub(crate) fn watch(&self) -> &Watch {
+        &self.shared.watch
     }
 
     /// Tables and indexes of herdbook that were missing or altered at opening, and whether each was restored.
@@ -152,13 +179,19 @@ impl Store {
         scope: Scope<'_>,
         mut look_up: impl FnMut(&Conn) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let mut found = None;
-        self.backend()
-            .read(scope, &mut |conn| {
-                found = Some(look_up(conn)?);
-                Ok(())
-            })
-            .map_err(|error| self.named(error))?;
+        let (mut found, mut compared) = (None, None);
+        let expectation = self.watch().before_look_up(scope);
+        let outcome = self.backend().read(scope, &mut |conn| {
+            if let Some(expectation) = &expectation {
+                compared = Some(expectation.compare(conn)?);
+            }
+            found = Some(look_up(conn)?);
+            Ok(())
+        });
+        if let Some(compared) = compared {
+            self.watch().after_look_up(compared, self.backend());
+        }
+        outcome.map_err(|error| self.named(error))?;
         Ok(found.expect("a look-up without an error has a result"))
     }
 
@@ -173,11 +206,21 @@ impl Store {
         owner: &str,
         location: &str,
     ) -> Result<Box<dyn ArtifactStore>, StoreError> {
-        Ok(match self.backend().artifacts_at(owner, location)? {
-            ArtifactPlace::Folder(folder) => {
-                Box::new(LocalArtifacts::new(folder, Arc::clone(&self.disk)))
-            }
-            ArtifactPlace::Elsewhere(artifacts) => artifacts,
+        let folder = match self.backend().artifacts_at(owner, location)? {
+            ArtifactPlace::Folder(folder) => folder,
+            ArtifactPlace::Elsewhere(artifacts) => return Ok(artifacts),
+        };
+        let place = self.place();
+        if let PlaceState::Moved { from, to } = place
+            && folder.starts_with(from)
+            && !folder.exists()
+        {
+            return Err(StoreError::Moved { from: from.clone(), to: to.clone() });
+        }
+        let local = LocalArtifacts::new(folder, Arc::clone(&self.disk));
+        Ok(match place.refusal() {
+            None => Box::new(local),
+            Some(_) => Box::new(GuardedArtifacts::new(local, place.clone())),
         })
     }
 }

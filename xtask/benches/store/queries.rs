@@ -106,6 +106,7 @@ fn median_of(binary: &Path, arguments: &[&str], asked: &Asked<'_>) -> anyhow::Re
     for _ in 0..=REPEATED_COMMAND {
         let mut command = Command::new(binary);
         command.args(arguments).current_dir(asked.folder).env_remove("MLFLOW_TRACKING_URI");
+        command.env("XDG_STATE_HOME", asked.folder);
         command.envs(asked.uri.map(|uri| ("MLFLOW_TRACKING_URI", uri)));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let begun = Instant::now();

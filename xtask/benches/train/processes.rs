@@ -52,6 +52,7 @@ fn run(binary: &Path, arguments: &[&str], folder: &Path) -> anyhow::Result<()> {
         .args(arguments)
         .current_dir(folder)
         .env_remove("MLFLOW_TRACKING_URI")
+        .env("XDG_STATE_HOME", folder)
         .stdin(Stdio::null())
         .output()?;
     ensure!(

@@ -53,7 +53,7 @@ pub(crate) fn run(args: &ChampionArgs, store: &Store, output: &mut Output) -> Re
         format!(
             "{name} version {version}, champion since {} UTC by {}{reason}",
             format::moment(event.at),
-            event.actor
+            one_line(&event.actor)
         )
     })
 }

@@ -149,5 +149,9 @@ fn happened(event: &Event) -> String {
             },
         ),
         (EventKind::Repaired, _) => "repaired by `herdbook doctor`".to_owned(),
+        (EventKind::Relocated, _) => "artifact locations updated by `herdbook relocate`".to_owned(),
+        (EventKind::HistoryAccepted, _) => {
+            "history accepted that differs from the one seen before".to_owned()
+        }
     }
 }

@@ -27,6 +27,7 @@ pub(crate) fn run(args: &ImportArgs, global: &Global, output: &mut Output) -> Re
         zone: zone(args.timezone, output),
         options: SourceOptions {
             artifacts: args.artifacts.as_ref().map(|folder| directory.join(folder)),
+            notices: output.notices(),
         },
         source,
     };

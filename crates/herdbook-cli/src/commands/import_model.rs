@@ -11,6 +11,7 @@ use crate::context::open_store;
 use crate::failure::Failure;
 use crate::format::count;
 use crate::output::Output;
+use crate::terminal::one_line;
 
 pub(crate) fn run(
     args: &ImportModelArgs,
@@ -52,7 +53,7 @@ fn to_json(timeframe: Timeframe, imported: &ImportedModel) -> Value {
 
 fn summary(imported: &ImportedModel) -> String {
     let key = &imported.registered.key;
-    let use_of_it = match &imported.obstacle {
+    let use_of_it = match imported.obstacle.as_deref().map(one_line) {
         None => "it can be enhanced, backtested and evaluated".to_owned(),
         Some(obstacle) if imported.is_enhanceable => format!(
             "it can be promoted, found and enhanced (its networks fit), but herdbook cannot run it: {obstacle}"

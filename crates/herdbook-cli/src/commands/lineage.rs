@@ -11,6 +11,7 @@ use crate::failure::{Code, Failure};
 use crate::format;
 use crate::lookup;
 use crate::output::Output;
+use crate::terminal::one_line;
 
 /// Metric of the improvement shown in the tree.
 const SHOWN_IMPROVEMENT: &str = "improvement_final/mean_reward";
@@ -108,7 +109,8 @@ impl Member {
             Some("contaminated") => line += " · CONTAMINATED",
             _ => line += " · honesty unknown",
         }
-        line
+        // Tags are written by anyone, and may hold line breaks.
+        one_line(&line)
     }
 }
 

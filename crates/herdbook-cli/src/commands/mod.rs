@@ -13,6 +13,7 @@ mod lineage;
 mod list;
 mod predict;
 mod promote;
+mod relocate;
 mod rollback;
 mod show;
 mod status;
@@ -55,6 +56,7 @@ pub(crate) fn run(args: Args, output: &mut Output) -> Result<(), Failure> {
         Command::Doctor(doctor) => {
             doctor::run(&doctor, &open_store_for_doctor(global, output)?, output)
         }
+        Command::Relocate(relocate) => relocate::run(&relocate, &session(output)?, output),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "herdbook", &mut script);

@@ -17,6 +17,7 @@ use crate::lookup::{self, run_of};
 use crate::output::Output;
 use crate::results;
 use crate::table::{Align, Columns};
+use crate::terminal::one_line;
 
 pub(crate) fn run(args: ReferenceArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
     let reference = Reference::of(args.reference, args.model_version).unwrap_or(Reference::Latest);
@@ -131,7 +132,7 @@ fn text(version: &VersionRecord, run: Option<&RunRecord>) -> String {
     for (name, value) in version.finite_metrics().iter().filter(|(name, _)| is_shown(name)) {
         metrics.row([name.clone(), format::metric(name, *value)]);
     }
-    let stage = version.tags.get(key::PROMOTION_STAGE).map_or("no stage", String::as_str);
+    let stage = one_line(version.tags.get(key::PROMOTION_STAGE).map_or("no stage", String::as_str));
     format!(
         "{} version {} · {stage}\n{facts}\nmetrics (final/* and portfolio/*: test window, after costs)\n{metrics}",
         version.key.name, version.key.version

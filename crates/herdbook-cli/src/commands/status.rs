@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::format::{self, UNDEFINED};
 use crate::output::Output;
 use crate::table::{Align, Columns};
+use crate::terminal::one_line;
 
 pub(crate) fn run(store: &Store, output: &mut Output) -> Result<(), Failure> {
     let running = store.running()?;
@@ -165,5 +166,6 @@ fn running_line(run: &RunRecord, now: Timestamp) -> String {
         Some(Liveness::Dead) => format!("abandoned: its process has ended; started {age}"),
         None => format!("RUNNING, but it is unknown whether its process is alive; started {age}"),
     };
-    format!("run {} · {} {} · {state}", run.run_id, tag(key::TIMEFRAME), tag(key::MODEL_TYPE))
+    let (timeframe, model_type) = (tag(key::TIMEFRAME), tag(key::MODEL_TYPE));
+    one_line(&format!("run {} · {timeframe} {model_type} · {state}", run.run_id))
 }

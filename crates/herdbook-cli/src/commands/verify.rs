@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use herdbook_domain::{ChainBreak, Event, VersionKey, verify_chain};
-use herdbook_store::{FileState, Session, Verification};
+use herdbook_domain::{ChainBreak, Event, Reason, VersionKey, verify_chain};
+use herdbook_store::{FileState, PlaceState, Session, StoreError, Verification};
 use serde_json::json;
 
 use crate::args::VerifyArgs;
@@ -18,9 +18,54 @@ pub(crate) fn run(
     store: impl FnOnce(&mut Output) -> Result<Session, Failure>,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    match &args.log {
-        Some(log) => verify_log(log, args.head.as_deref(), output),
-        None => verify_store(&store(output)?.verify()?, args.head.as_deref(), output),
+    if let Some(log) = &args.log {
+        return verify_log(log, args.head.as_deref(), output);
+    }
+    let store = store(output)?;
+    let found = store.verify()?;
+    if let Some(reason) = args.reason.as_deref().filter(|_| args.accept_history) {
+        return accept(&store, &found, reason, output);
+    }
+    check_remembered(&store, &found)?;
+    verify_store(&found, store.place(), args.head.as_deref(), output)
+}
+
+/// Accepts a history that differs from the one last seen on this machine. A history with a broken chain cannot be accepted.
+fn accept(
+    store: &Session,
+    found: &Verification,
+    reason: &str,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    found.chain.as_ref().map_err(broken)?;
+    let reason = Reason::parse(reason)?;
+    match store.accept_history(&reason)? {
+        None => output.data(
+            || json!({"accepted": false}),
+            || "the history is the one last seen on this machine: nothing to accept".to_owned(),
+        ),
+        Some(change) => output.data_of_act(
+            || {
+                json!({
+                    "accepted": true,
+                    "remembered": change.remembered,
+                    "found": change.found,
+                    "message": change.to_string(),
+                })
+            },
+            || format!("accepted: {change}"),
+        ),
+    }
+}
+
+/// Fails if the history is not the one last seen on this machine.
+fn check_remembered(store: &Session, found: &Verification) -> Result<(), Failure> {
+    match store.history_change() {
+        Some(change) if found.chain.is_ok() => {
+            let (store, change) = (store.location().uri(), Box::new(change));
+            Err(StoreError::HistoryChanged { store, change }.into())
+        }
+        _ => Ok(()),
     }
 }
 
@@ -41,12 +86,13 @@ fn verify_log(log: &Path, head: Option<&str>, output: &mut Output) -> Result<(),
 
 fn verify_store(
     found: &Verification,
+    place: &PlaceState,
     head: Option<&str>,
     output: &mut Output,
 ) -> Result<(), Failure> {
     let chain = expect_head(found.chain.clone(), head).map_err(|chain| broken(&chain))?;
     if let Some((key, state)) = found.files.iter().find(|(_, state)| state.problem().is_some()) {
-        return Err(broken_file(key, state));
+        return Err(broken_file(key, state, place));
     }
     let intact = found.files.iter().filter(|(_, state)| *state == FileState::Intact).count();
     let unknown = found.files.len() - intact;
@@ -93,8 +139,11 @@ fn broken(chain: &ChainBreak) -> Failure {
     Failure::new(Code::Conflict, format!("the history is broken: {chain}"))
 }
 
-fn broken_file(key: &VersionKey, state: &FileState) -> Failure {
+fn broken_file(key: &VersionKey, state: &FileState, place: &PlaceState) -> Failure {
     let problem = state.problem().unwrap_or_default();
-    Failure::new(Code::Conflict, format!("the model file of {key} {problem}"))
-        .with_hint("restore the file from a backup; the history holds its registered hash")
+    let way_out = place.way_out().unwrap_or(
+        "restore the file from a backup; the history holds its registered hash. If files were moved, \
+         `herdbook relocate --to FOLDER` updates their locations",
+    );
+    Failure::new(Code::Conflict, format!("the model file of {key} {problem}")).with_hint(way_out)
 }

@@ -8,6 +8,8 @@ use tempfile::TempDir;
 
 pub(crate) struct Folder {
     folder: TempDir,
+    /// Holds what the commands remember of the store.
+    state: TempDir,
 }
 
 pub(crate) struct Ran {
@@ -31,7 +33,7 @@ impl Ran {
 
 impl Folder {
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self { folder: tempfile::tempdir().unwrap(), state: tempfile::tempdir().unwrap() }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -64,6 +66,7 @@ impl Folder {
             .env_remove("MLFLOW_TRACKING_URI")
             .env_remove("HERDBOOK_CONFIG")
             .env("HERDBOOK_ACTOR", "tester")
+            .env("XDG_STATE_HOME", self.state.path())
             .stdin(Stdio::null());
         command
     }

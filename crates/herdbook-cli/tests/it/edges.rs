@@ -309,6 +309,7 @@ fn path_that_is_not_text_is_refused_by_name() {
     let ran = Command::new(env!("CARGO_BIN_EXE_herdbook"))
         .args(["history", "--export"])
         .arg(path)
+        .env("XDG_STATE_HOME", folder.path())
         .current_dir(folder.path())
         .output()
         .unwrap();

@@ -433,6 +433,8 @@ fn help_of_each_command() {
       status        Show every registered model with its stages, and the running trainings
       verify        Check the hash chain of the history and the hash of every registered model file
       doctor        Check the records against every rule; with `--repair`, repair what is safe to repair
+      relocate      Update the artifact locations of a store that was moved or copied, after checking
+                    its files
       completions   Print a completion script for a shell
       help          Print this message or the help of the given subcommand(s)
 

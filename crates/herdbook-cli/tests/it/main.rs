@@ -8,4 +8,5 @@ mod edges;
 mod failures;
 mod interface;
 mod listing;
+mod moving;
 mod running;

@@ -41,6 +41,10 @@ closed_set! {
         Schema = "schema",
         /// The facts that a table of ours repeats from the history are not those of the history.
         Registrations = "registrations",
+        /// The store lies elsewhere than its records say.
+        Place = "place",
+        /// The history is not the one last seen on this machine.
+        RememberedHistory = "remembered_history",
     }
 }
 
@@ -137,6 +141,16 @@ impl Breach {
             remedy: Remedy::None(
                 "restore it from a backup; the history has the hash that was registered".to_owned(),
             ),
+        }
+    }
+
+    /// A breach of the store as a whole that no repair of the doctor mends: what is wrong, and what to do.
+    pub fn of_store(kind: BreachKind, message: &str, way_out: &str) -> Self {
+        Self {
+            kind,
+            subject: Subject::default(),
+            message: message.to_owned(),
+            remedy: Remedy::None(way_out.to_owned()),
         }
     }
 

@@ -75,7 +75,9 @@ impl LogIndex {
             | EventKind::RunEnded
             | EventKind::RunResumed
             | EventKind::Evaluated
-            | EventKind::Repaired => return,
+            | EventKind::Repaired
+            | EventKind::Relocated
+            | EventKind::HistoryAccepted => return,
         }
         let stage = what.to.as_deref().and_then(|to| to.parse().ok());
         if let (true, Some(stage)) = (what.kind != EventKind::Superseded, stage) {

@@ -27,6 +27,10 @@ closed_set! {
         Evaluated = "evaluated",
         /// The doctor repaired a breach; `details` has its kind.
         Repaired = "repaired",
+        /// The store was moved or copied, and its artifact locations were updated; `details` has the folders.
+        Relocated = "relocated",
+        /// A history that differs from the one last seen on this machine was accepted; `details` has both ends.
+        HistoryAccepted = "history_accepted",
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use herdbook_store::artifacts::place::local_folder;
-use herdbook_store::{Location, StoreError, uri_without_secrets};
+use herdbook_store::{Location, Notices, StoreError, uri_without_secrets};
 
 use super::files::Files;
 use super::records::Reader;
@@ -15,6 +15,8 @@ use super::sqlite::Database;
 pub struct SourceOptions {
     /// The folder of the artifacts, if they are not at their recorded location.
     pub artifacts: Option<PathBuf>,
+    /// Receives the message that a server is waited for.
+    pub notices: Notices,
 }
 
 /// A store to import from.
@@ -94,7 +96,7 @@ impl Source {
         Ok(match self {
             Self::Database(path) => Box::new(Database::open(path, options.artifacts.as_deref())?),
             Self::Files(path) => Box::new(Files::open(path, options.artifacts.as_deref())?),
-            Self::Server(address) => Box::new(Server::open(address)?),
+            Self::Server(address) => Box::new(Server::open(address, &options.notices)?),
         })
     }
 }

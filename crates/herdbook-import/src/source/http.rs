@@ -1,7 +1,7 @@
 //! The calls of an import to an MLflow server, made by the client of `herdbook-remote`.
 
 use herdbook_remote::client::{Access, Client as Connection, Method, Trying, query_string};
-use herdbook_store::{Content, ServerUri, StoreError, uri_without_secrets};
+use herdbook_store::{Content, Notices, ServerUri, StoreError, uri_without_secrets};
 use serde_json::Value;
 
 /// A client of an MLflow server.
@@ -18,12 +18,13 @@ pub(super) enum CallError {
 
 impl Client {
     /// A client of the server at an address. Credentials are read from MLflow's environment variables.
-    pub(super) fn new(address: &str) -> Result<Self, StoreError> {
+    pub(super) fn new(address: &str, notices: &Notices) -> Result<Self, StoreError> {
         let uri = ServerUri::parse(address).ok_or_else(|| StoreError::Source {
             source_uri: uri_without_secrets(address),
             problem: "it is not the address of a server".to_owned(),
         })?;
-        Ok(Self(Connection::new(Access::from_environment(&uri)?)))
+        let access = Access { notices: notices.clone(), ..Access::from_environment(&uri)? };
+        Ok(Self(Connection::new(access)))
     }
 
     /// The address without user and password.

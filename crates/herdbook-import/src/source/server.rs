@@ -10,8 +10,8 @@ use std::path::{Component, Path, PathBuf};
 use herdbook_domain::Timestamp;
 use herdbook_domain::import::Finding;
 use herdbook_domain::tags::Tags;
-use herdbook_store::StoreError;
 use herdbook_store::tables::metric::Metric;
+use herdbook_store::{Notices, StoreError};
 use serde_json::{Value, json};
 
 use super::http::{CallError, Client};
@@ -42,8 +42,8 @@ struct ListedRun {
 }
 
 impl Server {
-    pub(super) fn open(address: &str) -> Result<Self, StoreError> {
-        let client = Client::new(address)?;
+    pub(super) fn open(address: &str, notices: &Notices) -> Result<Self, StoreError> {
+        let client = Client::new(address, notices)?;
         let body = json!({"max_results": 1, "view_type": "ALL"});
         client
             .post(&format!("{API}/experiments/search"), &body)

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use herdbook_store::{ServerUri, StoreError};
+use herdbook_store::waiting::FIRST_ANSWER;
+use herdbook_store::{Notices, ServerUri, StoreError};
 use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
 
 /// MLflow's default of `MLFLOW_HTTP_REQUEST_TIMEOUT`.
@@ -29,6 +30,10 @@ pub struct Access {
     pub timeout: Duration,
     /// Time limit for the retries of a call.
     pub patience: Duration,
+    /// Time limit for the first answer of the server to this process.
+    pub first_answer: Duration,
+    /// Receives the message that the server is waited for.
+    pub notices: Notices,
 }
 
 impl Access {
@@ -63,6 +68,8 @@ impl Access {
             tls: tls()?,
             timeout: Duration::from_secs_f64(timeout.clamp(1.0, LONGEST_PATIENCE_S)),
             patience: Duration::from_secs_f64(patience),
+            first_answer: FIRST_ANSWER,
+            notices: Notices::default(),
         })
     }
 }

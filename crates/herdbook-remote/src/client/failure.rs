@@ -12,6 +12,9 @@ const LOST_RACES: [&str; 3] = ["IntegrityError", "UniqueViolation", "0 were matc
 /// Part of `SQLAlchemy`'s message (2.0, status 400 from MLflow) if no connection to the database became free in time.
 const TOO_MANY: &str = "QueuePool limit of size";
 
+/// Part of the message of the standard library if a host has no address.
+const LOOKUP_FAILED: &str = "failed to lookup address information";
+
 /// Why a call failed.
 pub(super) enum Failed {
     /// No connection: the call did not reach the server. It is retried.
@@ -42,6 +45,13 @@ impl Failed {
                 Self::NotConnected("connection refused".to_owned())
             }
             ureq::Error::HostNotFound => Self::NotConnected("host not found".to_owned()),
+            // The standard library has no kind of error for this.
+            ureq::Error::Io(inner) if inner.to_string().contains(LOOKUP_FAILED) => {
+                Self::NotConnected("host not found".to_owned())
+            }
+            ureq::Error::Timeout(ureq::Timeout::Global) => Self::Temporarily(
+                "it gave no answer in time: check that it is an MLflow server".to_owned(),
+            ),
             error if is_about_connecting(&error) => Self::NotConnected(error.to_string()),
             ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
                 Self::Finally(unreachable(error.to_string()))

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use herdbook_store::{Content, StoreError};
+use herdbook_store::{Content, Notices, StoreError, waiting};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use ureq::http::Response;
@@ -65,6 +65,9 @@ pub struct Client {
     base: String,
     authorization: Option<String>,
     patience: Duration,
+    /// Time limit for the first answer.
+    first_answer: Duration,
+    notices: Notices,
     /// Whether the server has answered this process.
     has_answered: Arc<AtomicBool>,
 }
@@ -114,6 +117,8 @@ impl Client {
             base: access.base,
             authorization: access.authorization,
             patience: access.patience,
+            first_answer: access.first_answer,
+            notices: access.notices,
             has_answered: Arc::default(),
         }
     }
@@ -292,13 +297,20 @@ impl Client {
     ) -> Result<T, StoreError> {
         let began = Instant::now();
         let (mut wait, mut breakdowns) = (FIRST_WAIT, 0);
+        let has_answered = || self.has_answered.load(Ordering::Relaxed);
+        let _waiting = (!has_answered()).then(|| waiting::announce(&self.notices, &self.base));
         loop {
             let mut is_listening = true;
-            let answered = self.once(call).and_then(|answer| {
-                read(answer).map_err(|error| Failed::Temporarily(error.to_string()))
+            let limit =
+                (!has_answered()).then(|| self.first_answer.saturating_sub(began.elapsed()));
+            let answered = self.once(call, limit).and_then(|answer| {
+                read(answer).map_err(|error| Failed::without_answer(error, &self.base))
             });
             let (error, may_help) = match answered {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => {
+                    self.has_answered.store(true, Ordering::Relaxed);
+                    return Ok(answer);
+                }
                 Err(Failed::NotConnected(problem)) => {
                     is_listening = false;
                     (self.unreachable(problem), true)
@@ -310,9 +322,11 @@ impl Client {
                 }
                 Err(Failed::Finally(error)) => (error, false),
             };
-            let is_known_server = is_listening || self.has_answered.load(Ordering::Relaxed);
-            let patience =
-                if is_known_server { self.patience } else { self.patience.min(FIRST_CONTACT) };
+            let patience = match (has_answered(), is_listening) {
+                (true, _) => self.patience,
+                (false, true) => self.patience.min(self.first_answer),
+                (false, false) => self.patience.min(FIRST_CONTACT),
+            };
             if trying == Trying::Once || !may_help || began.elapsed() + wait > patience {
                 return Err(error);
             }
@@ -321,12 +335,13 @@ impl Client {
         }
     }
 
-    fn once(&self, call: &Call<'_>) -> Result<Response<Body>, Failed> {
-        let answer =
-            self.answer_to(call).map_err(|error| Failed::without_answer(error, &self.base))?;
+    /// Calls once, with a time limit from connecting to the end of the answer if there is one.
+    fn once(&self, call: &Call<'_>, limit: Option<Duration>) -> Result<Response<Body>, Failed> {
+        let answer = self
+            .answer_to(call, limit)
+            .map_err(|error| Failed::without_answer(error, &self.base))?;
         let status = answer.status().as_u16();
         if [OK, PARTIAL_CONTENT].contains(&status) {
-            self.has_answered.store(true, Ordering::Relaxed);
             return Ok(answer);
         }
         let body = whole(answer).map_err(|error| Failed::Temporarily(error.to_string()))?;
@@ -335,12 +350,16 @@ impl Client {
         Err(Failed::with_status(status, &body, endpoint, &self.base))
     }
 
-    fn answer_to(&self, call: &Call<'_>) -> Result<Response<Body>, ureq::Error> {
+    fn answer_to(
+        &self,
+        call: &Call<'_>,
+        limit: Option<Duration>,
+    ) -> Result<Response<Body>, ureq::Error> {
         let (url, kind) = (call.url.as_str(), call.content_type);
         let (name, value) = ("Authorization", self.authorization.as_deref());
         macro_rules! with_headers {
             ($request:expr) => {{
-                let mut request = $request;
+                let mut request = $request.config().timeout_global(limit).build();
                 if let Some(value) = value {
                     request = request.header(name, value);
                 }
@@ -460,7 +479,28 @@ mod tests {
             tls: ureq::tls::TlsConfig::default(),
             timeout: Duration::from_secs(30),
             patience: Duration::from_secs(30),
+            first_answer: Duration::from_secs(30),
+            notices: Notices::default(),
         })
+    }
+
+    #[test]
+    fn host_that_accepts_and_stays_silent_is_given_up() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let client = Client::new(Access {
+            base: format!("http://{}", listener.local_addr().unwrap()),
+            authorization: None,
+            tls: ureq::tls::TlsConfig::default(),
+            timeout: Duration::from_secs(120),
+            patience: Duration::from_secs(240),
+            first_answer: Duration::from_millis(300),
+            notices: Notices::default(),
+        });
+        let error = client.get::<Value>("/any", &[]).unwrap_err();
+        assert!(
+            matches!(&error, StoreError::Unreachable { problem, .. } if problem.contains("no answer")),
+            "{error}"
+        );
     }
 
     fn read(client: &Client, range: Option<Range<u64>>) -> std::io::Result<Vec<u8>> {

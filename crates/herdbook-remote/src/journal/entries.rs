@@ -131,6 +131,11 @@ impl Journal {
         Ok(journal)
     }
 
+    /// The id of the journal's run.
+    pub(crate) fn id(&self) -> &str {
+        &self.run_id
+    }
+
     /// The acts that were read, in order.
     pub(crate) fn entries(&self) -> &[Entry] {
         &self.entries

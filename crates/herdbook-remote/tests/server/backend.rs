@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use herdbook_domain::RunId;
-use herdbook_store::{Location, Missing, Session, Store, StoreError};
+use herdbook_store::{Location, Missing, OpenOptions, Session, Store, StoreError};
 
 use crate::herd;
 
@@ -93,8 +93,16 @@ fn on_every_table(conn: &Foreign, change: impl Fn(&str) -> String) {
 
 /// Opens the store at a location as the tester.
 pub(crate) fn open(location: &Location, missing: Missing) -> Result<Session, StoreError> {
-    Ok(herd::session(&herdbook_remote::open(location.clone(), &herd::options(missing))?))
+    open_with(location, &herd::options(missing))
 }
+
+/// As [`open`], with these options.
+pub(crate) fn open_with(location: &Location, options: &OpenOptions) -> Result<Session, StoreError> {
+    Ok(herd::session(&herdbook_remote::open(location.clone(), options)?))
+}
+
+/// Removes all but the first event, or act, of the history.
+pub(crate) const SHORTENED: &str = "DELETE FROM params WHERE key LIKE 'act.%' AND key <> 'act.1'";
 
 /// The number in the first row of a query, if it has one.
 pub(crate) fn number(foreign: &Foreign, sql: &str) -> Option<i64> {

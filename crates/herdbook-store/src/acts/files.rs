@@ -171,14 +171,14 @@ fn artifacts_of(conn: &Conn, run_id: &RunId) -> Result<String, StoreError> {
     }
 }
 
-/// The artifacts of a file's run; `None` if they cannot be reached from this machine.
+/// The artifacts of a file's run; `None` if they cannot be reached from this machine, or were moved.
 fn artifacts(
     store: &Store,
     on_record: &OnRecord,
 ) -> Result<Option<Box<dyn ArtifactStore>>, StoreError> {
     match store.artifacts_at(on_record.file.run_id.as_str(), &on_record.artifacts) {
         Ok(artifacts) => Ok(Some(artifacts)),
-        Err(StoreError::ForeignArtifacts { .. }) => Ok(None),
+        Err(StoreError::ForeignArtifacts { .. } | StoreError::Moved { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -3,6 +3,7 @@
 //! An act reads the facts, asks `herdbook-domain` for a plan, and carries it out. Nothing slow runs in its transaction:
 //! files are read and hashed before.
 
+mod acceptance;
 mod artifacts;
 mod conditions;
 pub(crate) mod doctor;
@@ -13,6 +14,7 @@ mod lease;
 mod limits;
 pub(crate) mod promotion;
 pub(crate) mod registration;
+pub(crate) mod relocation;
 pub(crate) mod run;
 pub(crate) mod sealing;
 pub(crate) mod served;

@@ -43,8 +43,10 @@ pub fn location_of(folder: &Path) -> String {
 
 /// The folder of an artifact location or URI; `None` if it is not on this machine.
 pub fn local_folder(location: &str) -> Option<PathBuf> {
-    let path = match location.strip_prefix("file://") {
-        Some(encoded) => {
+    let path = match location.strip_prefix("file:") {
+        Some(rest) => {
+            // `file:/a` is short for `file:///a`.
+            let encoded = rest.strip_prefix("//").unwrap_or(rest);
             let path = encoded.strip_prefix("localhost").unwrap_or(encoded);
             percent_decode_str(path).decode_utf8().ok()?.into_owned()
         }
@@ -68,6 +70,8 @@ mod tests {
     fn only_absolute_paths_and_file_uris_are_local() {
         assert_eq!(local_folder("/a/b"), Some(PathBuf::from("/a/b")));
         assert_eq!(local_folder("file:///a/b%20c"), Some(PathBuf::from("/a/b c")));
+        assert_eq!(local_folder("file:/a/b%20c"), Some(PathBuf::from("/a/b c")));
+        assert_eq!(local_folder("file://host/a"), None);
         assert_eq!(local_folder("/a/b%20c"), Some(PathBuf::from("/a/b%20c")));
         assert_eq!(local_folder("mlflow-artifacts:/1"), None);
         assert_eq!(local_folder("s3://bucket/a"), None);

@@ -11,6 +11,7 @@ use herdbook_domain::{Actor, ExperimentName, ModelName, RunId, VersionKey, Versi
 
 use crate::artifacts::place::ArtifactPlace;
 use crate::engine::db::Conn;
+use crate::engine::place::Identity;
 use crate::error::StoreError;
 
 /// Which records an act or look-up needs. Databases ignore this; a backend that fetches records fetches these.
@@ -128,6 +129,11 @@ pub trait Backend: Debug + Send + Sync {
     /// [`StoreError::ForeignArtifacts`] if it cannot be reached from this machine.
     fn artifacts_at(&self, owner: &str, location: &str) -> Result<ArtifactPlace, StoreError> {
         ArtifactPlace::on_this_machine(owner, location)
+    }
+
+    /// The identity of the store, and whether it lies where its records say.
+    fn identity(&self) -> Identity {
+        Identity::default()
     }
 
     /// A number that changes with every commit of another connection, and with none of this one; `None` if the database has

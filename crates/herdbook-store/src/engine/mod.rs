@@ -9,6 +9,7 @@ pub mod db;
 pub(crate) mod locks;
 pub mod memory;
 pub mod opening;
+pub mod place;
 mod pool;
 mod postgres;
 pub(crate) mod schema;

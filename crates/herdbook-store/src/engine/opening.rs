@@ -1,14 +1,16 @@
 //! Options for opening a store, and what opening changed in its database.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use herdbook_domain::SchemaState;
 
 use crate::engine::backend::Backend;
+use crate::notices::Notices;
 
 /// Options for opening a store.
 ///
-/// The defaults: the store must exist, 10 seconds to wait, 16 connections.
+/// The defaults: the store must exist, 10 seconds to wait, 16 connections, nothing is remembered, nobody is told.
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
     /// What to do if the store does not exist.
@@ -18,6 +20,11 @@ pub struct OpenOptions {
     /// The most connections to the database, at least 1. More callers than this wait for each other. The connection that
     /// writes to SQLite is not counted; on PostgreSQL look-ups and acts share the connections.
     pub max_connections: usize,
+    /// The folder in which the end of the history is remembered, so that a changed history is noticed; see
+    /// [`standard_state_folder`](crate::standard_state_folder). `None`: nothing is remembered.
+    pub state_folder: Option<PathBuf>,
+    /// Receives messages for people from inside operations.
+    pub notices: Notices,
 }
 
 impl Default for OpenOptions {
@@ -26,6 +33,8 @@ impl Default for OpenOptions {
             missing: Missing::Refuse,
             busy_timeout: Duration::from_secs(10),
             max_connections: 16,
+            state_folder: None,
+            notices: Notices::default(),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! PostgreSQL: acts run concurrently. Each act locks the records that it decides on until it ends.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use backon::{BlockingRetryable, ExponentialBuilder};
@@ -11,12 +13,15 @@ use crate::engine::backend::{ActRequest, Backend, Effect, LookUp, Scope};
 use crate::engine::db::{Conn, PostgresConn, params};
 use crate::engine::locks::{EVERYTHING, LOCKS, Lock, hold};
 use crate::engine::opening::{Connected, Missing, OpenOptions, Opened, SecondChampion};
+use crate::engine::place::{self, Identity};
 use crate::engine::pool::{Lent, Pool};
 use crate::engine::schema::{self, Found};
 use crate::engine::tls;
 use crate::error::StoreError;
 use crate::location::Location;
 use crate::location::postgres::PostgresUri;
+use crate::notices::Notices;
+use crate::waiting::{self, FIRST_ANSWER};
 
 /// Maximum number of repetitions of an act that conflicted with another one, or whose connection broke.
 const MAX_REPEATS: usize = 5;
@@ -32,6 +37,10 @@ pub(crate) struct PostgresEngine {
     uri: PostgresUri,
     tls: tls::Connector,
     busy_timeout: Duration,
+    identity: Identity,
+    notices: Notices,
+    /// Whether the server has answered this process.
+    has_answered: AtomicBool,
     connections: Pool,
 }
 
@@ -46,6 +55,10 @@ impl Backend for PostgresEngine {
     /// commit, it is run again from the start.
     fn write(&self, request: ActRequest<'_>, act: &mut LookUp<'_>) -> Result<(), StoreError> {
         self.repeat(|conn| Self::attempt(conn, request.effect, act))
+    }
+
+    fn identity(&self) -> Identity {
+        self.identity.clone()
     }
 
     fn read(&self, _scope: Scope<'_>, look_up: &mut LookUp<'_>) -> Result<(), StoreError> {
@@ -138,22 +151,57 @@ impl PostgresEngine {
         self.connections.lend(self.busy_timeout, |conn| !is_closed(conn), || self.connect())
     }
 
+    /// A new connection. Its time limit covers names, addresses, TLS, sign-in and the first query.
     fn connect(&self) -> Result<Conn, StoreError> {
-        let client = self.uri.config.connect(self.tls.clone())?;
-        let conn = Conn::Postgres(Box::new(PostgresConn::new(client)));
-        let timeout_ms = self.busy_timeout.as_millis().max(1);
-        // Joins run in the order in which they are written, and plans do not depend on the bound values: planning a look-up
-        // took ten times as long as running it.
-        conn.execute_batch(&format!(
-            "SET join_collapse_limit = 1; SET plan_cache_mode = force_generic_plan; SET jit = off;
+        let has_answered = self.has_answered.load(Ordering::Relaxed);
+        let _waiting =
+            (!has_answered).then(|| waiting::announce(&self.notices, &self.uri.to_string()));
+        let (uri, tls, timeout) = (self.uri.clone(), self.tls.clone(), self.busy_timeout);
+        let (sender, answer) = mpsc::channel();
+        // The `postgres` crate has no limit for the answers of a server that accepted the connection. If it stays silent,
+        // this thread waits on, until the server closes the connection or the process ends.
+        std::thread::Builder::new()
+            .name("herdbook-connect".to_owned())
+            .spawn(move || {
+                // Nobody listens if the limit has passed.
+                let _ = sender.send(connect_to(&uri, tls, timeout));
+            })
+            .map_err(|error| self.unreachable(error.to_string()))?;
+        let conn = answer.recv_timeout(FIRST_ANSWER).unwrap_or_else(|_| {
+            Err(self.unreachable(format!(
+                "it gave no answer for {} s: check that it is a PostgreSQL server",
+                FIRST_ANSWER.as_secs()
+            )))
+        })?;
+        self.has_answered.store(true, Ordering::Relaxed);
+        Ok(conn)
+    }
+
+    fn unreachable(&self, problem: String) -> StoreError {
+        StoreError::Unreachable { store: self.uri.to_string(), problem }
+    }
+}
+
+/// Connects, and sets what all connections need.
+fn connect_to(
+    uri: &PostgresUri,
+    tls: tls::Connector,
+    busy_timeout: Duration,
+) -> Result<Conn, StoreError> {
+    let client = uri.config.connect(tls)?;
+    let conn = Conn::Postgres(Box::new(PostgresConn::new(client)));
+    let timeout_ms = busy_timeout.as_millis().max(1);
+    // Joins run in the order in which they are written, and plans do not depend on the bound values: planning a look-up
+    // took ten times as long as running it.
+    conn.execute_batch(&format!(
+        "SET join_collapse_limit = 1; SET plan_cache_mode = force_generic_plan; SET jit = off;
              SET lock_timeout = {timeout_ms};
              SET idle_in_transaction_session_timeout = '{IDLE_LIMIT}';
              SET client_min_messages = warning;
              SELECT set_config('synchronous_commit', 'on', false)
              WHERE current_setting('synchronous_commit') = 'off'"
-        ))?;
-        Ok(conn)
-    }
+    ))?;
+    Ok(conn)
 }
 
 /// Why an attempt failed.
@@ -233,10 +281,13 @@ pub(super) fn connect(
     second_champion: SecondChampion,
 ) -> Result<Connected, StoreError> {
     let unreachable = |problem| StoreError::Unreachable { store: uri.to_string(), problem };
-    let engine = PostgresEngine {
+    let mut engine = PostgresEngine {
         uri: uri.clone(),
         tls: tls::connector(uri).map_err(unreachable)?,
         busy_timeout: options.busy_timeout,
+        identity: Identity::default(),
+        notices: options.notices.clone(),
+        has_answered: AtomicBool::new(false),
         connections: Pool::new(options.max_connections),
     };
     let conn = engine.connect()?;
@@ -260,6 +311,7 @@ pub(super) fn connect(
         conn.execute_batch(if completed.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
         completed?
     };
+    engine.identity = place::identify(&conn, location)?;
     engine.connections.add(conn);
     Ok(Connected { backend: Box::new(engine), opened, put_back })
 }

@@ -91,7 +91,16 @@ impl PostgresUri {
         }
         let tls = TlsMode::parse(tls.as_deref()).map_err(refused)?;
         let config = Config::from_str(&format!("postgresql://{address}?{}", kept.join("&")))
-            .map_err(|error| refused(with_cause(&error)))?;
+            .map_err(|error| {
+                // The message may repeat a part of a password that was taken for the name of a parameter.
+                let has_secret = uri_without_secrets(query) != query;
+                refused(if has_secret {
+                    "a parameter is unknown or has an unusable value: write `&` in a password as `%26`"
+                        .to_owned()
+                } else {
+                    with_cause(&error)
+                })
+            })?;
         let config = completed(config, tls);
         if config.get_dbname().is_none() {
             return Err(refused("it names no database: add `/NAME` to it".to_owned()));
@@ -242,6 +251,7 @@ mod tests {
             ("postgresql://me:pw@host", "names no database"),
             ("postgresql://me:pw@host/db?sslmode=maybe", "verify-full"),
             ("postgresql://me:pw@host/db?colour=red", "colour"),
+            ("postgresql://me@host/db?password=a:pw&:pw", "%26"),
             ("postgresql://me:pw@host:port/db", "port"),
             ("postgresql://me:pw@host/db?sslcert=a.crt", "or neither"),
         ] {

@@ -21,6 +21,29 @@ const PARTS_OF_NAMES: [&str; 12] = [
 ];
 /// The name of a parameter is that of a secret if it is one of these.
 const NAMES: [&str; 5] = ["pass", "auth", "sig", "key", "pw"];
+/// Parameters of database URIs that are no secrets. A secret ends before one of them. Before any other `&` it may go on: people
+/// forget to escape that character.
+const NO_SECRETS: [&str; 19] = [
+    "application_name",
+    "charset",
+    "connect_timeout",
+    "dbname",
+    "gssencmode",
+    "host",
+    "hostaddr",
+    "keepalives",
+    "keepalives_idle",
+    "options",
+    "port",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslnegotiation",
+    "sslrootcert",
+    "target_session_attrs",
+    "tcp_user_timeout",
+    "user",
+];
 /// Beginnings of MLflow's URIs of models, in which `@` precedes an alias and not a host.
 const OF_MODELS: [&str; 2] = ["models:/", "runs:/"];
 
@@ -30,7 +53,7 @@ const OF_MODELS: [&str; 2] = ["models:/", "runs:/"];
 /// use herdbook_store::uri_without_secrets;
 ///
 /// assert_eq!(uri_without_secrets("mysql://ada:pw@host/db"), "mysql://ada:***@host/db");
-/// assert_eq!(uri_without_secrets("https://host/?token=abc&a=1"), "https://host/?token=***&a=1");
+/// assert_eq!(uri_without_secrets("https://host/?a=1&token=abc"), "https://host/?a=1&token=***");
 /// assert_eq!(uri_without_secrets("sqlite:///mlflow.db"), "sqlite:///mlflow.db");
 /// ```
 pub fn uri_without_secrets(uri: &str) -> String {
@@ -59,7 +82,12 @@ pub fn text_without_secrets(text: &str) -> String {
         let begin = before
             .rfind(|c| !is_of_scheme(c))
             .map_or(0, |last| last + before[last..].chars().next().map_or(0, char::len_utf8));
-        let end = rest[at..].find(ends_uri).map_or(rest.len(), |len| at + len);
+        // A URI in quotes ends with them, even if its password has spaces.
+        let quote = rest[..begin].chars().next_back().filter(|c| "`'\"".contains(*c));
+        let end = quote
+            .and_then(|quote| rest[at..].find(quote))
+            .or_else(|| rest[at..].find(ends_uri))
+            .map_or(rest.len(), |len| at + len);
         shown.push_str(&rest[..begin]);
         shown.push_str(&uri_without_secrets(&rest[begin..end]));
         rest = &rest[end..];
@@ -116,16 +144,33 @@ fn without_values(text: &str, ends: impl Fn(char) -> bool) -> String {
         let value = value.trim_start_matches(' ');
         let quote = value.chars().next().filter(|c| "'\"".contains(*c));
         let len = match quote {
-            Some(quote) => value[1..].find(quote).map(|len| len + 2),
-            None => value.find(&ends),
+            Some(quote) => value[1..].find(quote).map_or(value.len(), |len| len + 2),
+            None => length_of_secret(value, &ends),
         };
-        let len = len.unwrap_or(value.len());
         if len > 0 {
             shown.push_str(HIDDEN);
         }
         rest = &value[len..];
     }
     shown + rest
+}
+
+/// The length of a value that begins the text.
+fn length_of_secret(text: &str, ends: impl Fn(char) -> bool) -> usize {
+    let mut len = 0;
+    while let Some(at) = text[len..].find(&ends) {
+        len += at;
+        let is_separator = text[len..].starts_with('&');
+        let follows = text[len..].trim_start_matches('&');
+        let name = follows.split(|c| c == '=' || c == '&' || ends(c)).next().unwrap_or_default();
+        let is_parameter = follows[name.len()..].starts_with('=')
+            && (is_secret(name) || NO_SECRETS.contains(&name.to_ascii_lowercase().as_str()));
+        if !is_separator || is_parameter || follows.is_empty() {
+            return len;
+        }
+        len += 1;
+    }
+    text.len()
 }
 
 fn is_of_name(c: char) -> bool {
@@ -167,6 +212,12 @@ mod tests {
             "host=h password = 'a s3cret'",
             "postgresql%3A%2F%2Fu%3As3cret%40host%2Fdb",
             "sqlite+pysqlcipher://:s3cret@/db",
+            "postgresql://ada@host/db?password=a&s3cret",
+            "postgresql://ada@host/db?password=a&s3cret&sslmode=require",
+            "postgresql://ada@host/db?password=a&b=s3cret",
+            "postgresql://ada@host/db?password=&s3cret",
+            "postgresql://ada@host/db?sslpassword=a&&s3cret",
+            "postgresql://ada@host/db?password=a#s3cret",
         ] {
             let shown = uri_without_secrets(uri);
             assert!(!shown.contains("s3cret") && shown.contains(HIDDEN), "{uri}: {shown}");
@@ -175,6 +226,17 @@ mod tests {
             assert!(!is_uri || !text.contains("s3cret"), "{text}");
             assert!(!is_uri || text.ends_with(": why"), "{text}");
         }
+    }
+
+    #[test]
+    fn secret_ends_before_a_parameter_that_is_none() {
+        let shown = uri_without_secrets("postgresql://h/d?password=a&b&sslmode=require&user=ada");
+        assert_eq!(shown, "postgresql://h/d?password=***&sslmode=require&user=ada");
+        let text = "refused `postgresql://u:my s3cret@h/d?password=x y&z`: why";
+        assert_eq!(
+            text_without_secrets(text),
+            "refused `postgresql://u:***@h/d?password=***`: why"
+        );
     }
 
     #[test]

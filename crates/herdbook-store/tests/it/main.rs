@@ -17,6 +17,7 @@ mod model_files;
 mod opening;
 mod reading;
 mod registrations;
+mod remembering;
 mod sealed;
 mod sharing;
 mod streams;

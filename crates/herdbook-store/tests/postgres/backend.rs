@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use herdbook_domain::RunId;
-use herdbook_store::{Location, Missing, Session, Store, StoreError};
+use herdbook_store::{Location, Missing, OpenOptions, Session, Store, StoreError};
 
 use crate::herd;
 use postgres::{Client, NoTls};
@@ -65,8 +65,16 @@ fn connect(server: &str, database: &str) -> Client {
 
 /// Opens the store at a location as the tester.
 pub(crate) fn open(location: &Location, missing: Missing) -> Result<Session, StoreError> {
-    Ok(herd::session(&Store::open(location.clone(), &herd::options(missing))?))
+    open_with(location, &herd::options(missing))
 }
+
+/// As [`open`], with these options.
+pub(crate) fn open_with(location: &Location, options: &OpenOptions) -> Result<Session, StoreError> {
+    Ok(herd::session(&Store::open(location.clone(), options)?))
+}
+
+/// Removes all but the first event, or act, of the history.
+pub(crate) const SHORTENED: &str = "DELETE FROM herdbook_events WHERE id > 1";
 
 /// The number in the first row of a query, if it has one.
 pub(crate) fn number(foreign: &Foreign, sql: &str) -> Option<i64> {

@@ -26,6 +26,8 @@ mod model_files;
 mod reading;
 #[path = "../it/registrations.rs"]
 mod registrations;
+#[path = "../it/remembering.rs"]
+mod remembering;
 #[path = "../it/sealed.rs"]
 mod sealed;
 #[path = "../it/sharing.rs"]

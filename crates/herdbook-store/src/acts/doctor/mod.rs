@@ -7,7 +7,9 @@ mod records;
 
 use std::collections::VecDeque;
 
-use herdbook_domain::{Breach, Fix, Remedy, Repair, RunStatus, Timestamp, VersionKey, examine};
+use herdbook_domain::{
+    Breach, BreachKind, Fix, Remedy, Repair, RunStatus, Timestamp, VersionKey, examine,
+};
 
 use self::records::collect;
 use crate::clock::now;
@@ -32,10 +34,28 @@ impl Store {
         for (version, state) in versions.into_iter().zip(self.file_states(&keys)?) {
             let problem = state.problem();
             breaches.extend(problem.map(|problem| {
-                Breach::of_model_file(&version.key, version.run_id.as_ref(), &problem)
+                let found = Breach::of_model_file(&version.key, version.run_id.as_ref(), &problem);
+                match self.place().way_out() {
+                    Some(way_out) => Breach { remedy: Remedy::None(way_out.to_owned()), ..found },
+                    None => found,
+                }
             }));
         }
+        breaches.extend(self.breaches_of_store());
         Ok(breaches)
+    }
+
+    /// Whether the store lies elsewhere than recorded, or has another history than the one last seen.
+    fn breaches_of_store(&self) -> Vec<Breach> {
+        let place = self.place().note().zip(self.place().way_out());
+        let place =
+            place.map(|(note, way_out)| Breach::of_store(BreachKind::Place, &note, way_out));
+        let history = self.history_change().map(|change| {
+            let way_out = "restore a newer backup, or accept the present history with \
+                           `herdbook verify --accept-history --reason TEXT`";
+            Breach::of_store(BreachKind::RememberedHistory, &change.to_string(), way_out)
+        });
+        place.into_iter().chain(history).collect()
     }
 }
 
@@ -48,7 +68,9 @@ impl Session {
         let mut repaired = Vec::new();
         let has_repairs =
             self.read_as_it_stands(|conn| Ok(!repairable(conn, self, &[])?.is_empty()))?;
-        if has_repairs {
+        // Such a store is only read. The report says so.
+        let is_writable = self.place().refusal().is_none() && self.history_change().is_none();
+        if has_repairs && is_writable {
             let mut plan = RepairPlan::default();
             while let Some(breach) =
                 self.write_as_it_stands(|act| plan.next(act, self, &repaired))?

@@ -76,6 +76,13 @@ CREATE TABLE IF NOT EXISTS herdbook_leases (
 	refreshed_at_ms BIGINT NOT NULL
 );
 
+-- One row: the id of the store, and the database in which it was made or to which it was relocated.
+CREATE TABLE IF NOT EXISTS herdbook_place (
+	id INTEGER NOT NULL PRIMARY KEY,
+	store_id VARCHAR(32) NOT NULL,
+	place TEXT NOT NULL
+);
+
 -- The database itself refuses a second champion, whichever program writes it.
 CREATE UNIQUE INDEX IF NOT EXISTS herdbook_one_champion ON model_version_tags (workspace, name)
 	WHERE "key" = 'promotion_stage' AND value = 'champion';

@@ -19,13 +19,14 @@ use ours::{
 
 use crate::engine::db::{Conn, Dialect, params};
 use crate::engine::opening::{Opened, PutBack, SecondChampion};
+use crate::engine::place;
 use crate::error::StoreError;
 use crate::location::Location;
 
 /// The Alembic revision of MLflow 3.17.0 to 3.17.2. A new database gets it.
 const MLFLOW_HEAD: &str = "dc11669786a5";
 /// Newest layout of our own tables that this program knows. Layout 2 added `herdbook_registrations`, layout 3
-/// `herdbook_seals` and `herdbook_sealed_metrics`.
+/// `herdbook_seals`, `herdbook_sealed_metrics` and `herdbook_place`.
 const HERDBOOK_SCHEMA: i64 = 3;
 
 /// The index by which the database refuses a second champion.
@@ -107,6 +108,7 @@ pub(crate) fn complete_what_is_missing(
     let found = inspect(conn, location)?;
     let faults = faults(conn)?;
     complete(conn, found, &location.artifact_root, now, second_champion)?;
+    place::record(conn, location)?;
     let put_back = faults
         .into_iter()
         .map(|object| Ok((object, state_of(conn, object)?)))
@@ -270,7 +272,7 @@ mod tests {
     #[test]
     fn every_object_of_ours_is_recognised_after_it_was_made() {
         assert_eq!(inspect(&new_database(), &location()).unwrap(), Found::Complete);
-        assert_eq!(our_objects().count(), 18);
+        assert_eq!(our_objects().count(), 19);
     }
 
     #[test]

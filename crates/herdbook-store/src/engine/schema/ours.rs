@@ -11,8 +11,11 @@ use crate::error::StoreError;
 const HERDBOOK_TABLES: &str = include_str!("herdbook.sql");
 /// The table of layouts.
 pub(super) const LAYOUTS: &str = "herdbook_schema";
-/// The layout with which the tables of seals came.
-const SEALS_LAYOUT: i64 = 3;
+/// The layout with which the tables of seals and of the place came.
+const LAYOUT_OF_SEALS: i64 = 3;
+
+/// The table with the place of the store.
+const PLACE: &str = "herdbook_place";
 
 /// The statements that create all our tables and indexes, for an engine.
 pub(super) fn tables(dialect: Dialect) -> String {
@@ -88,7 +91,7 @@ pub(crate) fn has_seals(conn: &Conn) -> Result<bool, StoreError> {
 /// Those of the database.
 pub(crate) fn had_seals(conn: &Conn) -> Result<bool, StoreError> {
     let has_layouts = objects(conn)?.contains_key(LAYOUTS);
-    Ok(has_layouts && layout(conn)?.is_some_and(|layout| layout >= SEALS_LAYOUT))
+    Ok(has_layouts && layout(conn)?.is_some_and(|layout| layout >= LAYOUT_OF_SEALS))
 }
 
 /// The newest layout that a store of ours has had; `None` if its row is missing.
@@ -102,12 +105,14 @@ pub(super) fn layout(conn: &Conn) -> Result<Option<i64>, StoreError> {
 
 /// The layout with which a table or index of ours came.
 fn layout_of(object: &str) -> i64 {
-    if object == registrations::TABLE {
-        2
-    } else if object.starts_with("herdbook_seal") || object == "herdbook_best_sealed" {
-        SEALS_LAYOUT
-    } else {
-        1
+    match object {
+        registrations::TABLE => 2,
+        PLACE
+        | "herdbook_seals"
+        | "herdbook_seals_kind"
+        | "herdbook_sealed_metrics"
+        | "herdbook_best_sealed" => LAYOUT_OF_SEALS,
+        _ => 1,
     }
 }
 
@@ -117,7 +122,8 @@ fn layout_of(object: &str) -> i64 {
 /// Those of the database.
 pub(crate) fn state_of(conn: &Conn, object: &str) -> Result<SchemaState, StoreError> {
     let is_index = our_objects().any(|(name, sql)| name == object && is_index(sql));
-    let is_refilled = object == registrations::TABLE || seals::TABLES.contains(&object);
+    let is_refilled =
+        [registrations::TABLE, PLACE].contains(&object) || seals::TABLES.contains(&object);
     let is_faulty = faulty(conn.dialect(), &objects(conn)?).any(|name| name == object);
     Ok(match (is_faulty, is_index || is_refilled) {
         (true, _) => SchemaState::LeftOut,

@@ -13,6 +13,7 @@ use super::file::{self, Access};
 use crate::engine::backend::{ActRequest, Backend, Effect, LookUp, Scope};
 use crate::engine::db::{Conn, params};
 use crate::engine::opening::OpenOptions;
+use crate::engine::place::Identity;
 use crate::engine::pool::Pool;
 use crate::error::StoreError;
 
@@ -26,6 +27,7 @@ pub(crate) struct SqliteEngine {
     busy_timeout: Duration,
     /// The opened file. Another file may be moved to its path later.
     file: Option<FileIdentity>,
+    identity: Identity,
     /// Access of new connections.
     access: Access,
     readers: Pool,
@@ -38,13 +40,19 @@ pub(crate) struct SqliteEngine {
 
 impl SqliteEngine {
     /// The engine of a file whose schema was checked, with a first connection.
-    pub(super) fn new(path: &Path, options: &OpenOptions, access: Access, conn: Conn) -> Self {
+    pub(super) fn new(
+        path: &Path,
+        options: &OpenOptions,
+        access: Access,
+        (conn, identity): (Conn, Identity),
+    ) -> Self {
         let readers = Pool::new(options.max_connections);
         readers.add(conn);
         Self {
             path: path.to_owned(),
             busy_timeout: options.busy_timeout,
             file: file_identity(path),
+            identity,
             access,
             readers,
             writer: Mutex::default(),
@@ -100,6 +108,10 @@ impl Backend for SqliteEngine {
         conn.execute_batch("COMMIT")?;
         conn.give_back();
         found
+    }
+
+    fn identity(&self) -> Identity {
+        self.identity.clone()
     }
 
     fn commits_of_others(&self, conn: &Conn) -> Result<Option<i64>, StoreError> {

@@ -10,6 +10,7 @@ use self::file::Access;
 use crate::clock::now;
 use crate::engine::db::Conn;
 use crate::engine::opening::{Connected, Missing, OpenOptions, Opened, SecondChampion};
+use crate::engine::place;
 use crate::engine::schema::{self, Found};
 use crate::error::StoreError;
 use crate::location::Location;
@@ -45,7 +46,8 @@ pub(crate) fn connect(
         raw.execute_batch(if completed.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
         completed?
     };
-    let engine = SqliteEngine::new(path, options, Access::ReadWrite, conn);
+    let identity = place::identify(&conn, location)?;
+    let engine = SqliteEngine::new(path, options, Access::ReadWrite, (conn, identity));
     Ok(Connected { backend: Box::new(engine), opened, put_back })
 }
 
@@ -69,6 +71,7 @@ fn connect_read_only(path: &Path, options: &OpenOptions) -> Result<Connected, St
         Err(StoreError::Sqlite(_)) if is_at_rest => (inspected("?immutable=1")?, "?immutable=1"),
         outcome => (outcome?, ""),
     };
-    let engine = SqliteEngine::new(path, options, Access::ReadOnly(query), conn);
+    let identity = place::identify(&conn, &location)?;
+    let engine = SqliteEngine::new(path, options, Access::ReadOnly(query), (conn, identity));
     Ok(Connected { backend: Box::new(engine), opened: Opened::ReadOnly, put_back: Vec::new() })
 }
