@@ -22,6 +22,7 @@ pub use acts::foreign_run::{ForeignFinish, RunEntries};
 pub use acts::promotion::Promotion;
 pub use acts::registration::{Finish, Registered};
 pub use acts::run::{RunStart, UnfinishedEnd};
+pub use acts::usability::UnusableVersion;
 pub use acts::verification::Verification;
 pub use artifacts::disk::Disk;
 pub use artifacts::streams::{ArtifactEntry, ArtifactStore, Content, FileStamp};

@@ -103,7 +103,7 @@ impl Session {
             let context =
                 ActContext { act_id: new_id(), actor: self.actor.clone(), channel: self.channel };
             let artifact_root = &self.store.location().artifact_root;
-            answer = Some(act(&Act { tx: conn, context, artifact_root })?);
+            answer = Some(act(&Act { tx: conn, context, artifact_root, store: &self.store })?);
             Ok(())
         };
         self.store
@@ -123,6 +123,7 @@ pub struct Act<'a> {
     pub context: ActContext,
     /// The folder below which new experiments keep their artifacts.
     pub artifact_root: &'a Path,
+    store: &'a Store,
 }
 
 impl Act<'_> {
@@ -158,6 +159,7 @@ impl Act<'_> {
         drafts: impl IntoIterator<Item = EventDraft>,
     ) -> Result<Vec<Event>, StoreError> {
         hold(self.tx, Lock::Chain)?;
+        self.store.note_appended(at);
         event::append(self.tx, &self.context, at, drafts)
     }
 

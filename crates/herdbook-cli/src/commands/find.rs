@@ -1,7 +1,7 @@
 //! `find`: finds the newest or the best model.
 
 use herdbook_domain::tags::key;
-use herdbook_domain::{Departure, Honesty, Timeframe};
+use herdbook_domain::{Departure, Honesty, Symbol, Timeframe};
 use herdbook_store::{Contaminated, Store};
 use herdbook_training::{FindQuery, FoundModel, find_best, find_latest};
 use serde_json::json;
@@ -35,6 +35,9 @@ pub(crate) fn run(args: &FindArgs, store: &Store, output: &mut Output) -> Result
             "note: the candidates are not comparable: they differ in {}",
             found.differing.join(", ")
         ));
+    }
+    for (key, why) in &found.passed_over {
+        output.note(&format!("note: {key} {why}, so it is passed over"));
     }
     print(args, &found, output)
 }
@@ -73,6 +76,12 @@ fn print(args: &FindArgs, found: &FoundModel, output: &mut Output) -> Result<(),
             "comparable": found.differing.is_empty(),
             "differing": found.differing,
             "honesty": honesty,
+            "symbol": version.symbol,
+            "passed_over": found.passed_over.iter().map(|(key, why)| json!({
+                "name": key.name,
+                "version": key.version,
+                "why": why.to_string(),
+            })).collect::<Vec<_>>(),
         })
     };
     output.data(value, || {
@@ -83,8 +92,11 @@ fn print(args: &FindArgs, found: &FoundModel, output: &mut Output) -> Result<(),
             })
             .unwrap_or_default();
         format!(
-            "{} version {} ({}, {honesty})\n{model_path}{metric}",
-            version.key.name, version.key.version, found.model_type
+            "{} version {} ({}, {}, {honesty})\n{model_path}{metric}",
+            version.key.name,
+            version.key.version,
+            found.model_type,
+            version.symbol.as_ref().map_or("symbol unknown", Symbol::as_str),
         )
     })
 }

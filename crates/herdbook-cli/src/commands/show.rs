@@ -1,7 +1,7 @@
 //! `show`: shows everything about one version.
 
 use herdbook_domain::tags::key;
-use herdbook_domain::window_params;
+use herdbook_domain::{Symbol, window_params};
 use herdbook_store::{EventQuery, RunRecord, Store, VersionRecord, now};
 use herdbook_training::{self as training, Deflation, Performance};
 use serde_json::{Value, json};
@@ -119,8 +119,10 @@ fn text(version: &VersionRecord, run: Option<&RunRecord>) -> String {
     }
     let stage = version.tags.get(key::PROMOTION_STAGE).map_or("no stage", String::as_str);
     format!(
-        "{} version {} · {stage}\n{facts}\nmetrics (final/* and portfolio/*: test window, after costs)\n{metrics}",
-        version.key.name, version.key.version
+        "{} version {} · {} · {stage}\n{facts}\nmetrics (final/* and portfolio/*: test window, after costs)\n{metrics}",
+        version.key.name,
+        version.key.version,
+        version.symbol.as_ref().map_or("symbol unknown", Symbol::as_str),
     )
 }
 

@@ -9,3 +9,4 @@ mod failures;
 mod interface;
 mod listing;
 mod running;
+mod usable;

@@ -2,6 +2,8 @@
 
 use super::conditions::Verdict;
 use super::facts::VersionFacts;
+use super::obstacle::SymbolClash;
+use super::overrides;
 use super::refusal::Refusal;
 use crate::evidence::Honesty;
 use crate::history::{EventDraft, EventKind};
@@ -21,6 +23,8 @@ pub struct StageChange {
     pub cause: Cause,
     /// The version's honesty state.
     pub honesty: Honesty,
+    /// The symbols of the version and of the champion it displaces, where they differ.
+    pub clash: Option<SymbolClash>,
     /// Changes to the version's tags.
     pub version_tags: TagChanges,
     /// Changes to the run's tags.
@@ -109,7 +113,7 @@ impl CurrentStage {
 
 /// Conditions that were not met by a rise that is permitted all the same.
 pub(super) struct Unmet {
-    /// Key in the details of the event: `warned` or `overridden`.
+    /// Key in the details of the event: `warned`, or [`overrides::CONDITIONS`].
     pub(super) treatment: &'static str,
     pub(super) verdicts: Vec<Verdict>,
 }
@@ -125,6 +129,8 @@ pub(super) struct StageChangeDraft<'a> {
     pub(super) reason: Option<String>,
     pub(super) forced: bool,
     pub(super) unmet: Option<Unmet>,
+    /// The difference of symbols that was overridden.
+    pub(super) clash: Option<SymbolClash>,
 }
 
 impl StageChangeDraft<'_> {
@@ -137,6 +143,7 @@ impl StageChangeDraft<'_> {
             cause: self.cause,
             honesty: self.facts.honesty,
             events: self.events(),
+            clash: self.clash,
             version_tags: stage_tags(
                 self.transition,
                 at,
@@ -166,6 +173,12 @@ impl StageChangeDraft<'_> {
             serde_json::json!({"v": 1, "cause": self.cause.as_str(), "forced": self.forced});
         if let Some(Unmet { treatment, verdicts }) = &self.unmet {
             details[*treatment] = serde_json::json!(verdicts);
+        }
+        if self.forced && self.facts.honesty == Honesty::Contaminated {
+            details[overrides::HONESTY] = serde_json::json!(self.facts.honesty);
+        }
+        if let Some(clash) = &self.clash {
+            details[overrides::SYMBOL] = overrides::symbol(clash);
         }
         events.push(EventDraft {
             from: Some(self.transition.from().to_string()),

@@ -14,4 +14,5 @@ mod limits;
 pub(crate) mod promotion;
 pub(crate) mod registration;
 pub(crate) mod run;
+pub(crate) mod usability;
 pub(crate) mod verification;

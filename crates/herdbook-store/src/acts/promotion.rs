@@ -11,7 +11,8 @@ use herdbook_domain::{
 };
 
 use crate::acts::conditions;
-use crate::acts::files::{FileState, HashedFiles};
+use crate::acts::files::HashedFiles;
+use crate::acts::usability::{self, obstacle_of_file};
 use crate::engine::backend::{DependsOn, Effect, Scope, VersionScope};
 use crate::error::StoreError;
 use crate::session::{Act, Session};
@@ -54,7 +55,7 @@ impl Session {
         effect: Effect,
     ) -> Result<Promotion, StoreError> {
         let mut files = HashedFiles::default();
-        if request.target == Stage::Champion {
+        if is_used_after(request.target) {
             files.hash(self, &request.key)?;
         }
         let scope = Scope::StageChange(VersionScope {
@@ -65,7 +66,7 @@ impl Session {
             self.write_in(scope, effect, |act| {
                 let at = act.time_for([&request.key.name])?;
                 let facts = self.facts(act, request, files)?;
-                let judgement = conditions::judge(act.tx, request, conditions, &facts, at)?;
+                let judgement = conditions::judge(act.tx, request, conditions, &facts)?;
                 let plan = plan_promotion(request, &facts, &judgement, at)?;
                 carry_out(act, &request.key.name, plan, at)
             })
@@ -87,7 +88,7 @@ impl Session {
             self.write_or_dry(effect, |act| {
                 version::require_model(act.tx, &request.name)?;
                 let at = act.time_for([&request.name])?;
-                let facts = self.rollback_facts(act, &request.name, files)?;
+                let facts = self.rollback_facts(act, request, files)?;
                 let plan = plan_rollback(request, &facts, at)?;
                 carry_out(act, &request.name, plan, at)
             })
@@ -127,9 +128,9 @@ impl Session {
         if version.deleted {
             return Err(StoreError::DeletedVersion { key: request.key.clone() });
         }
-        // Only the champion's file is loaded by others; in other stages it is not checked.
-        if request.target == Stage::Champion {
-            version.file = obstacle_of(&files.state(self, act.tx, &request.key)?);
+        // Versions in beta and the champion are loaded by others; in other stages the file is not read.
+        if is_used_after(request.target) && version.obstacle.is_none() {
+            version.obstacle = obstacle_of_file(&files.state(self, act.tx, &request.key)?);
         }
         let champion = champion_facts(act, &request.key.name)?;
         Ok(PromotionFacts { version, champion })
@@ -139,10 +140,10 @@ impl Session {
     fn rollback_facts(
         &self,
         act: &Act<'_>,
-        name: &ModelName,
+        request: &RollbackRequest,
         files: &HashedFiles,
     ) -> Result<RollbackFacts, StoreError> {
-        let conn = act.tx;
+        let (conn, name) = (act.tx, &request.name);
         let champion = champion_facts(act, name)?;
         let present = champion.as_ref().map(|champion| champion.key.version);
         let mut former = Vec::new();
@@ -152,16 +153,19 @@ impl Session {
             if Some(version) == present || !version::exists(conn, &key)? {
                 continue;
             }
-            let facts = version_facts(act, &key)?;
-            let obstacle = if facts.deleted {
-                Some(Obstacle::Deleted)
-            } else if event::was_rolled_back_from(conn, &key)? {
+            let mut former_champion =
+                FormerChampion { facts: version_facts(act, &key)?, obstacle: None };
+            former_champion.obstacle = if event::was_rolled_back_from(conn, &key)? {
                 Some(Obstacle::RolledBack)
             } else {
-                obstacle_of(&files.state(self, conn, &key)?)
+                former_champion.facts.obstacle.clone()
             };
-            let may_return = obstacle.is_none();
-            former.push(FormerChampion { facts, obstacle });
+            // A file is read only where nothing else keeps its version from returning.
+            if former_champion.obstacle_to(request, champion.as_ref()).is_none() {
+                former_champion.obstacle = obstacle_of_file(&files.state(self, conn, &key)?);
+            }
+            let may_return = former_champion.obstacle_to(request, champion.as_ref()).is_none();
+            former.push(former_champion);
             if may_return {
                 break;
             }
@@ -175,15 +179,18 @@ fn depends_on(conditions: &Conditions, request: &PromotionRequest) -> DependsOn 
     let has_conditions =
         conditions.before(request.target, &request.key.name, None).next().is_some();
     let names_champion = request.target == Stage::Champion || request.expected_champion.is_some();
-    if has_conditions || names_champion { DependsOn::Champion } else { DependsOn::Version }
+    if has_conditions || names_champion {
+        DependsOn::Champion
+    } else if is_used_after(request.target) {
+        DependsOn::Run
+    } else {
+        DependsOn::Version
+    }
 }
 
-fn obstacle_of(file: &FileState) -> Option<Obstacle> {
-    match file {
-        FileState::Intact => None,
-        FileState::Missing { .. } | FileState::Altered { .. } => Some(Obstacle::FileAltered),
-        FileState::Unknown => Some(Obstacle::FileUnknown),
-    }
+/// Whether versions of a stage are loaded by others.
+fn is_used_after(target: Stage) -> bool {
+    matches!(target, Stage::Beta | Stage::Champion)
 }
 
 fn champion_facts(act: &Act<'_>, name: &ModelName) -> Result<Option<VersionFacts>, StoreError> {
@@ -192,7 +199,7 @@ fn champion_facts(act: &Act<'_>, name: &ModelName) -> Result<Option<VersionFacts
         .transpose()
 }
 
-/// The facts of a version, without the state of its model file.
+/// The facts of a version. Its obstacle is that of the records: the model file is not looked at.
 fn version_facts(act: &Act<'_>, key: &VersionKey) -> Result<VersionFacts, StoreError> {
     let conn = act.tx;
     let record = version::load(conn, key)?;
@@ -202,6 +209,8 @@ fn version_facts(act: &Act<'_>, key: &VersionKey) -> Result<VersionFacts, StoreE
     };
     Ok(VersionFacts {
         key: key.clone(),
+        obstacle: usability::of_record(conn, &record)?,
+        symbol: record.symbol.clone(),
         run_id,
         stage_tag: record.tags.get(key::PROMOTION_STAGE).cloned(),
         history_end: event::history_end(conn, key)?,
@@ -215,7 +224,6 @@ fn version_facts(act: &Act<'_>, key: &VersionKey) -> Result<VersionFacts, StoreE
             .into_keys()
             .filter(|tag| tag.starts_with("promotion_"))
             .collect(),
-        file: None,
         deleted: record.deleted,
     })
 }

@@ -10,6 +10,7 @@ use crate::tables::metric::{self, MetricSelection};
 use crate::tables::tag::{self, AllTags};
 use crate::tables::version::{
     COLUMNS, VersionRecord, add_metrics, champion_of, from_row, keys_of_run, load_with_metrics,
+    require_model,
 };
 
 /// Which versions to list; without any field, all.
@@ -37,6 +38,18 @@ impl Store {
                 return Err(StoreError::DeletedVersion { key: key.clone() });
             }
             Ok(record)
+        })
+    }
+
+    /// Whether a registered model exists.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn has_model(&self, name: &ModelName) -> Result<bool, StoreError> {
+        self.read(|conn| match require_model(conn, name) {
+            Ok(()) => Ok(true),
+            Err(StoreError::NoSuchModel { .. }) => Ok(false),
+            Err(error) => Err(error),
         })
     }
 

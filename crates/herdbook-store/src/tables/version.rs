@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use herdbook_domain::tags::{Tags, key};
-use herdbook_domain::{InvalidName, ModelName, RunId, Stage, Timestamp, VersionKey, VersionNumber};
+use herdbook_domain::{
+    InvalidName, ModelName, RunId, Stage, Symbol, Timestamp, VersionKey, VersionNumber,
+};
 
 use crate::engine::db::{Conn, Row, params};
 use crate::error::StoreError;
@@ -37,6 +39,8 @@ pub struct VersionRecord {
     pub user: Option<String>,
     /// A link to its run on another server.
     pub run_link: Option<String>,
+    /// The symbol it was trained on, by the param of its run; `None` if none is recorded.
+    pub symbol: Option<Symbol>,
     /// Its tags.
     pub tags: Tags,
     /// The last value of each metric of its run.
@@ -79,9 +83,10 @@ pub struct UnreadableVersion {
 /// The columns that [`from_row`] reads, of the table `v`.
 pub const COLUMNS: &str = "v.name, v.version, v.run_id, v.creation_time, v.last_updated_time, \
                        v.current_stage, v.source, v.description, v.status, v.status_message, \
-                       v.user_id, v.run_link";
+                       v.user_id, v.run_link, \
+                       (SELECT p.value FROM params p WHERE p.run_uuid = v.run_id AND p.key = 'data.symbol')";
 /// The number of [`COLUMNS`].
-pub(crate) const N_COLUMNS: usize = 12;
+pub(crate) const N_COLUMNS: usize = 13;
 
 /// One version, deleted or not, with its tags, without its metrics.
 ///
@@ -203,6 +208,7 @@ pub fn from_row(row: &Row<'_>) -> Result<Result<VersionRecord, UnreadableVersion
         status_message: row.get(9)?,
         user: row.get(10)?,
         run_link: row.get(11)?,
+        symbol: row.get::<Option<String>>(12)?.and_then(|text| Symbol::parse(&text).ok()),
         tags: Tags::new(),
         metrics: LatestMetrics::default(),
     }))

@@ -19,3 +19,4 @@ mod reading;
 mod registrations;
 mod sharing;
 mod streams;
+mod usable;

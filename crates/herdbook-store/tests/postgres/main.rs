@@ -28,3 +28,5 @@ mod reading;
 mod registrations;
 #[path = "../it/sharing.rs"]
 mod sharing;
+#[path = "../it/usable.rs"]
+mod usable;

@@ -7,6 +7,7 @@ mod records;
 
 use std::collections::VecDeque;
 
+use herdbook_domain::tags::key;
 use herdbook_domain::{Breach, Fix, Remedy, Repair, RunStatus, Timestamp, VersionKey, examine};
 
 use self::records::collect;
@@ -34,6 +35,15 @@ impl Store {
             breaches.extend(problem.map(|problem| {
                 Breach::of_model_file(&version.key, version.run_id.as_ref(), &problem)
             }));
+        }
+        for found in self.unusable_on_record()? {
+            let version = &found.version;
+            breaches.push(Breach::of_obstacle(
+                &version.key,
+                version.run_id.as_ref(),
+                version.tags.get(key::PROMOTION_STAGE).map(String::as_str),
+                &found.why,
+            ));
         }
         Ok(breaches)
     }

@@ -1,8 +1,8 @@
 //! Which versions take part in a look-up, as a condition in SQL.
 //!
-//! A candidate is registered and not deleted, and its run is finished and not deleted.
+//! A candidate is registered, ready and not deleted; its run is finished and not deleted, nor is its experiment.
 
-use herdbook_domain::{Honesty, ModelType, Symbol, Timeframe, VersionType};
+use herdbook_domain::{Honesty, ModelType, RunId, Symbol, Timeframe, VersionType};
 
 use crate::engine::db::{Dialect, ToValue};
 
@@ -21,6 +21,8 @@ pub struct Candidates {
     pub min_timesteps: u64,
     /// Whether contaminated models are candidates.
     pub contaminated: Contaminated,
+    /// Runs whose models are no candidates, because they were found to be unusable.
+    pub passed_over: Vec<RunId>,
 }
 
 /// Whether contaminated models are candidates.
@@ -51,6 +53,7 @@ pub(super) struct Condition {
     min_timesteps: i64,
     /// The honesty that no candidate has.
     honesty: Option<&'static str>,
+    passed_over: Vec<RunId>,
 }
 
 impl Condition {
@@ -66,7 +69,18 @@ impl Condition {
                 Contaminated::Included => None,
                 Contaminated::Skipped => Some(Honesty::Contaminated.as_str()),
             },
+            passed_over: candidates.passed_over.clone(),
         }
+    }
+
+    /// The condition that a run was not passed over. Empty as a rule.
+    fn not_passed_over(&self, run: &str) -> String {
+        if self.passed_over.is_empty() {
+            return String::new();
+        }
+        // A run id has only hexadecimal digits, so it can stand in a statement.
+        let ids: Vec<String> = self.passed_over.iter().map(|id| format!("'{id}'")).collect();
+        format!("AND {run} NOT IN ({})", ids.join(", "))
     }
 
     /// The condition that version `v` belongs to run `r` and is a candidate, for the end of a WHERE clause.
@@ -75,13 +89,18 @@ impl Condition {
     /// SQLite rejects a row before it joins the other tables.
     pub(super) fn sql(&self, dialect: Dialect, run: &str) -> String {
         let timesteps = dialect.integer("t.value");
+        let not_passed_over = self.not_passed_over(run);
         // A part of the statement only where it is asked for: PostgreSQL plans every part on each execution.
         let registered =
             if self.honesty.is_some() { self.registrations.sql(dialect) } else { String::new() };
         format!(
             "v.run_id = {run} AND r.run_uuid = {run}
     AND v.workspace = 'default' AND v.current_stage <> 'Deleted_Internal'
+    AND coalesce(v.status, 'READY') = 'READY'
     AND r.lifecycle_stage = 'active' AND r.status = 'FINISHED'
+    AND NOT EXISTS (SELECT 1 FROM experiments e WHERE e.experiment_id = r.experiment_id
+        AND e.lifecycle_stage = 'deleted')
+    {not_passed_over}
     AND EXISTS (SELECT 1 FROM tags t WHERE t.run_uuid = {run}
         AND t.key = 'timeframe' AND t.value = :timeframe)
     AND EXISTS (SELECT 1 FROM tags t WHERE t.run_uuid = {run}
@@ -125,8 +144,8 @@ impl Condition {
 }
 
 impl Registrations {
-    /// The condition that a version was not registered with a given honesty. It does not depend on the version's tags, which may
-    /// have changed since.
+    /// The condition that a version was not registered with a given honesty, nor its run under another name: MLflow can rename
+    /// a registered model. It does not depend on tags, which may have changed since.
     fn sql(self, dialect: Dialect) -> String {
         let (table, is_registration, honesty) = match self {
             Self::Table => ("herdbook_registrations", "TRUE", "g.honesty".to_owned()),
@@ -138,7 +157,10 @@ impl Registrations {
         };
         format!(
             "AND NOT EXISTS (SELECT 1 FROM {table} g WHERE g.name = v.name AND g.version = v.version
-        AND {is_registration} AND {honesty} = :honesty)"
+        AND {is_registration} AND {honesty} = :honesty)
+    AND NOT EXISTS (SELECT 1 FROM herdbook_events e WHERE e.run_id = v.run_id
+        AND e.kind = 'registered' AND e.details LIKE '%\"honesty\":\"{contaminated}\"%')",
+            contaminated = Honesty::Contaminated,
         )
     }
 }
