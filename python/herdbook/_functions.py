@@ -188,7 +188,8 @@ def promote(
     Args:
         reason: at most 2,000 characters.
         expect_champion: refuse unless this version (or ``"none"``) is the present champion.
-        force: promote even if the model is contaminated or fails a condition; requires a reason.
+        force: promote even if the model is contaminated, fails a condition, or displaces a champion of another symbol;
+            requires a reason.
         config_file: file of the conditions on promotion. Default: the nearest ``herdbook.toml``.
 
     Raises:
@@ -219,6 +220,7 @@ def rollback(
     timeframe: Timeframe,
     *,
     reason: str,
+    force: bool = False,
     dry_run: bool = False,
     model: str = "trading_model",
     tracking_uri: str | None = None,
@@ -226,6 +228,9 @@ def rollback(
     lock_timeout: int | None = None,
 ) -> Change:
     """Brings back the previous champion, in one act.
+
+    Args:
+        force: bring back a version of another symbol than the champion's too.
 
     Raises:
         NotFoundError: no former champion can return. The message says why for each of them.

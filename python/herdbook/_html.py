@@ -101,6 +101,7 @@ def _member(member: Mapping[str, Any], *, is_root: bool) -> str:
     parts = [
         f"<b>{escape(str(member['name']))}</b> version {member['version']}",
         escape(str(member.get("model_type") or "?")),
+        escape(str(member.get("symbol") or "symbol unknown")),
     ]
     if (steps := member.get("total_timesteps")) is not None:
         parts.append(f"{steps:,} steps")
@@ -135,6 +136,7 @@ def board(
             {
                 "name": model["name"],
                 "champion": f"version {champion['version']}" if champion else None,
+                "symbol": model.get("symbol"),
                 "return": _percent(metrics.get("portfolio/total_return")),
                 "sharpe": metrics.get("portfolio/sharpe_ratio"),
                 "drawdown": _percent(metrics.get("portfolio/max_drawdown")),
@@ -146,6 +148,7 @@ def board(
     columns = [
         ("name", "model"),
         ("champion", "champion"),
+        ("symbol", "symbol"),
         ("return", "test return"),
         ("sharpe", "Sharpe"),
         ("drawdown", "drawdown"),

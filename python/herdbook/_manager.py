@@ -235,6 +235,7 @@ class MLflowManager:
         )
         for text in done["notes"]:
             note(text)
+        _note_clock(done)
         return int(done["version"])
 
     def update_model_tags(self, run_id: str, new_tags: Mapping[str, str]) -> bool:
@@ -301,7 +302,7 @@ class MLflowManager:
         """Every version in a stage, newest first. Without a timeframe, of all timeframes.
 
         Each version has ``name``, ``version``, ``stage`` (MLflow's own), ``promotion_stage``, ``creation_timestamp``
-        and ``last_updated_timestamp`` (epoch milliseconds), ``run_id``, ``timeframe``, ``model_type``,
+        and ``last_updated_timestamp`` (epoch milliseconds), ``run_id``, ``timeframe``, ``symbol``, ``model_type``,
         ``version_type``, ``honesty``, ``tags``, ``metrics``.
         """
         return self._records.find_by_stage(promotion_stage, timeframe)
@@ -327,7 +328,7 @@ class MLflowManager:
             ConflictError, ContaminatedError, NotFoundError.
             GateFailedError: an enforced condition of ``herdbook.toml`` is not met.
         """
-        self._records.promote(
+        done = self._records.promote(
             model_name,
             _number(version),
             target_stage,
@@ -335,6 +336,7 @@ class MLflowManager:
             force=force,
             expect_champion=None if expect_champion is None else str(expect_champion),
         )
+        _note_clock(done)
         return True
 
     # Comparing
@@ -459,9 +461,20 @@ def _found(
         return None, None
     if found["fallback"]:
         note(f"there is no `{model_type}` model at {found['timeframe']}; found a base model instead")
+    for passed in found["passed_over"]:
+        note(f"{passed}, so it is passed over")
     if found["differing"]:
         note(f"the candidates are not comparable: they differ in {', '.join(found['differing'])}")
     return found["run_id"], found["model_path"]
+
+
+def _note_clock(done: Mapping[str, Any]) -> None:
+    """Warns of an act that was stamped with a time in the future of the clock."""
+    if ahead := done["ahead_of_clock"]:
+        note(
+            f"the newest event of this model is from {ahead['newest_event']}, in the future of this machine's clock "
+            f"({ahead['clock']}): this act got its time"
+        )
 
 
 def _plain(value: Any) -> Any:

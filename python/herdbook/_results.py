@@ -50,6 +50,8 @@ class Version(Result):
     version: int
     run_id: str | None
     timeframe: str | None
+    #: The instrument it was trained on; ``None`` if none is recorded.
+    symbol: str | None
     model_type: str | None
     version_type: str | None
     promotion_stage: str | None
@@ -69,6 +71,7 @@ class Versions(Results[Version]):
         return [
             ("name", "model"),
             ("version", "version"),
+            ("symbol", "symbol"),
             ("model_type", "type"),
             ("version_type", ""),
             ("promotion_stage", "stage"),
@@ -166,6 +169,10 @@ class Found(Result):
     differing: Sequence[str]
     honesty: str
     sealed: Mapping[str, Any] | None
+    #: The instrument it was trained on; ``None`` if none is recorded.
+    symbol: str | None
+    #: Newer or better versions that cannot be used, each with ``name``, ``version`` and ``why``.
+    passed_over: Sequence[Mapping[str, Any]]
 
 
 class ParentPath(str):
@@ -198,10 +205,14 @@ class Change(Result):
     event_id: int | None
     displaced: Mapping[str, Any] | None
     dry_run: bool
+    #: Each rule that ``force`` overrode, in words with value and limit.
+    overridden: Sequence[str]
     #: Stages before and after, and the command that undoes the change; ``None`` for a rollback.
     from_stage: str | None = None
     to_stage: str | None = None
     undo: str | None = None
+    #: ``newest_event`` and ``clock``, if the model's newest event lies in the future of the clock.
+    ahead_of_clock: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -234,6 +245,8 @@ class Event(Result):
     reason: str | None
     parent: str | None
     details: Mapping[str, Any]
+    #: Each rule that a forced change overrode, in words with value and limit.
+    overridden: Sequence[str]
     hash: str
     from_state: str | None = None
     to_state: str | None = None
@@ -265,6 +278,7 @@ class Lineage(Result):
     version: int
     run_id: str
     parent_run_id: str | None
+    symbol: str | None
     model_type: str | None
     version_type: str | None
     promotion_stage: str | None

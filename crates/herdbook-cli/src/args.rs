@@ -241,6 +241,9 @@ pub(crate) struct RollbackArgs {
     /// Reason, recorded in the history (at most 2,000 characters)
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
+    /// Bring the last champion back even if the present one is of another symbol
+    #[arg(long)]
+    pub(crate) force: bool,
     /// Show what would change, without changing anything
     #[arg(long)]
     pub(crate) dry_run: bool,

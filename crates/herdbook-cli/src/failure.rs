@@ -2,10 +2,12 @@
 
 use std::io;
 
-use herdbook_domain::{Judgement, Refusal};
+use herdbook_domain::{Judgement, Refusal, Symbol, SymbolClash, VersionKey};
 use herdbook_store::{StoreError, text_without_secrets};
 use herdbook_training::TrainingError;
 use serde_json::json;
+
+use crate::shell::quoted;
 
 /// Beginning of the message of a failure to write to stdout.
 pub(crate) const CANNOT_WRITE: &str = "cannot write the output: ";
@@ -250,7 +252,8 @@ fn refusal_code(refusal: &Refusal) -> Code {
         Refusal::ForbiddenTransition { .. } => Code::ForbiddenTransition,
         Refusal::ChampionChanged { .. }
         | Refusal::StageDisagrees { .. }
-        | Refusal::UnsoundFile { .. }
+        | Refusal::Unusable { .. }
+        | Refusal::OtherSymbol { .. }
         | Refusal::NotManaged { .. }
         | Refusal::GuardedTag { .. } => Code::Conflict,
         Refusal::Contaminated { .. } => Code::Contaminated,
@@ -316,6 +319,11 @@ fn store_hint(error: &StoreError) -> Option<String> {
         StoreError::Refused(Refusal::Contaminated { .. }) => {
             Some("`--force` with a `--reason` promotes it anyway; the history records that".into())
         }
+        StoreError::Refused(Refusal::Unusable { why, .. }) => why.way_out(),
+        StoreError::Refused(Refusal::OtherSymbol { key, clash }) => Some(other_symbol(key, clash)),
+        StoreError::Refused(Refusal::NoFormerChampion { passed, .. }) => {
+            passed.iter().find_map(|passed| passed.why.way_out())
+        }
         StoreError::Refused(Refusal::GateFailed { .. }) => Some(
             "`--force` with a `--reason` promotes it anyway; the history records what was overridden"
                 .into(),
@@ -335,11 +343,12 @@ fn training_code(error: &TrainingError) -> Code {
         | TrainingError::NotRegistered { .. }
         | TrainingError::NoCheckpoint { .. }
         | TrainingError::NoNewBars { .. }
-        | TrainingError::ModelUnavailable { .. } => Code::NotFound,
+        | TrainingError::NoTimeframe { .. }
+        | TrainingError::Unusable { .. } => Code::NotFound,
         TrainingError::AlteredModel { .. }
         | TrainingError::ForeignEnvironment { .. }
         | TrainingError::AlreadyImported { .. } => Code::Conflict,
-        TrainingError::TooOld { .. } => Code::TooOld,
+        TrainingError::TooOld { .. } | TrainingError::AgeUnknown { .. } => Code::TooOld,
         TrainingError::Contaminated { .. } => Code::Contaminated,
         TrainingError::Cancelled { .. } => Code::Cancelled,
         TrainingError::Market(_)
@@ -366,6 +375,18 @@ fn training_hint(error: &TrainingError) -> Option<String> {
              contaminated with `--allow-contaminated`"
                 .into(),
         ),
+        TrainingError::Unusable { why, .. } => why.way_out(),
         _ => None,
     }
+}
+
+/// The way out for a version of another symbol: each symbol gets a registered model of its own.
+fn other_symbol(key: &VersionKey, clash: &SymbolClash) -> String {
+    let symbol = clash.symbol.as_ref().map_or("…", Symbol::as_str);
+    let timeframe = key.name.as_str().split_once('_').map_or("…", |(timeframe, _)| timeframe);
+    format!(
+        "`herdbook train --timeframe {timeframe} --model={} …` gives this symbol a registered model of its own; \
+         `--force` with a `--reason` displaces the champion anyway, and the history records that",
+        quoted(&format!("{symbol}_model"))
+    )
 }

@@ -1,6 +1,6 @@
 //! Formats numbers and times for people. An undefined value is a dash.
 
-use herdbook_domain::Timestamp;
+use herdbook_domain::{CLOCK_TOLERANCE_MS, Timestamp};
 
 /// Stands for an undefined value.
 pub(crate) const UNDEFINED: &str = "–";
@@ -67,8 +67,11 @@ pub(crate) fn moment(at: Timestamp) -> String {
     format!("{} {}", &text[..10], &text[11..16])
 }
 
-/// A duration before now: `3 min ago`, `5 h ago`, `2 d ago`.
+/// A duration before now: `3 min ago`, `5 h ago`, `2 d ago`. A time after the clock has no age.
 pub(crate) fn age(millis: i64) -> String {
+    if millis < -CLOCK_TOLERANCE_MS {
+        return "in the future of the clock".to_owned();
+    }
     let minutes = millis.max(0) / 60_000;
     match minutes {
         0 => "just now".to_owned(),
@@ -101,6 +104,8 @@ mod tests {
     #[test]
     fn ages_are_shown_in_their_largest_unit() {
         assert_eq!(age(0), "just now");
+        assert_eq!(age(-1), "just now");
+        assert_eq!(age(-61_000), "in the future of the clock");
         assert_eq!(age(3 * 60_000), "3 min ago");
         assert_eq!(age(5 * 3_600_000), "5 h ago");
         assert_eq!(age(72 * 3_600_000), "3 d ago");

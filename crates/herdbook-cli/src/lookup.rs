@@ -3,7 +3,7 @@
 use herdbook_domain::{ModelName, VersionKey};
 use herdbook_store::{RunRecord, Store, StoreError, VersionQuery, VersionRecord};
 
-use crate::args::{OptionalFamily, Reference};
+use crate::args::{DEFAULT_MODEL, Family, OptionalFamily, Reference};
 use crate::failure::{Code, Failure};
 
 /// The version that a reference names. Without a run id it needs the timeframe.
@@ -21,17 +21,17 @@ pub(crate) fn find(
             })
         }
         Reference::Version(version) => {
-            let key = VersionKey { name: name(family)?, version: *version };
+            let key = VersionKey { name: name(store, family)?, version: *version };
             Ok(store.version(&key)?)
         }
         Reference::Champion => {
-            let name = name(family)?;
+            let name = name(store, family)?;
             store
                 .champion(&name)?
                 .ok_or_else(|| Failure::new(Code::NotFound, format!("`{name}` has no champion")))
         }
         Reference::Latest => {
-            let name = name(family)?;
+            let name = name(store, family)?;
             let query = VersionQuery { name: Some(name.clone()), ..VersionQuery::default() };
             store.versions(&query)?.records.into_iter().next().ok_or_else(|| {
                 Failure::new(Code::NotFound, format!("`{name}` has no version"))
@@ -41,10 +41,30 @@ pub(crate) fn find(
     }
 }
 
-fn name(family: &OptionalFamily) -> Result<ModelName, Failure> {
-    family
-        .given_name()?
+fn name(store: &Store, family: &OptionalFamily) -> Result<ModelName, Failure> {
+    given_name(store, family)?
         .ok_or_else(|| Failure::usage("the registered model is not named: give `--timeframe`"))
+}
+
+/// The registered model that the flags name, or `None` without a timeframe.
+pub(crate) fn given_name(
+    store: &Store,
+    family: &OptionalFamily,
+) -> Result<Option<ModelName>, Failure> {
+    let Some(timeframe) = family.timeframe else { return Ok(None) };
+    let model = family.model.clone().unwrap_or_else(|| DEFAULT_MODEL.to_owned());
+    name_of(store, &Family { timeframe, model }).map(Some)
+}
+
+/// The registered model that the flags name: `{timeframe}_{NAME}`. Where there is none, but a model is called `NAME` in full,
+/// that one is meant: MLflow can rename a model to any name.
+pub(crate) fn name_of(store: &Store, family: &Family) -> Result<ModelName, Failure> {
+    let composed = family.name()?;
+    if family.model == DEFAULT_MODEL {
+        return Ok(composed);
+    }
+    let Ok(full) = ModelName::parse(&family.model) else { return Ok(composed) };
+    Ok(if !store.has_model(&composed)? && store.has_model(&full)? { full } else { composed })
 }
 
 /// The run of a version, or `None` if it was removed for good, for example by `mlflow gc`.

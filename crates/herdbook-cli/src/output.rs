@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use herdbook_domain::Channel;
-use herdbook_store::{Level, MetricSelection, Notices, text_without_secrets, uri_without_secrets};
+use herdbook_store::{
+    Level, MetricSelection, Notices, Store, text_without_secrets, uri_without_secrets,
+};
 use herdbook_training::Observer;
 use serde::Serialize;
 use serde_json::Value;
@@ -136,11 +138,28 @@ impl<'a> Output<'a> {
 
     /// As [`Output::data`], for a command that has changed the records. Where the data cannot be written, the act has
     /// happened all the same: this is said on stderr, and the command succeeds, because repeating it would act twice.
+    ///
+    /// Where an event of the act lies in the future of the clock, a note and the field `ahead_of_clock` say so.
     pub(crate) fn data_of_act<T: Serialize>(
         &mut self,
+        store: &Store,
         value: impl FnOnce() -> T,
         text: impl FnOnce() -> String,
     ) -> Result<(), Failure> {
+        let ahead = store.ahead_of_clock();
+        if let Some(ahead) = ahead {
+            self.note(&format!(
+                "warning: the newest event of this model {ahead}. A history never goes back, so this act got its time. \
+                 If the clock is behind, correct it; `herdbook doctor` names the event"
+            ));
+        }
+        let value = || {
+            let mut value = serde_json::to_value(value()).expect(TEXT_KEYS);
+            if let (Some(ahead), Some(fields)) = (ahead, value.as_object_mut()) {
+                fields.insert("ahead_of_clock".to_owned(), serde_json::json!(ahead));
+            }
+            value
+        };
         match self.data(value, text) {
             Err(failure) if !failure.is_closed_pipe() => {
                 let why = failure.message().trim_start_matches(CANNOT_WRITE);

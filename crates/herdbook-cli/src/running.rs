@@ -32,7 +32,7 @@ pub(crate) fn prepare(
 }
 
 fn find_version(args: &RunningArgs, store: &Store) -> Result<VersionRecord, Failure> {
-    if let (Some(stage), Some(name)) = (args.stage, args.family.given_name()?) {
+    if let (Some(stage), Some(name)) = (args.stage, lookup::given_name(store, &args.family)?) {
         let stage = Some(stage);
         let query = VersionQuery { name: Some(name.clone()), stage, ..VersionQuery::default() };
         return store.versions(&query)?.records.into_iter().next().ok_or_else(|| {

@@ -24,7 +24,7 @@ mod values;
 
 pub use doctor::{
     Breach, BreachKind, Fix, Orphan, Process, Records, Remedy, Repair, RunOnRecord, SchemaState,
-    Subject, VersionOnRecord, examine,
+    Subject, VersionOnRecord, examine, is_managed,
 };
 pub use evidence::{
     Direction, EVIDENCE_BARS, EVIDENCE_PROBABILITY, Evaluation, HEADLINE_METRICS, Honesty,
@@ -32,8 +32,8 @@ pub use evidence::{
     Windows, data_fingerprint, improvements, judge_honesty, window_params,
 };
 pub use history::{
-    ActContext, ChainBreak, Channel, Event, EventDraft, EventKind, GENESIS_HASH, champion_at,
-    hex_sha256, verify_chain,
+    ActContext, AheadOfClock, CLOCK_TOLERANCE_MS, ChainBreak, Channel, Event, EventDraft,
+    EventKind, GENESIS_HASH, champion_at, hex_sha256, verify_chain,
 };
 pub use lineage::{
     Attempt, Departure, EnhancedFrom, InvalidParentSelector, LineageMember, LineageTree, Origin,
@@ -43,9 +43,9 @@ pub use rules::{
     AliasChange, Cause, Condition, ConditionFacts, ConditionOutcome, Conditions, ExpectedChampion,
     FormerChampion, Judgement, Obstacle, PassedOver, PromotionFacts, PromotionPlan,
     PromotionRequest, Refusal, Registration, RegistrationFacts, RegistrationPlan, Requirement,
-    RollbackFacts, RollbackRequest, RunPhase, StageChange, Unsealed, Verdict, VersionEvidence,
-    VersionFacts, adopted_event, guard_run_tags, guard_version_tags, plan_promotion,
-    plan_registration, plan_rollback,
+    RollbackFacts, RollbackRequest, RunPhase, StageChange, SymbolClash, Unsealed, Verdict,
+    VersionEvidence, VersionFacts, adopted_event, guard_run_tags, guard_version_tags, overrides_of,
+    plan_promotion, plan_registration, plan_rollback,
 };
 pub use values::{
     Actor, Enhancement, ExperimentName, InvalidName, InvalidTimestamp, MetricName, ModelName,

@@ -283,6 +283,7 @@ impl Records {
                 "improvement": done.improvement.as_ref().map(|it| &it.metrics),
                 "improvement_basis": done.improvement.as_ref().map(|it| it.basis),
                 "notes": done.notes,
+                "ahead_of_clock": store.ahead_of_clock(),
             });
             Ok((request.run_id, value))
         })?;
@@ -399,7 +400,11 @@ impl Records {
             let conditions = conditions_on_promotion()?;
             let promotion = store.promote_under(&conditions, &request, Effect::Commit)?;
             let displaced = promotion.plan.displaced().map(|change| change.key.version);
-            Ok(json!({"event_id": promotion.events.last().map(|event| event.id), "displaced": displaced}))
+            Ok(json!({
+                "event_id": promotion.events.last().map(|event| event.id),
+                "displaced": displaced,
+                "ahead_of_clock": store.ahead_of_clock(),
+            }))
         })?;
         to_python(py, &value)
     }

@@ -12,6 +12,8 @@ pub(crate) fn found_to_json(found: Option<FoundModel>, timeframe: Timeframe) -> 
     value["value"] = json!(found.value);
     value["fallback"] = json!(found.departure == Departure::BaseModel);
     value["differing"] = json!(found.differing);
+    let passed_over = found.passed_over.iter();
+    value["passed_over"] = passed_over.map(|(key, why)| format!("{key} {why}")).collect();
     value
 }
 
@@ -26,6 +28,7 @@ pub(crate) fn version_to_json(version: &VersionRecord) -> Value {
         "last_updated_timestamp": version.updated_at.millis(),
         "run_id": version.run_id,
         "timeframe": version.tags.get("timeframe"),
+        "symbol": version.symbol(),
         "model_type": version.tags.get("model_type"),
         "version_type": version.tags.get("version_type"),
         "honesty": match &version.sealed {

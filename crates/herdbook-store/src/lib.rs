@@ -29,6 +29,7 @@ pub use acts::registration::{Finish, Registered};
 pub use acts::relocation::{Move, RelocateRequest, Relocation};
 pub use acts::run::{RunStart, UnfinishedEnd};
 pub use acts::served::CHECKPOINT_ENDING;
+pub use acts::usability::UnusableVersion;
 pub use acts::verification::Verification;
 pub use artifacts::disk::Disk;
 pub use artifacts::streams::{ArtifactEntry, ArtifactStore, Content, FileStamp};

@@ -127,8 +127,13 @@ impl Session {
             let context =
                 ActContext { act_id: new_id(), actor: self.actor.clone(), channel: self.channel };
             let artifact_root = &self.store.location().artifact_root;
-            let act_in_progress =
-                Act { tx: conn, context, artifact_root, head: RefCell::default() };
+            let act_in_progress = Act {
+                tx: conn,
+                context,
+                artifact_root,
+                store: &self.store,
+                head: RefCell::default(),
+            };
             answer = Some(act(&act_in_progress)?);
             head = act_in_progress.head.into_inner();
             Ok(())
@@ -155,6 +160,7 @@ pub struct Act<'a> {
     pub artifact_root: &'a Path,
     /// The last event that the act appended.
     head: RefCell<Option<HeadOnRecord>>,
+    store: &'a Store,
 }
 
 impl Act<'_> {
@@ -190,6 +196,7 @@ impl Act<'_> {
         drafts: impl IntoIterator<Item = EventDraft>,
     ) -> Result<Vec<Event>, StoreError> {
         hold(self.tx, Lock::Chain)?;
+        self.store.note_appended(at);
         let events = event::append(self.tx, &self.context, at, drafts)?;
         if let Some(last) = events.last() {
             *self.head.borrow_mut() =

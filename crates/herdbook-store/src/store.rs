@@ -1,14 +1,16 @@
 //! An opened store, shared by threads: look-ups. Sessions change it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use herdbook_domain::{RunId, SchemaState};
+use herdbook_domain::{AheadOfClock, RunId, SchemaState, Timestamp};
 
 use crate::artifacts::disk::{Disk, LocalDisk};
 use crate::artifacts::local::LocalArtifacts;
 use crate::artifacts::place::ArtifactPlace;
 use crate::artifacts::streams::ArtifactStore;
+use crate::clock::now;
 use crate::engine;
 use crate::engine::backend::{Backend, Scope, View};
 use crate::engine::db::Conn;
@@ -55,6 +57,8 @@ struct Shared {
     busy_timeout: Duration,
     place: PlaceState,
     watch: Watch,
+    /// The latest time, in milliseconds, of the events that sessions on this store appended.
+    newest_event_ms: AtomicI64,
 }
 
 impl Store {
@@ -95,8 +99,17 @@ impl Store {
         let place = identity.state.clone();
         let folder = options.state_folder.as_deref();
         let watch = Watch::new(folder, &options.notices, location.name(), (identity, opened));
-        let shared =
-            Arc::new(Shared { backend, location, opened, put_back, busy_timeout, place, watch });
+        let newest_event_ms = AtomicI64::new(i64::MIN);
+        let shared = Arc::new(Shared {
+            backend,
+            location,
+            opened,
+            put_back,
+            busy_timeout,
+            place,
+            watch,
+            newest_event_ms,
+        });
         Self { shared, disk: Arc::new(LocalDisk) }
     }
 
@@ -135,6 +148,18 @@ impl Store {
     /// Tables and indexes of herdbook that were missing or altered at opening, and whether each was restored.
     pub(crate) fn put_back(&self) -> &[(&'static str, SchemaState)] {
         &self.shared.put_back
+    }
+
+    /// The newest of the events that sessions on this store appended, if it lies in the future of the clock. Dry runs
+    /// count too.
+    pub fn ahead_of_clock(&self) -> Option<AheadOfClock> {
+        let newest = self.shared.newest_event_ms.load(Ordering::Relaxed);
+        AheadOfClock::of(Timestamp::from_millis(newest), now())
+    }
+
+    /// Notes the time of events that were appended.
+    pub(crate) fn note_appended(&self, at: Timestamp) {
+        self.shared.newest_event_ms.fetch_max(at.millis(), Ordering::Relaxed);
     }
 
     /// The backend that keeps the records.

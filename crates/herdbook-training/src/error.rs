@@ -1,7 +1,8 @@
 //! The error type of the crate.
 
 use herdbook_domain::{
-    Honesty, ModelType, RunId, RunStatus, Symbol, Timeframe, Timestamp, VersionKey, Window,
+    Honesty, ModelType, Obstacle, RunId, RunStatus, Symbol, Timeframe, Timestamp, VersionKey,
+    Window,
 };
 use herdbook_market::MarketError;
 use herdbook_ppo::PpoError;
@@ -101,13 +102,19 @@ pub enum TrainingError {
         /// Its type.
         model_type: ModelType,
     },
-    /// The model of a version cannot be loaded.
-    #[error("the model of {key} cannot be loaded: the version {problem}")]
-    ModelUnavailable {
+    /// A version has no timeframe.
+    #[error("the model of {key} cannot be loaded: the version has no timeframe tag")]
+    NoTimeframe {
         /// The version.
         key: VersionKey,
-        /// The reason, as the end of a sentence that starts with the version.
-        problem: &'static str,
+    },
+    /// A version cannot be used.
+    #[error("the model of {key} cannot be loaded: the version {why}")]
+    Unusable {
+        /// The version.
+        key: VersionKey,
+        /// Why it cannot be used.
+        why: Obstacle,
     },
     /// The parent was trained on another timeframe or symbol.
     #[error(
@@ -183,6 +190,23 @@ pub enum TrainingError {
         since: Timestamp,
         /// Milliseconds since then.
         age_ms: i64,
+        /// Milliseconds allowed.
+        allowed_ms: i64,
+    },
+    /// The newest bar or the model is from the future of the clock, so its age is unknown.
+    #[error(
+        "the {what} is from {since}, in the future of this machine's clock ({now}): its age is unknown, and at most {} is allowed (`{flag}`)",
+        age(*allowed_ms)
+    )]
+    AgeUnknown {
+        /// The bar or the model, for the message.
+        what: &'static str,
+        /// The flag that sets the limit.
+        flag: &'static str,
+        /// End of the bar, or registration of the model.
+        since: Timestamp,
+        /// The time by the clock.
+        now: Timestamp,
         /// Milliseconds allowed.
         allowed_ms: i64,
     },

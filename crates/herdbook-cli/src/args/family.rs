@@ -40,17 +40,8 @@ pub(crate) struct OptionalFamily {
 }
 
 impl Family {
-    /// Full name of the registered model.
+    /// Full name of a registered model that need not exist. For one that should exist, ask `lookup::name_of`.
     pub(crate) fn name(&self) -> Result<ModelName, InvalidName> {
         ModelName::of_timeframe(self.timeframe, &self.model)
-    }
-}
-
-impl OptionalFamily {
-    /// Full name of the registered model, or `None` without a timeframe.
-    pub(crate) fn given_name(&self) -> Result<Option<ModelName>, InvalidName> {
-        let model = self.model.as_deref().unwrap_or(DEFAULT_MODEL);
-        let name = self.timeframe.map(|timeframe| ModelName::of_timeframe(timeframe, model));
-        name.transpose()
     }
 }

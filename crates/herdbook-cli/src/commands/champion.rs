@@ -7,12 +7,13 @@ use serde_json::json;
 use crate::args::ChampionArgs;
 use crate::failure::{Code, Failure};
 use crate::format;
+use crate::lookup::name_of;
 use crate::output::Output;
 use crate::shell::model_flag;
 use crate::terminal::one_line;
 
 pub(crate) fn run(args: &ChampionArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
-    let name = args.family.name()?;
+    let name = name_of(store, &args.family)?;
     let query = EventQuery { name: Some(name.clone()), ..EventQuery::default() };
     let events = store.events(&query)?;
     let last = events.last().map(|event| event.at);

@@ -20,7 +20,7 @@ pub(crate) fn run(args: &DoctorArgs, store: &Session, output: &mut Output) -> Re
         })
     };
     if breaches.iter().any(|breach| matches!(breach.remedy, Remedy::Done(_))) {
-        output.data_of_act(value, || text(&breaches))?;
+        output.data_of_act(store, value, || text(&breaches))?;
     } else {
         output.data(value, || text(&breaches))?;
     }

@@ -17,7 +17,11 @@ pub(crate) fn run(args: EvaluateArgs, store: &Session, output: &mut Output) -> R
         output.note(&format!("bars: {remark}"));
     }
     let event_id = store.record_evaluation(&model.version.key, &found.evaluation)?;
-    output.data_of_act(|| to_json(&model, &found, event_id), || summary(&model, &found, event_id))
+    output.data_of_act(
+        store,
+        || to_json(&model, &found, event_id),
+        || summary(&model, &found, event_id),
+    )
 }
 
 fn to_json(model: &RegisteredModel, found: &EvaluationResult, event_id: i64) -> Value {

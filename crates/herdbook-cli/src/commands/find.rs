@@ -1,6 +1,6 @@
 //! `find`: finds the newest or the best model.
 
-use herdbook_domain::{Departure, Timeframe};
+use herdbook_domain::{Departure, Symbol, Timeframe};
 use herdbook_store::{Contaminated, Store, VersionRecord};
 use herdbook_training::{FindQuery, FoundModel, find_best, find_latest};
 use serde_json::json;
@@ -35,6 +35,9 @@ pub(crate) fn run(args: &FindArgs, store: &Store, output: &mut Output) -> Result
             "note: the candidates are not comparable: they differ in {}",
             found.differing.join(", ")
         ));
+    }
+    for (key, why) in &found.passed_over {
+        output.note(&format!("note: {key} {why}, so it is passed over"));
     }
     print(args, &found, output)
 }
@@ -83,6 +86,12 @@ fn print(args: &FindArgs, found: &FoundModel, output: &mut Output) -> Result<(),
             "differing": found.differing,
             "honesty": honesty,
             "sealed": list::sealed_json(version),
+            "symbol": version.symbol(),
+            "passed_over": found.passed_over.iter().map(|(key, why)| json!({
+                "name": key.name,
+                "version": key.version,
+                "why": why.to_string(),
+            })).collect::<Vec<_>>(),
         })
     };
     output.data(value, || {
@@ -93,10 +102,11 @@ fn print(args: &FindArgs, found: &FoundModel, output: &mut Output) -> Result<(),
             })
             .unwrap_or_default();
         format!(
-            "{} version {} ({}, {honesty})\n{model_path}{metric}{}",
+            "{} version {} ({}, {}, {honesty})\n{model_path}{metric}{}",
             version.key.name,
             version.key.version,
             found.model_type,
+            version.symbol().map_or("symbol unknown", Symbol::as_str),
             sealed_note(version)
         )
     })

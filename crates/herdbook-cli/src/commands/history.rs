@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use herdbook_domain::{Evaluation, Event, EventKind, GENESIS_HASH, Seal, SealOrigin};
+use herdbook_domain::{Evaluation, Event, EventKind, GENESIS_HASH, Seal, SealOrigin, overrides_of};
 use herdbook_store::{EventQuery, Store};
 use serde_json::{Value, json};
 
 use crate::args::HistoryArgs;
 use crate::failure::{Code, Failure};
 use crate::format;
+use crate::lookup::given_name;
 use crate::output::Output;
 use crate::output_files::{OutputFiles, Protected, Requested};
 use crate::table::{Align, Columns};
@@ -17,7 +18,7 @@ pub(crate) fn run(args: &HistoryArgs, store: &Store, output: &mut Output) -> Res
     if let Some(path) = &args.export {
         return export(path, args.overwrite, store, output);
     }
-    let name = args.family.given_name()?;
+    let name = given_name(store, &args.family)?;
     let query = EventQuery {
         name: name.clone(),
         version: args.model_version,
@@ -51,7 +52,7 @@ fn export(path: &Path, overwrite: bool, store: &Store, output: &mut Output) -> R
     file.write(&[lines.into_bytes()])?;
     let head = events.last().map_or(GENESIS_HASH, |event| event.hash.as_str());
     let value = || json!({"events": events.len(), "head": head});
-    output.data_of_act(value, || {
+    output.data_of_act(store, value, || {
         format!("{} events\nhead {head}", format::count(events.len() as u64))
     })
 }
@@ -74,6 +75,7 @@ pub(crate) fn to_json(event: &Event) -> Value {
         "reason": event.what.reason,
         "parent": event.what.parent,
         "details": details,
+        "overridden": overrides_of(event),
         "hash": event.hash,
     })
 }
@@ -110,7 +112,13 @@ fn model(event: &Event) -> String {
 fn what(event: &Event) -> String {
     let details: Value = serde_json::from_str(&event.what.details).unwrap_or(Value::Null);
     let imported = if details["imported"].is_object() { " (imported)" } else { "" };
-    format!("{}{imported}", happened(event))
+    let overridden = overrides_of(event);
+    let forced = if overridden.is_empty() {
+        String::new()
+    } else {
+        format!("; FORCED against {}", overridden.join("; "))
+    };
+    format!("{}{imported}{forced}", happened(event))
 }
 
 fn happened(event: &Event) -> String {

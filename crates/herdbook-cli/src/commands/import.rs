@@ -41,10 +41,11 @@ pub(crate) fn run(args: &ImportArgs, global: &Global, output: &mut Output) -> Re
     let report = report?;
     let target = store.as_ref().map(|store| store.location().uri());
     let value = || to_json(&report, target.as_deref(), args);
-    if args.dry_run {
-        output.data(value, || text(&report, args))?;
-    } else {
-        output.data_of_act(value, || text(&report, args))?;
+    match &store {
+        Some(store) if !args.dry_run => {
+            output.data_of_act(store, value, || text(&report, args))?;
+        }
+        _ => output.data(value, || text(&report, args))?,
     }
     if let Some(hint) = hint(&request.source, &directory, args, global) {
         output.note(&hint);

@@ -34,7 +34,7 @@ pub(crate) fn run(
     for note in &imported.notes {
         output.note(&format!("note: {note}"));
     }
-    output.data_of_act(|| to_json(timeframe, &imported), || summary(&imported))
+    output.data_of_act(&store, || to_json(timeframe, &imported), || summary(&imported))
 }
 
 fn to_json(timeframe: Timeframe, imported: &ImportedModel) -> Value {

@@ -1,7 +1,7 @@
 //! `lineage`: shows parents and children as trees.
 
 use herdbook_domain::tags::key;
-use herdbook_domain::{LineageMember, LineageTree, ModelName, RunId, lineage_trees};
+use herdbook_domain::{LineageMember, LineageTree, ModelName, RunId, Symbol, lineage_trees};
 use herdbook_store::{MetricSelection, Store, VersionQuery, VersionRecord};
 use serde::Serialize;
 
@@ -39,7 +39,7 @@ pub(crate) fn run(args: LineageArgs, store: &Store, output: &mut Output) -> Resu
         trees.retain(|tree| contains(tree, &|member| member.run_id == run_id));
     } else if args.family.model.is_some() {
         // A tree may hold several registered models. It is shown whole if it holds the given one.
-        let name = args.family.given_name()?;
+        let name = lookup::given_name(store, &args.family)?;
         trees.retain(|tree| contains(tree, &|member| Some(&member.name) == name.as_ref()));
     }
     if trees.is_empty() {
@@ -66,6 +66,7 @@ struct Member {
     version: u32,
     run_id: RunId,
     parent_run_id: Option<RunId>,
+    symbol: Option<Symbol>,
     model_type: Option<String>,
     version_type: Option<String>,
     promotion_stage: Option<String>,
@@ -83,6 +84,7 @@ impl Member {
             version: version.key.version.get(),
             run_id: version.run_id.clone()?,
             parent_run_id: tag(key::BASE_MODEL_RUN_ID).and_then(|id| RunId::parse(&id).ok()),
+            symbol: version.symbol().cloned(),
             model_type: tag(key::MODEL_TYPE),
             version_type: tag(key::VERSION_TYPE),
             promotion_stage: tag(key::PROMOTION_STAGE),
@@ -92,11 +94,13 @@ impl Member {
         })
     }
 
-    /// Name, version, type, timesteps, improvement, stage and honesty in one line.
+    /// Name, version, type, symbol, timesteps, improvement, stage and honesty in one line.
     fn line(&self) -> String {
         let word = |text: &Option<String>| text.clone().unwrap_or_else(|| "?".to_owned());
         let mut line =
             format!("{} version {} · {}", self.name, self.version, word(&self.model_type));
+        let symbol = self.symbol.as_ref().map_or("symbol unknown", Symbol::as_str);
+        line += &format!(" · {symbol}");
         if let Some(timesteps) = self.total_timesteps {
             line += &format!(" · {} steps", format::count(timesteps));
         }

@@ -74,6 +74,7 @@ pub(crate) fn to_json(version: &VersionRecord) -> Value {
         "version": version.key.version,
         "run_id": version.run_id,
         "timeframe": tag(key::TIMEFRAME),
+        "symbol": version.symbol(),
         "model_type": tag(key::MODEL_TYPE),
         "version_type": tag(key::VERSION_TYPE),
         "promotion_stage": tag(key::PROMOTION_STAGE),
@@ -111,10 +112,16 @@ pub(crate) fn tags_of(version: &VersionRecord) -> Tags {
     tags
 }
 
+/// The symbol of a version, or a dash.
+pub(crate) fn symbol(version: &VersionRecord) -> String {
+    version.symbol().map_or_else(|| UNDEFINED.to_owned(), ToString::to_string)
+}
+
 fn text(versions: &[VersionRecord]) -> String {
     let mut table = Columns::new(&[
         ("model", Align::Left),
         ("version", Align::Right),
+        ("symbol", Align::Left),
         ("type", Align::Left),
         ("", Align::Left),
         ("stage", Align::Left),
@@ -133,6 +140,7 @@ fn text(versions: &[VersionRecord]) -> String {
         table.row([
             version.key.name.to_string(),
             version.key.version.to_string(),
+            symbol(version),
             tag(key::MODEL_TYPE),
             tag(key::VERSION_TYPE),
             tag(key::PROMOTION_STAGE),

@@ -2,6 +2,7 @@
 
 use herdbook_domain::{
     Cause, Honesty, PromotionRequest, Reason, Stage, StageChange, VersionKey, VersionNumber,
+    overrides_of,
 };
 use herdbook_store::{Effect, Promotion, Session};
 use serde_json::json;
@@ -11,11 +12,12 @@ use crate::commands::list;
 use crate::conditions;
 use crate::evidence::Since;
 use crate::failure::{Code, Failure};
+use crate::lookup::name_of;
 use crate::output::Output;
 use crate::shell::model_flag;
 
 pub(crate) fn run(args: &PromoteArgs, store: &Session, output: &mut Output) -> Result<(), Failure> {
-    let name = args.family.name()?;
+    let name = name_of(store, &args.family)?;
     if args.list_models {
         return list::print(store, Some(name), None, args.stage, output);
     }
@@ -47,7 +49,7 @@ pub(crate) fn run(args: &PromoteArgs, store: &Session, output: &mut Output) -> R
             "warning: conditions are not met; with `enforce = true` the promotion would be refused",
         );
     }
-    print(args, &promotion, &since, output)
+    print(args, store, &promotion, &since, output)
 }
 
 fn hint(args: &PromoteArgs, version: VersionNumber, output: &Output) -> String {
@@ -61,6 +63,7 @@ fn hint(args: &PromoteArgs, version: VersionNumber, output: &Output) -> String {
 
 fn print(
     args: &PromoteArgs,
+    store: &Session,
     promotion: &Promotion,
     since: &Since,
     output: &mut Output,
@@ -81,13 +84,14 @@ fn print(
             "dry_run": args.dry_run,
             "evidence": since.to_json(),
             "conditions": promotion.plan.judgement,
+            "overridden": overridden(promotion),
         })
     };
     let text = || {
         let mut lines: Vec<String> = promotion.plan.changes.iter().rev().map(describe).collect();
         lines.push(since.lines());
         lines.extend(conditions::lines(&promotion.plan.judgement));
-        lines.extend(overridden(args, promotion));
+        lines.extend(forced_against(promotion));
         if args.dry_run {
             lines.push("dry run: nothing was changed".to_owned());
         } else {
@@ -95,26 +99,17 @@ fn print(
         }
         lines.join("\n")
     };
-    if args.dry_run { output.data(value, text) } else { output.data_of_act(value, text) }
+    if args.dry_run { output.data(value, text) } else { output.data_of_act(store, value, text) }
 }
 
-/// What `--force` overrode, one line each with value and limit; `None` if nothing had to be forced.
-fn overridden(args: &PromoteArgs, promotion: &Promotion) -> Option<String> {
-    let requested = promotion.plan.requested()?;
-    if !args.force || !requested.transition.is_rise() {
-        return None;
-    }
-    let mut lines = Vec::new();
-    if requested.honesty == Honesty::Contaminated {
-        lines.push(format!(
-            "honesty: value {}, limit {}: the test window holds bars that the model or an ancestor was trained on",
-            Honesty::Contaminated,
-            Honesty::Clean
-        ));
-    }
-    if promotion.plan.judgement.enforce {
-        lines.extend(promotion.plan.judgement.unmet().map(ToString::to_string));
-    }
+/// Each rule that `--force` overrode, with value and limit.
+pub(crate) fn overridden(promotion: &Promotion) -> Vec<String> {
+    promotion.events.iter().flat_map(overrides_of).collect()
+}
+
+/// What `--force` overrode, one line each; `None` if nothing had to be forced.
+pub(crate) fn forced_against(promotion: &Promotion) -> Option<String> {
+    let lines = overridden(promotion);
     (!lines.is_empty()).then(|| format!("FORCED against:\n  {}", lines.join("\n  ")))
 }
 
@@ -139,7 +134,9 @@ fn undo(
 ) -> String {
     let (timeframe, model) = (family.timeframe, model_flag(family));
     if displaced.is_some() {
-        let rollback = format!("herdbook rollback --timeframe {timeframe}{model} --reason \"…\"");
+        let force = if requested.clash.is_some() { " --force" } else { "" };
+        let rollback =
+            format!("herdbook rollback --timeframe {timeframe}{model}{force} --reason \"…\"");
         return output.command(&rollback);
     }
     let version = requested.key.version;

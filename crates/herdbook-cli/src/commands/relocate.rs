@@ -29,7 +29,7 @@ pub(crate) fn run(
     if args.dry_run || !relocation.is_needed {
         output.data(value, text)?;
     } else {
-        output.data_of_act(value, text)?;
+        output.data_of_act(store, value, text)?;
     }
     if args.dry_run && !relocation.problems.is_empty() && !args.force {
         return Err(Failure::after_data(Code::Conflict, "the relocation would be refused"));

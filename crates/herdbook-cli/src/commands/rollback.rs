@@ -5,8 +5,9 @@ use herdbook_store::{Effect, Session};
 use serde_json::json;
 
 use crate::args::RollbackArgs;
-use crate::commands::promote::describe;
+use crate::commands::promote::{describe, forced_against, overridden};
 use crate::failure::Failure;
+use crate::lookup::name_of;
 use crate::output::Output;
 
 pub(crate) fn run(
@@ -14,8 +15,11 @@ pub(crate) fn run(
     store: &Session,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let request =
-        RollbackRequest { name: args.family.name()?, reason: Reason::parse(&args.reason)? };
+    let request = RollbackRequest {
+        name: name_of(store, &args.family)?,
+        reason: Reason::parse(&args.reason)?,
+        force: args.force,
+    };
     let effect = if args.dry_run { Effect::DryRun } else { Effect::Commit };
     let promotion = store.rollback(&request, effect)?;
     let returned = promotion.plan.requested().expect("a rollback brings a version back");
@@ -28,14 +32,16 @@ pub(crate) fn run(
             "event_id": event_id.filter(|_| !args.dry_run),
             "displaced": displaced.map(|change| json!({"version": change.key.version})),
             "dry_run": args.dry_run,
+            "overridden": overridden(&promotion),
         })
     };
     let text = || {
         let mut lines: Vec<String> = promotion.plan.changes.iter().map(describe).collect();
+        lines.extend(forced_against(&promotion));
         if args.dry_run {
             lines.push("dry run: nothing was changed".to_owned());
         }
         lines.join("\n")
     };
-    if args.dry_run { output.data(value, text) } else { output.data_of_act(value, text) }
+    if args.dry_run { output.data(value, text) } else { output.data_of_act(store, value, text) }
 }

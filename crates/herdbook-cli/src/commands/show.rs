@@ -1,7 +1,7 @@
 //! `show`: shows everything about one version.
 
 use herdbook_domain::tags::key;
-use herdbook_domain::{Seal, window_params};
+use herdbook_domain::{Seal, Symbol, window_params};
 use herdbook_store::{
     Disagreement, EventQuery, RunRecord, Store, StoreError, VersionRecord, disagreements, now,
 };
@@ -134,8 +134,10 @@ fn text(version: &VersionRecord, run: Option<&RunRecord>) -> String {
     }
     let stage = one_line(version.tags.get(key::PROMOTION_STAGE).map_or("no stage", String::as_str));
     format!(
-        "{} version {} · {stage}\n{facts}\nmetrics (final/* and portfolio/*: test window, after costs)\n{metrics}",
-        version.key.name, version.key.version
+        "{} version {} · {} · {stage}\n{facts}\nmetrics (final/* and portfolio/*: test window, after costs)\n{metrics}",
+        version.key.name,
+        version.key.version,
+        version.symbol().map_or("symbol unknown", Symbol::as_str),
     )
 }
 

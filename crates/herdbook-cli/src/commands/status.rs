@@ -90,6 +90,7 @@ impl Board {
         json!({
             "name": self.name(),
             "timeframe": self.timeframe,
+            "symbol": self.champion.as_ref().unwrap_or(&self.summary.newest).symbol(),
             "champion": self.champion.as_ref().map(list::to_json),
             "evidence": self.evidence.as_ref().map(Since::to_json),
             "newest_version": self.summary.newest.key.version,
@@ -113,6 +114,7 @@ fn text(boards: &[Board], running: &[RunRecord]) -> String {
     let mut table = Columns::new(&[
         ("model", Align::Left),
         ("champion", Align::Right),
+        ("symbol", Align::Left),
         ("since", Align::Right),
         ("test return", Align::Right),
         ("Sharpe", Align::Right),
@@ -132,6 +134,7 @@ fn text(boards: &[Board], running: &[RunRecord]) -> String {
         table.row([
             board.name().to_string(),
             champion(&|version| format!("version {}", version.key.version)),
+            list::symbol(board.champion.as_ref().unwrap_or(&board.summary.newest)),
             champion(&|version| since(version, now)),
             metric("portfolio/total_return"),
             champion(&|version| format::number(version.metric("portfolio/sharpe_ratio"), 2)),

@@ -7,7 +7,7 @@ mod sweep;
 use std::num::NonZeroUsize;
 
 use herdbook_domain::RunId;
-use herdbook_store::Missing;
+use herdbook_store::{Missing, Session};
 use herdbook_training::{
     MarketData, Outcome, PreparedSweep, PreparedTraining, Resumption, TrainReport, TrainRequest,
     TrainingError, resume, train, train_sweep,
@@ -77,7 +77,7 @@ fn start(
         TrainingError::NoParent { .. } => Failure::from(error).with_hint(trains_a_base()),
         _ => failure_of(error, output),
     })?;
-    print(&outcome, output)
+    print(&outcome, &store, output)
 }
 
 /// One training, or the several of a sweep.
@@ -140,12 +140,12 @@ fn resume_run(
 
     let cancelled = output.cancelled()?;
     let outcome = resume(&store, prepared, &mut *output.observer(), &cancelled);
-    print(&outcome.map_err(|error| failure_of(error, output))?, output)
+    print(&outcome.map_err(|error| failure_of(error, output))?, &store, output)
 }
 
-fn print(outcome: &Outcome, output: &mut Output) -> Result<(), Failure> {
+fn print(outcome: &Outcome, store: &Session, output: &mut Output) -> Result<(), Failure> {
     let next = output.command(&next_command(outcome.registered()));
-    output.data_of_act(|| report::to_json(outcome), || report::summary(outcome, &next))
+    output.data_of_act(store, || report::to_json(outcome), || report::summary(outcome, &next))
 }
 
 fn next_command(report: &TrainReport) -> String {

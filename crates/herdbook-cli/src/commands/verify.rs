@@ -45,6 +45,7 @@ fn accept(
             || "the history is the one last seen on this machine: nothing to accept".to_owned(),
         ),
         Some(change) => output.data_of_act(
+            store,
             || {
                 json!({
                     "accepted": true,

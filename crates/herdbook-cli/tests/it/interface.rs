@@ -118,6 +118,7 @@ fn json_of_train_and_promote() {
     evidence: empty
     from: string
     name: string
+    overridden: empty
     to: string
     undo: string
     version: number
@@ -136,6 +137,7 @@ fn json_of_list_and_find() {
     [].name: string
     [].promotion_stage: string
     [].run_id: string
+    [].symbol: string
     [].timeframe: string
     [].updated_at: string
     [].version: number
@@ -153,7 +155,9 @@ fn json_of_list_and_find() {
     model_path: string
     model_type: string
     name: string
+    passed_over: empty
     run_id: string
+    symbol: string
     version: number
     ");
     let latest = folder.done("find latest -t 1H --model-type continued --json").json();
@@ -197,6 +201,7 @@ fn json_of_show_history_lineage_compare_and_status() {
     history[].id: number
     history[].kind: string
     history[].name: string
+    history[].overridden: empty
     history[].parent: null
     history[].reason: null
     history[].run_id: string
@@ -216,6 +221,7 @@ fn json_of_show_history_lineage_compare_and_status() {
     run.status: string
     run.tags.*: string
     run_id: string
+    symbol: string
     tags.*: string
     timeframe: string
     updated_at: string
@@ -253,6 +259,7 @@ fn json_of_show_history_lineage_compare_and_status() {
     [].id: number
     [].kind: string
     [].name: string
+    [].overridden: empty
     [].parent: null
     [].parent: string
     [].reason: null
@@ -270,6 +277,7 @@ fn json_of_show_history_lineage_compare_and_status() {
     [].children[].parent_run_id: string
     [].children[].promotion_stage: string
     [].children[].run_id: string
+    [].children[].symbol: string
     [].children[].total_timesteps: number
     [].children[].version: number
     [].children[].version_type: string
@@ -280,6 +288,7 @@ fn json_of_show_history_lineage_compare_and_status() {
     [].parent_run_id: null
     [].promotion_stage: string
     [].run_id: string
+    [].symbol: string
     [].total_timesteps: number
     [].version: number
     [].version_type: string
@@ -294,6 +303,7 @@ fn json_of_show_history_lineage_compare_and_status() {
     first.name: string
     first.promotion_stage: string
     first.run_id: string
+    first.symbol: string
     first.timeframe: string
     first.updated_at: string
     first.version: number
@@ -310,6 +320,7 @@ fn json_of_show_history_lineage_compare_and_status() {
     second.name: string
     second.promotion_stage: string
     second.run_id: string
+    second.symbol: string
     second.timeframe: string
     second.updated_at: string
     second.version: number
@@ -323,6 +334,7 @@ fn json_of_show_history_lineage_compare_and_status() {
     models[].champion.name: string
     models[].champion.promotion_stage: string
     models[].champion.run_id: string
+    models[].champion.symbol: string
     models[].champion.timeframe: string
     models[].champion.updated_at: string
     models[].champion.version: number
@@ -334,6 +346,7 @@ fn json_of_show_history_lineage_compare_and_status() {
     models[].stages.beta[]: number
     models[].stages.champion[]: number
     models[].stages.development: empty
+    models[].symbol: string
     models[].timeframe: string
     running: empty
     store: string

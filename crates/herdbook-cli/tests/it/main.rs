@@ -10,3 +10,4 @@ mod interface;
 mod listing;
 mod moving;
 mod running;
+mod usable;

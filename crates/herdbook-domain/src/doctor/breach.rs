@@ -37,6 +37,10 @@ closed_set! {
         StrayLease = "stray_lease",
         /// A model file is missing, or not what was registered.
         ModelFile = "model_file",
+        /// A version cannot be used: its run, its experiment or the version itself was deleted, or never existed.
+        Unusable = "unusable",
+        /// The newest event of a model lies in the future of the clock.
+        FutureEvents = "future_events",
         /// A table or index of ours is missing or altered.
         Schema = "schema",
         /// The facts that a table of ours repeats from the history are not those of the history.
@@ -51,7 +55,15 @@ closed_set! {
 impl BreachKind {
     /// Whether the repair of such a breach takes its values from the history.
     const fn is_repaired_from_history(self) -> bool {
-        !matches!(self, Self::DeadRun | Self::StrayLease | Self::ModelFile | Self::Schema)
+        !matches!(
+            self,
+            Self::DeadRun
+                | Self::StrayLease
+                | Self::ModelFile
+                | Self::Unusable
+                | Self::FutureEvents
+                | Self::Schema
+        )
     }
 }
 

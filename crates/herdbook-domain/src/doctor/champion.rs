@@ -64,7 +64,8 @@ impl VersionOnRecord {
                 .and_then(|text| text.parse().ok())
                 .unwrap_or(Honesty::Unknown),
             promotion_keys: keys.cloned().collect(),
-            file: None,
+            obstacle: None,
+            symbol: None,
             deleted: self.deleted,
             unsealed: None,
         }

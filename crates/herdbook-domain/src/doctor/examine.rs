@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::breach::{Breach, BreachKind, Fix, Remedy, Repair, Subject};
 use super::log_index::LogIndex;
 use super::records::{Records, SchemaState, VersionOnRecord};
-use super::{champion, run, version};
+use super::{champion, run, usability, version};
 use crate::history::verify_chain;
 use crate::values::ModelName;
 
@@ -31,6 +31,7 @@ pub fn examine(records: &Records) -> Vec<Breach> {
     }
     breaches.extend(records.orphans.iter().map(run::orphan));
     breaches.extend(records.runs.iter().filter_map(|run| run::check(run, &log)));
+    breaches.extend(usability::future_events(records));
     let is_contested =
         breaches.iter().any(|breach: &Breach| breach.kind == BreachKind::TwoChampions);
     let schema = records.schema.iter();

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::records::Records;
+use super::renames::PresentNames;
 use crate::history::{Event, EventKind};
 use crate::lineage::{EnhancedFrom, Origin};
 use crate::tags::{Tags, key};
@@ -30,8 +31,9 @@ pub(super) struct LogIndex {
 impl LogIndex {
     pub(super) fn of(records: &Records) -> Self {
         let mut index = Self { now: records.now, ..Self::default() };
+        let names = PresentNames::of(records);
         for event in records.events.as_deref().unwrap_or_default() {
-            index.add(event);
+            index.add(&names.follow(event));
         }
         // The log knows the parents of the versions that herdbook registered, even if their tags were changed. For
         // other versions, the tag is all there is.

@@ -9,9 +9,12 @@ mod champion;
 mod examine;
 mod log_index;
 mod records;
+mod renames;
 mod run;
+mod usability;
 mod version;
 
 pub use breach::{Breach, BreachKind, Fix, Remedy, Repair, Subject};
 pub use examine::examine;
 pub use records::{Orphan, Process, Records, RunOnRecord, SchemaState, VersionOnRecord};
+pub use usability::is_managed;

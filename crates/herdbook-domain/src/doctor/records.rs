@@ -63,6 +63,8 @@ pub enum Process {
     Alive,
     /// The process has ended, or its lease has expired.
     Dead,
+    /// The lease was renewed in the future of the clock.
+    OfTheFuture,
 }
 
 /// A run or version whose `base_model_run_id` names no run.

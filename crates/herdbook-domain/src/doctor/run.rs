@@ -15,7 +15,10 @@ pub(super) fn check(run: &RunOnRecord, log: &LogIndex) -> Option<Breach> {
         (true, Process::Dead, Some(run_id)) => Some(dead(run_id, log)),
         // Runs of other programs have no lease either; only those that herdbook started are checked.
         (true, Process::Unknown, Some(run_id)) => {
-            log.started(&run_id).map(|_| without_lease(run_id))
+            log.started(&run_id).map(|_| of_unknown_process(run_id, "without a lease"))
+        }
+        (true, Process::OfTheFuture, Some(run_id)) => {
+            Some(of_unknown_process(run_id, "with a lease from the future of this machine's clock"))
         }
         (true, ..) => None,
         (false, _, run_id) => Some(stray_lease(&run.run_id, run_id)),
@@ -48,11 +51,11 @@ fn dead(run_id: RunId, log: &LogIndex) -> Breach {
     }
 }
 
-fn without_lease(run_id: RunId) -> Breach {
+fn of_unknown_process(run_id: RunId, why: &str) -> Breach {
     Breach {
         kind: BreachKind::DeadRun,
         message: format!(
-            "run `{run_id}` is RUNNING without a lease, so it is unknown whether its process is alive"
+            "run `{run_id}` is RUNNING {why}, so it is unknown whether its process is alive"
         ),
         remedy: Remedy::None(format!(
             "if the process has ended, end the run with MLflow's client: `set_terminated(\"{run_id}\", \"FAILED\")`"

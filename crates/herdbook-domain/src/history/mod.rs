@@ -2,8 +2,10 @@
 
 mod chain;
 mod champion;
+mod clock;
 mod event;
 
 pub use chain::{ChainBreak, verify_chain};
 pub use champion::champion_at;
+pub use clock::{AheadOfClock, CLOCK_TOLERANCE_MS};
 pub use event::{ActContext, Channel, Event, EventDraft, EventKind, GENESIS_HASH, hex_sha256};

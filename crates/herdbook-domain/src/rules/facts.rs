@@ -1,8 +1,8 @@
 //! The facts that the store collects for a promotion or a rollback.
 
-use super::refusal::Obstacle;
+use super::obstacle::Obstacle;
 use crate::evidence::{Honesty, SealOrigin, Sealed};
-use crate::values::{RunId, Stage, VersionKey};
+use crate::values::{RunId, Stage, Symbol, VersionKey};
 
 /// The facts about one version when an act begins.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,8 +19,10 @@ pub struct VersionFacts {
     pub honesty: Honesty,
     /// Keys of its tags that begin with `promotion_`.
     pub promotion_keys: Vec<String>,
-    /// Why its model file is not the one that was registered; `None` where it is, or was not checked.
-    pub file: Option<Obstacle>,
+    /// Why it cannot be used; `None` where it can, or this was not checked.
+    pub obstacle: Option<Obstacle>,
+    /// The symbol it was trained on; `None` where none is recorded.
+    pub symbol: Option<Symbol>,
     /// Whether it was deleted through MLflow.
     pub deleted: bool,
     /// The facts to seal by this act; `None` where the history holds a seal already, or none is needed.

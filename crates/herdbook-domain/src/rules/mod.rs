@@ -2,6 +2,8 @@
 
 mod conditions;
 mod facts;
+mod obstacle;
+mod overrides;
 mod plan;
 mod promotion;
 mod refusal;
@@ -16,10 +18,12 @@ pub use conditions::{
     VersionEvidence,
 };
 pub use facts::{FormerChampion, PromotionFacts, RollbackFacts, Unsealed, VersionFacts};
+pub use obstacle::{Obstacle, SymbolClash};
+pub use overrides::overrides_of;
 pub use plan::{AliasChange, PromotionPlan};
 pub(crate) use promotion::displacement;
 pub use promotion::plan_promotion;
-pub use refusal::{Obstacle, PassedOver, Refusal};
+pub use refusal::{PassedOver, Refusal};
 pub use registration::{Registration, RegistrationFacts, RegistrationPlan, plan_registration};
 pub use request::{ExpectedChampion, PromotionRequest, RollbackRequest};
 pub use rollback::plan_rollback;

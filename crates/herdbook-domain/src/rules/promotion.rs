@@ -2,8 +2,9 @@
 
 use super::conditions::Judgement;
 use super::facts::{PromotionFacts, VersionFacts};
+use super::obstacle::SymbolClash;
 use super::plan::{AliasChange, PromotionPlan};
-use super::refusal::{Obstacle, Refusal};
+use super::refusal::Refusal;
 use super::request::{ExpectedChampion, PromotionRequest};
 use super::stage_change::{
     Cause, CurrentStage, Override, StageChange, StageChangeDraft, adopted_event,
@@ -28,7 +29,8 @@ const DELETED_ELSEWHERE: &str = "Deleted outside herdbook";
 /// - [`Refusal::ForbiddenTransition`]: the table of transitions has no such change.
 /// - [`Refusal::ForceWithoutReason`]: `force` without a reason.
 /// - [`Refusal::Contaminated`]: a contaminated version may not rise without `force`.
-/// - [`Refusal::UnsoundFile`]: the model file of the new champion is missing or altered.
+/// - [`Refusal::Unusable`]: a version that cannot be used may not rise, also with `force`.
+/// - [`Refusal::OtherSymbol`]: the champion that would be displaced is of another symbol, and `force` is not set.
 /// - [`Refusal::GateFailed`]: enforced conditions are not met, and `force` is not set.
 ///
 /// # Example
@@ -48,7 +50,8 @@ const DELETED_ELSEWHERE: &str = "Deleted outside herdbook";
 ///         history_end: Some(Stage::Development),
 ///         honesty: Honesty::Clean,
 ///         promotion_keys: Vec::new(),
-///         file: None,
+///         obstacle: None,
+///         symbol: None,
 ///         deleted: false,
 ///         unsealed: None,
 ///     },
@@ -81,6 +84,8 @@ pub fn plan_promotion(
 ) -> Result<PromotionPlan, Refusal> {
     let current = CurrentStage::of(&facts.version)?;
     check_expectation(request, facts)?;
+    // Before the table of transitions: no way leads up for a version that cannot be used.
+    check_usable(request, facts, current.stage)?;
     let transition =
         current.stage.change_to(request.target).ok_or_else(|| Refusal::ForbiddenTransition {
             key: request.key.clone(),
@@ -88,9 +93,9 @@ pub fn plan_promotion(
             to: request.target,
         })?;
     check_honesty(request, facts)?;
-    check_file(request, facts)?;
+    let clash = check_symbol(request, facts)?;
     let judgement = if transition.is_rise() { judgement.clone() } else { Judgement::default() };
-    let overrides = overrides(request, facts, &judgement)?;
+    let overrides = overrides(request, facts, clash.as_ref(), &judgement)?;
 
     let (mut changes, mut seals) = (Vec::new(), Vec::new());
     if request.target == Stage::Champion
@@ -112,6 +117,7 @@ pub fn plan_promotion(
         reason,
         overrides,
         judgement: judgement.clone(),
+        clash,
     };
     changes.push(requested.at(at));
     let alias = match (transition.from(), transition.to()) {
@@ -160,12 +166,14 @@ fn check_honesty(request: &PromotionRequest, facts: &PromotionFacts) -> Result<(
 fn overrides(
     request: &PromotionRequest,
     facts: &PromotionFacts,
+    clash: Option<&SymbolClash>,
     judgement: &Judgement,
 ) -> Result<Vec<Override>, Refusal> {
     let mut overrides = Vec::new();
     if request.force && facts.version.honesty == Honesty::Contaminated {
         overrides.push(Override::Honesty);
     }
+    overrides.extend(clash.map(|_| Override::Symbol));
     if judgement.enforce && judgement.unmet().next().is_some() {
         if !request.force {
             return Err(Refusal::GateFailed {
@@ -179,15 +187,38 @@ fn overrides(
     Ok(overrides)
 }
 
-/// Refuses a new champion whose model file is missing or altered: readers of `@champion` load that file.
-///
-/// A file without a recorded hash ([`Obstacle::FileUnknown`]) is permitted.
-fn check_file(request: &PromotionRequest, facts: &PromotionFacts) -> Result<(), Refusal> {
-    match facts.version.file {
-        Some(why @ Obstacle::FileAltered) if request.target == Stage::Champion => {
-            Err(Refusal::UnsoundFile { key: request.key.clone(), why })
+/// Refuses a rise of a version that cannot be used. Readers of beta and champion load its model.
+fn check_usable(
+    request: &PromotionRequest,
+    facts: &PromotionFacts,
+    from: Stage,
+) -> Result<(), Refusal> {
+    let rises = matches!(request.target, Stage::Beta | Stage::Champion) && from != Stage::Champion;
+    match facts.version.obstacle.as_ref().filter(|why| rises && why.bars_use()) {
+        Some(why) => Err(Refusal::Unusable {
+            key: request.key.clone(),
+            to: request.target,
+            why: why.clone(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Returns the difference of symbols that `force` overrides.
+fn check_symbol(
+    request: &PromotionRequest,
+    facts: &PromotionFacts,
+) -> Result<Option<SymbolClash>, Refusal> {
+    let displaced = facts.champion.as_ref().filter(|champion| !champion.deleted);
+    let (Stage::Champion, Some(champion)) = (request.target, displaced) else {
+        return Ok(None);
+    };
+    let champions = (champion.key.version, champion.symbol.as_ref());
+    match SymbolClash::between(facts.version.symbol.as_ref(), champions) {
+        Some(clash) if !request.force => {
+            Err(Refusal::OtherSymbol { key: request.key.clone(), clash })
         }
-        _ => Ok(()),
+        clash => Ok(clash),
     }
 }
 
@@ -211,6 +242,7 @@ pub(crate) fn displacement(champion: &VersionFacts, at: Timestamp) -> Result<Sta
         reason: Some(reason.to_owned()),
         overrides: Vec::new(),
         judgement: Judgement::default(),
+        clash: None,
     };
     Ok(change.at(at))
 }

@@ -1,6 +1,7 @@
 //! Refusals: why an act is not permitted, with the messages that users read.
 
 use super::conditions::Judgement;
+use super::obstacle::{Obstacle, SymbolClash};
 use super::request::ExpectedChampion;
 use crate::values::{ModelName, Stage, VersionKey, VersionNumber};
 
@@ -47,13 +48,23 @@ pub enum Refusal {
         /// The verdicts on all conditions, met ones included.
         judgement: Judgement,
     },
-    /// The model file that readers of `@champion` would load is not the one that was registered.
-    #[error("{key} {why} and may not become champion")]
-    UnsoundFile {
+    /// The version cannot be used, so no reader of its new stage could use it.
+    #[error("{key} {why}, so it cannot be used and may not go to `{to}`")]
+    Unusable {
         /// The version.
         key: VersionKey,
-        /// What is wrong with the file.
+        /// The stage asked for.
+        to: Stage,
+        /// Why it cannot be used.
         why: Obstacle,
+    },
+    /// The champion that the version would displace is of another symbol.
+    #[error("{key} may not go to `{}`: it {clash}", Stage::Champion)]
+    OtherSymbol {
+        /// The version.
+        key: VersionKey,
+        /// The two symbols.
+        clash: SymbolClash,
     },
     /// A forced change has no reason.
     #[error("a forced change of {key} needs a reason: give `--reason`")]
@@ -128,7 +139,7 @@ fn passed_over(passed: &[PassedOver]) -> String {
     }
     let each: Vec<String> =
         passed.iter().map(|passed| format!("version {} {}", passed.version, passed.why)).collect();
-    format!(": {}", each.join(", "))
+    format!(": {}", each.join("; "))
 }
 
 /// A former champion that may not return by a rollback.
@@ -138,29 +149,4 @@ pub struct PassedOver {
     pub version: VersionNumber,
     /// Why it may not return.
     pub why: Obstacle,
-}
-
-/// The reason why a version may not become champion.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Obstacle {
-    /// A rollback removed it from the champion's place, at any time in the past.
-    RolledBack,
-    /// It was deleted through MLflow.
-    Deleted,
-    /// Its model file is missing, or is not the registered one.
-    FileAltered,
-    /// No hash of its model file was recorded, because it was registered outside herdbook.
-    FileUnknown,
-}
-
-/// A clause whose subject is the version, such as `was deleted`.
-impl std::fmt::Display for Obstacle {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::RolledBack => "was removed by a rollback",
-            Self::Deleted => "was deleted",
-            Self::FileAltered => "has a missing or altered model file",
-            Self::FileUnknown => "has no recorded hash of its model file",
-        })
-    }
 }

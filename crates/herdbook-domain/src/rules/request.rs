@@ -16,7 +16,8 @@ pub struct PromotionRequest {
     pub reason: Option<Reason>,
     /// The champion that the caller saw. The request is refused when another one is found. `None`: not checked.
     pub expected_champion: Option<ExpectedChampion>,
-    /// Lets a contaminated version rise, and one that does not meet the conditions.
+    /// Lets a contaminated version rise, one that does not meet the conditions, and one that displaces a champion of
+    /// another symbol.
     pub force: bool,
 }
 
@@ -57,6 +58,8 @@ pub struct RollbackRequest {
     pub name: ModelName,
     /// The reason, for the log and for both versions' tags.
     pub reason: Reason,
+    /// Lets a version of another symbol than the champion's return.
+    pub force: bool,
 }
 
 #[cfg(test)]

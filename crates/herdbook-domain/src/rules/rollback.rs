@@ -1,15 +1,18 @@
 //! Rollback: the last former champion that may return becomes champion again, in one act.
 
 use super::conditions::Judgement;
-use super::facts::{RollbackFacts, VersionFacts};
+use super::facts::{FormerChampion, RollbackFacts, VersionFacts};
+use super::obstacle::{Obstacle, SymbolClash};
 use super::plan::{AliasChange, PromotionPlan};
 use super::refusal::{PassedOver, Refusal};
 use super::request::RollbackRequest;
-use super::stage_change::{Cause, CurrentStage, StageChange, StageChangeDraft};
+use super::stage_change::{Cause, CurrentStage, Override, StageChange, StageChangeDraft};
 use crate::tags::PromotionReason;
 use crate::values::{Stage, Timestamp, Transition};
 
 /// Decides a rollback: the champion is archived, and the former one rises through beta to champion.
+///
+/// A former champion of another symbol than the champion's returns only by `force`.
 ///
 /// # Errors
 /// [`Refusal::NoFormerChampion`] where no version may return; [`Refusal::StageDisagrees`] or
@@ -19,28 +22,49 @@ pub fn plan_rollback(
     facts: &RollbackFacts,
     at: Timestamp,
 ) -> Result<PromotionPlan, Refusal> {
-    let returning = facts.former.iter().find(|former| former.obstacle.is_none());
-    let Some(returning) = returning else {
-        return Err(no_former_champion(request, facts));
-    };
-    let mut changes = Vec::new();
-    if let Some(champion) = &facts.champion {
-        changes.push(roll_back_from(champion, request, at)?);
+    let champion = facts.champion.as_ref();
+    let mut passed = Vec::new();
+    for former in &facts.former {
+        if let Some(why) = former.obstacle_to(request, champion) {
+            passed.push(PassedOver { version: former.facts.key.version, why });
+            continue;
+        }
+        let clash = former.clash_with(champion);
+        let mut changes = Vec::new();
+        if let Some(champion) = champion {
+            changes.push(roll_back_from(champion, request, at)?);
+        }
+        changes.extend(return_to_champion(&former.facts, request, clash.as_ref(), at)?);
+        let alias = AliasChange::PointTo(former.facts.key.version);
+        return Ok(PromotionPlan {
+            changes,
+            seals: Vec::new(),
+            alias,
+            judgement: Judgement::default(),
+        });
     }
-    changes.extend(return_to_champion(&returning.facts, request, at)?);
-    let alias = AliasChange::PointTo(returning.facts.key.version);
-    Ok(PromotionPlan { changes, seals: Vec::new(), alias, judgement: Judgement::default() })
+    Err(Refusal::NoFormerChampion { name: request.name.clone(), passed })
 }
 
-fn no_former_champion(request: &RollbackRequest, facts: &RollbackFacts) -> Refusal {
-    let passed = facts
-        .former
-        .iter()
-        .filter_map(|former| {
-            Some(PassedOver { version: former.facts.key.version, why: former.obstacle? })
-        })
-        .collect();
-    Refusal::NoFormerChampion { name: request.name.clone(), passed }
+impl FormerChampion {
+    /// Why the version may not return by this rollback; `None` where it may.
+    pub fn obstacle_to(
+        &self,
+        request: &RollbackRequest,
+        champion: Option<&VersionFacts>,
+    ) -> Option<Obstacle> {
+        let clash = || {
+            let clash = self.clash_with(champion).filter(|_| !request.force);
+            clash.map(Obstacle::OtherSymbol)
+        };
+        self.obstacle.clone().or_else(clash)
+    }
+
+    fn clash_with(&self, champion: Option<&VersionFacts>) -> Option<SymbolClash> {
+        let champion = champion.filter(|champion| !champion.deleted)?;
+        let champions = (champion.key.version, champion.symbol.as_ref());
+        SymbolClash::between(self.facts.symbol.as_ref(), champions)
+    }
 }
 
 fn roll_back_from(
@@ -57,6 +81,7 @@ fn roll_back_from(
         reason: Some(format!("Rolled back: {}", request.reason)),
         overrides: Vec::new(),
         judgement: Judgement::default(),
+        clash: None,
     };
     Ok(change.at(at))
 }
@@ -66,6 +91,7 @@ fn roll_back_from(
 fn return_to_champion(
     former: &VersionFacts,
     request: &RollbackRequest,
+    clash: Option<&SymbolClash>,
     at: Timestamp,
 ) -> Result<Vec<StageChange>, Refusal> {
     let mut current = CurrentStage::of(former)?;
@@ -84,8 +110,9 @@ fn return_to_champion(
             cause: Cause::Returned,
             promotion_reason: PromotionReason::Replaced(reason.clone()),
             reason,
-            overrides: Vec::new(),
+            overrides: clash.iter().map(|_| Override::Symbol).collect(),
             judgement: Judgement::default(),
+            clash: clash.cloned(),
         }
         .at(at);
         current = CurrentStage::after(transition);

@@ -2,6 +2,8 @@
 
 use super::conditions::{Judgement, Verdict};
 use super::facts::VersionFacts;
+use super::obstacle::SymbolClash;
+use super::overrides;
 use super::refusal::Refusal;
 use crate::evidence::Honesty;
 use crate::history::{EventDraft, EventKind};
@@ -21,6 +23,8 @@ pub struct StageChange {
     pub cause: Cause,
     /// The version's honesty state.
     pub honesty: Honesty,
+    /// The symbols of the version and of the champion it displaces, where they differ.
+    pub clash: Option<SymbolClash>,
     /// Changes to the version's tags.
     pub version_tags: TagChanges,
     /// Changes to the run's tags.
@@ -109,11 +113,13 @@ impl CurrentStage {
 }
 
 /// A rule that `--force` overrode, as named in the details of the event.
-#[derive(Debug, Clone, Copy, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Override {
     /// Contaminated versions do not rise.
     Honesty,
+    /// A champion is displaced only by a version of its symbol.
+    Symbol,
     /// Enforced conditions must be met.
     Conditions,
 }
@@ -131,6 +137,8 @@ pub(super) struct StageChangeDraft<'a> {
     pub(super) overrides: Vec<Override>,
     /// The verdicts on the conditions; the default is no conditions.
     pub(super) judgement: Judgement,
+    /// The difference of symbols that was overridden.
+    pub(super) clash: Option<SymbolClash>,
 }
 
 impl StageChangeDraft<'_> {
@@ -143,6 +151,7 @@ impl StageChangeDraft<'_> {
             cause: self.cause,
             honesty: self.facts.honesty,
             events: self.events(),
+            clash: self.clash,
             version_tags: stage_tags(
                 self.transition,
                 at,
@@ -179,12 +188,18 @@ impl StageChangeDraft<'_> {
         if is_forced {
             details["overrode"] = serde_json::json!(self.overrides);
         }
+        if self.overrides.contains(&Override::Honesty) {
+            details[overrides::HONESTY] = serde_json::json!(self.facts.honesty);
+        }
+        if let Some(clash) = &self.clash {
+            details[overrides::SYMBOL] = overrides::symbol(clash);
+        }
         if !self.judgement.verdicts.is_empty() {
             details["conditions"] = serde_json::json!(self.judgement);
         }
         let unmet: Vec<&Verdict> = self.judgement.unmet().collect();
         if !unmet.is_empty() {
-            let treatment = if self.judgement.enforce { "overridden" } else { "warned" };
+            let treatment = if self.judgement.enforce { overrides::CONDITIONS } else { "warned" };
             details[treatment] = serde_json::json!(unmet);
         }
         details

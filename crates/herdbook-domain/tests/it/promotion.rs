@@ -3,12 +3,12 @@
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
     ActContext, Actor, AliasChange, Cause, Channel, ConditionOutcome, EnhancedFrom, Enhancement,
-    Event, EventKind, ExpectedChampion, FormerChampion, Honesty, Judgement, Obstacle, Origin,
-    PromotionFacts, PromotionPlan, PromotionRequest, Reason, Refusal, Registration,
+    Event, EventKind, ExpectedChampion, FormerChampion, GENESIS_HASH, Honesty, Judgement, Obstacle,
+    Origin, PromotionFacts, PromotionPlan, PromotionRequest, Reason, Refusal, Registration,
     RegistrationFacts, RollbackFacts, RollbackRequest, RunId, RunPhase, Seal, SealOrigin, Sealed,
-    Stage, Timeframe, Timestamp, Unsealed, Verdict, VersionFacts, VersionKey, VersionNumber,
-    VersionType, guard_run_tags, guard_version_tags, plan_promotion, plan_registration,
-    plan_rollback,
+    Stage, Symbol, Timeframe, Timestamp, Unsealed, Verdict, VersionFacts, VersionKey,
+    VersionNumber, VersionType, guard_run_tags, guard_version_tags, overrides_of, plan_promotion,
+    plan_registration, plan_rollback,
 };
 use proptest::prelude::*;
 
@@ -39,7 +39,8 @@ fn version(number: i64, stage: Stage) -> VersionFacts {
         history_end: Some(stage),
         honesty: Honesty::Clean,
         promotion_keys: Vec::new(),
-        file: None,
+        obstacle: None,
+        symbol: None,
         deleted: false,
         unsealed: None,
     }
@@ -148,23 +149,155 @@ fn force_that_overrides_nothing_is_not_recorded_as_forced() {
 }
 
 #[test]
-fn altered_model_file_keeps_a_version_from_champion_only() {
-    let altered = |stage, file| {
+fn version_that_cannot_be_used_does_not_rise_and_falls_freely() {
+    let with = |stage, obstacle| {
         let mut facts = facts(stage);
-        facts.version.file = Some(file);
+        facts.version.obstacle = Some(obstacle);
         facts
     };
+    let deleted_run = || Obstacle::RunDeleted { run_id: run(1) };
     let forced =
-        PromotionRequest { force: true, reason: Some(reason()), ..request(Stage::Champion) };
-    let refusal = plan(&forced, &altered(Stage::Beta, Obstacle::FileAltered)).unwrap_err();
+        |target| PromotionRequest { force: true, reason: Some(reason()), ..request(target) };
+    let obstacles = [
+        Obstacle::Deleted,
+        Obstacle::NotReady { status: "FAILED_REGISTRATION".to_owned() },
+        Obstacle::WithoutRun,
+        Obstacle::RunMissing { run_id: run(1) },
+        deleted_run(),
+        Obstacle::ExperimentDeleted { experiment: "e".to_owned() },
+        Obstacle::FileMissing { path: "a/model.zip".to_owned() },
+        Obstacle::FileAltered { path: "a/model.zip".to_owned() },
+    ];
+    for obstacle in obstacles {
+        for (from, to) in [
+            (Stage::Development, Stage::Beta),
+            (Stage::Archived, Stage::Beta),
+            (Stage::Beta, Stage::Champion),
+            // No way leads up, so the table of transitions is not what to name.
+            (Stage::Development, Stage::Champion),
+        ] {
+            let refusal = plan(&forced(to), &with(from, obstacle.clone())).unwrap_err();
+            assert!(matches!(refusal, Refusal::Unusable { .. }), "{refusal}");
+        }
+        for (from, to) in [
+            (Stage::Champion, Stage::Beta),
+            (Stage::Champion, Stage::Archived),
+            (Stage::Beta, Stage::Development),
+            (Stage::Archived, Stage::Development),
+        ] {
+            assert!(plan(&request(to), &with(from, obstacle.clone())).is_ok(), "{obstacle}");
+        }
+    }
+    let refusal = plan(&request(Stage::Champion), &with(Stage::Beta, deleted_run())).unwrap_err();
     assert_eq!(
         refusal.to_string(),
-        "`1H_trading_model` version 2 has a missing or altered model file and may not become champion"
+        "`1H_trading_model` version 2 belongs to a deleted run (`00000000000000000000000000000001`, \
+         which is in MLflow's trash), so it cannot be used and may not go to `champion`"
     );
-    assert!(
-        plan(&request(Stage::Beta), &altered(Stage::Development, Obstacle::FileAltered)).is_ok()
+    let unknown = with(Stage::Beta, Obstacle::FileUnknown);
+    assert!(plan(&request(Stage::Champion), &unknown).is_ok());
+}
+
+/// The facts of a promotion to champion, with the symbols of the version and of the champion.
+fn of_symbols(own: Option<&str>, champions: Option<&str>) -> PromotionFacts {
+    let symbol = |text: Option<&str>| text.map(|text| Symbol::parse(text).unwrap());
+    let mut facts = facts(Stage::Beta);
+    facts.version.symbol = symbol(own);
+    facts.champion =
+        Some(VersionFacts { symbol: symbol(champions), ..version(1, Stage::Champion) });
+    facts
+}
+
+#[test]
+fn champion_of_another_symbol_is_displaced_only_by_force() {
+    for same in [(Some("SPY"), Some("SPY")), (Some("spy"), Some("SPY")), (None, None)] {
+        assert!(plan(&request(Stage::Champion), &of_symbols(same.0, same.1)).is_ok(), "{same:?}");
+    }
+    for other in [(Some("IBM"), Some("SPY")), (None, Some("SPY")), (Some("IBM"), None)] {
+        let facts = of_symbols(other.0, other.1);
+        let refusal = plan(&request(Stage::Champion), &facts).unwrap_err();
+        assert!(matches!(refusal, Refusal::OtherSymbol { .. }), "{refusal}");
+        let forced =
+            PromotionRequest { force: true, reason: Some(reason()), ..request(Stage::Champion) };
+        let details = details(&plan(&forced, &facts).unwrap());
+        assert_eq!(details["forced"], true);
+        assert_eq!(
+            details["overridden_symbol"],
+            serde_json::json!({"symbol": other.0, "champion": 1, "champion_symbol": other.1})
+        );
+    }
+    let refusal = plan(&request(Stage::Champion), &of_symbols(Some("IBM"), Some("SPY")));
+    assert_eq!(
+        refusal.unwrap_err().to_string(),
+        "`1H_trading_model` version 2 may not go to `champion`: it is of IBM, but the champion, version 1, is of SPY"
     );
-    assert!(plan(&forced, &altered(Stage::Beta, Obstacle::FileUnknown)).is_ok());
+    // A deleted champion is in nobody's use.
+    let mut facts = of_symbols(Some("IBM"), Some("SPY"));
+    facts.champion.as_mut().unwrap().deleted = true;
+    assert!(plan(&request(Stage::Champion), &facts).is_ok());
+    // Only a promotion to champion displaces.
+    let mut facts = of_symbols(Some("IBM"), Some("SPY"));
+    facts.version = VersionFacts { symbol: facts.version.symbol, ..version(2, Stage::Development) };
+    assert!(plan(&request(Stage::Beta), &facts).is_ok());
+}
+
+#[test]
+fn rollback_brings_another_symbol_back_only_by_force() {
+    let of = |number, stage, symbol| VersionFacts {
+        symbol: Some(Symbol::parse(symbol).unwrap()),
+        ..version(number, stage)
+    };
+    let former = |number, symbol| FormerChampion {
+        facts: of(number, Stage::Archived, symbol),
+        obstacle: None,
+    };
+    let facts = |former| RollbackFacts { champion: Some(of(9, Stage::Champion, "IBM")), former };
+    let careful = RollbackRequest { name: model(), reason: reason(), force: false };
+    let forced = RollbackRequest { force: true, ..careful.clone() };
+    let both = facts(vec![former(2, "SPY"), former(1, "ibm")]);
+    let returned = |request| {
+        let plan = plan_rollback(request, &both, at()).unwrap();
+        (i64::from(plan.requested().unwrap().key.version.get()), details(&plan)["forced"].clone())
+    };
+    assert_eq!(returned(&careful), (1, serde_json::json!(false)));
+    assert_eq!(returned(&forced), (2, serde_json::json!(true)));
+    let refusal = plan_rollback(&careful, &facts(vec![former(2, "SPY")]), at()).unwrap_err();
+    assert_eq!(
+        refusal.to_string(),
+        "`1H_trading_model` has no champion to go back to: version 2 is of SPY, but the champion, version 9, is of IBM"
+    );
+}
+
+/// The requested change of a plan as an event of the log.
+fn event_of(plan: &PromotionPlan) -> Event {
+    let context = ActContext {
+        act_id: "a".repeat(32),
+        actor: Actor::parse("ada").unwrap(),
+        channel: Channel::Cli,
+    };
+    let draft = plan.requested().unwrap().events.last().unwrap().clone();
+    Event::seal(1, at(), &context, draft, GENESIS_HASH)
+}
+
+#[test]
+fn event_of_a_forced_change_tells_in_words_what_was_overridden() {
+    let forced =
+        PromotionRequest { force: true, reason: Some(reason()), ..request(Stage::Champion) };
+    let mut facts = of_symbols(Some("IBM"), Some("SPY"));
+    facts.version.honesty = Honesty::Contaminated;
+    let judgement = judged(true, ConditionOutcome::NotMet);
+    let forced_plan = plan_promotion(&forced, &facts, &judgement, at()).unwrap();
+    insta::assert_snapshot!(overrides_of(&event_of(&forced_plan)).join("\n"), @r"
+    honesty: value contaminated, limit clean: the test window holds bars that the model or an ancestor was trained on
+    symbol: value IBM, limit SPY (the champion, version 1)
+    `portfolio/sharpe_ratio` at least 1: value 0.5000, limit 1.0000: not met
+    ");
+    let free = plan(&request(Stage::Champion), &of_symbols(None, None)).unwrap();
+    assert!(overrides_of(&event_of(&free)).is_empty());
+    // Events of earlier builds recorded no honesty state.
+    let mut old = event_of(&free);
+    old.what.details = r#"{"v":1,"cause":"requested","forced":true}"#.to_owned();
+    assert_eq!(overrides_of(&old).len(), 1);
 }
 
 #[test]
@@ -265,7 +398,7 @@ fn expected_champion_is_compared_with_the_one_there_is() {
 fn rollback_passes_over_versions_with_an_obstacle_and_archives_the_champion() {
     let former =
         |number, stage, obstacle| FormerChampion { facts: version(number, stage), obstacle };
-    let request = RollbackRequest { name: model(), reason: reason() };
+    let request = RollbackRequest { name: model(), reason: reason(), force: false };
     for (stage, steps) in [
         (Stage::Archived, &["archived -> beta", "beta -> champion"][..]),
         (Stage::Development, &["development -> beta", "beta -> champion"]),
@@ -274,7 +407,7 @@ fn rollback_passes_over_versions_with_an_obstacle_and_archives_the_champion() {
         let facts = RollbackFacts {
             champion: Some(version(4, Stage::Champion)),
             former: vec![
-                former(3, Stage::Archived, Some(Obstacle::FileAltered)),
+                former(3, Stage::Archived, Some(Obstacle::FileUnknown)),
                 former(2, stage, None),
                 former(1, Stage::Archived, None),
             ],
@@ -489,7 +622,7 @@ fn first_act_that_rests_on_a_version_seals_it_and_says_so_once() {
         obstacle: None,
     };
     let back = RollbackFacts { champion: None, former: vec![former] };
-    let request = RollbackRequest { name: model(), reason: reason() };
+    let request = RollbackRequest { name: model(), reason: reason(), force: false };
     let plan = plan_rollback(&request, &back, at()).unwrap();
     assert_eq!((plan.changes.len(), seals(&plan).len()), (2, 1));
 }

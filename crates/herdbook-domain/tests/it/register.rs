@@ -161,7 +161,8 @@ impl Register {
                 .filter(|key| key.starts_with("promotion_"))
                 .cloned()
                 .collect(),
-            file: None,
+            obstacle: None,
+            symbol: None,
             deleted: false,
             unsealed: None,
         }

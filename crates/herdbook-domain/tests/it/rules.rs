@@ -50,7 +50,7 @@ pub(crate) fn promotion(version: VersionNumber, target: Stage) -> PromotionReque
 }
 
 fn rollback() -> RollbackRequest {
-    RollbackRequest { name: model(), reason: Reason::parse("it lost money").unwrap() }
+    RollbackRequest { name: model(), reason: Reason::parse("it lost money").unwrap(), force: false }
 }
 
 /// Carries one act out and says whether it was refused.
@@ -279,7 +279,7 @@ fn rollback_brings_the_last_good_champion_back_twice_in_a_row() {
     let refusal = register.rollback(&rollback(), at).unwrap_err();
     assert_eq!(
         refusal.to_string(),
-        "`1H_trading_model` has no champion to go back to: version 2 was removed by a rollback, \
+        "`1H_trading_model` has no champion to go back to: version 2 was removed by a rollback; \
          version 3 was removed by a rollback"
     );
     assert_invariants(&register);

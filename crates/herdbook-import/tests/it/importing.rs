@@ -62,7 +62,8 @@ fn store_of_each_mlflow_comes_in_whole_and_healthy() {
         assert_eq!(intact.count(), 11, "{name}: {:?}", verification.files);
         let breaches: Vec<BreachKind> =
             store.diagnose().unwrap().iter().map(|breach| breach.kind).collect();
-        assert_eq!(breaches, [BreachKind::OrphanParent], "{name}: what the audit names, too");
+        let named = [BreachKind::OrphanParent, BreachKind::ModelFile];
+        assert_eq!(breaches, named, "{name}: what the audit names, too");
 
         let words = |stage: &str, kind: &str| (stage.to_owned(), kind.to_owned());
         assert_eq!(standing(&store, &hourly(1)), words("archived", "old"), "{name}");
@@ -224,11 +225,14 @@ fn imported_herd_is_promoted_rolled_back_and_remembered() {
         force: false,
     };
     store.promote(&champion, Effect::Commit).unwrap();
-    let rollback =
-        RollbackRequest { name: hourly(1).name, reason: Reason::parse("worse").unwrap() };
+    let rollback = RollbackRequest {
+        name: hourly(1).name,
+        reason: Reason::parse("worse").unwrap(),
+        force: false,
+    };
     store.rollback(&rollback, Effect::Commit).unwrap();
     assert_eq!(store.champion(&hourly(1).name).unwrap().unwrap().key, hourly(2));
-    assert_eq!(store.diagnose().unwrap().len(), 1, "only the orphan");
+    assert_eq!(store.diagnose().unwrap().len(), 2, "the orphan and the version without a file");
 }
 
 #[test]
@@ -400,11 +404,15 @@ fn database_of_mlflow_3_10_is_opened_for_writing() {
     assert_eq!(store.versions(&VersionQuery::default()).unwrap().records.len(), 13);
     let request = PromotionRequest {
         key: hourly(3),
-        target: Stage::Champion,
+        target: Stage::Archived,
         reason: None,
         expected_champion: None,
         force: false,
     };
+    // Its artifacts are not on this machine, so it can only be put away.
+    let rise = PromotionRequest { target: Stage::Champion, ..request.clone() };
+    let refused = store.promote(&rise, Effect::Commit).unwrap_err().to_string();
+    assert!(refused.contains("has no model file"), "{refused}");
     store.promote(&request, Effect::Commit).unwrap();
-    assert_eq!(store.champion(&hourly(3).name).unwrap().unwrap().key, hourly(3));
+    assert_eq!(store.version(&hourly(3)).unwrap().stage(), Some(Stage::Archived));
 }

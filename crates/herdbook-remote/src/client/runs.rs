@@ -66,6 +66,16 @@ impl Client {
             .map(|found| found.map(|a| a.experiment))
     }
 
+    /// The experiment of an id, deleted or not; `None` if there is none.
+    pub(crate) fn experiment_by_id(&self, id: &str) -> Result<Option<Experiment>, StoreError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            experiment: Experiment,
+        }
+        found(self.get::<Answer>(&path("experiments/get"), &[("experiment_id", id)]))
+            .map(|found| found.map(|a| a.experiment))
+    }
+
     /// Creates an experiment and returns its id. Names are unique: only one of several concurrent calls succeeds.
     pub(crate) fn create_experiment(
         &self,

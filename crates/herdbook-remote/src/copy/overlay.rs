@@ -86,7 +86,7 @@ pub(crate) fn apply(
             Subject::Deleted => true,
             Subject::There => fold.last_act(field) > n_settled,
         };
-        if !is_open || !is_same_version(conn, fold, field)? {
+        if !is_open || !is_same_version(conn, fold, field)? || fold.was_renamed_since(field) {
             continue;
         }
         tables::set(conn, field, right)?;

@@ -102,6 +102,7 @@ impl Records {
         let mut records = Self { versions, ..Self::default() };
         let runs = records.versions.iter().map(|version| version.run_id.clone());
         records.fetch_runs(client, runs.collect())?;
+        records.fetch_experiments(client)?;
         records.fetch_histories(client)?;
         Ok(records)
     }
@@ -170,6 +171,21 @@ impl Records {
             self.experiments = training_experiments(client)?;
         }
         self.search_runs(client, &self.experiment_ids(), &ids)
+    }
+
+    /// Adds the experiments of the runs.
+    pub(crate) fn fetch_experiments(&mut self, client: &Client) -> Result<(), StoreError> {
+        let known = |id: &str| self.experiments.iter().any(|experiment| experiment.id == id);
+        let ids: BTreeSet<String> = self
+            .runs
+            .iter()
+            .map(|run| run.info.experiment_id.clone())
+            .filter(|id| !id.is_empty() && !known(id))
+            .collect();
+        for id in ids {
+            self.experiments.extend(client.experiment_by_id(&id)?);
+        }
+        Ok(())
     }
 
     fn search_runs(

@@ -16,7 +16,6 @@ use crate::client::wire::{ModelVersion, RegisteredModel, Run, RunInfo, value_of}
 use crate::copy::records::{Records, versions_of_runs};
 use crate::journal::changes::Field;
 use crate::journal::fold::{Fold, Verdict};
-use crate::journal::subjects::Subjects;
 
 /// Fetches the version, and the champions with their runs if they matter. `None` if a record is missing or unusual, so
 /// that everything has to be fetched.
@@ -44,7 +43,7 @@ pub(crate) fn fetch(
     };
     let filter = format!("{} AND tags.{} = 'champion'", name_filter(name), key::PROMOTION_STAGE);
     let tagged = client.versions(&filter)?;
-    let is_alone = scope.depends_on == DependsOn::Version
+    let is_alone = scope.depends_on != DependsOn::Champion
         && champion != Some(number)
         && agrees(fold, version)
         && tagged.iter().all(|version| Some(version.number()) == champion);
@@ -52,12 +51,15 @@ pub(crate) fn fetch(
         records
             .models
             .push(RegisteredModel { name: name.to_owned(), ..RegisteredModel::default() });
-        records.runs.push(stand_in(run));
-        records.by_journal = Subjects {
-            models: BTreeSet::from([name.to_owned()]),
-            runs: BTreeSet::from([run.to_owned()]),
-            ..Subjects::default()
-        };
+        records.by_journal.models = BTreeSet::from([name.to_owned()]);
+        if scope.depends_on == DependsOn::Run {
+            // A run that is not found was deleted for good.
+            records.fetch_runs(client, BTreeSet::from([run.to_owned()]))?;
+            records.fetch_experiments(client)?;
+        } else {
+            records.runs.push(stand_in(run));
+            records.by_journal.runs = BTreeSet::from([run.to_owned()]);
+        }
         return Ok(Some(records));
     }
     for found in tagged {
@@ -73,6 +75,7 @@ pub(crate) fn fetch(
     records.models.push(model);
     let runs = records.versions.iter().map(|version| version.run_id.clone()).collect();
     records.fetch_runs(client, runs)?;
+    records.fetch_experiments(client)?;
     // Conditions compare last finite values.
     records.fetch_histories(client)?;
     Ok(Some(records))

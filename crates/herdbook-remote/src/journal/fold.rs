@@ -12,6 +12,8 @@ pub(crate) struct Fold {
     fields: BTreeMap<Field, Course>,
     /// Registered and adopted versions, each with its run and the number of the act.
     versions: BTreeMap<(String, i64), (Option<String>, usize)>,
+    /// For each run and number, the registered model in the newest event of that version. MLflow can rename models.
+    newest_names: BTreeMap<(String, i64), String>,
     n_entries: usize,
 }
 
@@ -44,6 +46,15 @@ impl Fold {
         for entry in &entries[self.n_entries.min(entries.len())..] {
             self.n_entries += 1;
             self.add(&entry.changes);
+            for event in &entry.events {
+                let what = &event.what;
+                if let (Some(run), Some(version), Some(name)) =
+                    (&what.run_id, what.version, &what.name)
+                {
+                    let version = i64::from(version.get());
+                    self.newest_names.insert((run.to_string(), version), name.to_string());
+                }
+            }
             for (version, run) in registrations(&entry.events) {
                 self.versions.entry(version).or_insert((run, self.n_entries));
             }
@@ -144,6 +155,27 @@ impl Fold {
     /// The run of a version by the journal; `None` if the journal does not contain the version or its run.
     pub(crate) fn run_of(&self, name: &str, version: i64) -> Option<&str> {
         self.versions.get(&(name.to_owned(), version))?.0.as_deref()
+    }
+
+    /// Whether acts changed the version of a field, or a version of its model, under another name of the model since. Then the
+    /// value that the journal has under this name is outdated.
+    pub(crate) fn was_renamed_since(&self, field: &Field) -> bool {
+        let moved = |name: &str, version: i64| {
+            let run = self.run_of(name, version).map(ToOwned::to_owned);
+            let newest = run.and_then(|run| self.newest_names.get(&(run, version)));
+            newest.is_some_and(|newest| newest != name)
+        };
+        match field {
+            Field::VersionTag { name, version, .. } | Field::VersionStage { name, version } => {
+                moved(name, *version)
+            }
+            Field::Alias { name, .. } => {
+                let first = (name.clone(), i64::MIN);
+                let of_model = self.versions.range(first..).take_while(|((of, _), _)| of == name);
+                of_model.into_iter().any(|((_, version), _)| moved(name, *version))
+            }
+            Field::RunTag { .. } | Field::RunStatus { .. } => false,
+        }
     }
 
     /// Versions registered by one of the first `n` acts.

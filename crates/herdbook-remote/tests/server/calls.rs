@@ -16,7 +16,7 @@ use crate::proxy::{Death, Proxy};
 use crate::register::{fill, run_of};
 
 /// Maximum calls of a promotion to beta.
-const MOST_FOR_A_PROMOTION: usize = 12;
+const MOST_FOR_A_PROMOTION: usize = 17;
 /// Maximum calls of a promotion to champion that displaces another version: MLflow sets tags of versions one by one, and these
 /// are nine.
 const MOST_FOR_A_SUCCESSION: usize = 26;
@@ -55,6 +55,7 @@ impl Command {
                     symbol: None,
                     min_timesteps: 0,
                     contaminated: Contaminated::Included,
+                    passed_over: Vec::new(),
                 };
                 let found = store.find_latest(&candidates).unwrap().unwrap();
                 assert_eq!(found.key, version(n));

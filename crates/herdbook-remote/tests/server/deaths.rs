@@ -75,7 +75,7 @@ impl Past {
             Act::Promote => store.promote(&promotion(3, Stage::Champion), Effect::Commit).map(drop),
             Act::Rollback => {
                 let reason = Reason::parse("it lost money").unwrap();
-                let request = RollbackRequest { name: model(), reason };
+                let request = RollbackRequest { name: model(), reason, force: false };
                 store.rollback(&request, Effect::Commit).map(drop)
             }
             Act::Resume => store.resume_run(&self.failed, &model()),

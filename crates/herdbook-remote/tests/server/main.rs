@@ -25,6 +25,8 @@ mod life;
 mod remembering;
 #[path = "../../../herdbook-store/tests/it/sealed.rs"]
 mod sealed;
+#[path = "../../../herdbook-store/tests/it/usable.rs"]
+mod usable;
 
 use herd::Herd;
 use herdbook_domain::{ModelName, RunId, Stage};

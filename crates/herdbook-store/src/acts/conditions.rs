@@ -5,6 +5,7 @@ use herdbook_domain::{
     PromotionRequest, Sealed, Stage, Timestamp, VersionEvidence, VersionFacts, VersionKey,
 };
 
+use crate::clock::now;
 use crate::engine::db::Conn;
 use crate::error::StoreError;
 use crate::tables::event::{self, EventQuery};
@@ -16,7 +17,6 @@ pub(crate) fn judge(
     request: &PromotionRequest,
     conditions: &Conditions,
     facts: &PromotionFacts,
-    now: Timestamp,
 ) -> Result<Judgement, StoreError> {
     let name = &request.key.name;
     if conditions.before(request.target, name, None).next().is_none() {
@@ -24,7 +24,8 @@ pub(crate) fn judge(
     }
     let champion = facts.champion.as_ref().filter(|champion| !champion.deleted);
     let facts = ConditionFacts {
-        now,
+        // The clock, not the time of the act: that is the newest event's where this lies in the future.
+        now: now(),
         version: dossier(conn, &facts.version)?,
         champion: champion
             .map(|champion| Ok::<_, StoreError>((champion.key.version, dossier(conn, champion)?)))

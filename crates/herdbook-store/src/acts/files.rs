@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use herdbook_domain::{RunId, VersionKey};
+use herdbook_domain::tags::key;
+use herdbook_domain::{RunId, Timeframe, VersionKey};
 use serde::Serialize;
 
 use crate::artifacts::hashing;
@@ -16,8 +17,8 @@ use crate::engine::db::Conn;
 use crate::error::StoreError;
 use crate::store::Store;
 use crate::tables::event::{self, RegisteredFile};
-use crate::tables::run;
 use crate::tables::unsealed::ServedFiles;
+use crate::tables::{run, version};
 
 /// Maximum number of attempts to hash a file that changes while it is read.
 const ATTEMPTS: usize = 5;
@@ -40,7 +41,8 @@ pub enum FileState {
         /// Its lower-case hex SHA-256.
         found: String,
     },
-    /// No hash is recorded: the version was registered outside herdbook.
+    /// No hash is recorded, because the version was registered outside herdbook. Where its run and timeframe are known,
+    /// a file exists.
     Unknown,
 }
 
@@ -60,9 +62,27 @@ impl FileState {
 /// The recorded model file of a version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct OnRecord {
-    file: RegisteredFile,
+    file: ExpectedFile,
     /// The artifact location of its run.
     artifacts: String,
+}
+
+/// The model file that the users of a version load.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct ExpectedFile {
+    /// The run that has it among its artifacts.
+    run_id: RunId,
+    /// Its path there.
+    artifact: String,
+    /// The registered lower-case hex SHA-256; `None` for a version that was registered outside herdbook.
+    sha256: Option<String>,
+}
+
+impl From<RegisteredFile> for ExpectedFile {
+    fn from(file: RegisteredFile) -> Self {
+        let RegisteredFile { run_id, artifact, sha256 } = file;
+        Self { run_id, artifact, sha256: Some(sha256) }
+    }
 }
 
 /// A hashed file.
@@ -86,7 +106,11 @@ impl HashedFiles {
     /// transaction.
     pub(crate) fn hash(&mut self, store: &Store, key: &VersionKey) -> Result<(), StoreError> {
         self.models.remove(key);
-        let file = store.read_in(Scope::History, |conn| event::registered_file(conn, key))?;
+        let registered = store.read_in(Scope::History, |conn| event::registered_file(conn, key))?;
+        let file = match registered {
+            Some(file) => Some(file.into()),
+            None => store.read(|conn| expected_file(conn, key))?,
+        };
         if let Some(file) = file {
             let run_id = file.run_id.clone();
             let artifacts = store.read_run(&run_id, |conn| artifacts_of(conn, &run_id))?;
@@ -151,16 +175,42 @@ impl Store {
     /// # Errors
     /// Those of the database.
     pub fn registered_file(&self, key: &VersionKey) -> Result<Option<RegisteredFile>, StoreError> {
-        self.read_in(Scope::History, |conn| event::registered_file(conn, key))
+        let file = self.read_in(Scope::History, |conn| event::registered_file(conn, key))?;
+        if file.is_none() && self.backend().hides_what_is_out_of_scope() {
+            // As for the events of a renamed model.
+            return self.read(|conn| event::registered_file(conn, key));
+        }
+        Ok(file)
     }
 }
 
 fn on_record(conn: &Conn, key: &VersionKey) -> Result<Option<OnRecord>, StoreError> {
-    let Some(file) = event::registered_file(conn, key)? else {
-        return Ok(None);
-    };
+    let Some(file) = expected_file(conn, key)? else { return Ok(None) };
     let artifacts = artifacts_of(conn, &file.run_id)?;
     Ok(Some(OnRecord { file, artifacts }))
+}
+
+/// The file that the users of a version load; `None` if it is unknown.
+fn expected_file(conn: &Conn, key: &VersionKey) -> Result<Option<ExpectedFile>, StoreError> {
+    match event::registered_file(conn, key)? {
+        Some(file) => Ok(Some(file.into())),
+        None => unregistered_file(conn, key),
+    }
+}
+
+/// The file that the users of a version without a recorded hash load; `None` if its run or timeframe is unknown.
+fn unregistered_file(conn: &Conn, key: &VersionKey) -> Result<Option<ExpectedFile>, StoreError> {
+    let record = match version::load(conn, key) {
+        Ok(record) => record,
+        Err(StoreError::NoSuchModel { .. } | StoreError::NoSuchVersion { .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let timeframe: Option<Timeframe> = record.tag(key::TIMEFRAME);
+    Ok(record.run_id.zip(timeframe).map(|(run_id, timeframe)| ExpectedFile {
+        artifact: RunId::model_artifact(timeframe),
+        run_id,
+        sha256: None,
+    }))
 }
 
 /// Where the artifacts of a run are. A run that was deleted permanently has lost its files with it: then the run's id.
@@ -204,8 +254,11 @@ fn hash(store: &Store, on_record: OnRecord) -> Result<Hashed, StoreError> {
                 FileState::Missing { path: path.clone() }
             }
             Ok(Some(mut content)) => match hashing::sha256(&mut *content) {
-                Ok(found) if found == on_record.file.sha256 => FileState::Intact,
-                Ok(found) => FileState::Altered { path: path.clone(), found },
+                Ok(found) => match &on_record.file.sha256 {
+                    None => FileState::Unknown,
+                    Some(registered) if *registered == found => FileState::Intact,
+                    Some(_) => FileState::Altered { path: path.clone(), found },
+                },
                 Err(source) => match artifacts.read_error(&artifact, source) {
                     StoreError::Artifact { .. } => FileState::Missing { path: path.clone() },
                     error => return Err(error),

@@ -18,4 +18,5 @@ pub(crate) mod relocation;
 pub(crate) mod run;
 pub(crate) mod sealing;
 pub(crate) mod served;
+pub(crate) mod usability;
 pub(crate) mod verification;

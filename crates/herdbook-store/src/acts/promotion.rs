@@ -9,12 +9,13 @@ use herdbook_domain::{
 };
 
 use crate::acts::conditions;
-use crate::acts::files::{FileState, HashedFiles};
+use crate::acts::files::HashedFiles;
 use crate::acts::sealing::{self, Facts};
+use crate::acts::usability::{self, obstacle_of_file};
 use crate::engine::backend::{DependsOn, Effect, Scope, VersionScope};
 use crate::error::StoreError;
 use crate::session::{Act, Session};
-use crate::tables::{alias, event, tag, version};
+use crate::tables::{alias, event, seal, tag, version};
 
 /// A promotion that was carried out, or that a dry run would carry out.
 #[derive(Debug, Clone)]
@@ -50,7 +51,7 @@ impl Session {
         effect: Effect,
     ) -> Result<Promotion, StoreError> {
         let mut files = HashedFiles::default();
-        if request.target == Stage::Champion {
+        if is_used_after(request.target) {
             files.hash(self, &request.key)?;
         }
         self.with_hashed_files(files, |files| {
@@ -65,7 +66,7 @@ impl Session {
                 let at = act.time_for([&request.key.name])?;
                 let reading = Reading { act, files, at };
                 let facts = self.facts(&reading, request, conditions)?;
-                let judgement = conditions::judge(act.tx, request, conditions, &facts, at)?;
+                let judgement = conditions::judge(act.tx, request, conditions, &facts)?;
                 let plan = plan_promotion(request, &facts, &judgement, at)?;
                 carry_out(act, &request.key.name, plan, at)
             })
@@ -87,7 +88,7 @@ impl Session {
             self.write_or_dry(effect, |act| {
                 version::require_model(act.tx, &request.name)?;
                 let at = act.time_for([&request.name])?;
-                let facts = self.rollback_facts(&Reading { act, files, at }, &request.name)?;
+                let facts = self.rollback_facts(&Reading { act, files, at }, request)?;
                 let plan = plan_rollback(request, &facts, at)?;
                 carry_out(act, &request.name, plan, at)
             })
@@ -108,10 +109,10 @@ impl Session {
         if version.deleted {
             return Err(StoreError::DeletedVersion { key: request.key.clone() });
         }
-        // Only the champion's file is loaded by others; in other stages it is not checked.
-        if request.target == Stage::Champion {
+        // Versions in beta and the champion are loaded by others; in other stages the file is not read.
+        if is_used_after(request.target) && version.obstacle.is_none() {
             let state = reading.files.state(self, reading.act.tx, &request.key)?;
-            version.file = obstacle_of(&state);
+            version.obstacle = obstacle_of_file(&state);
         }
         let rests = if has_conditions { Rests::OnFacts } else { Rests::OnStage };
         let champion = reading.champion(&request.key.name, rests)?;
@@ -122,9 +123,9 @@ impl Session {
     fn rollback_facts(
         &self,
         reading: &Reading<'_>,
-        name: &ModelName,
+        request: &RollbackRequest,
     ) -> Result<RollbackFacts, StoreError> {
-        let conn = reading.act.tx;
+        let (conn, name) = (reading.act.tx, &request.name);
         let champion = reading.champion(name, Rests::OnStage)?;
         let present = champion.as_ref().map(|champion| champion.key.version);
         let mut former = Vec::new();
@@ -134,19 +135,24 @@ impl Session {
             if Some(version) == present || !version::exists(conn, &key)? {
                 continue;
             }
-            let mut facts = reading.version(&key, Rests::OnStage)?;
-            let obstacle = if facts.deleted {
-                Some(Obstacle::Deleted)
-            } else if event::was_rolled_back_from(conn, &key)? {
+            let facts = reading.version(&key, Rests::OnStage)?;
+            let mut returning = FormerChampion { facts, obstacle: None };
+            returning.obstacle = if event::was_rolled_back_from(conn, &key)? {
                 Some(Obstacle::RolledBack)
             } else {
-                obstacle_of(&reading.files.state(self, conn, &key)?)
+                returning.facts.obstacle.clone()
             };
-            let may_return = obstacle.is_none();
-            if may_return {
-                facts = reading.version(&key, Rests::OnFacts)?;
+            // A file is read only where nothing else keeps its version from returning.
+            if returning.obstacle_to(request, champion.as_ref()).is_none() {
+                returning.obstacle = obstacle_of_file(&reading.files.state(self, conn, &key)?);
             }
-            former.push(FormerChampion { facts, obstacle });
+            let may_return = returning.obstacle_to(request, champion.as_ref()).is_none();
+            if may_return {
+                let obstacle = returning.obstacle;
+                let facts = reading.version(&key, Rests::OnFacts)?;
+                returning = FormerChampion { facts, obstacle };
+            }
+            former.push(returning);
             if may_return {
                 break;
             }
@@ -160,15 +166,18 @@ fn depends_on(conditions: &Conditions, request: &PromotionRequest) -> DependsOn 
     let has_conditions =
         conditions.before(request.target, &request.key.name, None).next().is_some();
     let names_champion = request.target == Stage::Champion || request.expected_champion.is_some();
-    if has_conditions || names_champion { DependsOn::Champion } else { DependsOn::Version }
+    if has_conditions || names_champion {
+        DependsOn::Champion
+    } else if is_used_after(request.target) {
+        DependsOn::Run
+    } else {
+        DependsOn::Version
+    }
 }
 
-fn obstacle_of(file: &FileState) -> Option<Obstacle> {
-    match file {
-        FileState::Intact => None,
-        FileState::Missing { .. } | FileState::Altered { .. } => Some(Obstacle::FileAltered),
-        FileState::Unknown => Some(Obstacle::FileUnknown),
-    }
+/// Whether versions of a stage are loaded by others.
+fn is_used_after(target: Stage) -> bool {
+    matches!(target, Stage::Beta | Stage::Champion)
 }
 
 /// What an act on a version rests on.
@@ -210,8 +219,17 @@ impl Reading<'_> {
         } else {
             None
         };
+        let symbol = match &facts {
+            Some(facts) => facts.get().symbol(),
+            None => match seal::of_version(conn, key)? {
+                Some(seal) => seal.facts.symbol(),
+                None => record.symbol_of_run.clone(),
+            },
+        };
         Ok(VersionFacts {
             key: key.clone(),
+            obstacle: usability::of_record(conn, &record)?,
+            symbol,
             run_id,
             stage_tag: record.tags.get(key::PROMOTION_STAGE).cloned(),
             history_end,
@@ -221,7 +239,6 @@ impl Reading<'_> {
                 .into_keys()
                 .filter(|tag| tag.starts_with("promotion_"))
                 .collect(),
-            file: None,
             deleted: record.deleted,
             unsealed: facts.and_then(Facts::unsealed),
         })

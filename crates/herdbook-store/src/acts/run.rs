@@ -290,11 +290,17 @@ fn resumable_status(conn: &Conn, run_id: &RunId) -> Result<String, StoreError> {
         let Some(lease) = lease::of_run(conn, run_id)? else {
             return refused("is RUNNING, but herdbook does not train it".to_owned());
         };
-        if lease.liveness(now()) == Liveness::Alive {
-            let Lease { host, pid, .. } = lease;
-            return refused(format!("is being trained by process {pid} on {host}"));
-        }
-        return Ok(status);
+        let liveness = lease.liveness(now());
+        let Lease { host, pid, refreshed_at, .. } = lease;
+        return match liveness {
+            Some(Liveness::Dead) => Ok(status),
+            Some(Liveness::Alive) => {
+                refused(format!("is being trained by process {pid} on {host}"))
+            }
+            None => refused(format!(
+                "has a lease from {refreshed_at}, in the future of this machine's clock, so it is unknown whether process {pid} on {host} still trains it"
+            )),
+        };
     }
     if [RunStatus::Failed, RunStatus::Killed].iter().any(|ended| ended.as_str() == status) {
         return Ok(status);

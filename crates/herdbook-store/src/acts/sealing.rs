@@ -103,7 +103,8 @@ pub(crate) fn seal_version(
         history_end: event::history_end(conn, key)?,
         honesty: Honesty::Unknown,
         promotion_keys: Vec::new(),
-        file: None,
+        obstacle: None,
+        symbol: None,
         deleted: false,
         unsealed: Some(unsealed),
     };

@@ -43,6 +43,8 @@ pub struct VersionScope<'a> {
 pub enum DependsOn {
     /// The version alone, unless it is the champion itself.
     Version,
+    /// As `Version`, and its run.
+    Run,
     /// The version and the champion, with their runs.
     Champion,
 }

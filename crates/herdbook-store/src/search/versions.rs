@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use herdbook_domain::{ModelName, RunId, Stage, Timeframe, VersionKey};
 
-use crate::engine::db::params;
+use crate::engine::db::{Conn, params};
 use crate::error::StoreError;
 use crate::search::listing::Listing;
 use crate::store::Store;
@@ -12,7 +12,8 @@ use crate::tables::metric::{self, MetricSelection};
 use crate::tables::seal;
 use crate::tables::tag::{self, AllTags};
 use crate::tables::version::{
-    COLUMNS, VersionRecord, add_metrics, champion_of, from_row, keys_of_run, load_with_metrics,
+    COLUMNS, VersionRecord, add_metrics, add_seal, champion_of, from_row, keys_of_run,
+    load_with_metrics, require_model,
 };
 
 /// Which versions to list; without any field, all.
@@ -40,6 +41,18 @@ impl Store {
                 return Err(StoreError::DeletedVersion { key: key.clone() });
             }
             Ok(record)
+        })
+    }
+
+    /// Whether a registered model exists.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn has_model(&self, name: &ModelName) -> Result<bool, StoreError> {
+        self.read(|conn| match require_model(conn, name) {
+            Ok(()) => Ok(true),
+            Err(StoreError::NoSuchModel { .. }) => Ok(false),
+            Err(error) => Err(error),
         })
     }
 
@@ -122,6 +135,9 @@ impl Store {
                     _ => add_metrics(conn, record, query.metrics)?,
                 }
             }
+            if has_seals {
+                add_seals_of_renamed(conn, &mut listing.records)?;
+            }
             Ok(listing)
         })
     }
@@ -136,4 +152,20 @@ impl Store {
             newest.map(|key| load_with_metrics(conn, &key)).transpose()
         })
     }
+}
+
+/// Adds the seals of versions whose model was renamed: the tables of seals have them under the former name.
+fn add_seals_of_renamed(conn: &Conn, records: &mut [VersionRecord]) -> Result<(), StoreError> {
+    let unsealed: Vec<_> = records.iter_mut().filter(|record| record.sealed.is_none()).collect();
+    if unsealed.is_empty() {
+        return Ok(());
+    }
+    let moved = seal::keys_of_renamed(conn)?;
+    for record in unsealed {
+        let Some(run_id) = &record.run_id else { continue };
+        if moved.contains(&(run_id.to_string(), record.key.version.get().into())) {
+            add_seal(conn, record)?;
+        }
+    }
+    Ok(())
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::engine::db::{Conn, Row, ToValue, params};
 use crate::engine::schema::{registrations, seals};
 use crate::error::StoreError;
+use crate::tables::identity::{past_names, scope_of_model, scope_of_version};
 use crate::tables::row::{checked, optional};
 
 const COLUMNS: &str = "id, act_id, at_ms, actor, channel, kind, name, version, run_id, from_state, \
@@ -48,9 +49,17 @@ pub fn select(conn: &Conn, query: &EventQuery) -> Result<Vec<Event>, StoreError>
     let run_id = query.run_id.as_ref().map(RunId::as_str);
     let kind = query.kind.map(EventKind::as_str);
     // Only the conditions that are asked for: with `name IS NULL OR …` the database would use no index.
+    let of_subject = match (&query.name, query.version) {
+        (Some(name), Some(version)) => scope_of_version(
+            conn,
+            &VersionKey { name: name.clone(), version },
+            (":name", ":version"),
+        )?,
+        (Some(_), None) => scope_of_model(":name"),
+        (None, _) => "version = :version".to_owned(),
+    };
     let conditions = [
-        (name.is_some(), "name = :name"),
-        (version.is_some(), "version = :version"),
+        (name.is_some() || version.is_some(), of_subject.as_str()),
         (run_id.is_some(), "run_id = :run_id"),
         (kind.is_some(), "kind = :kind"),
     ];
@@ -201,16 +210,19 @@ fn from_row(row: &Row<'_>) -> Result<Event, StoreError> {
     })
 }
 
-/// The time of a model's last event; the epoch if there is none.
+/// The time of a model's last event, also under a name that it had before; the epoch if there is none.
 ///
 /// # Errors
 /// Those of the database.
 pub fn last_time(conn: &Conn, name: &ModelName) -> Result<Timestamp, StoreError> {
-    let millis: Option<i64> = conn.query_row(
-        "SELECT max(at_ms) FROM herdbook_events WHERE name = ?1",
-        params![name.as_str()],
-        |row| row.get(0),
-    )?;
+    let newest = |name: &str| -> Result<Option<i64>, StoreError> {
+        let sql = "SELECT max(at_ms) FROM herdbook_events WHERE name = ?1";
+        conn.query_row(sql, params![name], |row| row.get(0))
+    };
+    let mut millis = newest(name.as_str())?;
+    for past in past_names(conn, name)? {
+        millis = millis.max(newest(&past)?);
+    }
     Ok(Timestamp::from_millis(millis.unwrap_or(0)))
 }
 
@@ -219,11 +231,13 @@ pub fn last_time(conn: &Conn, name: &ModelName) -> Result<Timestamp, StoreError>
 /// # Errors
 /// Those of the database.
 pub fn history_end(conn: &Conn, key: &VersionKey) -> Result<Option<Stage>, StoreError> {
+    let scope = scope_of_version(conn, key, ("?1", "?2"))?;
     let stage: Option<String> = conn
         .query_first(
-            "SELECT to_state FROM herdbook_events
-             WHERE name = ?1 AND version = ?2 AND kind IN (?3, ?4, ?5)
-             ORDER BY id DESC LIMIT 1",
+            &format!(
+                "SELECT to_state FROM herdbook_events WHERE {scope} AND kind IN (?3, ?4, ?5)
+                 ORDER BY id DESC LIMIT 1"
+            ),
             params![
                 key.name.as_str(),
                 key.version.get(),
@@ -242,9 +256,12 @@ pub fn history_end(conn: &Conn, key: &VersionKey) -> Result<Option<Stage>, Store
 /// # Errors
 /// Those of the database.
 pub fn registered_run(conn: &Conn, key: &VersionKey) -> Result<Option<RunId>, StoreError> {
+    let scope = scope_of_version(conn, key, ("?1", "?2"))?;
     let run_id: Option<String> = conn.query_first(
-        "SELECT run_id FROM herdbook_events
-         WHERE name = ?1 AND version = ?2 AND run_id IS NOT NULL ORDER BY id DESC LIMIT 1",
+        &format!(
+            "SELECT run_id FROM herdbook_events
+             WHERE {scope} AND run_id IS NOT NULL ORDER BY id DESC LIMIT 1"
+        ),
         params![key.name.as_str(), key.version.get()],
         |row| row.get(0),
     )?;
@@ -259,9 +276,12 @@ pub fn registered_file(
     conn: &Conn,
     key: &VersionKey,
 ) -> Result<Option<RegisteredFile>, StoreError> {
+    let scope = scope_of_version(conn, key, ("?1", "?2"))?;
     let found: Option<(String, String)> = conn.query_first(
-        "SELECT run_id, details FROM herdbook_events
-         WHERE name = ?1 AND version = ?2 AND kind = ?3 ORDER BY id DESC LIMIT 1",
+        &format!(
+            "SELECT run_id, details FROM herdbook_events
+             WHERE {scope} AND kind = ?3 ORDER BY id DESC LIMIT 1"
+        ),
         params![key.name.as_str(), key.version.get(), EventKind::Registered.as_str()],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
@@ -310,9 +330,12 @@ pub fn highest_version(conn: &Conn, name: &ModelName) -> Result<Option<i64>, Sto
 /// Those of the database.
 pub fn former_champions(conn: &Conn, name: &ModelName) -> Result<Vec<VersionNumber>, StoreError> {
     let versions: Vec<i64> = conn.query(
-        "SELECT version FROM herdbook_events
-         WHERE name = ?1 AND kind = ?2 AND from_state = ?3 AND version IS NOT NULL
-         GROUP BY version ORDER BY max(id) DESC",
+        &format!(
+            "SELECT version FROM herdbook_events
+             WHERE {} AND kind = ?2 AND from_state = ?3 AND version IS NOT NULL
+             GROUP BY version ORDER BY max(id) DESC",
+            scope_of_model("?1")
+        ),
         params![name.as_str(), EventKind::StageChanged.as_str(), Stage::Champion.as_str()],
         |row| row.get(0),
     )?;
@@ -324,9 +347,11 @@ pub fn former_champions(conn: &Conn, name: &ModelName) -> Result<Vec<VersionNumb
 /// # Errors
 /// Those of the database.
 pub fn was_rolled_back_from(conn: &Conn, key: &VersionKey) -> Result<bool, StoreError> {
+    let scope = scope_of_version(conn, key, ("?1", "?2"))?;
     let details: Vec<String> = conn.query(
-        "SELECT details FROM herdbook_events
-         WHERE name = ?1 AND version = ?2 AND kind = ?3 AND from_state = ?4",
+        &format!(
+            "SELECT details FROM herdbook_events WHERE {scope} AND kind = ?3 AND from_state = ?4"
+        ),
         params![
             key.name.as_str(),
             key.version.get(),

@@ -53,12 +53,20 @@ impl Lease {
     }
 
     /// Whether its process is alive at a moment. The process itself can be looked up only on its own machine.
-    pub fn liveness(&self, at: Timestamp) -> Liveness {
-        let silent = at.millis() - self.refreshed_at.millis() > LEASE_EXPIRY_MS;
-        let gone = self.host == host()
-            && self.process_started != 0
-            && process_started(self.pid) != Some(self.process_started);
-        if silent || gone { Liveness::Dead } else { Liveness::Alive }
+    ///
+    /// `None` for a lease of another machine that was renewed more than [`LEASE_EXPIRY_MS`] after that moment: one of the
+    /// two clocks is wrong, so the age of the lease is unknown.
+    pub fn liveness(&self, at: Timestamp) -> Option<Liveness> {
+        let age = at.millis().saturating_sub(self.refreshed_at.millis());
+        let is_looked_up = self.host == host() && self.process_started != 0;
+        let gone = is_looked_up && process_started(self.pid) != Some(self.process_started);
+        if gone || age > LEASE_EXPIRY_MS {
+            Some(Liveness::Dead)
+        } else if is_looked_up || age >= -LEASE_EXPIRY_MS {
+            Some(Liveness::Alive)
+        } else {
+            None
+        }
     }
 }
 
@@ -134,7 +142,7 @@ mod tests {
 
     #[test]
     fn this_process_is_alive() {
-        assert_eq!(Lease::of_this_process().liveness(now()), Liveness::Alive);
+        assert_eq!(Lease::of_this_process().liveness(now()), Some(Liveness::Alive));
     }
 
     #[test]
@@ -153,14 +161,24 @@ mod tests {
     fn process_that_took_over_a_pid_is_another_one() {
         let mut lease = Lease::of_this_process();
         lease.process_started += 1;
-        assert_eq!(lease.liveness(now()), Liveness::Dead);
+        assert_eq!(lease.liveness(now()), Some(Liveness::Dead));
     }
 
     #[test]
     fn silent_process_of_another_machine_is_dead_after_two_minutes() {
         let lease = Lease { host: "elsewhere".to_owned(), ..Lease::of_this_process() };
         let later = |millis| Timestamp::from_millis(lease.refreshed_at.millis() + millis);
-        assert_eq!(lease.liveness(later(LEASE_EXPIRY_MS)), Liveness::Alive);
-        assert_eq!(lease.liveness(later(LEASE_EXPIRY_MS + 1)), Liveness::Dead);
+        assert_eq!(lease.liveness(later(LEASE_EXPIRY_MS)), Some(Liveness::Alive));
+        assert_eq!(lease.liveness(later(LEASE_EXPIRY_MS + 1)), Some(Liveness::Dead));
+    }
+
+    #[test]
+    fn lease_from_the_future_says_nothing_about_a_process_of_another_machine() {
+        let here = Lease::of_this_process();
+        let earlier = |millis| Timestamp::from_millis(here.refreshed_at.millis() - millis);
+        assert_eq!(here.liveness(earlier(i64::from(i32::MAX))), Some(Liveness::Alive));
+        let elsewhere = Lease { host: "elsewhere".to_owned(), ..here.clone() };
+        assert_eq!(elsewhere.liveness(earlier(LEASE_EXPIRY_MS)), Some(Liveness::Alive));
+        assert_eq!(elsewhere.liveness(earlier(LEASE_EXPIRY_MS + 1)), None);
     }
 }

@@ -6,6 +6,7 @@
 pub mod alias;
 pub mod event;
 pub mod experiment;
+mod identity;
 pub mod lease;
 pub mod metric;
 mod row;

@@ -37,7 +37,7 @@ pub struct RunRecord {
     pub params: BTreeMap<String, String>,
     /// The last value of each metric.
     pub metrics: LatestMetrics,
-    /// Whether its process is alive; `None` unless the run is RUNNING and has a lease.
+    /// Whether its process is alive; `None` unless the run is RUNNING and has a lease of a known age.
     pub liveness: Option<Liveness>,
     /// The seal of the version registered from it; `None` if there is none.
     pub seal: Option<Seal>,
@@ -215,7 +215,7 @@ pub fn load(conn: &Conn, run_id: &RunId) -> Result<RunRecord, StoreError> {
     record.metrics = metric::latest_of_run(conn, id, MetricSelection::All)?;
     record.seal = seal::of_run(conn, run_id)?;
     if record.status == RunStatus::Running {
-        record.liveness = lease::of_run(conn, run_id)?.map(|lease| lease.liveness(now()));
+        record.liveness = lease::of_run(conn, run_id)?.and_then(|lease| lease.liveness(now()));
     }
     Ok(record)
 }

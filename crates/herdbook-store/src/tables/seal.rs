@@ -1,6 +1,6 @@
 //! Seals: the facts of a version that rules rest on, read from its history.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use herdbook_domain::{
     Event, Honesty, ModelType, RunId, Seal, SealOrigin, Symbol, Timeframe, Timestamp,
@@ -10,6 +10,7 @@ use herdbook_domain::{
 use crate::engine::db::{Conn, Row, params};
 use crate::error::StoreError;
 use crate::tables::event;
+use crate::tables::identity::scope_of_version;
 use crate::tables::metric::MetricSelection;
 
 /// The sealed facts of a version that look-ups show: those of a [`Seal`] without params and files.
@@ -17,6 +18,8 @@ use crate::tables::metric::MetricSelection;
 pub struct SealedSummary {
     /// The number of the event that holds the seal.
     pub event_id: i64,
+    /// The run of the version.
+    pub run_id: Option<RunId>,
     /// How the version came to its seal.
     pub origin: SealOrigin,
     /// When the facts were read.
@@ -41,6 +44,7 @@ impl SealedSummary {
         let facts = &seal.facts;
         Self {
             event_id: seal.event_id,
+            run_id: seal.run_id.clone(),
             origin: seal.origin,
             at: facts.at,
             timeframe: facts.timeframe,
@@ -66,6 +70,7 @@ impl SealedSummary {
         };
         Ok(Some(Self {
             event_id: row.get(2)?,
+            run_id: text(10)?.and_then(|text| RunId::parse(&text).ok()),
             origin,
             at: Timestamp::from_millis(row.get(4)?),
             timeframe: text(5)?.and_then(|text| text.parse().ok()),
@@ -79,14 +84,15 @@ impl SealedSummary {
 }
 
 const COLUMNS: &str = "name, version, event_id, origin, at_ms, timeframe, model_type, honesty, \
-                       symbol, total_timesteps";
+                       symbol, total_timesteps, run_id";
 
 /// A version's model and number, as in the tables.
 pub fn row_key(key: &VersionKey) -> (String, i64) {
     (key.name.to_string(), key.version.get().into())
 }
 
-/// The summary of a version's seal with the selected metrics, from the tables that repeat the history.
+/// The summary of a version's seal with the selected metrics, from the tables that repeat the history. They have no row of a
+/// renamed version under its present name; `None` then.
 ///
 /// # Errors
 /// Those of the database.
@@ -150,6 +156,22 @@ pub fn of_all_versions(
     Ok(summaries)
 }
 
+/// Run and number of each seal under whose name no version has both.
+///
+/// # Errors
+/// Those of the database.
+pub fn keys_of_renamed(conn: &Conn) -> Result<BTreeSet<(String, i64)>, StoreError> {
+    let rows: Vec<(String, i64)> = conn.query(
+        "SELECT s.run_id, s.version FROM herdbook_seals s
+         WHERE s.run_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM model_versions o
+            WHERE o.workspace = 'default' AND o.name = s.name AND o.version = s.version
+              AND o.run_id = s.run_id)",
+        params![],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    Ok(rows.into_iter().collect())
+}
+
 /// The seal in an event; `None` if the event holds none.
 ///
 /// # Errors
@@ -164,7 +186,8 @@ pub fn in_event(conn: &Conn, event_id: i64) -> Result<Option<Seal>, StoreError> 
 /// [`StoreError::BrokenRecord`] if the event that holds it was altered or cannot be read.
 pub fn of_version(conn: &Conn, key: &VersionKey) -> Result<Option<Seal>, StoreError> {
     let (name, number) = (key.name.as_str(), key.version.get());
-    among(&event::with_seals(conn, "name = ?1 AND version = ?2", params![name, number])?)
+    let scope = scope_of_version(conn, key, ("?1", "?2"))?;
+    among(&event::with_seals(conn, &scope, params![name, number])?)
 }
 
 /// The seal of the version that was registered from a run; `None` if there is none.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
-    Honesty, InvalidName, ModelName, ModelType, RunId, Stage, Timeframe, Timestamp, VersionKey,
-    VersionNumber,
+    Honesty, InvalidName, ModelName, ModelType, RunId, Stage, Symbol, Timeframe, Timestamp,
+    VersionKey, VersionNumber,
 };
 
 use crate::engine::db::{Conn, Row, params};
@@ -41,6 +41,8 @@ pub struct VersionRecord {
     pub user: Option<String>,
     /// A link to its run on another server.
     pub run_link: Option<String>,
+    /// The symbol by the param of its run; `None` if the run names none.
+    pub symbol_of_run: Option<Symbol>,
     /// Its tags.
     pub tags: Tags,
     /// The last value of each metric of its run, as MLflow holds it.
@@ -85,6 +87,14 @@ impl VersionRecord {
         }
     }
 
+    /// The symbol it was trained on: the sealed one, or without a seal that of its run; `None` if none is recorded.
+    pub fn symbol(&self) -> Option<&Symbol> {
+        match &self.sealed {
+            Some(sealed) => sealed.symbol.as_ref(),
+            None => self.symbol_of_run.as_ref(),
+        }
+    }
+
     /// How the model was trained: sealed, or without a seal by the tag.
     pub fn model_type(&self) -> Option<ModelType> {
         match &self.sealed {
@@ -124,9 +134,10 @@ pub struct UnreadableVersion {
 /// The columns that [`from_row`] reads, of the table `v`.
 pub const COLUMNS: &str = "v.name, v.version, v.run_id, v.creation_time, v.last_updated_time, \
                        v.current_stage, v.source, v.description, v.status, v.status_message, \
-                       v.user_id, v.run_link";
+                       v.user_id, v.run_link, \
+                       (SELECT p.value FROM params p WHERE p.run_uuid = v.run_id AND p.key = 'data.symbol')";
 /// The number of [`COLUMNS`].
-pub(crate) const N_COLUMNS: usize = 12;
+pub(crate) const N_COLUMNS: usize = 13;
 
 /// One version, deleted or not, with its tags, without its metrics.
 ///
@@ -258,6 +269,7 @@ pub fn from_row(row: &Row<'_>) -> Result<Result<VersionRecord, UnreadableVersion
         status_message: row.get(9)?,
         user: row.get(10)?,
         run_link: row.get(11)?,
+        symbol_of_run: row.get::<Option<String>>(12)?.and_then(|text| Symbol::parse(&text).ok()),
         tags: Tags::new(),
         metrics: LatestMetrics::default(),
         sealed: None,

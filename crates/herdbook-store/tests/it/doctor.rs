@@ -89,7 +89,7 @@ fn what_herdbook_did_is_healthy() {
         assert_eq!(herd.store.diagnose().unwrap(), []);
     }
     let reason = Reason::parse("losses").unwrap();
-    let request = RollbackRequest { name: model(), reason };
+    let request = RollbackRequest { name: model(), reason, force: false };
     herd.store.rollback(&request, Effect::Commit).unwrap();
     assert_eq!(herd.store.diagnose().unwrap(), []);
     assert_eq!(herd.store.repair().unwrap(), []);
@@ -172,8 +172,8 @@ fn stage_is_not_set_back_to_a_second_champion() {
     set_tag(&herd, 1, "promotion_stage", "archived");
     foreign(
         &herd,
-        "INSERT INTO model_versions (name, version, creation_time, current_stage, status, workspace)
-         VALUES ('1H_trading_model', 3, 0, 'Production', 'READY', 'default');
+        "INSERT INTO model_versions (name, version, creation_time, current_stage, status, run_id, workspace)
+         SELECT name, 3, 0, 'Production', 'READY', run_id, workspace FROM model_versions WHERE version = 1;
          INSERT INTO model_version_tags (key, value, name, version, workspace)
          VALUES ('promotion_stage', 'champion', '1H_trading_model', 3, 'default');
          UPDATE registered_model_aliases SET version = 3;",

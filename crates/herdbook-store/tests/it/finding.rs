@@ -15,6 +15,7 @@ fn candidates(model_type: ModelType, version_type: Option<VersionType>) -> Candi
         symbol: None,
         min_timesteps: 0,
         contaminated: Contaminated::Included,
+        passed_over: Vec::new(),
     }
 }
 

@@ -99,7 +99,7 @@ fn stage_tag_changed_by_others_is_named_not_trusted() {
 #[test]
 fn version_registered_by_others_with_a_stage_tag_enters_the_history() {
     let herd = Herd::new();
-    herd.train(None, 1.0);
+    let run_id = herd.train(None, 1.0);
     herd.foreign()
         .execute_batch(
             "INSERT INTO model_versions (name, version, creation_time, last_updated_time,
@@ -115,6 +115,10 @@ fn version_registered_by_others_with_a_stage_tag_enters_the_history() {
              VALUES ('promotion_stage', 'beta', '1H_trading_model', 2, 'default');",
         )
         .unwrap();
+    let error = herd.promote(2, Stage::Champion).unwrap_err();
+    assert!(error.to_string().contains("was registered without a run"), "{error}");
+    let with_run = format!("UPDATE model_versions SET run_id = '{run_id}' WHERE version = 2;");
+    herd.foreign().execute_batch(&with_run).unwrap();
     let promoted = herd.promote(2, Stage::Champion).unwrap();
     assert_eq!(promoted.events.len(), 2);
     assert_eq!(herd.tag(2, key::PROMOTION_STAGE).unwrap(), "champion");

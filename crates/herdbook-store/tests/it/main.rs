@@ -22,3 +22,4 @@ mod sealed;
 mod sharing;
 mod streams;
 mod unsealed;
+mod usable;

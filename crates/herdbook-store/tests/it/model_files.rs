@@ -164,22 +164,27 @@ fn replace(file: &Path, content: &[u8]) {
 
 fn is_altered(outcome: &Result<Promotion, StoreError>) -> bool {
     let Err(StoreError::Refused(refusal)) = outcome else { return false };
-    refusal.to_string().contains("has a missing or altered model file")
+    let Refusal::Unusable { why, .. } = refusal else { return false };
+    matches!(why, Obstacle::FileMissing { .. } | Obstacle::FileAltered { .. })
 }
 
 #[test]
-fn change_of_stage_below_champion_reads_no_model_file() {
+fn model_file_is_read_by_rises_only() {
     let scene = Scene::of(1, Watch::default());
-    for target in [Stage::Development, Stage::Beta, Stage::Archived, Stage::Beta] {
+    for (target, n_opened) in
+        [(Stage::Development, 0), (Stage::Beta, 1), (Stage::Archived, 0), (Stage::Beta, 1)]
+    {
         scene.promote(1, target).unwrap();
+        assert_eq!(scene.n_opened(), n_opened, "{target}");
     }
-    assert_eq!(scene.n_opened(), 0);
-    // A change from champion does not read it either.
     scene.promote(1, Stage::Champion).unwrap();
     assert_eq!(scene.n_opened(), 1);
+    // A champion without a file can be demoted.
     fs::remove_file(scene.file(1)).unwrap();
     scene.promote(1, Stage::Beta).unwrap();
-    assert_eq!(scene.n_opened(), 0);
+    scene.promote(1, Stage::Development).unwrap();
+    let refused = scene.promote(1, Stage::Beta);
+    assert!(is_altered(&refused), "{refused:?}");
 }
 
 #[test]
@@ -200,7 +205,8 @@ fn rollback_reads_files_until_one_may_return() {
     }
     replace(&scene.file(2), b"something else");
     scene.n_opened();
-    let request = RollbackRequest { name: model(), reason: Reason::parse("worse").unwrap() };
+    let request =
+        RollbackRequest { name: model(), reason: Reason::parse("worse").unwrap(), force: false };
     let promotion = scene.store.rollback(&request, Effect::Commit).unwrap();
     assert_eq!(promotion.plan.requested().unwrap().key.version, number(1));
     assert_eq!(scene.n_opened(), 2, "version 2, which was altered, and version 1");
@@ -328,10 +334,14 @@ fn obstacle_of_a_rollback_names_the_file() {
     scene.promote(1, Stage::Champion).unwrap();
     scene.promote(2, Stage::Champion).unwrap();
     fs::remove_file(scene.file(1)).unwrap();
-    let request = RollbackRequest { name: model(), reason: Reason::parse("worse").unwrap() };
+    let request =
+        RollbackRequest { name: model(), reason: Reason::parse("worse").unwrap(), force: false };
     let refused = scene.store.rollback(&request, Effect::DryRun).unwrap_err();
     let StoreError::Refused(Refusal::NoFormerChampion { passed, .. }) = &refused else {
         panic!("{refused}")
     };
-    assert_eq!((passed.len(), passed[0].why), (1, Obstacle::FileAltered));
+    assert!(matches!(
+        passed[..],
+        [herdbook_domain::PassedOver { why: Obstacle::FileMissing { .. }, .. }]
+    ));
 }

@@ -130,6 +130,7 @@ fn unreadable_versions_do_not_hide_the_newest_and_best() {
         symbol: None,
         min_timesteps: 0,
         contaminated: Contaminated::Skipped,
+        passed_over: Vec::new(),
     };
     let latest = herd.store.find_latest(&candidates).unwrap().unwrap();
     assert_eq!(latest.key, version(1));

@@ -29,6 +29,7 @@ fn candidates() -> Candidates {
         symbol: None,
         min_timesteps: 0,
         contaminated: Contaminated::Included,
+        passed_over: Vec::new(),
     }
 }
 

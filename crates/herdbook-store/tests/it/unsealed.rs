@@ -56,6 +56,7 @@ fn candidates() -> Candidates {
         symbol: None,
         min_timesteps: 0,
         contaminated: Contaminated::Included,
+        passed_over: Vec::new(),
     }
 }
 

@@ -34,3 +34,5 @@ mod sealed;
 mod sharing;
 #[path = "../it/unsealed.rs"]
 mod unsealed;
+#[path = "../it/usable.rs"]
+mod usable;

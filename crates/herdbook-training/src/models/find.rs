@@ -1,10 +1,10 @@
 //! Search for registered models, with the fallback to a base model.
 
 use herdbook_domain::{
-    Departure, MetricName, ModelType, Symbol, Timeframe, VersionType, attempts_for_latest,
-    base_model_fallback,
+    Departure, MetricName, ModelType, Obstacle, Symbol, Timeframe, VersionKey, VersionType,
+    attempts_for_latest, base_model_fallback,
 };
-use herdbook_store::{Candidates, Contaminated, Store, StoreError, VersionRecord};
+use herdbook_store::{Best, Candidates, Contaminated, Store, StoreError, VersionRecord};
 
 /// Criteria for the search.
 #[derive(Debug, Clone)]
@@ -34,6 +34,33 @@ pub struct FoundModel {
     pub value: Option<f64>,
     /// Params of the data (symbol, bars, windows) in which the candidates differ; empty if there are none.
     pub differing: Vec<String>,
+    /// Better or newer versions whose model file is missing or altered, so that they cannot be used.
+    pub passed_over: Vec<(VersionKey, Obstacle)>,
+}
+
+/// Versions that searches passed over because they cannot be used.
+pub(crate) type PassedOver = Vec<(VersionKey, Obstacle)>;
+
+/// The newest candidate that can be used.
+pub(crate) fn newest_usable(
+    store: &Store,
+    candidates: &Candidates,
+    passed: &mut PassedOver,
+) -> Result<Option<VersionRecord>, StoreError> {
+    let search = |passed_over| store.find_latest(&Candidates { passed_over, ..candidates.clone() });
+    store.first_usable(passed, search, |found| found)
+}
+
+/// The best candidate that can be used.
+fn best_usable(
+    store: &Store,
+    candidates: &Candidates,
+    metric: &MetricName,
+    passed: &mut PassedOver,
+) -> Result<Option<Best>, StoreError> {
+    let search =
+        |passed_over| store.find_best(&Candidates { passed_over, ..candidates.clone() }, metric);
+    store.first_usable(passed, search, |found| &found.version)
 }
 
 impl FindQuery {
@@ -49,6 +76,7 @@ impl FindQuery {
             symbol: self.symbol.clone(),
             min_timesteps: self.min_timesteps,
             contaminated: self.contaminated,
+            passed_over: Vec::new(),
         }
     }
 }
@@ -63,14 +91,17 @@ pub fn find_latest(
     query: &FindQuery,
     version_type: Option<VersionType>,
 ) -> Result<Option<FoundModel>, StoreError> {
-    let latest = |model_type, version_type, departure| -> Result<Option<FoundModel>, StoreError> {
-        let found = store.find_latest(&query.candidates(model_type, version_type))?;
-        Ok(found.map(|version| FoundModel {
+    let mut passed = PassedOver::new();
+    let mut latest = |model_type, version_type, departure| {
+        let candidates = query.candidates(model_type, version_type);
+        let found = newest_usable(store, &candidates, &mut passed)?;
+        Ok::<_, StoreError>(found.map(|version| FoundModel {
             version,
             model_type,
             departure,
             value: None,
             differing: Vec::new(),
+            passed_over: passed.clone(),
         }))
     };
     if let Some(found) = latest(query.model_type, version_type, Departure::None)? {
@@ -99,12 +130,18 @@ pub fn find_parent(
         let query = FindQuery { contaminated: Contaminated::Skipped, ..query.clone() };
         return find_best(store, &query, metric);
     }
+    let mut passed_over = PassedOver::new();
     for attempt in attempts_for_latest(query.model_type) {
         let candidates = query.candidates(attempt.model_type, attempt.version_type);
-        if let Some(version) = store.find_latest(&candidates)? {
-            let (model_type, departure) = (attempt.model_type, attempt.departure);
-            let differing = Vec::new();
-            return Ok(Some(FoundModel { version, model_type, departure, value: None, differing }));
+        if let Some(version) = newest_usable(store, &candidates, &mut passed_over)? {
+            return Ok(Some(FoundModel {
+                version,
+                model_type: attempt.model_type,
+                departure: attempt.departure,
+                value: None,
+                differing: Vec::new(),
+                passed_over,
+            }));
         }
     }
     Ok(None)
@@ -119,15 +156,17 @@ pub fn find_best(
     query: &FindQuery,
     metric: &MetricName,
 ) -> Result<Option<FoundModel>, StoreError> {
+    let mut passed_over = PassedOver::new();
     for attempt in herdbook_domain::attempts_for_best(query.model_type) {
         let candidates = query.candidates(attempt.model_type, attempt.version_type);
-        if let Some(best) = store.find_best(&candidates, metric)? {
+        if let Some(best) = best_usable(store, &candidates, metric, &mut passed_over)? {
             return Ok(Some(FoundModel {
                 version: best.version,
                 model_type: attempt.model_type,
                 departure: attempt.departure,
                 value: Some(best.value),
                 differing: best.differing,
+                passed_over,
             }));
         }
     }

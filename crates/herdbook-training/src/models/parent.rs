@@ -8,7 +8,7 @@ use herdbook_ppo::Model;
 use herdbook_store::{Contaminated, RunRecord, Store, StoreError, VersionRecord};
 
 use crate::error::{ExcludedCandidates, TrainingError};
-use crate::models::find::{FindQuery, find_best};
+use crate::models::find::{FindQuery, PassedOver, find_best, newest_usable};
 use crate::models::registered_model::LoadedVersion;
 use crate::models::registered_model::lineage_windows;
 use crate::observer::Observer;
@@ -44,7 +44,18 @@ impl Parent {
         child: &ChildSpec<'_>,
         observer: &mut dyn Observer,
     ) -> Result<Self, TrainingError> {
-        let (version, departure) = find_version(store, request, child, observer)?;
+        let mut passed = PassedOver::new();
+        let found = find_version(store, request, child, &mut passed, observer);
+        for (key, why) in &passed {
+            observer.notice(&format!("{key} {why}, so it cannot be the parent"));
+        }
+        let (version, departure) = match (found, passed.into_iter().next()) {
+            // There are candidates, but none can be used: the first one is what to repair.
+            (Err(TrainingError::NoParent { .. }), Some((key, why))) => {
+                return Err(TrainingError::Unusable { key, why });
+            }
+            (found, _) => found?,
+        };
         announce(request, departure, &version, observer);
         let timeframe = version.timeframe().map(|it| it.to_string());
         check_fit(&version.key, "timeframe", timeframe.as_ref(), child.timeframe.as_str())?;
@@ -95,11 +106,12 @@ fn find_version(
     store: &Store,
     request: &EnhanceRequest,
     child: &ChildSpec<'_>,
+    passed: &mut PassedOver,
     observer: &mut dyn Observer,
 ) -> Result<(VersionRecord, Departure), TrainingError> {
     let named = match &request.selector {
-        ParentSelector::Latest => return latest(store, request, child),
-        ParentSelector::Best => return best(store, request, child, observer),
+        ParentSelector::Latest => return latest(store, request, child, passed),
+        ParentSelector::Best => return best(store, request, child, passed, observer),
         ParentSelector::Champion => store
             .champion(child.model)?
             .ok_or_else(|| TrainingError::NoChampion { model: child.model.to_string() })?,
@@ -120,11 +132,12 @@ fn latest(
     store: &Store,
     request: &EnhanceRequest,
     child: &ChildSpec<'_>,
+    passed: &mut PassedOver,
 ) -> Result<(VersionRecord, Departure), TrainingError> {
     let query = query(request, child, Contaminated::Included);
     for attempt in attempts_for_latest(request.model_type) {
         let candidates = query.candidates(attempt.model_type, attempt.version_type);
-        if let Some(found) = store.find_latest(&candidates)? {
+        if let Some(found) = newest_usable(store, &candidates, passed)? {
             return Ok((found, attempt.departure));
         }
     }
@@ -135,6 +148,7 @@ fn best(
     store: &Store,
     request: &EnhanceRequest,
     child: &ChildSpec<'_>,
+    passed: &mut PassedOver,
     observer: &mut dyn Observer,
 ) -> Result<(VersionRecord, Departure), TrainingError> {
     let metric = &request.metric;
@@ -145,6 +159,7 @@ fn best(
             if any.is_some() { ExcludedCandidates::Contaminated } else { ExcludedCandidates::None };
         return Err(no_parent(request, child, Some(metric), excluded));
     };
+    passed.clone_from(&found.passed_over);
     if !metric.as_str().starts_with("evaluation/") {
         observer.notice(&format!(
             "the parent was chosen by `{metric}`, which is not measured on the validation window: if the child's test \

@@ -37,7 +37,7 @@ impl Prediction {
     ///
     /// # Errors
     /// [`TrainingError::NoClosedBar`] if no bar with features has ended at `now`, [`TrainingError::TooOld`] if the bar or
-    /// the model is older than its limit, [`TrainingError::Market`] if there are too few bars.
+    /// the model is older than its limit, [`TrainingError::AgeUnknown`] if it has a limit and is from the future, [`TrainingError::Market`] if there are too few bars.
     pub fn after_newest_bar(
         model: &RegisteredModel,
         tape: &Tape,
@@ -70,11 +70,33 @@ fn check_age(
     now: Timestamp,
     allowed_ms: Option<i64>,
 ) -> Result<(), TrainingError> {
-    let age_ms = now.millis() - since.millis();
-    match allowed_ms {
-        Some(allowed_ms) if age_ms > allowed_ms => {
-            Err(TrainingError::TooOld { what, flag, since, age_ms, allowed_ms })
+    let Some(allowed_ms) = allowed_ms else { return Ok(()) };
+    let age_ms = now.millis().saturating_sub(since.millis());
+    if age_ms < 0 {
+        return Err(TrainingError::AgeUnknown { what, flag, since, now, allowed_ms });
+    }
+    if age_ms > allowed_ms {
+        return Err(TrainingError::TooOld { what, flag, since, age_ms, allowed_ms });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn age_from_the_future_passes_no_limit() {
+        let check = |since: i64, allowed| {
+            let (since, now) = (Timestamp::from_millis(since), Timestamp::from_millis(1_000_000));
+            check_age(("model", "--max-age"), since, now, allowed)
+        };
+        assert!(check(1_000_000, Some(0)).is_ok());
+        assert!(check(1_000_001, None).is_ok());
+        assert!(matches!(check(999_999, Some(0)), Err(TrainingError::TooOld { .. })));
+        for since in [1_000_001, i64::MAX] {
+            let error = check(since, Some(i64::MAX)).unwrap_err();
+            assert!(matches!(error, TrainingError::AgeUnknown { .. }), "{error}");
         }
-        _ => Ok(()),
     }
 }

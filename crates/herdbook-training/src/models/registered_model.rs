@@ -2,7 +2,8 @@
 //! against that of this herdbook.
 
 use herdbook_domain::{
-    LineageWindows, RunId, Symbol, Timeframe, VersionKey, Windows, hex_sha256, window_params,
+    LineageWindows, Obstacle, RunId, Symbol, Timeframe, VersionKey, Windows, hex_sha256,
+    window_params,
 };
 use herdbook_market::{CostModel, Position};
 use herdbook_ppo::Model;
@@ -32,15 +33,15 @@ impl RegisteredModel {
     /// Loads the model of a version. The timeframe is the sealed one, or without a seal that of the tag.
     ///
     /// # Errors
-    /// [`TrainingError::ModelUnavailable`] if the version has no timeframe, no run or a deleted run,
+    /// [`TrainingError::NoTimeframe`] if the version has no timeframe, [`TrainingError::Unusable`] if it, its run or its
+    /// experiment was deleted,
     /// [`TrainingError::AlteredModel`] if the file's hash is not the registered one,
     /// [`TrainingError::ForeignEnvironment`] if the model's environment is not herdbook's, [`TrainingError::Store`] if the
     /// file cannot be read, [`TrainingError::Ppo`] if it is not a model.
     pub fn load(store: &Store, version: VersionRecord) -> Result<Self, TrainingError> {
-        let timeframe = version.timeframe().ok_or_else(|| TrainingError::ModelUnavailable {
-            key: version.key.clone(),
-            problem: "has no timeframe tag",
-        })?;
+        let timeframe = version
+            .timeframe()
+            .ok_or_else(|| TrainingError::NoTimeframe { key: version.key.clone() })?;
         Self::load_at(store, version, timeframe)
     }
 
@@ -101,14 +102,12 @@ impl LoadedVersion {
         version: VersionRecord,
         timeframe: Timeframe,
     ) -> Result<Self, TrainingError> {
-        let unusable =
-            |problem| TrainingError::ModelUnavailable { key: version.key.clone(), problem };
-        let run_id = version.run_id.clone();
-        let run_id = run_id.ok_or_else(|| unusable("was registered without a run"))?;
-        let run = store.run(&run_id)?;
-        if run.deleted {
-            return Err(unusable("belongs to a deleted run"));
+        let unusable = |why| TrainingError::Unusable { key: version.key.clone(), why };
+        if let Some(why) = store.obstacle_on_record(&version)? {
+            return Err(unusable(why));
         }
+        let run_id = version.run_id.clone().ok_or_else(|| unusable(Obstacle::WithoutRun))?;
+        let run = store.run(&run_id)?;
         let model = read_model(store, &version.key, &run_id, timeframe)?;
         Ok(Self { version, run, model })
     }

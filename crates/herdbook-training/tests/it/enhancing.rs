@@ -136,6 +136,9 @@ fn altered_parent_file_is_refused() {
     bytes.push(0);
     std::fs::write(&path, bytes).unwrap();
     let error = fixture.train(child(ParentSelector::Latest, CONTINUED)).unwrap_err();
+    assert!(matches!(error, TrainingError::Unusable { .. }), "{error}");
+    let named = ParentSelector::Run(parent.run.run_id);
+    let error = fixture.train(child(named, CONTINUED)).unwrap_err();
     assert!(matches!(error, TrainingError::AlteredModel { .. }), "{error}");
 }
 

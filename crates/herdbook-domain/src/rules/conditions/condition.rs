@@ -92,7 +92,15 @@ impl Requirement {
                     |since: Timestamp| (facts.now.millis() - since.millis()) as f64 / MS_PER_HOUR;
                 let condition = format!("in beta for at least {limit} hours");
                 let value = facts.in_beta_since.map(hours);
-                Verdict::of(condition, value, Some(*limit), |value, limit| value >= limit)
+                let known = value.filter(|hours| *hours >= 0.0);
+                let verdict =
+                    Verdict::of(condition, known, Some(*limit), |value, limit| value >= limit);
+                match (value, known) {
+                    (Some(_), None) => verdict.with_note(
+                        "it entered beta in the future of this machine's clock, so the time since then is unknown",
+                    ),
+                    _ => verdict,
+                }
             }
         }
     }
@@ -253,6 +261,9 @@ mod tests {
         assert_eq!(Requirement::HoursInBeta(2.0).judge(&facts).verdict, ConditionOutcome::Met);
         let verdict = Requirement::HoursInBeta(2.5).judge(&facts);
         assert_eq!((verdict.verdict, verdict.value), (ConditionOutcome::NotMet, Some(2.0)));
+        facts.in_beta_since = Some(Timestamp::from_millis(7_200_001));
+        let verdict = Requirement::HoursInBeta(0.0).judge(&facts);
+        assert_eq!((verdict.verdict, verdict.value), (ConditionOutcome::Missing, None));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod records;
 
 use std::collections::VecDeque;
 
+use herdbook_domain::tags::key;
 use herdbook_domain::{
     Breach, BreachKind, Fix, Remedy, Repair, RunStatus, Timestamp, VersionKey, examine,
 };
@@ -40,6 +41,15 @@ impl Store {
                     None => found,
                 }
             }));
+        }
+        for found in self.unusable_on_record()? {
+            let version = &found.version;
+            breaches.push(Breach::of_obstacle(
+                &version.key,
+                version.run_id.as_ref(),
+                version.tags.get(key::PROMOTION_STAGE).map(String::as_str),
+                &found.why,
+            ));
         }
         breaches.extend(self.breaches_of_store());
         Ok(breaches)

@@ -149,8 +149,9 @@ fn process(row: &Row<'_>, at: Timestamp) -> Result<Process, StoreError> {
         refreshed_at: Timestamp::from_millis(row.get(5)?),
     };
     Ok(match lease.liveness(at) {
-        Liveness::Alive => Process::Alive,
-        Liveness::Dead => Process::Dead,
+        Some(Liveness::Alive) => Process::Alive,
+        Some(Liveness::Dead) => Process::Dead,
+        None => Process::OfTheFuture,
     })
 }
 

@@ -248,7 +248,7 @@ fn trainings(conn: &Conn) -> Result<Vec<String>, StoreError> {
     let mut problems = Vec::new();
     for run_id in runs.iter().filter_map(|run_id| RunId::parse(run_id).ok()) {
         let lease = lease::of_run(conn, &run_id)?;
-        if lease.is_some_and(|lease| lease.liveness(now()) == Liveness::Alive) {
+        if lease.is_some_and(|lease| lease.liveness(now()) != Some(Liveness::Dead)) {
             problems.push(format!(
                 "the run `{run_id}` is training: end it first, or wait until it has ended"
             ));

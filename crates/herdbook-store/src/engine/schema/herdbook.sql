@@ -58,6 +58,7 @@ CREATE TABLE IF NOT EXISTS herdbook_seals (
 	CONSTRAINT herdbook_seal_pk PRIMARY KEY (name, version)
 );
 CREATE INDEX IF NOT EXISTS herdbook_seals_kind ON herdbook_seals (timeframe, model_type, fingerprint);
+CREATE INDEX IF NOT EXISTS herdbook_seals_run ON herdbook_seals (run_id);
 CREATE TABLE IF NOT EXISTS herdbook_sealed_metrics (
 	name VARCHAR(256) NOT NULL,
 	version INTEGER NOT NULL,

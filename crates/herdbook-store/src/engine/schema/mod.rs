@@ -272,7 +272,7 @@ mod tests {
     #[test]
     fn every_object_of_ours_is_recognised_after_it_was_made() {
         assert_eq!(inspect(&new_database(), &location()).unwrap(), Found::Complete);
-        assert_eq!(our_objects().count(), 19);
+        assert_eq!(our_objects().count(), 20);
     }
 
     #[test]

@@ -110,6 +110,7 @@ fn layout_of(object: &str) -> i64 {
         PLACE
         | "herdbook_seals"
         | "herdbook_seals_kind"
+        | "herdbook_seals_run"
         | "herdbook_sealed_metrics"
         | "herdbook_best_sealed" => LAYOUT_OF_SEALS,
         _ => 1,

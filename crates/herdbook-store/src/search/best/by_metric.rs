@@ -2,7 +2,7 @@
 
 use herdbook_domain::{Direction, MetricName};
 
-use super::candidates::{Condition, SEALED};
+use super::candidates::Condition;
 use super::walk::{
     NEWEST_FIRST, SEALED_VERSIONS_AND_RUNS, VERSIONS_AND_RUNS, WALK_LIMIT, Walked, first_readable,
 };
@@ -59,7 +59,10 @@ impl Source {
                 table: "herdbook_sealed_metrics m",
                 of_metric: "m.metric = :metric".to_owned(),
                 joined: SEALED_VERSIONS_AND_RUNS,
-                candidate: format!("s.name = m.name AND s.version = m.version AND {SEALED}"),
+                candidate: format!(
+                    "s.name = m.name AND s.version = m.version AND {}",
+                    condition.sealed_sql()
+                ),
                 bound: 0.0,
             },
             Values::Unsealed { at_least } => {

@@ -1,9 +1,9 @@
 //! Which versions take part in a look-up, as a condition in SQL.
 //!
-//! A candidate is registered and not deleted, and its run is finished and not deleted. Everything else is read from its seal. A
-//! version without a seal is judged by the tags and params of its run.
+//! A candidate is registered, ready and not deleted; its run is finished and not deleted, nor is its experiment. Everything else is
+//! read from its seal. A version without a seal is judged by the tags and params of its run.
 
-use herdbook_domain::{Honesty, ModelType, Symbol, Timeframe, VersionType};
+use herdbook_domain::{Honesty, ModelType, RunId, Symbol, Timeframe, VersionType};
 
 use crate::engine::db::{Dialect, ToValue};
 
@@ -22,6 +22,8 @@ pub struct Candidates {
     pub min_timesteps: u64,
     /// Whether contaminated models are candidates.
     pub contaminated: Contaminated,
+    /// Runs whose models are no candidates, because they were found to be unusable.
+    pub passed_over: Vec<RunId>,
 }
 
 /// Whether contaminated models are candidates.
@@ -62,21 +64,21 @@ pub(super) struct Condition {
     min_timesteps: i64,
     /// The honesty that no candidate has.
     honesty: Option<&'static str>,
+    passed_over: Vec<RunId>,
 }
 
-/// The condition that version `v` with the seal `s` belongs to run `r` and is a candidate, for the end of a WHERE clause. A
-/// version whose run is not the sealed one is no candidate.
-pub(super) const SEALED: &str =
-    "v.workspace = 'default' AND v.name = s.name AND v.version = s.version
-    AND v.run_id = s.run_id AND v.current_stage <> 'Deleted_Internal'
-    AND r.run_uuid = s.run_id AND r.lifecycle_stage = 'active' AND r.status = 'FINISHED'
-    AND s.timeframe = :timeframe AND s.model_type = :model_type
-    AND (:version_type IS NULL OR :version_type = CASE WHEN EXISTS (SELECT 1 FROM herdbook_events e
-        WHERE e.name = s.name AND e.version = s.version AND e.kind = 'superseded')
-        THEN 'old' ELSE 'latest' END)
-    AND (:symbol IS NULL OR s.symbol = :symbol)
-    AND (:min_timesteps = 0 OR s.total_timesteps >= :min_timesteps)
-    AND (:honesty IS NULL OR s.honesty <> :honesty)";
+/// The condition that version `v` of run `r` can be used, as far as the records show.
+const IS_USABLE: &str = "v.current_stage <> 'Deleted_Internal'
+    AND coalesce(v.status, 'READY') = 'READY'
+    AND r.lifecycle_stage = 'active' AND r.status = 'FINISHED'
+    AND NOT EXISTS (SELECT 1 FROM experiments e WHERE e.experiment_id = r.experiment_id
+        AND e.lifecycle_stage = 'deleted')";
+/// The condition that a seal `s` is that of version `v`: the same run and number. The name differs where MLflow renamed the
+/// model, and then no version has run and number under the name in the seal.
+const SEAL_OF_VERSION: &str = "v.run_id = s.run_id AND v.version = s.version
+    AND (v.name = s.name OR NOT EXISTS (SELECT 1 FROM model_versions o
+        WHERE o.workspace = 'default' AND o.name = s.name AND o.version = s.version
+          AND o.run_id = s.run_id))";
 
 impl Condition {
     pub(super) fn new(candidates: &Candidates, registrations: Registrations, seals: Seals) -> Self {
@@ -92,11 +94,39 @@ impl Condition {
                 Contaminated::Included => None,
                 Contaminated::Skipped => Some(Honesty::Contaminated.as_str()),
             },
+            passed_over: candidates.passed_over.clone(),
         }
+    }
+
+    /// The condition that a run was not passed over. Empty as a rule.
+    fn not_passed_over(&self, run: &str) -> String {
+        if self.passed_over.is_empty() {
+            return String::new();
+        }
+        // A run id has only hexadecimal digits, so it can stand in a statement.
+        let ids: Vec<String> = self.passed_over.iter().map(|id| format!("'{id}'")).collect();
+        format!("AND {run} NOT IN ({})", ids.join(", "))
     }
 
     pub(super) fn has_seals(&self) -> bool {
         self.seals == Seals::Present
+    }
+
+    /// The condition that version `v` with the seal `s` belongs to run `r` and is a candidate, for the end of a WHERE clause. A
+    /// version whose run is not the sealed one is no candidate.
+    pub(super) fn sealed_sql(&self) -> String {
+        let not_passed_over = self.not_passed_over("s.run_id");
+        format!(
+            "v.workspace = 'default' AND {SEAL_OF_VERSION} AND {IS_USABLE}
+    AND r.run_uuid = s.run_id {not_passed_over}
+    AND s.timeframe = :timeframe AND s.model_type = :model_type
+    AND (:version_type IS NULL OR :version_type = CASE WHEN EXISTS (SELECT 1 FROM herdbook_events e
+        WHERE e.run_id = s.run_id AND e.version = s.version AND e.kind = 'superseded')
+        THEN 'old' ELSE 'latest' END)
+    AND (:symbol IS NULL OR s.symbol = :symbol)
+    AND (:min_timesteps = 0 OR s.total_timesteps >= :min_timesteps)
+    AND (:honesty IS NULL OR s.honesty <> :honesty)"
+        )
     }
 
     /// The condition that version `v` without a seal belongs to run `r` and is a candidate, for the end of a WHERE clause.
@@ -105,20 +135,22 @@ impl Condition {
     /// SQLite rejects a row before it joins the other tables.
     pub(super) fn sql(&self, dialect: Dialect, run: &str) -> String {
         let timesteps = dialect.integer("t.value");
+        let not_passed_over = self.not_passed_over(run);
         // A part of the statement only where it is asked for: PostgreSQL plans every part on each execution.
         let registered =
             if self.honesty.is_some() { self.registrations.sql(dialect) } else { String::new() };
         let unsealed = match self.seals {
-            Seals::Present => {
+            Seals::Present => format!(
                 "AND NOT EXISTS (SELECT 1 FROM herdbook_seals s
-        WHERE s.name = v.name AND s.version = v.version)"
-            }
-            Seals::Absent => "",
+        WHERE s.name = v.name AND s.version = v.version)
+    AND NOT EXISTS (SELECT 1 FROM herdbook_seals s WHERE {SEAL_OF_VERSION})"
+            ),
+            Seals::Absent => String::new(),
         };
         format!(
             "v.run_id = {run} AND r.run_uuid = {run}
-    AND v.workspace = 'default' AND v.current_stage <> 'Deleted_Internal'
-    AND r.lifecycle_stage = 'active' AND r.status = 'FINISHED'
+    AND v.workspace = 'default' AND {IS_USABLE}
+    {not_passed_over}
     AND EXISTS (SELECT 1 FROM tags t WHERE t.run_uuid = {run}
         AND t.key = 'timeframe' AND t.value = :timeframe)
     AND EXISTS (SELECT 1 FROM tags t WHERE t.run_uuid = {run}
@@ -162,8 +194,8 @@ impl Condition {
 }
 
 impl Registrations {
-    /// The condition that a version was not registered with a given honesty. It does not depend on the version's tags, which may
-    /// have changed since.
+    /// The condition that a version was not registered with a given honesty, nor its run under another name: MLflow can rename
+    /// a registered model. It does not depend on tags, which may have changed since.
     fn sql(self, dialect: Dialect) -> String {
         let (table, is_registration, honesty) = match self {
             Self::Table => ("herdbook_registrations", "TRUE", "g.honesty".to_owned()),
@@ -175,7 +207,10 @@ impl Registrations {
         };
         format!(
             "AND NOT EXISTS (SELECT 1 FROM {table} g WHERE g.name = v.name AND g.version = v.version
-        AND {is_registration} AND {honesty} = :honesty)"
+        AND {is_registration} AND {honesty} = :honesty)
+    AND NOT EXISTS (SELECT 1 FROM herdbook_events e WHERE e.run_id = v.run_id
+        AND e.kind = 'registered' AND e.details LIKE '%\"honesty\":\"{contaminated}\"%')",
+            contaminated = Honesty::Contaminated,
         )
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use herdbook_domain::{MetricName, RunId, window_params};
 
-use super::candidates::{Condition, SEALED};
+use super::candidates::Condition;
 use super::walk::{SEALED_VERSIONS_AND_RUNS, VERSIONS_AND_RUNS};
 use crate::engine::db::{Conn, ToValue, params};
 use crate::error::StoreError;
@@ -69,8 +69,9 @@ fn differing_seals(
     metric: &MetricName,
     data: &Data,
 ) -> Result<Vec<&'static str>, StoreError> {
+    let sealed = condition.sealed_sql();
     let sql = format!(
-        "SELECT min(s.event_id) FROM {SEALED_VERSIONS_AND_RUNS} WHERE {SEALED}
+        "SELECT min(s.event_id) FROM {SEALED_VERSIONS_AND_RUNS} WHERE {sealed}
            AND (:fingerprint IS NULL OR s.fingerprint <> :fingerprint)
            AND EXISTS (SELECT 1 FROM herdbook_sealed_metrics m
                 WHERE m.name = s.name AND m.version = s.version AND m.metric = :metric)

@@ -1,6 +1,6 @@
 //! The plans that find the newest candidate. Each has one statement for versions with a seal and one for the others.
 
-use super::candidates::{Condition, SEALED};
+use super::candidates::Condition;
 use super::walk::{
     NEWEST_FIRST, SEALED_VERSIONS_AND_RUNS, VERSIONS_AND_RUNS, WALK_LIMIT, Walked, first_readable,
 };
@@ -19,7 +19,10 @@ pub(super) fn walk_from_newest(
     let found = either(
         conn,
         condition,
-        &format!("{newest} CROSS JOIN herdbook_seals s CROSS JOIN runs r WHERE {SEALED}"),
+        &format!(
+            "{newest} CROSS JOIN herdbook_seals s CROSS JOIN runs r WHERE {}",
+            condition.sealed_sql()
+        ),
         &format!("{newest} CROSS JOIN runs r WHERE {}", condition.sql(conn.dialect(), "v.run_id")),
     )?;
     if let Some(record) = found {
@@ -40,7 +43,7 @@ pub(super) fn intersect_kinds(
     either(
         conn,
         condition,
-        &format!("{SEALED_VERSIONS_AND_RUNS} WHERE {SEALED}"),
+        &format!("{SEALED_VERSIONS_AND_RUNS} WHERE {}", condition.sealed_sql()),
         &format!(
             "{} CROSS JOIN {VERSIONS_AND_RUNS} WHERE {}",
             Condition::runs_with_both_tags(conn.dialect()),

@@ -70,7 +70,7 @@ impl Place {
             }
             Command::Rollback => {
                 let reason = Reason::parse("it lost money").unwrap();
-                let request = RollbackRequest { name: model(), reason };
+                let request = RollbackRequest { name: model(), reason, force: false };
                 store.rollback(&request, Effect::Commit)?;
             }
         }

@@ -1,0 +1,125 @@
+//! Versions that cannot be used, symbols that differ, and a clock that is behind the history, as the user sees them.
+
+use herdbook_domain::{Actor, Channel, EventDraft, EventKind, ModelName, Timestamp, VersionNumber};
+use herdbook_store::{Location, OpenOptions, Session, Store};
+use insta::assert_snapshot;
+
+use crate::binary::Folder;
+use crate::running::bars;
+
+fn herd() -> Folder {
+    let folder = Folder::new();
+    folder.done("train --timeframe 1H --timesteps 1 -q");
+    folder
+}
+
+fn session(folder: &Folder) -> Session {
+    let location = Location::resolve(None, folder.path()).unwrap();
+    let store = Store::open(location, &OpenOptions::default()).unwrap();
+    store.session(Actor::parse("tester").unwrap(), Channel::Cli)
+}
+
+/// Appends an event under a clock that is decades ahead.
+fn append_in_2040(folder: &Folder) {
+    let draft = EventDraft {
+        name: Some(ModelName::parse("1H_trading_model").unwrap()),
+        version: VersionNumber::new(1),
+        ..EventDraft::new(EventKind::Superseded, &serde_json::json!({"v": 1}))
+    };
+    let at = Timestamp::parse("2040-01-01T00:00:00Z").unwrap();
+    session(folder).write(|act| act.append(at, [draft.clone()])).unwrap();
+}
+
+#[test]
+fn champion_of_another_symbol_is_displaced_only_by_force_and_every_list_shows_the_symbol() {
+    let folder = herd();
+    folder.write("bars.csv", bars(3_000));
+    folder.done("train --timeframe 1H --timesteps 1 -q --symbol IBM --data bars.csv");
+    for version in [1, 2] {
+        folder.done(&format!("promote -t 1H --model-version {version} --target-stage beta"));
+    }
+    let promote = "promote -q -t 1H --target-stage champion --model-version";
+    folder.done(&format!("{promote} 1"));
+    let refused = folder.run(&format!("{promote} 2"));
+    assert_snapshot!(refused.shown(), @r"
+    status 1
+    error: `1H_trading_model` version 2 may not go to `champion`: it is of IBM, but the champion, version 1, is of EURUSD
+    hint: `herdbook train --timeframe 1H --model=IBM_model …` gives this symbol a registered model of its own; `--force` with a `--reason` displaces the champion anyway, and the history records that
+    ");
+    let forced = folder.done(&format!("{promote} 2 --force --reason mine"));
+    assert_snapshot!(forced.stdout, @r#"
+    1H_trading_model version 2: beta -> champion
+    1H_trading_model version 1: champion -> archived  (replaced as champion)
+    evidence since training: none
+    FORCED against:
+      symbol: value IBM, limit EURUSD (the champion, version 1)
+    undo: herdbook rollback --timeframe 1H --force --reason "…"
+    "#);
+    for command in ["list", "status", "lineage -t 1H", "show 2 -t 1H", "find latest -t 1H"] {
+        let shown = folder.done(command).stdout;
+        assert!(shown.contains("IBM"), "{command}: {shown}");
+    }
+    for command in ["history -t 1H", "show 2 -t 1H"] {
+        let shown = folder.done(command).stdout;
+        let expected = "beta -> champion; FORCED against symbol: value IBM, limit EURUSD";
+        assert!(shown.contains(expected), "{command}: {shown}");
+    }
+    let rolled_back = folder.run("rollback -q -t 1H --reason back");
+    assert_snapshot!(rolled_back.shown(), @r"
+    status 1
+    error: `1H_trading_model` has no champion to go back to: version 1 is of EURUSD, but the champion, version 2, is of IBM
+    hint: `--force` lets a version of another symbol return
+    ");
+    let rolled_back = folder.done("rollback -q -t 1H --force --reason back --json").json();
+    assert_eq!(rolled_back["version"], 1);
+    assert_eq!(
+        rolled_back["overridden"][0],
+        "symbol: value EURUSD, limit IBM (the champion, version 2)"
+    );
+}
+
+#[test]
+fn act_says_that_the_history_is_ahead_of_the_clock_and_no_limit_on_age_is_passed() {
+    let folder = herd();
+    append_in_2040(&folder);
+    let promote = "promote -t 1H --model-version 1 --target-stage";
+    let promoted = folder.done(&format!("{promote} beta"));
+    let warning = "warning: the newest event of this model is from 2040-01-01T00:00:00Z, in the future of this \
+                   machine's clock (";
+    assert!(promoted.stderr.contains(warning), "{}", promoted.shown());
+    let json = folder.done(&format!("{promote} champion --json")).json();
+    assert_eq!(json["ahead_of_clock"]["newest_event"], "2040-01-01T00:00:00Z");
+    let doctor = folder.run("doctor");
+    assert_eq!(doctor.status, 1, "{}", doctor.shown());
+    let named = "future_events: the newest event of `1H_trading_model` (number 3) is from 2040";
+    assert!(doctor.stdout.contains(named), "{}", doctor.shown());
+    // A version registered from now on gets that time as well, so its age is unknown.
+    folder.done("train --timeframe 1H --timesteps 1 -q");
+    folder.write("bars.csv", bars(300));
+    let predicted = folder.run("predict 2 -t 1H --data bars.csv --max-age 99999w");
+    assert_eq!(predicted.status, 1, "{}", predicted.shown());
+    assert!(predicted.stderr.contains("its age is unknown"), "{}", predicted.shown());
+    folder.done("predict 2 -t 1H --data bars.csv");
+    let status = folder.done("status").stdout;
+    assert!(status.contains("in the future of the clock"), "{status}");
+}
+
+#[test]
+fn model_file_that_is_missing_keeps_a_version_from_rising_and_from_being_found() {
+    let folder = herd();
+    folder.done("train --timeframe 1H --timesteps 1 -q");
+    let listed = folder.done("list --json").json();
+    let run = listed[0]["run_id"].as_str().unwrap().to_owned();
+    let mut files = Vec::new();
+    for experiment in std::fs::read_dir(folder.path().join("mlruns")).unwrap() {
+        let file = experiment.unwrap().path().join(&run).join("artifacts/models/1H/model.zip");
+        files.extend(file.exists().then_some(file));
+    }
+    std::fs::remove_file(&files[0]).unwrap();
+    let refused = folder.run("promote -q -t 1H --model-version 2 --target-stage beta");
+    assert_eq!(refused.status, 1, "{}", refused.shown());
+    assert!(refused.stderr.contains("version 2 has no model file: `"), "{}", refused.shown());
+    let found = folder.done("find latest -t 1H");
+    assert!(found.stdout.starts_with("1H_trading_model version 1"), "{}", found.shown());
+    assert!(found.stderr.contains("note: `1H_trading_model` version 2 has no model file"));
+}
