@@ -432,6 +432,8 @@ class Verification(Result):
     head: str
     files_intact: int
     files_without_recorded_hash: int
+    #: ``passed``, or why the database did not check its own files.
+    engine_check: str
 
 
 @dataclass(frozen=True)
@@ -440,6 +442,8 @@ class Diagnosis(Result):
 
     breaches: Sequence[Mapping[str, Any]]
     healthy: bool
+    #: ``passed``, ``failed``, or why the database did not check its own files.
+    engine_check: str
 
     def _rows(self) -> list[dict[str, Any]]:
         return [dict(breach) for breach in self.breaches]

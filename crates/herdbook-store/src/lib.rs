@@ -17,16 +17,16 @@ mod session;
 mod store;
 pub mod tables;
 
+pub use acts::doctor::Examination;
 pub use acts::files::FileState;
 pub use acts::foreign_run::{ForeignFinish, RunEntries};
 pub use acts::promotion::Promotion;
 pub use acts::registration::{Finish, Registered};
 pub use acts::run::{RunStart, UnfinishedEnd};
-pub use acts::verification::Verification;
 pub use artifacts::disk::Disk;
 pub use artifacts::streams::{ArtifactEntry, ArtifactStore, Content, FileStamp};
 pub use clock::{new_id, now};
-pub use engine::backend::Effect;
+pub use engine::backend::{Effect, EngineCheck};
 pub use engine::opening::{Missing, OpenOptions, Opened};
 pub use error::StoreError;
 pub use location::Location;

@@ -11,7 +11,7 @@ use crate::commands::{history, list};
 use crate::evidence::Since;
 use crate::failure::Failure;
 use crate::format;
-use crate::lookup::{self, run_of};
+use crate::lookup;
 use crate::output::Output;
 use crate::results;
 use crate::table::{Align, Columns};
@@ -19,12 +19,13 @@ use crate::table::{Align, Columns};
 pub(crate) fn run(args: ReferenceArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
     let reference = Reference::of(args.reference, args.model_version).unwrap_or(Reference::Latest);
     let version = lookup::find(&reference, store, &args.family)?;
-    let run = run_of(store, &version)?;
-    let events = store.events(&EventQuery {
+    let run = readable_run_of(store, &version, output)?;
+    let (events, unreadable) = store.readable_events(&EventQuery {
         name: Some(version.key.name.clone()),
         version: Some(version.key.version),
         ..EventQuery::default()
     })?;
+    history::note_unreadable(&unreadable, output);
     let since = Since::training_of(store, &version.key)?;
     let deflation = deflation_of(store, &version, run.as_ref())?;
     let value = || {
@@ -42,6 +43,21 @@ pub(crate) fn run(args: ReferenceArgs, store: &Store, output: &mut Output) -> Re
             history::text(&events)
         )
     })
+}
+
+/// The run of a version, or `None` with a note if its row cannot be read.
+fn readable_run_of(
+    store: &Store,
+    version: &VersionRecord,
+    output: &mut Output,
+) -> Result<Option<RunRecord>, Failure> {
+    match lookup::run_of(store, version) {
+        Err(failure) if failure.is_about_broken_record() => {
+            output.note(&format!("note: {}; `herdbook doctor` says more", failure.message()));
+            Ok(None)
+        }
+        outcome => outcome,
+    }
 }
 
 /// The deflated Sharpe ratio of its test window, among all trials recorded up to now.

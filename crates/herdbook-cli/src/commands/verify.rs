@@ -1,17 +1,19 @@
-//! `verify`: checks the hash chain of the history and the hashes of the model files.
+//! `verify`: checks that the store is as it was recorded: the history, MLflow's rows, the model files and the database.
 
 use std::path::Path;
 
 use anyhow::Context as _;
-use herdbook_domain::{ChainBreak, Event, VersionKey, verify_chain};
-use herdbook_store::{FileState, Session, Verification};
+use herdbook_domain::{Breach, ChainBreak, Event, GENESIS_HASH, Remedy, verify_chain};
+use herdbook_store::{Examination, FileState, Session};
 use serde_json::json;
 
 use crate::args::VerifyArgs;
+use crate::commands::doctor;
 use crate::failure::{Code, Failure};
 use crate::format::count;
 use crate::input::read_data_text;
 use crate::output::Output;
+use crate::terminal::one_line;
 
 pub(crate) fn run(
     args: &VerifyArgs,
@@ -40,14 +42,15 @@ fn verify_log(log: &Path, head: Option<&str>, output: &mut Output) -> Result<(),
 }
 
 fn verify_store(
-    found: &Verification,
+    found: &Examination,
     head: Option<&str>,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let chain = expect_head(found.chain.clone(), head).map_err(|chain| broken(&chain))?;
-    if let Some((key, state)) = found.files.iter().find(|(_, state)| state.problem().is_some()) {
-        return Err(broken_file(key, state));
+    if let Some(failure) = failure_of(&found.breaches, output) {
+        return Err(failure);
     }
+    let chain = found.chain.clone().unwrap_or_else(|| Ok(GENESIS_HASH.to_owned()));
+    let chain = expect_head(chain, head).map_err(|chain| broken(&chain))?;
     let intact = found.files.iter().filter(|(_, state)| *state == FileState::Intact).count();
     let unknown = found.files.len() - intact;
     let value = || {
@@ -56,6 +59,7 @@ fn verify_store(
             "head": chain,
             "files_intact": intact,
             "files_without_recorded_hash": unknown,
+            "engine_check": doctor::in_words(&found.engine),
         })
     };
     output.data(value, || {
@@ -67,8 +71,38 @@ fn verify_store(
                 count(unknown as u64)
             );
         }
+        text += "\nevery recorded fact is in MLflow's rows";
+        if let Some(line) = doctor::unavailable(&found.engine) {
+            text += &format!("\n{line}");
+        }
         text
     })
+}
+
+/// The failure that names everything that is wrong; `None` if nothing is.
+fn failure_of(breaches: &[Breach], output: &Output) -> Option<Failure> {
+    let repair = output.command("herdbook doctor --repair");
+    match breaches {
+        [] => None,
+        [only] => {
+            let hint = match &only.remedy {
+                Remedy::Possible(_) => format!("`{repair}` repairs it"),
+                Remedy::Done(way_out) | Remedy::None(way_out) => way_out.clone(),
+            };
+            Some(Failure::new(Code::Conflict, one_line(&only.message)).with_hint(hint))
+        }
+        several => {
+            let lines = several.iter().map(|breach| format!("\n  {}", one_line(&breach.message)));
+            let message = format!(
+                "the store is not as it was recorded, in {} places:{}",
+                count(several.len() as u64),
+                lines.collect::<String>()
+            );
+            let command = output.command("herdbook doctor");
+            let hint = format!("`{command}` says what to do about each");
+            Some(Failure::new(Code::Conflict, message).with_hint(hint))
+        }
+    }
 }
 
 fn intact_chain(n_events: usize, head: &str) -> String {
@@ -91,10 +125,4 @@ fn expect_head(
 
 fn broken(chain: &ChainBreak) -> Failure {
     Failure::new(Code::Conflict, format!("the history is broken: {chain}"))
-}
-
-fn broken_file(key: &VersionKey, state: &FileState) -> Failure {
-    let problem = state.problem().unwrap_or_default();
-    Failure::new(Code::Conflict, format!("the model file of {key} {problem}"))
-        .with_hint("restore the file from a backup; the history holds its registered hash")
 }

@@ -6,11 +6,18 @@ use crate::history::{EventDraft, EventKind};
 use crate::rules::AliasChange;
 use crate::tags::TagChanges;
 use crate::values::closed_set::closed_set;
-use crate::values::{ModelName, RunId, Stage, Timestamp, VersionKey, VersionNumber};
+use super::records::BadRow;
+use crate::values::{
+    ModelName, RunId, RunStatus, Stage, Timestamp, VersionKey, VersionNumber,
+};
 
 closed_set! {
     /// The rule that is broken.
     BreachKind, "kind of breach" {
+        /// The database engine found its files damaged.
+        Database = "database",
+        /// A row has a value that its column does not allow.
+        UnreadableRow = "unreadable_row",
         /// An event is missing, altered or out of place.
         EventChain = "event_chain",
         /// More than one version of a model is tagged champion.
@@ -23,6 +30,18 @@ closed_set! {
         VersionType = "version_type",
         /// A tag that registration wrote differs from the history.
         VersionTags = "version_tags",
+        /// A tag that a change of stage wrote differs from the history.
+        HistoryTags = "history_tags",
+        /// A column of a version's row differs from the history.
+        VersionRow = "version_row",
+        /// A version has tags of herdbook and no history.
+        NoHistory = "no_history",
+        /// The history has a version that has no row.
+        MissingVersion = "missing_version",
+        /// The history has a run that has no row.
+        MissingRun = "missing_run",
+        /// A column of a run's row differs from the history.
+        RunRow = "run_row",
         /// MLflow's own stage differs from the stage tag.
         MlflowStage = "mlflow_stage",
         /// Tags of a run differ from those of its version.
@@ -117,6 +136,12 @@ pub enum Fix {
     MlflowStage(VersionKey, Stage),
     /// Moves or removes the alias `champion`.
     Alias(ModelName, AliasChange),
+    /// Sets a column of a version's row.
+    VersionColumn(VersionKey, VersionColumn),
+    /// Gives a version its registered number back; its tags follow. Holds the present key and the registered number.
+    Renumber(VersionKey, VersionNumber),
+    /// Sets a column of a run's row.
+    RunColumn(RunId, RunColumn),
     /// Ends a run as FAILED and removes its lease.
     FailRun(RunId),
     /// Removes the lease of a run; holds the run id as stored.
@@ -127,7 +152,62 @@ pub enum Fix {
     RefillRegistrations,
 }
 
+/// A column of a version's row, with a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VersionColumn {
+    /// `run_id`
+    RunId(RunId),
+    /// `source`
+    Source(String),
+    /// `storage_location`
+    StorageLocation(String),
+    /// `creation_time`
+    CreatedAt(Timestamp),
+    /// `user_id`
+    User(String),
+}
+
+/// A column of a run's row, with a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunColumn {
+    /// `status`
+    Status(RunStatus),
+    /// `start_time`
+    StartedAt(Timestamp),
+    /// `end_time`
+    EndedAt(Timestamp),
+    /// `user_id`
+    User(String),
+}
+
 impl Breach {
+    /// The breach for damage that the engine found in its own files; `problem` is the engine's message.
+    pub fn of_database(problem: &str) -> Self {
+        Self {
+            kind: BreachKind::Database,
+            subject: Subject::default(),
+            message: format!("the database is damaged: {}", problem.replace('\n', " ")),
+            remedy: Remedy::None(
+                "stop all programs that write to it, and restore it from a backup".to_owned(),
+            ),
+        }
+    }
+
+    /// The breach for a row with a value of the wrong kind.
+    pub fn of_bad_row(bad: &BadRow) -> Self {
+        let BadRow { table, row, column, found, expected } = bad;
+        Self {
+            kind: BreachKind::UnreadableRow,
+            subject: Subject::default(),
+            message: format!(
+                "the row {row} of `{table}` has `{found}` in the column `{column}`, which is not {expected}"
+            ),
+            remedy: Remedy::None(
+                "correct the value with SQL, or restore the row from a backup".to_owned(),
+            ),
+        }
+    }
+
     /// The breach for a model file that is missing or altered; `problem` is a clause that says which.
     pub fn of_model_file(key: &VersionKey, run_id: Option<&RunId>, problem: &str) -> Self {
         Self {
@@ -182,6 +262,13 @@ impl Breach {
             });
         }
         self
+    }
+
+    /// Withdraws a repair, because the database is damaged.
+    pub fn withhold_repair_of_damaged(&mut self) {
+        if matches!(self.remedy, Remedy::Possible(_)) {
+            self.remedy = Remedy::None("not repaired, because the database is damaged".to_owned());
+        }
     }
 
     /// Withdraws a repair that would take its values from the history, because the history is broken.

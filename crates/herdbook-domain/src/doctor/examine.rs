@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::breach::{Breach, BreachKind, Fix, Remedy, Repair, Subject};
 use super::log_index::LogIndex;
 use super::records::{Records, SchemaState, VersionOnRecord};
-use super::{champion, run, version};
+use super::{champion, lost, rows, run, version};
 use crate::history::verify_chain;
 use crate::values::ModelName;
 
@@ -24,21 +24,26 @@ pub fn examine(records: &Records) -> Vec<Breach> {
         let champions = champion::Champions::of(versions, &log);
         breaches.extend(champion::check_champions(name, &champions, versions, &log));
         for version in champion::champions_first(versions) {
+            breaches.extend(rows::check_version(version, records, &log));
             breaches.extend(version::check(version, &champions, &log));
         }
         let alias = records.aliases.get(*name).copied();
         breaches.extend(champion::check_alias(name, alias, &champions, versions, &log));
     }
+    let lost = lost::check(records, &log);
+    breaches.extend(lost.breaches);
+    breaches.extend(rows::check_runs(records, &log));
     breaches.extend(records.orphans.iter().map(run::orphan));
     breaches.extend(records.runs.iter().filter_map(|run| run::check(run, &log)));
     let is_contested =
         breaches.iter().any(|breach: &Breach| breach.kind == BreachKind::TwoChampions);
     let schema = records.schema.iter();
     breaches.extend(schema.map(|(object, state)| schema_breach(object, *state, is_contested)));
-    if let Some(chain) = chain_breach(records) {
+    let chain = chain_breach(records);
+    if chain.is_some() || lost.lacks_events {
         breaches.iter_mut().for_each(Breach::withhold_repair_from_history);
-        breaches.insert(0, chain);
     }
+    breaches.splice(0..0, chain);
     breaches
 }
 

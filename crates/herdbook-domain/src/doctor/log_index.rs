@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::records::Records;
+use super::replay::Replay;
+use super::run_replay::RunReplay;
 use crate::history::{Event, EventKind};
 use crate::lineage::{EnhancedFrom, Origin};
 use crate::tags::{Tags, key};
@@ -25,6 +27,12 @@ pub(super) struct LogIndex {
     /// Runs that herdbook started, and the registered model each was started for.
     started: BTreeMap<RunId, ModelName>,
     last_times: BTreeMap<ModelName, Timestamp>,
+    /// The tags and facts of each version that its events determine.
+    replays: BTreeMap<VersionKey, Replay>,
+    /// The version registered from each run.
+    registered_from: BTreeMap<RunId, VersionKey>,
+    /// The status and times of each run that its events determine.
+    run_replays: BTreeMap<RunId, RunReplay>,
 }
 
 impl LogIndex {
@@ -47,6 +55,9 @@ impl LogIndex {
 
     fn add(&mut self, event: &Event) {
         let what = &event.what;
+        if let Some(run_id) = &what.run_id {
+            self.run_replays.entry(run_id.clone()).or_default().add(event);
+        }
         let Some(name) = &what.name else {
             return;
         };
@@ -62,6 +73,7 @@ impl LogIndex {
         if let Some(run_id) = &what.run_id {
             self.runs.insert(key.clone(), run_id.clone());
         }
+        self.replay(&key, event);
         match what.kind {
             EventKind::Registered => {
                 self.parents.extend(what.parent.clone());
@@ -81,6 +93,47 @@ impl LogIndex {
         if let (true, Some(stage)) = (what.kind != EventKind::Superseded, stage) {
             self.stages.insert(key, stage);
         }
+    }
+
+    fn replay(&mut self, key: &VersionKey, event: &Event) {
+        match event.what.kind {
+            EventKind::Registered => {
+                if let Some(run_id) = &event.what.run_id {
+                    self.registered_from.insert(run_id.clone(), key.clone());
+                }
+                self.replays.insert(key.clone(), Replay::begin(event));
+            }
+            EventKind::Adopted => {
+                self.replays.entry(key.clone()).or_insert_with(|| Replay::begin(event));
+            }
+            EventKind::StageChanged => {
+                if let Some(replay) = self.replays.get_mut(key) {
+                    replay.change_stage(event);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What the events of a version determine about its records; `None` for a version that was neither registered nor
+    /// adopted.
+    pub(super) fn replayed(&self, key: &VersionKey) -> Option<&Replay> {
+        self.replays.get(key)
+    }
+
+    /// Every version that was registered or adopted.
+    pub(super) fn all_replayed(&self) -> impl Iterator<Item = (&VersionKey, &Replay)> {
+        self.replays.iter()
+    }
+
+    /// The version that was registered from a run.
+    pub(super) fn registered_from(&self, run_id: &RunId) -> Option<&VersionKey> {
+        self.registered_from.get(run_id)
+    }
+
+    /// What the events of each run determine about its row.
+    pub(super) fn runs_replayed(&self) -> &BTreeMap<RunId, RunReplay> {
+        &self.run_replays
     }
 
     pub(super) fn stage(&self, key: &VersionKey) -> Option<Stage> {

@@ -7,11 +7,19 @@
 mod breach;
 mod champion;
 mod examine;
+mod difference;
 mod log_index;
+mod lost;
 mod records;
+mod replay;
+mod rows;
 mod run;
+mod run_replay;
 mod version;
 
-pub use breach::{Breach, BreachKind, Fix, Remedy, Repair, Subject};
+pub use breach::{Breach, BreachKind, Fix, Remedy, Repair, RunColumn, Subject, VersionColumn};
 pub use examine::examine;
-pub use records::{Orphan, Process, Records, RunOnRecord, SchemaState, VersionOnRecord};
+pub use records::{
+    BadRow, Orphan, Process, Records, RunOnRecord, RunRow, SchemaState, Storage, VersionOnRecord,
+    VersionRow,
+};

@@ -143,10 +143,13 @@ fn on_record(conn: &Conn, key: &VersionKey) -> Result<Option<OnRecord>, StoreErr
     Ok(Some(OnRecord { file, artifacts }))
 }
 
-/// Where the artifacts of a run are. A run that was deleted permanently has lost its files with it: then the run's id.
+/// Where the artifacts of a run are. A run that was deleted permanently, or whose row names no location, has lost its files with
+/// it: then the run's id.
 fn artifacts_of(conn: &Conn, run_id: &RunId) -> Result<String, StoreError> {
     match run::artifact_uri(conn, run_id) {
-        Err(StoreError::NoSuchRun { .. }) => Ok(run_id.to_string()),
+        Err(StoreError::NoSuchRun { .. } | StoreError::BrokenRecord { .. }) => {
+            Ok(run_id.to_string())
+        }
         outcome => outcome,
     }
 }

@@ -7,7 +7,8 @@ use backon::{BlockingRetryable, ExponentialBuilder};
 use postgres::error::SqlState;
 
 use crate::clock::now;
-use crate::engine::backend::{ActRequest, Backend, Effect, LookUp, Scope};
+use crate::engine::amcheck;
+use crate::engine::backend::{ActRequest, Backend, Effect, EngineCheck, LookUp, Scope};
 use crate::engine::db::{Conn, PostgresConn, params};
 use crate::engine::locks::{EVERYTHING, LOCKS, Lock, hold};
 use crate::engine::opening::{Connected, Missing, OpenOptions, Opened, SecondChampion};
@@ -46,6 +47,13 @@ impl Backend for PostgresEngine {
     /// commit, it is run again from the start.
     fn write(&self, request: ActRequest<'_>, act: &mut LookUp<'_>) -> Result<(), StoreError> {
         self.repeat(|conn| Self::attempt(conn, request.effect, act))
+    }
+
+    fn check_engine(&self) -> Result<EngineCheck, StoreError> {
+        let conn = self.connection()?;
+        let check = amcheck::check(&conn);
+        keep(conn);
+        check
     }
 
     fn read(&self, _scope: Scope<'_>, look_up: &mut LookUp<'_>) -> Result<(), StoreError> {

@@ -43,6 +43,14 @@ pub struct EventQuery {
 /// # Errors
 /// Those of the database; [`StoreError::BrokenRecord`] if a row cannot be parsed as an event.
 pub fn select(conn: &Conn, query: &EventQuery) -> Result<Vec<Event>, StoreError> {
+    select_with(conn, query, from_row)
+}
+
+fn select_with<T>(
+    conn: &Conn,
+    query: &EventQuery,
+    read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
     let name = query.name.as_ref().map(ModelName::as_str);
     let version = query.version.map(VersionNumber::get);
     let run_id = query.run_id.as_ref().map(RunId::as_str);
@@ -62,8 +70,31 @@ pub fn select(conn: &Conn, query: &EventQuery) -> Result<Vec<Event>, StoreError>
     conn.query(
         &format!("SELECT {COLUMNS} FROM herdbook_events WHERE {asked} ORDER BY id"),
         values.as_slice(),
-        from_row,
+        read,
     )
+}
+
+/// As [`select`], without the rows that cannot be parsed as an event; what is wrong with each of those is returned beside.
+///
+/// # Errors
+/// Those of the database.
+pub fn select_readable(
+    conn: &Conn,
+    query: &EventQuery,
+) -> Result<(Vec<Event>, Vec<String>), StoreError> {
+    let (mut events, mut unreadable) = (Vec::new(), Vec::new());
+    select_with(conn, query, |row| {
+        match from_row(row) {
+            Ok(event) => events.push(event),
+            Err(error @ StoreError::BrokenRecord { .. }) => {
+                let id = row.shown(0)?.unwrap_or_default();
+                unreadable.push(format!("event {id} cannot be read: {error}"));
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    })?;
+    Ok((events, unreadable))
 }
 
 /// Appends the events of an act, in order. The caller keeps others from appending until its transaction ends.
@@ -235,7 +266,9 @@ pub fn registered_file(
         "SELECT run_id, details FROM herdbook_events
          WHERE name = ?1 AND version = ?2 AND kind = ?3 ORDER BY id DESC LIMIT 1",
         params![key.name.as_str(), key.version.get(), EventKind::Registered.as_str()],
-        |row| Ok((row.get(0)?, row.get(1)?)),
+        |row| {
+            Ok((row.readable(0)?.unwrap_or_default(), row.readable(1)?.unwrap_or_default()))
+        },
     )?;
     Ok(found.and_then(|(run_id, details)| {
         let details: serde_json::Value = serde_json::from_str(&details).ok()?;

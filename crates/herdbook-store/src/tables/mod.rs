@@ -10,5 +10,6 @@ pub mod lease;
 pub mod metric;
 mod row;
 pub mod run;
+pub(crate) mod soundness;
 pub mod tag;
 pub mod version;

@@ -54,8 +54,13 @@ pub fn of_all_versions(conn: &Conn) -> Result<AllTags, StoreError> {
          WHERE workspace = 'default'",
         params![],
         |row| {
-            let versions = models.entry(row.get(0)?).or_default();
-            versions.entry(row.get(1)?).or_default().insert(row.get(2)?, row.get(3)?);
+            if let (Some(name), Some(version), Some(key)) =
+                (row.readable(0)?, row.readable(1)?, row.readable(2)?)
+            {
+                let versions: &mut BTreeMap<i64, Tags> = models.entry(name).or_default();
+                let value = row.shown(3)?.unwrap_or_default();
+                versions.entry(version).or_default().insert(key, value);
+            }
             Ok(())
         },
     )?;
@@ -71,8 +76,11 @@ pub fn params_of_run(conn: &Conn, run_id: &str) -> Result<Tags, StoreError> {
 }
 
 fn collect(conn: &Conn, sql: &str, values: &[&dyn ToValue]) -> Result<Tags, StoreError> {
-    let tags = conn.query(sql, values, |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(tags.into_iter().collect())
+    let tags = conn.query(sql, values, |row| {
+        let value = row.shown(1)?.unwrap_or_default();
+        Ok(row.readable::<String>(0)?.map(|key| (key, value)))
+    })?;
+    Ok(tags.into_iter().flatten().collect())
 }
 
 /// Sets tags of a run, in place of their old values.

@@ -80,7 +80,7 @@ impl Condition {
             if self.honesty.is_some() { self.registrations.sql(dialect) } else { String::new() };
         format!(
             "v.run_id = {run} AND r.run_uuid = {run}
-    AND v.workspace = 'default' AND v.current_stage <> 'Deleted_Internal'
+    AND v.workspace = 'default' AND v.current_stage IS DISTINCT FROM 'Deleted_Internal'
     AND r.lifecycle_stage = 'active' AND r.status = 'FINISHED'
     AND EXISTS (SELECT 1 FROM tags t WHERE t.run_uuid = {run}
         AND t.key = 'timeframe' AND t.value = :timeframe)

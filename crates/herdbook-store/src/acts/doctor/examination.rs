@@ -1,0 +1,90 @@
+//! The examination of a whole store: the engine's check, the rows, the rules, the history and the files.
+
+use herdbook_domain::{Breach, ChainBreak, Records, VersionKey, examine, verify_chain};
+
+use super::records::collect;
+use crate::acts::files::FileState;
+use crate::engine::backend::EngineCheck;
+use crate::error::StoreError;
+use crate::store::Store;
+use crate::tables::soundness::bad_rows;
+
+/// The result of an examination.
+#[derive(Debug, Clone)]
+pub struct Examination {
+    /// Everything that is wrong.
+    pub breaches: Vec<Breach>,
+    /// Whether the engine checked its files.
+    pub engine: EngineCheck,
+    /// Number of events; 0 if they cannot be read.
+    pub n_events: usize,
+    /// The hash of the last event, or the first break of the chain; `None` if the events cannot be read.
+    pub chain: Option<Result<String, ChainBreak>>,
+    /// The state of the model file of each version that was not deleted.
+    pub files: Vec<(VersionKey, FileState)>,
+}
+
+impl Store {
+    /// Examines the whole store. Changes nothing, and reads all registered model files.
+    ///
+    /// # Errors
+    /// Those of reaching the records. Damage, broken records and files are in the result.
+    pub fn examination(&self) -> Result<Examination, StoreError> {
+        let engine = self.backend().check_engine().map_err(|error| self.named(error))?;
+        let mut found = Examination {
+            breaches: Vec::new(),
+            n_events: 0,
+            chain: None,
+            files: Vec::new(),
+            engine: engine.clone(),
+        };
+        if let EngineCheck::Done(problems) = &engine {
+            found.breaches.extend(problems.iter().map(|problem| Breach::of_database(problem)));
+        }
+        match self.examine_records(&mut found) {
+            Err(error) if engine.has_problems() || is_about_content(&error) => {
+                let problem = format!("the examination ended early: {error}");
+                found.breaches.push(Breach::of_database(&problem));
+            }
+            outcome => outcome?,
+        }
+        Ok(found)
+    }
+
+    fn examine_records(&self, found: &mut Examination) -> Result<(), StoreError> {
+        let (records, bad) =
+            self.read_as_it_stands(|conn| Ok((collect(conn, self)?, bad_rows(conn)?)))?;
+        found.breaches.extend(bad.iter().map(Breach::of_bad_row));
+        found.breaches.extend(examine(&records));
+        if let Ok(events) = &records.events {
+            found.n_events = events.len();
+            found.chain = Some(verify_chain(events));
+        }
+        self.examine_files(&records, found)
+    }
+
+    fn examine_files(&self, records: &Records, found: &mut Examination) -> Result<(), StoreError> {
+        let versions: Vec<_> =
+            records.versions.iter().filter(|version| !version.deleted).collect();
+        let keys: Vec<VersionKey> = versions.iter().map(|version| version.key.clone()).collect();
+        for (version, state) in versions.into_iter().zip(self.file_states(&keys)?) {
+            let problem = state.problem();
+            found.breaches.extend(problem.map(|problem| {
+                Breach::of_model_file(&version.key, version.run_id.as_ref(), &problem)
+            }));
+            found.files.push((version.key.clone(), state));
+        }
+        Ok(())
+    }
+}
+
+/// Whether an error is about the content of the database, and not about reaching it.
+fn is_about_content(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::Damaged { .. }
+            | StoreError::NotADatabase { .. }
+            | StoreError::BrokenRecord { .. }
+            | StoreError::Database { .. }
+    )
+}
