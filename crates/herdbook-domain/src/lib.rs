@@ -29,8 +29,8 @@ pub use doctor::{
 };
 pub use evidence::{
     Direction, EVIDENCE_BARS, EVIDENCE_PROBABILITY, Evaluation, HEADLINE_METRICS, Honesty,
-    Improvement, LineageWindows, Window, Windows, data_fingerprint, improvements, judge_honesty,
-    window_params,
+    Improvement, LineageWindows, Seal, SealOrigin, Sealed, SealedMetric, UnreadableSeal, Window,
+    Windows, data_fingerprint, improvements, judge_honesty, window_params,
 };
 pub use history::{
     ActContext, ChainBreak, Channel, Event, EventDraft, EventKind, GENESIS_HASH, champion_at,
@@ -44,8 +44,9 @@ pub use rules::{
     AliasChange, Cause, Condition, ConditionFacts, ConditionOutcome, Conditions, ExpectedChampion,
     FormerChampion, Judgement, Obstacle, PassedOver, PromotionFacts, PromotionPlan,
     PromotionRequest, Refusal, Registration, RegistrationFacts, RegistrationPlan, Requirement,
-    RollbackFacts, RollbackRequest, RunPhase, StageChange, Verdict, VersionEvidence, VersionFacts,
-    guard_run_tags, guard_version_tags, plan_promotion, plan_registration, plan_rollback,
+    RollbackFacts, RollbackRequest, RunPhase, StageChange, Unsealed, Verdict, VersionEvidence,
+    VersionFacts, adopted_event, guard_run_tags, guard_version_tags, plan_promotion,
+    plan_registration, plan_rollback,
 };
 pub use values::{
     Actor, Enhancement, ExperimentName, InvalidName, InvalidTimestamp, MetricName, ModelName,

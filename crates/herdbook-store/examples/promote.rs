@@ -13,7 +13,8 @@ use herdbook_domain::{
     Registration, RunId, Stage, Timeframe,
 };
 use herdbook_store::{
-    Effect, EventQuery, Finish, Location, Metric, Missing, OpenOptions, RunStart, Store, now,
+    Effect, EventQuery, Finish, Location, Measured, Metric, Missing, OpenOptions, RunStart, Store,
+    now,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -49,6 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         },
         metrics: vec![reward],
         run_tags: Tags::new(),
+        measured: Measured::default(),
     })?;
 
     for target in [Stage::Beta, Stage::Champion] {

@@ -66,6 +66,7 @@ impl VersionOnRecord {
             promotion_keys: keys.cloned().collect(),
             file: None,
             deleted: self.deleted,
+            unsealed: None,
         }
     }
 }

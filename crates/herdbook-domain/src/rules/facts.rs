@@ -1,11 +1,11 @@
 //! The facts that the store collects for a promotion or a rollback.
 
 use super::refusal::Obstacle;
-use crate::evidence::Honesty;
+use crate::evidence::{Honesty, SealOrigin, Sealed};
 use crate::values::{RunId, Stage, VersionKey};
 
 /// The facts about one version when an act begins.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct VersionFacts {
     /// The version.
     pub key: VersionKey,
@@ -23,10 +23,21 @@ pub struct VersionFacts {
     pub file: Option<Obstacle>,
     /// Whether it was deleted through MLflow.
     pub deleted: bool,
+    /// The facts to seal by this act; `None` where the history holds a seal already, or none is needed.
+    pub unsealed: Option<Unsealed>,
+}
+
+/// Facts of a version without a seal, as MLflow holds them when an act begins that rests on them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unsealed {
+    /// Why the history holds no seal.
+    pub origin: SealOrigin,
+    /// The facts.
+    pub facts: Sealed,
 }
 
 /// The facts for a promotion.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PromotionFacts {
     /// The version to change.
     pub version: VersionFacts,
@@ -35,7 +46,7 @@ pub struct PromotionFacts {
 }
 
 /// The facts for a rollback.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RollbackFacts {
     /// The version tagged champion, also a deleted one; `None` where there is none.
     pub champion: Option<VersionFacts>,
@@ -44,7 +55,7 @@ pub struct RollbackFacts {
 }
 
 /// A version that was champion in the past.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct FormerChampion {
     /// The version.
     pub facts: VersionFacts,

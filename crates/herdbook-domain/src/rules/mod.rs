@@ -15,7 +15,7 @@ pub use conditions::{
     Condition, ConditionFacts, ConditionOutcome, Conditions, Judgement, Requirement, Verdict,
     VersionEvidence,
 };
-pub use facts::{FormerChampion, PromotionFacts, RollbackFacts, VersionFacts};
+pub use facts::{FormerChampion, PromotionFacts, RollbackFacts, Unsealed, VersionFacts};
 pub use plan::{AliasChange, PromotionPlan};
 pub(crate) use promotion::displacement;
 pub use promotion::plan_promotion;
@@ -23,5 +23,5 @@ pub use refusal::{Obstacle, PassedOver, Refusal};
 pub use registration::{Registration, RegistrationFacts, RegistrationPlan, plan_registration};
 pub use request::{ExpectedChampion, PromotionRequest, RollbackRequest};
 pub use rollback::plan_rollback;
-pub use stage_change::{Cause, StageChange};
+pub use stage_change::{Cause, StageChange, adopted_event};
 pub use tag_guard::{RunPhase, guard_run_tags, guard_version_tags};

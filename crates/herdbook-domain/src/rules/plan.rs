@@ -2,6 +2,7 @@
 
 use super::conditions::Judgement;
 use super::stage_change::{Cause, StageChange};
+use crate::history::EventDraft;
 use crate::values::VersionNumber;
 
 /// The exact changes of a permitted promotion or rollback.
@@ -12,6 +13,8 @@ use crate::values::VersionNumber;
 pub struct PromotionPlan {
     /// Changes of stage; the displaced champion's comes first.
     pub changes: Vec<StageChange>,
+    /// Events that come before those of the changes: each seals the facts of a version that does not change its stage.
+    pub seals: Vec<EventDraft>,
     /// The change of the alias `champion`.
     pub alias: AliasChange,
     /// How the conditions on this rise were judged. Empty for a rollback or a demotion, which have none.
@@ -19,6 +22,11 @@ pub struct PromotionPlan {
 }
 
 impl PromotionPlan {
+    /// The events for the log, in order.
+    pub fn events(&self) -> impl Iterator<Item = &EventDraft> {
+        self.seals.iter().chain(self.changes.iter().flat_map(|change| &change.events))
+    }
+
     /// The change that was asked for.
     pub fn requested(&self) -> Option<&StageChange> {
         self.changes.last()

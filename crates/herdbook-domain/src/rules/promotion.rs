@@ -5,7 +5,9 @@ use super::facts::{PromotionFacts, VersionFacts};
 use super::plan::{AliasChange, PromotionPlan};
 use super::refusal::{Obstacle, Refusal};
 use super::request::{ExpectedChampion, PromotionRequest};
-use super::stage_change::{Cause, CurrentStage, StageChange, StageChangeDraft, Unmet};
+use super::stage_change::{
+    Cause, CurrentStage, Override, StageChange, StageChangeDraft, adopted_event,
+};
 use crate::evidence::Honesty;
 use crate::tags::PromotionReason;
 use crate::values::{Stage, Timestamp, Transition};
@@ -48,6 +50,7 @@ const DELETED_ELSEWHERE: &str = "Deleted outside herdbook";
 ///         promotion_keys: Vec::new(),
 ///         file: None,
 ///         deleted: false,
+///         unsealed: None,
 ///     },
 ///     champion: None,
 /// };
@@ -87,16 +90,19 @@ pub fn plan_promotion(
     check_honesty(request, facts)?;
     check_file(request, facts)?;
     let judgement = if transition.is_rise() { judgement.clone() } else { Judgement::default() };
-    let unmet = check_conditions(request, &judgement)?;
+    let overrides = overrides(request, facts, &judgement)?;
 
-    let mut changes = Vec::new();
+    let (mut changes, mut seals) = (Vec::new(), Vec::new());
     if request.target == Stage::Champion
         && let Some(champion) = &facts.champion
     {
         changes.push(displacement(champion, at)?);
+    } else if let Some(champion) = &facts.champion
+        && !judgement.verdicts.is_empty()
+    {
+        seals.extend(champion.unsealed.as_ref().map(|_| adopted_event(champion)));
     }
     let reason = request.reason.as_ref().map(ToString::to_string);
-    let overrides_conditions = unmet.is_some() && judgement.enforce;
     let requested = StageChangeDraft {
         facts: &facts.version,
         current,
@@ -104,9 +110,8 @@ pub fn plan_promotion(
         cause: Cause::Requested,
         promotion_reason: PromotionReason::Replaced(reason.clone()),
         reason,
-        forced: request.force
-            && (facts.version.honesty == Honesty::Contaminated || overrides_conditions),
-        unmet,
+        overrides,
+        judgement: judgement.clone(),
     };
     changes.push(requested.at(at));
     let alias = match (transition.from(), transition.to()) {
@@ -114,7 +119,7 @@ pub fn plan_promotion(
         (Stage::Champion, _) => AliasChange::Remove,
         _ => AliasChange::Unchanged,
     };
-    Ok(PromotionPlan { changes, alias, judgement })
+    Ok(PromotionPlan { changes, seals, alias, judgement })
 }
 
 fn check_expectation(request: &PromotionRequest, facts: &PromotionFacts) -> Result<(), Refusal> {
@@ -148,23 +153,30 @@ fn check_honesty(request: &PromotionRequest, facts: &PromotionFacts) -> Result<(
     Ok(())
 }
 
-/// Returns the unmet conditions of a rise that is permitted because they only warn, or because it is forced.
-fn check_conditions(
+/// The rules that `--force` overrides for this rise; none where nothing has to be overridden.
+///
+/// # Errors
+/// [`Refusal::GateFailed`] for enforced conditions that are not met, without `--force`.
+fn overrides(
     request: &PromotionRequest,
+    facts: &PromotionFacts,
     judgement: &Judgement,
-) -> Result<Option<Unmet>, Refusal> {
-    let verdicts: Vec<_> = judgement.unmet().cloned().collect();
-    let unmet = |treatment| Some(Unmet { treatment, verdicts: verdicts.clone() });
-    match (verdicts.is_empty(), judgement.enforce, request.force) {
-        (true, _, _) => Ok(None),
-        (false, false, _) => Ok(unmet("warned")),
-        (false, true, true) => Ok(unmet("overridden")),
-        (false, true, false) => Err(Refusal::GateFailed {
-            key: request.key.clone(),
-            to: request.target,
-            judgement: judgement.clone(),
-        }),
+) -> Result<Vec<Override>, Refusal> {
+    let mut overrides = Vec::new();
+    if request.force && facts.version.honesty == Honesty::Contaminated {
+        overrides.push(Override::Honesty);
     }
+    if judgement.enforce && judgement.unmet().next().is_some() {
+        if !request.force {
+            return Err(Refusal::GateFailed {
+                key: request.key.clone(),
+                to: request.target,
+                judgement: judgement.clone(),
+            });
+        }
+        overrides.push(Override::Conditions);
+    }
+    Ok(overrides)
 }
 
 /// Refuses a new champion whose model file is missing or altered: readers of `@champion` load that file.
@@ -197,8 +209,8 @@ pub(crate) fn displacement(champion: &VersionFacts, at: Timestamp) -> Result<Sta
         cause,
         promotion_reason: PromotionReason::Kept,
         reason: Some(reason.to_owned()),
-        forced: false,
-        unmet: None,
+        overrides: Vec::new(),
+        judgement: Judgement::default(),
     };
     Ok(change.at(at))
 }

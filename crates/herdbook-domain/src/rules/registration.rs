@@ -1,6 +1,6 @@
 //! Registration: a finished training becomes a model version, and its parent turns `old`.
 
-use crate::evidence::Honesty;
+use crate::evidence::{Honesty, Sealed};
 use crate::history::{EventDraft, EventKind};
 use crate::lineage::Origin;
 use crate::tags::{TagChanges, Tags, key};
@@ -24,12 +24,14 @@ pub struct Registration {
 }
 
 /// The facts for a registration.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RegistrationFacts {
     /// The highest version number that the model ever gave, also to versions deleted since.
     pub last_version: Option<VersionNumber>,
     /// Versions registered from the parent's run, each with its `version_type` tag where that is valid.
     pub parent_versions: Vec<(VersionKey, Option<VersionType>)>,
+    /// Params, metrics, files and their folder: what rules rest on beside the request. The plan adds the rest of the seal.
+    pub sealed: Sealed,
 }
 
 /// The exact changes of a registration. The store carries out all of them in one transaction.
@@ -72,7 +74,7 @@ pub fn plan_registration(
     if request.origin.enhanced.is_some() {
         parent_tags.set(key::VERSION_TYPE, VersionType::Old.as_str());
     }
-    let mut events = vec![registered_event(request, &key)];
+    let mut events = vec![registered_event(request, &key, &facts.sealed)];
     events.extend(superseded.iter().map(|parent| superseded_event(request, &key, parent)));
     RegistrationPlan {
         run_tags: finish_tags(request),
@@ -95,19 +97,23 @@ fn finish_tags(request: &Registration) -> Tags {
 fn version_tags(request: &Registration, at: Timestamp) -> Tags {
     let mut tags = request.origin.run_tags();
     tags.extend(finish_tags(request));
-    let mut total = request.trained_timesteps;
     if let Some(enhanced) = &request.origin.enhanced {
-        total = total.saturating_add(enhanced.previous_timesteps);
         tags.insert(key::ENHANCEMENT_TIMESTAMP.to_owned(), at.tag());
         tags.insert(key::PREVIOUS_TIMESTEPS.to_owned(), enhanced.previous_timesteps.to_string());
     }
-    tags.insert(key::TOTAL_TIMESTEPS.to_owned(), total.to_string());
+    tags.insert(key::TOTAL_TIMESTEPS.to_owned(), total_timesteps(request).to_string());
     tags
 }
 
-fn registered_event(request: &Registration, key: &VersionKey) -> EventDraft {
+/// Timesteps of the model and its ancestors.
+fn total_timesteps(request: &Registration) -> u64 {
+    let enhanced = request.origin.enhanced.as_ref();
+    let previous = enhanced.map_or(0, |enhanced| enhanced.previous_timesteps);
+    request.trained_timesteps.saturating_add(previous)
+}
+
+fn registered_event(request: &Registration, key: &VersionKey, found: &Sealed) -> EventDraft {
     let details = serde_json::json!({
-        "v": 1,
         "model_type": request.origin.model_type(),
         "timeframe": request.origin.timeframe,
         "trained_timesteps": request.trained_timesteps,
@@ -115,14 +121,23 @@ fn registered_event(request: &Registration, key: &VersionKey) -> EventDraft {
         "model_file": RunId::model_artifact(request.origin.timeframe),
         "model_sha256": request.model_sha256,
     });
-    EventDraft {
+    let parent = request.origin.enhanced.as_ref().map(|enhanced| enhanced.parent.clone());
+    let sealed = Sealed {
+        timeframe: Some(request.origin.timeframe),
+        model_type: Some(request.origin.model_type()),
+        parent: parent.clone(),
+        honesty: request.honesty,
+        total_timesteps: Some(total_timesteps(request)),
+        ..found.clone()
+    };
+    sealed.in_registration(EventDraft {
         name: Some(key.name.clone()),
         version: Some(key.version),
         run_id: Some(request.run_id.clone()),
         to: Some(Stage::Development.to_string()),
-        parent: request.origin.enhanced.as_ref().map(|enhanced| enhanced.parent.clone()),
+        parent,
         ..EventDraft::new(EventKind::Registered, &details)
-    }
+    })
 }
 
 fn superseded_event(request: &Registration, child: &VersionKey, parent: &VersionKey) -> EventDraft {

@@ -29,7 +29,7 @@ pub fn plan_rollback(
     }
     changes.extend(return_to_champion(&returning.facts, request, at)?);
     let alias = AliasChange::PointTo(returning.facts.key.version);
-    Ok(PromotionPlan { changes, alias, judgement: Judgement::default() })
+    Ok(PromotionPlan { changes, seals: Vec::new(), alias, judgement: Judgement::default() })
 }
 
 fn no_former_champion(request: &RollbackRequest, facts: &RollbackFacts) -> Refusal {
@@ -55,8 +55,8 @@ fn roll_back_from(
         cause: Cause::RolledBack,
         promotion_reason: PromotionReason::Kept,
         reason: Some(format!("Rolled back: {}", request.reason)),
-        forced: false,
-        unmet: None,
+        overrides: Vec::new(),
+        judgement: Judgement::default(),
     };
     Ok(change.at(at))
 }
@@ -84,8 +84,8 @@ fn return_to_champion(
             cause: Cause::Returned,
             promotion_reason: PromotionReason::Replaced(reason.clone()),
             reason,
-            forced: false,
-            unmet: None,
+            overrides: Vec::new(),
+            judgement: Judgement::default(),
         }
         .at(at);
         current = CurrentStage::after(transition);

@@ -1,6 +1,6 @@
 //! One version's change of stage: the tags of the version and of its run, and the events for the log.
 
-use super::conditions::Verdict;
+use super::conditions::{Judgement, Verdict};
 use super::facts::VersionFacts;
 use super::refusal::Refusal;
 use crate::evidence::Honesty;
@@ -74,7 +74,8 @@ impl Cause {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CurrentStage {
     pub(super) stage: Stage,
-    /// Whether the version has a stage tag but no history yet: its first change then also writes an `adopted` event.
+    /// Whether the version has a stage tag but no history yet, or facts to seal: its first change then also writes an
+    /// `adopted` event.
     needs_adoption: bool,
 }
 
@@ -88,7 +89,7 @@ impl CurrentStage {
         let tag = facts.stage_tag.as_deref();
         match (tag.and_then(|tag| tag.parse::<Stage>().ok()), facts.history_end) {
             (Some(stage), Some(history)) if stage == history => {
-                Ok(Self { stage, needs_adoption: false })
+                Ok(Self { stage, needs_adoption: facts.unsealed.is_some() })
             }
             (Some(stage), None) => Ok(Self { stage, needs_adoption: true }),
             (None, None) => Err(Refusal::NotManaged { key: facts.key.clone() }),
@@ -120,11 +121,14 @@ impl CurrentStage {
     }
 }
 
-/// Conditions that were not met by a rise that is permitted all the same.
-pub(super) struct Unmet {
-    /// Key in the details of the event: `warned` or `overridden`.
-    pub(super) treatment: &'static str,
-    pub(super) verdicts: Vec<Verdict>,
+/// A rule that `--force` overrode, as named in the details of the event.
+#[derive(Debug, Clone, Copy, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Override {
+    /// Contaminated versions do not rise.
+    Honesty,
+    /// Enforced conditions must be met.
+    Conditions,
 }
 
 /// A change of stage from which [`StageChangeDraft::at`] derives tags and events.
@@ -136,8 +140,10 @@ pub(super) struct StageChangeDraft<'a> {
     pub(super) promotion_reason: PromotionReason,
     /// Reason for the log, and `demotion_reason` if the change is a demotion.
     pub(super) reason: Option<String>,
-    pub(super) forced: bool,
-    pub(super) unmet: Option<Unmet>,
+    /// The rules that were overridden.
+    pub(super) overrides: Vec<Override>,
+    /// The verdicts on the conditions; the default is no conditions.
+    pub(super) judgement: Judgement,
 }
 
 impl StageChangeDraft<'_> {
@@ -162,30 +168,61 @@ impl StageChangeDraft<'_> {
     }
 
     fn events(&self) -> Vec<EventDraft> {
-        let draft = |kind, details: serde_json::Value| EventDraft {
-            name: Some(self.facts.key.name.clone()),
-            version: Some(self.facts.key.version),
-            run_id: self.facts.run_id.clone(),
-            ..EventDraft::new(kind, &details)
-        };
         let mut events = Vec::new();
         if self.current.needs_adoption {
             events.push(EventDraft {
                 to: Some(self.current.stage.to_string()),
-                ..draft(EventKind::Adopted, serde_json::json!({"v": 1}))
+                ..adopted_event(self.facts)
             });
-        }
-        let mut details =
-            serde_json::json!({"v": 1, "cause": self.cause.as_str(), "forced": self.forced});
-        if let Some(Unmet { treatment, verdicts }) = &self.unmet {
-            details[*treatment] = serde_json::json!(verdicts);
         }
         events.push(EventDraft {
             from: Some(self.transition.from().to_string()),
             to: Some(self.transition.to().to_string()),
             reason: self.reason.clone(),
-            ..draft(EventKind::StageChanged, details)
+            ..draft(self.facts, EventKind::StageChanged, &self.details())
         });
         events
+    }
+
+    /// The details of the event: version 2 has the verdict on every condition, also on those that were met.
+    fn details(&self) -> serde_json::Value {
+        let is_forced = !self.overrides.is_empty();
+        let mut details =
+            serde_json::json!({"v": 2, "cause": self.cause.as_str(), "forced": is_forced});
+        if is_forced {
+            details["overrode"] = serde_json::json!(self.overrides);
+        }
+        if !self.judgement.verdicts.is_empty() {
+            details["conditions"] = serde_json::json!(self.judgement);
+        }
+        let unmet: Vec<&Verdict> = self.judgement.unmet().collect();
+        if !unmet.is_empty() {
+            let treatment = if self.judgement.enforce { "overridden" } else { "warned" };
+            details[treatment] = serde_json::json!(unmet);
+        }
+        details
+    }
+}
+
+/// The event `adopted` of a version: its history begins in the stage of its tag, or goes on in the stage it is in. Seals
+/// the version's facts if they are not sealed yet.
+pub fn adopted_event(facts: &VersionFacts) -> EventDraft {
+    let tagged = facts.stage_tag.as_deref().and_then(|tag| tag.parse::<Stage>().ok());
+    let adopted = EventDraft {
+        to: facts.history_end.or(tagged).map(|stage| stage.to_string()),
+        ..draft(facts, EventKind::Adopted, &serde_json::json!({"v": 1}))
+    };
+    match &facts.unsealed {
+        Some(unsealed) => unsealed.facts.in_adoption(adopted, unsealed.origin),
+        None => adopted,
+    }
+}
+
+fn draft(facts: &VersionFacts, kind: EventKind, details: &serde_json::Value) -> EventDraft {
+    EventDraft {
+        name: Some(facts.key.name.clone()),
+        version: Some(facts.key.version),
+        run_id: facts.run_id.clone(),
+        ..EventDraft::new(kind, details)
     }
 }

@@ -2,12 +2,13 @@
 
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
-    AliasChange, Cause, ConditionOutcome, EnhancedFrom, Enhancement, EventKind, ExpectedChampion,
-    FormerChampion, Honesty, Judgement, Obstacle, Origin, PromotionFacts, PromotionPlan,
-    PromotionRequest, Reason, Refusal, Registration, RegistrationFacts, RollbackFacts,
-    RollbackRequest, RunId, RunPhase, Stage, Timeframe, Timestamp, Verdict, VersionFacts,
-    VersionKey, VersionNumber, VersionType, guard_run_tags, guard_version_tags, plan_promotion,
-    plan_registration, plan_rollback,
+    ActContext, Actor, AliasChange, Cause, Channel, ConditionOutcome, EnhancedFrom, Enhancement,
+    Event, EventKind, ExpectedChampion, FormerChampion, Honesty, Judgement, Obstacle, Origin,
+    PromotionFacts, PromotionPlan, PromotionRequest, Reason, Refusal, Registration,
+    RegistrationFacts, RollbackFacts, RollbackRequest, RunId, RunPhase, Seal, SealOrigin, Sealed,
+    Stage, Timeframe, Timestamp, Unsealed, Verdict, VersionFacts, VersionKey, VersionNumber,
+    VersionType, guard_run_tags, guard_version_tags, plan_promotion, plan_registration,
+    plan_rollback,
 };
 use proptest::prelude::*;
 
@@ -40,6 +41,7 @@ fn version(number: i64, stage: Stage) -> VersionFacts {
         promotion_keys: Vec::new(),
         file: None,
         deleted: false,
+        unsealed: None,
     }
 }
 
@@ -309,12 +311,20 @@ fn registration(enhanced: Option<u64>) -> Registration {
     }
 }
 
+fn registration_facts() -> RegistrationFacts {
+    RegistrationFacts {
+        last_version: None,
+        parent_versions: Vec::new(),
+        sealed: Sealed::empty(at()),
+    }
+}
+
 #[test]
 fn version_numbers_go_on_after_the_highest_ever_given() {
     for (last, expected) in [(None, 1), (Some(1), 2), (Some(41), 42)] {
         let facts = RegistrationFacts {
             last_version: last.and_then(VersionNumber::new),
-            parent_versions: Vec::new(),
+            ..registration_facts()
         };
         let plan = plan_registration(&registration(None), &facts, at());
         assert_eq!(plan.key, key_of(expected));
@@ -327,7 +337,7 @@ fn timesteps_of_the_ancestors_are_added_and_do_not_overflow() {
     for (previous, total) in
         [(None, "1000"), (Some(24), "1024"), (Some(u64::MAX), "18446744073709551615")]
     {
-        let facts = RegistrationFacts::default();
+        let facts = registration_facts();
         let plan = plan_registration(&registration(previous), &facts, at());
         assert_eq!(plan.version_tags[key::TOTAL_TIMESTEPS], total);
         assert_eq!(plan.version_tags.contains_key(key::PREVIOUS_TIMESTEPS), previous.is_some());
@@ -343,6 +353,7 @@ fn only_versions_that_are_not_old_yet_are_superseded() {
             (key_of(2), Some(VersionType::Latest)),
             (key_of(3), None),
         ],
+        ..registration_facts()
     };
     let plan = plan_registration(&registration(Some(0)), &facts, at());
     assert_eq!(plan.superseded, [key_of(2), key_of(3)]);
@@ -403,4 +414,95 @@ proptest! {
             }
         }
     }
+}
+
+fn unsealed(metric: f64) -> Unsealed {
+    let mut facts = Sealed::empty(at());
+    facts.metrics.insert("portfolio/sharpe_ratio".to_owned(), (metric, 7).into());
+    Unsealed { origin: SealOrigin::OlderHerdbook, facts }
+}
+
+/// The seals in the events of a plan, by version.
+fn seals(plan: &PromotionPlan) -> Vec<(VersionKey, Seal)> {
+    let context = ActContext {
+        act_id: "a".to_owned(),
+        actor: Actor::parse("ada").unwrap(),
+        channel: Channel::Cli,
+    };
+    let events = plan.events().cloned().map(|draft| Event::seal(1, at(), &context, draft, ""));
+    let seals = events.filter_map(|event| Seal::of(&event).unwrap());
+    seals.map(|seal| (seal.key.clone(), seal)).collect()
+}
+
+#[test]
+fn every_verdict_is_in_the_event_with_value_and_limit_also_when_it_is_met() {
+    let (facts, request) = (facts(Stage::Development), request(Stage::Beta));
+    for (enforce, outcome) in [
+        (true, ConditionOutcome::Met),
+        (false, ConditionOutcome::Met),
+        (false, ConditionOutcome::NotMet),
+    ] {
+        let plan = plan_promotion(&request, &facts, &judged(enforce, outcome), at()).unwrap();
+        let details = details(&plan);
+        assert_eq!(
+            (&details["v"], &details["conditions"]["enforce"]),
+            (&2.into(), &enforce.into())
+        );
+        let verdict = &details["conditions"]["verdicts"][0];
+        assert_eq!((&verdict["value"], &verdict["limit"]), (&0.5.into(), &1.0.into()));
+        assert_eq!(verdict["verdict"], outcome.as_str());
+    }
+}
+
+#[test]
+fn event_names_each_rule_that_force_overrode() {
+    let mut facts = facts(Stage::Development);
+    let forced = PromotionRequest { force: true, reason: Some(reason()), ..request(Stage::Beta) };
+    for (honesty, outcome, overrode) in [
+        (Honesty::Clean, ConditionOutcome::Met, None),
+        (Honesty::Contaminated, ConditionOutcome::Met, Some(vec!["honesty"])),
+        (Honesty::Clean, ConditionOutcome::NotMet, Some(vec!["conditions"])),
+        (Honesty::Contaminated, ConditionOutcome::NotMet, Some(vec!["honesty", "conditions"])),
+    ] {
+        facts.version.honesty = honesty;
+        let plan = plan_promotion(&forced, &facts, &judged(true, outcome), at()).unwrap();
+        let details = details(&plan);
+        assert_eq!(details["forced"], overrode.is_some());
+        assert_eq!(details.get("overrode"), overrode.map(serde_json::Value::from).as_ref());
+    }
+}
+
+#[test]
+fn first_act_that_rests_on_a_version_seals_it_and_says_so_once() {
+    let mut facts = facts(Stage::Beta);
+    facts.version.unsealed = Some(unsealed(-3.0));
+    let plan =
+        plan_promotion(&request(Stage::Champion), &facts, &Judgement::default(), at()).unwrap();
+    let [(key, seal)] = &seals(&plan)[..] else { panic!("{plan:#?}") };
+    assert_eq!((key, seal.origin), (&key_of(2), SealOrigin::OlderHerdbook));
+    assert_eq!(seal.facts, unsealed(-3.0).facts);
+    let adopted = plan.events().next().unwrap();
+    assert_eq!((adopted.kind, adopted.to.as_deref()), (EventKind::Adopted, Some("beta")));
+
+    let former = FormerChampion {
+        facts: VersionFacts { unsealed: Some(unsealed(1.0)), ..version(2, Stage::Archived) },
+        obstacle: None,
+    };
+    let back = RollbackFacts { champion: None, former: vec![former] };
+    let request = RollbackRequest { name: model(), reason: reason() };
+    let plan = plan_rollback(&request, &back, at()).unwrap();
+    assert_eq!((plan.changes.len(), seals(&plan).len()), (2, 1));
+}
+
+#[test]
+fn champion_that_conditions_compare_with_is_sealed_though_it_stays() {
+    let mut facts = facts(Stage::Development);
+    let champion = VersionFacts { unsealed: Some(unsealed(2.0)), ..version(1, Stage::Champion) };
+    facts.champion = Some(champion);
+    let with = |judgement: &Judgement| {
+        let plan = plan_promotion(&request(Stage::Beta), &facts, judgement, at()).unwrap();
+        seals(&plan).into_iter().map(|(key, _)| key).collect::<Vec<_>>()
+    };
+    assert_eq!(with(&judged(true, ConditionOutcome::Met)), [key_of(1)]);
+    assert_eq!(with(&Judgement::default()), []);
 }

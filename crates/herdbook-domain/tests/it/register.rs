@@ -6,8 +6,8 @@ use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
     AliasChange, EventDraft, EventKind, FormerChampion, Honesty, Judgement, ModelName, Obstacle,
     Origin, PromotionFacts, PromotionPlan, PromotionRequest, Refusal, Registration,
-    RegistrationFacts, RollbackFacts, RollbackRequest, RunId, Stage, Timestamp, VersionFacts,
-    VersionKey, VersionNumber, plan_promotion, plan_registration, plan_rollback,
+    RegistrationFacts, RollbackFacts, RollbackRequest, RunId, Sealed, Stage, Timestamp,
+    VersionFacts, VersionKey, VersionNumber, plan_promotion, plan_registration, plan_rollback,
 };
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -45,6 +45,7 @@ impl Register {
                     (VersionKey { name: model(), version: *number }, version_type)
                 })
                 .collect(),
+            sealed: Sealed::empty(at),
         };
         let request = Registration {
             run_id: run_id.clone(),
@@ -167,6 +168,7 @@ impl Register {
                 .collect(),
             file: None,
             deleted: false,
+            unsealed: None,
         }
     }
 }

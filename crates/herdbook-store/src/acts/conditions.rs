@@ -1,16 +1,14 @@
 //! Conditions on promotion, judged on facts that are read in the transaction of the promotion.
 
-use herdbook_domain::tags::key;
 use herdbook_domain::{
-    ConditionFacts, Conditions, Evaluation, EventKind, Judgement, PromotionFacts, PromotionRequest,
-    RunId, Stage, Timestamp, VersionEvidence, VersionFacts, VersionKey,
+    ConditionFacts, Conditions, Evaluation, Event, EventKind, Judgement, PromotionFacts,
+    PromotionRequest, Sealed, Stage, Timestamp, VersionEvidence, VersionFacts, VersionKey,
 };
 
 use crate::engine::db::Conn;
 use crate::error::StoreError;
 use crate::tables::event::{self, EventQuery};
-use crate::tables::metric::{self, MetricSelection};
-use crate::tables::{tag, version};
+use crate::tables::seal;
 
 /// Judges the conditions on a promotion. Reads nothing if there are none.
 pub(crate) fn judge(
@@ -36,40 +34,33 @@ pub(crate) fn judge(
     Ok(conditions.judge(request.target, name, &facts))
 }
 
-fn dossier(conn: &Conn, facts: &VersionFacts) -> Result<VersionEvidence, StoreError> {
-    let tags = version::load(conn, &facts.key)?.tags;
-    let run = facts.run_id.as_ref().map(RunId::as_str);
+fn dossier(conn: &Conn, version: &VersionFacts) -> Result<VersionEvidence, StoreError> {
+    let facts = match &version.unsealed {
+        Some(unsealed) => Some(unsealed.facts.clone()),
+        None => seal::of_version(conn, &version.key)?.map(|seal| seal.facts),
+    };
+    let evaluations = history(conn, &version.key, EventKind::Evaluated)?;
     Ok(VersionEvidence {
-        timeframe: tags.get(key::TIMEFRAME).and_then(|text| text.parse().ok()),
-        run_id: facts.run_id.clone(),
-        parent: tags.get(key::BASE_MODEL_RUN_ID).and_then(|text| RunId::parse(text).ok()),
-        metrics: run
-            .map(|run| metric::latest_of_run(conn, run, MetricSelection::All))
-            .transpose()?
-            .unwrap_or_default()
-            .finite_values(),
-        params: run.map(|run| tag::params_of_run(conn, run)).transpose()?.unwrap_or_default(),
-        evaluations: history(conn, &facts.key, EventKind::Evaluated)?
-            .iter()
-            .filter_map(Evaluation::of)
-            .collect(),
+        timeframe: facts.as_ref().and_then(|facts| facts.timeframe),
+        run_id: version.run_id.clone(),
+        parent: facts.as_ref().and_then(|facts| facts.parent.clone()),
+        metrics: facts.as_ref().map(Sealed::metric_values).unwrap_or_default(),
+        params: facts.map(|facts| facts.params).unwrap_or_default(),
+        evaluations: evaluations.iter().filter_map(Evaluation::of).collect(),
     })
 }
 
 /// The time since which a version is in beta; `None` if it is not.
 fn in_beta_since(conn: &Conn, key: &VersionKey) -> Result<Option<Timestamp>, StoreError> {
-    let changes = history(conn, key, EventKind::StageChanged)?;
-    let adopted = history(conn, key, EventKind::Adopted)?;
-    let newest = changes.last().or(adopted.last());
-    let is_beta = |to: Option<&str>| to == Some(Stage::Beta.as_str());
-    Ok(newest.filter(|event| is_beta(event.what.to.as_deref())).map(|event| event.at))
+    let mut events = history(conn, key, EventKind::StageChanged)?;
+    events.extend(history(conn, key, EventKind::Adopted)?);
+    events.sort_by_key(|event| event.id);
+    let is_beta = |event: &&Event| event.what.to.as_deref() == Some(Stage::Beta.as_str());
+    // An adoption that seals a version leaves it in its stage.
+    Ok(events.iter().rev().take_while(is_beta).last().map(|event| event.at))
 }
 
-fn history(
-    conn: &Conn,
-    key: &VersionKey,
-    kind: EventKind,
-) -> Result<Vec<herdbook_domain::Event>, StoreError> {
+fn history(conn: &Conn, key: &VersionKey, kind: EventKind) -> Result<Vec<Event>, StoreError> {
     let (name, version) = (Some(key.name.clone()), Some(key.version));
     event::select(conn, &EventQuery { name, version, kind: Some(kind), run_id: None })
 }

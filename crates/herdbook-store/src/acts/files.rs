@@ -17,6 +17,7 @@ use crate::error::StoreError;
 use crate::store::Store;
 use crate::tables::event::{self, RegisteredFile};
 use crate::tables::run;
+use crate::tables::unsealed::ServedFiles;
 
 /// Maximum number of attempts to hash a file that changes while it is read.
 const ATTEMPTS: usize = 5;
@@ -72,21 +73,40 @@ struct Hashed {
     state: FileState,
 }
 
-/// Model files that were hashed before an act, by version.
+/// Files that were hashed before an act, by version.
 #[derive(Debug, Default)]
-pub(crate) struct HashedFiles(BTreeMap<VersionKey, Hashed>);
+pub(crate) struct HashedFiles {
+    models: BTreeMap<VersionKey, Hashed>,
+    /// All served files of versions without a seal.
+    served: BTreeMap<VersionKey, ServedFiles>,
+}
 
 impl HashedFiles {
-    /// Hashes the model file of a version. Must not be called inside a transaction.
+    /// Hashes the model file of a version, and all its served files if it has no seal. Must not be called inside a
+    /// transaction.
     pub(crate) fn hash(&mut self, store: &Store, key: &VersionKey) -> Result<(), StoreError> {
-        self.0.remove(key);
+        self.models.remove(key);
         let file = store.read_in(Scope::History, |conn| event::registered_file(conn, key))?;
         if let Some(file) = file {
             let run_id = file.run_id.clone();
             let artifacts = store.read_run(&run_id, |conn| artifacts_of(conn, &run_id))?;
-            self.0.insert(key.clone(), hash(store, OnRecord { file, artifacts })?);
+            self.models.insert(key.clone(), hash(store, OnRecord { file, artifacts })?);
         }
+        self.served.extend(store.hash_if_unsealed(key)?.map(|served| (key.clone(), served)));
         Ok(())
+    }
+
+    /// The served files of a version without a seal.
+    ///
+    /// # Errors
+    /// [`StoreError::FileNotHashed`] if they were not hashed.
+    pub(crate) fn served(&self, key: &VersionKey) -> Result<&ServedFiles, StoreError> {
+        self.served.get(key).ok_or_else(|| StoreError::FileNotHashed { key: key.clone() })
+    }
+
+    /// Whether the version had no seal when its files were hashed.
+    pub(crate) fn is_unsealed(&self, key: &VersionKey) -> bool {
+        self.served.contains_key(key)
     }
 
     /// The state of a version's model file, inside a transaction.
@@ -102,7 +122,7 @@ impl HashedFiles {
         let Some(on_record) = on_record(conn, key)? else {
             return Ok(FileState::Unknown);
         };
-        match self.0.get(key) {
+        match self.models.get(key) {
             Some(hashed)
                 if hashed.on_record == on_record && hashed.stamp == stamp(store, &on_record)? =>
             {

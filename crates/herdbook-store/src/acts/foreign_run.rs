@@ -16,6 +16,7 @@ use crate::engine::db::{Conn, params};
 use crate::error::StoreError;
 use crate::session::Session;
 use crate::tables::metric::{self, Metric};
+use crate::tables::unsealed::Measured;
 use crate::tables::{run, tag, version};
 
 /// Metrics, params and tags that are logged to a run together.
@@ -101,7 +102,7 @@ impl Session {
         let request = &finish.registration;
         let require = |conn: &Conn, run_id: &RunId| require_active(conn, run_id).map(drop);
         let reserved = self.reserve(request, require)?;
-        let outcome = self.write(|act| {
+        let outcome = self.sealing(request, &Measured::default(), |act, new| {
             let run_id = &request.run_id;
             let status = require_active(act.tx, run_id)?;
             let is_running = status == RunStatus::Running.as_str();
@@ -114,7 +115,7 @@ impl Session {
             metric::log(act.tx, run_id, &finish.metrics)?;
             tag::set_on_run(act.tx, run_id, &finish.run_tags)?;
             tag::set_on_run(act.tx, run_id, &request.origin.run_tags())?;
-            let (registered, at) = register(act, request, reserved)?;
+            let (registered, at) = register(act, new, reserved)?;
             let planned = tag::of_version(act.tx, &registered.key)?;
             let (free, overruled) = guard_version_tags(&finish.version_tags, &planned)?;
             tag::set_on_version(act.tx, &registered.key, &free)?;

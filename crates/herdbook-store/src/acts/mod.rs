@@ -14,4 +14,6 @@ mod limits;
 pub(crate) mod promotion;
 pub(crate) mod registration;
 pub(crate) mod run;
+pub(crate) mod sealing;
+pub(crate) mod served;
 pub(crate) mod verification;

@@ -1,8 +1,6 @@
 //! Promotions and rollbacks. One transaction changes the tags of version and run, MLflow's stage and the champion alias,
 //! and appends the events.
 
-use std::collections::BTreeMap;
-
 use herdbook_domain::tags::key;
 use herdbook_domain::{
     Conditions, Event, FormerChampion, Honesty, ModelName, Obstacle, PromotionFacts, PromotionPlan,
@@ -12,13 +10,11 @@ use herdbook_domain::{
 
 use crate::acts::conditions;
 use crate::acts::files::{FileState, HashedFiles};
+use crate::acts::sealing::{self, Facts};
 use crate::engine::backend::{DependsOn, Effect, Scope, VersionScope};
 use crate::error::StoreError;
 use crate::session::{Act, Session};
 use crate::tables::{alias, event, tag, version};
-
-/// Maximum number of times that a model file is hashed again because it changed between hashing and act.
-const ATTEMPTS: u32 = 5;
 
 /// A promotion that was carried out, or that a dry run would carry out.
 #[derive(Debug, Clone)]
@@ -57,14 +53,18 @@ impl Session {
         if request.target == Stage::Champion {
             files.hash(self, &request.key)?;
         }
-        let scope = Scope::StageChange(VersionScope {
-            key: &request.key,
-            depends_on: depends_on(conditions, request),
-        });
         self.with_hashed_files(files, |files| {
+            // The facts to seal include those of the run.
+            let depends_on = if files.is_unsealed(&request.key) {
+                DependsOn::Champion
+            } else {
+                depends_on(conditions, request)
+            };
+            let scope = Scope::StageChange(VersionScope { key: &request.key, depends_on });
             self.write_in(scope, effect, |act| {
                 let at = act.time_for([&request.key.name])?;
-                let facts = self.facts(act, request, files)?;
+                let reading = Reading { act, files, at };
+                let facts = self.facts(&reading, request, conditions)?;
                 let judgement = conditions::judge(act.tx, request, conditions, &facts, at)?;
                 let plan = plan_promotion(request, &facts, &judgement, at)?;
                 carry_out(act, &request.key.name, plan, at)
@@ -87,63 +87,45 @@ impl Session {
             self.write_or_dry(effect, |act| {
                 version::require_model(act.tx, &request.name)?;
                 let at = act.time_for([&request.name])?;
-                let facts = self.rollback_facts(act, &request.name, files)?;
+                let facts = self.rollback_facts(&Reading { act, files, at }, &request.name)?;
                 let plan = plan_rollback(request, &facts, at)?;
                 carry_out(act, &request.name, plan, at)
             })
         })
     }
 
-    /// Runs an act that depends on model files. If the act needs a file that was not hashed, or that changed since, the act
-    /// is rolled back, the file is hashed outside the transaction, and the act is run again.
-    fn with_hashed_files<T>(
-        &self,
-        mut files: HashedFiles,
-        act: impl Fn(&HashedFiles) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let mut changes = BTreeMap::new();
-        loop {
-            match act(&files) {
-                Err(StoreError::FileNotHashed { key }) => {
-                    let n_hashed = changes.entry(key.clone()).or_insert(0);
-                    *n_hashed += 1;
-                    if *n_hashed > ATTEMPTS {
-                        return Err(StoreError::FileNotHashed { key });
-                    }
-                    files.hash(self, &key)?;
-                }
-                outcome => return outcome,
-            }
-        }
-    }
-
     fn facts(
         &self,
-        act: &Act<'_>,
+        reading: &Reading<'_>,
         request: &PromotionRequest,
-        files: &HashedFiles,
+        conditions: &Conditions,
     ) -> Result<PromotionFacts, StoreError> {
-        let mut version = version_facts(act, &request.key)?;
+        let has_conditions =
+            conditions.before(request.target, &request.key.name, None).next().is_some();
+        let is_rise = matches!(request.target, Stage::Beta | Stage::Champion);
+        let mut version =
+            reading.version(&request.key, if is_rise { Rests::OnFacts } else { Rests::OnStage })?;
         if version.deleted {
             return Err(StoreError::DeletedVersion { key: request.key.clone() });
         }
         // Only the champion's file is loaded by others; in other stages it is not checked.
         if request.target == Stage::Champion {
-            version.file = obstacle_of(&files.state(self, act.tx, &request.key)?);
+            let state = reading.files.state(self, reading.act.tx, &request.key)?;
+            version.file = obstacle_of(&state);
         }
-        let champion = champion_facts(act, &request.key.name)?;
+        let rests = if has_conditions { Rests::OnFacts } else { Rests::OnStage };
+        let champion = reading.champion(&request.key.name, rests)?;
         Ok(PromotionFacts { version, champion })
     }
 
     /// The champion and the former champions, from the newest to the first that may return.
     fn rollback_facts(
         &self,
-        act: &Act<'_>,
+        reading: &Reading<'_>,
         name: &ModelName,
-        files: &HashedFiles,
     ) -> Result<RollbackFacts, StoreError> {
-        let conn = act.tx;
-        let champion = champion_facts(act, name)?;
+        let conn = reading.act.tx;
+        let champion = reading.champion(name, Rests::OnStage)?;
         let present = champion.as_ref().map(|champion| champion.key.version);
         let mut former = Vec::new();
         for version in event::former_champions(conn, name)? {
@@ -152,15 +134,18 @@ impl Session {
             if Some(version) == present || !version::exists(conn, &key)? {
                 continue;
             }
-            let facts = version_facts(act, &key)?;
+            let mut facts = reading.version(&key, Rests::OnStage)?;
             let obstacle = if facts.deleted {
                 Some(Obstacle::Deleted)
             } else if event::was_rolled_back_from(conn, &key)? {
                 Some(Obstacle::RolledBack)
             } else {
-                obstacle_of(&files.state(self, conn, &key)?)
+                obstacle_of(&reading.files.state(self, conn, &key)?)
             };
             let may_return = obstacle.is_none();
+            if may_return {
+                facts = reading.version(&key, Rests::OnFacts)?;
+            }
             former.push(FormerChampion { facts, obstacle });
             if may_return {
                 break;
@@ -186,38 +171,61 @@ fn obstacle_of(file: &FileState) -> Option<Obstacle> {
     }
 }
 
-fn champion_facts(act: &Act<'_>, name: &ModelName) -> Result<Option<VersionFacts>, StoreError> {
-    version::champion_of(act.tx, name)?
-        .map(|version| version_facts(act, &VersionKey { name: name.clone(), version }))
-        .transpose()
+/// What an act on a version rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rests {
+    /// On its facts: metrics, windows, honesty.
+    OnFacts,
+    /// On its stage alone.
+    OnStage,
 }
 
-/// The facts of a version, without the state of its model file.
-fn version_facts(act: &Act<'_>, key: &VersionKey) -> Result<VersionFacts, StoreError> {
-    let conn = act.tx;
-    let record = version::load(conn, key)?;
-    let run_id = match record.run_id.clone() {
-        Some(run_id) => Some(run_id),
-        None => event::registered_run(conn, key)?,
-    };
-    Ok(VersionFacts {
-        key: key.clone(),
-        run_id,
-        stage_tag: record.tags.get(key::PROMOTION_STAGE).cloned(),
-        history_end: event::history_end(conn, key)?,
-        honesty: match event::registered_honesty(conn, key)? {
-            // Any program can change the tag, but not the history.
-            Some(Honesty::Contaminated) => Honesty::Contaminated,
-            registered => record.tag(key::HONESTY).or(registered).unwrap_or(Honesty::Unknown),
-        },
-        promotion_keys: record
-            .tags
-            .into_keys()
-            .filter(|tag| tag.starts_with("promotion_"))
-            .collect(),
-        file: None,
-        deleted: record.deleted,
-    })
+/// An act that reads the facts of versions.
+struct Reading<'a> {
+    act: &'a Act<'a>,
+    files: &'a HashedFiles,
+    at: Timestamp,
+}
+
+impl Reading<'_> {
+    fn champion(&self, name: &ModelName, rests: Rests) -> Result<Option<VersionFacts>, StoreError> {
+        version::champion_of(self.act.tx, name)?
+            .map(|version| self.version(&VersionKey { name: name.clone(), version }, rests))
+            .transpose()
+    }
+
+    /// The facts of a version, without the state of its model file.
+    fn version(&self, key: &VersionKey, rests: Rests) -> Result<VersionFacts, StoreError> {
+        let conn = self.act.tx;
+        let record = version::load(conn, key)?;
+        let run_id = match record.run_id.clone() {
+            Some(run_id) => Some(run_id),
+            None => event::registered_run(conn, key)?,
+        };
+        let history_end = event::history_end(conn, key)?;
+        // The event with which a history begins holds the seal.
+        let needs_facts = rests == Rests::OnFacts || history_end.is_none();
+        let facts = if needs_facts && !record.deleted {
+            Some(sealing::facts(conn, key, self.files, self.at)?)
+        } else {
+            None
+        };
+        Ok(VersionFacts {
+            key: key.clone(),
+            run_id,
+            stage_tag: record.tags.get(key::PROMOTION_STAGE).cloned(),
+            history_end,
+            honesty: facts.as_ref().map_or(Honesty::Unknown, |facts| facts.get().honesty),
+            promotion_keys: record
+                .tags
+                .into_keys()
+                .filter(|tag| tag.starts_with("promotion_"))
+                .collect(),
+            file: None,
+            deleted: record.deleted,
+            unsealed: facts.and_then(Facts::unsealed),
+        })
+    }
 }
 
 /// Carries out the changes of a plan in their order, then moves the alias, then appends the events.
@@ -232,8 +240,7 @@ fn carry_out(
     }
     alias::move_champion(act.tx, name, plan.alias)?;
     version::touch_model(act.tx, name, at)?;
-    let drafts = plan.changes.iter().flat_map(|change| change.events.clone());
-    let events = act.append(at, drafts)?;
+    let events = act.append(at, plan.events().cloned())?;
     Ok(Promotion { plan, events })
 }
 

@@ -1,12 +1,16 @@
 //! Registration: one transaction ends the run, creates the version, turns its parent `old`, and appends the events.
 
+use std::collections::BTreeMap;
+
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
     Event, EventKind, ModelName, Registration, RegistrationFacts, RegistrationPlan, RunId,
-    RunStatus, Stage, Timestamp, VersionKey, VersionNumber, VersionType, plan_registration,
+    RunStatus, Sealed, Stage, Timestamp, VersionKey, VersionNumber, VersionType, plan_registration,
 };
 
 use crate::acts::artifacts::open_existing;
+use crate::acts::files::HashedFiles;
+use crate::acts::sealing;
 use crate::artifacts::hashing;
 use crate::engine::backend::Reservation;
 use crate::engine::db::{Conn, params};
@@ -14,6 +18,7 @@ use crate::error::StoreError;
 use crate::session::{Act, Session};
 use crate::tables::event::{self, EventQuery};
 use crate::tables::metric::{self, Metric};
+use crate::tables::unsealed::{self, Measured, ServedFiles};
 use crate::tables::{run, tag, version};
 
 /// The end of a training whose model file is stored.
@@ -25,6 +30,8 @@ pub struct Finish {
     pub metrics: Vec<Metric>,
     /// Tags of the run, in addition to those of its start.
     pub run_tags: Tags,
+    /// What the program knows of its training.
+    pub measured: Measured,
 }
 
 /// A registered model.
@@ -48,11 +55,11 @@ impl Session {
         let request = &finish.registration;
         self.once(request, || {
             let reserved = self.reserve(request, run::require_running)?;
-            let outcome = self.write(|act| {
+            let outcome = self.sealing(request, &finish.measured, |act, new| {
                 run::require_running(act.tx, &request.run_id)?;
                 metric::log(act.tx, &request.run_id, &finish.metrics)?;
                 tag::set_on_run(act.tx, &request.run_id, &finish.run_tags)?;
-                let (registered, at) = register(act, request, reserved)?;
+                let (registered, at) = register(act, new, reserved)?;
                 run::close(act.tx, &request.run_id, RunStatus::Finished, at)?;
                 Ok(registered)
             });
@@ -65,18 +72,36 @@ impl Session {
     /// # Errors
     /// [`StoreError::NoSuchRun`]; [`StoreError::RunNotFinished`]; [`StoreError::AlreadyRegistered`] if the run has a version
     /// with another model file.
-    pub fn register_finished(&self, request: &Registration) -> Result<Registered, StoreError> {
+    pub fn register_finished(
+        &self,
+        request: &Registration,
+        measured: &Measured,
+    ) -> Result<Registered, StoreError> {
         self.once(request, || {
             let reserved = self.reserve(request, run::require_finished)?;
-            let outcome = self.write(|act| {
+            let outcome = self.sealing(request, measured, |act, new| {
                 run::require_finished(act.tx, &request.run_id)?;
                 if let Some(key) = version::keys_of_run(act.tx, &request.run_id)?.pop() {
                     let run_id = request.run_id.clone();
                     return Err(StoreError::AlreadyRegistered { run_id, key });
                 }
-                Ok(register(act, request, reserved)?.0)
+                Ok(register(act, new, reserved)?.0)
             });
             self.released(request, reserved, outcome)
+        })
+    }
+
+    /// Hashes the files of the model and of a parent that is not sealed yet, and runs the act that registers the model.
+    pub(crate) fn sealing<T>(
+        &self,
+        request: &Registration,
+        measured: &Measured,
+        act: impl Fn(&Act<'_>, &NewVersion<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let served = self.hash_model_folder(&request.run_id, request.origin.timeframe)?;
+        self.with_hashed_files(HashedFiles::default(), |files| {
+            let new = NewVersion { request, served: &served, measured, files };
+            self.write(|tx| act(tx, &new))
         })
     }
 
@@ -175,21 +200,36 @@ impl Session {
     }
 }
 
+/// A model to be registered, with what is sealed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewVersion<'a> {
+    request: &'a Registration,
+    served: &'a ServedFiles,
+    measured: &'a Measured,
+    /// The files of a parent that is not sealed yet.
+    files: &'a HashedFiles,
+}
+
 pub(crate) fn register(
     act: &Act<'_>,
-    request: &Registration,
+    new: &NewVersion<'_>,
     reserved: Option<VersionNumber>,
 ) -> Result<(Registered, Timestamp), StoreError> {
+    let request = new.request;
     let parents = names_of_parent(act.tx, request)?;
     // `time_for` locks the models, so the facts are read after it.
     let at = act.time_for(parents.iter().chain([&request.name]))?;
-    let mut facts = facts(act.tx, request)?;
+    let mut facts = facts(act.tx, new, at)?;
     if let Some(number) = reserved {
         facts.last_version = VersionNumber::new(i64::from(number.get()) - 1);
     }
     let plan = plan_registration(request, &facts, at);
+    let seals = match &request.origin.enhanced {
+        Some(enhanced) => sealing::seal_versions_of(act.tx, &enhanced.parent, new.files, at)?,
+        None => Vec::new(),
+    };
     carry_out(act, request, &plan, at)?;
-    let events = act.append(at, plan.events)?;
+    let events = act.append(at, seals.into_iter().chain(plan.events))?;
     Ok((Registered { key: plan.key, superseded: plan.superseded, events }, at))
 }
 
@@ -202,13 +242,23 @@ fn names_of_parent(conn: &Conn, request: &Registration) -> Result<Vec<ModelName>
     Ok(keys.into_iter().map(|key| key.name).collect())
 }
 
-fn facts(conn: &Conn, request: &Registration) -> Result<RegistrationFacts, StoreError> {
+fn facts(
+    conn: &Conn,
+    new: &NewVersion<'_>,
+    at: Timestamp,
+) -> Result<RegistrationFacts, StoreError> {
+    let request = new.request;
+    let run_id = &request.run_id;
     let parent = request.origin.enhanced.as_ref().map(|enhanced| &enhanced.parent);
     Ok(RegistrationFacts {
         last_version: last_version(conn, &request.name)?,
         parent_versions: match parent {
             Some(parent) => versions_of_run(conn, parent)?,
             None => Vec::new(),
+        },
+        sealed: Sealed {
+            files: files(new),
+            ..unsealed::at_registration(conn, run_id, &folder(conn, request)?, new.measured, at)?
         },
     })
 }
@@ -257,6 +307,19 @@ fn carry_out(
     Ok(())
 }
 
+/// The location of the folder with the model, not of its file: `models:/<name>@champion` is a folder to MLflow.
+fn folder(conn: &Conn, request: &Registration) -> Result<String, StoreError> {
+    let artifacts = run::artifact_uri(conn, &request.run_id)?;
+    Ok(format!("{artifacts}/models/{}", request.origin.timeframe))
+}
+
+/// The hashes of the served files. The model file's is that of the registration, even if the file was replaced since.
+fn files(new: &NewVersion<'_>) -> BTreeMap<String, String> {
+    let mut files = new.served.sha256.clone();
+    files.insert("model.zip".to_owned(), new.request.model_sha256.clone());
+    files
+}
+
 fn insert_version(
     act: &Act<'_>,
     request: &Registration,
@@ -271,12 +334,7 @@ fn insert_version(
          ON CONFLICT (workspace, name) DO UPDATE SET last_updated_time = excluded.last_updated_time",
         params![name, at.millis()],
     )?;
-    // The folder, not the file: `models:/<name>@champion` is a folder to MLflow.
-    let source = format!(
-        "{}/models/{}",
-        run::artifact_uri(act.tx, &request.run_id)?,
-        request.origin.timeframe
-    );
+    let source = folder(act.tx, request)?;
     act.tx.execute(
         "INSERT INTO model_versions (name, version, creation_time, last_updated_time, description,
             user_id, current_stage, source, run_id, status, status_message, run_link,

@@ -8,7 +8,9 @@ use herdbook_domain::{
     RunStatus, Stage, VersionType, guard_run_tags,
 };
 
+use crate::acts::files::HashedFiles;
 use crate::acts::limits::{OverLimit, check_run_name, check_tags};
+use crate::acts::sealing;
 use crate::clock::{new_id, now};
 use crate::engine::backend::NewRun;
 use crate::engine::db::{Conn, params};
@@ -18,7 +20,7 @@ use crate::tables::event::{self, EventQuery};
 use crate::tables::lease::{self, Lease, Liveness};
 use crate::tables::metric::{self, Metric};
 use crate::tables::run::{close, insert, require_running, set_params, status};
-use crate::tables::tag;
+use crate::tables::{tag, version};
 
 /// A run to be started.
 #[derive(Debug, Clone)]
@@ -85,21 +87,34 @@ impl Session {
             tags: tags.clone(),
             actor: self.actor(),
         })?;
-        self.write(|act| {
-            let at = act.time_for([&start.model])?;
-            let run_id = if let Some(created) = &created {
-                created.clone()
-            } else {
-                let (tx, root, actor) = (act.tx, act.artifact_root, self.actor());
-                let run_id = RunId::parse(&id).expect("a new id is a run id");
-                insert(tx, root, actor, &start.experiment, &run_id, &name, at)?;
-                run_id
-            };
-            tag::set_on_run(act.tx, &run_id, &tags)?;
-            set_params(act.tx, &run_id, &start.params)?;
-            lease::write(act.tx, &run_id, &lease)?;
-            act.append(at, [started_event(start, &run_id)])?;
-            Ok(run_id)
+        let parent = start.origin.enhanced.as_ref().map(|enhanced| &enhanced.parent);
+        self.with_hashed_files(HashedFiles::default(), |files| {
+            self.write(|act| {
+                let parents = match parent {
+                    Some(parent) => version::keys_of_run(act.tx, parent)?,
+                    None => Vec::new(),
+                };
+                let names = parents.iter().map(|key| &key.name);
+                let at = act.time_for(names.chain([&start.model]))?;
+                let mut events = match parent {
+                    Some(parent) => sealing::seal_versions_of(act.tx, parent, files, at)?,
+                    None => Vec::new(),
+                };
+                let run_id = if let Some(created) = &created {
+                    created.clone()
+                } else {
+                    let (tx, root, actor) = (act.tx, act.artifact_root, self.actor());
+                    let run_id = RunId::parse(&id).expect("a new id is a run id");
+                    insert(tx, root, actor, &start.experiment, &run_id, &name, at)?;
+                    run_id
+                };
+                tag::set_on_run(act.tx, &run_id, &tags)?;
+                set_params(act.tx, &run_id, &start.params)?;
+                lease::write(act.tx, &run_id, &lease)?;
+                events.push(started_event(start, &run_id));
+                act.append(at, events)?;
+                Ok(run_id)
+            })
         })
     }
 

@@ -97,6 +97,33 @@ pub fn select_readable(
     Ok((events, unreadable))
 }
 
+/// The events that can hold a seal and fulfil a condition, oldest first.
+///
+/// # Errors
+/// As [`select`].
+pub(crate) fn with_seals(
+    conn: &Conn,
+    condition: &str,
+    values: &[&dyn ToValue],
+) -> Result<Vec<Event>, StoreError> {
+    let (registered, adopted) = (EventKind::Registered, EventKind::Adopted);
+    let sql = format!(
+        "SELECT {COLUMNS} FROM herdbook_events
+         WHERE {condition} AND kind IN ('{registered}', '{adopted}') ORDER BY id"
+    );
+    conn.query(&sql, values, from_row)
+}
+
+/// The event that registered a version; `None` if its history has none.
+///
+/// # Errors
+/// As [`select`].
+pub fn registration(conn: &Conn, key: &VersionKey) -> Result<Option<Event>, StoreError> {
+    let (name, version) = (Some(key.name.clone()), Some(key.version));
+    let kind = Some(EventKind::Registered);
+    Ok(select(conn, &EventQuery { name, version, kind, ..EventQuery::default() })?.pop())
+}
+
 /// Appends the events of an act, in order. The caller keeps others from appending until its transaction ends.
 ///
 /// # Errors

@@ -11,5 +11,7 @@ pub mod metric;
 mod row;
 pub mod run;
 pub(crate) mod soundness;
+pub mod seal;
 pub mod tag;
+pub mod unsealed;
 pub mod version;

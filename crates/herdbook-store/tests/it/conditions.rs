@@ -6,7 +6,7 @@ use herdbook_domain::{
 };
 use herdbook_store::{Effect, EventQuery, StoreError};
 
-use crate::herd::{Herd, model, number, promotion, version};
+use crate::herd::{Herd, model, number, promotion, start, version};
 
 const REWARD: &str = "evaluation/best_mean_reward";
 
@@ -23,16 +23,12 @@ fn beats_champion() -> Conditions {
     enforced(Stage::Champion, Requirement::BeatsChampion(MetricName::parse(REWARD).unwrap()))
 }
 
-/// All runs of this herd were trained on the same bars, windows and costs.
-fn on_the_same_data(herd: &Herd) {
-    for key in window_params::of_result().filter(|key| *key != window_params::SYMBOL) {
-        herd.foreign()
-            .execute(
-                "INSERT INTO params (key, value, run_uuid) SELECT ?1, 'same', run_uuid FROM runs",
-                [key],
-            )
-            .unwrap();
-    }
+/// Registers a model of a run on the same bars, windows and costs as every other.
+fn train_on_the_same_data(herd: &Herd, reward: f64) {
+    let mut start = start(None);
+    start.params.extend(window_params::of_result().map(|key| (key.to_owned(), "same".to_owned())));
+    let run_id = herd.store.start_run(&start).unwrap();
+    herd.finish(&run_id, start.origin, reward);
 }
 
 fn evaluation(probability: f64) -> Evaluation {
@@ -130,7 +126,8 @@ fn hours_in_beta_count_from_the_last_time_it_came_there() {
     let herd = Herd::new();
     herd.train(None, 1.0);
     herd.promote(1, Stage::Beta).unwrap();
-    let hour_ago = "UPDATE herdbook_events SET at_ms = at_ms - 3600000";
+    let hour_ago =
+        "UPDATE herdbook_events SET at_ms = at_ms - 3600000 WHERE kind = 'stage_changed'";
     herd.foreign().execute_batch(hour_ago).unwrap();
     let request = promotion(1, Stage::Champion);
     let asked = |hours| enforced(Stage::Champion, Requirement::HoursInBeta(hours));
@@ -149,9 +146,8 @@ fn of_racers_that_must_beat_the_champion_each_new_one_beats_the_last() {
     // In this order a later version is often worse.
     let rewards = [3.0, 7.0, 1.0, 8.0, 2.0, 6.0, 5.0, 4.0];
     for reward in rewards {
-        herd.train(None, reward);
+        train_on_the_same_data(&herd, reward);
     }
-    on_the_same_data(&herd);
     for of in 1..=8 {
         herd.promote(of, Stage::Beta).unwrap();
     }

@@ -10,8 +10,8 @@ use herdbook_domain::{
     VersionNumber,
 };
 use herdbook_store::{
-    Effect, EventQuery, Finish, Metric, Missing, OpenOptions, Promotion, RunStart, Session, Store,
-    StoreError, VersionQuery,
+    Effect, EventQuery, Finish, Measured, Metric, Missing, OpenOptions, Promotion, RunStart,
+    Session, Store, StoreError, VersionQuery,
 };
 use tempfile::TempDir;
 
@@ -177,6 +177,7 @@ pub(crate) fn finish(run_id: &RunId, origin: Origin, metrics: &[(&str, f64)]) ->
         },
         metrics: metrics.iter().map(|(key, value)| metric(key, *value, 1)).collect(),
         run_tags: Tags::new(),
+        measured: Measured::default(),
     }
 }
 

@@ -10,7 +10,7 @@ use herdbook_domain::{
 };
 use herdbook_ppo::Model;
 use herdbook_store::{
-    EventQuery, Finish, Metric, Registered, RunStart, Session, UnfinishedEnd, now,
+    EventQuery, Finish, Measured, Metric, Registered, RunStart, Session, UnfinishedEnd, now,
 };
 
 use crate::error::TrainingError;
@@ -187,6 +187,11 @@ fn finish(
         honesty: Honesty::Unknown,
         model_sha256,
     };
-    let finish = Finish { registration, metrics: vec![timesteps], run_tags: Tags::new() };
+    let measured = Measured {
+        params: params(request, model, &registration.model_sha256),
+        metrics: BTreeMap::from([(timesteps.key.clone(), timesteps.value)]),
+    };
+    let metrics = vec![timesteps];
+    let finish = Finish { registration, metrics, run_tags: Tags::new(), measured };
     Ok(store.finish_and_register(&finish)?)
 }

@@ -5,7 +5,7 @@
 
 use herdbook_domain::{RunId, Timeframe, hex_sha256};
 use herdbook_ppo::Snapshot;
-use herdbook_store::{Store, StoreError};
+use herdbook_store::{CHECKPOINT_ENDING as ENDING, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
 use crate::environment::trading_env::EnvState;
@@ -19,7 +19,6 @@ use crate::run::metric_log::MetricLogState;
 /// Version of the file format: increased with every incompatible change.
 const VERSION: u32 = 1;
 const MAGIC: &str = "herdbook-resume";
-const ENDING: &str = ".resume";
 /// Number of checkpoints kept, in case the newest is damaged.
 const N_KEPT: usize = 3;
 

@@ -11,8 +11,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::environment::market_data::MarketData;
 use crate::observer::{Observer, Progress};
-use crate::results::baselines::Baselines;
-use crate::results::improvement::ImprovementReport;
 use crate::results::measure::score_episodes;
 
 /// Metrics are written at most once a second, so that the UI shows live curves without slowing the training.
@@ -162,25 +160,10 @@ impl<'a> MetricLog<'a> {
     }
 
     /// Adds the final metrics, except `evaluation/*`, which the last evaluation has logged.
-    pub(crate) fn finish(
-        &mut self,
-        trained: u64,
-        metrics: &BTreeMap<String, f64>,
-        improvement: Option<&ImprovementReport>,
-        baselines: &Baselines,
-    ) {
+    pub(crate) fn finish(&mut self, trained: u64, metrics: &BTreeMap<String, f64>) {
         for (name, value) in metrics.iter().filter(|(name, _)| !name.starts_with("evaluation/")) {
             self.add(name, *value, trained);
         }
-        for (name, value) in baselines.to_metrics() {
-            self.add(&name, value, trained);
-        }
-        for (name, value) in improvement.map(ImprovementReport::to_metrics).unwrap_or_default() {
-            self.add(&name, value, trained);
-        }
-        self.add("previous_timesteps", self.previous as f64, trained);
-        self.add("current_run_timesteps", trained as f64, trained);
-        self.add("total_timesteps", (self.previous + trained) as f64, trained);
     }
 
     /// Timesteps, including the parent's, and mean reward of each evaluation.

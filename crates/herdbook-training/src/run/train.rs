@@ -9,7 +9,7 @@ use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{Departure, Registration, RunId, hex_sha256};
 use herdbook_market::{Ledger, Position};
 use herdbook_ppo::Model;
-use herdbook_store::{Finish, Metric, Session, UnfinishedEnd};
+use herdbook_store::{Finish, Measured, Metric, Session, UnfinishedEnd};
 
 use crate::error::TrainingError;
 use crate::models::mlflow_files;
@@ -123,8 +123,9 @@ impl ActiveRun<'_> {
         let ledger = measured.ledger.clone();
         let report = self.report(trained, measured, steps_per_second);
         self.store_pictures(&report, &ledger, metric_log.evaluations(), observer);
-        metric_log.finish(trained, &report.metrics, report.improvement.as_ref(), &report.baselines);
-        Ok(self.trained(report, model_sha256, metric_log.take_pending()))
+        let measured = self.measured(&report);
+        metric_log.finish(trained, &measured.metrics);
+        Ok(self.trained(report, model_sha256, metric_log.take_pending(), measured))
     }
 
     /// Draws and stores pictures of the training. Failures are only reported to the observer.
@@ -175,7 +176,8 @@ impl ActiveRun<'_> {
         let trained = model.num_timesteps.saturating_sub(plan.previous_timesteps());
         let speed = logged.metric("training/steps_per_second").unwrap_or(0.0);
         let report = self.report(trained, measured, speed);
-        Ok(self.trained(report, hex_sha256(&bytes), Vec::new()))
+        let measured = self.measured(&report);
+        Ok(self.trained(report, hex_sha256(&bytes), Vec::new(), measured))
     }
 
     fn report(
@@ -209,7 +211,28 @@ impl ActiveRun<'_> {
         }
     }
 
-    fn trained(&self, report: RunReport, model_sha256: String, metrics: Vec<Metric>) -> TrainedRun {
+    /// What is known of the training without the records: any program can write to those.
+    fn measured(&self, report: &RunReport) -> Measured {
+        let mut metrics = report.metrics.clone();
+        metrics.extend(report.baselines.to_metrics());
+        metrics.extend(report.improvement.iter().flat_map(ImprovementReport::to_metrics));
+        let (previous, trained) = (report.previous_timesteps, report.trained_timesteps);
+        let steps = [
+            ("previous_timesteps", previous),
+            ("current_run_timesteps", trained),
+            ("total_timesteps", previous.saturating_add(trained)),
+        ];
+        metrics.extend(steps.map(|(name, steps)| (name.to_owned(), steps as f64)));
+        Measured { params: self.plan.params.clone(), metrics }
+    }
+
+    fn trained(
+        &self,
+        report: RunReport,
+        model_sha256: String,
+        metrics: Vec<Metric>,
+        measured: Measured,
+    ) -> TrainedRun {
         let registration = Registration {
             run_id: report.run_id.clone(),
             name: self.plan.request.model.clone(),
@@ -219,7 +242,7 @@ impl ActiveRun<'_> {
             model_sha256,
         };
         let run_tags = report.improvement.as_ref().map(basis_tag).unwrap_or_default();
-        TrainedRun { report, finish: Finish { registration, metrics, run_tags } }
+        TrainedRun { report, finish: Finish { registration, metrics, run_tags, measured } }
     }
 }
 

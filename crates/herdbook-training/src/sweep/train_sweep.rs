@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use herdbook_domain::tags::Tags;
 use herdbook_domain::{RunId, RunStatus};
-use herdbook_store::{RunRecord, RunStart, Session};
+use herdbook_store::{Finish, RunRecord, RunStart, Session};
 
 use crate::error::TrainingError;
 use crate::observer::Observer;
@@ -57,9 +57,10 @@ pub fn train_sweep(
     }
     let score = |trained: &TrainedRun| trained.report.metrics.get(CHOSEN_BY).copied();
     let chosen = choose(sweep.kind, &trained.iter().map(score).collect::<Vec<_>>());
-    let registration = &trained[chosen].finish.registration;
-    let registered =
-        retry_while_unavailable(observer, cancelled, || store.register_finished(registration))?;
+    let Finish { registration, measured, .. } = &trained[chosen].finish;
+    let registered = retry_while_unavailable(observer, cancelled, || {
+        store.register_finished(registration, measured)
+    })?;
     let members: Vec<RunReport> = trained.into_iter().map(|trained| trained.report).collect();
     // Only now: until the registration, the checkpoints hold the request with which the sweep can be resumed.
     for member in &members {

@@ -33,9 +33,9 @@ pub struct Condition {
 /// The requirement of a condition.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Requirement {
-    /// The last finite value of a metric of the run is at least this.
+    /// The sealed value of a metric is at least this.
     AtLeast(MetricName, f64),
-    /// The last finite value of a metric of the run is at most this.
+    /// The sealed value of a metric is at most this.
     AtMost(MetricName, f64),
     /// The metric is better than the champion's on the same bars, windows and costs. Met where there is no champion.
     BeatsChampion(MetricName),

@@ -8,15 +8,15 @@ use crate::values::{RunId, Timeframe, Timestamp, VersionNumber};
 /// The recorded results of a version.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct VersionEvidence {
-    /// The version's timeframe; `None` where no valid tag names it.
+    /// The version's timeframe; `None` where none is known.
     pub timeframe: Option<Timeframe>,
     /// The version's run.
     pub run_id: Option<RunId>,
     /// The run of the version's parent.
     pub parent: Option<RunId>,
-    /// The last finite value of each metric of the run, by name.
+    /// The sealed value of each metric of the run, by name: the last finite one at the moment of the seal.
     pub metrics: BTreeMap<String, f64>,
-    /// The params of the run, by key.
+    /// The sealed params of the run, by key.
     pub params: BTreeMap<String, String>,
     /// The version's evaluations on later bars, oldest first.
     pub evaluations: Vec<Evaluation>,

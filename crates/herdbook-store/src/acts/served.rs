@@ -1,0 +1,109 @@
+//! The files that MLflow serves as a version, hashed before the act that seals them.
+
+use std::collections::BTreeMap;
+
+use herdbook_domain::{RunId, Timeframe, VersionKey};
+
+use crate::acts::artifacts::open_existing;
+use crate::artifacts::hashing;
+use crate::artifacts::local::is_partial;
+use crate::artifacts::streams::ArtifactStore;
+use crate::engine::backend::Scope;
+use crate::error::StoreError;
+use crate::store::Store;
+use crate::tables::unsealed::{ServedFiles, ServedFolder, served_folder};
+use crate::tables::{seal, version};
+
+/// The end of the name of a checkpoint, which is beside the model until its run is registered, and is never served after
+/// that.
+pub const CHECKPOINT_ENDING: &str = ".resume";
+
+impl Store {
+    /// Hashes the files with which a run's model is to be registered. Must not be called inside a transaction.
+    ///
+    /// # Errors
+    /// As [`Store::artifacts`]; those of reading the files.
+    pub(crate) fn hash_model_folder(
+        &self,
+        run_id: &RunId,
+        timeframe: Timeframe,
+    ) -> Result<ServedFiles, StoreError> {
+        let artifacts = self.artifacts(run_id)?;
+        let folder = format!("models/{timeframe}");
+        Ok(ServedFiles { sha256: hash_folder(&*artifacts, &folder)?, problem: None })
+    }
+
+    /// Hashes the files that MLflow serves as a version, if its history holds no seal. Must not be called inside a transaction.
+    ///
+    /// # Errors
+    /// Those of the database, and of reaching a server. Files that cannot be read are not an error.
+    pub(crate) fn hash_if_unsealed(
+        &self,
+        key: &VersionKey,
+    ) -> Result<Option<ServedFiles>, StoreError> {
+        if self.read_in(Scope::History, |conn| seal::of_version(conn, key))?.is_some() {
+            return Ok(None);
+        }
+        let (folder, run_id) = self.read(|conn| {
+            let run_id = version::load(conn, key)?.run_id;
+            Ok((served_folder(conn, key)?, run_id))
+        })?;
+        self.hash_served(&folder, run_id.as_ref()).map(Some)
+    }
+
+    fn hash_served(
+        &self,
+        folder: &ServedFolder,
+        run_id: Option<&RunId>,
+    ) -> Result<ServedFiles, StoreError> {
+        let unknown =
+            |problem: String| Ok(ServedFiles { sha256: BTreeMap::new(), problem: Some(problem) });
+        let Some(location) = &folder.location else {
+            let uri = folder.source.as_deref().unwrap_or_default();
+            return unknown(format!("its location `{uri}` is not a folder on record"));
+        };
+        let owner = run_id.map_or_else(|| location.clone(), ToString::to_string);
+        let artifacts = match self.artifacts_at(&owner, location) {
+            Ok(artifacts) => artifacts,
+            Err(StoreError::ForeignArtifacts { .. }) => {
+                return unknown(format!("`{location}` cannot be reached from this machine"));
+            }
+            Err(error) => return Err(error),
+        };
+        match hash_folder(&*artifacts, "") {
+            Ok(sha256) if sha256.is_empty() => unknown(format!("`{location}` has no files")),
+            Ok(sha256) => Ok(ServedFiles { sha256, problem: None }),
+            Err(error @ StoreError::Artifact { .. }) => unknown(error.to_string()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The lower-case hex SHA-256 of every file below a folder, by its path relative to the folder; none if there is no such
+/// folder. Checkpoints and files that are not written completely are left out.
+fn hash_folder(
+    artifacts: &dyn ArtifactStore,
+    folder: &str,
+) -> Result<BTreeMap<String, String>, StoreError> {
+    let mut hashes = BTreeMap::new();
+    let mut open = vec![String::new()];
+    while let Some(relative) = open.pop() {
+        for entry in artifacts.list(&joined(folder, &relative))? {
+            let path = joined(&relative, &entry.name);
+            if entry.is_folder {
+                open.push(path);
+            } else if !is_partial(&entry.name) && !entry.name.ends_with(CHECKPOINT_ENDING) {
+                let artifact = joined(folder, &path);
+                let mut content = open_existing(artifacts, &artifact, None)?;
+                let sha256 = hashing::sha256(&mut *content)
+                    .map_err(|source| artifacts.read_error(&artifact, source))?;
+                hashes.insert(path, sha256);
+            }
+        }
+    }
+    Ok(hashes)
+}
+
+fn joined(folder: &str, name: &str) -> String {
+    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
+}
