@@ -23,9 +23,9 @@ pub mod tags;
 mod values;
 
 pub use doctor::{
-    BadRow, Breach, BreachKind, Fix, Orphan, Process, Records, Remedy, Repair, RunColumn,
-    RunOnRecord, RunRow, SchemaState, Storage, Subject, VersionColumn, VersionOnRecord, VersionRow,
-    examine,
+    BadRow, Breach, BreachKind, Fix, LoggedMetric, Orphan, Process, Records, Remedy, Repair,
+    RunColumn, RunOnRecord, RunRow, SchemaState, Storage, Subject, VersionColumn, VersionOnRecord,
+    VersionRow, examine,
 };
 pub use evidence::{
     Direction, EVIDENCE_BARS, EVIDENCE_PROBABILITY, Evaluation, HEADLINE_METRICS, Honesty,

@@ -411,7 +411,7 @@ impl StoreError {
             Some(ErrorCode::NotADatabase) => Self::NotADatabase { store },
             Some(ErrorCode::DatabaseCorrupt) => {
                 Self::Damaged { store, problem: source.to_string() }
-            },
+            }
             _ => Self::Database { store, source },
         }
     }

@@ -2,14 +2,13 @@
 
 use serde_json::json;
 
+use super::records::BadRow;
+use crate::evidence::SealedMetric;
 use crate::history::{EventDraft, EventKind};
 use crate::rules::AliasChange;
 use crate::tags::TagChanges;
 use crate::values::closed_set::closed_set;
-use super::records::BadRow;
-use crate::values::{
-    ModelName, RunId, RunStatus, Stage, Timestamp, VersionKey, VersionNumber,
-};
+use crate::values::{ModelName, RunId, RunStatus, Stage, Timestamp, VersionKey, VersionNumber};
 
 closed_set! {
     /// The rule that is broken.
@@ -42,6 +41,10 @@ closed_set! {
         MissingRun = "missing_run",
         /// A column of a run's row differs from the history.
         RunRow = "run_row",
+        /// Params of a run differ from the seal of its version.
+        Params = "params",
+        /// Metrics of a run differ from the seal of its version.
+        Metrics = "metrics",
         /// MLflow's own stage differs from the stage tag.
         MlflowStage = "mlflow_stage",
         /// Tags of a run differ from those of its version.
@@ -89,7 +92,7 @@ impl Subject {
 }
 
 /// One breach of the rules.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Breach {
     /// The rule that is broken.
     pub kind: BreachKind,
@@ -102,7 +105,7 @@ pub struct Breach {
 }
 
 /// The repair of a breach, or what to do instead.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Remedy {
     /// The breach was repaired; holds the outcome, in words.
     Done(String),
@@ -113,7 +116,7 @@ pub enum Remedy {
 }
 
 /// The exact changes that repair a breach. The store carries out all of them in one transaction.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Repair {
     /// The state after the repair, in words.
     pub outcome: String,
@@ -126,7 +129,7 @@ pub struct Repair {
 }
 
 /// One change of a repair.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Fix {
     /// Changes the tags of a version.
     TagVersion(VersionKey, TagChanges),
@@ -142,6 +145,10 @@ pub enum Fix {
     Renumber(VersionKey, VersionNumber),
     /// Sets a column of a run's row.
     RunColumn(RunId, RunColumn),
+    /// Sets a param of a run; `None` removes it.
+    Param(RunId, String, Option<String>),
+    /// Makes a value the last one of a run's metric, in the table of last values and among all values.
+    Metric(RunId, String, SealedMetric),
     /// Ends a run as FAILED and removes its lease.
     FailRun(RunId),
     /// Removes the lease of a run; holds the run id as stored.
@@ -218,6 +225,17 @@ impl Breach {
                 "restore it from a backup; the history has the hash that was registered".to_owned(),
             ),
         }
+    }
+
+    /// The breach for another file that MLflow serves with the model; `problem` is a clause that says what is wrong.
+    pub fn of_served_file(
+        key: &VersionKey,
+        run_id: Option<&RunId>,
+        path: &str,
+        problem: &str,
+    ) -> Self {
+        let message = format!("the file `{}` of {key} {problem}", excerpt(path));
+        Self { message, ..Self::of_model_file(key, run_id, problem) }
     }
 
     /// Whether the breach was not repaired.

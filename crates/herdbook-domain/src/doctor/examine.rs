@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::breach::{Breach, BreachKind, Fix, Remedy, Repair, Subject};
 use super::log_index::LogIndex;
 use super::records::{Records, SchemaState, VersionOnRecord};
-use super::{champion, lost, rows, run, version};
+use super::{champion, lost, rows, run, sealed, version};
 use crate::history::verify_chain;
 use crate::values::ModelName;
 
@@ -25,6 +25,7 @@ pub fn examine(records: &Records) -> Vec<Breach> {
         breaches.extend(champion::check_champions(name, &champions, versions, &log));
         for version in champion::champions_first(versions) {
             breaches.extend(rows::check_version(version, records, &log));
+            breaches.extend(sealed::check(version, records, &log));
             breaches.extend(version::check(version, &champions, &log));
         }
         let alias = records.aliases.get(*name).copied();
@@ -43,8 +44,18 @@ pub fn examine(records: &Records) -> Vec<Breach> {
     if chain.is_some() || lost.lacks_events {
         breaches.iter_mut().for_each(Breach::withhold_repair_from_history);
     }
+    breaches.splice(0..0, log.unreadable_seals().iter().map(unreadable_seal));
     breaches.splice(0..0, chain);
     breaches
+}
+
+fn unreadable_seal(problem: &String) -> Breach {
+    Breach {
+        kind: BreachKind::EventChain,
+        subject: Subject::default(),
+        message: problem.clone(),
+        remedy: Remedy::None("use the herdbook that wrote it".to_owned()),
+    }
 }
 
 fn chain_breach(records: &Records) -> Option<Breach> {

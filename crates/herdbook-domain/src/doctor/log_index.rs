@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::records::Records;
 use super::replay::Replay;
 use super::run_replay::RunReplay;
+use crate::evidence::Seal;
 use crate::history::{Event, EventKind};
 use crate::lineage::{EnhancedFrom, Origin};
 use crate::tags::{Tags, key};
@@ -31,6 +32,10 @@ pub(super) struct LogIndex {
     replays: BTreeMap<VersionKey, Replay>,
     /// The version registered from each run.
     registered_from: BTreeMap<RunId, VersionKey>,
+    /// The seal of each version.
+    seals: BTreeMap<VersionKey, Seal>,
+    /// What is wrong with seals that cannot be read.
+    unreadable_seals: Vec<String>,
     /// The status and times of each run that its events determine.
     run_replays: BTreeMap<RunId, RunReplay>,
 }
@@ -74,6 +79,14 @@ impl LogIndex {
             self.runs.insert(key.clone(), run_id.clone());
         }
         self.replay(&key, event);
+        match Seal::of(event) {
+            Ok(None) => {}
+            // The first one counts, as for the rules.
+            Ok(Some(seal)) => {
+                self.seals.entry(key.clone()).or_insert(seal);
+            }
+            Err(error) => self.unreadable_seals.push(error.to_string()),
+        }
         match what.kind {
             EventKind::Registered => {
                 self.parents.extend(what.parent.clone());
@@ -119,6 +132,16 @@ impl LogIndex {
     /// adopted.
     pub(super) fn replayed(&self, key: &VersionKey) -> Option<&Replay> {
         self.replays.get(key)
+    }
+
+    /// The sealed facts of a version; `None` if it was not sealed.
+    pub(super) fn seal(&self, key: &VersionKey) -> Option<&Seal> {
+        self.seals.get(key)
+    }
+
+    /// What is wrong with seals that cannot be read.
+    pub(super) fn unreadable_seals(&self) -> &[String] {
+        &self.unreadable_seals
     }
 
     /// Every version that was registered or adopted.

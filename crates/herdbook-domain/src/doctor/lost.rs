@@ -93,7 +93,8 @@ fn copy(version: &VersionOnRecord, original: &VersionKey) -> Breach {
             version.key
         ),
         remedy: Remedy::None(
-            "remove its tag `promotion_stage` with MLflow's client: the history decides on stages".to_owned(),
+            "remove its tag `promotion_stage` with MLflow's client: the history decides on stages"
+                .to_owned(),
         ),
     }
 }
@@ -107,7 +108,8 @@ fn without_events(version: &VersionOnRecord) -> Breach {
             version.key
         ),
         remedy: Remedy::None(
-            "restore the database from a backup, and compare it with an exported history".to_owned(),
+            "restore the database from a backup, and compare it with an exported history"
+                .to_owned(),
         ),
     }
 }
@@ -147,7 +149,8 @@ fn missing_versions(
     let mut breaches = Vec::new();
     for (name, versions) in missing {
         if models.contains(name) {
-            breaches.extend(versions.into_iter().map(|(key, event)| missing_version(key, event, log)));
+            breaches
+                .extend(versions.into_iter().map(|(key, event)| missing_version(key, event, log)));
         } else {
             breaches.push(missing_model(name, versions.len()));
         }

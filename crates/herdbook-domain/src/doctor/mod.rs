@@ -6,8 +6,8 @@
 
 mod breach;
 mod champion;
-mod examine;
 mod difference;
+mod examine;
 mod log_index;
 mod lost;
 mod records;
@@ -15,11 +15,12 @@ mod replay;
 mod rows;
 mod run;
 mod run_replay;
+mod sealed;
 mod version;
 
 pub use breach::{Breach, BreachKind, Fix, Remedy, Repair, RunColumn, Subject, VersionColumn};
 pub use examine::examine;
 pub use records::{
-    BadRow, Orphan, Process, Records, RunOnRecord, RunRow, SchemaState, Storage, VersionOnRecord,
-    VersionRow,
+    BadRow, LoggedMetric, Orphan, Process, Records, RunOnRecord, RunRow, SchemaState, Storage,
+    VersionOnRecord, VersionRow,
 };

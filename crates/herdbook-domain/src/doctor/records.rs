@@ -1,6 +1,6 @@
 //! The input of the doctor.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::breach::Subject;
 use crate::history::Event;
@@ -74,7 +74,7 @@ pub struct VersionRow {
 }
 
 /// Columns of the row of a run, as stored. A value of the wrong kind counts as missing.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct RunRow {
     /// `status`
     pub status: Option<String>,
@@ -86,6 +86,21 @@ pub struct RunRow {
     pub user: Option<String>,
     /// `artifact_uri`: the URI of its files.
     pub artifact_uri: Option<String>,
+    /// Its params; read for runs with a version.
+    pub params: BTreeMap<String, String>,
+    /// The last value of each of its metrics; read for runs with a version.
+    pub metrics: BTreeMap<String, LoggedMetric>,
+    /// Metrics whose sealed value is no longer among the logged ones, although the last value may be right.
+    pub overwritten: BTreeSet<String>,
+}
+
+/// The last value of a metric as it was logged; it may be NaN or infinite.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LoggedMetric {
+    /// The value.
+    pub value: f64,
+    /// Number of training steps before it.
+    pub step: i64,
 }
 
 /// A row with a value of the wrong kind in a column.

@@ -61,9 +61,7 @@ impl Replay {
         let is_registered = event.what.kind == EventKind::Registered;
         let imported = details.get("imported");
         let entry = match imported {
-            Some(mark) => {
-                Entry::Imported { at: moment(mark).filter(|_| is_registered) }
-            }
+            Some(mark) => Entry::Imported { at: moment(mark).filter(|_| is_registered) },
             None if is_registered => Entry::Registered { at: event.at, actor: event.actor.clone() },
             None => Entry::Adopted,
         };
@@ -79,6 +77,9 @@ impl Replay {
         };
         if let Some(honesty) = replay.honesty {
             replay.expect(key::HONESTY, Some(honesty.to_string()));
+        }
+        if let Some(total) = details["sealed"]["total_timesteps"].as_u64() {
+            replay.expect(key::TOTAL_TIMESTEPS, Some(total.to_string()));
         }
         if let Entry::Registered { at, .. } = replay.entry {
             replay.expect_new(at, event.what.parent.is_some());
@@ -97,7 +98,15 @@ impl Replay {
             self.expect(key, None);
         }
         self.expect(key::ENHANCEMENT_TIMESTAMP, is_enhanced.then(|| at.tag()));
-        if !is_enhanced {
+        let total = self.tags.get(key::TOTAL_TIMESTEPS).cloned().flatten();
+        let total = total.and_then(|total| total.parse::<u64>().ok());
+        if is_enhanced {
+            if let Some(previous) =
+                total.zip(self.trained_timesteps).map(|(all, own)| all.saturating_sub(own))
+            {
+                self.expect(key::PREVIOUS_TIMESTEPS, Some(previous.to_string()));
+            }
+        } else {
             self.expect(key::PREVIOUS_TIMESTEPS, None);
             if let Some(steps) = self.trained_timesteps {
                 self.expect(key::TOTAL_TIMESTEPS, Some(steps.to_string()));
@@ -152,7 +161,9 @@ impl Replay {
         let mut differences: Vec<Difference> = self
             .tags
             .iter()
-            .filter(|(key, expected)| is_asked(key) && tags.get(*key) != expected.as_ref())
+            .filter(|(key, expected)| {
+                is_asked(key) && !agree(key, tags.get(*key), expected.as_ref())
+            })
             .map(|(key, expected)| Difference::new(key, tags.get(key).cloned(), expected.clone()))
             .collect();
         differences.extend(self.unrecorded_changes(tags).filter(|one| is_asked(&one.what)));
@@ -191,6 +202,14 @@ impl Replay {
         let is_wrong = found != Some(&expected);
         is_wrong.then(|| Difference::new(key::TOTAL_TIMESTEPS, found.cloned(), Some(expected)))
     }
+}
+
+/// Whether a tag has the expected value. Other programs may write a number of steps in another way.
+fn agree(key: &str, found: Option<&String>, expected: Option<&String>) -> bool {
+    let steps = |text: Option<&String>| text.and_then(|text| text.parse::<u64>().ok());
+    found == expected
+        || (key == key::TOTAL_TIMESTEPS
+            && steps(expected).is_some_and(|expected| steps(found) == Some(expected)))
 }
 
 /// Whether a change of stage writes the tag.

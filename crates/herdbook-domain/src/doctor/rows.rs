@@ -1,8 +1,6 @@
 //! Checks of the columns of versions and runs against the history.
 
-use super::breach::{
-    Breach, BreachKind, Fix, Remedy, Repair, RunColumn, Subject, VersionColumn,
-};
+use super::breach::{Breach, BreachKind, Fix, Remedy, Repair, RunColumn, Subject, VersionColumn};
 use super::difference::{Difference, list};
 use super::log_index::LogIndex;
 use super::records::{Records, RunRow, Storage, VersionOnRecord};
@@ -21,12 +19,23 @@ pub(super) fn check_version(
     compare_run_id(version, replay, &mut found);
     if records.storage == Storage::Database {
         let run_id = replay.run_id.as_ref().or(version.run_id.as_ref());
-        compare_locations(version, replay, run_id.and_then(|id| records.run_rows.get(id)), &mut found);
+        compare_locations(
+            version,
+            replay,
+            run_id.and_then(|id| records.run_rows.get(id)),
+            &mut found,
+        );
         compare_entry(version, replay, &mut found);
     }
     let subject = Subject::of_version(&version.key, replay.run_id.as_ref());
     let what = format!("{} differs from its registration (event {})", version.key, replay.event_id);
-    found.breach(BreachKind::VersionRow, subject, &what, records.storage, log.time_for(&version.key.name))
+    found.breach(
+        BreachKind::VersionRow,
+        subject,
+        &what,
+        records.storage,
+        log.time_for(&version.key.name),
+    )
 }
 
 /// Columns that differ, and their repair.
@@ -85,7 +94,8 @@ fn compare_locations(
     run: Option<&RunRow>,
     found: &mut Differing,
 ) {
-    let (Some(uri), Some(file)) = (run.and_then(|run| run.artifact_uri.as_ref()), &replay.model_file)
+    let (Some(uri), Some(file)) =
+        (run.and_then(|run| run.artifact_uri.as_ref()), &replay.model_file)
     else {
         return;
     };

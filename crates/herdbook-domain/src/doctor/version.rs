@@ -116,10 +116,13 @@ impl VersionCheck<'_> {
         let replay = self.log.replayed(key)?;
         let mut differing: Vec<Difference> = Vec::new();
         if let Some(wanted) = self.log.origin(key) {
-            let keys = Origin::TAG_KEYS.into_iter().filter(|key| tags.get(*key) != wanted.get(*key));
-            differing.extend(keys.map(|key| {
-                Difference::new(key, tags.get(key).cloned(), wanted.get(key).cloned())
-            }));
+            let keys =
+                Origin::TAG_KEYS.into_iter().filter(|key| tags.get(*key) != wanted.get(*key));
+            differing.extend(
+                keys.map(|key| {
+                    Difference::new(key, tags.get(key).cloned(), wanted.get(key).cloned())
+                }),
+            );
         }
         differing.extend(replay.differences(tags, |key| !is_history_tag(key)));
         let what = format!("{key} differs from its registration (event {})", replay.event_id);
@@ -168,7 +171,8 @@ impl VersionCheck<'_> {
         let is_right = |key: &&str| {
             wanted.as_ref().is_none_or(|wanted| self.version.tags.get(*key) == wanted.get(*key))
         };
-        let mut keys: BTreeSet<&'static str> = Origin::TAG_KEYS.into_iter().filter(is_right).collect();
+        let mut keys: BTreeSet<&'static str> =
+            Origin::TAG_KEYS.into_iter().filter(is_right).collect();
         let honesty = self.log.replayed(&self.version.key).and_then(|replay| replay.honesty);
         if honesty.is_some_and(|honesty| self.tag(key::HONESTY) == Some(honesty.as_str())) {
             keys.insert(key::HONESTY);

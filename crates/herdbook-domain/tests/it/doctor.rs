@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
     ActContext, Actor, AliasChange, Breach, BreachKind, Channel, Event, EventDraft, EventKind, Fix,
-    GENESIS_HASH, Honesty, Origin, Records, Remedy, Repair, RunId, RunRow, Stage, Storage, Timeframe,
-    Timestamp, VersionKey, VersionNumber, VersionOnRecord, VersionRow, examine,
+    GENESIS_HASH, Honesty, Origin, Records, Remedy, Repair, RunId, RunRow, Stage, Storage,
+    Timeframe, Timestamp, VersionKey, VersionNumber, VersionOnRecord, VersionRow, examine,
 };
 use proptest::prelude::*;
 
@@ -43,8 +43,18 @@ fn harm() -> impl Strategy<Value = Harm> {
         ])
     };
     let value = || {
-        let words =
-            ["development", "beta", "champion", "archived", "latest", "old", "1H", "clean", "", "\n"];
+        let words = [
+            "development",
+            "beta",
+            "champion",
+            "archived",
+            "latest",
+            "old",
+            "1H",
+            "clean",
+            "",
+            "\n",
+        ];
         prop::option::of(prop::sample::select(words.to_vec()))
     };
     let stage = || prop::sample::select(vec!["None", "Staging", "Production", "Archived"]);
@@ -149,9 +159,10 @@ fn records(register: &Register, at: Timestamp) -> Records {
 
 /// The moment of a registration, in milliseconds.
 fn created_at(register: &Register, number: VersionNumber) -> Option<i64> {
-    let registered = register.events.iter().position(|event| {
-        event.kind == EventKind::Registered && event.version == Some(number)
-    });
+    let registered = register
+        .events
+        .iter()
+        .position(|event| event.kind == EventKind::Registered && event.version == Some(number));
     registered.map(|idx| register.times[idx].millis())
 }
 
@@ -197,6 +208,8 @@ fn carry_out(records: &mut Records, repair: &Repair) {
             Fix::FailRun(_)
             | Fix::VersionColumn(..)
             | Fix::Renumber(..)
+            | Fix::Param(..)
+            | Fix::Metric(..)
             | Fix::RunColumn(..)
             | Fix::RemoveLease(_)
             | Fix::CompleteSchema

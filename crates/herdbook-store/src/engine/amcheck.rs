@@ -63,7 +63,9 @@ fn check_relation(conn: &Conn, relation: &str, is_index: bool) -> Result<Vec<Str
         return Ok(Vec::new());
     }
     conn.query(
-        &format!("SELECT coalesce(msg, '') FROM verify_heapam(to_regclass(?1)) LIMIT {MAX_PROBLEMS}"),
+        &format!(
+            "SELECT coalesce(msg, '') FROM verify_heapam(to_regclass(?1)) LIMIT {MAX_PROBLEMS}"
+        ),
         params![relation],
         |row| Ok(format!("`{relation}`: {}", row.get::<String>(0)?)),
     )

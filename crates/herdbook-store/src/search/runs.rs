@@ -67,5 +67,7 @@ impl Store {
 /// A run whose row cannot be read is left out; the doctor reports it.
 fn load_all(conn: &Conn, ids: &[String]) -> Result<Vec<RunRecord>, StoreError> {
     let ids = ids.iter().filter_map(|id| RunId::parse(id).ok());
-    ids.map(|id| load(conn, &id)).filter(|run| !matches!(run, Err(StoreError::BrokenRecord { .. }))).collect()
+    ids.map(|id| load(conn, &id))
+        .filter(|run| !matches!(run, Err(StoreError::BrokenRecord { .. })))
+        .collect()
 }

@@ -14,6 +14,10 @@ use crate::tables::row::{checked, optional};
 const COLUMNS: &str = "id, act_id, at_ms, actor, channel, kind, name, version, run_id, from_state, \
                        to_state, reason, parent_run_id, details, previous_hash, hash";
 
+/// A query for the runs from which versions were registered, or which an adopted version has.
+pub(crate) const VERSIONED_RUNS: &str = "SELECT e.run_id FROM herdbook_events e
+    WHERE e.version IS NOT NULL AND e.run_id IS NOT NULL";
+
 /// The model file with which a version was registered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RegisteredFile {
@@ -293,9 +297,7 @@ pub fn registered_file(
         "SELECT run_id, details FROM herdbook_events
          WHERE name = ?1 AND version = ?2 AND kind = ?3 ORDER BY id DESC LIMIT 1",
         params![key.name.as_str(), key.version.get(), EventKind::Registered.as_str()],
-        |row| {
-            Ok((row.readable(0)?.unwrap_or_default(), row.readable(1)?.unwrap_or_default()))
-        },
+        |row| Ok((row.readable(0)?.unwrap_or_default(), row.readable(1)?.unwrap_or_default())),
     )?;
     Ok(found.and_then(|(run_id, details)| {
         let details: serde_json::Value = serde_json::from_str(&details).ok()?;

@@ -60,7 +60,8 @@ pub(crate) fn bad_rows(conn: &Conn) -> Result<Vec<BadRow>, StoreError> {
         if columns.is_empty() {
             continue;
         }
-        let names: Vec<String> = columns.iter().map(|column| format!("\"{}\"", column.name)).collect();
+        let names: Vec<String> =
+            columns.iter().map(|column| format!("\"{}\"", column.name)).collect();
         let sql = format!("SELECT {} FROM {table}", names.join(", "));
         conn.query(&sql, params![], |row| {
             for (idx, column) in columns.iter().enumerate() {
@@ -136,11 +137,7 @@ fn bad_row(
 /// A value in one line, shortened.
 fn shown(row: &Row<'_>, idx: usize) -> Result<String, StoreError> {
     let text = row.shown(idx)?.unwrap_or_else(|| "NULL".to_owned());
-    Ok(text
-        .chars()
-        .take(MAX_SHOWN)
-        .map(|c| if c.is_control() { '?' } else { c })
-        .collect())
+    Ok(text.chars().take(MAX_SHOWN).map(|c| if c.is_control() { '?' } else { c }).collect())
 }
 
 #[cfg(test)]

@@ -282,12 +282,12 @@ pub fn model_names(conn: &Conn) -> Result<Vec<String>, StoreError> {
 pub fn champion_of(conn: &Conn, name: &ModelName) -> Result<Option<VersionNumber>, StoreError> {
     let version: Option<i64> = conn
         .query_first(
-        "SELECT version FROM model_version_tags
+            "SELECT version FROM model_version_tags
          WHERE workspace = 'default' AND name = ?1 AND key = ?2 AND value = ?3",
-        params![name.as_str(), key::PROMOTION_STAGE, Stage::Champion.as_str()],
-        |row| row.readable(0),
-    )?
-    .flatten();
+            params![name.as_str(), key::PROMOTION_STAGE, Stage::Champion.as_str()],
+            |row| row.readable(0),
+        )?
+        .flatten();
     Ok(version.and_then(VersionNumber::new))
 }
 

@@ -1,6 +1,8 @@
 //! The examination of a whole store: the engine's check, the rows, the rules, the history and the files.
 
-use herdbook_domain::{Breach, ChainBreak, Records, VersionKey, examine, verify_chain};
+use std::collections::BTreeMap;
+
+use herdbook_domain::{Breach, ChainBreak, Records, Seal, VersionKey, examine, verify_chain};
 
 use super::records::collect;
 use crate::acts::files::FileState;
@@ -64,15 +66,32 @@ impl Store {
     }
 
     fn examine_files(&self, records: &Records, found: &mut Examination) -> Result<(), StoreError> {
-        let versions: Vec<_> =
-            records.versions.iter().filter(|version| !version.deleted).collect();
+        let versions: Vec<_> = records.versions.iter().filter(|version| !version.deleted).collect();
         let keys: Vec<VersionKey> = versions.iter().map(|version| version.key.clone()).collect();
-        for (version, state) in versions.into_iter().zip(self.file_states(&keys)?) {
+        let mut seals: BTreeMap<VersionKey, Seal> = BTreeMap::new();
+        for event in records.events.iter().flatten() {
+            if let Ok(Some(seal)) = Seal::of(event) {
+                seals.entry(seal.key.clone()).or_insert(seal);
+            }
+        }
+        for (version, mut state) in versions.into_iter().zip(self.file_states(&keys)?) {
+            let (key, run_id) = (&version.key, version.run_id.as_ref());
             let problem = state.problem();
-            found.breaches.extend(problem.map(|problem| {
-                Breach::of_model_file(&version.key, version.run_id.as_ref(), &problem)
-            }));
-            found.files.push((version.key.clone(), state));
+            found
+                .breaches
+                .extend(problem.map(|problem| Breach::of_model_file(key, run_id, &problem)));
+            if let Some(seal) = seals.get(key).filter(|seal| !seal.facts.files.is_empty()) {
+                let wrong = self.wrong_served_files(seal)?;
+                if state == FileState::Unknown && wrong.is_empty() {
+                    state = FileState::Intact;
+                }
+                found.breaches.extend(
+                    wrong
+                        .iter()
+                        .map(|file| Breach::of_served_file(key, run_id, &file.path, &file.problem)),
+                );
+            }
+            found.files.push((key.clone(), state));
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 
 mod examination;
 mod records;
+mod runs;
 
 use std::collections::VecDeque;
 
@@ -20,7 +21,7 @@ use crate::engine::schema::{self, Found};
 use crate::error::StoreError;
 use crate::session::{Act, Session};
 use crate::store::Store;
-use crate::tables::{alias, lease, run, tag, version};
+use crate::tables::{alias, lease, metric, run, tag, version};
 
 impl Store {
     /// Every breach of the rules in the store. Changes nothing, and reads all registered model files.
@@ -136,6 +137,8 @@ fn apply(act: &Act<'_>, fix: &Fix, at: Timestamp) -> Result<(), StoreError> {
         Fix::TagRun(run_id, tags) => tag::change_on_run(act.tx, run_id, tags),
         Fix::VersionColumn(key, column) => version::set_column(act.tx, key, column, at),
         Fix::Renumber(key, number) => version::renumber(act.tx, key, *number),
+        Fix::Param(run_id, key, value) => tag::set_param(act.tx, run_id, key, value.as_deref()),
+        Fix::Metric(run_id, name, sealed) => metric::restore(act.tx, run_id, name, *sealed, at),
         Fix::RunColumn(run_id, column) => run::set_column(act.tx, run_id, column),
         Fix::MlflowStage(key, stage) => version::set_mlflow_stage(act.tx, key, *stage, at),
         Fix::Alias(name, change) => {

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
-    EventKind, ModelName, Orphan, Process, Records, RunId, RunOnRecord, RunRow, SchemaState, Storage,
+    EventKind, ModelName, Orphan, Process, Records, RunId, RunOnRecord, SchemaState, Seal, Storage,
     Subject, Timestamp, VersionOnRecord, VersionRow,
 };
 
+use super::runs;
 use crate::clock::now;
 use crate::engine::db::{Conn, Row, params};
 use crate::engine::opening::Opened;
@@ -22,45 +23,24 @@ use crate::tables::{tag, version};
 pub(super) fn collect(conn: &Conn, store: &Store) -> Result<Records, StoreError> {
     let now = now();
     let versions = versions(conn)?;
+    let events = match event::select(conn, &EventQuery::default()) {
+        Ok(events) => Ok(events),
+        Err(error @ StoreError::BrokenRecord { .. }) => Err(error.to_string()),
+        Err(error) => return Err(error),
+    };
+    let seals: Vec<Seal> =
+        events.iter().flatten().filter_map(|event| Seal::of(event).ok().flatten()).collect();
     Ok(Records {
         now,
-        events: match event::select(conn, &EventQuery::default()) {
-            Ok(events) => Ok(events),
-            Err(error @ StoreError::BrokenRecord { .. }) => Err(error.to_string()),
-            Err(error) => return Err(error),
-        },
+        events,
         aliases: aliases(conn)?,
         runs: runs(conn, now)?,
         orphans: orphans(conn, &versions)?,
         schema: schema(conn, store)?,
-        run_rows: run_rows(conn)?,
+        run_rows: runs::rows(conn, &seals)?,
         storage: if store.backend().has_our_tables() { Storage::Database } else { Storage::Server },
         versions,
     })
-}
-
-/// The rows of the runs in the history, and of those that a version names.
-fn run_rows(conn: &Conn) -> Result<BTreeMap<RunId, RunRow>, StoreError> {
-    let rows = conn.query(
-        "SELECT r.run_uuid, r.status, r.start_time, r.end_time, r.user_id, r.artifact_uri FROM runs r
-         WHERE r.run_uuid IN (SELECT run_id FROM herdbook_events)
-            OR r.run_uuid IN (SELECT run_id FROM model_versions)",
-        params![],
-        |row| {
-            let Some(run_id) = row.shown(0)?.and_then(|id| RunId::parse(&id).ok()) else {
-                return Ok(None);
-            };
-            let found = RunRow {
-                status: row.shown(1)?,
-                started_at_ms: row.readable(2)?,
-                ended_at_ms: row.readable(3)?,
-                user: row.shown(4)?,
-                artifact_uri: row.shown(5)?,
-            };
-            Ok(Some((run_id, found)))
-        },
-    )?;
-    Ok(rows.into_iter().flatten().collect())
 }
 
 /// The columns of every version that the history knows, by name and number as stored.
@@ -133,13 +113,13 @@ fn versions(conn: &Conn) -> Result<Vec<VersionOnRecord>, StoreError> {
         let run_id = registered.get(&stored).and_then(|run_id| RunId::parse(run_id).ok());
         let run_id = run_id.or_else(|| record.run_id.clone());
         VersionOnRecord {
-        run_tags: run_id.and_then(|run_id| run_tags.get(&run_id).cloned()),
-        tags: tags.take(&record.key),
-        row: rows.remove(&stored).unwrap_or_default(),
-        key: record.key,
-        run_id: record.run_id,
-        deleted: record.deleted,
-        mlflow_stage: record.mlflow_stage,
+            run_tags: run_id.and_then(|run_id| run_tags.get(&run_id).cloned()),
+            tags: tags.take(&record.key),
+            row: rows.remove(&stored).unwrap_or_default(),
+            key: record.key,
+            run_id: record.run_id,
+            deleted: record.deleted,
+            mlflow_stage: record.mlflow_stage,
         }
     });
     Ok(records.collect())

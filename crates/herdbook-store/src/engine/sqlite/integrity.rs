@@ -73,7 +73,8 @@ mod tests {
     fn row_that_refers_to_nothing_is_counted() {
         let conn = crate::engine::memory::create().unwrap();
         assert_eq!(check(&conn).unwrap(), EngineCheck::Done(Vec::new()));
-        conn.execute_batch("INSERT INTO tags (key, value, run_uuid) VALUES ('a', 'b', 'c')").unwrap();
+        conn.execute_batch("INSERT INTO tags (key, value, run_uuid) VALUES ('a', 'b', 'c')")
+            .unwrap();
         let problems =
             vec!["1 row of `tags` refers to a row of `runs` that does not exist".to_owned()];
         assert_eq!(check(&conn).unwrap(), EngineCheck::Done(problems));
