@@ -81,7 +81,9 @@ impl Check<'_> {
         if !is.value.is_finite() {
             return is.step > sealed.step && total.is_none_or(|total| is.step <= total);
         }
-        is_same(is.value, sealed.value)
+        // A server can add a value again only at another step or time.
+        let is_at_step = self.storage == Storage::Server || is.step == sealed.step;
+        is_same(is.value, sealed.value) && is_at_step
     }
 
     /// The tag from which the search for comparable models reads the windows.
