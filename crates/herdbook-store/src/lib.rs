@@ -45,5 +45,6 @@ pub use tables::event::{EventQuery, RegisteredFile};
 pub use tables::lease::{LEASE_EXPIRY_MS, LEASE_REFRESH_MS, Lease, Liveness};
 pub use tables::metric::{LatestMetric, LatestMetrics, Metric, MetricSelection};
 pub use tables::run::RunRecord;
+pub use tables::seal::SealedSummary;
 pub use tables::unsealed::Measured;
 pub use tables::version::{UnreadableVersion, VersionRecord};

@@ -155,7 +155,7 @@ pub enum Fix {
     RemoveLease(String),
     /// Creates our missing tables and indexes.
     CompleteSchema,
-    /// Fills the table of registrations again from the history.
+    /// Fills the tables that repeat facts from the history again.
     RefillRegistrations,
 }
 

@@ -33,6 +33,18 @@ closed_set! {
     }
 }
 
+impl SealOrigin {
+    /// The words for facts that were sealed at a moment after the registration; `None` for those sealed with it.
+    pub fn reservation(self, at: Timestamp) -> Option<String> {
+        let by = match self {
+            Self::Registration => return None,
+            Self::OlderHerdbook => "an older herdbook",
+            Self::Elsewhere => "another program",
+        };
+        Some(format!("sealed on {at}, after registration by {by}"))
+    }
+}
+
 /// The facts of a version that rules rest on. [`Sealed::VERSION`] is the version of the stored form.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sealed {
@@ -194,13 +206,20 @@ impl Seal {
     /// # Errors
     /// [`UnreadableSeal`] for an event that registers or adopts a version and has details that cannot be read.
     pub fn of(event: &Event) -> Result<Option<Self>, UnreadableSeal> {
-        let what = &event.what;
+        Self::of_draft(event.id, &event.what)
+    }
+
+    /// As [`Seal::of`], for the event with this number.
+    ///
+    /// # Errors
+    /// As [`Seal::of`].
+    pub fn of_draft(event_id: i64, what: &EventDraft) -> Result<Option<Self>, UnreadableSeal> {
         let (EventKind::Registered | EventKind::Adopted, Some(name), Some(version)) =
             (what.kind, &what.name, what.version)
         else {
             return Ok(None);
         };
-        let unreadable = |problem: String| UnreadableSeal { event_id: event.id, problem };
+        let unreadable = |problem: String| UnreadableSeal { event_id, problem };
         let mut details: Value =
             serde_json::from_str(&what.details).map_err(|error| unreadable(error.to_string()))?;
         let Some(sealed) = details.get_mut(FIELD).map(Value::take) else { return Ok(None) };
@@ -215,7 +234,7 @@ impl Seal {
             }
         }
         Ok(Some(Self {
-            event_id: event.id,
+            event_id,
             origin: origin(what.kind, &details),
             key: VersionKey { name: name.clone(), version },
             run_id: what.run_id.clone(),
@@ -239,16 +258,7 @@ impl Seal {
 
     /// When and why the facts were sealed, if that was not at the registration.
     pub fn reservation(&self) -> Option<String> {
-        let at = self.facts.at;
-        match self.origin {
-            SealOrigin::Registration => None,
-            SealOrigin::OlderHerdbook => {
-                Some(format!("sealed on {at}, after registration by an older herdbook"))
-            }
-            SealOrigin::Elsewhere => {
-                Some(format!("sealed on {at}, after registration by another program"))
-            }
-        }
+        self.origin.reservation(self.facts.at)
     }
 }
 

@@ -21,6 +21,8 @@ mod foreign_runs;
 mod herd;
 #[path = "../../../herdbook-store/tests/it/life.rs"]
 mod life;
+#[path = "../../../herdbook-store/tests/it/sealed.rs"]
+mod sealed;
 
 use herd::Herd;
 use herdbook_domain::{ModelName, RunId, Stage};

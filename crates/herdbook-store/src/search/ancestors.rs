@@ -73,8 +73,12 @@ fn parent_of(conn: &Conn, run: &RunRecord) -> Result<Option<String>, StoreError>
 }
 
 impl RunRecord {
-    /// The windows that the run was trained, validated and tested on, if its params contain them.
+    /// The windows that the run was trained, validated and tested on, by its seal, or without a seal by its params; `None` if
+    /// they are not recorded.
     pub fn windows(&self) -> Option<Windows> {
+        if let Some(seal) = &self.seal {
+            return seal.facts.windows();
+        }
         let timeframe: Timeframe = self.tags.get(key::TIMEFRAME)?.parse().ok()?;
         Windows::from_params(timeframe, &self.params)
     }

@@ -1,5 +1,7 @@
 //! Look-ups of versions: one, the champion, lists.
 
+use std::collections::BTreeMap;
+
 use herdbook_domain::{ModelName, RunId, Stage, Timeframe, VersionKey};
 
 use crate::engine::db::params;
@@ -7,6 +9,7 @@ use crate::error::StoreError;
 use crate::search::listing::Listing;
 use crate::store::Store;
 use crate::tables::metric::{self, MetricSelection};
+use crate::tables::seal;
 use crate::tables::tag::{self, AllTags};
 use crate::tables::version::{
     COLUMNS, VersionRecord, add_metrics, champion_of, from_row, keys_of_run, load_with_metrics,
@@ -93,7 +96,20 @@ impl Store {
                 MetricSelection::Only(names) if is_whole => Some(metric::of_all_runs(conn, names)?),
                 _ => None,
             };
+            let has_seals = self.has_seals(conn)?;
+            let mut sealed = if is_whole && has_seals {
+                seal::of_all_versions(conn, query.metrics)?
+            } else {
+                BTreeMap::new()
+            };
             for record in &mut listing.records {
+                record.sealed = if is_whole {
+                    sealed.remove(&seal::row_key(&record.key))
+                } else if has_seals {
+                    seal::summary_of(conn, &record.key, query.metrics)?
+                } else {
+                    None
+                };
                 record.tags = if is_whole {
                     tags.take(&record.key)
                 } else {

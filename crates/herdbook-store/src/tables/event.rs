@@ -7,7 +7,7 @@ use herdbook_domain::{
 use serde::Serialize;
 
 use crate::engine::db::{Conn, Row, ToValue, params};
-use crate::engine::schema::registrations;
+use crate::engine::schema::{registrations, seals};
 use crate::error::StoreError;
 use crate::tables::row::{checked, optional};
 
@@ -187,7 +187,8 @@ pub fn insert(conn: &Conn, event: &Event) -> Result<(), StoreError> {
             event.hash,
         ],
     )?;
-    registrations::insert(conn, event)
+    registrations::insert(conn, event)?;
+    seals::insert(conn, event)
 }
 
 /// The number of the last event; 0 if there is none.

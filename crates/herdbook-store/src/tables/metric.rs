@@ -142,6 +142,16 @@ pub enum MetricSelection {
     Only(&'static [&'static str]),
 }
 
+impl MetricSelection {
+    /// Whether a metric is selected.
+    pub(crate) fn holds(self, metric: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(names) => names.contains(&metric),
+        }
+    }
+}
+
 /// The columns that [`from_row`] reads.
 const LATEST: &str = "m.key, m.value, m.is_nan, m.step, m.timestamp";
 

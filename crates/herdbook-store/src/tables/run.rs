@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use herdbook_domain::tags::Tags;
-use herdbook_domain::{Actor, ExperimentName, RunColumn, RunId, RunStatus, Timestamp};
+use herdbook_domain::{Actor, ExperimentName, RunColumn, RunId, RunStatus, Seal, Timestamp};
 
 use crate::artifacts::place::location_of;
 use crate::clock::now;
@@ -12,7 +12,7 @@ use crate::engine::db::{Conn, Row, ToValue, params};
 use crate::error::StoreError;
 use crate::tables::lease::{self, Liveness};
 use crate::tables::metric::{self, LatestMetrics, MetricSelection};
-use crate::tables::{experiment, tag};
+use crate::tables::{experiment, seal, tag};
 
 /// One run on record.
 #[derive(Debug, Clone)]
@@ -39,12 +39,24 @@ pub struct RunRecord {
     pub metrics: LatestMetrics,
     /// Whether its process is alive; `None` unless the run is RUNNING and has a lease.
     pub liveness: Option<Liveness>,
+    /// The seal of the version registered from it; `None` if there is none.
+    pub seal: Option<Seal>,
 }
 
 impl RunRecord {
     /// The last value of a metric; `None` if it was never logged, or is NaN or infinite.
     pub fn metric(&self, name: &str) -> Option<f64> {
         self.metrics.finite(name)
+    }
+
+    /// The metrics on which rules decide: the sealed ones, or without a seal the last finite ones.
+    pub fn metrics_for_rules(&self) -> BTreeMap<String, f64> {
+        self.seal.as_ref().map_or_else(|| self.finite_metrics(), |seal| seal.facts.metric_values())
+    }
+
+    /// The params about symbol, bars, windows and costs on which rules decide: the sealed ones, or without a seal all params.
+    pub fn params_for_rules(&self) -> &BTreeMap<String, String> {
+        self.seal.as_ref().map_or(&self.params, |seal| &seal.facts.params)
     }
 
     /// The last values of the metrics that are finite, by name.
@@ -226,6 +238,7 @@ pub fn load(conn: &Conn, run_id: &RunId) -> Result<RunRecord, StoreError> {
     record.tags = tag::of_run(conn, id)?;
     record.params = tag::params_of_run(conn, id)?;
     record.metrics = metric::latest_of_run(conn, id, MetricSelection::All)?;
+    record.seal = seal::of_run(conn, run_id)?;
     if record.status == RunStatus::Running {
         record.liveness = lease::of_run(conn, run_id)?.map(|lease| lease.liveness(now()));
     }
@@ -248,5 +261,6 @@ fn from_row(row: &Row<'_>, run_id: &RunId) -> Result<RunRecord, StoreError> {
         params: BTreeMap::new(),
         metrics: LatestMetrics::default(),
         liveness: None,
+        seal: None,
     })
 }

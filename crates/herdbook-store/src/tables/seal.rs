@@ -1,10 +1,164 @@
 //! Seals: the facts of a version that rules rest on, read from its history.
 
-use herdbook_domain::{Event, RunId, Seal, UnreadableSeal, VersionKey};
+use std::collections::BTreeMap;
 
-use crate::engine::db::{Conn, params};
+use herdbook_domain::{
+    Event, Honesty, ModelType, RunId, Seal, SealOrigin, Symbol, Timeframe, Timestamp,
+    UnreadableSeal, VersionKey,
+};
+
+use crate::engine::db::{Conn, Row, params};
 use crate::error::StoreError;
 use crate::tables::event;
+use crate::tables::metric::MetricSelection;
+
+/// The sealed facts of a version that look-ups show: those of a [`Seal`] without params and files.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SealedSummary {
+    /// The number of the event that holds the seal.
+    pub event_id: i64,
+    /// How the version came to its seal.
+    pub origin: SealOrigin,
+    /// When the facts were read.
+    pub at: Timestamp,
+    /// Length of one bar.
+    pub timeframe: Option<Timeframe>,
+    /// How the model was trained.
+    pub model_type: Option<ModelType>,
+    /// Whether the test window is honest.
+    pub honesty: Honesty,
+    /// The instrument.
+    pub symbol: Option<Symbol>,
+    /// Timesteps that the model and its ancestors were trained for.
+    pub total_timesteps: Option<u64>,
+    /// The values of the selected metrics, by name.
+    pub metrics: BTreeMap<String, f64>,
+}
+
+impl SealedSummary {
+    /// The summary of a seal, with all metrics.
+    pub fn of(seal: &Seal) -> Self {
+        let facts = &seal.facts;
+        Self {
+            event_id: seal.event_id,
+            origin: seal.origin,
+            at: facts.at,
+            timeframe: facts.timeframe,
+            model_type: facts.model_type,
+            honesty: facts.honesty,
+            symbol: facts.symbol(),
+            total_timesteps: facts.total_timesteps,
+            metrics: facts.metric_values(),
+        }
+    }
+
+    /// When and why the facts were sealed, if that was not at the registration.
+    pub fn reservation(&self) -> Option<String> {
+        self.origin.reservation(self.at)
+    }
+
+    /// Reads a row of [`COLUMNS`], without metrics; `None` for a row that this program cannot parse.
+    fn from_row(row: &Row<'_>) -> Result<Option<Self>, StoreError> {
+        let text = |column| row.readable::<String>(column);
+        let (origin, honesty) = (text(3)?, text(7)?);
+        let parsed =
+            (origin.and_then(|it| it.parse().ok()), honesty.and_then(|it| it.parse().ok()));
+        let ((Some(origin), Some(honesty)), Some(event_id), Some(at_ms)) =
+            (parsed, row.readable(2)?, row.readable(4)?)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            event_id,
+            origin,
+            at: Timestamp::from_millis(at_ms),
+            timeframe: text(5)?.and_then(|text| text.parse().ok()),
+            model_type: text(6)?.and_then(|text| text.parse().ok()),
+            honesty,
+            symbol: text(8)?.and_then(|text| Symbol::parse(&text).ok()),
+            total_timesteps: row.readable::<i64>(9)?.and_then(|n| u64::try_from(n).ok()),
+            metrics: BTreeMap::new(),
+        }))
+    }
+}
+
+const COLUMNS: &str = "name, version, event_id, origin, at_ms, timeframe, model_type, honesty, \
+                       symbol, total_timesteps";
+
+/// A version's model and number, as in the tables.
+pub fn row_key(key: &VersionKey) -> (String, i64) {
+    (key.name.to_string(), key.version.get().into())
+}
+
+/// The summary of a version's seal with the selected metrics, from the tables that repeat the history.
+///
+/// # Errors
+/// Those of the database.
+pub fn summary_of(
+    conn: &Conn,
+    key: &VersionKey,
+    selection: MetricSelection,
+) -> Result<Option<SealedSummary>, StoreError> {
+    let (name, number) = row_key(key);
+    let sql = format!("SELECT {COLUMNS} FROM herdbook_seals WHERE name = ?1 AND version = ?2");
+    let of_version = params![name, number];
+    let Some(mut summary) = conn.query_first(&sql, of_version, SealedSummary::from_row)?.flatten()
+    else {
+        return Ok(None);
+    };
+    conn.query(
+        "SELECT metric, value FROM herdbook_sealed_metrics WHERE name = ?1 AND version = ?2",
+        of_version,
+        |row| {
+            let found = row.readable::<String>(0)?.zip(row.readable(1)?);
+            summary.metrics.extend(found.filter(|(metric, _)| selection.holds(metric)));
+            Ok(())
+        },
+    )?;
+    Ok(Some(summary))
+}
+
+/// The summaries of all seals, by model and number. For lists: reads each table once.
+///
+/// # Errors
+/// Those of the database.
+pub fn of_all_versions(
+    conn: &Conn,
+    selection: MetricSelection,
+) -> Result<BTreeMap<(String, i64), SealedSummary>, StoreError> {
+    let mut summaries = BTreeMap::new();
+    conn.query(&format!("SELECT {COLUMNS} FROM herdbook_seals"), params![], |row| {
+        let key = row.readable(0)?.zip(row.readable(1)?);
+        summaries.extend(key.zip(SealedSummary::from_row(row)?));
+        Ok(())
+    })?;
+    let mut add = |row: &Row<'_>| {
+        let key = row.readable(0)?.zip(row.readable(1)?);
+        if let Some(summary) = key.and_then(|key| summaries.get_mut(&key)) {
+            summary.metrics.extend(row.readable(2)?.zip(row.readable(3)?));
+        }
+        Ok(())
+    };
+    let all = "SELECT name, version, metric, value FROM herdbook_sealed_metrics";
+    match selection {
+        MetricSelection::All => drop(conn.query(all, params![], add)?),
+        MetricSelection::Only(names) => {
+            let of_metric = format!("{all} WHERE metric = ?1");
+            for name in names {
+                conn.query(&of_metric, params![*name], &mut add)?;
+            }
+        }
+    }
+    Ok(summaries)
+}
+
+/// The seal in an event; `None` if the event holds none.
+///
+/// # Errors
+/// As [`of_version`].
+pub fn in_event(conn: &Conn, event_id: i64) -> Result<Option<Seal>, StoreError> {
+    among(&event::with_seals(conn, "id = ?1", params![event_id])?)
+}
 
 /// The seal of a version; `None` if its history holds none.
 ///

@@ -9,7 +9,7 @@ use crate::engine::db::{Conn, Dialect, Row, params};
 use crate::error::StoreError;
 
 /// The tables that are checked. Of the logged metrics, which can be many, only the last ones are read by rules.
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 15] = [
     "experiments",
     "runs",
     "tags",
@@ -22,6 +22,8 @@ const TABLES: [&str; 13] = [
     "model_version_tags",
     "herdbook_events",
     "herdbook_registrations",
+    "herdbook_seals",
+    "herdbook_sealed_metrics",
     "herdbook_leases",
 ];
 /// The most rows that are reported.

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
-    InvalidName, ModelName, RunId, Stage, Timestamp, VersionColumn, VersionKey, VersionNumber,
+    Honesty, InvalidName, ModelName, ModelType, RunId, Stage, Timeframe, Timestamp, VersionColumn,
+    VersionKey, VersionNumber,
 };
 
 use crate::engine::db::{Conn, Row, ToValue, params};
 use crate::error::StoreError;
 use crate::tables::metric::{self, LatestMetrics, MetricSelection};
+use crate::tables::seal::{self, SealedSummary};
 use crate::tables::tag;
 
 /// One version on record.
@@ -41,8 +43,10 @@ pub struct VersionRecord {
     pub run_link: Option<String>,
     /// Its tags.
     pub tags: Tags,
-    /// The last value of each metric of its run.
+    /// The last value of each metric of its run, as MLflow holds it.
     pub metrics: LatestMetrics,
+    /// Its sealed facts; `None` if its history holds no seal.
+    pub sealed: Option<SealedSummary>,
 }
 
 impl VersionRecord {
@@ -56,14 +60,53 @@ impl VersionRecord {
         self.tag(key::PROMOTION_STAGE)
     }
 
-    /// The last value of a metric of its run; `None` if it was never logged, or is NaN or infinite.
+    /// The value of a metric on which rules decide: the sealed one, or without a seal the last one of its run; `None` if there
+    /// is none, or it is NaN or infinite.
     pub fn metric(&self, name: &str) -> Option<f64> {
-        self.metrics.finite(name)
+        match &self.sealed {
+            Some(sealed) => sealed.metrics.get(name).copied(),
+            None => self.metrics.finite(name),
+        }
     }
 
-    /// The last values of the metrics of its run that are finite, by name.
+    /// The values of all metrics on which rules decide, as by [`VersionRecord::metric`].
     pub fn finite_metrics(&self) -> BTreeMap<String, f64> {
-        self.metrics.finite_values()
+        match &self.sealed {
+            Some(sealed) => sealed.metrics.clone(),
+            None => self.metrics.finite_values(),
+        }
+    }
+
+    /// The length of one bar: the sealed one, or without a seal that of the tag.
+    pub fn timeframe(&self) -> Option<Timeframe> {
+        match &self.sealed {
+            Some(sealed) => sealed.timeframe,
+            None => self.tag(key::TIMEFRAME),
+        }
+    }
+
+    /// How the model was trained: sealed, or without a seal by the tag.
+    pub fn model_type(&self) -> Option<ModelType> {
+        match &self.sealed {
+            Some(sealed) => sealed.model_type,
+            None => self.tag(key::MODEL_TYPE),
+        }
+    }
+
+    /// Whether the test window is honest: sealed, or without a seal by the tag.
+    pub fn honesty(&self) -> Honesty {
+        match &self.sealed {
+            Some(sealed) => sealed.honesty,
+            None => self.tag(key::HONESTY).unwrap_or(Honesty::Unknown),
+        }
+    }
+
+    /// Timesteps that the model and its ancestors were trained for: sealed, or without a seal by the tag.
+    pub fn total_timesteps(&self) -> Option<u64> {
+        match &self.sealed {
+            Some(sealed) => sealed.total_timesteps,
+            None => self.tag(key::TOTAL_TIMESTEPS),
+        }
     }
 }
 
@@ -102,14 +145,24 @@ pub fn load(conn: &Conn, key: &VersionKey) -> Result<VersionRecord, StoreError> 
     Ok(record)
 }
 
-/// One version, deleted or not, with its tags and all metrics.
+/// One version, deleted or not, with its tags, all metrics and its seal.
 ///
 /// # Errors
 /// As [`load`].
 pub fn load_with_metrics(conn: &Conn, key: &VersionKey) -> Result<VersionRecord, StoreError> {
     let mut record = load(conn, key)?;
     add_metrics(conn, &mut record, MetricSelection::All)?;
+    add_seal(conn, &mut record)?;
     Ok(record)
+}
+
+/// Adds its sealed facts to a version.
+///
+/// # Errors
+/// As [`seal::of_version`].
+pub fn add_seal(conn: &Conn, record: &mut VersionRecord) -> Result<(), StoreError> {
+    record.sealed = seal::of_version(conn, &record.key)?.as_ref().map(SealedSummary::of);
+    Ok(())
 }
 
 /// Whether a version has a row, deleted or not.
@@ -207,6 +260,7 @@ pub fn from_row(row: &Row<'_>) -> Result<Result<VersionRecord, UnreadableVersion
         run_link: row.readable(11)?,
         tags: Tags::new(),
         metrics: LatestMetrics::default(),
+        sealed: None,
     }))
 }
 

@@ -6,7 +6,7 @@ use herdbook_domain::{
 };
 use herdbook_store::{Effect, EventQuery, StoreError};
 
-use crate::herd::{Herd, model, number, promotion, start, version};
+use crate::herd::{Herd, model, number, promotion, version};
 
 const REWARD: &str = "evaluation/best_mean_reward";
 
@@ -25,10 +25,8 @@ fn beats_champion() -> Conditions {
 
 /// Registers a model of a run on the same bars, windows and costs as every other.
 fn train_on_the_same_data(herd: &Herd, reward: f64) {
-    let mut start = start(None);
-    start.params.extend(window_params::of_result().map(|key| (key.to_owned(), "same".to_owned())));
-    let run_id = herd.store.start_run(&start).unwrap();
-    herd.finish(&run_id, start.origin, reward);
+    let params: Vec<_> = window_params::of_result().map(|key| (key, "same")).collect();
+    herd.train_with(&params, reward);
 }
 
 fn evaluation(probability: f64) -> Evaluation {

@@ -97,40 +97,10 @@ fn candidates_of_other_data_make_the_best_incomparable() {
         found.unwrap().differing
     };
     assert!(differing().is_empty());
-    let first = "(SELECT run_id FROM model_versions WHERE version = 1)";
-    herd.foreign()
-        .execute_batch(&format!("UPDATE params SET value = 'IBM' WHERE run_uuid = {first}"))
-        .unwrap();
+    herd.train_with(&[(window_params::SYMBOL, "IBM")], 1.5);
     assert_eq!(differing(), ["data.symbol"]);
-}
-
-#[test]
-fn params_are_compared_only_where_fingerprints_of_the_data_differ() {
-    let herd = Herd::new();
-    herd.train(None, 1.0);
-    herd.train(None, 2.0);
-    let first = "(SELECT run_id FROM model_versions WHERE version = 1)";
-    let fingerprint = window_params::FINGERPRINT;
-    herd.foreign()
-        .execute_batch(&format!(
-            "UPDATE params SET value = 'IBM' WHERE run_uuid = {first};
-             INSERT INTO tags (key, value, run_uuid)
-             SELECT '{fingerprint}', '1H/base/b', run_id FROM model_versions"
-        ))
-        .unwrap();
-    let metric = MetricName::parse("evaluation/best_mean_reward").unwrap();
-    for (of_first, expected) in [
-        ("1H/base/b", vec![]),
-        ("1H/base/a", vec!["data.symbol"]),
-        ("1H/base/c", vec!["data.symbol"]),
-    ] {
-        let set = format!(
-            "UPDATE tags SET value = '{of_first}' WHERE key = '{fingerprint}' AND run_uuid = {first}"
-        );
-        herd.foreign().execute_batch(&set).unwrap();
-        let found = herd.another_store().find_best(&candidates(ModelType::Base, None), &metric);
-        assert_eq!(found.unwrap().unwrap().differing, expected, "{of_first}");
-    }
+    herd.train_with(&[(window_params::BARS_SHA256, "ab")], 0.5);
+    assert_eq!(differing(), ["data.symbol", "data.sha256"]);
 }
 
 #[test]

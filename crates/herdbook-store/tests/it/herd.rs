@@ -91,6 +91,15 @@ impl Herd {
         run_id
     }
 
+    /// Registers a base model of a run with these params, in place of those of [`start`].
+    pub(crate) fn train_with(&self, params: &[(&str, &str)], reward: f64) -> RunId {
+        let mut start = start(None);
+        start.params.extend(params.iter().map(|(key, value)| ((*key).into(), (*value).into())));
+        let run_id = self.store.start_run(&start).unwrap();
+        self.finish(&run_id, start.origin, reward);
+        run_id
+    }
+
     pub(crate) fn promote(&self, of: i64, target: Stage) -> Result<Promotion, StoreError> {
         self.store.promote(&promotion(of, target), Effect::Commit)
     }

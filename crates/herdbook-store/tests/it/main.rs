@@ -17,5 +17,7 @@ mod model_files;
 mod opening;
 mod reading;
 mod registrations;
+mod sealed;
 mod sharing;
 mod streams;
+mod unsealed;

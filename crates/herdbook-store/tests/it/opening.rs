@@ -61,7 +61,7 @@ fn store_that_is_removed_while_it_is_open_takes_no_more_acts() {
 #[test]
 fn own_tables_of_a_newer_herdbook_are_refused() {
     let herd = Herd::new();
-    herd.foreign().execute_batch("INSERT INTO herdbook_schema VALUES (3)").unwrap();
+    herd.foreign().execute_batch("INSERT INTO herdbook_schema VALUES (4)").unwrap();
     let error = open(herd.folder.path(), Missing::Refuse).unwrap_err();
     assert!(error.to_string().contains("use the newer herdbook"), "{error}");
 }

@@ -45,14 +45,15 @@ fn store_of_layout_1_gets_the_table_filled_from_its_log() {
     let herd = herd();
     foreign(
         &herd,
-        "DROP TABLE herdbook_registrations; DELETE FROM herdbook_schema WHERE version = 2",
+        "DROP TABLE herdbook_registrations; DROP TABLE herdbook_seals;
+         DROP TABLE herdbook_sealed_metrics; DELETE FROM herdbook_schema",
     );
     foreign(&herd, "INSERT INTO herdbook_schema VALUES (1)");
     let upgraded = herd.another_store();
     assert_eq!(upgraded.opened(), Opened::Completed);
     assert_filled(&herd);
     let layout = "SELECT max(version) FROM herdbook_schema";
-    assert_eq!(backend::number(&herd.foreign(), layout), Some(2));
+    assert_eq!(backend::number(&herd.foreign(), layout), Some(3));
     assert_eq!(upgraded.diagnose().unwrap(), [], "an upgrade is not a fault");
     assert_eq!(herd.another_store().opened(), Opened::AsItWas);
 }
@@ -111,8 +112,9 @@ fn rows_are_not_filled_from_a_broken_history() {
         "UPDATE herdbook_events SET details = '{\"v\":1,\"honesty\":\"clean\"}' WHERE kind = 'registered'",
     );
     let left = herd.store.repair().unwrap();
-    let first_and_last = [left[0].kind, left[left.len() - 1].kind];
-    assert_eq!(first_and_last, [BreachKind::EventChain, BreachKind::Registrations]);
+    let kinds = kinds(&left);
+    assert_eq!(kinds[0], BreachKind::EventChain);
+    assert!(kinds.ends_with(&[BreachKind::Registrations, BreachKind::Registrations]), "{kinds:?}");
     assert!(left.iter().all(Breach::is_open), "{left:#?}");
     assert_filled(&herd);
 }

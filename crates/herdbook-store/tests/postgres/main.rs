@@ -26,5 +26,9 @@ mod model_files;
 mod reading;
 #[path = "../it/registrations.rs"]
 mod registrations;
+#[path = "../it/sealed.rs"]
+mod sealed;
 #[path = "../it/sharing.rs"]
 mod sharing;
+#[path = "../it/unsealed.rs"]
+mod unsealed;

@@ -154,6 +154,9 @@ fn apply(act: &Act<'_>, fix: &Fix, at: Timestamp) -> Result<(), StoreError> {
             at,
             SecondChampion::Refuse,
         ),
-        Fix::RefillRegistrations => schema::registrations::refill(act.tx),
+        Fix::RefillRegistrations => {
+            schema::registrations::refill(act.tx)?;
+            schema::seals::refill(act.tx)
+        }
     }
 }

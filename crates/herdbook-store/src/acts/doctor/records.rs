@@ -90,8 +90,9 @@ fn schema(conn: &Conn, store: &Store) -> Result<Vec<(String, SchemaState)>, Stor
         .iter()
         .filter(|(object, state)| *state != SchemaState::LeftOut && !missing.contains(object));
     let missing = missing.iter().map(|object| ((*object).to_owned(), state));
-    let outdated = schema::disagrees_with_log(conn)?;
-    let outdated = outdated.map(|object| (object.to_owned(), SchemaState::DisagreesWithLog));
+    let outdated = schema::disagree_with_log(conn)?;
+    let outdated =
+        outdated.into_iter().map(|object| (object.to_owned(), SchemaState::DisagreesWithLog));
     let put_back = put_back.map(|(object, state)| ((*object).to_owned(), *state));
     Ok(put_back.chain(missing).chain(outdated).collect())
 }

@@ -5,7 +5,7 @@
 CREATE TABLE IF NOT EXISTS herdbook_schema (
 	version INTEGER NOT NULL PRIMARY KEY
 );
-INSERT INTO herdbook_schema (version) VALUES (2) ON CONFLICT (version) DO NOTHING;
+INSERT INTO herdbook_schema (version) VALUES (3) ON CONFLICT (version) DO NOTHING;
 
 -- The append-only log. `id` has no gaps; `hash` covers every other column (see `Event::compute_hash`).
 CREATE TABLE IF NOT EXISTS herdbook_events (
@@ -39,6 +39,33 @@ CREATE TABLE IF NOT EXISTS herdbook_registrations (
 	honesty VARCHAR(32),
 	CONSTRAINT herdbook_registration_pk PRIMARY KEY (name, version)
 );
+
+-- The sealed facts of each version that a search asks for, repeated from the first event that holds its seal. Both tables follow
+-- from the log, as the one above.
+CREATE TABLE IF NOT EXISTS herdbook_seals (
+	name VARCHAR(256) NOT NULL,
+	version INTEGER NOT NULL,
+	event_id INTEGER NOT NULL,
+	origin VARCHAR(32) NOT NULL,
+	at_ms BIGINT NOT NULL,
+	run_id VARCHAR(32),
+	timeframe VARCHAR(32),
+	model_type VARCHAR(32),
+	honesty VARCHAR(32) NOT NULL,
+	symbol VARCHAR(256),
+	total_timesteps BIGINT,
+	fingerprint VARCHAR(64),
+	CONSTRAINT herdbook_seal_pk PRIMARY KEY (name, version)
+);
+CREATE INDEX IF NOT EXISTS herdbook_seals_kind ON herdbook_seals (timeframe, model_type, fingerprint);
+CREATE TABLE IF NOT EXISTS herdbook_sealed_metrics (
+	name VARCHAR(256) NOT NULL,
+	version INTEGER NOT NULL,
+	metric VARCHAR(250) NOT NULL,
+	value DOUBLE PRECISION NOT NULL,
+	CONSTRAINT herdbook_sealed_metric_pk PRIMARY KEY (name, version, metric)
+);
+CREATE INDEX IF NOT EXISTS herdbook_best_sealed ON herdbook_sealed_metrics (metric, value DESC, name, version);
 
 -- The process that trains a run with status RUNNING, and the time of its last heartbeat.
 CREATE TABLE IF NOT EXISTS herdbook_leases (

@@ -2,16 +2,19 @@
 
 mod ours;
 pub(crate) mod registrations;
+pub(crate) mod seals;
 
-pub(crate) use ours::{disagrees_with_log, faults, has_registrations, state_of};
+pub(crate) use ours::{
+    disagree_with_log, faults, had_seals, has_registrations, has_seals, state_of,
+};
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use herdbook_domain::Timestamp;
 use ours::{
-    LAYOUTS, drop_altered_indexes, drop_altered_registrations, faulty, layout, objects,
-    our_objects, seal_indexes, tables,
+    LAYOUTS, drop_altered_indexes, drop_altered_projections, faulty, layout, objects, our_objects,
+    seal_indexes, tables,
 };
 
 use crate::engine::db::{Conn, Dialect, params};
@@ -21,8 +24,9 @@ use crate::location::Location;
 
 /// The Alembic revision of MLflow 3.17.0 to 3.17.2. A new database gets it.
 const MLFLOW_HEAD: &str = "dc11669786a5";
-/// Newest layout of our own tables that this program knows. Layout 2 added `herdbook_registrations`.
-const HERDBOOK_SCHEMA: i64 = 2;
+/// Newest layout of our own tables that this program knows. Layout 2 added `herdbook_registrations`, layout 3
+/// `herdbook_seals` and `herdbook_sealed_metrics`.
+const HERDBOOK_SCHEMA: i64 = 3;
 
 /// The index by which the database refuses a second champion.
 const ONE_CHAMPION: &str = "herdbook_one_champion";
@@ -115,7 +119,8 @@ pub(crate) fn complete_what_is_missing(
     Ok((opened, put_back))
 }
 
-/// Creates the missing tables and indexes, in the caller's transaction, and fills the table of registrations if it was missing.
+/// Creates the missing tables and indexes, in the caller's transaction, and fills those that repeat facts from the log if they were
+/// missing.
 ///
 /// # Errors
 /// [`StoreError::TwoChampions`] if a model has two and `second_champion` refuses that.
@@ -143,8 +148,8 @@ pub(crate) fn complete(
         )?;
     }
     drop_altered_indexes(conn)?;
-    drop_altered_registrations(conn)?;
-    let is_filled = has_registrations(conn)?;
+    drop_altered_projections(conn)?;
+    let (has_registrations, has_seals) = (has_registrations(conn)?, has_seals(conn)?);
     let mut tables = tables(conn.dialect());
     if let Some((name, versions)) = two_champions(conn)?.pop_first() {
         if second_champion == SecondChampion::Refuse {
@@ -155,8 +160,11 @@ pub(crate) fn complete(
         }
     }
     conn.execute_batch(&tables)?;
-    if !is_filled {
+    if !has_registrations {
         registrations::refill(conn)?;
+    }
+    if !has_seals {
+        seals::refill(conn)?;
     }
     seal_indexes(conn)
 }
@@ -262,7 +270,7 @@ mod tests {
     #[test]
     fn every_object_of_ours_is_recognised_after_it_was_made() {
         assert_eq!(inspect(&new_database(), &location()).unwrap(), Found::Complete);
-        assert_eq!(our_objects().count(), 14);
+        assert_eq!(our_objects().count(), 18);
     }
 
     #[test]

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use herdbook_domain::{SchemaState, hex_sha256};
 
-use super::registrations;
+use super::{registrations, seals};
 use crate::engine::db::{Conn, Dialect, params};
 use crate::error::StoreError;
 
 const HERDBOOK_TABLES: &str = include_str!("herdbook.sql");
 /// The table of layouts.
 pub(super) const LAYOUTS: &str = "herdbook_schema";
+/// The layout with which the tables of seals came.
+const SEALS_LAYOUT: i64 = 3;
 
 /// The statements that create all our tables and indexes, for an engine.
 pub(super) fn tables(dialect: Dialect) -> String {
@@ -38,18 +40,41 @@ pub(crate) fn faults(conn: &Conn) -> Result<Vec<&'static str>, StoreError> {
     Ok(faulty(conn.dialect(), &objects).filter(is_expected).collect())
 }
 
-/// The table that should repeat facts from the log, if it does not. Reads the whole log.
+/// The tables that should repeat facts from the log and do not. Reads the whole log.
 ///
 /// # Errors
 /// Those of the database.
-pub(crate) fn disagrees_with_log(conn: &Conn) -> Result<Option<&'static str>, StoreError> {
+pub(crate) fn disagree_with_log(conn: &Conn) -> Result<Vec<&'static str>, StoreError> {
     let objects = objects(conn)?;
-    let is_whole = [registrations::TABLE, "herdbook_events"].iter().all(|name| {
-        objects.contains_key(*name)
-            && !faulty(conn.dialect(), &objects).any(|faulty| faulty == *name)
-    });
-    let disagrees = is_whole && !registrations::agree_with_log(conn)?;
-    Ok(disagrees.then_some(registrations::TABLE))
+    let are_whole = |names: &[&str]| {
+        names.iter().all(|name| {
+            objects.contains_key(*name)
+                && !faulty(conn.dialect(), &objects).any(|faulty| faulty == *name)
+        })
+    };
+    let mut disagreeing = Vec::new();
+    if !are_whole(&["herdbook_events"]) {
+        return Ok(disagreeing);
+    }
+    if are_whole(&[registrations::TABLE])
+        && !readable(registrations::agree_with_log(conn))?.unwrap_or(false)
+    {
+        disagreeing.push(registrations::TABLE);
+    }
+    if are_whole(&seals::TABLES) {
+        disagreeing.extend(
+            readable(seals::disagreement_with_log(conn))?.unwrap_or(Some(seals::TABLES[0])),
+        );
+    }
+    Ok(disagreeing)
+}
+
+/// The result of a comparison; `None` if a row has a value that its column does not allow.
+fn readable<T>(compared: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match compared {
+        Err(StoreError::BrokenRecord { .. }) => Ok(None),
+        compared => compared.map(Some),
+    }
 }
 
 /// Whether the store has the table of registrations. A read-only store of an older layout has not.
@@ -58,6 +83,24 @@ pub(crate) fn disagrees_with_log(conn: &Conn) -> Result<Option<&'static str>, St
 /// Those of the database.
 pub(crate) fn has_registrations(conn: &Conn) -> Result<bool, StoreError> {
     Ok(objects(conn)?.contains_key(registrations::TABLE))
+}
+
+/// Whether the store has the tables of seals. A read-only store of an older layout has not.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) fn has_seals(conn: &Conn) -> Result<bool, StoreError> {
+    let objects = objects(conn)?;
+    Ok(seals::TABLES.iter().all(|table| objects.contains_key(*table)))
+}
+
+/// Whether the store has had the tables of seals.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) fn had_seals(conn: &Conn) -> Result<bool, StoreError> {
+    let has_layouts = objects(conn)?.contains_key(LAYOUTS);
+    Ok(has_layouts && layout(conn)?.is_some_and(|layout| layout >= SEALS_LAYOUT))
 }
 
 /// The newest layout that a store of ours has had; `None` if its row is missing.
@@ -71,7 +114,13 @@ pub(super) fn layout(conn: &Conn) -> Result<Option<i64>, StoreError> {
 
 /// The layout with which a table or index of ours came.
 fn layout_of(object: &str) -> i64 {
-    if object == registrations::TABLE { 2 } else { 1 }
+    if object == registrations::TABLE {
+        2
+    } else if object.starts_with("herdbook_seal") || object == "herdbook_best_sealed" {
+        SEALS_LAYOUT
+    } else {
+        1
+    }
 }
 
 /// The state of a table or index of ours after [`complete`](super::complete) that was missing or altered before.
@@ -80,7 +129,7 @@ fn layout_of(object: &str) -> i64 {
 /// Those of the database.
 pub(crate) fn state_of(conn: &Conn, object: &str) -> Result<SchemaState, StoreError> {
     let is_index = our_objects().any(|(name, sql)| name == object && is_index(sql));
-    let is_refilled = object == registrations::TABLE;
+    let is_refilled = object == registrations::TABLE || seals::TABLES.contains(&object);
     let is_faulty = faulty(conn.dialect(), &objects(conn)?).any(|name| name == object);
     Ok(match (is_faulty, is_index || is_refilled) {
         (true, _) => SchemaState::LeftOut,
@@ -161,13 +210,17 @@ pub(super) fn seal_indexes(conn: &Conn) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Drops the table of registrations if it is not as we created it, so that it is created and filled again.
-pub(super) fn drop_altered_registrations(conn: &Conn) -> Result<(), StoreError> {
+/// Drops the tables that repeat facts from the log and are not as we created them, so that they are created and filled
+/// again. The two tables of seals are filled together.
+pub(super) fn drop_altered_projections(conn: &Conn) -> Result<(), StoreError> {
     let there = objects(conn)?;
-    let is_altered = there.contains_key(registrations::TABLE)
-        && faulty(conn.dialect(), &there).any(|name| name == registrations::TABLE);
-    if is_altered {
-        conn.execute_batch(&format!("DROP TABLE {}", registrations::TABLE))?;
+    let faulty: Vec<&str> = faulty(conn.dialect(), &there).collect();
+    for group in [&[registrations::TABLE][..], &seals::TABLES] {
+        if group.iter().any(|table| faulty.contains(table)) {
+            for table in group {
+                conn.execute_batch(&format!("DROP TABLE IF EXISTS {table}"))?;
+            }
+        }
     }
     Ok(())
 }

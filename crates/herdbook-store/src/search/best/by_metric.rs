@@ -2,9 +2,11 @@
 
 use herdbook_domain::{Direction, MetricName};
 
-use super::candidates::Condition;
-use super::walk::{NEWEST_FIRST, VERSIONS_AND_RUNS, WALK_LIMIT, Walked, first_readable};
-use crate::engine::db::{Conn, Row, ToValue, params};
+use super::candidates::{Condition, SEALED};
+use super::walk::{
+    NEWEST_FIRST, SEALED_VERSIONS_AND_RUNS, VERSIONS_AND_RUNS, WALK_LIMIT, Walked, first_readable,
+};
+use crate::engine::db::{Conn, Row, ToValue};
 use crate::error::StoreError;
 use crate::tables::metric::FINITE;
 use crate::tables::version::{self, COLUMNS, N_COLUMNS, UnreadableVersion, VersionRecord};
@@ -27,7 +29,58 @@ impl Scored {
     }
 }
 
-/// Looks at the best last values, along the index on them, and stops at the first candidate. The usual case: a good value
+/// Where the values of a metric are read.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Values {
+    /// In seals.
+    Sealed,
+    /// In MLflow's last values of runs whose versions have no seal. With a value, only those at least as good.
+    Unsealed {
+        /// The value to reach.
+        at_least: Option<f64>,
+    },
+}
+
+/// The parts of a statement that differ between the two kinds of [`Values`]. Each walks the table of values `m` first.
+struct Source {
+    table: &'static str,
+    /// The condition on a value.
+    of_metric: String,
+    /// The tables to join, and the condition on a candidate.
+    joined: &'static str,
+    candidate: String,
+    bound: f64,
+}
+
+impl Source {
+    fn of(conn: &Conn, condition: &Condition, metric: &MetricName, values: Values) -> Self {
+        match values {
+            Values::Sealed => Self {
+                table: "herdbook_sealed_metrics m",
+                of_metric: "m.metric = :metric".to_owned(),
+                joined: SEALED_VERSIONS_AND_RUNS,
+                candidate: format!("s.name = m.name AND s.version = m.version AND {SEALED}"),
+                bound: 0.0,
+            },
+            Values::Unsealed { at_least } => {
+                let better = Order::of(metric).better;
+                let bounded = at_least.map(|_| format!("AND m.value {better}= :bound"));
+                Self {
+                    table: "latest_metrics m",
+                    of_metric: format!(
+                        "m.key = :metric AND {FINITE} {}",
+                        bounded.unwrap_or_default()
+                    ),
+                    joined: VERSIONS_AND_RUNS,
+                    candidate: condition.sql(conn.dialect(), "m.run_uuid"),
+                    bound: at_least.unwrap_or_default(),
+                }
+            }
+        }
+    }
+}
+
+/// Looks at the best values, along the index on them, and stops at the first candidate. The usual case: a good value
 /// belongs to a candidate.
 ///
 /// The walk ends before the value at the limit, not at it, so that it sees either all or none of several equal values. Otherwise
@@ -36,14 +89,19 @@ pub(super) fn walk_from_best_value(
     conn: &Conn,
     condition: &Condition,
     metric: &MetricName,
+    values: Values,
 ) -> Result<Walked<Scored>, StoreError> {
     let Order { best_first, better } = Order::of(metric);
+    let Source { table, of_metric, joined, candidate, bound } =
+        Source::of(conn, condition, metric, values);
+    let name = metric.as_str();
+    let asked = [(":metric", &name as &dyn ToValue), (":bound", &bound)];
     let value_at_limit: Option<f64> = conn.query_first(
         &format!(
-            "SELECT m.value FROM latest_metrics m WHERE m.key = ?1 AND {FINITE}
+            "SELECT m.value FROM {table} WHERE {of_metric}
              ORDER BY m.value {best_first} LIMIT 1 OFFSET {WALK_LIMIT}"
         ),
-        params![metric.as_str()],
+        &asked[..],
         |row| row.get(0),
     )?;
     let before_limit = match value_at_limit {
@@ -51,14 +109,14 @@ pub(super) fn walk_from_best_value(
         None => String::new(),
     };
     let sql = format!(
-        "SELECT {COLUMNS}, m.value FROM latest_metrics m CROSS JOIN {VERSIONS_AND_RUNS}
-         WHERE m.key = :metric AND {FINITE} {before_limit} AND {}
-         ORDER BY m.value {best_first}, {NEWEST_FIRST}",
-        condition.sql(conn.dialect(), "m.run_uuid")
+        "SELECT {COLUMNS}, m.value FROM {table} CROSS JOIN {joined}
+         WHERE {of_metric} {before_limit} AND {candidate}
+         ORDER BY m.value {best_first}, {NEWEST_FIRST}"
     );
-    let (name, limit) = (metric.as_str(), value_at_limit.unwrap_or_default());
+    let limit = value_at_limit.unwrap_or_default();
     let mut params = condition.params();
-    params.extend([(":metric", &name as &dyn ToValue), (":limit", &limit)]);
+    params.extend(asked);
+    params.push((":limit", &limit));
     Ok(match first_readable(conn, &sql, &params, scored)? {
         Some(scored) => Walked::Found(scored),
         None if value_at_limit.is_some() => Walked::ToTheLimit,
@@ -66,29 +124,38 @@ pub(super) fn walk_from_best_value(
     })
 }
 
-/// Takes the runs that have both tags of a candidate, joins their last values and sorts. For kinds of models whose values are far
-/// from the best: its cost grows with the rarer of the two tags, not with the number of values.
-pub(super) fn intersect_tags(
+/// Takes the seals, or the runs without one, that have both timeframe and model type of a candidate, joins their values and
+/// sorts. For kinds of models whose values are far from the best: its cost grows with the number of such models, not with the
+/// number of values.
+pub(super) fn intersect_kinds(
     conn: &Conn,
     condition: &Condition,
     metric: &MetricName,
+    values: Values,
 ) -> Result<Option<Scored>, StoreError> {
-    let sql = format!(
-        "SELECT {COLUMNS}, m.value
-         FROM {} CROSS JOIN latest_metrics m CROSS JOIN {VERSIONS_AND_RUNS}
-         WHERE m.run_uuid = c.run_uuid AND m.key = :metric AND {FINITE} AND {}
-         ORDER BY m.value {}, {NEWEST_FIRST}",
-        Condition::runs_with_both_tags(conn.dialect()),
-        condition.sql(conn.dialect(), "c.run_uuid"),
-        Order::of(metric).best_first,
-    );
+    let Source { table, of_metric, candidate, bound, .. } =
+        Source::of(conn, condition, metric, values);
+    let best_first = Order::of(metric).best_first;
+    let order = format!("ORDER BY m.value {best_first}, {NEWEST_FIRST}");
+    let sql = match values {
+        Values::Sealed => format!(
+            "SELECT {COLUMNS}, m.value FROM herdbook_seals s CROSS JOIN {table} CROSS JOIN
+                model_versions v CROSS JOIN runs r WHERE {of_metric} AND {candidate} {order}"
+        ),
+        Values::Unsealed { .. } => format!(
+            "SELECT {COLUMNS}, m.value FROM {} CROSS JOIN {table} CROSS JOIN {VERSIONS_AND_RUNS}
+             WHERE m.run_uuid = c.run_uuid AND {of_metric} AND {} {order}",
+            Condition::runs_with_both_tags(conn.dialect()),
+            condition.sql(conn.dialect(), "c.run_uuid"),
+        ),
+    };
     let name = metric.as_str();
     let mut params = condition.params();
-    params.push((":metric", &name));
+    params.extend([(":metric", &name as &dyn ToValue), (":bound", &bound)]);
     first_readable(conn, &sql, &params, scored)
 }
 
-/// The candidates whose last value is NaN or infinite, with their last finite value, which no index knows. Such runs are few: each
+/// The candidates without a seal whose last value is NaN or infinite, with their last finite value, which no index knows. Such runs are few: each
 /// way of not being finite is one short range of the index on last values.
 pub(super) fn ended_not_finite(
     conn: &Conn,

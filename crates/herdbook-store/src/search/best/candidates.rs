@@ -1,6 +1,7 @@
 //! Which versions take part in a look-up, as a condition in SQL.
 //!
-//! A candidate is registered and not deleted, and its run is finished and not deleted.
+//! A candidate is registered and not deleted, and its run is finished and not deleted. Everything else is read from its seal. A
+//! version without a seal is judged by the tags and params of its run.
 
 use herdbook_domain::{Honesty, ModelType, Symbol, Timeframe, VersionType};
 
@@ -28,7 +29,7 @@ pub struct Candidates {
 pub enum Contaminated {
     /// They are candidates.
     Included,
-    /// They are not candidates: neither those registered as contaminated nor those tagged so.
+    /// They are not candidates: neither those sealed as contaminated nor, without a seal, those registered or tagged so.
     Skipped,
 }
 
@@ -41,9 +42,19 @@ pub(super) enum Registrations {
     Log,
 }
 
+/// Whether the store has the tables of seals. A read-only store of an older layout has not: then it has no seals either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seals {
+    /// It has them.
+    Present,
+    /// It has not.
+    Absent,
+}
+
 /// The condition on a candidate, and the values of its parameters.
 pub(super) struct Condition {
     registrations: Registrations,
+    seals: Seals,
     timeframe: &'static str,
     model_type: &'static str,
     version_type: Option<&'static str>,
@@ -53,10 +64,25 @@ pub(super) struct Condition {
     honesty: Option<&'static str>,
 }
 
+/// The condition that version `v` with the seal `s` belongs to run `r` and is a candidate, for the end of a WHERE clause. A
+/// version whose run is not the sealed one is no candidate.
+pub(super) const SEALED: &str =
+    "v.workspace = 'default' AND v.name = s.name AND v.version = s.version
+    AND v.run_id = s.run_id AND v.current_stage <> 'Deleted_Internal'
+    AND r.run_uuid = s.run_id AND r.lifecycle_stage = 'active' AND r.status = 'FINISHED'
+    AND s.timeframe = :timeframe AND s.model_type = :model_type
+    AND (:version_type IS NULL OR :version_type = CASE WHEN EXISTS (SELECT 1 FROM herdbook_events e
+        WHERE e.name = s.name AND e.version = s.version AND e.kind = 'superseded')
+        THEN 'old' ELSE 'latest' END)
+    AND (:symbol IS NULL OR s.symbol = :symbol)
+    AND (:min_timesteps = 0 OR s.total_timesteps >= :min_timesteps)
+    AND (:honesty IS NULL OR s.honesty <> :honesty)";
+
 impl Condition {
-    pub(super) fn new(candidates: &Candidates, registrations: Registrations) -> Self {
+    pub(super) fn new(candidates: &Candidates, registrations: Registrations, seals: Seals) -> Self {
         Self {
             registrations,
+            seals,
             timeframe: candidates.timeframe.as_str(),
             model_type: candidates.model_type.as_str(),
             version_type: candidates.version_type.map(VersionType::as_str),
@@ -69,7 +95,11 @@ impl Condition {
         }
     }
 
-    /// The condition that version `v` belongs to run `r` and is a candidate, for the end of a WHERE clause.
+    pub(super) fn has_seals(&self) -> bool {
+        self.seals == Seals::Present
+    }
+
+    /// The condition that version `v` without a seal belongs to run `r` and is a candidate, for the end of a WHERE clause.
     ///
     /// `run` is the column with the run's id in the first table of a walk. Its tags are compared through this column, so that
     /// SQLite rejects a row before it joins the other tables.
@@ -78,6 +108,13 @@ impl Condition {
         // A part of the statement only where it is asked for: PostgreSQL plans every part on each execution.
         let registered =
             if self.honesty.is_some() { self.registrations.sql(dialect) } else { String::new() };
+        let unsealed = match self.seals {
+            Seals::Present => {
+                "AND NOT EXISTS (SELECT 1 FROM herdbook_seals s
+        WHERE s.name = v.name AND s.version = v.version)"
+            }
+            Seals::Absent => "",
+        };
         format!(
             "v.run_id = {run} AND r.run_uuid = {run}
     AND v.workspace = 'default' AND v.current_stage IS DISTINCT FROM 'Deleted_Internal'
@@ -95,7 +132,7 @@ impl Condition {
         AND t.version = v.version AND {timesteps} >= :min_timesteps))
     AND (:honesty IS NULL OR NOT EXISTS (SELECT 1 FROM tags t WHERE t.run_uuid = {run}
         AND t.key = 'honesty' AND t.value = :honesty))
-    {registered}"
+    {registered} {unsealed}"
         )
     }
 

@@ -1,39 +1,98 @@
 //! Checks whether candidates were measured on the same bars, windows and costs. If not, their values cannot be compared.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use herdbook_domain::{MetricName, RunId, window_params};
 
-use super::candidates::Condition;
-use super::walk::VERSIONS_AND_RUNS;
+use super::candidates::{Condition, SEALED};
+use super::walk::{SEALED_VERSIONS_AND_RUNS, VERSIONS_AND_RUNS};
 use crate::engine::db::{Conn, ToValue, params};
 use crate::error::StoreError;
 use crate::tables::metric::FINITE;
-use crate::tables::tag;
+use crate::tables::version::VersionRecord;
+use crate::tables::{seal, tag};
 
-/// The params about their data in which a candidate with the metric differs from the found run.
+/// The data of the found model.
+struct Data {
+    /// Its params about bars and windows.
+    params: BTreeMap<String, String>,
+    /// `None` for a run of another program without a seal.
+    fingerprint: Option<String>,
+}
+
+/// The params about their data in which a candidate with the metric differs from the found model.
 pub(super) fn differing_data(
     conn: &Conn,
     condition: &Condition,
     metric: &MetricName,
-    found: Option<&RunId>,
+    found: &VersionRecord,
 ) -> Result<Vec<String>, StoreError> {
-    let Some(found) = found else { return Ok(Vec::new()) };
+    let Some(run_id) = &found.run_id else { return Ok(Vec::new()) };
+    let data = match seal::of_version(conn, &found.key)? {
+        Some(seal) => Data { fingerprint: seal.facts.fingerprint(), params: seal.facts.params },
+        None => unsealed_data(conn, run_id)?,
+    };
+    let mut differing = BTreeSet::new();
+    if condition.has_seals() {
+        differing.extend(differing_seals(conn, condition, metric, &data)?);
+    }
+    let has_others = match &data.fingerprint {
+        Some(fingerprint) => others_exist(conn, condition, metric, fingerprint)?,
+        None => true,
+    };
+    if has_others {
+        differing.extend(differing_params(conn, condition, metric, &data)?);
+    }
+    // In the order of the params, which is the order in which users know them.
+    Ok(window_params::of_data()
+        .filter(|key| differing.contains(*key))
+        .map(ToOwned::to_owned)
+        .collect())
+}
+
+fn unsealed_data(conn: &Conn, run_id: &RunId) -> Result<Data, StoreError> {
     let fingerprint: Option<String> = conn
         .query_first(
             "SELECT value FROM tags WHERE run_uuid = ?1 AND key = ?2",
-            params![found.as_str(), window_params::FINGERPRINT],
+            params![run_id.as_str(), window_params::FINGERPRINT],
             |row| row.get(0),
         )?
         .flatten();
-    // Runs of other programs have no fingerprint.
-    if let Some(fingerprint) = fingerprint
-        && !others_exist(conn, condition, metric, &fingerprint)?
-    {
-        return Ok(Vec::new());
-    }
-    differing_params(conn, condition, metric, found)
+    Ok(Data { params: tag::params_of_run(conn, run_id.as_str())?, fingerprint })
 }
 
-/// Whether a candidate has another fingerprint of its data. Fast because it never reads the candidates that have the same one,
+/// The keys in which sealed candidates differ: compares one candidate of each fingerprint, because candidates with the same one
+/// have the same data.
+fn differing_seals(
+    conn: &Conn,
+    condition: &Condition,
+    metric: &MetricName,
+    data: &Data,
+) -> Result<Vec<&'static str>, StoreError> {
+    let sql = format!(
+        "SELECT min(s.event_id) FROM {SEALED_VERSIONS_AND_RUNS} WHERE {SEALED}
+           AND (:fingerprint IS NULL OR s.fingerprint <> :fingerprint)
+           AND EXISTS (SELECT 1 FROM herdbook_sealed_metrics m
+                WHERE m.name = s.name AND m.version = s.version AND m.metric = :metric)
+         GROUP BY s.fingerprint"
+    );
+    let metric = metric.as_str();
+    let mut params = condition.params();
+    params.extend([
+        (":metric", &metric as &dyn ToValue),
+        (":fingerprint", &data.fingerprint as &dyn ToValue),
+    ]);
+    let others: Vec<i64> = conn.query(&sql, params.as_slice(), |row| row.get(0))?;
+    let mut differing = Vec::new();
+    for event_id in others {
+        let Some(seal) = seal::in_event(conn, event_id)? else { continue };
+        let differs = |key: &&str| seal.facts.params.get(*key) != data.params.get(*key);
+        differing.extend(window_params::of_data().filter(differs));
+    }
+    Ok(differing)
+}
+
+/// Whether a candidate without a seal has another fingerprint of its data. Fast because it never reads the candidates that have the same one,
 /// as a rule all of them: it searches the index on run tags below this fingerprint, then above it.
 fn others_exist(
     conn: &Conn,
@@ -68,18 +127,17 @@ fn others_exist(
     Ok(false)
 }
 
-/// Compares every param about the data of every candidate with that of the found run, in one pass over all last values of the
-/// metric.
+/// Compares every param about the data of every candidate without a seal with that of the found model, in one pass over all last
+/// values of the metric.
 fn differing_params(
     conn: &Conn,
     condition: &Condition,
     metric: &MetricName,
-    found: &RunId,
-) -> Result<Vec<String>, StoreError> {
-    let params_of_found = tag::params_of_run(conn, found.as_str())?;
+    data: &Data,
+) -> Result<Vec<&'static str>, StoreError> {
     let keys: Vec<&str> = window_params::of_data().collect();
     let values: Vec<&str> =
-        keys.iter().map(|key| params_of_found.get(*key).map_or("", String::as_str)).collect();
+        keys.iter().map(|key| data.params.get(*key).map_or("", String::as_str)).collect();
     let columns: Vec<String> = keys
         .iter()
         .enumerate()
@@ -107,10 +165,5 @@ fn differing_params(
     let differs = conn.query_row(&sql, params.as_slice(), |row| {
         (0..keys.len()).map(|column| row.get::<bool>(column)).collect::<Result<Vec<_>, _>>()
     })?;
-    Ok(keys
-        .into_iter()
-        .zip(differs)
-        .filter(|(_, differs)| *differs)
-        .map(|(key, _)| key.to_owned())
-        .collect())
+    Ok(keys.into_iter().zip(differs).filter(|(_, differs)| *differs).map(|(key, _)| key).collect())
 }

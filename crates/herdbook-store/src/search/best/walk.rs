@@ -7,6 +7,10 @@ use crate::tables::version::UnreadableVersion;
 /// The tables that every plan joins last: the versions `v` of the runs that it walks, and those runs `r`.
 pub(super) const VERSIONS_AND_RUNS: &str = "model_versions v CROSS JOIN runs r";
 
+/// As [`VERSIONS_AND_RUNS`], after the seals `s` of the versions.
+pub(super) const SEALED_VERSIONS_AND_RUNS: &str =
+    "herdbook_seals s CROSS JOIN model_versions v CROSS JOIN runs r";
+
 /// The order in which the newest version comes first.
 pub(super) const NEWEST_FIRST: &str = "v.creation_time DESC, v.version DESC, v.name";
 
