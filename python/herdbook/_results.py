@@ -426,12 +426,14 @@ class Prediction(Result):
 
 @dataclass(frozen=True)
 class Verification(Result):
-    """Confirms the hash chain of the events and the hash of every registered model file."""
+    """Confirms that the store is as it was recorded."""
 
     events: int
     head: str
     files_intact: int
     files_without_recorded_hash: int
+    #: Versions of an older herdbook, whose metrics and params are not in the history yet.
+    versions_without_seal: int
     #: ``passed``, or why the database did not check its own files.
     engine_check: str
 

@@ -59,6 +59,7 @@ fn verify_store(
             "head": chain,
             "files_intact": intact,
             "files_without_recorded_hash": unknown,
+            "versions_without_seal": found.n_unsealed,
             "engine_check": doctor::in_words(&found.engine),
         })
     };
@@ -71,7 +72,13 @@ fn verify_store(
                 count(unknown as u64)
             );
         }
-        text += "\nevery recorded fact is in MLflow's rows";
+        text += "\nMLflow's rows agree with the history";
+        if found.n_unsealed > 0 {
+            text += &format!(
+                "\nversions without a seal (registered by an older herdbook; their metrics and params were not compared): {}",
+                count(found.n_unsealed as u64)
+            );
+        }
         if let Some(line) = doctor::unavailable(&found.engine) {
             text += &format!("\n{line}");
         }

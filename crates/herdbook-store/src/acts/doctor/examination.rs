@@ -1,8 +1,10 @@
 //! The examination of a whole store: the engine's check, the rows, the rules, the history and the files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use herdbook_domain::{Breach, ChainBreak, Records, Seal, VersionKey, examine, verify_chain};
+use herdbook_domain::{
+    Breach, ChainBreak, ModelName, Records, Seal, VersionKey, VersionNumber, examine, verify_chain,
+};
 
 use super::records::collect;
 use crate::acts::files::FileState;
@@ -22,6 +24,8 @@ pub struct Examination {
     pub n_events: usize,
     /// The hash of the last event, or the first break of the chain; `None` if the events cannot be read.
     pub chain: Option<Result<String, ChainBreak>>,
+    /// Number of versions with a history and without a seal: of these, only what their events hold was compared.
+    pub n_unsealed: usize,
     /// The state of the model file of each version that was not deleted.
     pub files: Vec<(VersionKey, FileState)>,
 }
@@ -37,6 +41,7 @@ impl Store {
             breaches: Vec::new(),
             n_events: 0,
             chain: None,
+            n_unsealed: 0,
             files: Vec::new(),
             engine: engine.clone(),
         };
@@ -74,6 +79,16 @@ impl Store {
                 seals.entry(seal.key.clone()).or_insert(seal);
             }
         }
+        let recorded: BTreeSet<(&ModelName, VersionNumber)> = records
+            .events
+            .iter()
+            .flatten()
+            .filter_map(|event| event.what.name.as_ref().zip(event.what.version))
+            .collect();
+        found.n_unsealed = keys
+            .iter()
+            .filter(|key| recorded.contains(&(&key.name, key.version)) && !seals.contains_key(*key))
+            .count();
         for (version, mut state) in versions.into_iter().zip(self.file_states(&keys)?) {
             let (key, run_id) = (&version.key, version.run_id.as_ref());
             let problem = state.problem();
