@@ -183,6 +183,8 @@ pub enum RunColumn {
     StartedAt(Timestamp),
     /// `end_time`
     EndedAt(Timestamp),
+    /// `artifact_uri`
+    ArtifactUri(String),
     /// `user_id`
     User(String),
 }

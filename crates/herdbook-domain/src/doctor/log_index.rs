@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::location::{MovedFolder, moved_folders};
 use super::records::Records;
 use super::replay::Replay;
 use super::run_replay::RunReplay;
@@ -12,6 +13,9 @@ use crate::history::{Event, EventKind};
 use crate::lineage::{EnhancedFrom, Origin};
 use crate::tags::{Tags, key};
 use crate::values::{Enhancement, ModelName, RunId, Stage, Timestamp, VersionKey};
+
+/// The kind of event that records a relocation of the store.
+const RELOCATED: &str = "relocated";
 
 /// The facts of the event log by version, run and model.
 #[derive(Debug, Default)]
@@ -34,6 +38,8 @@ pub(super) struct LogIndex {
     registered_from: BTreeMap<RunId, VersionKey>,
     /// The seal of each version.
     seals: BTreeMap<VersionKey, Seal>,
+    /// Folders that relocations moved, oldest first.
+    moved: Vec<MovedFolder>,
     /// What is wrong with seals that cannot be read.
     unreadable_seals: Vec<String>,
     /// The status and times of each run that its events determine.
@@ -60,6 +66,9 @@ impl LogIndex {
 
     fn add(&mut self, event: &Event) {
         let what = &event.what;
+        if what.kind.as_str() == RELOCATED {
+            self.moved.extend(moved_folders(event.id, &what.details));
+        }
         if let Some(run_id) = &what.run_id {
             self.run_replays.entry(run_id.clone()).or_default().add(event);
         }
@@ -137,6 +146,11 @@ impl LogIndex {
     /// The sealed facts of a version; `None` if it was not sealed.
     pub(super) fn seal(&self, key: &VersionKey) -> Option<&Seal> {
         self.seals.get(key)
+    }
+
+    /// Folders that relocations of the store moved, oldest first.
+    pub(super) fn moved(&self) -> &[MovedFolder] {
+        &self.moved
     }
 
     /// What is wrong with seals that cannot be read.

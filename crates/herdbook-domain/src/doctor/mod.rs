@@ -8,6 +8,7 @@ mod breach;
 mod champion;
 mod difference;
 mod examine;
+mod location;
 mod log_index;
 mod lost;
 mod records;

@@ -2,6 +2,7 @@
 
 use super::breach::{Breach, BreachKind, Fix, Remedy, Repair, RunColumn, Subject, VersionColumn};
 use super::difference::{Difference, list};
+use super::location;
 use super::log_index::LogIndex;
 use super::records::{Records, RunRow, Storage, VersionOnRecord};
 use super::replay::{Entry, Replay};
@@ -19,12 +20,8 @@ pub(super) fn check_version(
     compare_run_id(version, replay, &mut found);
     if records.storage == Storage::Database {
         let run_id = replay.run_id.as_ref().or(version.run_id.as_ref());
-        compare_locations(
-            version,
-            replay,
-            run_id.and_then(|id| records.run_rows.get(id)),
-            &mut found,
-        );
+        let run = run_id.and_then(|id| records.run_rows.get_key_value(id));
+        compare_locations(version, replay, run, log, &mut found);
         compare_entry(version, replay, &mut found);
     }
     let subject = Subject::of_version(&version.key, replay.run_id.as_ref());
@@ -43,12 +40,20 @@ pub(super) fn check_version(
 struct Differing {
     differences: Vec<Difference>,
     fixes: Vec<Fix>,
+    /// Whether the history does not say which value is right.
+    is_undecided: bool,
 }
 
 impl Differing {
     fn add(&mut self, column: &str, found: Option<String>, recorded: String, fix: Fix) {
         self.differences.push(Difference::new(column, found, Some(recorded)));
         self.fixes.push(fix);
+    }
+
+    /// Adds a difference that cannot be repaired.
+    fn name(&mut self, column: &str, found: Option<String>, recorded: String) {
+        self.differences.push(Difference::new(column, found, Some(recorded)));
+        self.is_undecided = true;
     }
 
     /// The breach of all columns that differ; `None` if none does.
@@ -63,6 +68,9 @@ impl Differing {
         let first = self.differences.first()?;
         let (from, to) = (first.found.clone(), first.recorded.clone());
         let remedy = match storage {
+            _ if self.is_undecided => Remedy::None(
+                "not repaired, because the version has no seal: compare the locations of run and version".to_owned(),
+            ),
             Storage::Database => Remedy::Possible(Repair {
                 outcome: "the recorded values are restored".to_owned(),
                 at: Some(at),
@@ -87,33 +95,67 @@ fn compare_run_id(version: &VersionOnRecord, replay: &Replay, found: &mut Differ
     }
 }
 
-/// The files of a version are in the folder of its model file, among the artifacts of its run.
+/// The location that MLflow loads, and the location of the run that it is part of. Without a seal only their agreement can be
+/// checked: the history does not say which of the two is right.
 fn compare_locations(
     version: &VersionOnRecord,
     replay: &Replay,
-    run: Option<&RunRow>,
+    run: Option<(&RunId, &RunRow)>,
+    log: &LogIndex,
     found: &mut Differing,
 ) {
-    let (Some(uri), Some(file)) =
-        (run.and_then(|run| run.artifact_uri.as_ref()), &replay.model_file)
-    else {
+    let row = &version.row;
+    let folder =
+        replay.model_file.as_deref().map(|file| file.rsplit_once('/').map_or("", |it| it.0));
+    let Some(seal) = log.seal(&version.key) else {
+        if let (Some(folder), Some(uri)) =
+            (folder, run.and_then(|(_, run)| run.artifact_uri.as_ref()))
+        {
+            let expected = joined(uri, folder);
+            for (column, value) in
+                [("source", &row.source), ("storage_location", &row.storage_location)]
+            {
+                if !value.as_ref().is_some_and(|value| location::is_same(value, &expected)) {
+                    found.name(column, value.clone(), expected.clone());
+                }
+            }
+        }
         return;
     };
-    let recorded = match file.rsplit_once('/') {
-        Some((folder, _)) => format!("{uri}/{folder}"),
-        None => uri.clone(),
+    let possible = |sealed: &Option<String>| {
+        sealed.as_ref().map(|sealed| location::possible(sealed, seal.event_id, log.moved()))
     };
-    let row = &version.row;
-    if row.source.as_ref() != Some(&recorded) {
-        let fix = VersionColumn::Source(recorded.clone());
+    let is_one_of = |value: &Option<String>, possible: &[String]| {
+        value.as_ref().is_some_and(|value| possible.iter().any(|one| location::is_same(one, value)))
+    };
+    let (sources, storages) =
+        (possible(&seal.facts.source), possible(&seal.facts.storage_location));
+    if let Some(sources) = sources.as_ref().filter(|sources| !is_one_of(&row.source, sources)) {
+        let fix = VersionColumn::Source(sources[0].clone());
         let fix = Fix::VersionColumn(version.key.clone(), fix);
-        found.add("source", row.source.clone(), recorded.clone(), fix);
+        found.add("source", row.source.clone(), sources[0].clone(), fix);
     }
-    if row.storage_location.as_ref() != Some(&recorded) {
-        let fix = VersionColumn::StorageLocation(recorded.clone());
+    if let Some(storages) =
+        storages.as_ref().filter(|storages| !is_one_of(&row.storage_location, storages))
+    {
+        let fix = VersionColumn::StorageLocation(storages[0].clone());
         let fix = Fix::VersionColumn(version.key.clone(), fix);
-        found.add("storage_location", row.storage_location.clone(), recorded, fix);
+        found.add("storage_location", row.storage_location.clone(), storages[0].clone(), fix);
     }
+    let (Some(folder), Some((run_id, run)), Some(sources)) = (folder, run, sources) else { return };
+    let suffix = if folder.is_empty() { String::new() } else { format!("/{folder}") };
+    let roots: Vec<String> = sources
+        .iter()
+        .filter_map(|source| source.strip_suffix(&suffix).map(str::to_owned))
+        .collect();
+    if let Some(root) = roots.first().filter(|_| !is_one_of(&run.artifact_uri, &roots)) {
+        let fix = Fix::RunColumn(run_id.clone(), RunColumn::ArtifactUri(root.clone()));
+        found.add("artifact_uri", run.artifact_uri.clone(), root.clone(), fix);
+    }
+}
+
+fn joined(uri: &str, folder: &str) -> String {
+    if folder.is_empty() { uri.to_owned() } else { format!("{uri}/{folder}") }
 }
 
 /// The moment of the registration and the user.

@@ -192,6 +192,7 @@ pub fn set_column(conn: &Conn, run_id: &RunId, column: &RunColumn) -> Result<(),
             millis = at.millis();
             ("end_time", &millis)
         }
+        RunColumn::ArtifactUri(uri) => ("artifact_uri", uri),
         RunColumn::User(user) => ("user_id", user),
     };
     conn.execute(
