@@ -32,6 +32,8 @@ class Change:
     #: Name and number of the version, or the run, that a finding must name; empty if any finding will do.
     version: tuple = ()
     run: str = ""
+    #: The tag, column, param, metric or file that the finding must name.
+    word: str = ""
 
 
 @dataclass
@@ -211,7 +213,7 @@ def sql_version_column(register, rng):
     new = other_value(register, rng, column, old)
     register.execute(f"UPDATE model_versions SET {column} = ? WHERE {where}", new, *key)
     is_fact = is_fact and key[0] != FOREIGN_MODEL
-    return Change(f"sql model_versions.{column}", is_fact, f"{key} {old!r} -> {new!r}", version=key)
+    return Change(f"sql model_versions.{column}", is_fact, f"{key} {old!r} -> {new!r}", version=key, word=column)
 
 
 def sql_run_column(register, rng):
@@ -222,14 +224,14 @@ def sql_run_column(register, rng):
     new = other_value(register, rng, column, old)
     register.execute(f"UPDATE runs SET {column} = ? WHERE run_uuid = ?", new, run)
     is_fact = is_fact and run != register.foreign
-    return Change(f"sql runs.{column}", is_fact, f"{run} {old!r} -> {new!r}", run=run)
+    return Change(f"sql runs.{column}", is_fact, f"{run} {old!r} -> {new!r}", run=run, word=column)
 
 
 def sql_artifact_uri(register, rng):
     run = rng.choice(register.runs())
-    new = rng.choice([None, "", "/nowhere", "s3://bucket/x", "\x00".join(["/tmp"]), f"{register.herd.folder}/elsewhere"])
+    new = rng.choice([None, "", "/nowhere", "s3://bucket/x", "/tmp", f"{register.herd.folder}/elsewhere"])
     register.execute("UPDATE runs SET artifact_uri = ? WHERE run_uuid = ?", new, run)
-    return Change("sql runs.artifact_uri", True, f"{run} -> {new!r}", version=register.key_of(run))
+    return Change("sql runs.artifact_uri", True, f"{run} -> {new!r}", version=register.key_of(run), word="artifact_uri")
 
 
 def sql_renumber(register, rng):
@@ -243,14 +245,14 @@ def sql_version_deleted(register, rng):
     key = rng.choice(list(register.versions))
     register.execute("DELETE FROM model_version_tags WHERE name = ? AND version = ?", *key)
     register.execute("DELETE FROM model_versions WHERE name = ? AND version = ?", *key)
-    return Change("sql version deleted", True, f"{key}")
+    return Change("sql version deleted", True, f"{key}", version=key, word="no row")
 
 
 def sql_run_deleted(register, rng):
     run = rng.choice(register.runs())
     for table in ("tags", "params", "metrics", "latest_metrics", "runs"):
         register.execute(f"DELETE FROM {table} WHERE run_uuid = ?", run)
-    return Change("sql run deleted", True, run, run=run)
+    return Change("sql run deleted", True, run, run=run, word="no row")
 
 
 def sql_version_tag(register, rng):
@@ -260,10 +262,10 @@ def sql_version_tag(register, rng):
     where = "name = ? AND version = ? AND key = ?"
     if rng.random() < 0.3:
         register.execute(f"DELETE FROM model_version_tags WHERE {where}", *key, tag)
-        return Change("sql version tag deleted", True, f"{key} {tag}", version=key)
+        return Change("sql version tag deleted", True, f"{key} {tag}", version=key, word=tag)
     new = other_tag(register, rng, tag, tags[tag])
     register.execute(f"UPDATE model_version_tags SET value = ? WHERE {where}", new, *key, tag)
-    return Change("sql version tag", True, f"{key} {tag} {tags[tag]!r} -> {new!r}", version=key)
+    return Change("sql version tag", True, f"{key} {tag} {tags[tag]!r} -> {new!r}", version=key, word=tag)
 
 
 def other_tag(register, rng, tag, old):
@@ -283,10 +285,10 @@ def sql_run_tag(register, rng):
     tag = rng.choice([tag for tag in (*RUN_TAGS, *CHILD_TAGS) if tag in tags])
     if rng.random() < 0.3:
         register.execute("DELETE FROM tags WHERE run_uuid = ? AND key = ?", run, tag)
-        return Change("sql run tag deleted", True, f"{run} {tag}", run=run)
+        return Change("sql run tag deleted", True, f"{run} {tag}", run=run, word=tag)
     new = other_tag(register, rng, tag, tags[tag])
     register.execute("UPDATE tags SET value = ? WHERE run_uuid = ? AND key = ?", new, run, tag)
-    return Change("sql run tag", True, f"{run} {tag} {tags[tag]!r} -> {new!r}", run=run)
+    return Change("sql run tag", True, f"{run} {tag} {tags[tag]!r} -> {new!r}", run=run, word=tag)
 
 
 def sql_invented_history_tag(register, rng):
@@ -296,7 +298,7 @@ def sql_invented_history_tag(register, rng):
         "INSERT INTO model_version_tags (key, value, name, version, workspace) VALUES (?, ?, ?, ?, 'default')",
         tag, "beta -> champion", *key,
     )
-    return Change("sql history tag added", True, f"{key} {tag}", version=key)
+    return Change("sql history tag added", True, f"{key} {tag}", version=key, word=tag)
 
 
 def sql_param(register, rng):
@@ -313,7 +315,7 @@ def sql_param(register, rng):
         if new == params[key]:
             return None
         register.execute("UPDATE params SET value = ? WHERE run_uuid = ? AND key = ?", new, run, key)
-    return Change("sql params", is_fact, f"{run} {key}", run=run)
+    return Change("sql params", is_fact, f"{run} {key}", run=run, word=key)
 
 
 def sql_latest_metric(register, rng):
@@ -335,7 +337,7 @@ def sql_latest_metric(register, rng):
     else:
         register.execute(f"UPDATE latest_metrics SET timestamp = timestamp + 1 WHERE {where}", run, key)
         is_fact = False
-    return Change(f"sql latest_metrics {action}", is_fact, f"{run} {key}", run=run)
+    return Change(f"sql latest_metrics {action}", is_fact, f"{run} {key}", run=run, word=key)
 
 
 def sql_metric_history(register, rng):
@@ -345,7 +347,7 @@ def sql_metric_history(register, rng):
     key, value, step = rng.choice(metrics)
     is_fact = not key.startswith("training/")
     register.execute("UPDATE metrics SET value = ? WHERE run_uuid = ? AND key = ? AND value = ?", value + 1, run, key, value)
-    return Change("sql metrics", is_fact, f"{run} {key}", run=run)
+    return Change("sql metrics", is_fact, f"{run} {key}", run=run, word=key)
 
 
 def sql_event(register, rng):
@@ -413,7 +415,7 @@ def sql_bad_value(register, rng):
         register.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", value, rng.choice(rowids))
     except sqlite3.IntegrityError:
         return None
-    return Change(f"sql bad value in {table}.{column}", True, f"{value!r}")
+    return Change(f"sql bad value in {table}.{column}", True, f"{value!r}", word=column)
 
 
 # Legal calls of MLflow's client.
@@ -431,7 +433,7 @@ def client_tag(register, rng):
     else:
         new = other_tag(register, rng, tag, tags[tag])
         register.client.set_model_version_tag(name, str(number), tag, new if new is not None else "")
-    return Change("client version tag", True, f"{key} {tag}", version=key)
+    return Change("client version tag", True, f"{key} {tag}", version=key, word=tag)
 
 
 def client_run_tag(register, rng):
@@ -446,7 +448,7 @@ def client_run_tag(register, rng):
         register.client.delete_tag(run, tag)
     else:
         register.client.set_tag(run, tag, other_tag(register, rng, tag, tags[tag]) or "")
-    return Change("client run tag", True, f"{run} {tag}", run=run)
+    return Change("client run tag", True, f"{run} {tag}", run=run, word=tag)
 
 
 def client_metric(register, rng):
@@ -462,7 +464,7 @@ def client_metric(register, rng):
     else:
         register.client.log_metric(run, key, rng.choice([9.9, value - 1, 1e9]), step=10**9)
     is_fact = case == "later" and run in register.runs()
-    return Change(f"client log_metric, {case}", is_fact, f"{run} {key}", run=run)
+    return Change(f"client log_metric, {case}", is_fact, f"{run} {key}", run=run, word=key)
 
 
 def client_free(register, rng):
@@ -504,7 +506,7 @@ def client_stage(register, rng):
     ((old,),) = register.rows("SELECT current_stage FROM model_versions WHERE name = ? AND version = ?", *key)
     new = rng.choice([stage for stage in ("None", "Staging", "Production", "Archived") if stage != old])
     register.client.transition_model_version_stage(name, str(number), new)
-    return Change("client stage", True, f"{key} {old} -> {new}", version=key)
+    return Change("client stage", True, f"{key} {old} -> {new}", version=key, word="current_stage")
 
 
 def client_status(register, rng):
@@ -538,7 +540,7 @@ def file_byte(register, rng):
         path.unlink()
     else:
         path.write_bytes(content)
-    return Change(f"file {action}", True, path.name, version=register.key_of(run))
+    return Change(f"file {action}", True, path.name, version=register.key_of(run), word=path.name)
 
 
 def file_by_client(register, rng):
@@ -549,7 +551,7 @@ def file_by_client(register, rng):
     register.keep(replacement)
     replacement.write_bytes(path.read_bytes() + b"\n")
     register.client.log_artifact(run, str(replacement), f"models/{path.parent.name}")
-    return Change("file by log_artifact", True, path.name, version=register.key_of(run))
+    return Change("file by log_artifact", True, path.name, version=register.key_of(run), word=path.name)
 
 
 def file_free(register, rng):
@@ -578,15 +580,21 @@ def random_change(register, rng):
         register.set_back()
 
 
-# Findings that concern the store as a whole.
-OF_THE_STORE = ("event_chain", "registrations", "unreadable_row", "database", "no_history", "missing_version", "alias", "schema")
+# The kinds of findings whose message does not repeat the name of what was changed.
+KINDS = {"promotion_stage": "stage", "version_type": "version_type", "current_stage": "mlflow_stage"}
 
 
 def names(breaches, change):
-    """Whether a finding names what was changed."""
-    for breach in breaches:
-        of_version = change.version and (breach["name"], breach["version"]) == tuple(change.version)
-        of_run = change.run and (breach["run_id"] == change.run or change.run in breach["message"])
-        if of_version or of_run or breach["kind"] in OF_THE_STORE or not (change.version or change.run):
-            return True
-    return False
+    """Whether a finding names the version or run that was changed, and the tag, column, param, metric or file."""
+    return any(
+        is_about(breach, change)
+        and (change.word in breach["message"] or KINDS.get(change.word) == breach["kind"])
+        for breach in breaches
+    )
+
+
+def is_about(breach, change):
+    if not (change.version or change.run):
+        return True
+    of_version = change.version and (breach["name"], breach["version"]) == tuple(change.version)
+    return of_version or (change.run and (breach["run_id"] == change.run or change.run in breach["message"]))

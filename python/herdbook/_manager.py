@@ -340,12 +340,14 @@ class MLflowManager:
     # Comparing
 
     def fetch_model_metrics(self, run_id: str) -> dict[str, float]:
-        """The last finite value of each metric of a run.
+        """The values of the metrics of a run on which rules decide: those at the registration of its model, or the last finite
+        ones if no model of it is registered.
 
         Raises:
             NotFoundError: there is no such run.
         """
-        return dict(self.get_run(run_id).data.metrics)
+        data = self.get_run(run_id).data
+        return dict(data.metrics if data.sealed_metrics is None else data.sealed_metrics)
 
     def calculate_improvement(
         self, base_metrics: Mapping[str, float], enhanced_metrics: Mapping[str, float]

@@ -57,6 +57,7 @@ class Version(Result):
     created_at: datetime
     updated_at: datetime
     metrics: Mapping[str, float]
+    sealed: Mapping[str, Any] | None
 
 
 class Versions(Results[Version]):
@@ -90,6 +91,8 @@ class Model(Version):
     history: Sequence[Mapping[str, Any]]
     evidence: Sequence[Mapping[str, Any]]
     deflation: Mapping[str, Any] | None
+    seal: Mapping[str, Any] | None
+    differs_from_mlflow: Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -162,6 +165,7 @@ class Found(Result):
     comparable: bool
     differing: Sequence[str]
     honesty: str
+    sealed: Mapping[str, Any] | None
 
 
 class ParentPath(str):

@@ -26,11 +26,16 @@ class RunInfo:
 
 @dataclass(frozen=True)
 class RunData:
-    """Logged values of a run, like MLflow's ``run.data``. ``metrics`` has the last finite value of each metric."""
+    """Logged values of a run, like MLflow's ``run.data``.
+
+    ``metrics`` has the last finite value of each metric. ``sealed_metrics`` has the values on which rules decide: those at the
+    registration of the run's model. ``None`` if no model of the run is sealed.
+    """
 
     metrics: Mapping[str, float]
     params: Mapping[str, str]
     tags: Mapping[str, str]
+    sealed_metrics: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -50,4 +55,4 @@ class Run:
             start_time=raw["start_time"],
             end_time=raw["end_time"],
         )
-        return cls(info, RunData(raw["metrics"], raw["params"], raw["tags"]))
+        return cls(info, RunData(raw["metrics"], raw["params"], raw["tags"], raw["sealed_metrics"]))

@@ -28,9 +28,15 @@ pub(crate) fn version_to_json(version: &VersionRecord) -> Value {
         "timeframe": version.tags.get("timeframe"),
         "model_type": version.tags.get("model_type"),
         "version_type": version.tags.get("version_type"),
-        "honesty": version.tags.get("honesty"),
+        "honesty": match &version.sealed {
+            Some(sealed) => Some(sealed.honesty.to_string()),
+            None => version.tags.get("honesty").cloned(),
+        },
         "tags": version.tags,
         "metrics": version.finite_metrics(),
+        "sealed": version.sealed.as_ref().map(|sealed| {
+            json!({"event": sealed.event_id, "origin": sealed.origin, "at": sealed.at})
+        }),
     })
 }
 
@@ -46,5 +52,6 @@ pub(crate) fn run_to_json(run: &RunRecord) -> Value {
         "tags": run.tags,
         "params": run.params,
         "metrics": run.finite_metrics(),
+        "sealed_metrics": run.seal.as_ref().map(|seal| seal.facts.metric_values()),
     })
 }

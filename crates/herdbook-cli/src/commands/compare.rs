@@ -49,7 +49,7 @@ fn differing_data(
 ) -> Result<Vec<&'static str>, Failure> {
     let (first, second) = (run_of(store, first)?, run_of(store, second)?);
     let param = |run: &Option<RunRecord>, key: &str| {
-        run.as_ref().and_then(|run| run.params.get(key).cloned())
+        run.as_ref().and_then(|run| run.params_for_rules().get(key).cloned())
     };
     Ok(window_params::of_result().filter(|key| param(&first, key) != param(&second, key)).collect())
 }
@@ -83,7 +83,7 @@ fn text(
     ]);
     for key in ["model_type", "version_type", "promotion_stage", "honesty", "total_timesteps"] {
         let tag = |version: &VersionRecord| {
-            version.tags.get(key).cloned().unwrap_or_else(|| UNDEFINED.to_owned())
+            list::tags_of(version).remove(key).unwrap_or_else(|| UNDEFINED.to_owned())
         };
         table.row([key.to_owned(), tag(first), tag(second), String::new(), String::new()]);
     }

@@ -1,12 +1,12 @@
 //! `find`: finds the newest or the best model.
 
-use herdbook_domain::tags::key;
-use herdbook_domain::{Departure, Honesty, Timeframe};
-use herdbook_store::{Contaminated, Store};
+use herdbook_domain::{Departure, Timeframe};
+use herdbook_store::{Contaminated, Store, VersionRecord};
 use herdbook_training::{FindQuery, FoundModel, find_best, find_latest};
 use serde_json::json;
 
 use crate::args::{FindArgs, Which};
+use crate::commands::list;
 use crate::failure::{Code, Failure};
 use crate::format;
 use crate::output::Output;
@@ -55,12 +55,21 @@ fn not_found(args: &FindArgs) -> Failure {
         .with_hint(format!("`herdbook list --timeframe {}` shows all models", args.timeframe))
 }
 
+/// Says in a line of its own that the value was not sealed at the registration.
+fn sealed_note(version: &VersionRecord) -> String {
+    let note = match &version.sealed {
+        Some(sealed) => sealed.reservation(),
+        None => Some("not sealed: MLflow's present values".to_owned()),
+    };
+    note.map_or_else(String::new, |note| format!("\n{note}"))
+}
+
 fn print(args: &FindArgs, found: &FoundModel, output: &mut Output) -> Result<(), Failure> {
     let version = &found.version;
     let timeframe: Timeframe = args.timeframe;
     let run_id = version.run_id.as_ref().expect("candidates have a run");
     let model_path = run_id.model_path(timeframe);
-    let honesty: Honesty = version.tag(key::HONESTY).unwrap_or(Honesty::Unknown);
+    let honesty = version.honesty();
     let value = || {
         json!({
             "run_id": run_id,
@@ -73,6 +82,7 @@ fn print(args: &FindArgs, found: &FoundModel, output: &mut Output) -> Result<(),
             "comparable": found.differing.is_empty(),
             "differing": found.differing,
             "honesty": honesty,
+            "sealed": list::sealed_json(version),
         })
     };
     output.data(value, || {
@@ -83,8 +93,11 @@ fn print(args: &FindArgs, found: &FoundModel, output: &mut Output) -> Result<(),
             })
             .unwrap_or_default();
         format!(
-            "{} version {} ({}, {honesty})\n{model_path}{metric}",
-            version.key.name, version.key.version, found.model_type
+            "{} version {} ({}, {honesty})\n{model_path}{metric}{}",
+            version.key.name,
+            version.key.version,
+            found.model_type,
+            sealed_note(version)
         )
     })
 }

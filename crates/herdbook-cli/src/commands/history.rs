@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use herdbook_domain::{Evaluation, Event, EventKind, GENESIS_HASH};
+use herdbook_domain::{Evaluation, Event, EventKind, GENESIS_HASH, Seal, SealOrigin};
 use herdbook_store::{EventQuery, Store};
 use serde_json::{Value, json};
 
@@ -138,7 +138,13 @@ fn happened(event: &Event) -> String {
         (EventKind::Adopted, _) if what.from.is_some() => {
             format!("{from} -> {to}, changed outside herdbook")
         }
-        (EventKind::Adopted, _) => format!("registered outside herdbook, in {to}"),
+        (EventKind::Adopted, _) => match Seal::of(event) {
+            Ok(Some(seal)) if seal.origin == SealOrigin::OlderHerdbook => {
+                format!("sealed, {} metrics", seal.facts.metrics.len())
+            }
+            Ok(Some(_)) => format!("registered outside herdbook, in {to}, and sealed"),
+            Ok(None) | Err(_) => format!("registered outside herdbook, in {to}"),
+        },
         (EventKind::StageChanged, _) => format!("{from} -> {to}"),
         (EventKind::Evaluated, _) => Evaluation::of(event).map_or_else(
             || "evaluated".to_owned(),

@@ -20,7 +20,7 @@ pub(crate) fn run(args: LineageArgs, store: &Store, output: &mut Output) -> Resu
     let (timeframe, wanted) = match &reference {
         Some(reference) => {
             let version = lookup::find(reference, store, &args.family)?;
-            (version.tag(key::TIMEFRAME), version.run_id)
+            (version.timeframe(), version.run_id)
         }
         None => (args.family.timeframe, None),
     };
@@ -75,7 +75,8 @@ struct Member {
 
 impl Member {
     fn of(version: &VersionRecord) -> Option<Self> {
-        let tag = |key: &str| version.tags.get(key).cloned();
+        let tags = list::tags_of(version);
+        let tag = |key: &str| tags.get(key).cloned();
         Some(Self {
             name: version.key.name.clone(),
             version: version.key.version.get(),
@@ -85,7 +86,7 @@ impl Member {
             version_type: tag(key::VERSION_TYPE),
             promotion_stage: tag(key::PROMOTION_STAGE),
             honesty: tag(key::HONESTY),
-            total_timesteps: version.tag(key::TOTAL_TIMESTEPS),
+            total_timesteps: version.total_timesteps(),
             improvement_percent: version.metric(SHOWN_IMPROVEMENT),
         })
     }

@@ -1,6 +1,6 @@
 //! `list`: lists versions, newest first.
 
-use herdbook_domain::tags::key;
+use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{ModelName, Stage, Timeframe};
 use herdbook_store::{Store, UnreadableVersion, VersionQuery, VersionRecord};
 use serde_json::{Value, json};
@@ -67,7 +67,8 @@ fn unreadable_note(unreadable: &[UnreadableVersion]) -> Option<String> {
 
 /// A version as `list --json` prints it.
 pub(crate) fn to_json(version: &VersionRecord) -> Value {
-    let tag = |key: &str| version.tags.get(key);
+    let tags = tags_of(version);
+    let tag = |key: &str| tags.get(key);
     json!({
         "name": version.key.name,
         "version": version.key.version,
@@ -80,7 +81,34 @@ pub(crate) fn to_json(version: &VersionRecord) -> Value {
         "created_at": version.created_at,
         "updated_at": version.updated_at,
         "metrics": version.finite_metrics(),
+        "sealed": sealed_json(version),
     })
+}
+
+/// When and how the facts of a version were sealed; null if they are not.
+pub(crate) fn sealed_json(version: &VersionRecord) -> Value {
+    version.sealed.as_ref().map_or(
+        Value::Null,
+        |sealed| json!({"event": sealed.event_id, "origin": sealed.origin, "at": sealed.at}),
+    )
+}
+
+/// The tags of a version; of those that repeat sealed facts, the sealed values.
+pub(crate) fn tags_of(version: &VersionRecord) -> Tags {
+    let mut tags = version.tags.clone();
+    let Some(sealed) = &version.sealed else { return tags };
+    let facts = [
+        (key::TIMEFRAME, sealed.timeframe.map(|it| it.to_string())),
+        (key::MODEL_TYPE, sealed.model_type.map(|it| it.to_string())),
+        (key::HONESTY, Some(sealed.honesty.to_string())),
+        (key::TOTAL_TIMESTEPS, sealed.total_timesteps.map(|it| it.to_string())),
+    ];
+    for (key, value) in facts {
+        if let Some(value) = value {
+            tags.insert(key.to_owned(), value);
+        }
+    }
+    tags
 }
 
 fn text(versions: &[VersionRecord]) -> String {
@@ -99,8 +127,8 @@ fn text(versions: &[VersionRecord]) -> String {
         ("run", Align::Left),
     ]);
     for version in versions {
-        let tag =
-            |key: &str| version.tags.get(key).cloned().unwrap_or_else(|| UNDEFINED.to_owned());
+        let tags = tags_of(version);
+        let tag = |key: &str| tags.get(key).cloned().unwrap_or_else(|| UNDEFINED.to_owned());
         let metric = |name: &str| format::metric_of(version.metric(name), name);
         table.row([
             version.key.name.to_string(),

@@ -1,8 +1,10 @@
 //! `show`: shows everything about one version.
 
 use herdbook_domain::tags::key;
-use herdbook_domain::window_params;
-use herdbook_store::{EventQuery, RunRecord, Store, VersionRecord, now};
+use herdbook_domain::{Seal, window_params};
+use herdbook_store::{
+    Disagreement, EventQuery, RunRecord, Store, VersionRecord, disagreements, now,
+};
 use herdbook_training::{self as training, Deflation, Performance};
 use serde_json::{Value, json};
 
@@ -10,7 +12,7 @@ use crate::args::{Reference, ReferenceArgs};
 use crate::commands::{history, list};
 use crate::evidence::Since;
 use crate::failure::Failure;
-use crate::format;
+use crate::format::{self, UNDEFINED};
 use crate::lookup;
 use crate::output::Output;
 use crate::results;
@@ -26,18 +28,27 @@ pub(crate) fn run(args: ReferenceArgs, store: &Store, output: &mut Output) -> Re
         ..EventQuery::default()
     })?;
     history::note_unreadable(&unreadable, output);
+    let seal = Seal::among(&events).unwrap_or_else(|error| {
+        output.note(&format!("note: {error}; `herdbook verify` says more"));
+        None
+    });
+    let differing =
+        seal.as_ref().map(|seal| disagreements(seal, &version, run.as_ref())).unwrap_or_default();
     let since = Since::training_of(store, &version.key)?;
     let deflation = deflation_of(store, &version, run.as_ref())?;
     let value = || {
         let mut value = to_json(&version, run.as_ref(), &events);
         value["evidence"] = since.to_json();
         value["deflation"] = json!(deflation);
+        value["seal"] = json!(seal);
+        value["differs_from_mlflow"] = json!(differing);
         value
     };
     output.data(value, || {
         format!(
-            "{}\n{}{}\n\nhistory (UTC)\n{}",
+            "{}\n{}{}{}\n\nhistory (UTC)\n{}",
             text(&version, run.as_ref()),
+            differing_text(&differing),
             results::deflation(deflation.as_ref(), now()),
             since.lines(),
             history::text(&events)
@@ -114,8 +125,11 @@ fn text(version: &VersionRecord, run: Option<&RunRecord>) -> String {
         fact("started (UTC)", format::moment(run.started_at));
     }
     fact("registered (UTC)", format::moment(version.created_at));
-    for (key, value) in version.tags.iter().filter(|(key, _)| !is_stage_change(key)) {
-        fact(key, value.clone());
+    fact("seal", seal_text(version));
+    for (key, value) in list::tags_of(version) {
+        if !is_stage_change(&key) {
+            fact(&key, value);
+        }
     }
     if let Some(run) = run {
         let windows = run.params.iter().filter(|(key, _)| key.starts_with("data."));
@@ -138,6 +152,34 @@ fn text(version: &VersionRecord, run: Option<&RunRecord>) -> String {
         "{} version {} · {stage}\n{facts}\nmetrics (final/* and portfolio/*: test window, after costs)\n{metrics}",
         version.key.name, version.key.version
     )
+}
+
+/// The event that holds the sealed facts, and whether they were sealed later than the registration.
+fn seal_text(version: &VersionRecord) -> String {
+    let Some(sealed) = &version.sealed else {
+        return "none: the first act that rests on this version seals what MLflow holds then"
+            .to_owned();
+    };
+    let later = sealed.reservation().map(|later| format!(": {later}")).unwrap_or_default();
+    format!("event {}{later}", sealed.event_id)
+}
+
+/// Where MLflow says otherwise than the seal; empty if nowhere.
+fn differing_text(differing: &[Disagreement]) -> String {
+    if differing.is_empty() {
+        return String::new();
+    }
+    let mut table =
+        Columns::new(&[("", Align::Left), ("sealed", Align::Right), ("in MLflow", Align::Right)]);
+    let shown = |value: &Value| match value {
+        Value::Null => UNDEFINED.to_owned(),
+        Value::String(text) => text.escape_debug().to_string(),
+        other => other.to_string(),
+    };
+    for Disagreement { what, sealed, mlflow } in differing {
+        table.row([what.escape_debug().to_string(), shown(sealed), shown(mlflow)]);
+    }
+    format!("MLflow was changed since; rules decide on the sealed values\n{table}\n")
 }
 
 /// Whether a tag records a change of stage, which the history shows already.

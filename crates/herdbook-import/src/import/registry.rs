@@ -6,9 +6,12 @@ use herdbook_domain::import::{
     Finding, FindingKind, ImportPlan, PlannedVersion, SourceRecords, TextColumn, fitted,
     plan_import,
 };
-use herdbook_domain::{AliasChange, ModelName, Timestamp, VersionKey};
+use herdbook_domain::{
+    AliasChange, EventDraft, EventKind, ModelName, RunId, Timestamp, VersionKey,
+};
 use herdbook_store::engine::db::params;
 use herdbook_store::tables::alias::{CHAMPION_ALIAS, move_champion};
+use herdbook_store::tables::unsealed::{self, ServedFiles};
 use herdbook_store::tables::{event, run, tag, version};
 use herdbook_store::{Act, Session, StoreError};
 
@@ -23,6 +26,7 @@ pub(super) fn import(
     models: &[ModelRecord],
     report: &mut ImportReport,
 ) -> Result<ImportPlan, StoreError> {
+    let served = served_files(session, records)?;
     let (plan, added, findings) = session.write(|act| {
         act.hold_everything()?;
         let facts = facts::gather(act.tx, records)?;
@@ -31,13 +35,30 @@ pub(super) fn import(
         for model in models {
             added += usize::from(write_model(act, model, &mut findings)?);
         }
-        carry_out(act, &plan, models, facts.now)?;
+        carry_out(act, &plan, models, &served, facts.now)?;
         Ok((plan, added, findings))
     })?;
     report.models.added = added;
     report.models.present = models.len() - added;
     report.audit.extend(findings);
     Ok(plan)
+}
+
+/// The hashed files of the versions that the store lacks, by run.
+type Served = BTreeMap<RunId, ServedFiles>;
+
+fn served_files(session: &Session, records: &SourceRecords) -> Result<Served, StoreError> {
+    let mut served = Served::new();
+    for version in &records.versions {
+        // The file of a version that the store has already was not hashed.
+        if let (Some(run_id), Some(file)) = (&version.run_id, &version.model_file)
+            && file.sha256.is_some()
+        {
+            let folder = file.artifact.rsplit_once('/').map_or("", |(folder, _)| folder);
+            served.insert(run_id.clone(), session.hash_artifact_folder(run_id, folder)?);
+        }
+    }
+    Ok(served)
 }
 
 /// Creates a registered model, if the store does not have it. Returns whether it was created.
@@ -81,6 +102,7 @@ fn carry_out(
     act: &Act<'_>,
     plan: &ImportPlan,
     models: &[ModelRecord],
+    served: &Served,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let sources: BTreeMap<(&str, i64), &ModelVersionRecord> = models
@@ -113,11 +135,16 @@ fn carry_out(
             params![alias, number.get(), name.as_str()],
         )?;
     }
-    append_events(act, plan)
+    append_events(act, plan, served, now)
 }
 
 /// Appends the events of the past with their own times, except that a model's history never goes back in time.
-fn append_events(act: &Act<'_>, plan: &ImportPlan) -> Result<(), StoreError> {
+fn append_events(
+    act: &Act<'_>,
+    plan: &ImportPlan,
+    served: &Served,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let mut last: BTreeMap<ModelName, Timestamp> = BTreeMap::new();
     for (at, draft) in &plan.events {
         let mut at = *at;
@@ -129,9 +156,31 @@ fn append_events(act: &Act<'_>, plan: &ImportPlan) -> Result<(), StoreError> {
             at = at.max(before);
             last.insert(name.clone(), at);
         }
-        act.append(at, [draft.clone()])?;
+        act.append(at, [sealed(act, draft, served, now)?])?;
     }
     Ok(())
+}
+
+/// The event of a registration with what the store holds of the version now; other events as they are.
+fn sealed(
+    act: &Act<'_>,
+    draft: &EventDraft,
+    served: &Served,
+    now: Timestamp,
+) -> Result<EventDraft, StoreError> {
+    let (EventKind::Registered, Some(name), Some(version)) =
+        (draft.kind, &draft.name, draft.version)
+    else {
+        return Ok(draft.clone());
+    };
+    let key = VersionKey { name: name.clone(), version };
+    let none = ServedFiles {
+        problem: Some("the import found no model file".to_owned()),
+        ..ServedFiles::default()
+    };
+    let files = draft.run_id.as_ref().and_then(|run_id| served.get(run_id)).unwrap_or(&none);
+    let facts = unsealed::collect(act.tx, &key, files, now)?.facts;
+    Ok(unsealed::with_registration(facts, draft).in_registration(draft.clone()))
 }
 
 fn write_version(

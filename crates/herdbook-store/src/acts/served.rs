@@ -14,7 +14,7 @@ use crate::engine::db::Conn;
 use crate::error::StoreError;
 use crate::store::Store;
 use crate::tables::unsealed::{ServedFiles, ServedFolder, served_folder};
-use crate::tables::{event, seal, version};
+use crate::tables::{event, run, seal, version};
 
 /// The end of the name of a checkpoint, which is beside the model until its run is registered, and is never served after
 /// that.
@@ -33,6 +33,20 @@ impl Store {
         let artifacts = self.artifacts(run_id)?;
         let folder = format!("models/{timeframe}");
         Ok(ServedFiles { sha256: hash_folder(&*artifacts, &folder)?, problem: None })
+    }
+
+    /// Hashes the files in a folder among a run's artifacts, for a seal. Must not be called inside a transaction.
+    ///
+    /// # Errors
+    /// Those of the database, and of reaching a server. Files that cannot be read are not an error.
+    pub fn hash_artifact_folder(
+        &self,
+        run_id: &RunId,
+        folder: &str,
+    ) -> Result<ServedFiles, StoreError> {
+        let uri = self.read_run(run_id, |conn| run::artifact_uri(conn, run_id))?;
+        let location = Some(joined(&uri, folder));
+        self.hash_served(&ServedFolder { location, ..ServedFolder::default() }, Some(run_id))
     }
 
     /// Hashes the files that MLflow serves as a version, if its history holds no seal. Must not be called inside a transaction.
@@ -185,5 +199,9 @@ fn hash_folder(
 }
 
 fn joined(folder: &str, name: &str) -> String {
-    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
+    match (folder, name) {
+        ("", name) => name.to_owned(),
+        (folder, "") => folder.to_owned(),
+        (folder, name) => format!("{folder}/{name}"),
+    }
 }

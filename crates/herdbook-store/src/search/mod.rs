@@ -3,6 +3,7 @@
 pub(crate) mod ancestors;
 pub(crate) mod best;
 pub(crate) mod board;
+pub(crate) mod disagreement;
 pub(crate) mod events;
 pub(crate) mod listing;
 mod runs;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
-    Event, Honesty, RunId, SealOrigin, Sealed, SealedMetric, Timestamp, Unsealed, VersionKey,
+    EventDraft, Honesty, RunId, SealOrigin, Sealed, SealedMetric, Timestamp, Unsealed, VersionKey,
     window_params,
 };
 use serde_json::Value;
@@ -26,6 +26,11 @@ const MEASURED: [&str; 8] = [
     "current_run_timesteps",
     "total_timesteps",
 ];
+
+/// Whether a metric is a result of a model, which its own program reports.
+pub fn is_measured(name: &str) -> bool {
+    MEASURED.iter().any(|prefix| name.starts_with(prefix))
+}
 
 /// What a program knows of its own training. It is sealed in place of what MLflow holds, which other programs can change
 /// until the registration. Empty for a run of another program.
@@ -104,7 +109,7 @@ pub fn at_registration(
     let mut metrics = metrics_of(conn, run_id)?;
     if !measured.metrics.is_empty() {
         let last_step = measured.metrics.get("total_timesteps").map_or(0, |total| *total as i64);
-        metrics.retain(|name, _| !MEASURED.iter().any(|prefix| name.starts_with(prefix)));
+        metrics.retain(|name, _| !is_measured(name));
         let finite = measured.metrics.iter().filter(|(_, value)| value.is_finite());
         metrics.extend(
             finite.map(|(name, value)| {
@@ -161,18 +166,19 @@ pub fn collect(
     facts.files_problem.clone_from(&files.problem);
     let registered = event::registration(conn, key)?;
     if let Some(event) = &registered {
-        overlay(&mut facts, event);
+        facts = with_registration(facts, &event.what);
     }
     let origin =
         if registered.is_some() { SealOrigin::OlderHerdbook } else { SealOrigin::Elsewhere };
     Ok(Unsealed { origin, facts })
 }
 
-/// Replaces facts by those in an event `registered` of version 1.
-fn overlay(facts: &mut Sealed, event: &Event) {
-    let Ok(details) = serde_json::from_str::<Value>(&event.what.details) else { return };
+/// Replaces facts by those in an event `registered` without a seal.
+#[must_use]
+pub fn with_registration(mut facts: Sealed, event: &EventDraft) -> Sealed {
+    let Ok(details) = serde_json::from_str::<Value>(&event.details) else { return facts };
     let text = |field: &str| details.get(field)?.as_str();
-    facts.parent.clone_from(&event.what.parent);
+    facts.parent.clone_from(&event.parent);
     if let Some(honesty) = text("honesty").and_then(|text| text.parse().ok()) {
         facts.honesty = honesty;
     }
@@ -182,6 +188,7 @@ fn overlay(facts: &mut Sealed, event: &Event) {
         let name = file.rsplit('/').next().unwrap_or(file);
         facts.files.insert(name.to_owned(), sha256.to_owned());
     }
+    facts
 }
 
 /// The honesty by the tags of version and run: contaminated if one of them says so.

@@ -102,7 +102,8 @@ fn value_that_is_logged_after_the_registration_opens_no_gate() {
     assert_eq!(judgement.verdicts[0].value, Some(-3.33));
     let shown = store.version(&version(1)).unwrap();
     assert_eq!((shown.metric(METRIC), shown.metrics.finite(METRIC)), (Some(-3.33), Some(9.9)));
-    assert_eq!(store.run(&run_id).unwrap().metrics_for_rules()[METRIC], -3.33);
+    let for_rules = store.run(&run_id).unwrap().metrics_for_rules();
+    assert_eq!(for_rules.get(METRIC), Some(&-3.33));
     let listed = store.versions(&VersionQuery::default()).unwrap().records;
     assert_eq!(listed[0].metric(METRIC), Some(-3.33));
     let only =

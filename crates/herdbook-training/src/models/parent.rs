@@ -1,6 +1,5 @@
 //! Choice of the parent of an enhancement: finds the version, checks that it fits, loads its model.
 
-use herdbook_domain::tags::key;
 use herdbook_domain::{
     Departure, Honesty, MetricName, ModelName, ParentSelector, Symbol, Timeframe, VersionKey,
     Windows, attempts_for_latest, judge_honesty, window_params,
@@ -47,8 +46,8 @@ impl Parent {
     ) -> Result<Self, TrainingError> {
         let (version, departure) = find_version(store, request, child, observer)?;
         announce(request, departure, &version, observer);
-        let timeframe = version.tags.get(key::TIMEFRAME);
-        check_fit(&version.key, "timeframe", timeframe, child.timeframe.as_str())?;
+        let timeframe = version.timeframe().map(|it| it.to_string());
+        check_fit(&version.key, "timeframe", timeframe.as_ref(), child.timeframe.as_str())?;
         let loaded = LoadedVersion::read(store, version, child.timeframe)?;
         let foreign = loaded.check_parent()?;
         let LoadedVersion { version, run, model } = loaded;
@@ -59,7 +58,7 @@ impl Parent {
                 version.key
             ));
         }
-        let symbol = run.params.get(window_params::SYMBOL);
+        let symbol = run.params_for_rules().get(window_params::SYMBOL);
         check_fit(&version.key, "symbol", symbol, child.symbol.as_str())?;
         for note in &model.notes {
             observer.notice(note);

@@ -130,10 +130,11 @@ fn parent(
     let parent = store.run(&run_id)?;
     let version = store.version_of_run(&run_id)?;
     let version = version.ok_or(TrainingError::NotRegistered { run_id })?;
-    let timeframe = version.tags.get(key::TIMEFRAME);
-    check_fit(&version.key, "timeframe", timeframe, request.timeframe.as_str())?;
+    let timeframe = version.timeframe().map(|it| it.to_string());
+    check_fit(&version.key, "timeframe", timeframe.as_ref(), request.timeframe.as_str())?;
     if let Some(symbol) = run.params.get(window_params::SYMBOL) {
-        check_fit(&version.key, "symbol", parent.params.get(window_params::SYMBOL), symbol)?;
+        let of_parent = parent.params_for_rules().get(window_params::SYMBOL);
+        check_fit(&version.key, "symbol", of_parent, symbol)?;
     }
     Ok(Some(Parent { version, run: parent }))
 }
@@ -161,7 +162,7 @@ fn origin(
         enhanced: Some(EnhancedFrom {
             enhancement,
             parent: parent.run.run_id.clone(),
-            previous_timesteps: parent.version.tag(key::TOTAL_TIMESTEPS).unwrap_or(0),
+            previous_timesteps: parent.version.total_timesteps().unwrap_or(0),
         }),
     })
 }
@@ -188,11 +189,11 @@ fn improvement(
     parent_here: Option<&BTreeMap<String, f64>>,
 ) -> Option<ImprovementReport> {
     let parent = parent?;
-    let same = ImprovementBasis::of(&parent.run.params, &run.params);
+    let same = ImprovementBasis::of(parent.run.params_for_rules(), &run.params);
     let (basis, values) = match (same, parent_here) {
-        (ImprovementBasis::SameWindows, _) => (same, parent.run.finite_metrics()),
+        (ImprovementBasis::SameWindows, _) => (same, parent.run.metrics_for_rules()),
         (_, Some(values)) => (ImprovementBasis::Reevaluated, values.clone()),
-        (_, None) => (ImprovementBasis::Logged, parent.run.finite_metrics()),
+        (_, None) => (ImprovementBasis::Logged, parent.run.metrics_for_rules()),
     };
     Some(ImprovementReport::new(basis, &values, &run.finite_metrics()))
 }

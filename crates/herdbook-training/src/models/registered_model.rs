@@ -2,8 +2,7 @@
 //! against that of this herdbook.
 
 use herdbook_domain::{
-    LineageWindows, RunId, Symbol, Timeframe, VersionKey, Windows, hex_sha256, tags::key,
-    window_params,
+    LineageWindows, RunId, Symbol, Timeframe, VersionKey, Windows, hex_sha256, window_params,
 };
 use herdbook_market::{CostModel, Position};
 use herdbook_ppo::Model;
@@ -30,7 +29,7 @@ pub struct RegisteredModel {
 }
 
 impl RegisteredModel {
-    /// Loads the model of a version. The timeframe is taken from the version's tag.
+    /// Loads the model of a version. The timeframe is the sealed one, or without a seal that of the tag.
     ///
     /// # Errors
     /// [`TrainingError::ModelUnavailable`] if the version has no timeframe, no run or a deleted run,
@@ -38,11 +37,10 @@ impl RegisteredModel {
     /// [`TrainingError::ForeignEnvironment`] if the model's environment is not herdbook's, [`TrainingError::Store`] if the
     /// file cannot be read, [`TrainingError::Ppo`] if it is not a model.
     pub fn load(store: &Store, version: VersionRecord) -> Result<Self, TrainingError> {
-        let timeframe =
-            version.tag(key::TIMEFRAME).ok_or_else(|| TrainingError::ModelUnavailable {
-                key: version.key.clone(),
-                problem: "has no timeframe tag",
-            })?;
+        let timeframe = version.timeframe().ok_or_else(|| TrainingError::ModelUnavailable {
+            key: version.key.clone(),
+            problem: "has no timeframe tag",
+        })?;
         Self::load_at(store, version, timeframe)
     }
 
@@ -60,7 +58,7 @@ impl RegisteredModel {
 
     /// The instrument it was trained on, if recorded.
     pub fn symbol(&self) -> Option<Symbol> {
-        Symbol::parse(self.run.params.get(window_params::SYMBOL)?).ok()
+        Symbol::parse(self.run.params_for_rules().get(window_params::SYMBOL)?).ok()
     }
 
     /// The windows that it and its ancestors were trained and validated on.

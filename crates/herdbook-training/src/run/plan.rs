@@ -142,10 +142,12 @@ impl<'a> TrainingPlan<'a> {
         let basis = if parent.is_foreign {
             ImprovementBasis::Logged
         } else {
-            ImprovementBasis::of(&parent.run.params, &self.params)
+            ImprovementBasis::of(parent.run.params_for_rules(), &self.params)
         };
         let values = match basis {
-            ImprovementBasis::SameWindows | ImprovementBasis::Logged => parent.run.finite_metrics(),
+            ImprovementBasis::SameWindows | ImprovementBasis::Logged => {
+                parent.run.metrics_for_rules()
+            }
             ImprovementBasis::Reevaluated => {
                 measure(self.market, self.costs, &parent.model.policy).metrics
             }
