@@ -44,16 +44,16 @@ pub fn examine(records: &Records) -> Vec<Breach> {
     if chain.is_some() || lost.lacks_events {
         breaches.iter_mut().for_each(Breach::withhold_repair_from_history);
     }
-    breaches.splice(0..0, log.unreadable_seals().iter().map(unreadable_seal));
+    breaches.splice(0..0, log.unreadable_seals().iter().map(|problem| unreadable_seal(problem)));
     breaches.splice(0..0, chain);
     breaches
 }
 
-fn unreadable_seal(problem: &String) -> Breach {
+fn unreadable_seal(problem: &str) -> Breach {
     Breach {
         kind: BreachKind::EventChain,
         subject: Subject::default(),
-        message: problem.clone(),
+        message: problem.to_owned(),
         remedy: Remedy::None("use the herdbook that wrote it".to_owned()),
     }
 }

@@ -53,15 +53,12 @@ fn path_of(location: &str) -> String {
     while idx < encoded.len() {
         let digits = encoded.get(idx + 1..idx + 3).and_then(|two| std::str::from_utf8(two).ok());
         let byte = digits.and_then(|two| u8::from_str_radix(two, 16).ok());
-        match byte.filter(|_| encoded[idx] == b'%') {
-            Some(byte) => {
-                path.push(byte);
-                idx += 3;
-            }
-            None => {
-                path.push(encoded[idx]);
-                idx += 1;
-            }
+        if let Some(byte) = byte.filter(|_| encoded[idx] == b'%') {
+            path.push(byte);
+            idx += 3;
+        } else {
+            path.push(encoded[idx]);
+            idx += 1;
         }
     }
     String::from_utf8_lossy(&path).into_owned()

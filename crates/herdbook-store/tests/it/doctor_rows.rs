@@ -127,7 +127,11 @@ fn every_overwritten_page_is_noticed() {
                 );
                 assert!(found.breaches.iter().any(|one| one.kind == BreachKind::Database));
                 assert!(
-                    crate::herd::session(&store).repair().unwrap().iter().all(|one| one.is_open())
+                    crate::herd::session(&store)
+                        .repair()
+                        .unwrap()
+                        .iter()
+                        .all(herdbook_domain::Breach::is_open)
                 );
             }
             Err(StoreError::Damaged { .. } | StoreError::NotADatabase { .. }) => {}
