@@ -88,7 +88,7 @@ pub(crate) enum Command {
     Compare(CompareArgs),
     /// Show every registered model with its stages, and the running trainings
     Status,
-    /// Check that the store is as it was recorded: history, MLflow's rows, served files, database
+    /// Check that history, MLflow's rows, served files and database are as recorded
     Verify(VerifyArgs),
     /// Check the records against every rule; with `--repair`, repair what is safe to repair
     Doctor(DoctorArgs),

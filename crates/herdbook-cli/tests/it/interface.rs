@@ -431,7 +431,7 @@ fn help_of_each_command() {
       history       Show the history: when, who, what and why
       compare       Compare two model versions
       status        Show every registered model with its stages, and the running trainings
-      verify        Check that the store is as it was recorded: history, MLflow's rows, served files, database
+      verify        Check that history, MLflow's rows, served files and database are as recorded
       doctor        Check the records against every rule; with `--repair`, repair what is safe to repair
       completions   Print a completion script for a shell
       help          Print this message or the help of the given subcommand(s)
