@@ -438,6 +438,8 @@ class Verification(Result):
     files_without_recorded_hash: int
     #: Versions of an older herdbook, whose metrics and params are not in the history yet.
     versions_without_seal: int
+    #: Versions without a run: they have no files and cannot be used.
+    without_run: Sequence[Mapping[str, Any]]
     #: ``passed``, or why the database did not check its own files.
     engine_check: str
 
@@ -448,6 +450,8 @@ class Diagnosis(Result):
 
     breaches: Sequence[Mapping[str, Any]]
     healthy: bool
+    #: Versions without a run: they have no files and cannot be used.
+    without_run: Sequence[Mapping[str, Any]]
     #: ``passed``, ``failed``, or why the database did not check its own files.
     engine_check: str
 

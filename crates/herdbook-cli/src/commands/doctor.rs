@@ -1,6 +1,6 @@
 //! `doctor`: checks the records against every rule and repairs what is safe to repair.
 
-use herdbook_domain::{Breach, Remedy};
+use herdbook_domain::{Breach, Remedy, VersionKey};
 use herdbook_store::{EngineCheck, Examination, Session};
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use crate::output::Output;
 use crate::terminal::one_line;
 
 pub(crate) fn run(args: &DoctorArgs, store: &Session, output: &mut Output) -> Result<(), Failure> {
-    let Examination { breaches, engine, .. } =
+    let Examination { breaches, engine, without_run, .. } =
         if args.repair { store.repair_and_examine()? } else { store.examination()? };
     let n_open = breaches.iter().filter(|breach| breach.is_open()).count();
     let value = || {
@@ -19,12 +19,13 @@ pub(crate) fn run(args: &DoctorArgs, store: &Session, output: &mut Output) -> Re
             "breaches": breaches.iter().map(to_json).collect::<Vec<_>>(),
             "healthy": n_open == 0,
             "engine_check": in_words(&engine),
+            "without_run": without_run,
         })
     };
     if breaches.iter().any(|breach| matches!(breach.remedy, Remedy::Done(_))) {
-        output.data_of_act(value, || text(&breaches, &engine))?;
+        output.data_of_act(value, || text(&breaches, &engine, &without_run))?;
     } else {
-        output.data(value, || text(&breaches, &engine))?;
+        output.data(value, || text(&breaches, &engine, &without_run))?;
     }
     if n_open == 0 {
         return Ok(());
@@ -54,7 +55,7 @@ fn to_json(breach: &Breach) -> Value {
     })
 }
 
-fn text(breaches: &[Breach], engine: &EngineCheck) -> String {
+fn text(breaches: &[Breach], engine: &EngineCheck, without_run: &[VersionKey]) -> String {
     let mut lines: Vec<String> = breaches
         .iter()
         .map(|breach| format!("{}: {}", breach.kind, one_line(&breach.line())))
@@ -62,8 +63,14 @@ fn text(breaches: &[Breach], engine: &EngineCheck) -> String {
     if lines.is_empty() {
         lines.push("healthy: every rule holds".to_owned());
     }
+    lines.extend(without_run.iter().map(has_no_run));
     lines.extend(unavailable(engine));
     lines.join("\n")
+}
+
+/// A line about a version that has no run.
+pub(crate) fn has_no_run(key: &VersionKey) -> String {
+    format!("{key} has no run, and so no model file: it cannot be used or become champion")
 }
 
 /// The result of the engine's own check, as `--json` prints it.

@@ -60,6 +60,7 @@ fn verify_store(
             "files_intact": intact,
             "files_without_recorded_hash": unknown,
             "versions_without_seal": found.n_unsealed,
+            "without_run": found.without_run,
             "engine_check": doctor::in_words(&found.engine),
         })
     };
@@ -78,6 +79,9 @@ fn verify_store(
                 "\nversions without a seal (registered by an older herdbook; their metrics and params were not compared): {}",
                 count(found.n_unsealed as u64)
             );
+        }
+        for key in &found.without_run {
+            text += &format!("\n{}", doctor::has_no_run(key));
         }
         if let Some(line) = doctor::unavailable(&found.engine) {
             text += &format!("\n{line}");

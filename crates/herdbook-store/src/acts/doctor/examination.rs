@@ -26,6 +26,9 @@ pub struct Examination {
     pub chain: Option<Result<String, ChainBreak>>,
     /// Number of versions with a history and without a seal: of these, only what their events hold was compared.
     pub n_unsealed: usize,
+    /// Versions without a run, neither in their row nor in their history: they have no files and cannot be used. That breaks no
+    /// rule: MLflow registers such versions.
+    pub without_run: Vec<VersionKey>,
     /// The state of the model file of each version that was not deleted.
     pub files: Vec<(VersionKey, FileState)>,
 }
@@ -42,6 +45,7 @@ impl Store {
             n_events: 0,
             chain: None,
             n_unsealed: 0,
+            without_run: Vec::new(),
             files: Vec::new(),
             engine: engine.clone(),
         };
@@ -89,6 +93,18 @@ impl Store {
             .iter()
             .filter(|key| recorded.contains(&(&key.name, key.version)) && !seals.contains_key(*key))
             .count();
+        let has_run: BTreeSet<(&ModelName, VersionNumber)> = records
+            .events
+            .iter()
+            .flatten()
+            .filter(|event| event.what.run_id.is_some())
+            .filter_map(|event| event.what.name.as_ref().zip(event.what.version))
+            .collect();
+        let lacks_run = versions.iter().filter(|version| {
+            version.row.run_id.is_none()
+                && !has_run.contains(&(&version.key.name, version.key.version))
+        });
+        found.without_run = lacks_run.map(|version| version.key.clone()).collect();
         for (version, mut state) in versions.into_iter().zip(self.file_states(&keys)?) {
             let (key, run_id) = (&version.key, version.run_id.as_ref());
             let problem = state.problem();
