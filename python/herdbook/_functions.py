@@ -424,13 +424,13 @@ def status(*, tracking_uri: str | None = None) -> Board:
 
 
 def verify(*, head: str | None = None, tracking_uri: str | None = None) -> Verification:
-    """Checks the hash chain of the history and the hash of every registered model file.
+    """Checks that the store is as it was recorded: the history, MLflow's rows, served files and the database.
 
     Args:
         head: the hash that the history must end with.
 
     Raises:
-        ConflictError: the chain is broken, or a file is missing or altered.
+        ConflictError: something is not as it was recorded; the message names all of it.
     """
     return Verification._of(command("verify", head=head, tracking_uri=tracking_uri))
 

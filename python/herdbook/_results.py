@@ -444,12 +444,18 @@ class Prediction(Result):
 
 @dataclass(frozen=True)
 class Verification(Result):
-    """Confirms the hash chain of the events and the hash of every registered model file."""
+    """Confirms that the store is as it was recorded."""
 
     events: int
     head: str
     files_intact: int
     files_without_recorded_hash: int
+    #: Versions of an older herdbook, whose metrics and params are not in the history yet.
+    versions_without_seal: int
+    #: Versions without a run: they have no files and cannot be used.
+    without_run: Sequence[Mapping[str, Any]]
+    #: ``passed``, or why the database did not check its own files.
+    engine_check: str
 
 
 @dataclass(frozen=True)
@@ -458,6 +464,10 @@ class Diagnosis(Result):
 
     breaches: Sequence[Mapping[str, Any]]
     healthy: bool
+    #: Versions without a run: they have no files and cannot be used.
+    without_run: Sequence[Mapping[str, Any]]
+    #: ``passed``, ``failed``, or why the database did not check its own files.
+    engine_check: str
 
     def _rows(self) -> list[dict[str, Any]]:
         return [dict(breach) for breach in self.breaches]

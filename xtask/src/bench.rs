@@ -35,6 +35,16 @@ pub(crate) enum Bench {
         #[arg(long, default_value_t = 1_000)]
         kills: u32,
     },
+    /// Random changes of a register by other programs, through MLflow's client, SQL and files: the doctor must name every
+    /// change of a recorded fact and no other
+    Doctor {
+        /// Number of changes in SQLite; a fifth of them in PostgreSQL
+        #[arg(long, default_value_t = 1_000)]
+        changes: u32,
+        /// Number of pages of the SQLite file to overwrite
+        #[arg(long, default_value_t = 60)]
+        pages: u32,
+    },
     /// Speed and learning curves compared with stable-baselines3 (most of an hour; downloads torch)
     Sb3 {
         /// Store the curves of stable-baselines3 in this file, and reuse those already in it
@@ -90,6 +100,7 @@ impl Bench {
                 program::to_end(&mut bench)
             }
             Self::Faults { points, kills } => faults(workspace, *points, *kills),
+            Self::Doctor { changes, pages } => checks::foreign_changes(workspace, *changes, *pages),
             Self::Sb3 { curves } => {
                 let python = Python::ready(workspace, checks::STABLE_BASELINES3)?;
                 let mut bench = bench("sb3");

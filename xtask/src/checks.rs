@@ -144,11 +144,12 @@ const POSTGRES: &str = "conformance/postgres";
 /// The environment variable that gives the suites the server's URI.
 const SERVER: &str = "HERDBOOK_TEST_POSTGRES";
 /// The tests of the conformance suite that work with any store, because they look at no files.
-const OVER_ANY_STORE: [&str; 4] = [
+const OVER_ANY_STORE: [&str; 5] = [
     "conformance/test_enhancing.py",
     "conformance/test_promoting.py",
     "conformance/test_race.py",
     "conformance/test_kill.py",
+    "conformance/test_foreign_changes.py",
 ];
 
 /// Runs the selected checks in order, and stops at the first that fails.
@@ -226,6 +227,23 @@ pub(crate) fn kills(workspace: &Workspace, kills: u32) -> anyhow::Result<()> {
     let python = Python::ready(workspace, "conformance/requirements.txt")?;
     let mut tests = pytest(workspace, &python, &["conformance/test_kill.py", "-s"])?;
     program::to_end(tests.env("HERDBOOK_KILLS", kills.to_string()))
+}
+
+/// Lets other programs change a register at random, in SQLite and in PostgreSQL.
+pub(crate) fn foreign_changes(
+    workspace: &Workspace,
+    changes: u32,
+    pages: u32,
+) -> anyhow::Result<()> {
+    const TESTS: [&str; 2] = ["conformance/test_foreign_changes.py", "-s"];
+    let python = Python::ready(workspace, "conformance/requirements.txt")?;
+    let mut on_sqlite = pytest(workspace, &python, &TESTS)?;
+    on_sqlite.env("HERDBOOK_CHANGES", changes.to_string());
+    program::to_end(on_sqlite.env("HERDBOOK_PAGES", pages.to_string()))?;
+    let server = Postgres::start(workspace)?;
+    let mut on_postgres = pytest(workspace, &python, &TESTS)?;
+    on_postgres.env("HERDBOOK_CHANGES", changes.div_ceil(5).to_string());
+    program::to_end(on_postgres.env(SERVER, &server.uri))
 }
 
 /// Runs the suites of the store and of the command line on PostgreSQL.

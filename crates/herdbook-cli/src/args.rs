@@ -90,7 +90,7 @@ pub(crate) enum Command {
     Compare(CompareArgs),
     /// Show every registered model with its stages, and the running trainings
     Status,
-    /// Check the hash chain of the history and the hash of every registered model file
+    /// Check that history, MLflow's rows, served files and database are as recorded
     Verify(VerifyArgs),
     /// Check the records against every rule; with `--repair`, repair what is safe to repair
     Doctor(DoctorArgs),

@@ -24,7 +24,7 @@ pub(crate) fn open_store(
     open_with(global, missing, output, Location::resolve, herdbook_remote::open)
 }
 
-/// Opens the store for `doctor`, which also accepts a store where a model has two champions.
+/// Opens the store for `doctor` and `verify`, which also accept a store where a model has two champions.
 pub(crate) fn open_store_for_doctor(
     global: &Global,
     output: &mut Output,

@@ -71,6 +71,7 @@ pub struct Failure {
     /// The verdicts on all conditions, if a promotion was refused because of one.
     pub(crate) conditions: Option<Judgement>,
     is_closed_pipe: bool,
+    is_about_broken_record: bool,
     /// Whether the command printed its data before it failed. With `--json` no error is printed then: stdout holds one
     /// JSON value.
     is_after_data: bool,
@@ -84,6 +85,7 @@ impl Failure {
             hint: None,
             conditions: None,
             is_closed_pipe: false,
+            is_about_broken_record: false,
             is_after_data: false,
         }
     }
@@ -123,6 +125,11 @@ impl Failure {
 
     pub(crate) fn is_after_data(&self) -> bool {
         self.is_after_data
+    }
+
+    /// Whether a row of the database has a value that its column does not allow.
+    pub(crate) fn is_about_broken_record(&self) -> bool {
+        self.is_about_broken_record
     }
 
     pub(crate) fn is_closed_pipe(&self) -> bool {
@@ -172,6 +179,7 @@ impl From<herdbook_domain::InvalidName> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let mut failure = Self::new(store_code(&error), error.to_string());
+        failure.is_about_broken_record = matches!(error, StoreError::BrokenRecord { .. });
         if let StoreError::Refused(Refusal::GateFailed { judgement, .. }) = &error {
             failure.conditions = Some(judgement.clone());
         }
@@ -235,6 +243,7 @@ fn store_code(error: &StoreError) -> Code {
         | StoreError::InputOutput { .. }
         | StoreError::Artifact { .. }
         | StoreError::BrokenRecord { .. }
+        | StoreError::Damaged { .. }
         | StoreError::Database { .. }
         | StoreError::Unreachable { .. }
         | StoreError::NotMlflow { .. }
@@ -286,6 +295,10 @@ fn store_hint(error: &StoreError) -> Option<String> {
         StoreError::NoSuchModel { .. } | StoreError::NoSuchVersion { .. } => {
             Some("`herdbook list` shows every version".into())
         }
+        StoreError::Damaged { .. } | StoreError::NotADatabase { .. } => Some(
+            "restore it from a backup; `herdbook doctor` lists the damage of a store that still opens"
+                .into(),
+        ),
         StoreError::TwoChampions { .. } => {
             Some("`herdbook doctor` shows what the history records about each".into())
         }

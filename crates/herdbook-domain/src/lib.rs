@@ -23,8 +23,9 @@ pub mod tags;
 mod values;
 
 pub use doctor::{
-    Breach, BreachKind, Fix, Orphan, Process, Records, Remedy, Repair, RunOnRecord, SchemaState,
-    Subject, VersionOnRecord, examine, is_managed,
+    BadRow, Breach, BreachKind, Fix, LoggedMetric, Orphan, Process, Records, Remedy, Repair,
+    RunColumn, RunOnRecord, RunRow, SchemaState, Storage, Subject, VersionColumn, VersionOnRecord,
+    VersionRow, examine, is_managed,
 };
 pub use evidence::{
     Direction, EVIDENCE_BARS, EVIDENCE_PROBABILITY, Evaluation, HEADLINE_METRICS, Honesty,

@@ -49,7 +49,7 @@ pub struct TagChanges {
     /// Tags to write; they replace present values.
     pub set: Tags,
     /// Keys to remove. Absent ones are ignored.
-    pub removed: Vec<&'static str>,
+    pub removed: Vec<String>,
 }
 
 impl TagChanges {
@@ -57,17 +57,17 @@ impl TagChanges {
         self.set.insert(key.to_owned(), value.into());
     }
 
-    pub(crate) fn set_or_remove(&mut self, key: &'static str, value: Option<String>) {
+    pub(crate) fn set_or_remove(&mut self, key: &str, value: Option<String>) {
         match value {
             Some(value) => self.set(key, value),
-            None => self.removed.push(key),
+            None => self.removed.push(key.to_owned()),
         }
     }
 
     /// Applies the changes to `tags`: first the removals, then the writes.
     pub fn apply(&self, tags: &mut Tags) {
         for key in &self.removed {
-            tags.remove(*key);
+            tags.remove(key);
         }
         tags.extend(self.set.clone());
     }
@@ -90,6 +90,12 @@ pub fn promotion_key<'a>(at: Timestamp, taken: impl IntoIterator<Item = &'a str>
         None => first,
         Some(last) => format!("{first}_{}", last + 1),
     }
+}
+
+/// Whether a tag records a change of stage: `promotion_` and then a moment, as [`promotion_key`] writes it.
+pub fn is_promotion_key(key: &str) -> bool {
+    key.strip_prefix("promotion_")
+        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// The changes to a version's tags by one change of stage. `taken` are its keys that begin with `promotion_`.

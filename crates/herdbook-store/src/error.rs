@@ -41,11 +41,19 @@ pub enum StoreError {
         /// A file in it that only a file store has.
         example: String,
     },
-    /// The file is not an SQLite database.
-    #[error("`{store}` is not an SQLite database")]
+    /// The file is not an SQLite database, or its first page is damaged.
+    #[error("`{store}` is not an SQLite database, or its first page is damaged")]
     NotADatabase {
         /// The database file, or the URI without a password.
         store: String,
+    },
+    /// The files of the database are damaged.
+    #[error("the store `{store}` is damaged: {problem}")]
+    Damaged {
+        /// The database file, or the URI without a password.
+        store: String,
+        /// The engine's message.
+        problem: String,
     },
     /// The database has a schema that this version does not support.
     #[error("the schema of `{store}` is not supported: {problem}")]
@@ -448,6 +456,9 @@ impl StoreError {
             Some(ErrorCode::CannotOpen) => Self::CannotOpen { store },
             Some(ErrorCode::SystemIoFailure) => Self::InputOutput { store, source },
             Some(ErrorCode::NotADatabase) => Self::NotADatabase { store },
+            Some(ErrorCode::DatabaseCorrupt) => {
+                Self::Damaged { store, problem: source.to_string() }
+            }
             _ => Self::Database { store, source },
         }
     }
@@ -460,6 +471,9 @@ impl StoreError {
         let code = error.code();
         if [SqlState::LOCK_NOT_AVAILABLE, SqlState::T_R_DEADLOCK_DETECTED].contains(code) {
             return Self::Busy { store, waited_s };
+        }
+        if [SqlState::DATA_CORRUPTED, SqlState::INDEX_CORRUPTED].contains(code) {
+            return Self::Damaged { store, problem: error.message().to_owned() };
         }
         if *code == SqlState::DISK_FULL {
             return Self::DiskFull { store };

@@ -1,7 +1,7 @@
 //! `doctor`: checks the records against every rule and repairs what is safe to repair.
 
-use herdbook_domain::{Breach, Remedy};
-use herdbook_store::Session;
+use herdbook_domain::{Breach, Remedy, VersionKey};
+use herdbook_store::{EngineCheck, Examination, Session};
 use serde_json::{Value, json};
 
 use crate::args::DoctorArgs;
@@ -11,18 +11,21 @@ use crate::output::Output;
 use crate::terminal::one_line;
 
 pub(crate) fn run(args: &DoctorArgs, store: &Session, output: &mut Output) -> Result<(), Failure> {
-    let breaches = if args.repair { store.repair()? } else { store.diagnose()? };
+    let Examination { breaches, engine, without_run, .. } =
+        if args.repair { store.repair_and_examine()? } else { store.examination()? };
     let n_open = breaches.iter().filter(|breach| breach.is_open()).count();
     let value = || {
         json!({
             "breaches": breaches.iter().map(to_json).collect::<Vec<_>>(),
             "healthy": n_open == 0,
+            "engine_check": in_words(&engine),
+            "without_run": without_run,
         })
     };
     if breaches.iter().any(|breach| matches!(breach.remedy, Remedy::Done(_))) {
-        output.data_of_act(store, value, || text(&breaches))?;
+        output.data_of_act(store, value, || text(&breaches, &engine, &without_run))?;
     } else {
-        output.data(value, || text(&breaches))?;
+        output.data(value, || text(&breaches, &engine, &without_run))?;
     }
     if n_open == 0 {
         return Ok(());
@@ -52,13 +55,41 @@ fn to_json(breach: &Breach) -> Value {
     })
 }
 
-fn text(breaches: &[Breach]) -> String {
-    if breaches.is_empty() {
-        return "healthy: every rule holds".to_owned();
+fn text(breaches: &[Breach], engine: &EngineCheck, without_run: &[VersionKey]) -> String {
+    let mut lines: Vec<String> = breaches
+        .iter()
+        .map(|breach| format!("{}: {}", breach.kind, one_line(&breach.line())))
+        .collect();
+    if lines.is_empty() {
+        lines.push("healthy: every rule holds".to_owned());
     }
-    let lines =
-        breaches.iter().map(|breach| format!("{}: {}", breach.kind, one_line(&breach.line())));
-    lines.collect::<Vec<_>>().join("\n")
+    lines.extend(without_run.iter().map(has_no_run));
+    lines.extend(unavailable(engine));
+    lines.join("\n")
+}
+
+/// A line about a version that has no run.
+pub(crate) fn has_no_run(key: &VersionKey) -> String {
+    format!("{key} has no run, and so no model file: it cannot be used or become champion")
+}
+
+/// The result of the engine's own check, as `--json` prints it.
+pub(crate) fn in_words(engine: &EngineCheck) -> String {
+    match engine {
+        EngineCheck::Done(problems) if problems.is_empty() => "passed".to_owned(),
+        EngineCheck::Done(_) => "failed".to_owned(),
+        EngineCheck::Unavailable(reason) => format!("not available: {reason}"),
+    }
+}
+
+/// A line that says why the database did not check its files; `None` if it did.
+pub(crate) fn unavailable(engine: &EngineCheck) -> Option<String> {
+    match engine {
+        EngineCheck::Done(_) => None,
+        EngineCheck::Unavailable(reason) => {
+            Some(format!("the files of the database were not checked: {reason}"))
+        }
+    }
 }
 
 fn breaches_in_words(n: usize) -> String {

@@ -25,7 +25,8 @@ pub(crate) fn run(args: &HistoryArgs, store: &Store, output: &mut Output) -> Res
         run_id: args.run.clone(),
         kind: None,
     };
-    let events = store.events(&query)?;
+    let (events, unreadable) = store.readable_events(&query)?;
+    note_unreadable(&unreadable, output);
     if events.is_empty() {
         let whose = match (name, args.model_version, &args.run) {
             (Some(name), Some(version), _) => format!(" of `{name}` version {version}"),
@@ -37,6 +38,13 @@ pub(crate) fn run(args: &HistoryArgs, store: &Store, output: &mut Output) -> Res
             .with_hint("`herdbook history` without flags shows every event"));
     }
     output.data(|| events.iter().map(to_json).collect::<Vec<_>>(), || text(&events))
+}
+
+/// Notes the events that cannot be read.
+pub(crate) fn note_unreadable(unreadable: &[String], output: &mut Output) {
+    for problem in unreadable {
+        output.note(&format!("note: {problem}; `herdbook verify` says more"));
+    }
 }
 
 /// Writes every event with all fields that its hash covers, so that `verify --log` can check the file on its own.

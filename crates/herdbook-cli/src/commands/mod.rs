@@ -52,7 +52,9 @@ pub(crate) fn run(args: Args, output: &mut Output) -> Result<(), Failure> {
         Command::History(history) => history::run(&history, session(output)?.store(), output),
         Command::Compare(compare) => compare::run(&compare, session(output)?.store(), output),
         Command::Status => status::run(session(output)?.store(), output),
-        Command::Verify(verify) => verify::run(&verify, session, output),
+        Command::Verify(verify) => {
+            verify::run(&verify, |output| open_store_for_doctor(global, output), output)
+        }
         Command::Doctor(doctor) => {
             doctor::run(&doctor, &open_store_for_doctor(global, output)?, output)
         }

@@ -3,7 +3,7 @@
 use herdbook_domain::tags::key;
 use herdbook_domain::{Seal, Symbol, window_params};
 use herdbook_store::{
-    Disagreement, EventQuery, RunRecord, Store, StoreError, VersionRecord, disagreements, now,
+    Disagreement, EventQuery, RunRecord, Store, VersionRecord, disagreements, now,
 };
 use herdbook_training::{self as training, Deflation, Performance};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use crate::commands::{history, list};
 use crate::evidence::Since;
 use crate::failure::Failure;
 use crate::format::{self, UNDEFINED};
-use crate::lookup::{self, run_of};
+use crate::lookup;
 use crate::output::Output;
 use crate::results;
 use crate::table::{Align, Columns};
@@ -22,16 +22,17 @@ use crate::terminal::one_line;
 pub(crate) fn run(args: ReferenceArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
     let reference = Reference::of(args.reference, args.model_version).unwrap_or(Reference::Latest);
     let version = lookup::find(&reference, store, &args.family)?;
-    let run = run_of(store, &version)?;
-    let events = store.events(&EventQuery {
+    let run = readable_run_of(store, &version, output)?;
+    let (events, unreadable) = store.readable_events(&EventQuery {
         name: Some(version.key.name.clone()),
         version: Some(version.key.version),
         ..EventQuery::default()
     })?;
-    let seal = Seal::among(&events).map_err(|error| {
-        let what = format!("event {}", error.event_id);
-        StoreError::BrokenRecord { what, problem: error.problem }
-    })?;
+    history::note_unreadable(&unreadable, output);
+    let seal = Seal::among(&events).unwrap_or_else(|error| {
+        output.note(&format!("note: {error}; `herdbook verify` says more"));
+        None
+    });
     let differing =
         seal.as_ref().map(|seal| disagreements(seal, &version, run.as_ref())).unwrap_or_default();
     let since = Since::training_of(store, &version.key)?;
@@ -54,6 +55,21 @@ pub(crate) fn run(args: ReferenceArgs, store: &Store, output: &mut Output) -> Re
             history::text(&events)
         )
     })
+}
+
+/// The run of a version, or `None` with a note if its row cannot be read.
+fn readable_run_of(
+    store: &Store,
+    version: &VersionRecord,
+    output: &mut Output,
+) -> Result<Option<RunRecord>, Failure> {
+    match lookup::run_of(store, version) {
+        Err(failure) if failure.is_about_broken_record() => {
+            output.note(&format!("note: {}; `herdbook doctor` says more", failure.message()));
+            Ok(None)
+        }
+        outcome => outcome,
+    }
 }
 
 /// The deflated Sharpe ratio of its test window, among all trials recorded up to now.

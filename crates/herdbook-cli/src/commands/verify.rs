@@ -1,17 +1,19 @@
-//! `verify`: checks the hash chain of the history and the hashes of the model files.
+//! `verify`: checks that the store is as it was recorded: the history, MLflow's rows, the model files and the database.
 
 use std::path::Path;
 
 use anyhow::Context as _;
-use herdbook_domain::{ChainBreak, Event, Reason, VersionKey, verify_chain};
-use herdbook_store::{FileState, PlaceState, Session, StoreError, Verification};
+use herdbook_domain::{Breach, ChainBreak, Event, GENESIS_HASH, Reason, Remedy, verify_chain};
+use herdbook_store::{Examination, FileState, Session, StoreError};
 use serde_json::json;
 
 use crate::args::VerifyArgs;
+use crate::commands::doctor;
 use crate::failure::{Code, Failure};
 use crate::format::count;
 use crate::input::read_data_text;
 use crate::output::Output;
+use crate::terminal::one_line;
 
 pub(crate) fn run(
     args: &VerifyArgs,
@@ -27,17 +29,19 @@ pub(crate) fn run(
         return accept(&store, &found, reason, output);
     }
     check_remembered(&store, &found)?;
-    verify_store(&found, store.place(), args.head.as_deref(), output)
+    verify_store(&found, args.head.as_deref(), output)
 }
 
 /// Accepts a history that differs from the one last seen on this machine. A history with a broken chain cannot be accepted.
 fn accept(
     store: &Session,
-    found: &Verification,
+    found: &Examination,
     reason: &str,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    found.chain.as_ref().map_err(broken)?;
+    if let Some(Err(chain)) = &found.chain {
+        return Err(broken(chain));
+    }
     let reason = Reason::parse(reason)?;
     match store.accept_history(&reason)? {
         None => output.data(
@@ -60,9 +64,9 @@ fn accept(
 }
 
 /// Fails if the history is not the one last seen on this machine.
-fn check_remembered(store: &Session, found: &Verification) -> Result<(), Failure> {
+fn check_remembered(store: &Session, found: &Examination) -> Result<(), Failure> {
     match store.history_change() {
-        Some(change) if found.chain.is_ok() => {
+        Some(change) if found.chain.as_ref().is_none_or(Result::is_ok) => {
             let (store, change) = (store.location().uri(), Box::new(change));
             Err(StoreError::HistoryChanged { store, change }.into())
         }
@@ -86,15 +90,15 @@ fn verify_log(log: &Path, head: Option<&str>, output: &mut Output) -> Result<(),
 }
 
 fn verify_store(
-    found: &Verification,
-    place: &PlaceState,
+    found: &Examination,
     head: Option<&str>,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let chain = expect_head(found.chain.clone(), head).map_err(|chain| broken(&chain))?;
-    if let Some((key, state)) = found.files.iter().find(|(_, state)| state.problem().is_some()) {
-        return Err(broken_file(key, state, place));
+    if let Some(failure) = failure_of(&found.breaches, output) {
+        return Err(failure);
     }
+    let chain = found.chain.clone().unwrap_or_else(|| Ok(GENESIS_HASH.to_owned()));
+    let chain = expect_head(chain, head).map_err(|chain| broken(&chain))?;
     let intact = found.files.iter().filter(|(_, state)| *state == FileState::Intact).count();
     let unknown = found.files.len() - intact;
     let value = || {
@@ -103,6 +107,9 @@ fn verify_store(
             "head": chain,
             "files_intact": intact,
             "files_without_recorded_hash": unknown,
+            "versions_without_seal": found.n_unsealed,
+            "without_run": found.without_run,
+            "engine_check": doctor::in_words(&found.engine),
         })
     };
     output.data(value, || {
@@ -114,8 +121,47 @@ fn verify_store(
                 count(unknown as u64)
             );
         }
+        text += "\nMLflow's rows agree with the history";
+        if found.n_unsealed > 0 {
+            text += &format!(
+                "\nversions without a seal (registered by an older herdbook; their metrics and params were not compared): {}",
+                count(found.n_unsealed as u64)
+            );
+        }
+        for key in &found.without_run {
+            text += &format!("\n{}", doctor::has_no_run(key));
+        }
+        if let Some(line) = doctor::unavailable(&found.engine) {
+            text += &format!("\n{line}");
+        }
         text
     })
+}
+
+/// The failure that names everything that is wrong; `None` if nothing is.
+fn failure_of(breaches: &[Breach], output: &Output) -> Option<Failure> {
+    let repair = output.command("herdbook doctor --repair");
+    match breaches {
+        [] => None,
+        [only] => {
+            let hint = match &only.remedy {
+                Remedy::Possible(_) => format!("`{repair}` repairs it"),
+                Remedy::Done(way_out) | Remedy::None(way_out) => way_out.clone(),
+            };
+            Some(Failure::new(Code::Conflict, one_line(&only.message)).with_hint(hint))
+        }
+        several => {
+            let lines = several.iter().map(|breach| format!("\n  {}", one_line(&breach.message)));
+            let message = format!(
+                "the store is not as it was recorded, in {} places:{}",
+                count(several.len() as u64),
+                lines.collect::<String>()
+            );
+            let command = output.command("herdbook doctor");
+            let hint = format!("`{command}` says what to do about each");
+            Some(Failure::new(Code::Conflict, message).with_hint(hint))
+        }
+    }
 }
 
 fn intact_chain(n_events: usize, head: &str) -> String {
@@ -138,13 +184,4 @@ fn expect_head(
 
 fn broken(chain: &ChainBreak) -> Failure {
     Failure::new(Code::Conflict, format!("the history is broken: {chain}"))
-}
-
-fn broken_file(key: &VersionKey, state: &FileState, place: &PlaceState) -> Failure {
-    let problem = state.problem().unwrap_or_default();
-    let way_out = place.way_out().unwrap_or(
-        "restore the file from a backup; the history holds its registered hash. If files were moved, \
-         `herdbook relocate --to FOLDER` updates their locations",
-    );
-    Failure::new(Code::Conflict, format!("the model file of {key} {problem}")).with_hint(way_out)
 }

@@ -444,7 +444,7 @@ fn help_of_each_command() {
       history       Show the history: when, who, what and why
       compare       Compare two model versions
       status        Show every registered model with its stages, and the running trainings
-      verify        Check the hash chain of the history and the hash of every registered model file
+      verify        Check that history, MLflow's rows, served files and database are as recorded
       doctor        Check the records against every rule; with `--repair`, repair what is safe to repair
       relocate      Update the artifact locations of a store that was moved or copied, after checking
                     its files

@@ -2,15 +2,21 @@
 
 use serde_json::json;
 
+use super::records::BadRow;
+use crate::evidence::SealedMetric;
 use crate::history::{EventDraft, EventKind};
 use crate::rules::AliasChange;
 use crate::tags::TagChanges;
 use crate::values::closed_set::closed_set;
-use crate::values::{ModelName, RunId, Stage, Timestamp, VersionKey, VersionNumber};
+use crate::values::{ModelName, RunId, RunStatus, Stage, Timestamp, VersionKey, VersionNumber};
 
 closed_set! {
     /// The rule that is broken.
     BreachKind, "kind of breach" {
+        /// The database engine found its files damaged.
+        Database = "database",
+        /// A row has a value that its column does not allow.
+        UnreadableRow = "unreadable_row",
         /// An event is missing, altered or out of place.
         EventChain = "event_chain",
         /// More than one version of a model is tagged champion.
@@ -23,6 +29,22 @@ closed_set! {
         VersionType = "version_type",
         /// A tag that registration wrote differs from the history.
         VersionTags = "version_tags",
+        /// A tag that a change of stage wrote differs from the history.
+        HistoryTags = "history_tags",
+        /// A column of a version's row differs from the history.
+        VersionRow = "version_row",
+        /// A version has tags of herdbook and no history.
+        NoHistory = "no_history",
+        /// The history has a version that has no row.
+        MissingVersion = "missing_version",
+        /// The history has a run that has no row.
+        MissingRun = "missing_run",
+        /// A column of a run's row differs from the history.
+        RunRow = "run_row",
+        /// Params of a run differ from the seal of its version.
+        Params = "params",
+        /// Metrics of a run differ from the seal of its version.
+        Metrics = "metrics",
         /// MLflow's own stage differs from the stage tag.
         MlflowStage = "mlflow_stage",
         /// Tags of a run differ from those of its version.
@@ -86,7 +108,7 @@ impl Subject {
 }
 
 /// One breach of the rules.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Breach {
     /// The rule that is broken.
     pub kind: BreachKind,
@@ -99,7 +121,7 @@ pub struct Breach {
 }
 
 /// The repair of a breach, or what to do instead.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Remedy {
     /// The breach was repaired; holds the outcome, in words.
     Done(String),
@@ -110,7 +132,7 @@ pub enum Remedy {
 }
 
 /// The exact changes that repair a breach. The store carries out all of them in one transaction.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Repair {
     /// The state after the repair, in words.
     pub outcome: String,
@@ -123,7 +145,7 @@ pub struct Repair {
 }
 
 /// One change of a repair.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Fix {
     /// Changes the tags of a version.
     TagVersion(VersionKey, TagChanges),
@@ -133,6 +155,16 @@ pub enum Fix {
     MlflowStage(VersionKey, Stage),
     /// Moves or removes the alias `champion`.
     Alias(ModelName, AliasChange),
+    /// Sets a column of a version's row.
+    VersionColumn(VersionKey, VersionColumn),
+    /// Gives a version its registered number back; its tags follow. Holds the present key and the registered number.
+    Renumber(VersionKey, VersionNumber),
+    /// Sets a column of a run's row.
+    RunColumn(RunId, RunColumn),
+    /// Sets a param of a run; `None` removes it.
+    Param(RunId, String, Option<String>),
+    /// Makes a value the last one of a run's metric, in the table of last values and among all values.
+    Metric(RunId, String, SealedMetric),
     /// Ends a run as FAILED and removes its lease.
     FailRun(RunId),
     /// Removes the lease of a run; holds the run id as stored.
@@ -143,7 +175,64 @@ pub enum Fix {
     RefillRegistrations,
 }
 
+/// A column of a version's row, with a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VersionColumn {
+    /// `run_id`
+    RunId(RunId),
+    /// `source`
+    Source(String),
+    /// `storage_location`
+    StorageLocation(String),
+    /// `creation_time`
+    CreatedAt(Timestamp),
+    /// `user_id`
+    User(String),
+}
+
+/// A column of a run's row, with a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunColumn {
+    /// `status`
+    Status(RunStatus),
+    /// `start_time`
+    StartedAt(Timestamp),
+    /// `end_time`
+    EndedAt(Timestamp),
+    /// `artifact_uri`
+    ArtifactUri(String),
+    /// `user_id`
+    User(String),
+}
+
 impl Breach {
+    /// The breach for damage that the engine found in its own files; `problem` is the engine's message.
+    pub fn of_database(problem: &str) -> Self {
+        Self {
+            kind: BreachKind::Database,
+            subject: Subject::default(),
+            message: format!("the database is damaged: {}", problem.replace('\n', " ")),
+            remedy: Remedy::None(
+                "stop all programs that write to it, and restore it from a backup".to_owned(),
+            ),
+        }
+    }
+
+    /// The breach for a row with a value of the wrong kind.
+    pub fn of_bad_row(bad: &BadRow) -> Self {
+        let BadRow { table, row, column, found, expected } = bad;
+        Self {
+            kind: BreachKind::UnreadableRow,
+            subject: Subject::default(),
+            message: format!(
+                "the row {row} of `{table}` has `{found}` in the column `{column}`, which is not {expected}"
+            ),
+            remedy: Remedy::None(
+                "correct the value with SQL, or restore the row from a backup".to_owned(),
+            ),
+        }
+    }
+
     /// The breach for a model file that is missing or altered; `problem` is a clause that says which.
     pub fn of_model_file(key: &VersionKey, run_id: Option<&RunId>, problem: &str) -> Self {
         Self {
@@ -164,6 +253,17 @@ impl Breach {
             message: message.to_owned(),
             remedy: Remedy::None(way_out.to_owned()),
         }
+    }
+
+    /// The breach for another file that MLflow serves with the model; `problem` is a clause that says what is wrong.
+    pub fn of_served_file(
+        key: &VersionKey,
+        run_id: Option<&RunId>,
+        path: &str,
+        problem: &str,
+    ) -> Self {
+        let message = format!("the file `{}` of {key} {problem}", excerpt(path));
+        Self { message, ..Self::of_model_file(key, run_id, problem) }
     }
 
     /// Whether the breach was not repaired.
@@ -208,6 +308,13 @@ impl Breach {
             });
         }
         self
+    }
+
+    /// Withdraws a repair, because the database is damaged.
+    pub fn withhold_repair_of_damaged(&mut self) {
+        if matches!(self.remedy, Remedy::Possible(_)) {
+            self.remedy = Remedy::None("not repaired, because the database is damaged".to_owned());
+        }
     }
 
     /// Withdraws a repair that would take its values from the history, because the history is broken.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::breach::{Breach, BreachKind, Fix, Remedy, Repair, Subject};
 use super::log_index::LogIndex;
 use super::records::{Records, SchemaState, VersionOnRecord};
-use super::{champion, run, usability, version};
+use super::{champion, lost, rows, run, sealed, usability, version};
 use crate::history::verify_chain;
 use crate::values::ModelName;
 
@@ -24,11 +24,16 @@ pub fn examine(records: &Records) -> Vec<Breach> {
         let champions = champion::Champions::of(versions, &log);
         breaches.extend(champion::check_champions(name, &champions, versions, &log));
         for version in champion::champions_first(versions) {
+            breaches.extend(rows::check_version(version, records, &log));
+            breaches.extend(sealed::check(version, records, &log));
             breaches.extend(version::check(version, &champions, &log));
         }
         let alias = records.aliases.get(*name).copied();
         breaches.extend(champion::check_alias(name, alias, &champions, versions, &log));
     }
+    let lost = lost::check(records, &log);
+    breaches.extend(lost.breaches);
+    breaches.extend(rows::check_runs(records, &log));
     breaches.extend(records.orphans.iter().map(run::orphan));
     breaches.extend(records.runs.iter().filter_map(|run| run::check(run, &log)));
     breaches.extend(usability::future_events(records));
@@ -36,11 +41,22 @@ pub fn examine(records: &Records) -> Vec<Breach> {
         breaches.iter().any(|breach: &Breach| breach.kind == BreachKind::TwoChampions);
     let schema = records.schema.iter();
     breaches.extend(schema.map(|(object, state)| schema_breach(object, *state, is_contested)));
-    if let Some(chain) = chain_breach(records) {
+    let chain = chain_breach(records);
+    if chain.is_some() || lost.lacks_events {
         breaches.iter_mut().for_each(Breach::withhold_repair_from_history);
-        breaches.insert(0, chain);
     }
+    breaches.splice(0..0, log.unreadable_seals().iter().map(|problem| unreadable_seal(problem)));
+    breaches.splice(0..0, chain);
     breaches
+}
+
+fn unreadable_seal(problem: &str) -> Breach {
+    Breach {
+        kind: BreachKind::EventChain,
+        subject: Subject::default(),
+        message: problem.to_owned(),
+        remedy: Remedy::None("use the herdbook that wrote it".to_owned()),
+    }
 }
 
 fn chain_breach(records: &Records) -> Option<Breach> {

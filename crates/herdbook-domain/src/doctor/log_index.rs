@@ -4,12 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::location::{MovedFolder, moved_folders};
 use super::records::Records;
 use super::renames::PresentNames;
+use super::replay::Replay;
+use super::run_replay::RunReplay;
+use crate::evidence::Seal;
 use crate::history::{Event, EventKind};
 use crate::lineage::{EnhancedFrom, Origin};
 use crate::tags::{Tags, key};
 use crate::values::{Enhancement, ModelName, RunId, Stage, Timestamp, VersionKey};
+
+/// The kind of event that records a relocation of the store.
+const RELOCATED: &str = "relocated";
 
 /// The facts of the event log by version, run and model.
 #[derive(Debug, Default)]
@@ -26,6 +33,18 @@ pub(super) struct LogIndex {
     /// Runs that herdbook started, and the registered model each was started for.
     started: BTreeMap<RunId, ModelName>,
     last_times: BTreeMap<ModelName, Timestamp>,
+    /// The tags and facts of each version that its events determine.
+    replays: BTreeMap<VersionKey, Replay>,
+    /// The version registered from each run.
+    registered_from: BTreeMap<RunId, VersionKey>,
+    /// The seal of each version.
+    seals: BTreeMap<VersionKey, Seal>,
+    /// Folders that relocations moved, oldest first.
+    moved: Vec<MovedFolder>,
+    /// What is wrong with seals that cannot be read.
+    unreadable_seals: Vec<String>,
+    /// The status and times of each run that its events determine.
+    run_replays: BTreeMap<RunId, RunReplay>,
 }
 
 impl LogIndex {
@@ -49,6 +68,12 @@ impl LogIndex {
 
     fn add(&mut self, event: &Event) {
         let what = &event.what;
+        if what.kind.as_str() == RELOCATED {
+            self.moved.extend(moved_folders(event.id, &what.details));
+        }
+        if let Some(run_id) = &what.run_id {
+            self.run_replays.entry(run_id.clone()).or_default().add(event);
+        }
         let Some(name) = &what.name else {
             return;
         };
@@ -63,6 +88,15 @@ impl LogIndex {
         let key = VersionKey { name: name.clone(), version };
         if let Some(run_id) = &what.run_id {
             self.runs.insert(key.clone(), run_id.clone());
+        }
+        self.replay(&key, event);
+        match Seal::of(event) {
+            Ok(None) => {}
+            // The first one counts, as for the rules.
+            Ok(Some(seal)) => {
+                self.seals.entry(key.clone()).or_insert(seal);
+            }
+            Err(error) => self.unreadable_seals.push(error.to_string()),
         }
         match what.kind {
             EventKind::Registered => {
@@ -85,6 +119,62 @@ impl LogIndex {
         if let (true, Some(stage)) = (what.kind != EventKind::Superseded, stage) {
             self.stages.insert(key, stage);
         }
+    }
+
+    fn replay(&mut self, key: &VersionKey, event: &Event) {
+        match event.what.kind {
+            EventKind::Registered => {
+                if let Some(run_id) = &event.what.run_id {
+                    self.registered_from.insert(run_id.clone(), key.clone());
+                }
+                self.replays.insert(key.clone(), Replay::begin(event));
+            }
+            EventKind::Adopted => {
+                self.replays.entry(key.clone()).or_insert_with(|| Replay::begin(event));
+            }
+            EventKind::StageChanged => {
+                if let Some(replay) = self.replays.get_mut(key) {
+                    replay.change_stage(event);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What the events of a version determine about its records; `None` for a version that was neither registered nor
+    /// adopted.
+    pub(super) fn replayed(&self, key: &VersionKey) -> Option<&Replay> {
+        self.replays.get(key)
+    }
+
+    /// The sealed facts of a version; `None` if it was not sealed.
+    pub(super) fn seal(&self, key: &VersionKey) -> Option<&Seal> {
+        self.seals.get(key)
+    }
+
+    /// Folders that relocations of the store moved, oldest first.
+    pub(super) fn moved(&self) -> &[MovedFolder] {
+        &self.moved
+    }
+
+    /// What is wrong with seals that cannot be read.
+    pub(super) fn unreadable_seals(&self) -> &[String] {
+        &self.unreadable_seals
+    }
+
+    /// Every version that was registered or adopted.
+    pub(super) fn all_replayed(&self) -> impl Iterator<Item = (&VersionKey, &Replay)> {
+        self.replays.iter()
+    }
+
+    /// The version that was registered from a run.
+    pub(super) fn registered_from(&self, run_id: &RunId) -> Option<&VersionKey> {
+        self.registered_from.get(run_id)
+    }
+
+    /// What the events of each run determine about its row.
+    pub(super) fn runs_replayed(&self) -> &BTreeMap<RunId, RunReplay> {
+        &self.run_replays
     }
 
     pub(super) fn stage(&self, key: &VersionKey) -> Option<Stage> {

@@ -6,15 +6,25 @@
 
 mod breach;
 mod champion;
+mod difference;
 mod examine;
+mod location;
 mod log_index;
+mod lost;
 mod records;
 mod renames;
+mod replay;
+mod rows;
 mod run;
+mod run_replay;
+mod sealed;
 mod usability;
 mod version;
 
-pub use breach::{Breach, BreachKind, Fix, Remedy, Repair, Subject};
+pub use breach::{Breach, BreachKind, Fix, Remedy, Repair, RunColumn, Subject, VersionColumn};
 pub use examine::examine;
-pub use records::{Orphan, Process, Records, RunOnRecord, SchemaState, VersionOnRecord};
+pub use records::{
+    BadRow, LoggedMetric, Orphan, Process, Records, RunOnRecord, RunRow, SchemaState, Storage,
+    VersionOnRecord, VersionRow,
+};
 pub use usability::is_managed;

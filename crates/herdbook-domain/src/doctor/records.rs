@@ -1,6 +1,6 @@
 //! The input of the doctor.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::breach::Subject;
 use crate::history::Event;
@@ -24,6 +24,19 @@ pub struct Records {
     pub orphans: Vec<Orphan>,
     /// Our tables and indexes that were missing or altered when the store was opened, by name.
     pub schema: Vec<(String, SchemaState)>,
+    /// The rows of the runs that herdbook started and of those that a version was registered from.
+    pub run_rows: BTreeMap<RunId, RunRow>,
+    /// The program that wrote the rows.
+    pub storage: Storage,
+}
+
+/// The program that writes MLflow's rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Storage {
+    /// herdbook writes every column itself, so that all columns can be compared with the history and repaired.
+    Database,
+    /// An MLflow server writes the rows. It sets times and users itself, and its interface cannot change them.
+    Server,
 }
 
 /// One version as the store holds it.
@@ -37,10 +50,72 @@ pub struct VersionOnRecord {
     pub deleted: bool,
     /// MLflow's own stage (`model_versions.current_stage`).
     pub mlflow_stage: String,
+    /// The columns that the history knows.
+    pub row: VersionRow,
     /// Its tags.
     pub tags: Tags,
     /// The tags of its run that the rules know; `None` where the run has no row.
     pub run_tags: Option<Tags>,
+}
+
+/// Columns of the row of a version, as stored. A value of the wrong kind counts as missing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct VersionRow {
+    /// `run_id`
+    pub run_id: Option<String>,
+    /// `source`: the URI of its files.
+    pub source: Option<String>,
+    /// `storage_location`: the URI from which MLflow loads its files.
+    pub storage_location: Option<String>,
+    /// `creation_time`, in milliseconds.
+    pub created_at_ms: Option<i64>,
+    /// `user_id`
+    pub user: Option<String>,
+}
+
+/// Columns of the row of a run, as stored. A value of the wrong kind counts as missing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RunRow {
+    /// `status`
+    pub status: Option<String>,
+    /// `start_time`, in milliseconds.
+    pub started_at_ms: Option<i64>,
+    /// `end_time`, in milliseconds.
+    pub ended_at_ms: Option<i64>,
+    /// `user_id`
+    pub user: Option<String>,
+    /// `artifact_uri`: the URI of its files.
+    pub artifact_uri: Option<String>,
+    /// Its params; read for runs with a version.
+    pub params: BTreeMap<String, String>,
+    /// The last value of each of its metrics; read for runs with a version.
+    pub metrics: BTreeMap<String, LoggedMetric>,
+    /// Metrics whose sealed value is no longer among the logged ones, although the last value may be right.
+    pub overwritten: BTreeSet<String>,
+}
+
+/// The last value of a metric as it was logged; it may be NaN or infinite.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LoggedMetric {
+    /// The value.
+    pub value: f64,
+    /// Number of training steps before it.
+    pub step: i64,
+}
+
+/// A row with a value of the wrong kind in a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadRow {
+    /// The table.
+    pub table: &'static str,
+    /// The key of the row, in words.
+    pub row: String,
+    /// The column.
+    pub column: String,
+    /// The value, shortened.
+    pub found: String,
+    /// The kind of value that the column has, for example "an integer".
+    pub expected: &'static str,
 }
 
 /// A run that is RUNNING or has a lease.

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use super::breach::{Breach, BreachKind, Fix, Remedy, Repair, Subject, excerpt};
 use super::champion::Champions;
+use super::difference::{Difference, list};
 use super::log_index::LogIndex;
 use super::records::VersionOnRecord;
+use super::replay::is_history_tag;
 use crate::lineage::Origin;
 use crate::tags::{TagChanges, key, run_stage_tags};
 use crate::values::{RunId, Stage, VersionType};
@@ -24,6 +26,7 @@ pub(super) fn check(
         check.check_stage(champions),
         check.check_version_type(),
         check.check_origin(),
+        check.check_history_tags(),
         check.check_mlflow_stage(),
     ];
     let mut breaches: Vec<Breach> = found.into_iter().flatten().collect();
@@ -43,8 +46,11 @@ impl VersionCheck<'_> {
         self.version.tags.get(key).map(String::as_str)
     }
 
+    /// Its run: the registered one, because the row may name another.
     fn run_id(&self) -> Option<&RunId> {
-        self.version.run_id.as_ref().or_else(|| self.log.run(&self.version.key))
+        let Self { version, log, .. } = self;
+        let registered = log.replayed(&version.key).and_then(|replay| replay.run_id.as_ref());
+        registered.or(version.run_id.as_ref()).or_else(|| log.run(&version.key))
     }
 
     fn check_stage(&self, champions: &Champions) -> Option<Breach> {
@@ -106,23 +112,57 @@ impl VersionCheck<'_> {
 
     /// The tags that registration wrote must match its event.
     fn check_origin(&self) -> Option<Breach> {
-        let wanted = self.log.origin(&self.version.key)?;
-        let differing: Vec<&'static str> = Origin::TAG_KEYS
-            .into_iter()
-            .filter(|key| self.version.tags.get(*key) != wanted.get(*key))
-            .collect();
-        if differing.is_empty() {
-            return None;
+        let (key, tags) = (&self.version.key, &self.version.tags);
+        let replay = self.log.replayed(key)?;
+        let mut differing: Vec<Difference> = Vec::new();
+        if let Some(wanted) = self.log.origin(key) {
+            let keys =
+                Origin::TAG_KEYS.into_iter().filter(|key| tags.get(*key) != wanted.get(*key));
+            differing.extend(
+                keys.map(|key| {
+                    Difference::new(key, tags.get(key).cloned(), wanted.get(key).cloned())
+                }),
+            );
         }
-        let mut tags = TagChanges::default();
-        for key in &differing {
-            tags.set_or_remove(key, wanted.get(*key).cloned());
+        differing.extend(replay.differences(tags, |key| !is_history_tag(key)));
+        let what = format!("{key} differs from its registration (event {})", replay.event_id);
+        self.restore(BreachKind::VersionTags, &what, &differing, |key| {
+            Origin::TAG_KEYS.contains(&key) || key == key::HONESTY
+        })
+    }
+
+    /// The tags that changes of stage wrote must match their events.
+    fn check_history_tags(&self) -> Option<Breach> {
+        let replay = self.log.replayed(&self.version.key)?;
+        let differing = replay.differences(&self.version.tags, is_history_tag);
+        let what = format!("{} differs from its history of stages", self.version.key);
+        self.restore(BreachKind::HistoryTags, &what, &differing, |_| false)
+    }
+
+    /// The breach of tags that differ from the history; `None` if none does. The repair sets the tags back, those for which
+    /// `is_on_run` is true on the run too.
+    fn restore(
+        &self,
+        kind: BreachKind,
+        what: &str,
+        differing: &[Difference],
+        is_on_run: impl Fn(&str) -> bool,
+    ) -> Option<Breach> {
+        let first = differing.first()?;
+        let (mut tags, mut run_tags) = (TagChanges::default(), TagChanges::default());
+        for one in differing {
+            tags.set_or_remove(&one.what, one.recorded.clone());
+            if is_on_run(&one.what) {
+                run_tags.set_or_remove(&one.what, one.recorded.clone());
+            }
         }
-        let message =
-            format!("{} differs from its registration in {}", self.version.key, list(&differing));
-        let outcome = "they are set back to the registered values".to_owned();
-        let remedy = self.repair(outcome, self.set_on_both(tags));
-        Some(self.breach(BreachKind::VersionTags, message, remedy).with_event(None, None))
+        let mut fixes = vec![Fix::TagVersion(self.version.key.clone(), tags)];
+        if run_tags != TagChanges::default() {
+            fixes.extend(self.run_id().map(|run_id| Fix::TagRun(run_id.clone(), run_tags)));
+        }
+        let remedy = self.repair("the recorded values are restored".to_owned(), fixes);
+        let breach = self.breach(kind, format!("{what}: {}", list(differing)), remedy);
+        Some(breach.with_event(first.found.as_deref(), first.recorded.as_deref()))
     }
 
     /// The keys of origin tags whose values are right; all keys if the log does not record the origin.
@@ -131,7 +171,13 @@ impl VersionCheck<'_> {
         let is_right = |key: &&str| {
             wanted.as_ref().is_none_or(|wanted| self.version.tags.get(*key) == wanted.get(*key))
         };
-        Origin::TAG_KEYS.into_iter().filter(is_right).collect()
+        let mut keys: BTreeSet<&'static str> =
+            Origin::TAG_KEYS.into_iter().filter(is_right).collect();
+        let honesty = self.log.replayed(&self.version.key).and_then(|replay| replay.honesty);
+        if honesty.is_some_and(|honesty| self.tag(key::HONESTY) == Some(honesty.as_str())) {
+            keys.insert(key::HONESTY);
+        }
+        keys
     }
 
     fn check_mlflow_stage(&self) -> Option<Breach> {
@@ -169,19 +215,21 @@ impl VersionCheck<'_> {
         }
         let mut tags = TagChanges::default();
         let mut differing = Vec::new();
-        for key in keys.into_iter().filter(|key| run_tags.get(*key) != self.version.tags.get(*key))
-        {
-            differing.push(key);
-            tags.set_or_remove(key, self.version.tags.get(key).cloned());
+        for key in keys {
+            let (found, of_version) = (run_tags.get(key), self.version.tags.get(key));
+            if found != of_version {
+                differing.push(Difference::new(key, found.cloned(), of_version.cloned()));
+                tags.set_or_remove(key, of_version.cloned());
+            }
         }
-        if differing.is_empty() {
-            return None;
-        }
+        let first = differing.first()?;
+        let (from, to) = (first.found.clone(), first.recorded.clone());
         let message =
-            format!("{} and its run `{run_id}` differ in {}", self.version.key, list(&differing));
+            format!("run `{run_id}` differs from {}: {}", self.version.key, list(&differing));
         let fixes = vec![Fix::TagRun(run_id.clone(), tags)];
         let remedy = self.repair("the run gets the tags of the version".to_owned(), fixes);
-        Some(self.breach(BreachKind::RunTags, message, remedy).with_event(None, None))
+        let breach = self.breach(BreachKind::RunTags, message, remedy);
+        Some(breach.with_event(from.as_deref(), to.as_deref()))
     }
 
     fn set_on_both(&self, tags: TagChanges) -> Vec<Fix> {
@@ -199,8 +247,4 @@ impl VersionCheck<'_> {
         let subject = Subject::of_version(&self.version.key, self.run_id());
         Breach { kind, subject, message, remedy }
     }
-}
-
-fn list(keys: &[&str]) -> String {
-    keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
 }

@@ -49,6 +49,19 @@ pub enum Cause {
 }
 
 impl Cause {
+    const ALL: [Self; 5] = [
+        Self::Requested,
+        Self::Displaced,
+        Self::DeletedElsewhere,
+        Self::RolledBack,
+        Self::Returned,
+    ];
+
+    /// Reads the spelling in the details of an event; `None` for another one, such as that of an import.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|cause| cause.as_str() == text)
+    }
+
     /// The spelling in the details of an event.
     pub const fn as_str(self) -> &'static str {
         match self {

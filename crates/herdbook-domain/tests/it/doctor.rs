@@ -1,10 +1,12 @@
 //! The doctor on records that nobody broke, and on records that anybody broke in any way.
 
+use std::collections::BTreeMap;
+
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
-    ActContext, Actor, AliasChange, Breach, BreachKind, Channel, Event, EventDraft, Fix,
-    GENESIS_HASH, Honesty, Origin, Records, Remedy, Repair, RunId, Stage, Timeframe, Timestamp,
-    VersionKey, VersionOnRecord, examine,
+    ActContext, Actor, AliasChange, Breach, BreachKind, Channel, Event, EventDraft, EventKind, Fix,
+    GENESIS_HASH, Honesty, Origin, Records, Remedy, Repair, RunId, RunRow, Stage, Storage,
+    Timeframe, Timestamp, VersionKey, VersionNumber, VersionOnRecord, VersionRow, examine,
 };
 use proptest::prelude::*;
 
@@ -31,11 +33,28 @@ fn harm() -> impl Strategy<Value = Harm> {
             key::TIMEFRAME,
             key::MODEL_TYPE,
             key::BASE_MODEL_RUN_ID,
+            key::HONESTY,
+            key::TOTAL_TIMESTEPS,
+            key::LAST_PROMOTED_AT,
+            key::PROMOTION_REASON,
+            key::DEMOTION_TIMESTAMP,
+            "promotion_20250610_1417",
+            "promotion_19990101_0000",
         ])
     };
     let value = || {
-        let words =
-            ["development", "beta", "champion", "archived", "latest", "old", "1H", "", "\n"];
+        let words = [
+            "development",
+            "beta",
+            "champion",
+            "archived",
+            "latest",
+            "old",
+            "1H",
+            "clean",
+            "",
+            "\n",
+        ];
         prop::option::of(prop::sample::select(words.to_vec()))
     };
     let stage = || prop::sample::select(vec!["None", "Staging", "Production", "Archived"]);
@@ -111,8 +130,12 @@ fn records(register: &Register, at: Timestamp) -> Records {
         runs: Vec::new(),
         orphans: Vec::new(),
         schema: Vec::new(),
+        run_rows: BTreeMap::new(),
+        storage: Storage::Database,
     };
-    append(&mut records, at, &register.events);
+    for (at, draft) in register.times.iter().zip(&register.events) {
+        append(&mut records, *at, std::slice::from_ref(draft));
+    }
     for (number, version) in &register.versions {
         let stage: Stage = version.tags[key::PROMOTION_STAGE].parse().unwrap();
         records.versions.push(VersionOnRecord {
@@ -120,11 +143,27 @@ fn records(register: &Register, at: Timestamp) -> Records {
             run_id: Some(version.run_id.clone()),
             deleted: false,
             mlflow_stage: stage.mlflow_stage().to_owned(),
+            row: VersionRow {
+                run_id: Some(version.run_id.to_string()),
+                created_at_ms: created_at(register, *number),
+                user: Some("tester".to_owned()),
+                ..VersionRow::default()
+            },
             tags: version.tags.clone(),
             run_tags: Some(register.runs[&version.run_id].clone()),
         });
+        records.run_rows.insert(version.run_id.clone(), RunRow::default());
     }
     records
+}
+
+/// The moment of a registration, in milliseconds.
+fn created_at(register: &Register, number: VersionNumber) -> Option<i64> {
+    let registered = register
+        .events
+        .iter()
+        .position(|event| event.kind == EventKind::Registered && event.version == Some(number));
+    registered.map(|idx| register.times[idx].millis())
 }
 
 fn append(records: &mut Records, at: Timestamp, drafts: &[EventDraft]) {
@@ -167,6 +206,11 @@ fn carry_out(records: &mut Records, repair: &Repair) {
             }
             Fix::Alias(_, AliasChange::Unchanged) => {}
             Fix::FailRun(_)
+            | Fix::VersionColumn(..)
+            | Fix::Renumber(..)
+            | Fix::Param(..)
+            | Fix::Metric(..)
+            | Fix::RunColumn(..)
             | Fix::RemoveLease(_)
             | Fix::CompleteSchema
             | Fix::RefillRegistrations => {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
     ActContext, Actor, BreachKind, Channel, Event, EventDraft, EventKind, Fix, GENESIS_HASH,
-    Orphan, Process, Records, Remedy, RunId, RunOnRecord, SchemaState, Stage, Subject, Timestamp,
-    VersionKey, VersionNumber, VersionOnRecord, examine,
+    Orphan, Process, Records, Remedy, RunId, RunOnRecord, SchemaState, Stage, Storage, Subject,
+    Timestamp, VersionKey, VersionNumber, VersionOnRecord, VersionRow, examine,
 };
 
 use crate::register::model;
@@ -28,6 +28,8 @@ fn records() -> Records {
         runs: Vec::new(),
         orphans: Vec::new(),
         schema: Vec::new(),
+        run_rows: BTreeMap::new(),
+        storage: Storage::Database,
     }
 }
 
@@ -144,6 +146,7 @@ fn mistagged(number: i64, tag: Stage) -> VersionOnRecord {
         run_id: None,
         deleted: false,
         mlflow_stage: tag.mlflow_stage().to_owned(),
+        row: VersionRow::default(),
         tags: Tags::from([
             (key::PROMOTION_STAGE.to_owned(), tag.to_string()),
             (key::VERSION_TYPE.to_owned(), "latest".to_owned()),

@@ -16,6 +16,8 @@ pub(crate) struct Register {
     pub(crate) versions: BTreeMap<VersionNumber, Version>,
     pub(crate) alias: Option<VersionNumber>,
     pub(crate) events: Vec<EventDraft>,
+    /// The moment of each event.
+    pub(crate) times: Vec<Timestamp>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -66,6 +68,7 @@ impl Register {
         }
         self.versions.insert(plan.key.version, Version { run_id, tags: plan.version_tags });
         self.events.extend(plan.events);
+        self.times.resize(self.events.len(), at);
     }
 
     pub(crate) fn promote(
@@ -78,6 +81,7 @@ impl Register {
             champion: self.champion().map(|version| self.facts(version)),
         };
         self.carry_out(plan_promotion(request, &facts, &Judgement::default(), at)?);
+        self.times.resize(self.events.len(), at);
         Ok(())
     }
 
@@ -107,6 +111,7 @@ impl Register {
                 .collect(),
         };
         self.carry_out(plan_rollback(request, &facts, at)?);
+        self.times.resize(self.events.len(), at);
         Ok(())
     }
 

@@ -232,7 +232,7 @@ fn store_of_herdbook_is_imported_with_stages_lineage_and_files() {
     let tags = |store: &Session| store.version(&champion.key).unwrap().tags;
     assert_eq!(tags(&store), tags(&herd.store));
     assert_eq!(store.diagnose().unwrap(), []);
-    assert!(store.verify().unwrap().chain.is_ok());
+    assert!(store.verify().unwrap().chain.unwrap().is_ok());
 }
 
 #[test]

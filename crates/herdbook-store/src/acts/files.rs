@@ -213,10 +213,13 @@ fn unregistered_file(conn: &Conn, key: &VersionKey) -> Result<Option<ExpectedFil
     }))
 }
 
-/// Where the artifacts of a run are. A run that was deleted permanently has lost its files with it: then the run's id.
-fn artifacts_of(conn: &Conn, run_id: &RunId) -> Result<String, StoreError> {
+/// Where the artifacts of a run are. A run that was deleted permanently, or whose row names no location, has lost its files with
+/// it: then the run's id.
+pub(crate) fn artifacts_of(conn: &Conn, run_id: &RunId) -> Result<String, StoreError> {
     match run::artifact_uri(conn, run_id) {
-        Err(StoreError::NoSuchRun { .. }) => Ok(run_id.to_string()),
+        Err(StoreError::NoSuchRun { .. } | StoreError::BrokenRecord { .. }) => {
+            Ok(run_id.to_string())
+        }
         outcome => outcome,
     }
 }
@@ -239,27 +242,44 @@ fn stamp(store: &Store, on_record: &OnRecord) -> Result<Option<FileStamp>, Store
 }
 
 fn hash(store: &Store, on_record: OnRecord) -> Result<Hashed, StoreError> {
-    let Some(artifacts) = artifacts(store, &on_record)? else {
-        let path = Path::new(&on_record.artifacts).join(&on_record.file.artifact);
-        return Ok(Hashed { on_record, stamp: None, state: FileState::Missing { path } });
+    let OnRecord { file, artifacts } = &on_record;
+    let owner = file.run_id.as_str();
+    let (state, stamp) = hash_at(store, owner, artifacts, &file.artifact, file.sha256.as_deref())?;
+    Ok(Hashed { on_record, stamp, state })
+}
+
+/// Hashes the file `artifact` at a location of `owner`, and compares it with the recorded hash, if there is one. Must not be called inside a
+/// transaction.
+pub(crate) fn hash_at(
+    store: &Store,
+    owner: &str,
+    location: &str,
+    artifact: &str,
+    sha256: Option<&str>,
+) -> Result<(FileState, Option<FileStamp>), StoreError> {
+    let artifacts = match store.artifacts_at(owner, location) {
+        Ok(artifacts) => artifacts,
+        Err(StoreError::ForeignArtifacts { .. } | StoreError::Moved { .. }) => {
+            return Ok((FileState::Missing { path: Path::new(location).join(artifact) }, None));
+        }
+        Err(error) => return Err(error),
     };
-    let artifact = on_record.file.artifact.clone();
-    let path = artifacts.location_of(&artifact);
+    let path = artifacts.location_of(artifact);
     let mut n_left = ATTEMPTS;
     loop {
         n_left -= 1;
-        let stamp = artifacts.stamp(&artifact);
-        let state = match artifacts.open(&artifact, None) {
+        let stamp = artifacts.stamp(artifact);
+        let state = match artifacts.open(artifact, None) {
             Ok(None) | Err(StoreError::Artifact { .. }) => {
                 FileState::Missing { path: path.clone() }
             }
             Ok(Some(mut content)) => match hashing::sha256(&mut *content) {
-                Ok(found) => match &on_record.file.sha256 {
+                Ok(found) => match sha256 {
                     None => FileState::Unknown,
-                    Some(registered) if *registered == found => FileState::Intact,
+                    Some(registered) if registered == found => FileState::Intact,
                     Some(_) => FileState::Altered { path: path.clone(), found },
                 },
-                Err(source) => match artifacts.read_error(&artifact, source) {
+                Err(source) => match artifacts.read_error(artifact, source) {
                     StoreError::Artifact { .. } => FileState::Missing { path: path.clone() },
                     error => return Err(error),
                 },
@@ -267,8 +287,8 @@ fn hash(store: &Store, on_record: OnRecord) -> Result<Hashed, StoreError> {
             Err(error) => return Err(error),
         };
         // A file that changes all the time is reported as it was read. An act notices by the stamp that it has changed.
-        if n_left == 0 || artifacts.stamp(&artifact) == stamp {
-            return Ok(Hashed { on_record, stamp, state });
+        if n_left == 0 || artifacts.stamp(artifact) == stamp {
+            return Ok((state, stamp));
         }
     }
 }

@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use herdbook_domain::{RunId, Timeframe, VersionKey};
+use herdbook_domain::{RunId, Seal, Timeframe, VersionKey};
 
 use crate::acts::artifacts::open_existing;
+use crate::acts::files::{FileState, artifacts_of, hash_at};
 use crate::artifacts::hashing;
 use crate::artifacts::local::is_partial;
 use crate::artifacts::streams::ArtifactStore;
 use crate::engine::backend::Scope;
+use crate::engine::db::Conn;
 use crate::error::StoreError;
 use crate::store::Store;
 use crate::tables::unsealed::{ServedFiles, ServedFolder, served_folder};
-use crate::tables::{run, seal, version};
+use crate::tables::{event, run, seal, version};
 
 /// The end of the name of a checkpoint, which is beside the model until its run is registered, and is never served after
 /// that.
@@ -91,6 +93,84 @@ impl Store {
             Err(error) => Err(error),
         }
     }
+}
+
+/// The file by which MLflow loads a folder as a model.
+const ML_MODEL: &str = "MLmodel";
+
+/// A served file that is not as it was sealed.
+#[derive(Debug)]
+pub(crate) struct WrongFile {
+    /// Its path in the served folder.
+    pub(crate) path: String,
+    /// What is wrong, as the rest of a sentence.
+    pub(crate) problem: String,
+}
+
+impl Store {
+    /// The sealed files of a version that are missing, altered or added, without its model file, which is checked alone. Must not
+    /// be called inside a transaction.
+    ///
+    /// # Errors
+    /// Those of the database, and of reaching a server.
+    pub(crate) fn wrong_served_files(&self, seal: &Seal) -> Result<Vec<WrongFile>, StoreError> {
+        if seal.facts.files.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Folder { owner, location, path, model_file } =
+            self.read_as_it_stands(|conn| folder_of(conn, seal))?;
+        let mut wrong = Vec::new();
+        for (name, sha256) in &seal.facts.files {
+            let artifact = joined(&path, name);
+            if model_file.as_ref() != Some(&artifact) {
+                let (state, _) = hash_at(self, &owner, &location, &artifact, Some(sha256))?;
+                let problem = state.problem();
+                wrong.extend(problem.map(|problem| WrongFile { path: name.clone(), problem }));
+            }
+        }
+        if !seal.facts.files.contains_key(ML_MODEL) {
+            let (state, _) = hash_at(self, &owner, &location, &joined(&path, ML_MODEL), Some(""))?;
+            if let FileState::Altered { path, found } = state {
+                wrong.push(WrongFile {
+                    path: ML_MODEL.to_owned(),
+                    problem: format!(
+                        "at `{}` (SHA-256 {found}) was added later: MLflow would load what it names",
+                        path.display()
+                    ),
+                });
+            }
+        }
+        Ok(wrong)
+    }
+}
+
+/// The folder with the sealed files of a version.
+struct Folder {
+    /// The run, or the version if it has none; for messages.
+    owner: String,
+    /// A recorded location.
+    location: String,
+    /// The folder's path at the location; empty for the location itself.
+    path: String,
+    /// The path of the model file at the location.
+    model_file: Option<String>,
+}
+
+/// The folder of the registered model file; for a version of another program the folder that MLflow serves.
+fn folder_of(conn: &Conn, seal: &Seal) -> Result<Folder, StoreError> {
+    if let Some(file) = event::registered_file(conn, &seal.key)? {
+        let path = file.artifact.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
+        let location = artifacts_of(conn, &file.run_id)?;
+        let owner = file.run_id.to_string();
+        return Ok(Folder { owner, location, path, model_file: Some(file.artifact) });
+    }
+    let ServedFolder { location, source, .. } = served_folder(conn, &seal.key)?;
+    Ok(Folder {
+        owner: seal.run_id.as_ref().map_or_else(|| seal.key.to_string(), ToString::to_string),
+        location: location.or(source).unwrap_or_default(),
+        path: String::new(),
+        model_file: None,
+    })
 }
 
 /// The lower-case hex SHA-256 of every file below a folder, by its path relative to the folder; none if there is no such

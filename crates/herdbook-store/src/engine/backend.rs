@@ -58,6 +58,22 @@ pub enum View {
     AsItStands,
 }
 
+/// The result of the database engine's own check of its files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EngineCheck {
+    /// The check ran; the problems it found, in the words of the engine.
+    Done(Vec<String>),
+    /// The check could not run; the reason.
+    Unavailable(String),
+}
+
+impl EngineCheck {
+    /// Whether the check found a problem.
+    pub fn has_problems(&self) -> bool {
+        matches!(self, Self::Done(problems) if !problems.is_empty())
+    }
+}
+
 /// Whether an act's changes are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
@@ -145,6 +161,14 @@ pub trait Backend: Debug + Send + Sync {
     /// Those of the database.
     fn commits_of_others(&self, _conn: &Conn) -> Result<Option<i64>, StoreError> {
         Ok(None)
+    }
+
+    /// Runs the engine's own check of its files. Reads the whole database.
+    ///
+    /// # Errors
+    /// Those of reaching the database. Damage is in the result.
+    fn check_engine(&self) -> Result<EngineCheck, StoreError> {
+        Ok(EngineCheck::Unavailable("the records are kept by a server".to_owned()))
     }
 
     /// Whether the database should have herdbook's tables and indexes, so that missing ones are a fault.

@@ -4,6 +4,7 @@
 //! decides on: the models by name, the run's row, and at its end the chain of events. Other places for the records
 //! implement [`Backend`](backend::Backend) in a crate of their own.
 
+mod amcheck;
 pub mod backend;
 pub mod db;
 pub(crate) mod locks;

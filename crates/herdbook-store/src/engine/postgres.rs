@@ -9,7 +9,8 @@ use backon::{BlockingRetryable, ExponentialBuilder};
 use postgres::error::SqlState;
 
 use crate::clock::now;
-use crate::engine::backend::{ActRequest, Backend, Effect, LookUp, Scope};
+use crate::engine::amcheck;
+use crate::engine::backend::{ActRequest, Backend, Effect, EngineCheck, LookUp, Scope};
 use crate::engine::db::{Conn, PostgresConn, params};
 use crate::engine::locks::{EVERYTHING, LOCKS, Lock, hold};
 use crate::engine::opening::{Connected, Missing, OpenOptions, Opened, SecondChampion};
@@ -59,6 +60,13 @@ impl Backend for PostgresEngine {
 
     fn identity(&self) -> Identity {
         self.identity.clone()
+    }
+
+    fn check_engine(&self) -> Result<EngineCheck, StoreError> {
+        let conn = self.connection()?;
+        let check = amcheck::check(&conn);
+        keep(conn);
+        check
     }
 
     fn read(&self, _scope: Scope<'_>, look_up: &mut LookUp<'_>) -> Result<(), StoreError> {

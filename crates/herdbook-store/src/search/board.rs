@@ -56,7 +56,7 @@ impl Store {
                           AND v.current_stage = 'Deleted_Internal')
                  ORDER BY t.version DESC",
                 params![name.as_str()],
-                |row| Ok((row.get(0)?, row.get(1)?)),
+                |row| Ok((row.shown(0)?.unwrap_or_default(), row.readable(1)?.unwrap_or_default())),
             )?;
             let mut numbers: BTreeMap<Stage, Vec<VersionNumber>> = BTreeMap::new();
             for (stage, version) in rows {
@@ -76,7 +76,7 @@ fn newest(
 ) -> Result<Option<Result<VersionRecord, UnreadableVersion>>, StoreError> {
     let sql = format!(
         "SELECT {COLUMNS} FROM model_versions v WHERE v.workspace = 'default' AND v.name = ?1
-           AND v.current_stage <> 'Deleted_Internal' ORDER BY v.version DESC LIMIT 1"
+           AND v.current_stage IS DISTINCT FROM 'Deleted_Internal' ORDER BY v.version DESC LIMIT 1"
     );
     let mut newest = conn.query_first(&sql, params![name], version::from_row)?;
     if let Some(Ok(record)) = &mut newest {
@@ -93,8 +93,8 @@ fn counts(conn: &Conn) -> Result<BTreeMap<String, BTreeMap<Stage, usize>>, Store
          WHERE t.key = 'promotion_stage' GROUP BY t.value, t.workspace, t.name",
         params![],
         |row| {
-            let workspace: String = row.get(3)?;
-            Ok((workspace == "default").then_some(named_count(row)?))
+            let workspace = row.shown(3)?;
+            Ok((workspace.as_deref() == Some("default")).then_some(named_count(row)?))
         },
     )?;
     let tagged = of_workspaces.into_iter().flatten();
@@ -126,5 +126,6 @@ fn counts(conn: &Conn) -> Result<BTreeMap<String, BTreeMap<Stage, usize>>, Store
 
 /// A model, the stage as written in the tag, and the number of versions.
 fn named_count(row: &Row<'_>) -> Result<(String, String, i64), StoreError> {
-    Ok((row.get(0)?, row.get::<Option<String>>(1)?.unwrap_or_default(), row.get(2)?))
+    let text = |column| row.shown(column).map(Option::unwrap_or_default);
+    Ok((text(0)?, text(1)?, row.get(2)?))
 }

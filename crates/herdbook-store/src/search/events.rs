@@ -8,7 +8,7 @@ use crate::engine::backend::Scope;
 use crate::engine::db::{Conn, params};
 use crate::error::StoreError;
 use crate::store::Store;
-use crate::tables::event::{EventQuery, select};
+use crate::tables::event::{EventQuery, select, select_readable};
 
 impl Store {
     /// The events that a query asks for, oldest first. Those of a model include the ones that its versions got under an earlier
@@ -28,6 +28,17 @@ impl Store {
         }
         // The log alone does not show where the rest is: the rows of the versions do.
         self.read(|conn| select(conn, query))
+    }
+
+    /// As [`Store::events`], for display: rows that cannot be parsed as an event are described beside the others.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn readable_events(
+        &self,
+        query: &EventQuery,
+    ) -> Result<(Vec<Event>, Vec<String>), StoreError> {
+        self.read_in(Scope::History, |conn| select_readable(conn, query))
     }
 }
 

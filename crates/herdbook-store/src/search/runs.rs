@@ -39,7 +39,8 @@ impl Store {
                  ORDER BY r.start_time, r.run_uuid",
                 conn.dialect().tag_is("t.value", "?2")
             );
-            let ids: Vec<String> = conn.query(&sql, params![key, value], |row| row.get(0))?;
+            let ids: Vec<String> =
+                conn.query(&sql, params![key, value], |row| Ok(row.shown(0)?.unwrap_or_default()))?;
             load_all(conn, &ids)
         })
     }
@@ -55,7 +56,7 @@ impl Store {
                  WHERE r.run_uuid = l.run_uuid AND r.status = 'RUNNING' AND r.lifecycle_stage = 'active'
                  ORDER BY r.start_time DESC, r.run_uuid",
                 params![],
-                |row| row.get(0),
+                |row| Ok(row.shown(0)?.unwrap_or_default()),
             )?;
             load_all(conn, &ids)
         })
@@ -63,6 +64,10 @@ impl Store {
 }
 
 /// Loads runs by their ids. MLflow gives every run an id that can be parsed; a run with another id cannot be requested here.
+/// A run whose row cannot be read is left out; the doctor reports it.
 fn load_all(conn: &Conn, ids: &[String]) -> Result<Vec<RunRecord>, StoreError> {
-    ids.iter().filter_map(|id| RunId::parse(id).ok()).map(|id| load(conn, &id)).collect()
+    let ids = ids.iter().filter_map(|id| RunId::parse(id).ok());
+    ids.map(|id| load(conn, &id))
+        .filter(|run| !matches!(run, Err(StoreError::BrokenRecord { .. })))
+        .collect()
 }

@@ -72,19 +72,19 @@ impl Store {
             let asked = params![timeframe.as_str(), window_params::SYMBOL, symbol.as_str()];
             let trials = conn.query(&sql, asked, |row| {
                 let moment = |text: Option<String>| Timestamp::parse(&text?).ok();
-                let run_id: String = row.get(0)?;
-                let (start, end) = (moment(row.get(2)?), moment(row.get(3)?));
+                let run_id: String = row.readable(0)?.unwrap_or_default();
+                let (start, end) = (moment(row.readable(2)?), moment(row.readable(3)?));
                 let (Some(start), Some(end), Ok(run_id)) = (start, end, RunId::parse(&run_id))
                 else {
                     return Ok(None);
                 };
-                let bars_sha256: Option<String> = row.get(4)?;
+                let bars_sha256: Option<String> = row.readable(4)?;
                 let test = Window { start, end };
                 let trial = Trial {
                     run_id,
                     test,
                     bars_sha256: bars_sha256.unwrap_or_default(),
-                    sharpe_per_bar: row.get(1)?,
+                    sharpe_per_bar: row.readable(1)?,
                 };
                 Ok(test.overlaps(window).then_some(trial))
             })?;

@@ -86,7 +86,7 @@ impl Store {
             };
             let sql = format!(
                 "SELECT {COLUMNS} FROM {in_stage}
-                       v.workspace = 'default' AND v.current_stage <> 'Deleted_Internal'
+                       v.workspace = 'default' AND v.current_stage IS DISTINCT FROM 'Deleted_Internal'
                    AND (?1 IS NULL OR v.name = ?1)
                    AND (?2 IS NULL OR EXISTS (SELECT 1 FROM model_version_tags t
                         WHERE t.workspace = 'default' AND t.key = 'timeframe' AND t.name = v.name

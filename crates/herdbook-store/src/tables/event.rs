@@ -15,6 +15,10 @@ use crate::tables::row::{checked, optional};
 const COLUMNS: &str = "id, act_id, at_ms, actor, channel, kind, name, version, run_id, from_state, \
                        to_state, reason, parent_run_id, details, previous_hash, hash";
 
+/// A query for the runs from which versions were registered, or which an adopted version has.
+pub(crate) const VERSIONED_RUNS: &str = "SELECT e.run_id FROM herdbook_events e
+    WHERE e.version IS NOT NULL AND e.run_id IS NOT NULL";
+
 /// The model file with which a version was registered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RegisteredFile {
@@ -44,6 +48,14 @@ pub struct EventQuery {
 /// # Errors
 /// Those of the database; [`StoreError::BrokenRecord`] if a row cannot be parsed as an event.
 pub fn select(conn: &Conn, query: &EventQuery) -> Result<Vec<Event>, StoreError> {
+    select_with(conn, query, from_row)
+}
+
+fn select_with<T>(
+    conn: &Conn,
+    query: &EventQuery,
+    read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
     let name = query.name.as_ref().map(ModelName::as_str);
     let version = query.version.map(VersionNumber::get);
     let run_id = query.run_id.as_ref().map(RunId::as_str);
@@ -71,8 +83,31 @@ pub fn select(conn: &Conn, query: &EventQuery) -> Result<Vec<Event>, StoreError>
     conn.query(
         &format!("SELECT {COLUMNS} FROM herdbook_events WHERE {asked} ORDER BY id"),
         values.as_slice(),
-        from_row,
+        read,
     )
+}
+
+/// As [`select`], without the rows that cannot be parsed as an event; what is wrong with each of those is returned beside.
+///
+/// # Errors
+/// Those of the database.
+pub fn select_readable(
+    conn: &Conn,
+    query: &EventQuery,
+) -> Result<(Vec<Event>, Vec<String>), StoreError> {
+    let (mut events, mut unreadable) = (Vec::new(), Vec::new());
+    select_with(conn, query, |row| {
+        match from_row(row) {
+            Ok(event) => events.push(event),
+            Err(error @ StoreError::BrokenRecord { .. }) => {
+                let id = row.shown(0)?.unwrap_or_default();
+                unreadable.push(format!("event {id} cannot be read: {error}"));
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    })?;
+    Ok((events, unreadable))
 }
 
 /// The events that can hold a seal and fulfil a condition, oldest first.
@@ -283,7 +318,7 @@ pub fn registered_file(
              WHERE {scope} AND kind = ?3 ORDER BY id DESC LIMIT 1"
         ),
         params![key.name.as_str(), key.version.get(), EventKind::Registered.as_str()],
-        |row| Ok((row.get(0)?, row.get(1)?)),
+        |row| Ok((row.readable(0)?.unwrap_or_default(), row.readable(1)?.unwrap_or_default())),
     )?;
     Ok(found.and_then(|(run_id, details)| {
         let details: serde_json::Value = serde_json::from_str(&details).ok()?;

@@ -3,7 +3,7 @@
 use herdbook_domain::{RunId, Timestamp};
 
 use crate::clock::now;
-use crate::engine::db::{Conn, params};
+use crate::engine::db::{Conn, Row, params};
 use crate::error::StoreError;
 
 /// How often a training renews its lease.
@@ -109,15 +109,26 @@ pub fn of_run(conn: &Conn, run_id: &RunId) -> Result<Option<Lease>, StoreError> 
         "SELECT host, pid, process_started, refreshed_at_ms FROM herdbook_leases
          WHERE run_uuid = ?1",
         params![run_id.as_str()],
-        |row| {
-            Ok(Lease {
-                host: row.get(0)?,
-                pid: row.get(1)?,
-                process_started: row.get(2)?,
-                refreshed_at: Timestamp::from_millis(row.get(3)?),
-            })
-        },
+        |row| from_columns(row, 0),
     )
+    .map(Option::flatten)
+}
+
+/// The lease in four columns, from the given one on; `None` if one of them is NULL or of another kind.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) fn from_columns(row: &Row<'_>, first: usize) -> Result<Option<Lease>, StoreError> {
+    let host = row.readable(first)?;
+    let (pid, started, refreshed) =
+        (row.readable(first + 1)?, row.readable(first + 2)?, row.readable(first + 3)?);
+    let (Some(host), Some(pid), Some(process_started), Some(refreshed)) =
+        (host, pid, started, refreshed)
+    else {
+        return Ok(None);
+    };
+    let refreshed_at = Timestamp::from_millis(refreshed);
+    Ok(Some(Lease { host, pid, process_started, refreshed_at }))
 }
 
 fn host() -> String {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use herdbook_domain::{RunId, Timestamp};
+use herdbook_domain::{RunId, SealedMetric, Timestamp};
 
 use crate::engine::db::{Conn, Row, params};
 use crate::error::StoreError;
@@ -155,13 +155,15 @@ impl MetricSelection {
 /// The columns that [`from_row`] reads.
 const LATEST: &str = "m.key, m.value, m.is_nan, m.step, m.timestamp";
 
-fn from_row(row: &Row<'_>) -> Result<LatestMetric, StoreError> {
-    Ok(LatestMetric {
-        key: row.get(0)?,
-        value: restored(row.get(1)?, row.get(2)?),
-        step: row.get(3)?,
-        at: row.get::<Option<i64>>(4)?.map(Timestamp::from_millis),
-    })
+/// A row of [`LATEST`]; `None` if one of its values is of another kind than its column.
+fn from_row(row: &Row<'_>) -> Result<Option<LatestMetric>, StoreError> {
+    let key = row.readable(0)?;
+    let (value, is_nan, step) = (row.readable(1)?, row.readable(2)?, row.readable(3)?);
+    let at = row.readable::<i64>(4)?.map(Timestamp::from_millis);
+    let (Some(key), Some(value), Some(is_nan), Some(step)) = (key, value, is_nan, step) else {
+        return Ok(None);
+    };
+    Ok(Some(LatestMetric { key, value: restored(value, is_nan), step, at }))
 }
 
 /// The last value of each selected metric of a run.
@@ -176,14 +178,14 @@ pub fn latest_of_run(
     if let MetricSelection::Only(names) = selection {
         let sql =
             format!("SELECT {LATEST} FROM latest_metrics m WHERE m.key = ?1 AND m.run_uuid = ?2");
-        let found: Vec<Option<LatestMetric>> = names
+        let found: Vec<Option<Option<LatestMetric>>> = names
             .iter()
             .map(|name| conn.query_first(&sql, params![*name, run_id], from_row))
             .collect::<Result<_, _>>()?;
-        return Ok(found.into_iter().flatten().collect());
+        return Ok(found.into_iter().flatten().flatten().collect());
     }
     let sql = format!("SELECT {LATEST} FROM latest_metrics m WHERE m.run_uuid = ?1");
-    Ok(conn.query(&sql, params![run_id], from_row)?.into_iter().collect())
+    Ok(conn.query(&sql, params![run_id], from_row)?.into_iter().flatten().collect())
 }
 
 /// The last step of each metric of a run.
@@ -194,9 +196,9 @@ pub fn last_steps(conn: &Conn, run_id: &RunId) -> Result<BTreeMap<String, i64>, 
     let steps = conn.query(
         "SELECT m.key, m.step FROM latest_metrics m WHERE m.run_uuid = ?1",
         params![run_id.as_str()],
-        |row| Ok((row.get(0)?, row.get(1)?)),
+        |row| Ok(row.readable(0)?.zip(row.readable(1)?)),
     )?;
-    Ok(steps.into_iter().collect())
+    Ok(steps.into_iter().flatten().collect())
 }
 
 /// The last values of some metrics of every run, by run id. For lists of all runs: reads the index of each metric once.
@@ -215,11 +217,63 @@ pub fn of_all_runs(
     names.dedup();
     for name in names {
         conn.query(&sql, params![name], |row| {
-            runs.entry(row.get(5)?).or_default().0.push(from_row(row)?);
+            if let (Some(run), Some(metric)) = (row.readable(5)?, from_row(row)?) {
+                runs.entry(run).or_default().0.push(metric);
+            }
             Ok(())
         })?;
     }
     Ok(runs)
+}
+
+/// The last value of every metric of some runs, by run id. `runs` is a query for their ids.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) fn of_runs(
+    conn: &Conn,
+    runs: &str,
+) -> Result<BTreeMap<String, LatestMetrics>, StoreError> {
+    let sql =
+        format!("SELECT {LATEST}, m.run_uuid FROM latest_metrics m WHERE m.run_uuid IN ({runs})");
+    let mut found: BTreeMap<String, Vec<LatestMetric>> = BTreeMap::new();
+    conn.query(&sql, params![], |row| {
+        if let (Some(run), Some(metric)) = (row.readable(5)?, from_row(row)?) {
+            found.entry(run).or_default().push(metric);
+        }
+        Ok(())
+    })?;
+    Ok(found.into_iter().map(|(run, metrics)| (run, metrics.into_iter().collect())).collect())
+}
+
+/// Makes a sealed value the last one of a metric, and adds it to all values if it is not among them. Values of other programs
+/// stay among all values.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) fn restore(
+    conn: &Conn,
+    run_id: &RunId,
+    name: &str,
+    sealed: SealedMetric,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let row = params![name, sealed.value, at.millis(), run_id.as_str(), sealed.step, false];
+    conn.execute(
+        "INSERT INTO metrics (key, value, timestamp, run_uuid, step, is_nan)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS (SELECT 1 FROM metrics
+            WHERE key = ?1 AND value = ?2 AND run_uuid = ?4)
+         ON CONFLICT DO NOTHING",
+        row,
+    )?;
+    conn.execute(
+        "INSERT INTO latest_metrics (key, value, timestamp, step, is_nan, run_uuid)
+         VALUES (?1, ?2, ?3, ?5, ?6, ?4)
+         ON CONFLICT (key, run_uuid) DO UPDATE SET value = excluded.value,
+            timestamp = excluded.timestamp, step = excluded.step, is_nan = excluded.is_nan",
+        row,
+    )?;
+    Ok(())
 }
 
 /// Adds a whole history at once: every value, then the latest of each metric.

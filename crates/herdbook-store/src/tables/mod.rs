@@ -12,6 +12,7 @@ pub mod metric;
 mod row;
 pub mod run;
 pub mod seal;
+pub(crate) mod soundness;
 pub mod tag;
 pub mod unsealed;
 pub mod version;

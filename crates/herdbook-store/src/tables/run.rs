@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use herdbook_domain::tags::Tags;
-use herdbook_domain::{Actor, ExperimentName, RunId, RunStatus, Seal, Timestamp};
+use herdbook_domain::{Actor, ExperimentName, RunColumn, RunId, RunStatus, Seal, Timestamp};
 
 use crate::artifacts::place::location_of;
 use crate::clock::now;
-use crate::engine::db::{Conn, Row, params};
+use crate::engine::db::{Conn, Row, ToValue, params};
 use crate::error::StoreError;
 use crate::tables::lease::{self, Liveness};
 use crate::tables::metric::{self, LatestMetrics, MetricSelection};
@@ -126,7 +126,7 @@ pub fn status(conn: &Conn, run_id: &RunId) -> Result<(String, String), StoreErro
         &format!("SELECT status, lifecycle_stage FROM runs WHERE run_uuid = ?1{for_update}"),
         params![run_id.as_str()],
         |row| {
-            let text = |column| row.get::<Option<String>>(column).map(Option::unwrap_or_default);
+            let text = |column| row.shown(column).map(Option::unwrap_or_default);
             Ok((text(0)?, text(1)?))
         },
     )?
@@ -176,6 +176,32 @@ pub fn close(
     lease::remove(conn, run_id.as_str())
 }
 
+/// Sets a column of a run's row.
+///
+/// # Errors
+/// Those of the database.
+pub fn set_column(conn: &Conn, run_id: &RunId, column: &RunColumn) -> Result<(), StoreError> {
+    let millis;
+    let (name, value): (&str, &dyn ToValue) = match column {
+        RunColumn::Status(status) => ("status", &status.as_str()),
+        RunColumn::StartedAt(at) => {
+            millis = at.millis();
+            ("start_time", &millis)
+        }
+        RunColumn::EndedAt(at) => {
+            millis = at.millis();
+            ("end_time", &millis)
+        }
+        RunColumn::ArtifactUri(uri) => ("artifact_uri", uri),
+        RunColumn::User(user) => ("user_id", user),
+    };
+    conn.execute(
+        &format!("UPDATE runs SET {name} = ?1 WHERE run_uuid = ?2"),
+        &[value, &run_id.as_str()],
+    )?;
+    Ok(())
+}
+
 /// The URI of a run's artifacts.
 ///
 /// # Errors
@@ -185,7 +211,7 @@ pub fn artifact_uri(conn: &Conn, run_id: &RunId) -> Result<String, StoreError> {
         .query_first(
             "SELECT artifact_uri FROM runs WHERE run_uuid = ?1",
             params![run_id.as_str()],
-            |row| row.get(0),
+            |row| row.readable(0),
         )?
         .ok_or_else(|| StoreError::NoSuchRun { run_id: run_id.clone() })?;
     uri.ok_or_else(|| broken(run_id, "it has no artifact location"))
@@ -223,14 +249,14 @@ pub fn load(conn: &Conn, run_id: &RunId) -> Result<RunRecord, StoreError> {
 fn from_row(row: &Row<'_>, run_id: &RunId) -> Result<RunRecord, StoreError> {
     Ok(RunRecord {
         run_id: run_id.clone(),
-        name: row.get(0)?,
-        experiment: row.get(1)?,
-        status: match row.get::<Option<String>>(2)? {
+        name: row.shown(0)?.unwrap_or_default(),
+        experiment: row.shown(1)?.unwrap_or_default(),
+        status: match row.shown(2)? {
             Some(status) => status.parse().map_err(|error| broken(run_id, &format!("{error}")))?,
             None => return Err(broken(run_id, "it has no status")),
         },
-        started_at: Timestamp::from_millis(row.get::<Option<i64>>(3)?.unwrap_or(0)),
-        ended_at: row.get::<Option<i64>>(4)?.map(Timestamp::from_millis),
+        started_at: Timestamp::from_millis(row.readable(3)?.unwrap_or(0)),
+        ended_at: row.readable(4)?.map(Timestamp::from_millis),
         deleted: row.get(5)?,
         tags: Tags::new(),
         params: BTreeMap::new(),

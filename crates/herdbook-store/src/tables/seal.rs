@@ -63,21 +63,25 @@ impl SealedSummary {
 
     /// Reads a row of [`COLUMNS`], without metrics; `None` for a row that this program cannot parse.
     fn from_row(row: &Row<'_>) -> Result<Option<Self>, StoreError> {
-        let text = |column| row.get::<Option<String>>(column);
-        let (origin, honesty) = (row.get::<String>(3)?, row.get::<String>(7)?);
-        let (Ok(origin), Ok(honesty)) = (origin.parse(), honesty.parse()) else {
+        let text = |column| row.readable::<String>(column);
+        let (origin, honesty) = (text(3)?, text(7)?);
+        let parsed =
+            (origin.and_then(|it| it.parse().ok()), honesty.and_then(|it| it.parse().ok()));
+        let ((Some(origin), Some(honesty)), Some(event_id), Some(at_ms)) =
+            (parsed, row.readable(2)?, row.readable(4)?)
+        else {
             return Ok(None);
         };
         Ok(Some(Self {
-            event_id: row.get(2)?,
+            event_id,
             run_id: text(10)?.and_then(|text| RunId::parse(&text).ok()),
             origin,
-            at: Timestamp::from_millis(row.get(4)?),
+            at: Timestamp::from_millis(at_ms),
             timeframe: text(5)?.and_then(|text| text.parse().ok()),
             model_type: text(6)?.and_then(|text| text.parse().ok()),
             honesty,
             symbol: text(8)?.and_then(|text| Symbol::parse(&text).ok()),
-            total_timesteps: row.get::<Option<i64>>(9)?.and_then(|n| u64::try_from(n).ok()),
+            total_timesteps: row.readable::<i64>(9)?.and_then(|n| u64::try_from(n).ok()),
             metrics: BTreeMap::new(),
         }))
     }
@@ -112,10 +116,8 @@ pub fn summary_of(
         "SELECT metric, value FROM herdbook_sealed_metrics WHERE name = ?1 AND version = ?2",
         of_version,
         |row| {
-            let metric: String = row.get(0)?;
-            if selection.holds(&metric) {
-                summary.metrics.insert(metric, row.get(1)?);
-            }
+            let found = row.readable::<String>(0)?.zip(row.readable(1)?);
+            summary.metrics.extend(found.filter(|(metric, _)| selection.holds(metric)));
             Ok(())
         },
     )?;
@@ -132,14 +134,14 @@ pub fn of_all_versions(
 ) -> Result<BTreeMap<(String, i64), SealedSummary>, StoreError> {
     let mut summaries = BTreeMap::new();
     conn.query(&format!("SELECT {COLUMNS} FROM herdbook_seals"), params![], |row| {
-        if let Some(summary) = SealedSummary::from_row(row)? {
-            summaries.insert((row.get(0)?, row.get(1)?), summary);
-        }
+        let key = row.readable(0)?.zip(row.readable(1)?);
+        summaries.extend(key.zip(SealedSummary::from_row(row)?));
         Ok(())
     })?;
     let mut add = |row: &Row<'_>| {
-        if let Some(summary) = summaries.get_mut(&(row.get(0)?, row.get(1)?)) {
-            summary.metrics.insert(row.get(2)?, row.get(3)?);
+        let key = row.readable(0)?.zip(row.readable(1)?);
+        if let Some(summary) = key.and_then(|key| summaries.get_mut(&key)) {
+            summary.metrics.extend(row.readable(2)?.zip(row.readable(3)?));
         }
         Ok(())
     };

@@ -54,8 +54,13 @@ pub fn of_all_versions(conn: &Conn) -> Result<AllTags, StoreError> {
          WHERE workspace = 'default'",
         params![],
         |row| {
-            let versions = models.entry(row.get(0)?).or_default();
-            versions.entry(row.get(1)?).or_default().insert(row.get(2)?, row.get(3)?);
+            if let (Some(name), Some(version), Some(key)) =
+                (row.readable(0)?, row.readable(1)?, row.readable(2)?)
+            {
+                let versions: &mut BTreeMap<i64, Tags> = models.entry(name).or_default();
+                let value = row.shown(3)?.unwrap_or_default();
+                versions.entry(version).or_default().insert(key, value);
+            }
             Ok(())
         },
     )?;
@@ -70,9 +75,36 @@ pub fn params_of_run(conn: &Conn, run_id: &str) -> Result<Tags, StoreError> {
     collect(conn, "SELECT key, value FROM params WHERE run_uuid = ?1", params![run_id])
 }
 
+/// Sets a param of a run, or removes it. MLflow itself never changes a param; this undoes the change of another program.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) fn set_param(
+    conn: &Conn,
+    run_id: &RunId,
+    key: &str,
+    value: Option<&str>,
+) -> Result<(), StoreError> {
+    match value {
+        Some(value) => conn.execute(
+            "INSERT INTO params (key, value, run_uuid) VALUES (?1, ?2, ?3)
+             ON CONFLICT (key, run_uuid) DO UPDATE SET value = excluded.value",
+            params![key, value, run_id.as_str()],
+        )?,
+        None => conn.execute(
+            "DELETE FROM params WHERE key = ?1 AND run_uuid = ?2",
+            params![key, run_id.as_str()],
+        )?,
+    };
+    Ok(())
+}
+
 fn collect(conn: &Conn, sql: &str, values: &[&dyn ToValue]) -> Result<Tags, StoreError> {
-    let tags = conn.query(sql, values, |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(tags.into_iter().collect())
+    let tags = conn.query(sql, values, |row| {
+        let value = row.shown(1)?.unwrap_or_default();
+        Ok(row.readable::<String>(0)?.map(|key| (key, value)))
+    })?;
+    Ok(tags.into_iter().flatten().collect())
 }
 
 /// Sets tags of a run, in place of their old values.

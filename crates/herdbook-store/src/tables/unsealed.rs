@@ -71,7 +71,7 @@ pub fn served_folder(conn: &Conn, key: &VersionKey) -> Result<ServedFolder, Stor
         "SELECT source, storage_location FROM model_versions
          WHERE workspace = 'default' AND name = ?1 AND version = ?2",
         params![key.name.as_str(), key.version.get()],
-        |row| Ok((row.get(0)?, row.get(1)?)),
+        |row| Ok((row.readable(0)?, row.readable(1)?)),
     )?;
     let (source, storage_location) = found.unwrap_or_default();
     let served = [&storage_location, &source].into_iter().flatten().find(|uri| !uri.is_empty());

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
     Honesty, InvalidName, ModelName, ModelType, RunId, Stage, Symbol, Timeframe, Timestamp,
-    VersionKey, VersionNumber,
+    VersionColumn, VersionKey, VersionNumber,
 };
 
-use crate::engine::db::{Conn, Row, params};
+use crate::engine::db::{Conn, Row, ToValue, params};
 use crate::error::StoreError;
 use crate::tables::metric::{self, LatestMetrics, MetricSelection};
 use crate::tables::seal::{self, SealedSummary};
@@ -208,7 +208,7 @@ pub fn require_model(conn: &Conn, name: &ModelName) -> Result<(), StoreError> {
 pub fn keys_of_run(conn: &Conn, run_id: &RunId) -> Result<Vec<VersionKey>, StoreError> {
     let keys = conn.query(
         "SELECT v.name, v.version FROM model_versions v
-         WHERE v.workspace = 'default' AND v.run_id = ?1 AND v.current_stage <> 'Deleted_Internal'
+         WHERE v.workspace = 'default' AND v.run_id = ?1 AND v.current_stage IS DISTINCT FROM 'Deleted_Internal'
          ORDER BY v.creation_time, v.version",
         params![run_id.as_str()],
         |row| Ok(key_of(row).ok()),
@@ -245,17 +245,17 @@ pub fn touch_model(conn: &Conn, name: &ModelName, at: Timestamp) -> Result<(), S
 /// Reads a row of [`COLUMNS`], without tags and metrics. The inner error is a row that this system cannot parse.
 ///
 /// # Errors
-/// Those of the database; [`StoreError::BrokenRecord`] if another column than name and number has a value of the wrong kind.
+/// Those of the database. Another column than name and number with a value of the wrong kind counts as missing.
 pub fn from_row(row: &Row<'_>) -> Result<Result<VersionRecord, UnreadableVersion>, StoreError> {
     let key = match key_of(row) {
         Ok(key) => key,
         Err(unreadable) => return Ok(Err(unreadable)),
     };
-    let run_id: Option<String> = row.get(2)?;
+    let run_id: Option<String> = row.readable(2)?;
     let time = |column| -> Result<Timestamp, StoreError> {
-        Ok(Timestamp::from_millis(row.get::<Option<i64>>(column)?.unwrap_or(0)))
+        Ok(Timestamp::from_millis(row.readable(column)?.unwrap_or(0)))
     };
-    let mlflow_stage: String = row.get::<Option<String>>(5)?.unwrap_or_default();
+    let mlflow_stage: String = row.readable(5)?.unwrap_or_default();
     Ok(Ok(VersionRecord {
         key,
         run_id: run_id.and_then(|run_id| RunId::parse(&run_id).ok()),
@@ -263,13 +263,13 @@ pub fn from_row(row: &Row<'_>) -> Result<Result<VersionRecord, UnreadableVersion
         updated_at: time(4)?,
         deleted: mlflow_stage == "Deleted_Internal",
         mlflow_stage,
-        source: row.get(6)?,
-        description: row.get(7)?,
-        status: row.get(8)?,
-        status_message: row.get(9)?,
-        user: row.get(10)?,
-        run_link: row.get(11)?,
-        symbol_of_run: row.get::<Option<String>>(12)?.and_then(|text| Symbol::parse(&text).ok()),
+        source: row.readable(6)?,
+        description: row.readable(7)?,
+        status: row.readable(8)?,
+        status_message: row.readable(9)?,
+        user: row.readable(10)?,
+        run_link: row.readable(11)?,
+        symbol_of_run: row.readable::<String>(12)?.and_then(|text| Symbol::parse(&text).ok()),
         tags: Tags::new(),
         metrics: LatestMetrics::default(),
         sealed: None,
@@ -313,7 +313,7 @@ pub fn add_metrics(
 fn missing(conn: &Conn, key: &VersionKey) -> StoreError {
     let newest: Result<Option<i64>, _> = conn.query_row(
         "SELECT max(version) FROM model_versions
-         WHERE workspace = 'default' AND name = ?1 AND current_stage <> 'Deleted_Internal'",
+         WHERE workspace = 'default' AND name = ?1 AND current_stage IS DISTINCT FROM 'Deleted_Internal'",
         params![key.name.as_str()],
         |row| row.get(0),
     );
@@ -337,7 +337,7 @@ pub fn model_names(conn: &Conn) -> Result<Vec<String>, StoreError> {
     conn.query(
         "SELECT name FROM registered_models WHERE workspace = 'default' ORDER BY name",
         params![],
-        |row| row.get(0),
+        |row| Ok(row.shown(0)?.unwrap_or_default()),
     )
 }
 
@@ -346,13 +346,59 @@ pub fn model_names(conn: &Conn) -> Result<Vec<String>, StoreError> {
 /// # Errors
 /// Those of the database.
 pub fn champion_of(conn: &Conn, name: &ModelName) -> Result<Option<VersionNumber>, StoreError> {
-    let version: Option<i64> = conn.query_first(
-        "SELECT version FROM model_version_tags
+    let version: Option<i64> = conn
+        .query_first(
+            "SELECT version FROM model_version_tags
          WHERE workspace = 'default' AND name = ?1 AND key = ?2 AND value = ?3",
-        params![name.as_str(), key::PROMOTION_STAGE, Stage::Champion.as_str()],
-        |row| row.get(0),
-    )?;
+            params![name.as_str(), key::PROMOTION_STAGE, Stage::Champion.as_str()],
+            |row| row.readable(0),
+        )?
+        .flatten();
     Ok(version.and_then(VersionNumber::new))
+}
+
+/// Sets a column of a version's row.
+///
+/// # Errors
+/// Those of the database.
+pub fn set_column(
+    conn: &Conn,
+    key: &VersionKey,
+    column: &VersionColumn,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let created_ms;
+    let (name, value): (&str, &dyn ToValue) = match column {
+        VersionColumn::RunId(run_id) => ("run_id", &run_id.as_str()),
+        VersionColumn::Source(uri) => ("source", uri),
+        VersionColumn::StorageLocation(uri) => ("storage_location", uri),
+        VersionColumn::CreatedAt(created_at) => {
+            created_ms = created_at.millis();
+            ("creation_time", &created_ms)
+        }
+        VersionColumn::User(user) => ("user_id", user),
+    };
+    conn.execute(
+        &format!(
+            "UPDATE model_versions SET {name} = ?1, last_updated_time = ?2
+             WHERE workspace = 'default' AND name = ?3 AND version = ?4"
+        ),
+        &[value, &at.millis(), &key.name.as_str(), &key.version.get()],
+    )?;
+    Ok(())
+}
+
+/// Gives a version another number; its tags follow by the foreign key, its aliases do not.
+///
+/// # Errors
+/// Those of the database, also if the number is taken.
+pub fn renumber(conn: &Conn, key: &VersionKey, number: VersionNumber) -> Result<(), StoreError> {
+    conn.execute(
+        "UPDATE model_versions SET version = ?1
+         WHERE workspace = 'default' AND name = ?2 AND version = ?3",
+        params![number.get(), key.name.as_str(), key.version.get()],
+    )?;
+    Ok(())
 }
 
 /// Sets MLflow's own stage to that of our stage; a deleted version stays deleted.
@@ -368,7 +414,7 @@ pub fn set_mlflow_stage(
     conn.execute(
         "UPDATE model_versions SET current_stage = ?1, last_updated_time = ?2
          WHERE workspace = 'default' AND name = ?3 AND version = ?4
-           AND current_stage <> 'Deleted_Internal'",
+           AND current_stage IS DISTINCT FROM 'Deleted_Internal'",
         params![stage.mlflow_stage(), at.millis(), key.name.as_str(), key.version.get()],
     )?;
     Ok(())

@@ -140,7 +140,9 @@ fn child_that_was_deleted_for_good_still_counts() {
         &herd,
         "DELETE FROM model_version_tags WHERE version = 2; DELETE FROM model_versions WHERE version = 2;",
     );
-    assert_eq!(herd.store.diagnose().unwrap(), []);
+    let line = assert_left_alone(&herd, BreachKind::MissingVersion);
+    assert!(line.contains("version 2 has no row: it was registered by event"), "{line}");
+    assert_eq!(herd.tag(1, key::VERSION_TYPE).unwrap(), "old");
 }
 
 #[test]
@@ -178,7 +180,9 @@ fn stage_is_not_set_back_to_a_second_champion() {
          VALUES ('promotion_stage', 'champion', '1H_trading_model', 3, 'default');
          UPDATE registered_model_aliases SET version = 3;",
     );
-    let line = assert_left_alone(&herd, BreachKind::Stage);
+    let found = herd.store.repair().unwrap();
+    assert_eq!(kinds(&found), [BreachKind::Stage, BreachKind::NoHistory], "{found:#?}");
+    let line = found[0].line();
     assert!(line.contains("more than one version claims to be champion"), "{line}");
 }
 
@@ -201,7 +205,9 @@ fn run_follows_its_version_and_the_version_its_registration() {
         "DELETE FROM model_version_tags WHERE version = 2 AND key = 'base_model_run_id'",
     );
     let repaired = assert_repaired(&herd, BreachKind::VersionTags);
-    assert!(repaired.message.contains("`timeframe`, `base_model_run_id`"), "{}", repaired.message);
+    let message = repaired.message;
+    assert!(message.contains("`timeframe` is `4H`, recorded as `1H`"), "{message}");
+    assert!(message.contains("`base_model_run_id` is missing, recorded as `"), "{message}");
 }
 
 #[test]

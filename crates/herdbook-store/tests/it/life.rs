@@ -230,7 +230,7 @@ fn verification_names_the_first_break() {
     let whole = herd.store.verify().unwrap();
     assert_eq!(whole.files.len(), 3);
     assert!(whole.files.iter().all(|(_, state)| *state == FileState::Intact));
-    assert!(whole.chain.is_ok());
+    assert!(whole.chain.unwrap().is_ok());
 
     let first = herd.store.version(&version(1)).unwrap().run_id.unwrap();
     let path = herd.store.artifact_path(&first, "models/1H/model.zip").unwrap();
@@ -240,12 +240,12 @@ fn verification_names_the_first_break() {
     let broken = herd.store.verify().unwrap();
     assert!(matches!(broken.files[0].1, FileState::Missing { .. }));
     assert_eq!(
-        broken.chain.unwrap_err().to_string(),
+        broken.chain.unwrap().unwrap_err().to_string(),
         "event 5 was altered: its content does not match its hash"
     );
     herd.foreign().execute_batch("DELETE FROM herdbook_events WHERE id = 3").unwrap();
     assert_eq!(
-        herd.store.verify().unwrap().chain.unwrap_err().to_string(),
+        herd.store.verify().unwrap().chain.unwrap().unwrap_err().to_string(),
         "event 3 is missing: event 4 stands in its place"
     );
 }

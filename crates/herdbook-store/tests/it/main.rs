@@ -6,6 +6,8 @@ mod backend;
 mod chance;
 mod conditions;
 mod doctor;
+mod doctor_facts;
+mod doctor_rows;
 mod doctor_tables;
 mod faults;
 mod finding;

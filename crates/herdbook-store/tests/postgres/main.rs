@@ -8,6 +8,8 @@ mod server;
 
 #[path = "../it/doctor.rs"]
 mod doctor;
+#[path = "../it/doctor_facts.rs"]
+mod doctor_facts;
 #[path = "../it/doctor_tables.rs"]
 mod doctor_tables;
 #[path = "../it/finding.rs"]

@@ -3,14 +3,15 @@
 //! Each repair is one transaction, decided on the records as they are in it: they are read again under the same lock,
 //! unless no other connection has committed since they were read.
 
+mod examination;
 mod records;
+mod runs;
 
 use std::collections::VecDeque;
 
-use herdbook_domain::tags::key;
-use herdbook_domain::{
-    Breach, BreachKind, Fix, Remedy, Repair, RunStatus, Timestamp, VersionKey, examine,
-};
+use herdbook_domain::{Breach, BreachKind, Fix, Remedy, Repair, RunStatus, Timestamp, examine};
+
+pub use self::examination::Examination;
 
 use self::records::collect;
 use crate::clock::now;
@@ -20,39 +21,15 @@ use crate::engine::schema::{self, Found};
 use crate::error::StoreError;
 use crate::session::{Act, Session};
 use crate::store::Store;
-use crate::tables::{alias, lease, run, tag, version};
+use crate::tables::{alias, lease, metric, run, tag, version};
 
 impl Store {
     /// Every breach of the rules in the store. Changes nothing, and reads all registered model files.
     ///
     /// # Errors
-    /// Those of reading the records. Broken records and files are among the breaches.
+    /// Those of reaching the records. Damage, broken records and files are among the breaches.
     pub fn diagnose(&self) -> Result<Vec<Breach>, StoreError> {
-        let records = self.read_as_it_stands(|conn| collect(conn, self))?;
-        let mut breaches = examine(&records);
-        let versions: Vec<_> = records.versions.iter().filter(|version| !version.deleted).collect();
-        let keys: Vec<VersionKey> = versions.iter().map(|version| version.key.clone()).collect();
-        for (version, state) in versions.into_iter().zip(self.file_states(&keys)?) {
-            let problem = state.problem();
-            breaches.extend(problem.map(|problem| {
-                let found = Breach::of_model_file(&version.key, version.run_id.as_ref(), &problem);
-                match self.place().way_out() {
-                    Some(way_out) => Breach { remedy: Remedy::None(way_out.to_owned()), ..found },
-                    None => found,
-                }
-            }));
-        }
-        for found in self.unusable_on_record()? {
-            let version = &found.version;
-            breaches.push(Breach::of_obstacle(
-                &version.key,
-                version.run_id.as_ref(),
-                version.tags.get(key::PROMOTION_STAGE).map(String::as_str),
-                &found.why,
-            ));
-        }
-        breaches.extend(self.breaches_of_store());
-        Ok(breaches)
+        Ok(self.examination()?.breaches)
     }
 
     /// Whether the store lies elsewhere than recorded, or has another history than the one last seen.
@@ -70,11 +47,26 @@ impl Store {
 }
 
 impl Session {
-    /// Carries out every safe repair. Returns the repaired breaches, and then those that are left.
+    /// Carries out every safe repair. Returns the repaired breaches, and then those that are left. Nothing is repaired while the
+    /// database is damaged.
     ///
     /// # Errors
     /// Those of the database. Repairs before the error are kept.
     pub fn repair(&self) -> Result<Vec<Breach>, StoreError> {
+        Ok(self.repair_and_examine()?.breaches)
+    }
+
+    /// As [`Session::repair`]; returns the examination after the repairs, with the repaired breaches before those that are left.
+    ///
+    /// # Errors
+    /// As [`Session::repair`].
+    pub fn repair_and_examine(&self) -> Result<Examination, StoreError> {
+        let engine = self.backend().check_engine().map_err(|error| self.named(error))?;
+        if engine.has_problems() {
+            let mut found = self.examination()?;
+            found.breaches.iter_mut().for_each(Breach::withhold_repair_of_damaged);
+            return Ok(found);
+        }
         let mut repaired = Vec::new();
         let has_repairs =
             self.read_as_it_stands(|conn| Ok(!repairable(conn, self, &[])?.is_empty()))?;
@@ -88,8 +80,9 @@ impl Session {
                 repaired.push(breach.repaired());
             }
         }
-        repaired.extend(self.diagnose()?);
-        Ok(repaired)
+        let mut found = self.examination()?;
+        found.breaches.splice(0..0, repaired);
+        Ok(found)
     }
 }
 
@@ -157,6 +150,11 @@ fn apply(act: &Act<'_>, fix: &Fix, at: Timestamp) -> Result<(), StoreError> {
             version::touch(act.tx, key, at)
         }
         Fix::TagRun(run_id, tags) => tag::change_on_run(act.tx, run_id, tags),
+        Fix::VersionColumn(key, column) => version::set_column(act.tx, key, column, at),
+        Fix::Renumber(key, number) => version::renumber(act.tx, key, *number),
+        Fix::Param(run_id, key, value) => tag::set_param(act.tx, run_id, key, value.as_deref()),
+        Fix::Metric(run_id, name, sealed) => metric::restore(act.tx, run_id, name, *sealed, at),
+        Fix::RunColumn(run_id, column) => run::set_column(act.tx, run_id, column),
         Fix::MlflowStage(key, stage) => version::set_mlflow_stage(act.tx, key, *stage, at),
         Fix::Alias(name, change) => {
             alias::move_champion(act.tx, name, *change)?;

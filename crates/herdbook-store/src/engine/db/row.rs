@@ -1,5 +1,7 @@
 //! The arguments of a statement and the rows of its result.
 
+use rusqlite::types::ValueRef;
+
 use super::value::{FromColumn, ToValue};
 use crate::error::StoreError;
 
@@ -57,6 +59,36 @@ impl Row<'_> {
                 T::from_sqlite(row.get_ref(column)?).map_err(|kind| mismatch(row, column, kind))
             }
             Self::Postgres(row) => T::from_postgres(row, column),
+        }
+    }
+
+    /// The value in a column; `None` if it is NULL or of another type. SQLite keeps any value in any column, and one such value
+    /// must not hide the other rows. The doctor reports it.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn readable<T: FromColumn>(&self, column: usize) -> Result<Option<T>, StoreError> {
+        match self.get::<Option<T>>(column) {
+            Err(StoreError::BrokenRecord { .. }) => Ok(None),
+            outcome => outcome,
+        }
+    }
+
+    /// The value in a column as text, whatever its type; `None` if it is NULL. Bytes that are not UTF-8 are replaced.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn shown(&self, column: usize) -> Result<Option<String>, StoreError> {
+        match self {
+            Self::Sqlite(row) => Ok(match row.get_ref(column)? {
+                ValueRef::Null => None,
+                ValueRef::Integer(value) => Some(value.to_string()),
+                ValueRef::Real(value) => Some(value.to_string()),
+                ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
+                    Some(String::from_utf8_lossy(bytes).into_owned())
+                }
+            }),
+            Self::Postgres(_) => self.get(column),
         }
     }
 }

@@ -59,13 +59,25 @@ pub(crate) fn disagree_with_log(conn: &Conn) -> Result<Vec<&'static str>, StoreE
     if !are_whole(&["herdbook_events"]) {
         return Ok(disagreeing);
     }
-    if are_whole(&[registrations::TABLE]) && !registrations::agree_with_log(conn)? {
+    if are_whole(&[registrations::TABLE])
+        && !readable(registrations::agree_with_log(conn))?.unwrap_or(false)
+    {
         disagreeing.push(registrations::TABLE);
     }
     if are_whole(&seals::TABLES) {
-        disagreeing.extend(seals::disagreement_with_log(conn)?);
+        disagreeing.extend(
+            readable(seals::disagreement_with_log(conn))?.unwrap_or(Some(seals::TABLES[0])),
+        );
     }
     Ok(disagreeing)
+}
+
+/// The result of a comparison; `None` if a row has a value that its column does not allow.
+fn readable<T>(compared: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match compared {
+        Err(StoreError::BrokenRecord { .. }) => Ok(None),
+        compared => compared.map(Some),
+    }
 }
 
 /// Whether the store has the table of registrations. A read-only store of an older layout has not.

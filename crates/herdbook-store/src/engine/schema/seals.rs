@@ -215,7 +215,8 @@ struct Fold {
 impl Fold {
     fn add(&mut self, metric: &str, value: f64) {
         let mut hasher = DefaultHasher::new();
-        (metric, value.to_bits()).hash(&mut hasher);
+        // SQLite does not keep the sign of zero.
+        (metric, (value + 0.0).to_bits()).hash(&mut hasher);
         self.n += 1;
         self.sum = self.sum.wrapping_add(hasher.finish());
     }
@@ -248,14 +249,14 @@ fn of_log(
 
 /// The seal in a row of the log; `None` if this program cannot read it.
 fn seal(row: &Row<'_>) -> Result<Option<Seal>, StoreError> {
-    let text = |column| row.get::<Option<String>>(column);
+    let text = |column| row.readable::<String>(column);
     let (name, run_id) = (text(1)?, text(3)?);
-    let Ok(kind) = row.get::<String>(4)?.parse() else { return Ok(None) };
+    let Some(kind) = text(4)?.and_then(|kind| kind.parse().ok()) else { return Ok(None) };
     let draft = EventDraft {
         name: name.and_then(|name| ModelName::parse(&name).ok()),
-        version: row.get::<Option<i64>>(2)?.and_then(VersionNumber::new),
+        version: row.readable::<i64>(2)?.and_then(VersionNumber::new),
         run_id: run_id.and_then(|run_id| RunId::parse(&run_id).ok()),
-        details: row.get(5)?,
+        details: text(5)?.unwrap_or_default(),
         ..EventDraft::new(kind, &serde_json::Value::Null)
     };
     Ok(Seal::of_draft(row.get(0)?, &draft).ok().flatten())

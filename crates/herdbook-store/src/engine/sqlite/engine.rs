@@ -10,7 +10,8 @@ use std::time::Duration;
 use rusqlite::ffi;
 
 use super::file::{self, Access};
-use crate::engine::backend::{ActRequest, Backend, Effect, LookUp, Scope};
+use super::integrity;
+use crate::engine::backend::{ActRequest, Backend, Effect, EngineCheck, LookUp, Scope};
 use crate::engine::db::{Conn, params};
 use crate::engine::opening::OpenOptions;
 use crate::engine::place::Identity;
@@ -112,6 +113,11 @@ impl Backend for SqliteEngine {
 
     fn identity(&self) -> Identity {
         self.identity.clone()
+    }
+
+    /// On a new connection: the others may have read a page before it was damaged.
+    fn check_engine(&self) -> Result<EngineCheck, StoreError> {
+        integrity::check(&self.connection()?)
     }
 
     fn commits_of_others(&self, conn: &Conn) -> Result<Option<i64>, StoreError> {

@@ -2,6 +2,7 @@
 
 mod engine;
 mod file;
+mod integrity;
 
 use std::path::Path;
 

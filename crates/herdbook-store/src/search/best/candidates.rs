@@ -68,7 +68,7 @@ pub(super) struct Condition {
 }
 
 /// The condition that version `v` of run `r` can be used, as far as the records show.
-const IS_USABLE: &str = "v.current_stage <> 'Deleted_Internal'
+const IS_USABLE: &str = "v.current_stage IS DISTINCT FROM 'Deleted_Internal'
     AND coalesce(v.status, 'READY') = 'READY'
     AND r.lifecycle_stage = 'active' AND r.status = 'FINISHED'
     AND NOT EXISTS (SELECT 1 FROM experiments e WHERE e.experiment_id = r.experiment_id
