@@ -18,7 +18,7 @@ fn shape(value: &Value) -> String {
 }
 
 fn collect(value: &Value, path: &str, lines: &mut BTreeSet<String>) {
-    const OPEN: [&str; 4] = ["metrics", "params", "tags", "improvement"];
+    const OPEN: [&str; 5] = ["metrics", "params", "tags", "improvement", "files"];
     match value {
         Value::Object(fields) => {
             let is_open = OPEN.iter().any(|key| path == *key || path.ends_with(&format!(".{key}")));
@@ -136,6 +136,9 @@ fn json_of_list_and_find() {
     [].name: string
     [].promotion_stage: string
     [].run_id: string
+    [].sealed.at: string
+    [].sealed.event: number
+    [].sealed.origin: string
     [].timeframe: string
     [].updated_at: string
     [].version: number
@@ -154,6 +157,9 @@ fn json_of_list_and_find() {
     model_type: string
     name: string
     run_id: string
+    sealed.at: string
+    sealed.event: number
+    sealed.origin: string
     version: number
     ");
     let latest = folder.done("find latest -t 1H --model-type continued --json").json();
@@ -174,6 +180,7 @@ fn json_of_show_history_lineage_compare_and_status() {
     deflation.n_effective: number
     deflation.n_trials: number
     deflation.variance: number
+    differs_from_mlflow: empty
     evidence: empty
     history[].act_id: string
     history[].actor: string
@@ -188,6 +195,18 @@ fn json_of_show_history_lineage_compare_and_status() {
     history[].details.model_file: string
     history[].details.model_sha256: string
     history[].details.model_type: string
+    history[].details.sealed.at: string
+    history[].details.sealed.files.*: string
+    history[].details.sealed.honesty: string
+    history[].details.sealed.metrics.*[]: number
+    history[].details.sealed.model_type: string
+    history[].details.sealed.params.*: string
+    history[].details.sealed.parent: null
+    history[].details.sealed.source: string
+    history[].details.sealed.storage_location: string
+    history[].details.sealed.timeframe: string
+    history[].details.sealed.total_timesteps: number
+    history[].details.sealed.v: number
     history[].details.timeframe: string
     history[].details.trained_timesteps: number
     history[].details.v: number
@@ -216,6 +235,24 @@ fn json_of_show_history_lineage_compare_and_status() {
     run.status: string
     run.tags.*: string
     run_id: string
+    seal.at: string
+    seal.event_id: number
+    seal.files.*: string
+    seal.honesty: string
+    seal.metrics.*[]: number
+    seal.model_type: string
+    seal.origin: string
+    seal.params.*: string
+    seal.parent: null
+    seal.run_id: string
+    seal.source: string
+    seal.storage_location: string
+    seal.timeframe: string
+    seal.total_timesteps: number
+    seal.v: number
+    sealed.at: string
+    sealed.event: number
+    sealed.origin: string
     tags.*: string
     timeframe: string
     updated_at: string
@@ -244,6 +281,19 @@ fn json_of_show_history_lineage_compare_and_status() {
     [].details.model_file: string
     [].details.model_sha256: string
     [].details.model_type: string
+    [].details.sealed.at: string
+    [].details.sealed.files.*: string
+    [].details.sealed.honesty: string
+    [].details.sealed.metrics.*[]: number
+    [].details.sealed.model_type: string
+    [].details.sealed.params.*: string
+    [].details.sealed.parent: null
+    [].details.sealed.parent: string
+    [].details.sealed.source: string
+    [].details.sealed.storage_location: string
+    [].details.sealed.timeframe: string
+    [].details.sealed.total_timesteps: number
+    [].details.sealed.v: number
     [].details.timeframe: string
     [].details.trained_timesteps: number
     [].details.v: number
@@ -294,6 +344,9 @@ fn json_of_show_history_lineage_compare_and_status() {
     first.name: string
     first.promotion_stage: string
     first.run_id: string
+    first.sealed.at: string
+    first.sealed.event: number
+    first.sealed.origin: string
     first.timeframe: string
     first.updated_at: string
     first.version: number
@@ -310,6 +363,9 @@ fn json_of_show_history_lineage_compare_and_status() {
     second.name: string
     second.promotion_stage: string
     second.run_id: string
+    second.sealed.at: string
+    second.sealed.event: number
+    second.sealed.origin: string
     second.timeframe: string
     second.updated_at: string
     second.version: number
@@ -323,6 +379,9 @@ fn json_of_show_history_lineage_compare_and_status() {
     models[].champion.name: string
     models[].champion.promotion_stage: string
     models[].champion.run_id: string
+    models[].champion.sealed.at: string
+    models[].champion.sealed.event: number
+    models[].champion.sealed.origin: string
     models[].champion.timeframe: string
     models[].champion.updated_at: string
     models[].champion.version: number
