@@ -17,6 +17,7 @@ use crate::error::StoreError;
 use crate::store::Store;
 use crate::tables::event::{self, RegisteredFile};
 use crate::tables::run;
+use crate::tables::seal;
 use crate::tables::unsealed::ServedFiles;
 
 /// Maximum number of attempts to hash a file that changes while it is read.
@@ -86,13 +87,18 @@ impl HashedFiles {
     /// transaction.
     pub(crate) fn hash(&mut self, store: &Store, key: &VersionKey) -> Result<(), StoreError> {
         self.models.remove(key);
-        let file = store.read_in(Scope::History, |conn| event::registered_file(conn, key))?;
+        // One look-up, because each costs a call of a server.
+        let (file, seal) = store.read_in(Scope::History, |conn| {
+            Ok((event::registered_file(conn, key)?, seal::of_version(conn, key)?))
+        })?;
         if let Some(file) = file {
             let run_id = file.run_id.clone();
             let artifacts = store.read_run(&run_id, |conn| artifacts_of(conn, &run_id))?;
             self.models.insert(key.clone(), hash(store, OnRecord { file, artifacts })?);
         }
-        self.served.extend(store.hash_if_unsealed(key)?.map(|served| (key.clone(), served)));
+        if seal.is_none() {
+            self.served.insert(key.clone(), store.hash_served_files(key)?);
+        }
         Ok(())
     }
 
