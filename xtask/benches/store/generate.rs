@@ -7,14 +7,14 @@ use std::time::Instant;
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
     ActContext, Actor, Channel, EnhancedFrom, Enhancement, Event, EventKind, GENESIS_HASH, Honesty,
-    ModelName, Origin, Registration, RegistrationFacts, RegistrationPlan, RunId, Stage, Timeframe,
-    Timestamp, VersionNumber, data_fingerprint, plan_registration, window_params,
+    ModelName, Origin, Registration, RegistrationFacts, RegistrationPlan, RunId, Sealed, Stage,
+    Timeframe, Timestamp, VersionNumber, data_fingerprint, plan_registration, window_params,
 };
 use herdbook_store::{Location, Missing, OpenOptions, Session, Store};
 use rusqlite::{Connection, Statement, params};
 
 /// Changes where what is generated changes.
-const LAYOUT: u32 = 3;
+const LAYOUT: u32 = 4;
 const N_METRICS: usize = 20;
 const BEGUN: i64 = 1_700_000_000_000;
 /// Versions of each model that are in beta.
@@ -106,6 +106,8 @@ fn fill(folder: &Path, n_runs: usize) -> anyhow::Result<()> {
     for sql in indexes {
         conn.execute_batch(&sql)?;
     }
+    // Opening the store fills the tables of seals from the events.
+    conn.execute_batch("DROP TABLE herdbook_seals; DROP TABLE herdbook_sealed_metrics")?;
     // No ANALYZE: MLflow never runs it, so real stores have no statistics.
     conn.execute_batch("PRAGMA journal_mode = wal;")?;
     Ok(())
@@ -244,8 +246,17 @@ impl<'a> Rows<'a> {
             honesty: Honesty::Clean,
             model_sha256: "0".repeat(64),
         };
-        let facts =
-            RegistrationFacts { last_version: herd.last_version, parent_versions: Vec::new() };
+        let metrics = (0..N_METRICS).map(|idx| metric(run_idx, idx));
+        let sealed = Sealed {
+            params: params.clone(),
+            metrics: metrics.map(|(key, value)| (key, (value, 100_000).into())).collect(),
+            ..Sealed::empty(Timestamp::from_millis(at))
+        };
+        let facts = RegistrationFacts {
+            last_version: herd.last_version,
+            parent_versions: Vec::new(),
+            sealed,
+        };
         let plan = plan_registration(&request, &facts, Timestamp::from_millis(at));
         let experiment = Timeframe::ALL.iter().position(|one| *one == timeframe).unwrap_or(0) + 1;
         let folder = format!("/bench/mlruns/{experiment}/{id}/artifacts");

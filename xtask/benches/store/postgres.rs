@@ -12,7 +12,7 @@ use rusqlite::types::ValueRef;
 use crate::generate;
 
 /// The tables in which the generated store has rows.
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 14] = [
     "experiments",
     "runs",
     "tags",
@@ -25,6 +25,8 @@ const TABLES: [&str; 12] = [
     "model_version_tags",
     "herdbook_events",
     "herdbook_registrations",
+    "herdbook_seals",
+    "herdbook_sealed_metrics",
 ];
 
 /// Copies the store of a folder into an empty database.

@@ -10,7 +10,7 @@ use herdbook_domain::{
     ExperimentName, Honesty, ModelName, Origin, PromotionRequest, Registration, Stage, Timeframe,
     VersionKey, VersionNumber,
 };
-use herdbook_store::{Effect, Finish, Missing, RunStart, Session, StoreError};
+use herdbook_store::{Effect, Finish, Measured, Missing, RunStart, Session, StoreError};
 
 use crate::{figure, generate, shared};
 
@@ -87,6 +87,7 @@ fn register(store: &Session) -> anyhow::Result<()> {
         },
         metrics: Vec::new(),
         run_tags: Tags::new(),
+        measured: Measured::default(),
     })?;
     Ok(())
 }

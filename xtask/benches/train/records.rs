@@ -12,7 +12,7 @@ use herdbook_domain::{
     data_fingerprint, window_params,
 };
 use herdbook_store::{
-    Effect, Finish, Location, Metric, Missing, OpenOptions, RunStart, Session, Store,
+    Effect, Finish, Location, Measured, Metric, Missing, OpenOptions, RunStart, Session, Store,
 };
 
 /// Runs in the store.
@@ -127,6 +127,7 @@ fn train(
         },
         metrics: metrics(run_idx),
         run_tags: Tags::new(),
+        measured: Measured::default(),
     })?;
     Ok((run_id, registered.key))
 }

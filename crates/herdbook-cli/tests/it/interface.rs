@@ -18,7 +18,7 @@ fn shape(value: &Value) -> String {
 }
 
 fn collect(value: &Value, path: &str, lines: &mut BTreeSet<String>) {
-    const OPEN: [&str; 4] = ["metrics", "params", "tags", "improvement"];
+    const OPEN: [&str; 5] = ["metrics", "params", "tags", "improvement", "files"];
     match value {
         Value::Object(fields) => {
             let is_open = OPEN.iter().any(|key| path == *key || path.ends_with(&format!(".{key}")));
@@ -137,6 +137,9 @@ fn json_of_list_and_find() {
     [].name: string
     [].promotion_stage: string
     [].run_id: string
+    [].sealed.at: string
+    [].sealed.event: number
+    [].sealed.origin: string
     [].symbol: string
     [].timeframe: string
     [].updated_at: string
@@ -157,6 +160,9 @@ fn json_of_list_and_find() {
     name: string
     passed_over: empty
     run_id: string
+    sealed.at: string
+    sealed.event: number
+    sealed.origin: string
     symbol: string
     version: number
     ");
@@ -178,6 +184,7 @@ fn json_of_show_history_lineage_compare_and_status() {
     deflation.n_effective: number
     deflation.n_trials: number
     deflation.variance: number
+    differs_from_mlflow: empty
     evidence: empty
     history[].act_id: string
     history[].actor: string
@@ -192,6 +199,18 @@ fn json_of_show_history_lineage_compare_and_status() {
     history[].details.model_file: string
     history[].details.model_sha256: string
     history[].details.model_type: string
+    history[].details.sealed.at: string
+    history[].details.sealed.files.*: string
+    history[].details.sealed.honesty: string
+    history[].details.sealed.metrics.*[]: number
+    history[].details.sealed.model_type: string
+    history[].details.sealed.params.*: string
+    history[].details.sealed.parent: null
+    history[].details.sealed.source: string
+    history[].details.sealed.storage_location: string
+    history[].details.sealed.timeframe: string
+    history[].details.sealed.total_timesteps: number
+    history[].details.sealed.v: number
     history[].details.timeframe: string
     history[].details.trained_timesteps: number
     history[].details.v: number
@@ -221,6 +240,24 @@ fn json_of_show_history_lineage_compare_and_status() {
     run.status: string
     run.tags.*: string
     run_id: string
+    seal.at: string
+    seal.event_id: number
+    seal.files.*: string
+    seal.honesty: string
+    seal.metrics.*[]: number
+    seal.model_type: string
+    seal.origin: string
+    seal.params.*: string
+    seal.parent: null
+    seal.run_id: string
+    seal.source: string
+    seal.storage_location: string
+    seal.timeframe: string
+    seal.total_timesteps: number
+    seal.v: number
+    sealed.at: string
+    sealed.event: number
+    sealed.origin: string
     symbol: string
     tags.*: string
     timeframe: string
@@ -250,6 +287,19 @@ fn json_of_show_history_lineage_compare_and_status() {
     [].details.model_file: string
     [].details.model_sha256: string
     [].details.model_type: string
+    [].details.sealed.at: string
+    [].details.sealed.files.*: string
+    [].details.sealed.honesty: string
+    [].details.sealed.metrics.*[]: number
+    [].details.sealed.model_type: string
+    [].details.sealed.params.*: string
+    [].details.sealed.parent: null
+    [].details.sealed.parent: string
+    [].details.sealed.source: string
+    [].details.sealed.storage_location: string
+    [].details.sealed.timeframe: string
+    [].details.sealed.total_timesteps: number
+    [].details.sealed.v: number
     [].details.timeframe: string
     [].details.trained_timesteps: number
     [].details.v: number
@@ -303,6 +353,9 @@ fn json_of_show_history_lineage_compare_and_status() {
     first.name: string
     first.promotion_stage: string
     first.run_id: string
+    first.sealed.at: string
+    first.sealed.event: number
+    first.sealed.origin: string
     first.symbol: string
     first.timeframe: string
     first.updated_at: string
@@ -320,6 +373,9 @@ fn json_of_show_history_lineage_compare_and_status() {
     second.name: string
     second.promotion_stage: string
     second.run_id: string
+    second.sealed.at: string
+    second.sealed.event: number
+    second.sealed.origin: string
     second.symbol: string
     second.timeframe: string
     second.updated_at: string
@@ -334,6 +390,9 @@ fn json_of_show_history_lineage_compare_and_status() {
     models[].champion.name: string
     models[].champion.promotion_stage: string
     models[].champion.run_id: string
+    models[].champion.sealed.at: string
+    models[].champion.sealed.event: number
+    models[].champion.sealed.origin: string
     models[].champion.symbol: string
     models[].champion.timeframe: string
     models[].champion.updated_at: string

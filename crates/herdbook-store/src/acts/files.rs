@@ -18,7 +18,7 @@ use crate::error::StoreError;
 use crate::store::Store;
 use crate::tables::event::{self, RegisteredFile};
 use crate::tables::unsealed::ServedFiles;
-use crate::tables::{run, version};
+use crate::tables::{run, seal, version};
 
 /// Maximum number of attempts to hash a file that changes while it is read.
 const ATTEMPTS: usize = 5;
@@ -106,7 +106,10 @@ impl HashedFiles {
     /// transaction.
     pub(crate) fn hash(&mut self, store: &Store, key: &VersionKey) -> Result<(), StoreError> {
         self.models.remove(key);
-        let registered = store.read_in(Scope::History, |conn| event::registered_file(conn, key))?;
+        // One look-up, because each costs a call of a server.
+        let (registered, seal) = store.read_in(Scope::History, |conn| {
+            Ok((event::registered_file(conn, key)?, seal::of_version(conn, key)?))
+        })?;
         let file = match registered {
             Some(file) => Some(file.into()),
             None => store.read(|conn| expected_file(conn, key))?,
@@ -116,7 +119,9 @@ impl HashedFiles {
             let artifacts = store.read_run(&run_id, |conn| artifacts_of(conn, &run_id))?;
             self.models.insert(key.clone(), hash(store, OnRecord { file, artifacts })?);
         }
-        self.served.extend(store.hash_if_unsealed(key)?.map(|served| (key.clone(), served)));
+        if seal.is_none() {
+            self.served.insert(key.clone(), store.hash_served_files(key)?);
+        }
         Ok(())
     }
 

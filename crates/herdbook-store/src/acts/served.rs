@@ -9,12 +9,11 @@ use crate::acts::files::{FileState, artifacts_of, hash_at};
 use crate::artifacts::hashing;
 use crate::artifacts::local::is_partial;
 use crate::artifacts::streams::ArtifactStore;
-use crate::engine::backend::Scope;
 use crate::engine::db::Conn;
 use crate::error::StoreError;
 use crate::store::Store;
 use crate::tables::unsealed::{ServedFiles, ServedFolder, served_folder};
-use crate::tables::{event, run, seal, version};
+use crate::tables::{event, run, version};
 
 /// The end of the name of a checkpoint, which is beside the model until its run is registered, and is never served after
 /// that.
@@ -49,22 +48,16 @@ impl Store {
         self.hash_served(&ServedFolder { location, ..ServedFolder::default() }, Some(run_id))
     }
 
-    /// Hashes the files that MLflow serves as a version, if its history holds no seal. Must not be called inside a transaction.
+    /// Hashes the files that MLflow serves as a version. Must not be called inside a transaction.
     ///
     /// # Errors
     /// Those of the database, and of reaching a server. Files that cannot be read are not an error.
-    pub(crate) fn hash_if_unsealed(
-        &self,
-        key: &VersionKey,
-    ) -> Result<Option<ServedFiles>, StoreError> {
-        if self.read_in(Scope::History, |conn| seal::of_version(conn, key))?.is_some() {
-            return Ok(None);
-        }
+    pub(crate) fn hash_served_files(&self, key: &VersionKey) -> Result<ServedFiles, StoreError> {
         let (folder, run_id) = self.read(|conn| {
             let run_id = version::load(conn, key)?.run_id;
             Ok((served_folder(conn, key)?, run_id))
         })?;
-        self.hash_served(&folder, run_id.as_ref()).map(Some)
+        self.hash_served(&folder, run_id.as_ref())
     }
 
     fn hash_served(

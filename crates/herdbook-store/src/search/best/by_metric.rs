@@ -66,14 +66,19 @@ impl Source {
                 bound: 0.0,
             },
             Values::Unsealed { at_least } => {
-                let better = Order::of(metric).better;
-                let bounded = at_least.map(|_| format!("AND m.value {better}= :bound"));
+                // One limit at each end: of two at the same end, SQLite seeks by the first.
+                let finite = match (at_least, Order::of(metric).better) {
+                    (None, _) => FINITE,
+                    (Some(_), ">") => {
+                        "m.is_nan = FALSE AND m.value >= :bound AND m.value < 1.7976931348623157e308"
+                    }
+                    (Some(_), _) => {
+                        "m.is_nan = FALSE AND m.value <= :bound AND m.value > -1.7976931348623157e308"
+                    }
+                };
                 Self {
                     table: "latest_metrics m",
-                    of_metric: format!(
-                        "m.key = :metric AND {FINITE} {}",
-                        bounded.unwrap_or_default()
-                    ),
+                    of_metric: format!("m.key = :metric AND {finite}"),
                     joined: VERSIONS_AND_RUNS,
                     candidate: condition.sql(conn.dialect(), "m.run_uuid"),
                     bound: at_least.unwrap_or_default(),

@@ -62,33 +62,37 @@ fn unsealed_data(conn: &Conn, run_id: &RunId) -> Result<Data, StoreError> {
 }
 
 /// The keys in which sealed candidates differ: compares one candidate of each fingerprint, because candidates with the same one
-/// have the same data.
+/// have the same data. Seeks below and above the fingerprint of the found model, and so never reads the candidates that have it,
+/// as a rule all of them.
 fn differing_seals(
     conn: &Conn,
     condition: &Condition,
     metric: &MetricName,
     data: &Data,
 ) -> Result<Vec<&'static str>, StoreError> {
-    let sealed = condition.sealed_sql();
-    let sql = format!(
-        "SELECT min(s.event_id) FROM {SEALED_VERSIONS_AND_RUNS} WHERE {sealed}
-           AND (:fingerprint IS NULL OR s.fingerprint <> :fingerprint)
-           AND EXISTS (SELECT 1 FROM herdbook_sealed_metrics m
-                WHERE m.name = s.name AND m.version = s.version AND m.metric = :metric)
-         GROUP BY s.fingerprint"
-    );
-    let metric = metric.as_str();
-    let mut params = condition.params();
-    params.extend([
-        (":metric", &metric as &dyn ToValue),
-        (":fingerprint", &data.fingerprint as &dyn ToValue),
-    ]);
-    let others: Vec<i64> = conn.query(&sql, params.as_slice(), |row| row.get(0))?;
+    let others = match &data.fingerprint {
+        Some(_) => &["s.fingerprint < :fingerprint", "s.fingerprint > :fingerprint"][..],
+        None => &["TRUE"][..],
+    };
+    let (metric, sealed) = (metric.as_str(), condition.sealed_sql());
     let mut differing = Vec::new();
-    for event_id in others {
-        let Some(seal) = seal::in_event(conn, event_id)? else { continue };
-        let differs = |key: &&str| seal.facts.params.get(*key) != data.params.get(*key);
-        differing.extend(window_params::of_data().filter(differs));
+    for other in others {
+        let sql = format!(
+            "SELECT min(s.event_id) FROM {SEALED_VERSIONS_AND_RUNS} WHERE {sealed} AND {other}
+               AND EXISTS (SELECT 1 FROM herdbook_sealed_metrics m
+                    WHERE m.name = s.name AND m.version = s.version AND m.metric = :metric)
+             GROUP BY s.fingerprint"
+        );
+        let mut params = condition.params();
+        params.extend([
+            (":metric", &metric as &dyn ToValue),
+            (":fingerprint", &data.fingerprint as &dyn ToValue),
+        ]);
+        for event_id in conn.query(&sql, params.as_slice(), |row| row.get(0))? {
+            let Some(seal) = seal::in_event(conn, event_id)? else { continue };
+            let differs = |key: &&str| seal.facts.params.get(*key) != data.params.get(*key);
+            differing.extend(window_params::of_data().filter(differs));
+        }
     }
     Ok(differing)
 }
