@@ -93,7 +93,9 @@ impl Store {
         let busy_timeout = options.busy_timeout;
         let identity = backend.identity();
         let place = identity.state.clone();
-        let folder = options.state_folder.as_deref();
+        // A database without a place may lag behind. A server gets its id with its first act.
+        let is_known = identity.place.is_some() || !backend.has_our_tables();
+        let folder = options.state_folder.as_deref().filter(|_| is_known);
         let watch = Watch::new(folder, &options.notices, location.name(), (identity, opened));
         let shared =
             Arc::new(Shared { backend, location, opened, put_back, busy_timeout, place, watch });

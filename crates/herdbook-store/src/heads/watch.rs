@@ -100,8 +100,7 @@ impl Watch {
         name: String,
         (identity, opened): (Identity, Opened),
     ) -> Self {
-        let is_remembered =
-            identity.place.is_some() && !matches!(identity.state, PlaceState::Copied { .. });
+        let is_remembered = !matches!(identity.state, PlaceState::Copied { .. });
         let watch = Self {
             folder: folder.filter(|_| is_remembered).map(Path::to_owned),
             notices: notices.clone(),
