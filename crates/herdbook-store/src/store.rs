@@ -13,7 +13,7 @@ use crate::engine;
 use crate::engine::backend::{Backend, Scope, View};
 use crate::engine::db::Conn;
 use crate::engine::opening::{Connected, OpenOptions, Opened, PutBack, SecondChampion};
-use crate::engine::place::PlaceState;
+use crate::engine::place::state::PlaceState;
 use crate::error::StoreError;
 use crate::guarded_artifacts::GuardedArtifacts;
 use crate::heads::watch::Watch;

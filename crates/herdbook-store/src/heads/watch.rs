@@ -14,7 +14,7 @@ use crate::engine::backend::{Backend, Scope};
 use crate::engine::db::Conn;
 use crate::engine::opening::Opened;
 use crate::engine::place::recorded::has_table;
-use crate::engine::place::{Identity, PlaceState};
+use crate::engine::place::state::{Identity, PlaceState};
 use crate::error::StoreError;
 use crate::history_change::{ChangeKind, HeadOnRecord, HistoryChange};
 use crate::notices::{Level, Notices};

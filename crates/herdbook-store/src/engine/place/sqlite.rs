@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::PlaceState;
 use super::original::{self, Other};
+use super::state::PlaceState;
 use crate::artifacts::place::local_folder;
 use crate::engine::db::{Conn, params};
 use crate::error::StoreError;

@@ -13,7 +13,7 @@ use super::file::{self, Access};
 use crate::engine::backend::{ActRequest, Backend, Effect, LookUp, Scope};
 use crate::engine::db::{Conn, params};
 use crate::engine::opening::OpenOptions;
-use crate::engine::place::Identity;
+use crate::engine::place::state::Identity;
 use crate::engine::pool::Pool;
 use crate::error::StoreError;
 
