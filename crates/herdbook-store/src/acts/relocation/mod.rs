@@ -5,6 +5,8 @@ mod locations;
 mod plan;
 pub(crate) mod request;
 
+use std::path::Path;
+
 use herdbook_domain::{EventDraft, EventKind};
 use serde_json::json;
 
@@ -14,6 +16,7 @@ use crate::acts::relocation::locations::write_location;
 use crate::clock::{new_id, now};
 use crate::engine::backend::{Effect, Scope, View};
 use crate::engine::place::recorded::{self, Recorded};
+use crate::engine::place::sqlite::is_same_file;
 use crate::engine::place::state::PlaceState;
 use crate::error::StoreError;
 use crate::history_change::HeadOnRecord;
@@ -47,6 +50,15 @@ impl Session {
         };
         if let (Some(twin), false) = (self.twin(), request.is_copy) {
             return Err(StoreError::Copied { original: twin, copy: here });
+        }
+        if let PlaceState::Copied { original, copy } = self.place()
+            && is_same_file(Path::new(original), Path::new(copy))
+        {
+            return Err(StoreError::CannotRelocate {
+                problems: vec![format!(
+                    "`{copy}` is a hard link to `{original}`, not a copy of it: replace it by a copy"
+                )],
+            });
         }
         // At home there is nothing to make a store of its own of.
         if request.is_copy && *self.place() == PlaceState::Home {

@@ -4,7 +4,7 @@
 mod original;
 mod postgres;
 pub(crate) mod recorded;
-mod sqlite;
+pub(crate) mod sqlite;
 pub mod state;
 
 use self::recorded::Recorded;
