@@ -179,6 +179,15 @@ def test_link_to_the_folder_is_the_same_place(home, tmp_path):
     assert answer.status == 0, answer
 
 
+def test_hard_link_of_the_database_is_only_read(home, tmp_path):
+    link = Herd(tmp_path / "link")
+    shutil.copytree(home.folder, link.folder, copy_function=os.link)
+    assert link.versions().keys() == {1, 2}
+    assert_refused(link, *promotion(2, "beta"))
+    assert "hard link" in link.refused("relocate", "--copy")["message"]
+    home.promote(2, "beta")
+
+
 def test_database_alone_may_be_moved(home, tmp_path):
     there = Herd(tmp_path / "elsewhere")
     there.folder.mkdir()

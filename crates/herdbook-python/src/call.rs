@@ -139,7 +139,9 @@ impl Host for Worker {
     fn notices(&self) -> Notices {
         let sender = self.sender.clone();
         Notices::new(move |_, text| {
-            let text = text_without_secrets(text.trim_start_matches("note: "));
+            let text = text_without_secrets(
+                text.trim_start_matches("note: ").trim_start_matches("warning: "),
+            );
             let _ = sender.send(Message::Note(text));
         })
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::artifacts::local::LocalArtifacts;
 use crate::artifacts::streams::{ArtifactEntry, ArtifactStore, Content, FileStamp};
-use crate::engine::place::PlaceState;
+use crate::engine::place::state::PlaceState;
 use crate::error::StoreError;
 
 /// A folder of artifacts in which nothing may be written.

@@ -15,7 +15,7 @@ use crate::engine;
 use crate::engine::backend::{Backend, Scope, View};
 use crate::engine::db::Conn;
 use crate::engine::opening::{Connected, OpenOptions, Opened, PutBack, SecondChampion};
-use crate::engine::place::PlaceState;
+use crate::engine::place::state::PlaceState;
 use crate::error::StoreError;
 use crate::guarded_artifacts::GuardedArtifacts;
 use crate::heads::watch::Watch;
@@ -97,7 +97,9 @@ impl Store {
         let busy_timeout = options.busy_timeout;
         let identity = backend.identity();
         let place = identity.state.clone();
-        let folder = options.state_folder.as_deref();
+        // A database without a place may lag behind. A server gets its id with its first act.
+        let is_known = identity.place.is_some() || !backend.has_our_tables();
+        let folder = options.state_folder.as_deref().filter(|_| is_known);
         let watch = Watch::new(folder, &options.notices, location.name(), (identity, opened));
         let newest_event_ms = AtomicI64::new(i64::MIN);
         let shared = Arc::new(Shared {

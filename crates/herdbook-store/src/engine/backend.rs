@@ -11,7 +11,7 @@ use herdbook_domain::{Actor, ExperimentName, ModelName, RunId, VersionKey, Versi
 
 use crate::artifacts::place::ArtifactPlace;
 use crate::engine::db::Conn;
-use crate::engine::place::Identity;
+use crate::engine::place::state::Identity;
 use crate::error::StoreError;
 
 /// Which records an act or look-up needs. Databases ignore this; a backend that fetches records fetches these.

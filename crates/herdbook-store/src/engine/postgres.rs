@@ -14,7 +14,8 @@ use crate::engine::backend::{ActRequest, Backend, Effect, EngineCheck, LookUp, S
 use crate::engine::db::{Conn, PostgresConn, params};
 use crate::engine::locks::{EVERYTHING, LOCKS, Lock, hold};
 use crate::engine::opening::{Connected, Missing, OpenOptions, Opened, SecondChampion};
-use crate::engine::place::{self, Identity};
+use crate::engine::place;
+use crate::engine::place::state::Identity;
 use crate::engine::pool::{Lent, Pool};
 use crate::engine::schema::{self, Found};
 use crate::engine::tls;

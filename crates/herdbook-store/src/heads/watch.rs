@@ -14,7 +14,7 @@ use crate::engine::backend::{Backend, Scope};
 use crate::engine::db::Conn;
 use crate::engine::opening::Opened;
 use crate::engine::place::recorded::has_table;
-use crate::engine::place::{Identity, PlaceState};
+use crate::engine::place::state::{Identity, PlaceState};
 use crate::error::StoreError;
 use crate::history_change::{ChangeKind, HeadOnRecord, HistoryChange};
 use crate::notices::{Level, Notices};
@@ -100,8 +100,7 @@ impl Watch {
         name: String,
         (identity, opened): (Identity, Opened),
     ) -> Self {
-        let is_remembered =
-            identity.place.is_some() && !matches!(identity.state, PlaceState::Copied { .. });
+        let is_remembered = !matches!(identity.state, PlaceState::Copied { .. });
         let watch = Self {
             folder: folder.filter(|_| is_remembered).map(Path::to_owned),
             notices: notices.clone(),

@@ -3,20 +3,21 @@
 
 mod locations;
 mod plan;
+pub(crate) mod request;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 
-use herdbook_domain::{EventDraft, EventKind, Reason};
-use serde::Serialize;
+use herdbook_domain::{EventDraft, EventKind};
 use serde_json::json;
 
 use self::plan::Plan;
+use self::request::{RelocateRequest, Relocation};
 use crate::acts::relocation::locations::write_location;
 use crate::clock::{new_id, now};
 use crate::engine::backend::{Effect, Scope, View};
-use crate::engine::place::PlaceState;
 use crate::engine::place::recorded::{self, Recorded};
+use crate::engine::place::sqlite::is_same_file;
+use crate::engine::place::state::PlaceState;
 use crate::error::StoreError;
 use crate::history_change::HeadOnRecord;
 use crate::session::{Act, Session};
@@ -25,49 +26,6 @@ use crate::session::{Act, Session};
 const ATTEMPTS: usize = 5;
 /// Problems that an error and an event name one by one.
 const N_NAMED: usize = 20;
-
-/// Where the files of a store are now.
-#[derive(Debug, Clone, Default)]
-pub struct RelocateRequest {
-    /// Folders that were moved, in addition to the folder of the database file.
-    pub moves: Vec<Move>,
-    /// The folder in which files are looked for whose former folder is not given; the folder of the database file if absent.
-    pub to: Option<PathBuf>,
-    /// Whether the store becomes one of its own, with a new id, because the original stays in use.
-    pub is_copy: bool,
-    /// The reason for a relocation in spite of files that are missing or altered.
-    pub force: Option<Reason>,
-}
-
-/// A folder that was moved or copied.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Move {
-    /// The former folder, as the records name it.
-    pub from: PathBuf,
-    /// The present folder.
-    pub to: PathBuf,
-}
-
-/// A relocation, done or planned.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct Relocation {
-    /// Whether anything had to be changed.
-    pub is_needed: bool,
-    /// The folders whose locations are updated.
-    pub moves: Vec<Move>,
-    /// Number of updated locations by table and column.
-    pub locations: BTreeMap<String, usize>,
-    /// Number of files whose hash was compared with the history.
-    pub n_files: usize,
-    /// Number of locations in a moved folder whose files stayed where they were.
-    pub n_in_place: usize,
-    /// Number of runs whose folder does not exist and was not found elsewhere. A run without artifacts has none.
-    pub n_without_files: usize,
-    /// Files that are missing or altered. They prevent the relocation, unless it is forced.
-    pub problems: Vec<String>,
-    /// The id of the store afterwards.
-    pub store_id: String,
-}
 
 impl Session {
     /// Checks every registered file at its new place, and then updates all artifact locations and the recorded place, in one
@@ -92,6 +50,15 @@ impl Session {
         };
         if let (Some(twin), false) = (self.twin(), request.is_copy) {
             return Err(StoreError::Copied { original: twin, copy: here });
+        }
+        if let PlaceState::Copied { original, copy } = self.place()
+            && is_same_file(Path::new(original), Path::new(copy))
+        {
+            return Err(StoreError::CannotRelocate {
+                problems: vec![format!(
+                    "`{copy}` is a hard link to `{original}`, not a copy of it: replace it by a copy"
+                )],
+            });
         }
         // At home there is nothing to make a store of its own of.
         if request.is_copy && *self.place() == PlaceState::Home {

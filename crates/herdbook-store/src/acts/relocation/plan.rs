@@ -7,7 +7,7 @@ use std::sync::Arc;
 use herdbook_domain::{EventKind, RunId, VersionKey};
 
 use super::locations::{self, Location, Place};
-use super::{Move, RelocateRequest, Relocation};
+use super::request::{Move, RelocateRequest, Relocation};
 use crate::artifacts::disk::LocalDisk;
 use crate::artifacts::hashing::sha256;
 use crate::artifacts::local::LocalArtifacts;

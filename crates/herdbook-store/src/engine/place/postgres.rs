@@ -1,6 +1,6 @@
 //! The place of a database of a PostgreSQL server. It does not depend on the spelling of the server's address.
 
-use super::PlaceState;
+use super::state::PlaceState;
 use crate::engine::db::{Conn, params};
 use crate::error::StoreError;
 

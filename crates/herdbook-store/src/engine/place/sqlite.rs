@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::PlaceState;
 use super::original::{self, Other};
+use super::state::PlaceState;
 use crate::artifacts::place::local_folder;
 use crate::engine::db::{Conn, params};
 use crate::error::StoreError;
@@ -18,7 +18,12 @@ pub(super) fn place_of(path: &Path) -> Option<String> {
 pub(super) fn state(conn: &Conn, recorded: &str, here: &str) -> Result<PlaceState, StoreError> {
     let (there, present) = (Path::new(recorded), Path::new(here));
     if is_same_file(there, present) {
-        return Ok(PlaceState::Home);
+        return Ok(if has_other_names(present) {
+            // Of a hard link SQLite knows nothing: each name has a write-ahead log of its own.
+            PlaceState::Copied { original: recorded.to_owned(), copy: here.to_owned() }
+        } else {
+            PlaceState::Home
+        });
     }
     let is_copy =
         exists(there) && matches!(original::compare(conn, there)?, Other::Same | Other::Unreadable);
@@ -106,10 +111,22 @@ fn exists(path: &Path) -> bool {
         || error.kind() == std::io::ErrorKind::NotADirectory)
 }
 
+/// Whether a file has several names.
+#[cfg(unix)]
+fn has_other_names(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata(path).is_ok_and(|file| file.nlink() > 1)
+}
+
+#[cfg(not(unix))]
+fn has_other_names(_path: &Path) -> bool {
+    false
+}
+
 /// Whether two paths lead to one file: by a hard link or a bind mount, or over two mounts of one file system, where the
 /// devices differ.
 #[cfg(unix)]
-fn is_same_file(one: &Path, other: &Path) -> bool {
+pub(crate) fn is_same_file(one: &Path, other: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     let (Ok(one), Ok(other)) = (fs::metadata(one), fs::metadata(other)) else { return false };
     let times = |file: &fs::Metadata| (file.len(), file.ctime(), file.ctime_nsec());
@@ -117,6 +134,6 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
 }
 
 #[cfg(not(unix))]
-fn is_same_file(one: &Path, other: &Path) -> bool {
+pub(crate) fn is_same_file(one: &Path, other: &Path) -> bool {
     matches!((fs::canonicalize(one), fs::canonicalize(other)), (Ok(one), Ok(other)) if one == other)
 }

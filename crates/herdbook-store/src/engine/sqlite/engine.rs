@@ -14,7 +14,7 @@ use super::integrity;
 use crate::engine::backend::{ActRequest, Backend, Effect, EngineCheck, LookUp, Scope};
 use crate::engine::db::{Conn, params};
 use crate::engine::opening::OpenOptions;
-use crate::engine::place::Identity;
+use crate::engine::place::state::Identity;
 use crate::engine::pool::Pool;
 use crate::error::StoreError;
 
