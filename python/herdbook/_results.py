@@ -89,6 +89,7 @@ class Model(Version):
     run: Mapping[str, Any] | None
     history: Sequence[Mapping[str, Any]]
     evidence: Sequence[Mapping[str, Any]]
+    standing: Mapping[str, Any] | None
     deflation: Mapping[str, Any] | None
 
 
@@ -404,6 +405,7 @@ class Evaluation(Result):
     run_id: str
     event_id: int
     is_evidence: bool
+    standing: Mapping[str, Any]
     evidence: Mapping[str, Any]
     evaluation: Mapping[str, Any]
 

@@ -204,6 +204,7 @@ fn store_code(error: &StoreError) -> Code {
         StoreError::RunNotRunning { .. }
         | StoreError::RunNotFinished { .. }
         | StoreError::AlreadyRegistered { .. }
+        | StoreError::EvaluatedMeanwhile { .. }
         | StoreError::NotResumable { .. }
         | StoreError::TwoChampions { .. } => Code::Conflict,
         StoreError::UnsupportedUri { .. }
@@ -309,6 +310,7 @@ fn training_code(error: &TrainingError) -> Code {
         | TrainingError::ModelUnavailable { .. } => Code::NotFound,
         TrainingError::AlteredModel { .. }
         | TrainingError::ForeignEnvironment { .. }
+        | TrainingError::LostReturns { .. }
         | TrainingError::AlreadyImported { .. } => Code::Conflict,
         TrainingError::TooOld { .. } => Code::TooOld,
         TrainingError::Contaminated { .. } => Code::Contaminated,

@@ -27,9 +27,10 @@ pub use doctor::{
     Subject, VersionOnRecord, examine,
 };
 pub use evidence::{
-    Direction, EVIDENCE_BARS, EVIDENCE_PROBABILITY, Evaluation, HEADLINE_METRICS, Honesty,
-    Improvement, LineageWindows, Window, Windows, data_fingerprint, improvements, judge_honesty,
-    window_params,
+    Direction, EVIDENCE_BARS, EVIDENCE_PROBABILITY, Evaluation, EvaluationBasis, EvidenceFigures,
+    EvidenceRecord, HEADLINE_METRICS, Honesty, Improvement, LeftOut, LineageWindows, Looks,
+    SharpeGap, Standing, Window, Windows, data_fingerprint, improvements, judge_honesty,
+    union_of_windows, window_params,
 };
 pub use history::{
     ActContext, ChainBreak, Channel, Event, EventDraft, EventKind, GENESIS_HASH, champion_at,

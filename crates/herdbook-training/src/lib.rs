@@ -54,7 +54,7 @@ pub use herdbook_market::metrics::Performance;
 pub use herdbook_market::{Boundaries, MarketError, Position, ReadOptions, Sample, Zone};
 pub use herdbook_ppo::{Env, EpisodeEnd, PpoConfig, PpoError, Rng};
 pub use models::backtest::{Backtest, BacktestOptions, EquityPoint};
-pub use models::evaluate::{EvaluationResult, evaluate};
+pub use models::evaluate::{EvaluationResult, evaluate, evaluate_and_record};
 pub use models::find::{FindQuery, FoundModel, find_best, find_latest, find_parent};
 pub use models::import_model::{
     ImportedModel, ModelImportRequest, PreparedModelImport, import_model,

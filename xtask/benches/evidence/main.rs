@@ -39,7 +39,7 @@ fn count(what: &str, n_seeds: u64, bars: fn(u64) -> Vec<u8>) -> anyhow::Result<u
         let request = request(seed, bars(seed))?;
         let report = train(&store, &request.prepare()?, &mut Silence, &AtomicBool::new(false))
             .with_context(|| format!("{what}, seed {seed}"))?;
-        let probability = report.run.evidence.probability;
+        let probability = report.run.evidence.figures.probability;
         found += usize::from(probability.is_some_and(|found| found > EVIDENCE_PROBABILITY));
     }
     Ok(found)

@@ -91,6 +91,7 @@ impl Board {
             "timeframe": self.timeframe,
             "champion": self.champion.as_ref().map(list::to_json),
             "evidence": self.evidence.as_ref().map(Since::to_json),
+            "standing": self.evidence.as_ref().map(Since::standing_to_json),
             "newest_version": self.summary.newest.key.version,
             "stages": stages,
         })

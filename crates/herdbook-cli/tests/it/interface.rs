@@ -71,11 +71,28 @@ fn json_of_train_and_promote() {
     deflation.n_trials: number
     deflation.variance: number
     evidence.benchmark_sharpe_per_bar: number
+    evidence.figures.among[][]: number
+    evidence.figures.bars_per_year: number
+    evidence.figures.block: number
+    evidence.figures.buy_and_hold.difference: number
+    evidence.figures.buy_and_hold.high: number
+    evidence.figures.buy_and_hold.low: number
+    evidence.figures.flat.difference: number
+    evidence.figures.flat.high: number
+    evidence.figures.flat.low: number
+    evidence.figures.n_returns: number
+    evidence.figures.n_trades: number
+    evidence.figures.probability: number
+    evidence.figures.without_best_bar.first: number
+    evidence.figures.without_best_bar.n_returns: number
+    evidence.figures.without_best_bar.probability: number
+    evidence.figures.without_best_trade.first: number
+    evidence.figures.without_best_trade.n_returns: number
+    evidence.figures.without_best_trade.probability: number
     evidence.is_evidence: bool
+    evidence.n_tries: number
+    evidence.objection: string
     evidence.probability: number
-    evidence.sharpe_interval.high: number
-    evidence.sharpe_interval.low: number
-    evidence.sharpe_interval.mean_block: number
     fallback: bool
     honesty: string
     improvement.*.better: bool
@@ -118,6 +135,7 @@ fn json_of_train_and_promote() {
     evidence: empty
     from: string
     name: string
+    standing: null
     to: string
     undo: string
     version: number
@@ -216,6 +234,7 @@ fn json_of_show_history_lineage_compare_and_status() {
     run.status: string
     run.tags.*: string
     run_id: string
+    standing: null
     tags.*: string
     timeframe: string
     updated_at: string
@@ -334,6 +353,7 @@ fn json_of_show_history_lineage_compare_and_status() {
     models[].stages.beta[]: number
     models[].stages.champion[]: number
     models[].stages.development: empty
+    models[].standing: null
     models[].timeframe: string
     running: empty
     store: string

@@ -151,7 +151,7 @@ fn one_bar_of_many_changes_little() {
 #[test]
 fn without_its_only_trade_a_model_has_no_result() {
     let (model, holding) = pair(41, 300, 0.0, [3.0, 0.0]);
-    let found = LeaveOut::of(&model, &holding, &[0..299]).unwrap();
+    let found = LeaveOut::of(&model, &holding, &[Range { start: 0, end: 299 }]).unwrap();
     assert_eq!(found.probability, None);
     assert_eq!(LeaveOut::of(&model, &holding, &[]), None);
     // Of two trades, the result rests on the one with the gain.

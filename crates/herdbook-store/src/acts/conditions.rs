@@ -3,14 +3,14 @@
 use herdbook_domain::tags::key;
 use herdbook_domain::{
     ConditionFacts, Conditions, Evaluation, EventKind, Judgement, PromotionFacts, PromotionRequest,
-    RunId, Stage, Timestamp, VersionEvidence, VersionFacts, VersionKey,
+    Requirement, RunId, Stage, Timestamp, VersionEvidence, VersionFacts, VersionKey,
 };
 
 use crate::engine::db::Conn;
 use crate::error::StoreError;
 use crate::tables::event::{self, EventQuery};
 use crate::tables::metric::{self, MetricSelection};
-use crate::tables::{tag, version};
+use crate::tables::{evaluation, tag, version};
 
 /// Judges the conditions on a promotion. Reads nothing if there are none.
 pub(crate) fn judge(
@@ -21,13 +21,20 @@ pub(crate) fn judge(
     now: Timestamp,
 ) -> Result<Judgement, StoreError> {
     let name = &request.key.name;
-    if conditions.before(request.target, name, None).next().is_none() {
+    let mut asked = conditions.before(request.target, name, None).peekable();
+    if asked.peek().is_none() {
         return Ok(Judgement { enforce: conditions.enforce, verdicts: Vec::new() });
+    }
+    let asks_for_evidence =
+        asked.any(|condition| matches!(condition.requirement, Requirement::Evidence(_)));
+    let mut version = dossier(conn, &facts.version)?;
+    if asks_for_evidence {
+        version.standing = evaluation::standing(conn, &request.key, &evaluation::all(conn)?)?;
     }
     let champion = facts.champion.as_ref().filter(|champion| !champion.deleted);
     let facts = ConditionFacts {
         now,
-        version: dossier(conn, &facts.version)?,
+        version,
         champion: champion
             .map(|champion| Ok::<_, StoreError>((champion.key.version, dossier(conn, champion)?)))
             .transpose()?,
@@ -53,6 +60,7 @@ fn dossier(conn: &Conn, facts: &VersionFacts) -> Result<VersionEvidence, StoreEr
             .iter()
             .filter_map(Evaluation::of)
             .collect(),
+        standing: None,
     })
 }
 

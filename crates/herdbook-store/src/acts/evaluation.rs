@@ -4,17 +4,21 @@ use herdbook_domain::{Evaluation, VersionKey};
 
 use crate::error::StoreError;
 use crate::session::Session;
-use crate::tables::version;
+use crate::tables::{evaluation, version};
 
 impl Session {
-    /// Adds an evaluation to the history of a version and returns the id of the event.
+    /// Adds an evaluation to the history of a version and returns the id of the event. `n_known` is the number of all
+    /// evaluations of the register ([`Store::all_evaluations`](crate::store::Store::all_evaluations)) from which its record
+    /// was joined.
     ///
     /// # Errors
-    /// [`StoreError::NoSuchModel`], [`StoreError::NoSuchVersion`], [`StoreError::DeletedVersion`].
+    /// [`StoreError::NoSuchModel`], [`StoreError::NoSuchVersion`], [`StoreError::DeletedVersion`];
+    /// [`StoreError::EvaluatedMeanwhile`] if there are more evaluations now: evaluate again.
     pub fn record_evaluation(
         &self,
         key: &VersionKey,
-        evaluation: &Evaluation,
+        new: &Evaluation,
+        n_known: usize,
     ) -> Result<i64, StoreError> {
         self.write(|act| {
             let record = version::load(act.tx, key)?;
@@ -22,7 +26,10 @@ impl Session {
                 return Err(StoreError::DeletedVersion { key: key.clone() });
             }
             let at = act.time_for([&key.name])?;
-            let draft = evaluation.event(key, record.run_id.as_ref());
+            if evaluation::all(act.tx)?.len() != n_known {
+                return Err(StoreError::EvaluatedMeanwhile { key: key.clone() });
+            }
+            let draft = new.event(key, record.run_id.as_ref());
             Ok(act.append(at, [draft])?.last().map_or(0, |event| event.id))
         })
     }

@@ -4,6 +4,7 @@
 //! writes rows without an act must keep the invariants itself.
 
 pub mod alias;
+pub mod evaluation;
 pub mod event;
 pub mod experiment;
 pub mod lease;
@@ -11,4 +12,5 @@ pub mod metric;
 mod row;
 pub mod run;
 pub mod tag;
+pub mod trial;
 pub mod version;

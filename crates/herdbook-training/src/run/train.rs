@@ -145,7 +145,7 @@ impl ActiveRun<'_> {
             tape: &plan.market.tape,
             first: test.start,
             ledger,
-            held: &hold_position(&plan.market.tape, test.clone(), plan.costs, Position::Long),
+            held: &self.held(),
         };
         let mut drawn = pictures::of_window(&input);
         drawn.push(pictures::of_learning(&input, evaluations));
@@ -161,6 +161,13 @@ impl ActiveRun<'_> {
                 observer.notice(&format!("the picture `{path}` could not be stored: {problem}"));
             }
         }
+    }
+
+    /// The account of buy-and-hold over the test window.
+    fn held(&self) -> Ledger {
+        let Self { plan, .. } = *self;
+        let test = plan.market.split.test.bars.clone();
+        hold_position(&plan.market.tape, test, plan.costs, Position::Long)
     }
 
     /// The result of a run that is FINISHED already, measured again from its stored model.
@@ -185,8 +192,9 @@ impl ActiveRun<'_> {
         steps_per_second: f64,
     ) -> RunReport {
         let Self { plan, run_id, .. } = *self;
-        let Measurement { metrics, performance, returns, .. } = measured;
+        let Measurement { metrics, performance, ledger, .. } = measured;
         let (baselines, bars_per_year) = (plan.baselines(), plan.market.tape.bars_per_year);
+        let held = self.held();
         let terms = (plan.honesty, plan.request.cost_bps);
         RunReport {
             run_id: run_id.clone(),
@@ -198,7 +206,7 @@ impl ActiveRun<'_> {
             trained_timesteps,
             improvement: plan.improvement(&metrics),
             metrics,
-            evidence: Evidence::of(&performance, &baselines, &returns, bars_per_year, terms),
+            evidence: Evidence::of((&ledger, &held), bars_per_year, terms),
             performance,
             baselines,
             honesty: plan.honesty,
