@@ -7,7 +7,7 @@
 //! ```
 //! use herdbook_domain::{ExperimentName, ModelName, Timeframe};
 //! use herdbook_training::{
-//!     Boundaries, ContaminatedTest, DataSource, PpoConfig, Schedules, TrainRequest,
+//!     Boundaries, ContaminatedTest, DataSource, PpoConfig, RegisteredPolicy, Schedules, TrainRequest,
 //! };
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -26,6 +26,7 @@
 //!     enhance: None,
 //!     contaminated: ContaminatedTest::Refused,
 //!     membership: None,
+//!     register: RegisteredPolicy::Best,
 //! };
 //! let prepared = request.prepare()?;
 //! assert!(prepared.market().windows().test.start > prepared.market().windows().train.end);
@@ -69,7 +70,9 @@ pub use request::enhance_request::EnhanceRequest;
 pub use request::hyperparameters::Hyperparameters;
 pub use request::membership::{SweepKind, SweepMembership};
 pub use request::schedules::Schedules;
-pub use request::train_request::{ContaminatedTest, PreparedTraining, TrainRequest};
+pub use request::train_request::{
+    ContaminatedTest, PreparedTraining, RegisteredPolicy, TrainRequest,
+};
 pub use results::baselines::Baselines;
 pub use results::evidence::{Deflation, Evidence, deflation};
 pub use results::improvement::{ImprovementBasis, ImprovementReport};

@@ -16,7 +16,7 @@ use anyhow::Context;
 use herdbook_domain::{EVIDENCE_PROBABILITY, ExperimentName, ModelName, Symbol, Timeframe};
 use herdbook_training::{
     Boundaries, ContaminatedTest, DataSource, Observer, PpoConfig, Progress, ReadOptions,
-    Schedules, TrainRequest, train,
+    RegisteredPolicy, Schedules, TrainRequest, train,
 };
 
 /// The same value as in the tests.
@@ -66,6 +66,7 @@ fn request(seed: u64, bytes: Vec<u8>) -> anyhow::Result<TrainRequest> {
         enhance: None,
         contaminated: ContaminatedTest::Refused,
         membership: None,
+        register: RegisteredPolicy::Best,
     })
 }
 

@@ -608,6 +608,12 @@ fn help_of_each_command() {
               Train on N consecutive folds, each tested on the bars that follow it, and register the
               model of the last fold
 
+          --register <WHICH>
+              Policy to register: the best on the validation window, or the last of the training
+              
+              [default: best]
+              [possible values: best, last]
+
           --resume <RUN_ID>
               Resume a training that crashed or was cancelled, from its last checkpoint and with its own
               settings

@@ -109,8 +109,8 @@ pub(crate) mod tests {
     #[test]
     fn number_of_tries_between_two_recorded_ones_counts_as_the_larger() {
         let found = figures(0.99);
-        let among = |n| (found.probability_among(n).unwrap() * 100.0).round();
-        assert_eq!([1, 2, 3, 10, 11].map(among), [99.0, 98.0, 89.0, 89.0, 0.0]);
+        let among = |n| (found.probability_among(n).unwrap() * 100.0).round() as i64;
+        assert_eq!([1, 2, 3, 10, 11].map(among), [99, 98, 89, 89, 0]);
         let undefined = EvidenceFigures { probability: None, ..found };
         assert_eq!(undefined.probability_among(1), None);
     }

@@ -114,7 +114,7 @@ mod tests {
             let positions = positions.to_vec();
             PairedReturns { positions, ..PairedReturns::default() }.trades()
         };
-        assert_eq!(of(&[0.0, 1.0, 1.0, 0.0, 0.0]), [1..4]);
+        assert_eq!(of(&[0.0, 1.0, 1.0, 0.0, 0.0]), [Range { start: 1, end: 4 }]);
         assert_eq!(of(&[1.0, 1.0, -1.0, -1.0]), [0..2, 2..4]);
         assert_eq!(of(&[0.0, 0.0]), []);
     }

@@ -14,7 +14,7 @@ use herdbook_store::{Finish, Metric, Session, UnfinishedEnd};
 use crate::error::TrainingError;
 use crate::models::mlflow_files;
 use crate::observer::Observer;
-use crate::request::train_request::PreparedTraining;
+use crate::request::train_request::{PreparedTraining, RegisteredPolicy};
 use crate::results::evidence::{Evidence, TEST_RETURNS};
 use crate::results::improvement::ImprovementReport;
 use crate::results::measure::{Measurement, hold_position, measure};
@@ -25,7 +25,7 @@ use crate::results::report::{RunReport, TrainReport};
 use crate::run::checkpoint;
 use crate::run::checkpoint::Checkpoint;
 use crate::run::heartbeat;
-use crate::run::metric_log::BEST;
+use crate::run::metric_log::{BEST, LAST};
 use crate::run::plan::TrainingPlan;
 use crate::run::retry::retry_while_unavailable;
 use crate::run::training_loop::TrainingLoop;
@@ -104,18 +104,23 @@ impl ActiveRun<'_> {
             None => TrainingLoop::begin(store, plan, run_id)?,
         };
         training_loop.run_to_end(observer, cancelled)?;
-        let model = training_loop.model()?;
+        let (model, policy) = training_loop.model_to_register()?;
         let TrainingLoop { trainer, mut metric_log, .. } = training_loop;
         let trained = trainer.trained_timesteps();
-        let mut measured = measure(plan.market, plan.costs, trainer.policy());
-        measured.metrics.extend(metric_log.best());
+        let register = plan.request.register;
+        let registered_at = match register {
+            RegisteredPolicy::Best => metric_log.best_timesteps(),
+            RegisteredPolicy::Last => None,
+        };
+        let mut measured = measure(plan.market, plan.costs, &policy);
+        measured.metrics.extend(metric_log.best_and_last(register));
         let mut store_file = |path: &str, bytes: &[u8]| {
             retry_while_unavailable(observer, cancelled, || {
                 store.store_artifact(run_id, path, bytes)
             })
         };
         store_file(TEST_RETURNS, &npy::write(&measured.returns))?;
-        for (path, bytes) in mlflow_files::of_model(trainer.policy(), plan.timeframe(), run_id) {
+        for (path, bytes) in mlflow_files::of_model(&policy, plan.timeframe(), run_id) {
             store_file(&path, &bytes)?;
         }
         let model_sha256 = store_file(&artifact, &model)?;
@@ -123,7 +128,8 @@ impl ActiveRun<'_> {
         let ledger = measured.ledger.clone();
         let report = self.report(trained, measured, steps_per_second);
         self.store_pictures(&report, &ledger, metric_log.evaluations(), observer);
-        metric_log.finish(trained, &report.metrics, report.improvement.as_ref(), &report.baselines);
+        let improvement = report.improvement.as_ref();
+        metric_log.finish(trained, &report.metrics, improvement, &report.baselines, registered_at);
         Ok(self.trained(report, model_sha256, metric_log.take_pending()))
     }
 
@@ -177,8 +183,9 @@ impl ActiveRun<'_> {
         let model = Model::from_zip(&bytes, "the model of the run")?;
         let mut measured = measure(plan.market, plan.costs, &model.policy);
         let logged = store.run(run_id)?;
-        let best = logged.metric(BEST).map(|value| (BEST.to_owned(), value));
-        measured.metrics.extend(best);
+        let kept = [BEST, LAST].into_iter();
+        let kept = kept.filter_map(|name| Some((name.to_owned(), logged.metric(name)?)));
+        measured.metrics.extend(kept);
         let trained = model.num_timesteps.saturating_sub(plan.previous_timesteps());
         let speed = logged.metric("training/steps_per_second").unwrap_or(0.0);
         let report = self.report(trained, measured, speed);
