@@ -3,7 +3,7 @@
 use herdbook_domain::tags::key;
 use herdbook_domain::{
     ConditionFacts, Conditions, Evaluation, EventKind, Judgement, PromotionFacts, PromotionRequest,
-    Requirement, RunId, Stage, Timestamp, VersionEvidence, VersionFacts, VersionKey,
+    RunId, Stage, Timestamp, VersionEvidence, VersionFacts, VersionKey,
 };
 
 use crate::engine::db::Conn;
@@ -21,14 +21,11 @@ pub(crate) fn judge(
     now: Timestamp,
 ) -> Result<Judgement, StoreError> {
     let name = &request.key.name;
-    let mut asked = conditions.before(request.target, name, None).peekable();
-    if asked.peek().is_none() {
+    if conditions.before(request.target, name, None).next().is_none() {
         return Ok(Judgement { enforce: conditions.enforce, verdicts: Vec::new() });
     }
-    let asks_for_evidence =
-        asked.any(|condition| matches!(condition.requirement, Requirement::Evidence(_)));
     let mut version = dossier(conn, &facts.version)?;
-    if asks_for_evidence {
+    if conditions.ask_for_evidence(request.target, name) {
         version.standing = evaluation::standing(conn, &request.key, &evaluation::all(conn)?)?;
     }
     let champion = facts.champion.as_ref().filter(|champion| !champion.deleted);

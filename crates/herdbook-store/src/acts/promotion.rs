@@ -12,7 +12,7 @@ use herdbook_domain::{
 
 use crate::acts::conditions;
 use crate::acts::files::{FileState, HashedFiles};
-use crate::engine::backend::{DependsOn, Effect, Scope, VersionScope};
+use crate::engine::backend::{DependsOn, Effect, Scope, VersionScope, View};
 use crate::error::StoreError;
 use crate::session::{Act, Session};
 use crate::tables::{alias, event, tag, version};
@@ -57,10 +57,13 @@ impl Session {
         if request.target == Stage::Champion {
             files.hash(self, &request.key)?;
         }
-        let scope = Scope::StageChange(VersionScope {
-            key: &request.key,
-            depends_on: depends_on(conditions, request),
-        });
+        let scope = if conditions.ask_for_evidence(request.target, &request.key.name) {
+            // The tries on the same bars are evaluations and runs of any model.
+            Scope::Everything(View::Completed)
+        } else {
+            let depends_on = depends_on(conditions, request);
+            Scope::StageChange(VersionScope { key: &request.key, depends_on })
+        };
         self.with_hashed_files(files, |files| {
             self.write_in(scope, effect, |act| {
                 let at = act.time_for([&request.key.name])?;

@@ -160,27 +160,33 @@ impl<'a> Relatives<'a> {
         all: &'a [RecordedEvaluation],
         returns: &LaterReturns,
     ) -> Self {
-        let (mut own, mut shared_with) = (Vec::new(), BTreeSet::new());
-        for other in all {
+        let is_own = |other: &RecordedEvaluation| {
             let basis = other.evaluation.basis.as_ref();
-            if other.key == model.version.key
+            other.key == model.version.key
                 || basis.is_some_and(|basis| basis.model_sha256 == model.file_sha256)
-            {
-                own.push(other);
-                continue;
-            }
-            let (Some(basis), Some(run_id)) = (basis, &other.run_id) else { continue };
+        };
+        let (mut twins, mut shared_with) = (BTreeSet::new(), Vec::new());
+        for (sha256, longest) in longest_of_each_model(all, is_own) {
             // Returns that cannot be read are those of another model; bars of the same symbol count without them.
-            let Some(others) = LaterReturns::read(store, run_id, &basis.returns_sha256) else {
+            let Some(others) = longest.run_id.as_ref().and_then(|run_id| {
+                let basis = longest.evaluation.basis.as_ref()?;
+                LaterReturns::read(store, run_id, &basis.returns_sha256)
+            }) else {
                 continue;
             };
             if returns.is_of_same_model(&others) {
-                own.push(other);
+                twins.insert(sha256);
             } else if returns.is_of_same_bars(&others) {
-                shared_with.insert(basis.returns_sha256.clone());
+                shared_with
+                    .extend(longest.evaluation.basis.iter().map(|it| it.returns_sha256.clone()));
             }
         }
-        Self { own, shared_with: shared_with.into_iter().collect() }
+        let is_twin = |other: &RecordedEvaluation| {
+            let basis = other.evaluation.basis.as_ref();
+            basis.is_some_and(|basis| twins.contains(basis.model_sha256.as_str()))
+        };
+        let own = all.iter().filter(|other| is_own(other) || is_twin(other)).collect();
+        Self { own, shared_with }
     }
 
     /// Number of bars of the backtest in windows of earlier evaluations of the same model.
@@ -193,6 +199,23 @@ impl<'a> Relatives<'a> {
         };
         backtest.equity_curve().filter(|point| is_shown(point.at)).count()
     }
+}
+
+/// Of each other model the evaluation of the most bars, by the hash of the model.
+fn longest_of_each_model(
+    all: &[RecordedEvaluation],
+    is_own: impl Fn(&RecordedEvaluation) -> bool,
+) -> BTreeMap<&str, &RecordedEvaluation> {
+    let mut longest: BTreeMap<&str, &RecordedEvaluation> = BTreeMap::new();
+    for other in all.iter().filter(|other| !is_own(other)) {
+        if let Some(basis) = &other.evaluation.basis {
+            let known = longest.entry(&basis.model_sha256).or_insert(other);
+            if other.evaluation.n_bars > known.evaluation.n_bars {
+                *known = other;
+            }
+        }
+    }
+    longest
 }
 
 /// The record of a model while its evaluations are joined.

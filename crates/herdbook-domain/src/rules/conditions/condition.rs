@@ -65,6 +65,12 @@ impl Conditions {
         })
     }
 
+    /// Whether a condition on a model's rise to a stage asks for evidence.
+    pub fn ask_for_evidence(&self, to: Stage, name: &ModelName) -> bool {
+        let is_evidence = |it: &Condition| matches!(it.requirement, Requirement::Evidence(_));
+        self.before(to, name, None).any(is_evidence)
+    }
+
     /// Judges every condition on a model's rise to a stage.
     pub fn judge(&self, to: Stage, name: &ModelName, facts: &ConditionFacts) -> Judgement {
         let conditions = self.before(to, name, facts.version.timeframe);
