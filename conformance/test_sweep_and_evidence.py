@@ -91,9 +91,10 @@ def test_all_later_bars_are_one_record_that_no_part_and_no_low_cost_changes(herd
 
 
 def test_registered_policy_is_the_best_one_and_its_figure_is_ranked(herd):
-    best = herd.train("--timesteps", 8_192)["metrics"]
+    longer = ("train", "--timeframe", "1H", "--timesteps", 12_288)
+    best = herd.ask(*longer)["metrics"]
     assert best["evaluation/mean_reward"] == best["evaluation/best_mean_reward"]
-    last = herd.train("--timesteps", 8_192, "--register", "last")["metrics"]
+    last = herd.ask(*longer, "--register", "last")["metrics"]
     assert last["evaluation/mean_reward"] == best["evaluation/last_mean_reward"]
     assert last["evaluation/best_mean_reward"] == best["evaluation/best_mean_reward"]
     found = herd.ask("find", "best", "--timeframe", "1H")
