@@ -63,6 +63,44 @@ def test_evidence_comes_from_newer_bars_alone_and_is_shown_before_promotions(her
     invariants.assert_hold(herd)
 
 
+def test_all_later_bars_are_one_record_that_no_part_and_no_low_cost_changes(herd, tmp_path):
+    named = ("--symbol", "EURUSD", "--data")
+    herd.train(*named, bars_file(tmp_path, "early.csv", 4_000))
+    part, late = bars_file(tmp_path, "part.csv", 5_000), bars_file(tmp_path, "late.csv")
+    whole = herd.ask("evaluate", 1, "--timeframe", "1H", *named, late)
+    record = whole["evaluation"]["basis"]["record"]
+    assert record["figures"]["n_returns"] == whole["evaluation"]["n_bars"] - 1
+    assert whole["standing"]["n_tries"] == 1 and whole["standing"]["probability"] == whole["evaluation"]["probability"]
+    again = herd.ask("evaluate", 1, "--timeframe", "1H", *named, part)
+    assert again["evaluation"]["basis"]["record"]["figures"] == record["figures"]
+    assert again["standing"] == whole["standing"]
+    cheap = herd.ask("evaluate", 1, "--timeframe", "1H", *named, late, "--cost-bps", 0.01)
+    assert cheap["evaluation"]["basis"]["record"]["figures"] == record["figures"]
+    assert cheap["standing"]["n_tries"] == 2
+    # Another model on the same bars is another try of all.
+    herd.train(*named, tmp_path / "early.csv", "--seed", 5)
+    herd.ask("evaluate", 2, "--timeframe", "1H", *named, late)
+    standing = herd.ask("show", 1, "--timeframe", "1H")["standing"]
+    assert standing["n_tries"] == 3 and standing["probability"] <= whole["standing"]["probability"]
+
+    files = list((herd.folder / "mlruns").rglob("evaluation/later/*.npy"))
+    assert len(files) == 4
+    kept = {np.load(file).shape for file in files}
+    assert (record["figures"]["n_returns"], 4) in kept
+    invariants.assert_hold(herd)
+
+
+def test_registered_policy_is_the_best_one_and_its_figure_is_ranked(herd):
+    longer = ("train", "--timeframe", "1H", "--timesteps", 12_288)
+    best = herd.ask(*longer)["metrics"]
+    assert best["evaluation/mean_reward"] == best["evaluation/best_mean_reward"]
+    last = herd.ask(*longer, "--register", "last")["metrics"]
+    assert last["evaluation/mean_reward"] == best["evaluation/last_mean_reward"]
+    assert last["evaluation/best_mean_reward"] == best["evaluation/best_mean_reward"]
+    found = herd.ask("find", "best", "--timeframe", "1H")
+    assert found["metric"]["value"] == best["evaluation/best_mean_reward"]
+
+
 def test_returns_of_the_test_window_are_an_array_for_notebooks(herd):
     answer = herd.train()
     (path,) = (herd.folder / "mlruns").rglob("test_returns.npy")

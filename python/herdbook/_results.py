@@ -93,6 +93,7 @@ class Model(Version):
     run: Mapping[str, Any] | None
     history: Sequence[Mapping[str, Any]]
     evidence: Sequence[Mapping[str, Any]]
+    standing: Mapping[str, Any] | None
     deflation: Mapping[str, Any] | None
     seal: Mapping[str, Any] | None
     differs_from_mlflow: Sequence[Mapping[str, Any]]
@@ -422,6 +423,7 @@ class Evaluation(Result):
     run_id: str
     event_id: int
     is_evidence: bool
+    standing: Mapping[str, Any]
     evidence: Mapping[str, Any]
     evaluation: Mapping[str, Any]
 

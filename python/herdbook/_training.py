@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ._bars import BarsLike
 from ._call import command
@@ -33,6 +33,7 @@ def train(
     allow_contaminated: bool = False,
     seeds: int | None = None,
     walk_forward: int | None = None,
+    register: Literal["best", "last"] = "best",
     columns: str | None = None,
     volume_column: str | None = None,
     bar_timezone: str | None = None,
@@ -56,6 +57,7 @@ def train(
         validation_from, test_from: start times (UTC) of the windows. Default: after 64 % and 80 % of the bars.
         seeds: number of seeds to train with; the model that is best on the validation window is registered.
         walk_forward: number of consecutive folds to train on; the model of the last fold is registered.
+        register: the policy to register: the best on the validation window, or the last of the training.
         columns, volume_column, bar_timezone, member: how to read a file that leaves this open; ``member`` is the file
             in a zip archive.
         progress: a function called with :class:`Progress` after each iteration, or whether to show tqdm's bar.
@@ -89,6 +91,7 @@ def enhance(
     allow_contaminated: bool = False,
     seeds: int | None = None,
     walk_forward: int | None = None,
+    register: Literal["best", "last"] = "best",
     columns: str | None = None,
     volume_column: str | None = None,
     bar_timezone: str | None = None,

@@ -17,8 +17,13 @@ pub(crate) enum Bench {
         #[arg(long)]
         build: bool,
     },
-    /// How often a model is called better than chance on bars without a pattern, and on bars with one
-    Evidence,
+    /// How often a model is called better where it is not, and where it is; 200 models without skill against a gate (half an
+    /// hour)
+    Evidence {
+        /// Number of samples of simulated returns per setting
+        #[arg(long, value_name = "N", default_value_t = 2_000)]
+        samples: u64,
+    },
     /// Look-ups among 100,000 runs in SQLite (with MLflow's own store on the same file for comparison) and PostgreSQL,
     /// and promotions per second
     Store {
@@ -129,7 +134,9 @@ impl Bench {
                 program::to_end(test.env("HERDBOOK_TEST_SERVER_DATABASE", server.database()))
             }
             Self::Python => wheel::bench(workspace),
-            Self::Evidence => program::to_end(&mut bench("evidence")),
+            Self::Evidence { samples } => {
+                program::to_end(bench("evidence").args(["--samples", &samples.to_string()]))
+            }
             Self::Enhancements => program::to_end(&mut bench("enhancements")),
         }
     }

@@ -176,13 +176,23 @@ pub(crate) struct TrainArgs {
         "validation_from", "test_from",
     ])]
     pub(crate) walk_forward: Option<u16>,
+    /// Policy to register: the best on the validation window, or the last of the training
+    #[arg(long, value_name = "WHICH", default_value = "best")]
+    pub(crate) register: RegisterArg,
     /// Resume a training that crashed or was cancelled, from its last checkpoint and with its own settings
     #[arg(long, value_name = "RUN_ID", value_parser = RunId::parse, conflicts_with_all = [
         "timeframe", "model", "symbol", "timesteps", "n_envs", "seed", "enhance", "experiment",
         "cost_bps", "validation_from", "test_from", "allow_contaminated", "seeds", "walk_forward",
-        "config", "columns", "volume_column", "bar_timezone", "member",
+        "register", "config", "columns", "volume_column", "bar_timezone", "member",
     ])]
     pub(crate) resume: Option<RunId>,
+}
+
+/// Which policy of a training is registered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum RegisterArg {
+    Best,
+    Last,
 }
 
 #[derive(Debug, ClapArgs)]

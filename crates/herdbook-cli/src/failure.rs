@@ -214,6 +214,7 @@ fn store_code(error: &StoreError) -> Code {
         StoreError::RunNotRunning { .. }
         | StoreError::RunNotFinished { .. }
         | StoreError::AlreadyRegistered { .. }
+        | StoreError::EvaluatedMeanwhile { .. }
         | StoreError::NotResumable { .. }
         | StoreError::TwoChampions { .. }
         | StoreError::Moved { .. }
@@ -360,6 +361,7 @@ fn training_code(error: &TrainingError) -> Code {
         | TrainingError::Unusable { .. } => Code::NotFound,
         TrainingError::AlteredModel { .. }
         | TrainingError::ForeignEnvironment { .. }
+        | TrainingError::LostReturns { .. }
         | TrainingError::AlreadyImported { .. } => Code::Conflict,
         TrainingError::TooOld { .. } | TrainingError::AgeUnknown { .. } => Code::TooOld,
         TrainingError::Contaminated { .. } => Code::Contaminated,

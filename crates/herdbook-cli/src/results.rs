@@ -1,6 +1,8 @@
 //! Results on bars: the model compared with buy and hold and with doing nothing.
 
-use herdbook_domain::{EVIDENCE_BARS, EVIDENCE_PROBABILITY, Honesty, Timestamp};
+use herdbook_domain::{
+    EVIDENCE_PROBABILITY, EvidenceFigures, Honesty, LeftOut, SharpeGap, Timestamp,
+};
 use herdbook_training::{Baselines, Deflation, Evidence, Performance};
 use serde_json::{Value, json};
 
@@ -31,32 +33,53 @@ pub(crate) fn table(model: &Performance, baselines: &Baselines, evidence: &Evide
     row("closed trades", &|p| count(p.total_trades as u64));
     row("win rate", &|p| percent(p.win_rate));
     row("profit factor", &|p| number(p.profit_factor, 2));
-    format!("{table}{}", certainty(model, evidence))
+    format!("{table}{}", certainty(evidence))
 }
 
-/// The probability and the interval of the model's Sharpe ratio, and the assumptions of the probability. Empty if it is
-/// undefined.
-fn certainty(model: &Performance, evidence: &Evidence) -> String {
-    let Some(probability) = evidence.probability else {
-        return String::new();
+/// The probability, the intervals, and why the result is no evidence. Empty if the probability is undefined.
+fn certainty(evidence: &Evidence) -> String {
+    let figures = &evidence.figures;
+    let Some(single) = figures.probability else {
+        return "no evidence: the probability is undefined\n".to_owned();
     };
-    let interval = evidence.interval.map_or(String::new(), |interval| {
-        format!(
-            "95 % interval of the model's Sharpe ratio: {:.2} to {:.2} (block bootstrap)\n",
-            interval.low, interval.high
-        )
-    });
-    let found = match evidence.honesty {
-        Honesty::Contaminated => "NO EVIDENCE: bars were seen in training",
-        Honesty::Unknown => "no evidence: bars may have been seen in training",
-        Honesty::Clean if evidence.is_evidence() => "evidence: the probability is above the limit",
-        Honesty::Clean if evidence.cost_bps <= 0.0 => "no evidence: no costs were charged",
-        Honesty::Clean if evidence.n_bars < EVIDENCE_BARS => "no evidence: too few bars",
-        Honesty::Clean => "no evidence: the probability is not above the limit",
+    let verdict = match evidence.objection() {
+        None => "evidence: the probability is above the limit".to_owned(),
+        Some(objection) if evidence.honesty == Honesty::Contaminated => {
+            format!("NO EVIDENCE: {objection}")
+        }
+        Some(objection) => format!("no evidence: {objection}"),
+    };
+    let among = match evidence.n_tries {
+        1 => "the probability assumes that no other model was tried".to_owned(),
+        n => format!(
+            "as the best of {} tries on these bars the probability is {}",
+            count(n),
+            number(evidence.probability(), 3)
+        ),
+    };
+    let without = |left_out: Option<LeftOut>| {
+        left_out.map_or(UNDEFINED.to_owned(), |left_out| number(left_out.probability, 3))
     };
     format!(
-        "probability that the model beats the better of flat and buy and hold: {probability:.3} (limit {EVIDENCE_PROBABILITY}, {} returns)\n{found}\n{interval}the probability assumes that returns are independent and that no other model was tried\n",
-        count(model.n_returns as u64),
+        "probability that the model beats both flat and buy and hold: {single:.3} (limit {EVIDENCE_PROBABILITY}, {} returns, {} trades)\n{}without its best bar it is {}, without its best trade {}\n{among}\n{verdict}\n",
+        count(figures.n_returns as u64),
+        count(figures.n_trades as u64),
+        intervals(figures),
+        without(figures.without_best_bar),
+        without(figures.without_best_trade),
+    )
+}
+
+/// The intervals of the differences of Sharpe ratios, in one line. Empty without bars per year.
+fn intervals(figures: &EvidenceFigures) -> String {
+    let Some(scale) = figures.bars_per_year.map(f64::sqrt) else { return String::new() };
+    let of = |gap: SharpeGap| format!("{:.2} to {:.2}", gap.low * scale, gap.high * scale);
+    let mut intervals: Vec<String> =
+        figures.flat.map(|gap| format!("flat {}", of(gap))).into_iter().collect();
+    intervals.extend(figures.buy_and_hold.map(|gap| format!("buy and hold {}", of(gap))));
+    format!(
+        "90 % intervals of the lead in Sharpe ratio per year, over {} (block bootstrap)\n",
+        intervals.join(", over ")
     )
 }
 
@@ -79,13 +102,11 @@ pub(crate) fn deflation(deflation: Option<&Deflation>, at: Timestamp) -> String 
 pub(crate) fn evidence_to_json(evidence: &Evidence) -> Value {
     json!({
         "benchmark_sharpe_per_bar": evidence.benchmark_sharpe_per_bar,
-        "probability": evidence.probability,
+        "probability": evidence.probability(),
+        "n_tries": evidence.n_tries,
         "is_evidence": evidence.is_evidence(),
-        "sharpe_interval": evidence.interval.map(|interval| json!({
-            "low": interval.low,
-            "high": interval.high,
-            "mean_block": interval.mean_block,
-        })),
+        "objection": evidence.objection(),
+        "figures": evidence.figures,
     })
 }
 

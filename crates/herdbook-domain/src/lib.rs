@@ -28,9 +28,10 @@ pub use doctor::{
     VersionRow, examine, is_managed,
 };
 pub use evidence::{
-    Direction, EVIDENCE_BARS, EVIDENCE_PROBABILITY, Evaluation, HEADLINE_METRICS, Honesty,
-    Improvement, LineageWindows, Seal, SealOrigin, Sealed, SealedMetric, UnreadableSeal, Window,
-    Windows, data_fingerprint, improvements, judge_honesty, window_params,
+    Direction, EVIDENCE_BARS, EVIDENCE_PROBABILITY, Evaluation, EvaluationBasis, EvidenceFigures,
+    EvidenceRecord, HEADLINE_METRICS, Honesty, Improvement, LeftOut, LineageWindows, Looks, Seal,
+    SealOrigin, Sealed, SealedMetric, SharpeGap, Standing, UnreadableSeal, Window, Windows,
+    data_fingerprint, improvements, judge_honesty, union_of_windows, window_params,
 };
 pub use history::{
     ActContext, AheadOfClock, CLOCK_TOLERANCE_MS, ChainBreak, Channel, Event, EventDraft,

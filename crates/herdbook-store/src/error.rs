@@ -207,6 +207,12 @@ pub enum StoreError {
         /// The newest version of the model.
         newest: VersionNumber,
     },
+    /// Another evaluation was recorded after the ones that this one was joined with.
+    #[error("another evaluation was recorded in the meantime; {key} must be evaluated again")]
+    EvaluatedMeanwhile {
+        /// The version.
+        key: VersionKey,
+    },
     /// The version was deleted through MLflow.
     #[error("{key} was deleted")]
     DeletedVersion {

@@ -168,6 +168,17 @@ pub enum TrainingError {
         /// Bars from this time on are new.
         from: Timestamp,
     },
+    /// The returns of an earlier evaluation are missing or altered, so the record cannot be joined.
+    #[error(
+        "the returns of an earlier evaluation, `{artifact}`, are missing or altered; without them the evidence for {key} \
+         cannot be judged: evaluate again on the same bars with the same costs, which stores them anew"
+    )]
+    LostReturns {
+        /// The version.
+        key: VersionKey,
+        /// The artifact of the run of the version, or of a copy of it.
+        artifact: String,
+    },
     /// No bar with features has ended yet.
     #[error(
         "no bar with enough history for a model has ended by {now}: provide older bars, or correct the clock"

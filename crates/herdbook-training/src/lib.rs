@@ -7,7 +7,7 @@
 //! ```
 //! use herdbook_domain::{ExperimentName, ModelName, Timeframe};
 //! use herdbook_training::{
-//!     Boundaries, ContaminatedTest, DataSource, PpoConfig, Schedules, TrainRequest,
+//!     Boundaries, ContaminatedTest, DataSource, PpoConfig, RegisteredPolicy, Schedules, TrainRequest,
 //! };
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -26,6 +26,7 @@
 //!     enhance: None,
 //!     contaminated: ContaminatedTest::Refused,
 //!     membership: None,
+//!     register: RegisteredPolicy::Best,
 //! };
 //! let prepared = request.prepare()?;
 //! assert!(prepared.market().windows().test.start > prepared.market().windows().train.end);
@@ -54,7 +55,7 @@ pub use herdbook_market::metrics::Performance;
 pub use herdbook_market::{Boundaries, MarketError, Position, ReadOptions, Sample, Zone};
 pub use herdbook_ppo::{Env, EpisodeEnd, PpoConfig, PpoError, Rng};
 pub use models::backtest::{Backtest, BacktestOptions, EquityPoint};
-pub use models::evaluate::{EvaluationResult, evaluate};
+pub use models::evaluate::{EvaluationResult, evaluate, evaluate_and_record};
 pub use models::find::{FindQuery, FoundModel, find_best, find_latest, find_parent};
 pub use models::import_model::{
     ImportedModel, ModelImportRequest, PreparedModelImport, import_model,
@@ -69,7 +70,9 @@ pub use request::enhance_request::EnhanceRequest;
 pub use request::hyperparameters::Hyperparameters;
 pub use request::membership::{SweepKind, SweepMembership};
 pub use request::schedules::Schedules;
-pub use request::train_request::{ContaminatedTest, PreparedTraining, TrainRequest};
+pub use request::train_request::{
+    ContaminatedTest, PreparedTraining, RegisteredPolicy, TrainRequest,
+};
 pub use results::baselines::Baselines;
 pub use results::evidence::{Deflation, Evidence, deflation};
 pub use results::improvement::{ImprovementBasis, ImprovementReport};

@@ -20,7 +20,7 @@ use herdbook_ppo::Rng;
 use herdbook_store::Session;
 use herdbook_training::{
     Boundaries, ContaminatedTest, DataSource, EnhanceRequest, Observer, PpoConfig, Progress,
-    ReadOptions, Schedules, TrainRequest, train,
+    ReadOptions, RegisteredPolicy, Schedules, TrainRequest, train,
 };
 
 const N_SEEDS: u64 = 16;
@@ -182,6 +182,7 @@ fn request(training: &Training, seed: u64) -> anyhow::Result<TrainRequest> {
         // Parent and child have different markets with the same times.
         contaminated: ContaminatedTest::Marked,
         membership: None,
+        register: RegisteredPolicy::Last,
     })
 }
 

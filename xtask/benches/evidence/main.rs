@@ -1,12 +1,15 @@
-//! `cargo xtask bench evidence`: how often evidence is found on bars without a pattern, and on bars with one.
+//! `cargo xtask bench evidence`: how often evidence is found where there is none, and where there is some.
 //!
-//! Each seed creates a market from real returns. A base model is trained and judged on it as a user's model would be:
-//! bars, windows, training, test window, probabilistic Sharpe ratio.
+//! First simulated returns with known Sharpe ratios, then a register of models without skill against a gate. At last each seed
+//! creates a market from real returns: a base model is trained and judged on it as a user's model would be.
 
 #![expect(clippy::print_stdout, reason = "figures are for the terminal")]
 
 #[path = "../../../crates/herdbook-training/tests/it/markets.rs"]
 mod markets;
+mod rates;
+mod register;
+mod samples;
 #[path = "../shared/store.rs"]
 mod store;
 
@@ -16,7 +19,7 @@ use anyhow::Context;
 use herdbook_domain::{EVIDENCE_PROBABILITY, ExperimentName, ModelName, Symbol, Timeframe};
 use herdbook_training::{
     Boundaries, ContaminatedTest, DataSource, Observer, PpoConfig, Progress, ReadOptions,
-    Schedules, TrainRequest, train,
+    RegisteredPolicy, Schedules, TrainRequest, train,
 };
 
 /// The same value as in the tests.
@@ -24,7 +27,20 @@ const TIMESTEPS: u64 = 20_480;
 const N_SHUFFLED: u64 = 200;
 const N_PLANTED: u64 = 20;
 
+/// Number of samples of simulated returns per setting, by default.
+const N_SAMPLES: u64 = 2_000;
+
 fn main() -> anyhow::Result<()> {
+    let mut arguments = std::env::args().skip_while(|argument| argument != "--samples");
+    let n_samples = match arguments.nth(1) {
+        Some(text) => text.parse().context("--samples must be a whole number")?,
+        None => N_SAMPLES,
+    };
+    rates::false_evidence(n_samples);
+    rates::power(n_samples / 4);
+    rates::many_looks(n_samples / 4);
+    register::attack()?;
+    println!();
     let found = count("no signal", N_SHUFFLED, markets::shuffled)?;
     println!("no signal: evidence with {found} of {N_SHUFFLED} seeds   (at most 18)");
     let found = count("planted signal", N_PLANTED, markets::planted)?;
@@ -39,7 +55,7 @@ fn count(what: &str, n_seeds: u64, bars: fn(u64) -> Vec<u8>) -> anyhow::Result<u
         let request = request(seed, bars(seed))?;
         let report = train(&store, &request.prepare()?, &mut Silence, &AtomicBool::new(false))
             .with_context(|| format!("{what}, seed {seed}"))?;
-        let probability = report.run.evidence.probability;
+        let probability = report.run.evidence.figures.probability;
         found += usize::from(probability.is_some_and(|found| found > EVIDENCE_PROBABILITY));
     }
     Ok(found)
@@ -66,6 +82,7 @@ fn request(seed: u64, bytes: Vec<u8>) -> anyhow::Result<TrainRequest> {
         enhance: None,
         contaminated: ContaminatedTest::Refused,
         membership: None,
+        register: RegisteredPolicy::Best,
     })
 }
 

@@ -163,7 +163,7 @@ fn requested(args: &BacktestArgs) -> Vec<Requested> {
 /// The pictures, in the order of [`PICTURES`].
 fn drawn(model: &RegisteredModel, backtest: &Backtest) -> Result<Vec<Vec<u8>>, Failure> {
     let key = &model.version.key;
-    let pictures = backtest.pictures(&format!("{} version {}", key.name, key.version))?;
+    let pictures = backtest.pictures(&format!("{} version {}", key.name, key.version));
     assert!(pictures.iter().map(|(name, _)| *name).eq(PICTURES), "the pictures that were planned");
     let pictures = pictures.into_iter().map(|(name, drawn)| {
         let svg = drawn.map_err(|problem| anyhow::anyhow!("cannot draw `{name}`: {problem}"))?;

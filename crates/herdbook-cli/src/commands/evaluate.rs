@@ -1,22 +1,21 @@
 //! `evaluate`: tests a registered model on bars it has never seen, and records the result in the history.
 
 use herdbook_store::Session;
-use herdbook_training::{EvaluationResult, RegisteredModel, evaluate};
+use herdbook_training::{EvaluationResult, RegisteredModel, evaluate_and_record};
 use serde_json::{Value, json};
 
 use crate::args::EvaluateArgs;
 use crate::failure::Failure;
 use crate::format::{self, count};
 use crate::output::Output;
-use crate::{results, running};
+use crate::{evidence, results, running};
 
 pub(crate) fn run(args: EvaluateArgs, store: &Session, output: &mut Output) -> Result<(), Failure> {
     let (model, source) = running::prepare(args.running, store, output)?;
-    let found = evaluate(store, &model, &source, args.cost_bps)?;
+    let (found, event_id) = evaluate_and_record(store, &model, &source, args.cost_bps)?;
     for remark in &found.backtest.tape.remarks {
         output.note(&format!("bars: {remark}"));
     }
-    let event_id = store.record_evaluation(&model.version.key, &found.evaluation)?;
     output.data_of_act(
         store,
         || to_json(&model, &found, event_id),
@@ -30,7 +29,8 @@ fn to_json(model: &RegisteredModel, found: &EvaluationResult, event_id: i64) -> 
         "version": model.version.key.version,
         "run_id": model.run.run_id,
         "event_id": event_id,
-        "is_evidence": found.evaluation.is_evidence(),
+        "is_evidence": found.standing.is_evidence(),
+        "standing": evidence::standing_to_json(&found.standing),
         "evidence": results::evidence_to_json(&found.evidence),
         "evaluation": found.evaluation,
     })
@@ -50,7 +50,7 @@ fn summary(model: &RegisteredModel, found: &EvaluationResult, event_id: i64) -> 
         n => format!("; an earlier evaluation used {} of them", count(n as u64)),
     };
     format!(
-        "{} version {} · recorded as event {event_id}\n{} to {}, {} bars of {} {}, costs {} bp per side\n{new}{again}\n\n{}\n{}\n",
+        "{} version {} · recorded as event {event_id}\n{} to {}, {} bars of {} {}, costs {} bp per side\n{new}{again}\n\n{}\n{}\n\nall bars since training: {}\n",
         key.name,
         key.version,
         format::moment(backtest.window.start),
@@ -65,5 +65,6 @@ fn summary(model: &RegisteredModel, found: &EvaluationResult, event_id: i64) -> 
             &backtest.baselines,
             (backtest.honesty, backtest.cost_bps)
         ),
+        evidence::summary(&found.standing),
     )
 }

@@ -83,6 +83,7 @@ fn print(
             "undo": undo,
             "dry_run": args.dry_run,
             "evidence": since.to_json(),
+            "standing": since.standing_to_json(),
             "conditions": promotion.plan.judgement,
             "overridden": overridden(promotion),
         })

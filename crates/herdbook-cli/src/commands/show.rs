@@ -40,6 +40,7 @@ pub(crate) fn run(args: ReferenceArgs, store: &Store, output: &mut Output) -> Re
     let value = || {
         let mut value = to_json(&version, run.as_ref(), &events);
         value["evidence"] = since.to_json();
+        value["standing"] = since.standing_to_json();
         value["deflation"] = json!(deflation);
         value["seal"] = json!(seal);
         value["differs_from_mlflow"] = json!(differing);

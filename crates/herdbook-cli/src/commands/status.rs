@@ -93,6 +93,7 @@ impl Board {
             "symbol": self.champion.as_ref().unwrap_or(&self.summary.newest).symbol(),
             "champion": self.champion.as_ref().map(list::to_json),
             "evidence": self.evidence.as_ref().map(Since::to_json),
+            "standing": self.evidence.as_ref().map(Since::standing_to_json),
             "newest_version": self.summary.newest.key.version,
             "stages": stages,
         })

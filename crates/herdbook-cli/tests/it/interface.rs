@@ -71,11 +71,28 @@ fn json_of_train_and_promote() {
     deflation.n_trials: number
     deflation.variance: number
     evidence.benchmark_sharpe_per_bar: number
+    evidence.figures.among[][]: number
+    evidence.figures.bars_per_year: number
+    evidence.figures.block: number
+    evidence.figures.buy_and_hold.difference: number
+    evidence.figures.buy_and_hold.high: number
+    evidence.figures.buy_and_hold.low: number
+    evidence.figures.flat.difference: number
+    evidence.figures.flat.high: number
+    evidence.figures.flat.low: number
+    evidence.figures.n_returns: number
+    evidence.figures.n_trades: number
+    evidence.figures.probability: number
+    evidence.figures.without_best_bar.first: number
+    evidence.figures.without_best_bar.n_returns: number
+    evidence.figures.without_best_bar.probability: number
+    evidence.figures.without_best_trade.first: number
+    evidence.figures.without_best_trade.n_returns: number
+    evidence.figures.without_best_trade.probability: number
     evidence.is_evidence: bool
+    evidence.n_tries: number
+    evidence.objection: string
     evidence.probability: number
-    evidence.sharpe_interval.high: number
-    evidence.sharpe_interval.low: number
-    evidence.sharpe_interval.mean_block: number
     fallback: bool
     honesty: string
     improvement.*.better: bool
@@ -119,6 +136,7 @@ fn json_of_train_and_promote() {
     from: string
     name: string
     overridden: empty
+    standing: null
     to: string
     undo: string
     version: number
@@ -258,6 +276,7 @@ fn json_of_show_history_lineage_compare_and_status() {
     sealed.at: string
     sealed.event: number
     sealed.origin: string
+    standing: null
     symbol: string
     tags.*: string
     timeframe: string
@@ -405,6 +424,7 @@ fn json_of_show_history_lineage_compare_and_status() {
     models[].stages.beta[]: number
     models[].stages.champion[]: number
     models[].stages.development: empty
+    models[].standing: null
     models[].symbol: string
     models[].timeframe: string
     running: empty
@@ -661,6 +681,12 @@ fn help_of_each_command() {
           --walk-forward <N>
               Train on N consecutive folds, each tested on the bars that follow it, and register the
               model of the last fold
+
+          --register <WHICH>
+              Policy to register: the best on the validation window, or the last of the training
+              
+              [default: best]
+              [possible values: best, last]
 
           --resume <RUN_ID>
               Resume a training that crashed or was cancelled, from its last checkpoint and with its own

@@ -2,13 +2,22 @@
 //! metrics, its evaluations on later bars, and the sealed copy of all that rules rest on.
 
 mod evaluation;
+mod figures;
 mod honesty;
 mod metric;
+mod record;
+mod standing;
 mod sealed;
 mod windows;
 
-pub use evaluation::{EVIDENCE_BARS, EVIDENCE_PROBABILITY, Evaluation};
+pub use evaluation::{Evaluation, EvaluationBasis};
+pub use figures::{EVIDENCE_BARS, EVIDENCE_PROBABILITY, EvidenceFigures, LeftOut, SharpeGap};
 pub use honesty::{Honesty, LineageWindows, judge_honesty};
 pub use metric::{Direction, HEADLINE_METRICS, Improvement, improvements};
+pub use record::{EvidenceRecord, Looks, union_of_windows};
+pub use standing::Standing;
 pub use sealed::{Seal, SealOrigin, Sealed, SealedMetric, UnreadableSeal};
 pub use windows::{Window, Windows, data_fingerprint, window_params};
+
+#[cfg(test)]
+pub(crate) use evaluation::tests as evaluation_samples;

@@ -24,8 +24,9 @@ pub use risk::{
     value_at_risk, volatility,
 };
 pub use sharpe::{
-    SharpeEstimate, SharpeInterval, Trials, deflated_sharpe_ratio, expected_max_sharpe,
-    expected_max_z, min_track_record_length, optimal_block, probabilistic_sharpe_ratio,
-    sharpe_interval, sharpe_interval_of, sharpe_per_bar, sharpe_ratio, stationary_indices,
+    LeaveOut, SharpeComparison, SharpeDifference, SharpeEstimate, SharpeInterval, Trials,
+    deflated_sharpe_ratio, expected_max_sharpe, expected_max_z, min_track_record_length,
+    most_decisive, optimal_block, probabilistic_sharpe_ratio, sharpe_interval, sharpe_interval_of,
+    sharpe_per_bar, sharpe_ratio, stationary_indices,
 };
 pub use trades::{expectancy, kelly_trades, payoff_ratio, profit_factor, sqn, win_rate};

@@ -7,6 +7,7 @@ mod account;
 mod any_file;
 mod archives;
 mod causality;
+mod comparison;
 mod data;
 mod dialects;
 mod folds;

@@ -9,7 +9,7 @@ use crate::clock::now;
 use crate::engine::db::Conn;
 use crate::error::StoreError;
 use crate::tables::event::{self, EventQuery};
-use crate::tables::seal;
+use crate::tables::{evaluation, seal};
 
 /// Judges the conditions on a promotion. Reads nothing if there are none.
 pub(crate) fn judge(
@@ -22,11 +22,15 @@ pub(crate) fn judge(
     if conditions.before(request.target, name, None).next().is_none() {
         return Ok(Judgement { enforce: conditions.enforce, verdicts: Vec::new() });
     }
+    let mut version = dossier(conn, &facts.version)?;
+    if conditions.ask_for_evidence(request.target, name) {
+        version.standing = evaluation::standing(conn, &request.key, &evaluation::all(conn)?)?;
+    }
     let champion = facts.champion.as_ref().filter(|champion| !champion.deleted);
     let facts = ConditionFacts {
         // The clock, not the time of the act: that is the newest event's where this lies in the future.
         now: now(),
-        version: dossier(conn, &facts.version)?,
+        version,
         champion: champion
             .map(|champion| Ok::<_, StoreError>((champion.key.version, dossier(conn, champion)?)))
             .transpose()?,
@@ -48,6 +52,7 @@ fn dossier(conn: &Conn, version: &VersionFacts) -> Result<VersionEvidence, Store
         metrics: facts.as_ref().map(Sealed::metric_values).unwrap_or_default(),
         params: facts.map(|facts| facts.params).unwrap_or_default(),
         evaluations: evaluations.iter().filter_map(Evaluation::of).collect(),
+        standing: None,
     })
 }
 

@@ -12,7 +12,7 @@ use crate::acts::conditions;
 use crate::acts::files::HashedFiles;
 use crate::acts::sealing::{self, Facts};
 use crate::acts::usability::{self, obstacle_of_file};
-use crate::engine::backend::{DependsOn, Effect, Scope, VersionScope};
+use crate::engine::backend::{DependsOn, Effect, Scope, VersionScope, View};
 use crate::error::StoreError;
 use crate::session::{Act, Session};
 use crate::tables::{alias, event, seal, tag, version};
@@ -55,13 +55,18 @@ impl Session {
             files.hash(self, &request.key)?;
         }
         self.with_hashed_files(files, |files| {
-            // The facts to seal include those of the run.
-            let depends_on = if files.is_unsealed(&request.key) {
-                DependsOn::Champion
+            let scope = if conditions.ask_for_evidence(request.target, &request.key.name) {
+                // The tries on the same bars are evaluations and runs of any model.
+                Scope::Everything(View::Completed)
             } else {
-                depends_on(conditions, request)
+                // The facts to seal include those of the run.
+                let depends_on = if files.is_unsealed(&request.key) {
+                    DependsOn::Champion
+                } else {
+                    depends_on(conditions, request)
+                };
+                Scope::StageChange(VersionScope { key: &request.key, depends_on })
             };
-            let scope = Scope::StageChange(VersionScope { key: &request.key, depends_on });
             self.write_in(scope, effect, |act| {
                 let at = act.time_for([&request.key.name])?;
                 let reading = Reading { act, files, at };

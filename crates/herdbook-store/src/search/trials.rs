@@ -1,26 +1,14 @@
 //! Evidence about versions: evaluations after training, and the trials that a result was selected from.
 
 use herdbook_domain::{
-    Evaluation, EventKind, RunId, Symbol, Timeframe, Timestamp, VersionKey, Window, window_params,
+    Evaluation, EventKind, Standing, Symbol, Timeframe, Timestamp, VersionKey, Window,
 };
 
-use crate::engine::db::params;
 use crate::error::StoreError;
 use crate::store::Store;
+use crate::tables::evaluation::{self, RecordedEvaluation};
 use crate::tables::event::EventQuery;
-
-/// A run with a result: its model could have been selected.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Trial {
-    /// The run.
-    pub run_id: RunId,
-    /// Its test window.
-    pub test: Window,
-    /// Hex SHA-256 over its bars; empty if the run does not have it.
-    pub bars_sha256: String,
-    /// Sharpe ratio per bar of its test window; `None` if undefined.
-    pub sharpe_per_bar: Option<f64>,
-}
+use crate::tables::trial::{self, Trial, TrialQuery};
 
 impl Store {
     /// The evaluations of a version with their times, oldest first.
@@ -37,8 +25,27 @@ impl Store {
         Ok(events.iter().filter_map(|event| Some((event.at, Evaluation::of(event)?))).collect())
     }
 
-    /// The runs of a symbol and timeframe whose test window overlaps the given one and that logged a total return. Runs of every
-    /// registered model count, and also those that failed, were never registered, or were deleted through MLflow.
+    /// The evaluations of all versions of the register, oldest first.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn all_evaluations(&self) -> Result<Vec<RecordedEvaluation>, StoreError> {
+        self.read(evaluation::all)
+    }
+
+    /// The evidence for a version among all tries of the register; `None` if it was never evaluated.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn standing(&self, key: &VersionKey) -> Result<Option<Standing>, StoreError> {
+        self.read(|conn| {
+            let all = evaluation::all(conn)?;
+            evaluation::standing(conn, key, &all)
+        })
+    }
+
+    /// The runs of a symbol and timeframe whose test window overlaps the given one and that logged a total return. Runs of
+    /// every registered model count, and also those that failed, were never registered, or were deleted through MLflow.
     ///
     /// # Errors
     /// Those of the database.
@@ -48,47 +55,7 @@ impl Store {
         timeframe: Timeframe,
         window: Window,
     ) -> Result<Vec<Trial>, StoreError> {
-        self.read(|conn| {
-            let param = |key: &str| {
-                format!(
-                    "(SELECT p.value FROM params p WHERE p.run_uuid = r.run_uuid AND p.key = '{key}')"
-                )
-            };
-            let sql = format!(
-                "SELECT r.run_uuid, (SELECT s.value FROM latest_metrics s WHERE s.run_uuid = r.run_uuid
-                        AND s.key = 'portfolio/sharpe_per_bar' AND s.is_nan = FALSE), {}, {}, {}
-                 FROM tags t CROSS JOIN runs r
-                 WHERE t.key = 'timeframe' AND {} AND r.run_uuid = t.run_uuid
-                   AND EXISTS (SELECT 1 FROM latest_metrics m WHERE m.run_uuid = r.run_uuid
-                        AND m.key = 'portfolio/total_return')
-                   AND EXISTS (SELECT 1 FROM params p WHERE p.run_uuid = r.run_uuid
-                        AND p.key = ?2 AND p.value = ?3)
-                 ORDER BY r.start_time, r.run_uuid",
-                param("data.test_start"),
-                param("data.test_end"),
-                param(window_params::BARS_SHA256),
-                conn.dialect().tag_is("t.value", "?1")
-            );
-            let asked = params![timeframe.as_str(), window_params::SYMBOL, symbol.as_str()];
-            let trials = conn.query(&sql, asked, |row| {
-                let moment = |text: Option<String>| Timestamp::parse(&text?).ok();
-                let run_id: String = row.readable(0)?.unwrap_or_default();
-                let (start, end) = (moment(row.readable(2)?), moment(row.readable(3)?));
-                let (Some(start), Some(end), Ok(run_id)) = (start, end, RunId::parse(&run_id))
-                else {
-                    return Ok(None);
-                };
-                let bars_sha256: Option<String> = row.readable(4)?;
-                let test = Window { start, end };
-                let trial = Trial {
-                    run_id,
-                    test,
-                    bars_sha256: bars_sha256.unwrap_or_default(),
-                    sharpe_per_bar: row.readable(1)?,
-                };
-                Ok(test.overlaps(window).then_some(trial))
-            })?;
-            Ok(trials.into_iter().flatten().collect())
-        })
+        let query = TrialQuery { symbol, timeframe, window, ended_after: None };
+        self.read(|conn| trial::select(conn, &query))
     }
 }

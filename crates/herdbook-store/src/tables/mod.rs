@@ -4,6 +4,7 @@
 //! writes rows without an act must keep the invariants itself.
 
 pub mod alias;
+pub mod evaluation;
 pub mod event;
 pub mod experiment;
 mod identity;
@@ -14,5 +15,6 @@ pub mod run;
 pub mod seal;
 pub(crate) mod soundness;
 pub mod tag;
+pub mod trial;
 pub mod unsealed;
 pub mod version;

@@ -29,12 +29,29 @@ fn train_on_the_same_data(herd: &Herd, reward: f64) {
     herd.train_with(&params, reward);
 }
 
-fn evaluation(probability: f64) -> Evaluation {
+/// An evaluation of the model with this file over January 2018.
+fn evaluation(model: &str, probability: f64) -> Evaluation {
+    let window =
+        serde_json::json!({"start": "2018-01-01T00:00:00Z", "end": "2018-02-01T00:00:00Z"});
     serde_json::from_value(serde_json::json!({
-        "v": 1, "symbol": "EURUSD", "bars_sha256": "ab", "n_bars": 500, "n_shown_before": 0,
-        "window": {"start": "2018-01-01T00:00:00Z", "end": "2018-02-01T00:00:00Z"},
-        "is_lineage_known": true, "cost_bps": 1.0, "metrics": {}, "buy_and_hold": {},
-        "benchmark_sharpe_per_bar": 0.0, "probability": probability,
+        "v": 2, "symbol": "EURUSD", "bars_sha256": "ab", "n_bars": 500, "n_shown_before": 0,
+        "window": window, "is_lineage_known": true, "cost_bps": 1.0, "metrics": {},
+        "buy_and_hold": {}, "benchmark_sharpe_per_bar": 0.0, "probability": probability,
+        "basis": {
+            "model_sha256": model, "returns_sha256": format!("{model} {probability}"),
+            "trained_symbol": "EURUSD", "training_cost_bps": 1.0, "new_from": null,
+            "shared_with": [], "n_trainings": 0,
+            "record": {
+                "windows": [window], "joined": [format!("{model} {probability}")],
+                "looks": {"n_grown": 1, "n_first": 499, "n_now": 499, "n_apart": 0},
+                "figures": {
+                    "n_returns": 499, "n_trades": 40, "bars_per_year": null,
+                    "probability": probability, "flat": null, "buy_and_hold": null, "block": 2,
+                    "without_best_bar": null, "without_best_trade": null,
+                    "among": [[1, probability], [2, probability - 0.05]],
+                },
+            },
+        },
     }))
     .unwrap()
 }
@@ -106,17 +123,82 @@ fn way_down_and_rollback_stand_under_no_condition() {
 }
 
 #[test]
-fn newest_evaluation_is_the_evidence() {
+fn newest_record_is_the_evidence_and_other_models_are_tries() {
     let herd = Herd::new();
+    herd.train(None, 1.0);
     herd.train(None, 1.0);
     let conditions = enforced(Stage::Beta, Requirement::Evidence(0.9));
     let request = promotion(1, Stage::Beta);
     let outcome = || herd.store.promote_under(&conditions, &request, Effect::DryRun);
-    assert!(outcome().unwrap_err().to_string().contains("never evaluated"));
-    herd.store.record_evaluation(&version(1), &evaluation(0.99)).unwrap();
+    let refusal = || outcome().unwrap_err().to_string();
+    assert!(refusal().contains("never evaluated"));
+    let record = |number, model, probability, n_known| {
+        herd.store.record_evaluation(&version(number), &evaluation(model, probability), n_known)
+    };
+    record(1, "m1", 0.5, 0).unwrap();
+    assert!(refusal().contains("value 0.5000, limit 0.9000"));
+    record(1, "m1", 0.94, 1).unwrap();
     outcome().unwrap();
-    herd.store.record_evaluation(&version(1), &evaluation(0.5)).unwrap();
-    assert!(outcome().unwrap_err().to_string().contains("value 0.5000, limit 0.9000"));
+    assert_eq!(herd.store.standing(&version(1)).unwrap().unwrap().n_tries, 1);
+    record(2, "m2", 0.2, 2).unwrap();
+    let refused = refusal();
+    assert!(refused.contains("value 0.8900, limit 0.9000"), "{refused}");
+    assert!(refused.contains("as the best of 2 tries on its bars"), "{refused}");
+}
+
+#[test]
+fn evaluation_that_missed_another_one_is_not_recorded() {
+    let herd = Herd::new();
+    herd.train(None, 1.0);
+    let record =
+        |n_known| herd.store.record_evaluation(&version(1), &evaluation("m1", 0.5), n_known);
+    record(0).unwrap();
+    let refused = record(0).unwrap_err();
+    assert!(matches!(refused, StoreError::EvaluatedMeanwhile { .. }), "{refused}");
+    record(1).unwrap();
+    assert_eq!(herd.store.all_evaluations().unwrap().len(), 2);
+}
+
+#[test]
+fn evaluation_of_an_older_herdbook_is_read_but_no_evidence() {
+    let herd = Herd::new();
+    herd.train(None, 1.0);
+    let mut old = evaluation("m1", 0.99);
+    (old.v, old.basis) = (1, None);
+    herd.store.record_evaluation(&version(1), &old, 0).unwrap();
+    assert_eq!(herd.store.evaluations(&version(1)).unwrap()[0].1, old);
+    let conditions = enforced(Stage::Beta, Requirement::Evidence(0.9));
+    let refused = herd.store.promote_under(&conditions, &promotion(1, Stage::Beta), Effect::DryRun);
+    assert!(refused.unwrap_err().to_string().contains("kept no returns: evaluate again"));
+}
+
+#[test]
+fn training_that_was_tested_on_the_bars_later_is_a_try() {
+    let herd = Herd::new();
+    herd.train(None, 1.0);
+    herd.store.record_evaluation(&version(1), &evaluation("m1", 0.94), 0).unwrap();
+    let tries = || herd.store.standing(&version(1)).unwrap().unwrap().n_tries;
+    assert_eq!(tries(), 1);
+    herd.train(None, 1.0);
+    let second = 2;
+    let run = "(SELECT run_id FROM model_versions WHERE version = ?1)";
+    let tested =
+        [("data.test_start", "2018-01-20T00:00:00Z"), ("data.test_end", "2018-03-01T00:00:00Z")];
+    for (key, value) in tested {
+        let sql =
+            format!("INSERT OR REPLACE INTO params (key, value, run_uuid) SELECT ?2, ?3, {run}");
+        herd.foreign().execute(&sql, (second, key, value)).unwrap();
+    }
+    let symbol = format!(
+        "INSERT OR REPLACE INTO params (key, value, run_uuid) SELECT 'data.symbol', 'EURUSD', {run}"
+    );
+    herd.foreign().execute(&symbol, [second]).unwrap();
+    let result = format!(
+        "INSERT INTO latest_metrics (key, value, timestamp, step, is_nan, run_uuid)
+         SELECT 'portfolio/total_return', 0.1, 0, 0, 0, {run}"
+    );
+    herd.foreign().execute(&result, [second]).unwrap();
+    assert_eq!(tries(), 2);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use herdbook_domain::{Honesty, Timestamp, Window};
-use herdbook_market::metrics::{Performance, returns};
+use herdbook_market::metrics::Performance;
 use herdbook_market::{CostModel, Ledger, MarketError, Position, Trade, Utc};
 use herdbook_store::Store;
 
@@ -12,6 +12,7 @@ use crate::error::TrainingError;
 use crate::models::registered_model::RegisteredModel;
 use crate::results::baselines::Baselines;
 use crate::results::evidence::Evidence;
+use crate::results::figures::PairedReturns;
 use crate::results::measure::{hold_position, performance_of, run_policy};
 use crate::results::pictures;
 use crate::results::pictures::Picture;
@@ -35,6 +36,8 @@ pub struct Backtest {
     /// Whether the bars were seen in training.
     pub honesty: Honesty,
     ledger: Ledger,
+    /// The account of buy-and-hold.
+    held: Ledger,
     first: usize,
 }
 
@@ -87,27 +90,32 @@ impl Backtest {
             baselines: Baselines::over(&tape, &bars, costs),
             n_seen,
             honesty: seen.judge_overlap(n_seen > 0),
+            held: hold_position(&tape, bars.clone(), costs, Position::Long),
             ledger,
             first: bars.start,
             tape,
         })
     }
 
-    /// Evidence for the result, without regard to other trials.
+    /// Evidence for the result, as the only try on its bars.
     pub fn evidence(&self) -> Evidence {
-        let returns = returns(self.ledger.equity()).unwrap_or_default();
-        let bars_per_year = self.tape.bars_per_year;
         let terms = (self.honesty, self.cost_bps);
-        Evidence::of(&self.performance, &self.baselines, &returns, bars_per_year, terms)
+        Evidence::of_returns(&self.returns(), self.tape.bars_per_year, terms)
+    }
+
+    /// The returns of the model and of holding, one for each bar after the first.
+    pub(crate) fn returns(&self) -> PairedReturns {
+        PairedReturns::of(&self.ledger, &self.held)
+    }
+
+    /// Open times of the bars of [`Self::returns`].
+    pub(crate) fn times(&self) -> impl Iterator<Item = Timestamp> {
+        let bars = &self.tape.bars.as_slice()[self.first + 1..];
+        bars.iter().map(|bar| Timestamp::from_millis(bar.open_time_ms))
     }
 
     /// Draws pictures of the result. `model` names the model in the headings.
-    ///
-    /// # Errors
-    /// [`TrainingError::Market`] if the costs are not valid, which [`Self::run`] has checked.
-    pub fn pictures(&self, model: &str) -> Result<Vec<Picture>, TrainingError> {
-        let costs = CostModel::from_bps(self.cost_bps)?;
-        let bars = self.first..self.tape.bars.len();
+    pub fn pictures(&self, model: &str) -> Vec<Picture> {
         let input = PictureInput {
             model: model.to_owned(),
             window: self.window,
@@ -116,9 +124,9 @@ impl Backtest {
             tape: &self.tape,
             first: self.first,
             ledger: &self.ledger,
-            held: &hold_position(&self.tape, bars, costs, Position::Long),
+            held: &self.held,
         };
-        Ok(pictures::of_window(&input))
+        pictures::of_window(&input)
     }
 
     /// Number of bars from the first decision to the last fill.

@@ -5,6 +5,7 @@ pub(crate) mod backtest;
 pub(crate) mod evaluate;
 pub(crate) mod find;
 pub(crate) mod import_model;
+pub(crate) mod later_returns;
 pub(crate) mod mlflow_files;
 pub(crate) mod parent;
 pub(crate) mod predict;

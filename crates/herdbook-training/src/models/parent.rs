@@ -61,7 +61,7 @@ impl Parent {
         check_fit(&version.key, "timeframe", timeframe.as_ref(), child.timeframe.as_str())?;
         let loaded = LoadedVersion::read(store, version, child.timeframe)?;
         let foreign = loaded.check_parent()?;
-        let LoadedVersion { version, run, model } = loaded;
+        let LoadedVersion { version, run, model, .. } = loaded;
         if let Some(foreign) = &foreign {
             observer.notice(&format!(
                 "{}: {foreign}. Its networks fit, so training continues from it; whether its policy is useful in \

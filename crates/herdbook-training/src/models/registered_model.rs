@@ -23,6 +23,8 @@ pub struct RegisteredModel {
     pub run: RunRecord,
     /// The model.
     pub model: Model,
+    /// Lower-case hex SHA-256 of the model file.
+    pub file_sha256: String,
     /// The rules of the environment it was trained in.
     pub env: EnvSpec,
     /// Length of the bars it was trained on.
@@ -51,10 +53,11 @@ impl RegisteredModel {
         version: VersionRecord,
         timeframe: Timeframe,
     ) -> Result<Self, TrainingError> {
-        let LoadedVersion { version, run, model } = LoadedVersion::read(store, version, timeframe)?;
+        let LoadedVersion { version, run, model, file_sha256 } =
+            LoadedVersion::read(store, version, timeframe)?;
         let env =
             environment_of(&model).map_err(|problem| foreign(&version.key, problem.to_string()))?;
-        Ok(Self { version, run, model, env, timeframe })
+        Ok(Self { version, run, model, file_sha256, env, timeframe })
     }
 
     /// The instrument it was trained on, if recorded.
@@ -76,6 +79,7 @@ pub(crate) struct LoadedVersion {
     pub(crate) version: VersionRecord,
     pub(crate) run: RunRecord,
     pub(crate) model: Model,
+    pub(crate) file_sha256: String,
 }
 
 /// Why a model cannot be run in herdbook's environment.
@@ -108,8 +112,8 @@ impl LoadedVersion {
         }
         let run_id = version.run_id.clone().ok_or_else(|| unusable(Obstacle::WithoutRun))?;
         let run = store.run(&run_id)?;
-        let model = read_model(store, &version.key, &run_id, timeframe)?;
-        Ok(Self { version, run, model })
+        let (model, file_sha256) = read_model(store, &version.key, &run_id, timeframe)?;
+        Ok(Self { version, run, model, file_sha256 })
     }
 
     /// Checks that the model can be enhanced. Returns the reason for a warning if its environment is not described.
@@ -143,15 +147,15 @@ fn read_model(
     key: &VersionKey,
     run_id: &RunId,
     timeframe: Timeframe,
-) -> Result<Model, TrainingError> {
+) -> Result<(Model, String), TrainingError> {
     let bytes = store.read_artifact(run_id, &RunId::model_artifact(timeframe))?;
-    if let Some(registered) = store.registered_file(key)?.map(|file| file.sha256) {
-        let found = hex_sha256(&bytes);
-        if found != registered {
-            return Err(TrainingError::AlteredModel { key: key.clone(), found, registered });
-        }
+    let found = hex_sha256(&bytes);
+    if let Some(registered) = store.registered_file(key)?.map(|file| file.sha256)
+        && found != registered
+    {
+        return Err(TrainingError::AlteredModel { key: key.clone(), found, registered });
     }
-    Ok(Model::from_zip(&bytes, &run_id.model_path(timeframe))?)
+    Ok((Model::from_zip(&bytes, &run_id.model_path(timeframe))?, found))
 }
 
 /// The rules in the model file. They must be equal to herdbook's, except costs and episode length.

@@ -15,3 +15,10 @@ pub struct EnhanceRequest {
     /// Kind of enhancement.
     pub enhancement: Enhancement,
 }
+
+impl EnhanceRequest {
+    /// Whether the learning rate and the entropy bonus are controlled during the training.
+    pub(crate) fn is_adaptive(&self) -> bool {
+        self.enhancement == Enhancement::Adaptive
+    }
+}

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use herdbook_domain::{Enhancement, ExperimentName, ModelName, Timeframe};
+use herdbook_domain::{ExperimentName, ModelName, Timeframe};
 use herdbook_market::{Boundaries, CostModel};
 use herdbook_ppo::PpoConfig;
 use serde::{Deserialize, Serialize};
@@ -45,6 +45,38 @@ pub struct TrainRequest {
     pub contaminated: ContaminatedTest,
     /// The run's place in a sweep; `None` for a single training.
     pub membership: Option<SweepMembership>,
+    /// Which policy of the training is registered. A checkpoint of an older herdbook, which always registered the last
+    /// one, does not name it.
+    #[serde(default = "RegisteredPolicy::of_older_herdbook")]
+    pub register: RegisteredPolicy,
+}
+
+/// The policy of a training that is registered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RegisteredPolicy {
+    /// The one with the best mean reward on the validation window, the first of equal ones.
+    #[default]
+    Best,
+    /// The one at the end of the training.
+    Last,
+}
+
+impl RegisteredPolicy {
+    /// Name of the param that records it. A run without it registered the last policy.
+    pub(crate) const PARAM: &str = "registered_policy";
+
+    /// As the flag spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Best => "best",
+            Self::Last => "last",
+        }
+    }
+
+    fn of_older_herdbook() -> Self {
+        Self::Last
+    }
 }
 
 /// What to do if the test window has bars that the model or an ancestor was trained or validated on.
@@ -69,9 +101,8 @@ impl TrainRequest {
         }
         self.config.validate()?;
         self.config.check_rollout(OBS_LEN)?;
-        let is_adaptive = |enhance: &EnhanceRequest| enhance.enhancement == Enhancement::Adaptive;
-        if self.schedules.learning_rate.is_some() && self.enhance.as_ref().is_some_and(is_adaptive)
-        {
+        let is_adaptive = self.enhance.as_ref().is_some_and(EnhanceRequest::is_adaptive);
+        if self.schedules.learning_rate.is_some() && is_adaptive {
             return Err(TrainingError::LearningRateConflict);
         }
         Ok(PreparedTraining {

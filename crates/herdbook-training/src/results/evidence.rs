@@ -1,29 +1,30 @@
 //! Statistical evidence for a Sharpe ratio: against the baselines, and deflated by the number of trials.
 
-use herdbook_domain::{EVIDENCE_BARS, EVIDENCE_PROBABILITY, Honesty, Symbol, Timeframe, Window};
+use herdbook_domain::{
+    EVIDENCE_BARS, EVIDENCE_PROBABILITY, EvidenceFigures, Honesty, Symbol, Timeframe, Window,
+};
+use herdbook_market::Ledger;
 use herdbook_market::metrics::{
-    Performance, SharpeEstimate, SharpeInterval, Trials, deflated_sharpe_ratio,
-    expected_max_sharpe, probabilistic_sharpe_ratio, sharpe_interval,
+    Performance, SharpeEstimate, Trials, deflated_sharpe_ratio, expected_max_sharpe, sharpe_per_bar,
 };
 use herdbook_store::{Store, StoreError, Trial};
 use serde::Serialize;
 
-use crate::results::baselines::Baselines;
+use crate::results::figures::PairedReturns;
 use crate::results::npy;
 
 /// Artifact path of the returns on the test window, bar by bar.
 pub(crate) const TEST_RETURNS: &str = "evaluation/test_returns.npy";
 
-/// Evidence for the Sharpe ratio on one window, without regard to other trials.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// Evidence for the Sharpe ratio on one window.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Evidence {
-    /// Benchmark: the Sharpe ratio per bar of buy-and-hold, or 0 (doing nothing) if that is lower.
+    /// Sharpe ratio per bar of the benchmark that is better on this window: of buy-and-hold, or 0 (doing nothing).
     pub benchmark_sharpe_per_bar: f64,
-    /// Probability that the true Sharpe ratio is above the benchmark: the probabilistic Sharpe ratio (Bailey, López de
-    /// Prado 2012). `None` if undefined.
-    pub probability: Option<f64>,
-    /// 95 % bootstrap interval of the annualised Sharpe ratio; `None` if undefined.
-    pub interval: Option<SharpeInterval>,
+    /// The comparison with both benchmarks.
+    pub figures: EvidenceFigures,
+    /// Number of tries on these bars, of which this is taken to be the best.
+    pub n_tries: u64,
     /// Whether the window has bars seen in training; only a clean one counts as evidence.
     pub honesty: Honesty,
     /// Number of bars of the window; fewer than [`EVIDENCE_BARS`] are no evidence.
@@ -33,32 +34,58 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// Compares the accounts of a model and of holding over the same bars, as the only try on them.
     pub(crate) fn of(
-        model: &Performance,
-        baselines: &Baselines,
-        returns: &[f64],
+        (model, holding): (&Ledger, &Ledger),
         bars_per_year: Option<f64>,
         (honesty, cost_bps): (Honesty, f64),
     ) -> Self {
-        let benchmark = baselines.buy_and_hold.sharpe_per_bar.unwrap_or(0.0).max(0.0);
+        Self::of_returns(&PairedReturns::of(model, holding), bars_per_year, (honesty, cost_bps))
+    }
+
+    pub(crate) fn of_returns(
+        returns: &PairedReturns,
+        bars_per_year: Option<f64>,
+        (honesty, cost_bps): (Honesty, f64),
+    ) -> Self {
         Self {
-            benchmark_sharpe_per_bar: benchmark,
-            probability: estimate(model)
-                .and_then(|estimate| probabilistic_sharpe_ratio(&estimate, benchmark)),
-            interval: bars_per_year.and_then(|b| sharpe_interval(returns, b)),
+            benchmark_sharpe_per_bar: sharpe_per_bar(&returns.holding).unwrap_or(0.0).max(0.0),
+            figures: returns.figures(bars_per_year),
+            n_tries: 1,
             honesty,
-            n_bars: returns.len() + 1,
+            n_bars: returns.model.len() + 1,
             cost_bps,
         }
     }
 
-    /// Whether the model beats both baselines with a probability above [`EVIDENCE_PROBABILITY`] (0.95), after costs, on
-    /// at least [`EVIDENCE_BARS`] bars that are known to be unseen.
+    /// Probability that the true Sharpe ratio is above those of both benchmarks, as the best of all tries; `None` if
+    /// undefined.
+    pub fn probability(&self) -> Option<f64> {
+        self.figures.probability_among(self.n_tries)
+    }
+
+    /// Why the result is no evidence; `None` if it is: a probability above [`EVIDENCE_PROBABILITY`] (0.95) as the best of all
+    /// tries, after costs, on at least [`EVIDENCE_BARS`] bars that are known to be unseen, and not carried by one bar or
+    /// trade.
+    pub fn objection(&self) -> Option<String> {
+        let is_above = self.probability().is_some_and(|p| p > EVIDENCE_PROBABILITY);
+        match self.honesty {
+            Honesty::Contaminated => Some("bars were seen in training".to_owned()),
+            Honesty::Unknown => Some("bars may have been seen in training".to_owned()),
+            Honesty::Clean if self.cost_bps <= 0.0 => Some("no costs were charged".to_owned()),
+            Honesty::Clean if self.n_bars < EVIDENCE_BARS => {
+                Some(format!("fewer than {EVIDENCE_BARS} bars"))
+            }
+            Honesty::Clean if !is_above => {
+                Some(format!("the probability is not above {EVIDENCE_PROBABILITY}"))
+            }
+            Honesty::Clean => self.figures.carried_by(EVIDENCE_PROBABILITY),
+        }
+    }
+
+    /// Whether the result is evidence.
     pub fn is_evidence(&self) -> bool {
-        self.honesty == Honesty::Clean
-            && self.n_bars >= EVIDENCE_BARS
-            && self.cost_bps > 0.0
-            && self.probability.is_some_and(|p| p > EVIDENCE_PROBABILITY)
+        self.objection().is_none()
     }
 }
 
@@ -172,82 +199,60 @@ fn mean_correlation(series: &[Vec<f64>]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use herdbook_market::metrics::{Activity, performance, returns};
-
     use super::*;
 
-    /// Equity of `n` returns that alternate around `mean`.
-    fn equity(n: usize, mean: f64) -> Vec<f64> {
-        let mut equity = vec![100.0];
-        for idx in 0..n {
-            let noise = if idx % 2 == 0 { 0.001 } else { -0.001 };
-            equity.push(equity[idx] * (1.0 + mean + noise));
-        }
-        equity
-    }
-
-    fn performance_of(equity: &[f64]) -> Performance {
-        performance(equity, &[], Activity::default(), Some(6_000.0))
-    }
-
-    fn evidence(model: f64, held: f64, n_bars: usize) -> Evidence {
-        let (model, held) = (equity(n_bars - 1, model), equity(n_bars - 1, held));
-        let flat = performance_of(&vec![100.0; n_bars]);
-        let baselines = Baselines { buy_and_hold: performance_of(&held), flat };
-        let returns = returns(&model).unwrap();
-        let terms = (Honesty::Clean, 1.0);
-        Evidence::of(&performance_of(&model), &baselines, &returns, Some(6_000.0), terms)
+    /// Returns of alternating trades that gain `mean` a bar, and of holding.
+    fn evidence(mean: f64, held: f64, n_bars: usize) -> Evidence {
+        let wave = |idx: usize| ((idx * 7_919) % 101) as f64 / 101.0 - 0.5;
+        let n = n_bars - 1;
+        let returns = PairedReturns {
+            model: (0..n).map(|idx| mean + 0.002 * wave(idx)).collect(),
+            holding: (0..n).map(|idx| held + 0.002 * wave(idx * 3 + 1)).collect(),
+            positions: (0..n).map(|idx| if idx / 5 % 2 == 0 { 1.0 } else { -1.0 }).collect(),
+        };
+        Evidence::of_returns(&returns, Some(6_000.0), (Honesty::Clean, 1.0))
     }
 
     #[test]
     fn benchmark_is_the_better_of_holding_and_doing_nothing() {
-        let rising = evidence(0.0005, 0.0003, 200);
-        let held = performance_of(&equity(199, 0.0003)).sharpe_per_bar.unwrap();
-        assert!((rising.benchmark_sharpe_per_bar - held).abs() < 1e-12 && held > 0.0);
-        let falling = evidence(0.0005, -0.0003, 200);
-        assert!(falling.benchmark_sharpe_per_bar.abs() < 1e-12);
-        assert!(rising.probability.unwrap() < falling.probability.unwrap());
-        assert_eq!(rising.n_bars, 200);
+        assert!(evidence(0.0005, 0.0003, 200).benchmark_sharpe_per_bar > 0.1);
+        assert!(evidence(0.0005, -0.0003, 200).benchmark_sharpe_per_bar.abs() < 1e-12);
     }
 
     #[test]
     fn model_no_better_than_holding_is_no_evidence() {
         let as_good = evidence(0.0005, 0.0005, 1_000);
-        assert!((as_good.probability.unwrap() - 0.5).abs() < 1e-9);
-        assert!(!as_good.is_evidence());
-        assert!(evidence(0.0005, 0.0, 1_000).is_evidence());
+        let probability = as_good.probability().unwrap();
+        assert!((0.3..0.7).contains(&probability), "{probability}");
+        assert_eq!(as_good.objection().as_deref(), Some("the probability is not above 0.95"));
+        assert_eq!(evidence(0.0005, 0.0, 1_000).objection(), None);
     }
 
     #[test]
     fn each_condition_of_evidence_is_required() {
-        let sure = Evidence {
-            probability: Some(EVIDENCE_PROBABILITY + 1e-9),
-            n_bars: EVIDENCE_BARS,
-            ..evidence(0.0005, 0.0, 200)
-        };
-        assert!(sure.is_evidence());
-        for lacking in [
-            Evidence { honesty: Honesty::Unknown, ..sure },
-            Evidence { honesty: Honesty::Contaminated, ..sure },
-            Evidence { n_bars: EVIDENCE_BARS - 1, ..sure },
-            Evidence { cost_bps: 0.0, ..sure },
-            Evidence { probability: Some(EVIDENCE_PROBABILITY), ..sure },
-            Evidence { probability: None, ..sure },
+        let sure = evidence(0.0005, 0.0, 400);
+        assert_eq!(sure.objection(), None);
+        let without_probability = EvidenceFigures { probability: None, ..sure.figures.clone() };
+        for (lacking, told) in [
+            (Evidence { honesty: Honesty::Unknown, ..sure.clone() }, "may have been seen"),
+            (Evidence { honesty: Honesty::Contaminated, ..sure.clone() }, "were seen"),
+            (Evidence { n_bars: EVIDENCE_BARS - 1, ..sure.clone() }, "fewer than 51 bars"),
+            (Evidence { cost_bps: 0.0, ..sure.clone() }, "no costs"),
+            (Evidence { figures: without_probability, ..sure.clone() }, "not above 0.95"),
+            (Evidence { n_tries: u64::MAX, ..sure.clone() }, "not above 0.95"),
         ] {
-            assert!(!lacking.is_evidence(), "{lacking:?}");
+            let objection = lacking.objection().unwrap();
+            assert!(objection.contains(told), "{objection}");
         }
     }
 
     #[test]
     fn model_that_never_trades_has_no_probability() {
-        let flat = vec![100.0; 200];
-        let baselines =
-            Baselines { buy_and_hold: performance_of(&flat), flat: performance_of(&flat) };
-        let returns = returns(&flat).unwrap();
-        let terms = (Honesty::Clean, 1.0);
-        let found =
-            Evidence::of(&performance_of(&flat), &baselines, &returns, Some(6_000.0), terms);
-        assert_eq!((found.probability, found.interval), (None, None));
+        let mut found = evidence(0.0, 0.0, 200);
+        let flat = PairedReturns { model: vec![0.0; 199], ..PairedReturns::default() };
+        let flat = PairedReturns { holding: flat.model.clone(), ..flat };
+        found = Evidence::of_returns(&flat, Some(6_000.0), (found.honesty, found.cost_bps));
+        assert_eq!((found.probability(), &found.figures.flat), (None, &None));
         assert!(!found.is_evidence());
     }
 

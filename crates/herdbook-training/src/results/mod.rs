@@ -2,6 +2,7 @@
 
 pub(crate) mod baselines;
 pub(crate) mod evidence;
+pub(crate) mod figures;
 pub(crate) mod improvement;
 pub(crate) mod measure;
 pub(crate) mod npy;

@@ -27,7 +27,7 @@ impl TrainReport {
     /// trials is only reported to the observer.
     pub(crate) fn new(
         store: &Store,
-        run: RunReport,
+        mut run: RunReport,
         registered: Registered,
         observer: &mut dyn Observer,
     ) -> Self {
@@ -37,6 +37,7 @@ impl TrainReport {
                 observer.notice(&format!("the other trials could not be read: {error}"));
                 None
             });
+        run.evidence.n_tries = deflation.as_ref().map_or(1, |found| found.n_trials as u64);
         Self { run, registered, deflation }
     }
 }
@@ -64,7 +65,7 @@ pub struct RunReport {
     pub performance: Performance,
     /// Performance of the baselines on the test window.
     pub baselines: Baselines,
-    /// Evidence for the result on the test window, without regard to other trials.
+    /// Evidence for the result on the test window; in a [`TrainReport`] as the best of all trials.
     pub evidence: Evidence,
     /// Improvement over the parent; `None` for a base model.
     pub improvement: Option<ImprovementReport>,

@@ -16,8 +16,10 @@ use crate::request::train_request::TrainRequest;
 use crate::run::enhancement::Enhancer;
 use crate::run::metric_log::MetricLogState;
 
-/// Version of the file format: increased with every incompatible change.
-const VERSION: u32 = 1;
+/// Version of the file format: increased with every change after which an older herdbook would resume the training wrongly.
+/// Version 2 names the policy to register; version 1, which registers the last one, is read too.
+const VERSION: u32 = 2;
+const FIRST_VERSION: u32 = 1;
 const MAGIC: &str = "herdbook-resume";
 /// Number of checkpoints kept, in case the newest is damaged.
 const N_KEPT: usize = 3;
@@ -93,9 +95,9 @@ impl Checkpoint {
             return Err("is not a checkpoint".to_owned());
         }
         let version = words.next().unwrap_or_default();
-        if version != VERSION.to_string() {
+        if !(FIRST_VERSION..=VERSION).any(|known| version == known.to_string()) {
             return Err(format!(
-                "has format version {version}, but this herdbook reads version {VERSION}"
+                "has format version {version}, but this herdbook reads versions {FIRST_VERSION} to {VERSION}"
             ));
         }
         if words.next() != Some(hex_sha256(rest).as_str()) {
@@ -159,7 +161,10 @@ mod tests {
         assert_eq!(problem(b""), "is not a checkpoint");
         assert_eq!(problem(b"PK\x03\x04\n"), "is not a checkpoint");
         let newer = b"herdbook-resume 99 00\n{}\n";
-        assert_eq!(problem(newer), "has format version 99, but this herdbook reads version 1");
+        assert_eq!(
+            problem(newer),
+            "has format version 99, but this herdbook reads versions 1 to 2"
+        );
         let cut = format!("herdbook-resume 1 {}\n{{}}", hex_sha256(b"{}\nzip"));
         assert!(problem(cut.as_bytes()).starts_with("is damaged"));
         let strange = format!("herdbook-resume 1 {}\n{{}}\nzip", hex_sha256(b"{}\nzip"));

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::environment::market_data::MarketData;
 use crate::observer::{Observer, Progress};
+use crate::request::train_request::RegisteredPolicy;
 use crate::results::measure::score_episodes;
 
 /// Metrics are written at most once a second, so that the UI shows live curves without slowing the training.
@@ -20,6 +21,11 @@ const N_EVALUATIONS: u64 = 20;
 
 /// Metric: the best mean reward on the validation window so far.
 pub(crate) const BEST: &str = "evaluation/best_mean_reward";
+/// Metric: mean reward on the validation window of the policy at the end of the training, if the best one is registered. Then
+/// the last values of `evaluation/mean_reward` and `evaluation/std_reward` are those of the registered policy.
+pub(crate) const LAST: &str = "evaluation/last_mean_reward";
+/// Metric: timesteps behind the registered policy, including those of the parent.
+pub(crate) const REGISTERED_AT: &str = "registered_timesteps";
 
 /// Metrics that are not written yet, the evaluations so far, and the time spent.
 pub(crate) struct MetricLog<'a> {
@@ -31,6 +37,8 @@ pub(crate) struct MetricLog<'a> {
     flushed: Instant,
     evaluated: u64,
     best_mean_reward: Option<f64>,
+    /// Standard deviation that belongs to the best mean reward.
+    best_std_reward: Option<f64>,
     latest_mean_reward: Option<f64>,
     /// Timesteps, including the parent's, and mean reward of each evaluation.
     evaluations: Vec<(u64, f64)>,
@@ -49,12 +57,24 @@ pub(crate) struct MetricLogState {
     previous: u64,
     evaluated: u64,
     best_mean_reward: Option<f64>,
+    /// Absent in checkpoints of an older herdbook, whose trainings register the last policy.
+    #[serde(default)]
+    best_std_reward: Option<f64>,
     latest_mean_reward: Option<f64>,
     #[serde(rename = "learning")]
     evaluations: Vec<(u64, f64)>,
     seconds: f64,
     /// Metrics that were not written yet: name, value, time in milliseconds since the Unix epoch, step.
     pending: Vec<(String, f64, i64, i64)>,
+}
+
+/// The moment of an evaluation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// During the training, or at the end of one that registers its last policy.
+    Running,
+    /// At the end of a training that registers its best policy.
+    EndOfBest,
 }
 
 impl<'a> MetricLog<'a> {
@@ -68,6 +88,7 @@ impl<'a> MetricLog<'a> {
             flushed: now,
             evaluated: 0,
             best_mean_reward: None,
+            best_std_reward: None,
             latest_mean_reward: None,
             evaluations: Vec::new(),
             pending: Vec::new(),
@@ -88,6 +109,7 @@ impl<'a> MetricLog<'a> {
         let mut metric_log = Self {
             evaluated: state.evaluated,
             best_mean_reward: state.best_mean_reward,
+            best_std_reward: state.best_std_reward,
             latest_mean_reward: state.latest_mean_reward,
             evaluations: state.evaluations,
             seconds_before: state.seconds,
@@ -106,6 +128,7 @@ impl<'a> MetricLog<'a> {
             previous: self.previous,
             evaluated: self.evaluated,
             best_mean_reward: self.best_mean_reward,
+            best_std_reward: self.best_std_reward,
             latest_mean_reward: self.latest_mean_reward,
             evaluations: self.evaluations.clone(),
             seconds: self.seconds(),
@@ -138,25 +161,39 @@ impl<'a> MetricLog<'a> {
         trained >= target || (trained - self.evaluated) * N_EVALUATIONS >= target
     }
 
-    /// Evaluates the policy on the validation window; returns whether it is the best so far.
+    /// Evaluates the policy on the validation window; returns whether it is the best so far. At the end of a training that
+    /// registers its best policy, the metrics get the values of that one.
     pub(crate) fn evaluate(
         &mut self,
         trained: u64,
         market: &MarketData,
         costs: CostModel,
         policy: &Policy,
+        phase: Phase,
     ) -> bool {
         let scores = score_episodes(&market.tape, &market.split.validation, costs, policy);
         let best_before = self.best_mean_reward.unwrap_or(f64::NEG_INFINITY);
-        let best = best_before.max(scores.mean_reward);
+        let is_best = scores.mean_reward > best_before;
+        if is_best {
+            self.best_mean_reward = Some(scores.mean_reward);
+            self.best_std_reward = Some(scores.std_reward);
+        }
         self.evaluated = trained;
-        self.best_mean_reward = Some(best);
         self.latest_mean_reward = Some(scores.mean_reward);
         self.evaluations.push((self.previous + trained, scores.mean_reward));
-        self.add("evaluation/mean_reward", scores.mean_reward, trained);
-        self.add("evaluation/std_reward", scores.std_reward, trained);
-        self.add(BEST, best, trained);
-        scores.mean_reward > best_before
+        let latest = (scores.mean_reward, scores.std_reward);
+        let best = self.best_mean_reward.zip(self.best_std_reward);
+        let (mean_reward, std_reward) = match (phase, best) {
+            (Phase::EndOfBest, Some(best)) => best,
+            _ => latest,
+        };
+        self.add("evaluation/mean_reward", mean_reward, trained);
+        self.add("evaluation/std_reward", std_reward, trained);
+        self.add(BEST, self.best_mean_reward.unwrap_or(f64::NAN), trained);
+        if phase == Phase::EndOfBest {
+            self.add(LAST, scores.mean_reward, trained);
+        }
+        is_best
     }
 
     /// Adds the final metrics, except `evaluation/*`, which the last evaluation has logged.
@@ -171,9 +208,18 @@ impl<'a> MetricLog<'a> {
         &self.evaluations
     }
 
-    /// The metric [`BEST`]. Its model is `best_model_<timesteps>.zip`; the registered model is the last one.
-    pub(crate) fn best(&self) -> Option<(String, f64)> {
-        Some((BEST.to_owned(), self.best_mean_reward?))
+    /// The metrics [`BEST`] and, if the best policy is registered, [`LAST`].
+    pub(crate) fn best_and_last(&self, register: RegisteredPolicy) -> Vec<(String, f64)> {
+        let last = self.latest_mean_reward.filter(|_| register == RegisteredPolicy::Best);
+        let both = [(BEST, self.best_mean_reward), (LAST, last)];
+        both.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+    }
+
+    /// Timesteps, including the parent's, of the first evaluation with the best mean reward; `None` before the first one.
+    pub(crate) fn best_timesteps(&self) -> Option<u64> {
+        let best = self.best_mean_reward?;
+        let is_best = |(_, mean_reward): &&(u64, f64)| mean_reward.to_bits() == best.to_bits();
+        self.evaluations.iter().find(is_best).map(|(timesteps, _)| *timesteps)
     }
 
     /// Writes the pending metrics if a second has passed. If the store is locked or unreachable, they are kept for the next
@@ -360,7 +406,7 @@ mod tests {
         let written: Vec<(&str, i64)> =
             pending.iter().map(|metric| (metric.key.as_str(), metric.step)).collect();
         assert_eq!(written, [("b", 110), ("a", 125)]);
-        assert_eq!(after.best(), Some((BEST.to_owned(), 0.5)));
+        assert_eq!(after.best_and_last(RegisteredPolicy::Last), [(BEST.to_owned(), 0.5)]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::environment::env_spec::EnvSpec;
 use crate::environment::market_data::MarketData;
 use crate::environment::params::market_params;
 use crate::request::hyperparameters::hyperparameter_params;
-use crate::request::train_request::TrainRequest;
+use crate::request::train_request::{RegisteredPolicy, TrainRequest};
 
 /// All params of a run: bars, environment, hyperparameters, seed.
 pub(crate) fn params(
@@ -26,6 +26,10 @@ pub(crate) fn params(
     add("algorithm", "PPO".to_owned());
     for (key, value) in hyperparameter_params(config) {
         add(key, value);
+    }
+    // Not for `Last`: runs of an older herdbook have no such param, and are resumed with the params they have.
+    if request.register == RegisteredPolicy::Best {
+        add(RegisteredPolicy::PARAM, RegisteredPolicy::Best.as_str().to_owned());
     }
     let schedules = [
         ("learning_rate_final", request.schedules.learning_rate),

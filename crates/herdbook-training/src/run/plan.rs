@@ -18,6 +18,7 @@ use crate::environment::trading_env::TradingEnv;
 use crate::error::TrainingError;
 use crate::models::parent::{ChildSpec, Parent, is_validation_trained_on, judge_child};
 use crate::observer::Observer;
+use crate::request::enhance_request::EnhanceRequest;
 use crate::request::train_request::{ContaminatedTest, PreparedTraining, TrainRequest};
 use crate::results::baselines::Baselines;
 use crate::results::improvement::{ImprovementBasis, ImprovementReport};
@@ -72,6 +73,14 @@ impl<'a> TrainingPlan<'a> {
             return Err(TrainingError::Contaminated { symbol: windows.symbol, test: windows.test });
         }
         let config = config_of_child(&request.config, parent.as_ref())?;
+        let is_adaptive = request.enhance.as_ref().is_some_and(EnhanceRequest::is_adaptive);
+        if is_adaptive && request.config.ent_coef > 0.0 {
+            observer.notice(&format!(
+                "`adaptive` starts with `ent_coef` {} and changes it after each rollout to hold a target entropy: see the \
+                 metric `training/ent_coef`",
+                request.config.ent_coef
+            ));
+        }
         Ok(Self {
             origin: origin(request, parent.as_ref()),
             params: params(request, market, &config, &env),
@@ -131,6 +140,7 @@ impl<'a> TrainingPlan<'a> {
             episode_bars: EPISODE_BARS,
             rollout_len: self.config.rollout_len() as u64,
             timesteps: self.request.timesteps,
+            ent_coef: self.config.ent_coef,
             parent: &parent.model.policy,
         };
         Enhancer::new(enhanced.enhancement, &setup, envs)

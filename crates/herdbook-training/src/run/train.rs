@@ -14,7 +14,7 @@ use herdbook_store::{Finish, Measured, Metric, Session, UnfinishedEnd};
 use crate::error::TrainingError;
 use crate::models::mlflow_files;
 use crate::observer::Observer;
-use crate::request::train_request::PreparedTraining;
+use crate::request::train_request::{PreparedTraining, RegisteredPolicy};
 use crate::results::evidence::{Evidence, TEST_RETURNS};
 use crate::results::improvement::ImprovementReport;
 use crate::results::measure::{Measurement, hold_position, measure};
@@ -25,7 +25,7 @@ use crate::results::report::{RunReport, TrainReport};
 use crate::run::checkpoint;
 use crate::run::checkpoint::Checkpoint;
 use crate::run::heartbeat;
-use crate::run::metric_log::BEST;
+use crate::run::metric_log::{BEST, LAST};
 use crate::run::plan::TrainingPlan;
 use crate::run::retry::retry_while_unavailable;
 use crate::run::training_loop::TrainingLoop;
@@ -104,18 +104,23 @@ impl ActiveRun<'_> {
             None => TrainingLoop::begin(store, plan, run_id)?,
         };
         training_loop.run_to_end(observer, cancelled)?;
-        let model = training_loop.model()?;
+        let (model, policy) = training_loop.model_to_register()?;
         let TrainingLoop { trainer, mut metric_log, .. } = training_loop;
         let trained = trainer.trained_timesteps();
-        let mut measured = measure(plan.market, plan.costs, trainer.policy());
-        measured.metrics.extend(metric_log.best());
+        let register = plan.request.register;
+        let registered_at = match register {
+            RegisteredPolicy::Best => metric_log.best_timesteps(),
+            RegisteredPolicy::Last => None,
+        };
+        let mut measured = measure(plan.market, plan.costs, &policy);
+        measured.metrics.extend(metric_log.best_and_last(register));
         let mut store_file = |path: &str, bytes: &[u8]| {
             retry_while_unavailable(observer, cancelled, || {
                 store.store_artifact(run_id, path, bytes)
             })
         };
         store_file(TEST_RETURNS, &npy::write(&measured.returns))?;
-        for (path, bytes) in mlflow_files::of_model(trainer.policy(), plan.timeframe(), run_id) {
+        for (path, bytes) in mlflow_files::of_model(&policy, plan.timeframe(), run_id) {
             store_file(&path, &bytes)?;
         }
         let model_sha256 = store_file(&artifact, &model)?;
@@ -123,7 +128,7 @@ impl ActiveRun<'_> {
         let ledger = measured.ledger.clone();
         let report = self.report(trained, measured, steps_per_second);
         self.store_pictures(&report, &ledger, metric_log.evaluations(), observer);
-        let measured = self.measured(&report);
+        let measured = self.measured(&report, registered_at);
         metric_log.finish(trained, &measured.metrics);
         Ok(self.trained(report, model_sha256, metric_log.take_pending(), measured))
     }
@@ -146,7 +151,7 @@ impl ActiveRun<'_> {
             tape: &plan.market.tape,
             first: test.start,
             ledger,
-            held: &hold_position(&plan.market.tape, test.clone(), plan.costs, Position::Long),
+            held: &self.held(),
         };
         let mut drawn = pictures::of_window(&input);
         drawn.push(pictures::of_learning(&input, evaluations));
@@ -164,6 +169,13 @@ impl ActiveRun<'_> {
         }
     }
 
+    /// The account of buy-and-hold over the test window.
+    fn held(&self) -> Ledger {
+        let Self { plan, .. } = *self;
+        let test = plan.market.split.test.bars.clone();
+        hold_position(&plan.market.tape, test, plan.costs, Position::Long)
+    }
+
     /// The result of a run that is FINISHED already, measured again from its stored model.
     pub(crate) fn recall(&self) -> Result<TrainedRun, TrainingError> {
         let Self { store, plan, run_id } = *self;
@@ -171,8 +183,9 @@ impl ActiveRun<'_> {
         let model = Model::from_zip(&bytes, "the model of the run")?;
         let mut measured = measure(plan.market, plan.costs, &model.policy);
         let logged = store.run(run_id)?;
-        let best = logged.metric(BEST).map(|value| (BEST.to_owned(), value));
-        measured.metrics.extend(best);
+        let kept = [BEST, LAST].into_iter();
+        let kept = kept.filter_map(|name| Some((name.to_owned(), logged.metric(name)?)));
+        measured.metrics.extend(kept);
         let trained = model.num_timesteps.saturating_sub(plan.previous_timesteps());
         let speed = logged.metric("training/steps_per_second").unwrap_or(0.0);
         let report = self.report(trained, measured, speed);
@@ -187,8 +200,9 @@ impl ActiveRun<'_> {
         steps_per_second: f64,
     ) -> RunReport {
         let Self { plan, run_id, .. } = *self;
-        let Measurement { metrics, performance, returns, .. } = measured;
+        let Measurement { metrics, performance, ledger, .. } = measured;
         let (baselines, bars_per_year) = (plan.baselines(), plan.market.tape.bars_per_year);
+        let held = self.held();
         let terms = (plan.honesty, plan.request.cost_bps);
         RunReport {
             run_id: run_id.clone(),
@@ -200,7 +214,7 @@ impl ActiveRun<'_> {
             trained_timesteps,
             improvement: plan.improvement(&metrics),
             metrics,
-            evidence: Evidence::of(&performance, &baselines, &returns, bars_per_year, terms),
+            evidence: Evidence::of((&ledger, &held), bars_per_year, terms),
             performance,
             baselines,
             honesty: plan.honesty,
@@ -211,8 +225,9 @@ impl ActiveRun<'_> {
         }
     }
 
-    /// What is known of the training without the records: any program can write to those.
-    fn measured(&self, report: &RunReport) -> Measured {
+    /// What is known of the training without the records: any program can write to those. `registered_at` are the timesteps
+    /// behind the registered policy if that is the best one.
+    fn measured(&self, report: &RunReport, registered_at: Option<u64>) -> Measured {
         let mut metrics = report.metrics.clone();
         metrics.extend(report.baselines.to_metrics());
         metrics.extend(report.improvement.iter().flat_map(ImprovementReport::to_metrics));
@@ -223,6 +238,7 @@ impl ActiveRun<'_> {
             ("total_timesteps", previous.saturating_add(trained)),
         ];
         metrics.extend(steps.map(|(name, steps)| (name.to_owned(), steps as f64)));
+        metrics.extend(registered_at.map(|at| (REGISTERED_AT.to_owned(), at as f64)));
         Measured { params: self.plan.params.clone(), metrics }
     }
 

@@ -3,17 +3,17 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use herdbook_domain::{ParentSelector, RunId};
-use herdbook_ppo::{Model, Trainer};
+use herdbook_ppo::{Model, Policy, Trainer};
 use herdbook_store::Session;
 
 use crate::environment::trading_env::TradingEnv;
 use crate::error::TrainingError;
 use crate::models::artifact_paths::artifact_beside_model;
 use crate::observer::Observer;
-use crate::request::train_request::TrainRequest;
+use crate::request::train_request::{RegisteredPolicy, TrainRequest};
 use crate::run::checkpoint::{Checkpoint, CheckpointState};
 use crate::run::enhancement::Enhancer;
-use crate::run::metric_log::MetricLog;
+use crate::run::metric_log::{MetricLog, Phase};
 use crate::run::plan::TrainingPlan;
 
 /// State of the training loop. Between two iterations, a checkpoint holds all of it.
@@ -24,6 +24,8 @@ pub(crate) struct TrainingLoop<'a> {
     pub(crate) trainer: Trainer<TradingEnv>,
     enhancer: Enhancer,
     pub(crate) metric_log: MetricLog<'a>,
+    /// The zip of the best model so far; `None` before the first evaluation of this process.
+    best: Option<Vec<u8>>,
 }
 
 impl<'a> TrainingLoop<'a> {
@@ -42,7 +44,7 @@ impl<'a> TrainingLoop<'a> {
         };
         trainer.set_threads(plan.n_threads);
         let metric_log = MetricLog::new(store, run_id, plan.previous_timesteps());
-        Ok(Self { store, plan, run_id, trainer, enhancer, metric_log })
+        Ok(Self { store, plan, run_id, trainer, enhancer, metric_log, best: None })
     }
 
     /// Continues from a checkpoint.
@@ -59,7 +61,7 @@ impl<'a> TrainingLoop<'a> {
         trainer.set_threads(plan.n_threads);
         let logged = store.logged_steps(run_id)?;
         let metric_log = MetricLog::restore(store, run_id, metric_log, logged);
-        Ok(Self { store, plan, run_id, trainer, enhancer, metric_log })
+        Ok(Self { store, plan, run_id, trainer, enhancer, metric_log, best: None })
     }
 
     /// Trains until the requested timesteps are reached or the user cancels.
@@ -94,10 +96,40 @@ impl<'a> TrainingLoop<'a> {
         Ok(model.to_zip()?)
     }
 
+    /// The model to register as a zip file, with its policy. It counts all timesteps of the training as its own, so that the
+    /// timesteps of a lineage add up.
+    pub(crate) fn model_to_register(&self) -> Result<(Vec<u8>, Policy), TrainingError> {
+        let best = match self.plan.request.register {
+            RegisteredPolicy::Best => self.metric_log.best_timesteps(),
+            RegisteredPolicy::Last => None,
+        };
+        // The last policy, too, if its evaluation was the best.
+        let Some(timesteps) = best.filter(|best| *best != self.trainer.num_timesteps()) else {
+            return Ok((self.model()?, self.trainer.policy().clone()));
+        };
+        let stored = || {
+            let artifact = artifact_beside_model(self.plan.timeframe(), &best_model(timesteps));
+            self.store.read_artifact(self.run_id, &artifact)
+        };
+        let zip = self.best.clone().map_or_else(stored, Ok)?;
+        let mut model = Model::from_zip(&zip, &best_model(timesteps))?;
+        model.num_timesteps = self.trainer.num_timesteps();
+        Ok((model.to_zip()?, model.policy))
+    }
+
     fn evaluate(&mut self, trained: u64, observer: &mut dyn Observer) -> Result<(), TrainingError> {
         let TrainingPlan { market, costs, .. } = self.plan;
-        let is_best = self.metric_log.evaluate(trained, market, *costs, self.trainer.policy());
+        let is_end = trained >= self.plan.request.timesteps;
+        let phase = match self.plan.request.register {
+            RegisteredPolicy::Best if is_end => Phase::EndOfBest,
+            _ => Phase::Running,
+        };
+        let policy = self.trainer.policy();
+        let is_best = self.metric_log.evaluate(trained, market, *costs, policy, phase);
         let model = self.model()?;
+        if is_best {
+            self.best = Some(model.clone());
+        }
         let stored = self.store_best(is_best, &model).and_then(|()| self.store_checkpoint(model));
         // A training continues without a checkpoint if it cannot be stored.
         if let Err(error) = stored {
@@ -110,7 +142,7 @@ impl<'a> TrainingLoop<'a> {
     /// Stores the model under its own name if it is the best so far on the validation window.
     fn store_best(&self, is_best: bool, model: &[u8]) -> Result<(), TrainingError> {
         if is_best {
-            let name = format!("best_model_{}.zip", self.trainer.num_timesteps());
+            let name = best_model(self.trainer.num_timesteps());
             let artifact = artifact_beside_model(self.plan.timeframe(), &name);
             self.store.store_artifact(self.run_id, &artifact, model)?;
         }
@@ -146,4 +178,9 @@ impl<'a> TrainingLoop<'a> {
         }
         Err(TrainingError::Cancelled { run_id: self.run_id.clone(), timesteps })
     }
+}
+
+/// Name of the file of the best model of a training, by the timesteps behind it.
+fn best_model(timesteps: u64) -> String {
+    format!("best_model_{timesteps}.zip")
 }

@@ -202,3 +202,20 @@ fn best_with_only_contaminated_candidates_says_how_to_name_one() {
     assert_eq!(*excluded, ExcludedCandidates::Contaminated);
     assert!(error.to_string().ends_with("give its version number"), "{error}");
 }
+
+#[test]
+fn adaptive_starts_with_the_requested_entropy_coefficient_and_says_so() {
+    let fixture = Fixture::new();
+    fixture.train(request()).unwrap();
+    let mut adaptive = child(ParentSelector::Latest, Enhancement::Adaptive);
+    adaptive.config.ent_coef = 0.2;
+    let mut listener = Listener::default();
+    let report = fixture.train_listening(adaptive, &mut listener).unwrap();
+    let told = listener.notices.iter().any(|notice| notice.contains("starts with `ent_coef` 0.2"));
+    assert!(told, "{:?}", listener.notices);
+    let run = fixture.store.run(&report.run.run_id).unwrap();
+    assert_eq!(run.params["ent_coef"], "0.2");
+    // Three rollouts change it by at most 30 % each.
+    let controlled = run.metric("training/ent_coef").unwrap();
+    assert!((0.2 / 2.2..=0.2).contains(&controlled), "{controlled}");
+}

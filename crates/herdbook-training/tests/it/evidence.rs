@@ -1,8 +1,10 @@
 //! Evaluations on new bars, and deflation by all trials.
 
-use herdbook_domain::{Enhancement, EventKind, ParentSelector, Symbol};
+use herdbook_domain::{Enhancement, Evaluation, EventKind, EvidenceRecord, ParentSelector, Symbol};
 use herdbook_store::EventQuery;
-use herdbook_training::{DataSource, EvaluationResult, RegisteredModel, TrainingError, evaluate};
+use herdbook_training::{
+    DataSource, EvaluationResult, RegisteredModel, TrainingError, evaluate_and_record,
+};
 
 use crate::fixture::{Fixture, child, market, request, walk};
 
@@ -17,9 +19,7 @@ fn evaluated(
     data: &DataSource,
 ) -> Result<EvaluationResult, TrainingError> {
     let model = RegisteredModel::load(&fixture.store, fixture.version(version)).unwrap();
-    let found = evaluate(&fixture.store, &model, data, None)?;
-    fixture.store.record_evaluation(&model.version.key, &found.evaluation).unwrap();
-    Ok(found)
+    Ok(evaluate_and_record(&fixture.store, &model, data, None)?.0)
 }
 
 #[test]
@@ -104,4 +104,123 @@ fn every_run_with_a_figure_on_an_overlapping_window_is_a_trial() {
     let elsewhere =
         fixture.store.trials(&windows.symbol, windows.timeframe, windows.train).unwrap();
     assert!(elsewhere.is_empty(), "test windows do not overlap the training window");
+}
+
+/// Evaluates with costs in basis points.
+fn evaluated_at(
+    fixture: &Fixture,
+    version: i64,
+    data: &DataSource,
+    cost_bps: f64,
+) -> EvaluationResult {
+    let model = RegisteredModel::load(&fixture.store, fixture.version(version)).unwrap();
+    evaluate_and_record(&fixture.store, &model, data, Some(cost_bps)).unwrap().0
+}
+
+fn record(found: &EvaluationResult) -> &EvidenceRecord {
+    &found.evaluation.basis.as_ref().unwrap().record
+}
+
+#[test]
+fn all_bars_since_the_training_are_one_record_and_a_part_adds_nothing() {
+    let fixture = Fixture::new();
+    fixture.train(request()).unwrap();
+    let first = evaluated(&fixture, 1, &market(walk(2_000, 1, 0.003))).unwrap();
+    assert_eq!(record(&first).figures.n_returns, 498);
+    assert_eq!((record(&first).looks.n_grown, first.standing.n_tries), (1, 1));
+    let whole = evaluated(&fixture, 1, &longer()).unwrap();
+    assert_eq!(record(&whole).figures.n_returns, 998);
+    assert_eq!(record(&whole).looks.n_grown, 2);
+    assert_eq!(record(&whole).windows, [whole.evaluation.window]);
+    // Twice as many bars: the two looks are two tries.
+    assert_eq!(whole.standing.n_tries, 2);
+    for data in [market(walk(1_700, 1, 0.003)), longer()] {
+        let again = evaluated(&fixture, 1, &data).unwrap();
+        assert_eq!(record(&again).figures, record(&whole).figures);
+        assert_eq!(again.standing.probability, whole.standing.probability);
+        assert_eq!(again.standing.n_tries, 2);
+    }
+    let kept = fixture.store.standing(&fixture.version(1).key).unwrap().unwrap();
+    assert_eq!(kept.probability, whole.standing.probability);
+}
+
+#[test]
+fn first_result_of_a_bar_counts() {
+    let fixture = Fixture::new();
+    fixture.train(request()).unwrap();
+    let dear = evaluated_at(&fixture, 1, &longer(), 50.0);
+    let cheap = evaluated_at(&fixture, 1, &longer(), 5.0);
+    assert!(cheap.evaluation.metrics["total_return"] > dear.evaluation.metrics["total_return"]);
+    assert_eq!(record(&cheap).figures, record(&dear).figures);
+}
+
+#[test]
+fn costs_below_those_of_the_training_are_no_evidence_but_a_try() {
+    let fixture = Fixture::new();
+    fixture.train(request()).unwrap();
+    let cost_bps = request().cost_bps;
+    let cheap = evaluated_at(&fixture, 1, &longer(), cost_bps / 100.0);
+    assert!(cheap.standing.shortcoming.unwrap().contains("below those of the training"));
+    assert_eq!(cheap.standing.probability, None);
+    let fair = evaluated_at(&fixture, 1, &longer(), cost_bps);
+    assert_eq!((record(&fair).figures.n_returns, fair.standing.n_tries), (998, 2));
+    assert_eq!(fair.standing.shortcoming, None);
+    // The newest evaluation is no evidence, but the record before it still is there.
+    let cheap = evaluated_at(&fixture, 1, &longer(), cost_bps / 100.0);
+    assert_eq!(record(&cheap).figures, record(&fair).figures);
+}
+
+#[test]
+fn other_models_on_the_same_bars_are_tries_and_copies_are_not() {
+    let fixture = Fixture::new();
+    fixture.train(request()).unwrap();
+    evaluated(&fixture, 1, &longer()).unwrap();
+    let tries = || fixture.store.standing(&fixture.version(1).key).unwrap().unwrap().n_tries;
+    assert_eq!(tries(), 1);
+    // The same seed again: another file, the same model.
+    fixture.train(request()).unwrap();
+    let copy = evaluated(&fixture, 2, &market(walk(2_000, 1, 0.003))).unwrap();
+    assert_eq!((tries(), copy.standing.n_tries), (1, 1));
+    assert_eq!(record(&copy).figures.n_returns, 998, "the record of a copy is that of the model");
+    // Another seed, and its bars under another name.
+    fixture.train(herdbook_training::TrainRequest { seed: 8, ..request() }).unwrap();
+    let renamed = DataSource { symbol: Symbol::parse("OTHER").unwrap(), ..longer() };
+    let other = evaluated(&fixture, 3, &renamed).unwrap();
+    assert!(other.standing.shortcoming.unwrap().contains("but the model was trained on"));
+    assert_eq!(tries(), 2);
+}
+
+#[test]
+fn part_of_the_bars_that_the_register_knows_is_no_evidence() {
+    let fixture = Fixture::new();
+    fixture.train(request()).unwrap();
+    fixture.train(herdbook_training::TrainRequest { seed: 8, ..request() }).unwrap();
+    evaluated(&fixture, 1, &longer()).unwrap();
+    let part = evaluated(&fixture, 2, &market(walk(2_000, 1, 0.003))).unwrap();
+    let told = part.standing.shortcoming.unwrap();
+    assert!(told.contains("covers 50 % of the bars") && told.contains("evaluate on all"), "{told}");
+    assert_eq!(evaluated(&fixture, 2, &longer()).unwrap().standing.shortcoming, None);
+}
+
+#[test]
+fn lost_returns_are_told_and_restored_by_the_same_evaluation() {
+    let fixture = Fixture::new();
+    fixture.train(request()).unwrap();
+    let short = market(walk(2_000, 1, 0.003));
+    let first = evaluated(&fixture, 1, &short).unwrap();
+    let run_id = fixture.version(1).run_id.unwrap();
+    let sha256 = &first.evaluation.basis.as_ref().unwrap().returns_sha256;
+    let path = fixture.store.artifact_path(&run_id, &Evaluation::returns_artifact(sha256)).unwrap();
+    let kept = std::fs::read(&path).unwrap();
+    for damage in [None, Some(&kept[..kept.len() - 8])] {
+        match damage {
+            None => std::fs::remove_file(&path).unwrap(),
+            Some(bytes) => std::fs::write(&path, bytes).unwrap(),
+        }
+        let refused = evaluated(&fixture, 1, &longer()).unwrap_err();
+        assert!(matches!(refused, TrainingError::LostReturns { .. }), "{refused}");
+        evaluated(&fixture, 1, &short).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), kept);
+    }
+    assert_eq!(record(&evaluated(&fixture, 1, &longer()).unwrap()).figures.n_returns, 998);
 }

@@ -10,7 +10,7 @@ use herdbook_domain::{
 use herdbook_store::{Location, Missing, OpenOptions, Session, Store, VersionRecord};
 use herdbook_training::{
     Boundaries, ContaminatedTest, DataSource, EnhanceRequest, Observer, PpoConfig, Progress,
-    TrainReport, TrainRequest, TrainingError, train,
+    RegisteredPolicy, TrainReport, TrainRequest, TrainingError, train,
 };
 use tempfile::TempDir;
 
@@ -81,6 +81,7 @@ pub(crate) fn request() -> TrainRequest {
         enhance: None,
         contaminated: ContaminatedTest::Refused,
         membership: None,
+        register: RegisteredPolicy::Best,
     }
 }
 

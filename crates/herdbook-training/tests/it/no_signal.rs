@@ -20,7 +20,7 @@ fn n_with_evidence(timesteps: u64, bars: impl Fn(u64) -> Vec<u8>) -> usize {
             ..request()
         };
         // Without costs `is_evidence` is always false, so only the probability is checked.
-        let probability = fixture.train(request).unwrap().run.evidence.probability;
+        let probability = fixture.train(request).unwrap().run.evidence.figures.probability;
         probability.is_some_and(|probability| probability > EVIDENCE_PROBABILITY)
     });
     found.count()

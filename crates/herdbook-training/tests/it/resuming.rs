@@ -2,7 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use herdbook_domain::{Enhancement, EventKind, ParentSelector, RunId, RunStatus, Timestamp};
+use herdbook_domain::{
+    Enhancement, EventKind, ParentSelector, RunId, RunStatus, Timestamp, hex_sha256,
+};
 use herdbook_store::{EventQuery, StoreError};
 use herdbook_training::{
     Boundaries, Observer, Progress, Resumption, TrainReport, TrainRequest, TrainingError, resume,
@@ -87,6 +89,26 @@ fn model_of_a_training_taken_up_again_has_the_bytes_of_one_that_never_stopped() 
         let steps = |run_id| fixture.store.logged_steps(run_id).unwrap();
         assert_eq!(steps(&stopped), steps(&whole.run.run_id));
     }
+}
+
+/// The best evaluation was before the interruption: its model is read from the store.
+#[test]
+fn best_policy_of_before_the_interruption_is_registered() {
+    let resumed_late = (0..20).find_map(|seed| {
+        let request = TrainRequest { seed, timesteps: TIMESTEPS, ..request() };
+        let fixture = Fixture::new();
+        let whole = fixture.train(request.clone()).unwrap();
+        let at = fixture.store.run(&whole.run.run_id).unwrap().metric("registered_timesteps");
+        if at.unwrap() > 512.0 {
+            return None;
+        }
+        let stopped = stopped_after(&fixture, request, 1_024);
+        let resumed = resumed(&fixture, &stopped).unwrap();
+        assert!(model_file(&fixture, &stopped) == model_file(&fixture, &whole.run.run_id));
+        assert_eq!(resumed.run.metrics, whole.run.metrics);
+        Some(())
+    });
+    assert!(resumed_late.is_some(), "no seed has its best evaluation early");
 }
 
 #[test]
@@ -205,13 +227,13 @@ fn run_whose_process_lives_is_refused() {
 }
 
 #[test]
-fn checkpoint_of_version_1_keeps_its_layout_and_names() {
+fn checkpoint_of_version_2_keeps_its_layout_and_names() {
     let fixture = Fixture::new();
     let run_id = stopped_after(&fixture, TrainRequest { timesteps: TIMESTEPS, ..request() }, 512);
     let bytes = fixture.store.read_artifact(&run_id, "models/1H/checkpoint_512.resume").unwrap();
     let mut parts = bytes.splitn(3, |byte| *byte == b'\n');
     let head = String::from_utf8(parts.next().unwrap().to_vec()).unwrap();
-    assert!(head.starts_with("herdbook-resume 1 "), "{head}");
+    assert!(head.starts_with("herdbook-resume 2 "), "{head}");
     let state: serde_json::Value = serde_json::from_slice(parts.next().unwrap()).unwrap();
     assert!(parts.next().unwrap().starts_with(b"PK"), "the model's zip follows");
     let keys = |value: &serde_json::Value| -> Vec<String> {
@@ -223,6 +245,7 @@ fn checkpoint_of_version_1_keeps_its_layout_and_names() {
         keys(&state["journal"]),
         [
             "best_mean_reward",
+            "best_std_reward",
             "evaluated",
             "latest_mean_reward",
             "learning",
@@ -233,6 +256,35 @@ fn checkpoint_of_version_1_keeps_its_layout_and_names() {
     );
     assert_eq!(state["coach"], "plain");
     assert!(state["request"]["data"].get("bytes").is_none(), "the bars are not kept");
+}
+
+#[test]
+fn checkpoint_of_version_1_is_resumed_and_registers_the_last_policy() {
+    let fixture = Fixture::new();
+    let last = TrainRequest {
+        timesteps: TIMESTEPS,
+        register: herdbook_training::RegisteredPolicy::Last,
+        ..request()
+    };
+    let run_id = stopped_after(&fixture, last.clone(), 512);
+    for name in files(&fixture, &run_id).iter().filter(|name| name.ends_with(".resume")) {
+        let artifact = format!("models/1H/{name}");
+        let bytes = fixture.store.read_artifact(&run_id, &artifact).unwrap();
+        let mut parts = bytes.splitn(3, |byte| *byte == b'\n').skip(1);
+        let mut state: serde_json::Value = serde_json::from_slice(parts.next().unwrap()).unwrap();
+        assert!(state["request"].as_object_mut().unwrap().remove("register").is_some());
+        state["journal"].as_object_mut().unwrap().remove("best_std_reward").unwrap();
+        let mut rest = state.to_string().into_bytes();
+        rest.push(b'\n');
+        rest.extend(parts.next().unwrap());
+        let head = format!("herdbook-resume 1 {}\n", hex_sha256(&rest));
+        let old = [head.into_bytes(), rest].concat();
+        fixture.store.store_artifact(&run_id, &artifact, &old).unwrap();
+    }
+    let resumed = resumed(&fixture, &run_id).unwrap();
+    let whole = fixture.train(last).unwrap();
+    assert!(model_file(&fixture, &run_id) == model_file(&fixture, &whole.run.run_id));
+    assert_eq!(resumed.run.metrics, whole.run.metrics);
 }
 
 #[test]

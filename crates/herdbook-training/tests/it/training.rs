@@ -7,7 +7,7 @@ use herdbook_domain::tags::key;
 use herdbook_domain::{RunStatus, hex_sha256};
 use herdbook_ppo::Model;
 use herdbook_store::EventQuery;
-use herdbook_training::{TrainRequest, TrainingError, train};
+use herdbook_training::{RegisteredPolicy, RunReport, TrainRequest, TrainingError, train};
 
 use crate::fixture::{Fixture, Listener, market, model, request, walk};
 
@@ -58,6 +58,53 @@ fn same_seed_gives_the_same_file_and_another_seed_another() {
     }
     assert!(files[0] == files[1]);
     assert!(files[0] != files[2]);
+}
+
+/// The requests of the first seeds whose best evaluation is not the last one.
+fn with_best_before_the_end() -> impl Iterator<Item = (TrainRequest, RunReport)> {
+    (0..20).filter_map(|seed| {
+        let request = TrainRequest { seed, timesteps: 1_536, ..request() };
+        let run = Fixture::new().train(request.clone()).unwrap().run;
+        let [best, last] = [BEST, LAST].map(|name| run.metrics[name]);
+        (best > last).then_some((request, run))
+    })
+}
+
+const BEST: &str = "evaluation/best_mean_reward";
+const LAST: &str = "evaluation/last_mean_reward";
+
+#[test]
+fn registered_policy_is_the_best_on_the_validation_window() {
+    let (request, _) = with_best_before_the_end().next().unwrap();
+    let fixture = Fixture::new();
+    let report = fixture.train(request.clone()).unwrap();
+    let metrics = &report.run.metrics;
+    assert_eq!(metrics["evaluation/mean_reward"].to_bits(), metrics[BEST].to_bits());
+    let run = fixture.store.run(&report.run.run_id).unwrap();
+    for name in ["evaluation/mean_reward", "evaluation/std_reward", BEST, LAST] {
+        assert_eq!(run.metric(name), metrics.get(name).copied(), "{name}");
+    }
+    assert_eq!(run.params["registered_policy"], "best");
+    // The file is that of the best evaluation, except for the number of timesteps, which counts the whole training.
+    let at = run.metric("registered_timesteps").unwrap();
+    assert!(at < 1_536.0 && run.metric("total_timesteps") == Some(1_536.0));
+    let best = format!("models/1H/best_model_{at}.zip");
+    let best = fixture.store.read_artifact(&report.run.run_id, &best).unwrap();
+    let mut best = Model::from_zip(&best, "best").unwrap();
+    best.num_timesteps = 1_536;
+    assert!(best.to_zip().unwrap() == fixture.model_file(&report));
+}
+
+#[test]
+fn last_policy_is_registered_on_request() {
+    let (request, run) = with_best_before_the_end().next().unwrap();
+    let fixture = Fixture::new();
+    let last = TrainRequest { register: RegisteredPolicy::Last, ..request };
+    let report = fixture.train(last).unwrap();
+    let metrics = &report.run.metrics;
+    assert_eq!(metrics["evaluation/mean_reward"].to_bits(), run.metrics[LAST].to_bits());
+    assert_eq!(metrics[BEST].to_bits(), run.metrics[BEST].to_bits());
+    assert!(!metrics.contains_key(LAST));
 }
 
 #[test]

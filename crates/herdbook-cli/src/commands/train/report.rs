@@ -88,6 +88,7 @@ fn summary_of_registered(report: &TrainReport) -> String {
             count(run.previous_timesteps + run.trained_timesteps),
         );
     }
+    text += &registered_policy(run);
     text += &format!(
         "\n{}\n{}",
         window_line(run),
@@ -102,6 +103,18 @@ fn summary_of_registered(report: &TrainReport) -> String {
         text += &format!("\n{}", improvements(improvement));
     }
     text
+}
+
+/// The validation rewards of the registered policy and of the last one. Empty if the last one is registered on request.
+fn registered_policy(run: &RunReport) -> String {
+    let reward = |name: &str| run.metrics.get(name).copied();
+    let last = reward("evaluation/last_mean_reward");
+    last.map_or(String::new(), |last| {
+        format!(
+            "registered policy: the best on the validation window, mean reward {}; at the end of the training it was {last:.3}\n",
+            format::number(reward("evaluation/mean_reward"), 3),
+        )
+    })
 }
 
 fn window_line(report: &RunReport) -> String {

@@ -7,10 +7,10 @@ use anyhow::Context as _;
 use herdbook_domain::{ExperimentName, Symbol, Timeframe, Timestamp};
 use herdbook_training::{
     Boundaries, ContaminatedTest, DataSource, EnhanceRequest, Hyperparameters, PpoConfig,
-    SweepKind, TrainRequest,
+    RegisteredPolicy, SweepKind, TrainRequest,
 };
 
-use crate::args::{Family, TrainArgs};
+use crate::args::{Family, RegisterArg, TrainArgs};
 use crate::bars;
 use crate::failure::Failure;
 use crate::input::read_settings;
@@ -73,6 +73,10 @@ pub(super) fn from_args(
             ContaminatedTest::Refused
         },
         membership: None,
+        register: match args.register {
+            RegisterArg::Best => RegisteredPolicy::Best,
+            RegisterArg::Last => RegisteredPolicy::Last,
+        },
     })
 }
 

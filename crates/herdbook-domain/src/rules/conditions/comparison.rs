@@ -34,7 +34,8 @@ struct ComparablePair {
     basis: &'static str,
 }
 
-/// The best comparable values of a metric, in this order of preference: evaluations on the same later bars; trainings
+/// The best comparable values of a metric, in this order of preference: evaluations on the same later bars (the most bars,
+/// then the newest, so that a part of the bars cannot be chosen by its result); trainings
 /// with equal windows; where the champion is the version's parent, the child's own measurement of its parent.
 fn comparable_values(
     metric: &MetricName,
@@ -46,12 +47,13 @@ fn comparable_values(
     };
     let evaluated = || {
         let name = metric.as_str().strip_prefix("portfolio/")?;
-        own.evaluations.iter().rev().find_map(|mine| {
-            let other =
-                champion.evaluations.iter().rev().find(|other| is_same_test(mine, other))?;
-            let value = |evaluation: &Evaluation| evaluation.metrics.get(name).copied();
-            pair(value(mine), value(other), "both evaluated on the same later bars")
-        })
+        let other = |mine: &Evaluation| {
+            champion.evaluations.iter().rev().find(|other| is_same_test(mine, other))
+        };
+        let same = own.evaluations.iter().filter_map(|mine| Some((mine, other(mine)?)));
+        let (mine, other) = same.max_by_key(|(mine, _)| mine.n_bars)?;
+        let value = |evaluation: &Evaluation| evaluation.metrics.get(name).copied();
+        pair(value(mine), value(other), "both evaluated on the same later bars")
     };
     let value = |evidence: &VersionEvidence| evidence.metrics.get(metric.as_str()).copied();
     let trained = || {
@@ -71,11 +73,17 @@ fn comparable_values(
     evaluated().or_else(trained).or_else(measured_by_child)
 }
 
+/// Whether two evaluations are of the same bars at the same costs, which are not below those of either training.
 fn is_same_test(a: &Evaluation, b: &Evaluation) -> bool {
+    let is_dear_enough = |it: &Evaluation| {
+        it.basis.as_ref().is_none_or(|basis| it.cost_bps >= basis.training_cost_bps)
+    };
     a.symbol == b.symbol
         && a.window == b.window
         && a.bars_sha256 == b.bars_sha256
         && a.cost_bps.total_cmp(&b.cost_bps).is_eq()
+        && is_dear_enough(a)
+        && is_dear_enough(b)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::comparison::beats_champion;
 use super::facts::ConditionFacts;
 use super::judgement::{ConditionOutcome, Judgement, Verdict};
-use crate::evidence::Evaluation;
+use crate::evidence::Standing;
 use crate::values::{MetricName, ModelName, Stage, Timeframe, Timestamp};
 
 const MS_PER_HOUR: f64 = 3_600_000.0;
@@ -39,8 +39,9 @@ pub enum Requirement {
     AtMost(MetricName, f64),
     /// The metric is better than the champion's on the same bars, windows and costs. Met where there is no champion.
     BeatsChampion(MetricName),
-    /// The newest evaluation on later bars gives at least this probability (0 to 1) of a Sharpe ratio above that of
-    /// both doing nothing and buying and holding.
+    /// All later bars on which the version was evaluated give more than this probability (0 to 1) of a Sharpe ratio above
+    /// those of both doing nothing and buying and holding, as the best of all tries on these bars; see
+    /// [`Standing::objection`].
     Evidence(f64),
     /// The version has been in beta for at least this many hours.
     HoursInBeta(f64),
@@ -62,6 +63,12 @@ impl Conditions {
                 || timeframe.is_none_or(|timeframe| condition.timeframes.contains(&timeframe));
             condition.to == to && is_of_model && is_of_timeframe
         })
+    }
+
+    /// Whether a condition on a model's rise to a stage asks for evidence.
+    pub fn ask_for_evidence(&self, to: Stage, name: &ModelName) -> bool {
+        let is_evidence = |it: &Condition| matches!(it.requirement, Requirement::Evidence(_));
+        self.before(to, name, None).any(is_evidence)
     }
 
     /// Judges every condition on a model's rise to a stage.
@@ -86,7 +93,7 @@ impl Requirement {
                 Verdict::of(condition, value, Some(*limit), |value, limit| value <= limit)
             }
             Self::BeatsChampion(metric) => beats_champion(metric, facts),
-            Self::Evidence(limit) => evidence(*limit, &facts.version.evaluations),
+            Self::Evidence(limit) => evidence(*limit, facts.version.standing.as_ref()),
             Self::HoursInBeta(limit) => {
                 let hours =
                     |since: Timestamp| (facts.now.millis() - since.millis()) as f64 / MS_PER_HOUR;
@@ -106,19 +113,27 @@ impl Requirement {
     }
 }
 
-fn evidence(limit: f64, evaluations: &[Evaluation]) -> Verdict {
-    let condition = format!("evidence on later bars: probability at least {limit}");
-    let Some(newest) = evaluations.last() else {
+fn evidence(limit: f64, standing: Option<&Standing>) -> Verdict {
+    let condition = format!("evidence on later bars: probability above {limit}");
+    let Some(standing) = standing else {
         return Verdict::of(condition, None, Some(limit), |_, _| false)
             .with_note("never evaluated");
     };
+    let objection = standing.objection(limit);
     let verdict =
-        Verdict::of(condition, newest.probability, Some(limit), |value, limit| value >= limit);
-    match newest.shortcoming() {
-        None => verdict,
-        Some(shortcoming) => {
-            Verdict { verdict: ConditionOutcome::Missing, ..verdict }.with_note(&shortcoming)
-        }
+        Verdict::of(condition, standing.probability, Some(limit), |_, _| objection.is_none());
+    let verdict = if standing.shortcoming.is_some() {
+        Verdict { verdict: ConditionOutcome::Missing, ..verdict }
+    } else {
+        verdict
+    };
+    let tries = match standing.n_tries {
+        1 => "the only try on its bars".to_owned(),
+        n => format!("as the best of {n} tries on its bars"),
+    };
+    match objection.filter(|_| verdict.verdict != ConditionOutcome::Met) {
+        Some(objection) => verdict.with_note(format!("{tries}; {objection}")),
+        None => verdict.with_note(tries),
     }
 }
 
@@ -126,8 +141,9 @@ fn evidence(limit: f64, evaluations: &[Evaluation]) -> Verdict {
 mod tests {
     use super::super::facts::VersionEvidence;
     use super::*;
-    use crate::evidence::window_params;
-    use crate::values::{RunId, VersionNumber};
+    use crate::evidence::{Evaluation, EvidenceRecord};
+    use crate::evidence::{evaluation_samples, window_params};
+    use crate::values::{RunId, VersionKey, VersionNumber};
 
     fn metric(name: &str) -> MetricName {
         MetricName::parse(name).unwrap()
@@ -154,14 +170,10 @@ mod tests {
         }
     }
 
-    fn evaluation(probability: Option<f64>, calmar: f64) -> Evaluation {
-        serde_json::from_value(serde_json::json!({
-            "v": 1, "symbol": "EURUSD", "bars_sha256": "ab", "n_bars": 500, "n_shown_before": 0,
-            "window": {"start": "2018-01-01T00:00:00Z", "end": "2018-02-01T00:00:00Z"},
-            "is_lineage_known": true, "cost_bps": 1.0, "metrics": {"calmar_ratio": calmar},
-            "buy_and_hold": {}, "benchmark_sharpe_per_bar": 0.0, "probability": probability,
-        }))
-        .unwrap()
+    fn evaluation(probability: f64, calmar: f64) -> Evaluation {
+        let mut evaluation = evaluation_samples::evaluation(probability);
+        evaluation.metrics = [("calmar_ratio".to_owned(), calmar)].into();
+        evaluation
     }
 
     #[test]
@@ -233,25 +245,41 @@ mod tests {
     #[test]
     fn later_bars_that_both_saw_count_more_than_the_windows_of_training() {
         let mut facts = facts(Some(2.0), Some(evidence_of(Some(1.0))));
-        facts.version.evaluations = vec![evaluation(Some(0.9), 0.1)];
-        facts.champion.as_mut().unwrap().1.evaluations = vec![evaluation(Some(0.9), 0.2)];
+        facts.version.evaluations = vec![evaluation(0.9, 0.1)];
+        facts.champion.as_mut().unwrap().1.evaluations = vec![evaluation(0.9, 0.2)];
         let verdict = Requirement::BeatsChampion(metric("portfolio/calmar_ratio")).judge(&facts);
         assert_eq!((verdict.verdict, verdict.value), (ConditionOutcome::NotMet, Some(0.1)));
     }
 
     #[test]
-    fn newest_evaluation_counts_and_only_on_bars_known_to_be_new() {
-        let mut facts = facts(None, None);
-        facts.version.evaluations = vec![evaluation(Some(0.99), 0.0), evaluation(Some(0.5), 0.0)];
-        let requirement = Requirement::Evidence(0.9);
-        assert_eq!(requirement.judge(&facts).verdict, ConditionOutcome::NotMet);
-        facts.version.evaluations.push(evaluation(None, 0.0));
-        assert_eq!(requirement.judge(&facts).verdict, ConditionOutcome::Missing);
-        let mut unknown = evaluation(Some(0.99), 0.0);
-        unknown.is_lineage_known = false;
-        facts.version.evaluations.push(unknown);
-        let verdict = requirement.judge(&facts);
-        assert_eq!((verdict.verdict, verdict.value), (ConditionOutcome::Missing, Some(0.99)));
+    fn evidence_is_judged_on_the_record_among_all_tries() {
+        let key = |number| VersionKey {
+            name: ModelName::parse("1H_trading_model").unwrap(),
+            version: VersionNumber::new(number).unwrap(),
+        };
+        let judged = |all: &[(VersionKey, Evaluation)]| {
+            let mut facts = facts(None, None);
+            facts.version.standing = Standing::of(&key(1), all, 0);
+            Requirement::Evidence(0.9).judge(&facts)
+        };
+        let own = (key(1), evaluation(0.97, 0.0));
+        let verdict = judged(std::slice::from_ref(&own));
+        assert_eq!((verdict.verdict, verdict.value), (ConditionOutcome::Met, Some(0.97)));
+        assert_eq!(verdict.note.as_deref(), Some("the only try on its bars"));
+        let mut other = evaluation(0.5, 0.0);
+        let basis = other.basis.as_mut().unwrap();
+        (basis.model_sha256, basis.returns_sha256) = ("m2".to_owned(), "r2".to_owned());
+        let others = (2..5).map(|number| (key(number), other.clone()));
+        let verdict = judged(&others.chain([own.clone()]).collect::<Vec<_>>());
+        // Three copies of one model are one try.
+        assert_eq!((verdict.verdict, verdict.value), (ConditionOutcome::Met, Some(0.96)));
+        assert_eq!(verdict.note.as_deref(), Some("as the best of 2 tries on its bars"));
+        let mut unknown = own;
+        unknown.1.is_lineage_known = false;
+        unknown.1.basis.as_mut().unwrap().record = EvidenceRecord::default();
+        let verdict = judged(&[unknown]);
+        assert_eq!((verdict.verdict, verdict.value), (ConditionOutcome::Missing, None));
+        assert!(verdict.note.unwrap().contains("unknown whether its bars were new"));
     }
 
     #[test]

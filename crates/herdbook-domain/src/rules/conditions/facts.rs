@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::evidence::Evaluation;
+use crate::evidence::{Evaluation, Standing};
 use crate::values::{RunId, Timeframe, Timestamp, VersionNumber};
 
 /// The recorded results of a version.
@@ -20,6 +20,8 @@ pub struct VersionEvidence {
     pub params: BTreeMap<String, String>,
     /// The version's evaluations on later bars, oldest first.
     pub evaluations: Vec<Evaluation>,
+    /// The evidence among all tries of the register; `None` if the version was never evaluated, or if no condition asks.
+    pub standing: Option<Standing>,
 }
 
 /// The facts on which the conditions on a promotion are judged, as of the moment of the change.

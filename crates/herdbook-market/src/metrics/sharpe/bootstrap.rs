@@ -201,7 +201,7 @@ impl Resampler {
 /// The random generator `SplitMix64` (Steele, Lea, Flood 2014), always with the same seed, so that an interval is a
 /// function of its returns.
 #[derive(Default)]
-struct SplitMix(u64);
+pub(super) struct SplitMix(u64);
 
 impl SplitMix {
     fn next(&mut self) -> u64 {
@@ -218,7 +218,7 @@ impl SplitMix {
     }
 
     /// A number below `n`. The bias of this method is negligible for such `n`.
-    fn below(&mut self, n: usize) -> usize {
+    pub(super) fn below(&mut self, n: usize) -> usize {
         (((self.next() >> 32) * n as u64) >> 32) as usize
     }
 }

@@ -27,16 +27,29 @@ const HALF_LIFE: f64 = 0.25;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Adaptive {
     ent_coef: f64,
+    /// Absent in checkpoints of an older herdbook, which did not start with the requested value.
+    #[serde(default = "default_largest")]
+    largest_ent_coef: f64,
     learning_rate: Option<f64>,
 }
 
+fn default_largest() -> f64 {
+    *ENT_COEF_RANGE.end()
+}
+
 impl Adaptive {
-    pub(super) fn new(envs: &mut [TradingEnv]) -> Self {
+    /// `ent_coef` is that of the request: control starts there, and never leaves a range that contains it.
+    pub(super) fn new(ent_coef: f64, envs: &mut [TradingEnv]) -> Self {
         for env in envs {
             let n_segments = env.starts_mut().segments().len();
             env.starts_mut().set_weights(&recency_weights(n_segments));
         }
-        Self { ent_coef: *ENT_COEF_RANGE.start(), learning_rate: None }
+        let ent_coef = ent_coef.max(*ENT_COEF_RANGE.start());
+        Self {
+            ent_coef,
+            largest_ent_coef: ent_coef.max(*ENT_COEF_RANGE.end()),
+            learning_rate: None,
+        }
     }
 
     pub(super) fn after_iteration(
@@ -49,7 +62,7 @@ impl Adaptive {
         }
         let learning_rate = next_learning_rate(trainer.config().learning_rate, stats.approx_kl);
         self.learning_rate = Some(learning_rate);
-        self.ent_coef = next_ent_coef(self.ent_coef, stats.entropy);
+        self.ent_coef = next_ent_coef(self.ent_coef, stats.entropy, self.largest_ent_coef);
         trainer.set_learning_rate(learning_rate)?;
         trainer.set_ent_coef(self.ent_coef)
     }
@@ -83,7 +96,7 @@ fn next_learning_rate(learning_rate: f64, approx_kl: f64) -> f64 {
 }
 
 /// A larger bonus below the target entropy, a smaller one above it.
-fn next_ent_coef(ent_coef: f64, entropy: f64) -> f64 {
+fn next_ent_coef(ent_coef: f64, entropy: f64, largest: f64) -> f64 {
     let factor = if entropy < TARGET_ENTROPY {
         ENT_COEF_STEP
     } else if entropy > TARGET_ENTROPY {
@@ -91,7 +104,7 @@ fn next_ent_coef(ent_coef: f64, entropy: f64) -> f64 {
     } else {
         1.0
     };
-    (ent_coef * factor).clamp(*ENT_COEF_RANGE.start(), *ENT_COEF_RANGE.end())
+    (ent_coef * factor).clamp(*ENT_COEF_RANGE.start(), largest)
 }
 
 #[cfg(test)]
@@ -116,8 +129,8 @@ mod tests {
 
     #[test]
     fn entropy_bonus_grows_where_the_policy_explores_too_little() {
-        assert!(next_ent_coef(0.01, TARGET_ENTROPY - 0.1) > 0.01);
-        assert!(next_ent_coef(0.01, TARGET_ENTROPY + 0.1) < 0.01);
+        assert!(next_ent_coef(0.01, TARGET_ENTROPY - 0.1, 0.05) > 0.01);
+        assert!(next_ent_coef(0.01, TARGET_ENTROPY + 0.1, 0.05) < 0.01);
     }
 
     #[test]
@@ -126,7 +139,7 @@ mod tests {
             let (mut rate, mut ent_coef) = (3e-4, 0.001);
             for _ in 0..100 {
                 rate = next_learning_rate(rate, approx_kl);
-                ent_coef = next_ent_coef(ent_coef, entropy);
+                ent_coef = next_ent_coef(ent_coef, entropy, 0.05);
             }
             assert!(LEARNING_RATE_RANGE.contains(&rate) && ENT_COEF_RANGE.contains(&ent_coef));
         }

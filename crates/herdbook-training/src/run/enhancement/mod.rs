@@ -42,7 +42,7 @@ impl Enhancer {
             Enhancement::Continued => Self::Plain,
             Enhancement::Replay => Self::Replay(Replay::new(setup, envs)),
             Enhancement::Curriculum => Self::Curriculum(Curriculum::new(setup, envs)),
-            Enhancement::Adaptive => Self::Adaptive(Adaptive::new(envs)),
+            Enhancement::Adaptive => Self::Adaptive(Adaptive::new(setup.ent_coef, envs)),
         }
     }
 

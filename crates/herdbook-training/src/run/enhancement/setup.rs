@@ -17,6 +17,8 @@ pub(crate) struct EnhancementSetup<'a> {
     pub(crate) rollout_len: u64,
     /// Timesteps to train.
     pub timesteps: u64,
+    /// Entropy coefficient of the request.
+    pub(crate) ent_coef: f64,
     /// The policy of the parent.
     pub parent: &'a Policy,
 }
