@@ -25,7 +25,7 @@ use crate::results::report::{RunReport, TrainReport};
 use crate::run::checkpoint;
 use crate::run::checkpoint::Checkpoint;
 use crate::run::heartbeat;
-use crate::run::metric_log::{BEST, LAST};
+use crate::run::metric_log::{BEST, LAST, REGISTERED_AT};
 use crate::run::plan::TrainingPlan;
 use crate::run::retry::retry_while_unavailable;
 use crate::run::training_loop::TrainingLoop;
