@@ -11,6 +11,7 @@ mod folds;
 pub mod indicators;
 pub mod metrics;
 mod read;
+mod recognition;
 mod resample;
 mod samples;
 mod split;
@@ -25,6 +26,7 @@ pub use features::{
 };
 pub use folds::{Fold, folds, walk_forward};
 pub use read::{RawBars, ReadOptions, RecognisedColumn, Zone, read_bars, read_bars_as};
+pub use recognition::{Closes, Likeness, SameTime, compare_at_same_time, recognise};
 pub use resample::resample;
 pub use samples::Sample;
 pub use split::{BarWindow, Boundaries, MIN_BARS, N_EVALUATION_EPISODES, Split, split};
