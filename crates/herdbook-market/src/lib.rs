@@ -9,6 +9,7 @@ mod error;
 mod features;
 mod folds;
 pub mod indicators;
+mod jumps;
 pub mod metrics;
 mod read;
 mod recognition;
@@ -25,6 +26,7 @@ pub use features::{
     feature_names, features,
 };
 pub use folds::{Fold, folds, walk_forward};
+pub use jumps::{Jump, jumps};
 pub use read::{RawBars, ReadOptions, RecognisedColumn, Zone, read_bars, read_bars_as};
 pub use recognition::{Closes, Likeness, SameTime, compare_at_same_time, recognise};
 pub use resample::resample;

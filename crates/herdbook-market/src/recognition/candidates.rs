@@ -138,15 +138,14 @@ fn blocks(is_open: &[bool], n_blocks: usize) -> Vec<usize> {
     let mut first = 0;
     while first + 1 < is_open.len() {
         let end = (first + BLOCK + 1).min(is_open.len());
-        match is_open[first..end].iter().position(|open| !open) {
-            Some(closed) => first += closed + 1,
-            None => {
-                if end - first > BLOCK / 2 {
-                    blocks.push(first);
-                }
-                first += BLOCK / 2;
-            }
+        if let Some(closed) = is_open[first..end].iter().position(|open| !open) {
+            first += closed + 1;
+            continue;
         }
+        if end - first > BLOCK / 2 {
+            blocks.push(first);
+        }
+        first += BLOCK / 2;
     }
     let step = blocks.len().div_ceil(n_blocks).max(1);
     blocks.into_iter().step_by(step).collect()

@@ -55,6 +55,11 @@ impl Closes {
         &self.times_ms
     }
 
+    /// End of the last bar, in milliseconds since 1970-01-01T00:00:00Z; 0 without a bar.
+    pub fn end_ms(&self) -> i64 {
+        self.times_ms.last().map_or(0, |last| last + self.bar_ms)
+    }
+
     /// Number of bars.
     pub fn len(&self) -> usize {
         self.times_ms.len()
