@@ -37,6 +37,7 @@ def train(
     volume_column: str | None = None,
     bar_timezone: str | None = None,
     member: str | None = None,
+    allow_jump: bool = False,
     progress: ProgressLike = True,
     tracking_uri: str | None = None,
     actor: str | None = None,
@@ -58,6 +59,7 @@ def train(
         walk_forward: number of consecutive folds to train on; the model of the last fold is registered.
         columns, volume_column, bar_timezone, member: how to read a file that leaves this open; ``member`` is the file
             in a zip archive.
+        allow_jump: use bars whose price jumps like that of a share that was split, and record the jumps.
         progress: a function called with :class:`Progress` after each iteration, or whether to show tqdm's bar.
 
     Raises:
@@ -93,6 +95,7 @@ def enhance(
     volume_column: str | None = None,
     bar_timezone: str | None = None,
     member: str | None = None,
+    allow_jump: bool = False,
     progress: ProgressLike = True,
     tracking_uri: str | None = None,
     actor: str | None = None,

@@ -35,6 +35,7 @@ pub use location::server::ServerUri;
 pub use search::best::Best;
 pub use search::best::candidates::{Candidates, Contaminated};
 pub use search::board::ModelSummary;
+pub use search::known_closes::KnownCloses;
 pub use search::listing::Listing;
 pub use search::trials::Trial;
 pub use search::versions::VersionQuery;

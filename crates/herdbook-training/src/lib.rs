@@ -33,6 +33,7 @@
 //! # }
 //! ```
 
+mod content;
 mod env_factory;
 mod environment;
 mod error;
@@ -44,9 +45,12 @@ mod resume;
 mod run;
 mod sweep;
 
+pub use content::bars_check::BarsCheck;
+pub use content::stored_closes::OF_TRAINING as CLOSES_ARTIFACT;
 pub use env_factory::{EnvFactory, EnvWindow};
+pub use environment::closes_file::ClosesFile;
 pub use environment::env_spec::{EPISODE_BARS, EnvSpec};
-pub use environment::market_data::{DataSource, MarketData, Tape};
+pub use environment::market_data::{DataSource, Jumps, MarketData, Naming, Tape};
 pub use environment::observation::OBS_LEN;
 pub use environment::trading_env::TradingEnv;
 pub use error::{ExcludedCandidates, TrainingError};

@@ -1,6 +1,6 @@
 //! `evaluate`: tests a registered model on bars it has never seen, and records the result in the history.
 
-use herdbook_store::Session;
+use herdbook_store::{Session, now};
 use herdbook_training::{EvaluationResult, RegisteredModel, evaluate};
 use serde_json::{Value, json};
 
@@ -11,12 +11,15 @@ use crate::output::Output;
 use crate::{results, running};
 
 pub(crate) fn run(args: EvaluateArgs, store: &Session, output: &mut Output) -> Result<(), Failure> {
-    let (model, source) = running::prepare(args.running, store, output)?;
+    let (model, source) = running::prepare(args.running, store, now(), output)?;
     let found = evaluate(store, &model, &source, args.cost_bps)?;
     for remark in &found.backtest.tape.remarks {
         output.note(&format!("bars: {remark}"));
     }
-    let event_id = store.record_evaluation(&model.version.key, &found.evaluation)?;
+    for note in &found.backtest.notes {
+        output.note(&format!("note: {note}"));
+    }
+    let event_id = found.record(store, &model)?;
     output.data_of_act(|| to_json(&model, &found, event_id), || summary(&model, &found, event_id))
 }
 

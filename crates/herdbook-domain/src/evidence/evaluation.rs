@@ -35,6 +35,13 @@ pub struct Evaluation {
     pub benchmark_sharpe_per_bar: f64,
     /// Probability (0 to 1) that the true Sharpe ratio is above the benchmark's; `None` where it is undefined.
     pub probability: Option<f64>,
+    /// Lower-case hex SHA-256 of the file of closes that is stored with the evaluation, by which its bars are recognised.
+    /// Absent in events of older builds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closes_sha256: Option<String>,
+    /// Jumps of the price that look like splits of shares and were allowed: bar and ratio of each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed_jumps: Vec<String>,
 }
 
 /// An evaluation is evidence above this probability of beating the benchmark.

@@ -23,7 +23,8 @@ impl Window {
     }
 
     /// The window with its end moved.
-    pub(super) fn extended(self, millis: i64) -> Self {
+    #[must_use]
+    pub fn extended(self, millis: i64) -> Self {
         Self { start: self.start, end: Timestamp::from_millis(self.end.millis() + millis) }
     }
 }
@@ -69,7 +70,7 @@ impl Windows {
     }
 
     /// The training and validation windows, each with one bar more at its end.
-    pub(super) fn learned_from(&self) -> [Window; 2] {
+    pub fn learned_from(&self) -> [Window; 2] {
         [self.train, self.validation].map(|window| window.extended(self.timeframe.millis()))
     }
 }
@@ -80,6 +81,11 @@ pub mod window_params {
     pub const SYMBOL: &str = "data.symbol";
     /// Param: lower-case hex SHA-256 over the bars as used.
     pub const BARS_SHA256: &str = "data.sha256";
+    /// Param: lower-case hex SHA-256 of the file of closes, by which the bars are recognised under another name. Absent in
+    /// runs of older builds.
+    pub const CLOSES_SHA256: &str = "data.closes_sha256";
+    /// Param: the jumps in the bars that look like splits and were allowed; absent without one.
+    pub const ALLOWED_JUMPS: &str = "data.allowed_jumps";
     /// Params: start and end of the training, validation and test windows, ISO 8601, half-open.
     pub const EDGES: [&str; 6] = [
         "data.train_start",

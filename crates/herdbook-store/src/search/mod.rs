@@ -4,6 +4,7 @@ pub(crate) mod ancestors;
 pub(crate) mod best;
 pub(crate) mod board;
 pub(crate) mod events;
+pub(crate) mod known_closes;
 pub(crate) mod listing;
 mod runs;
 pub(crate) mod trials;

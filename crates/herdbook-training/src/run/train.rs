@@ -11,6 +11,7 @@ use herdbook_market::{Ledger, Position};
 use herdbook_ppo::Model;
 use herdbook_store::{Finish, Metric, Session, UnfinishedEnd};
 
+use crate::content::stored_closes;
 use crate::error::TrainingError;
 use crate::models::mlflow_files;
 use crate::observer::Observer;
@@ -99,6 +100,10 @@ impl ActiveRun<'_> {
         let artifact = RunId::model_artifact(plan.timeframe());
         // Fail before the training rather than after it if artifacts cannot be stored.
         store.prepare_artifact(run_id, &artifact)?;
+        let closes = &plan.market.tape.closes;
+        retry_while_unavailable(observer, cancelled, || {
+            store.store_artifact(run_id, stored_closes::OF_TRAINING, closes.bytes())
+        })?;
         let mut training_loop = match checkpoint {
             Some(checkpoint) => TrainingLoop::restore(store, plan, run_id, checkpoint)?,
             None => TrainingLoop::begin(store, plan, run_id)?,

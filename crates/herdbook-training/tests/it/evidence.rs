@@ -18,7 +18,7 @@ fn evaluated(
 ) -> Result<EvaluationResult, TrainingError> {
     let model = RegisteredModel::load(&fixture.store, fixture.version(version)).unwrap();
     let found = evaluate(&fixture.store, &model, data, None)?;
-    fixture.store.record_evaluation(&model.version.key, &found.evaluation).unwrap();
+    found.record(&fixture.store, &model).unwrap();
     Ok(found)
 }
 
