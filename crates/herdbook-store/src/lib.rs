@@ -38,6 +38,7 @@ pub use search::board::ModelSummary;
 pub use search::known_closes::KnownCloses;
 pub use search::listing::Listing;
 pub use search::trials::Trial;
+pub use search::trials_of_bars::RecordedTrial;
 pub use search::versions::VersionQuery;
 pub use session::{Act, Session};
 pub use store::Store;

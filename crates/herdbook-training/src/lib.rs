@@ -47,6 +47,7 @@ mod sweep;
 
 pub use content::bars_check::BarsCheck;
 pub use content::stored_closes::OF_TRAINING as CLOSES_ARTIFACT;
+pub use content::trials::{DistinctTrial, TestedBars, distinct_trials};
 pub use env_factory::{EnvFactory, EnvWindow};
 pub use environment::closes_file::ClosesFile;
 pub use environment::env_spec::{EPISODE_BARS, EnvSpec};

@@ -22,6 +22,13 @@ impl Window {
         self.start < other.end && other.start < self.end
     }
 
+    /// The window at a later time.
+    #[must_use]
+    pub fn moved(self, millis: i64) -> Self {
+        let moved = |at: Timestamp| Timestamp::from_millis(at.millis() + millis);
+        Self { start: moved(self.start), end: moved(self.end) }
+    }
+
     /// The window with its end moved.
     #[must_use]
     pub fn extended(self, millis: i64) -> Self {

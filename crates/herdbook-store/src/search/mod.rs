@@ -8,4 +8,5 @@ pub(crate) mod known_closes;
 pub(crate) mod listing;
 mod runs;
 pub(crate) mod trials;
+pub(crate) mod trials_of_bars;
 pub(crate) mod versions;

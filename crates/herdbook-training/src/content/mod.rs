@@ -5,3 +5,4 @@ pub(crate) mod instrument;
 pub(crate) mod lineage;
 pub(crate) mod spans;
 pub(crate) mod stored_closes;
+pub(crate) mod trials;

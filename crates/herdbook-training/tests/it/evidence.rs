@@ -90,11 +90,10 @@ fn every_run_with_a_figure_on_an_overlapping_window_is_a_trial() {
     let among = second.deflation.unwrap();
     assert_eq!((among.n_trials, among.n_compared), (2, 2));
     assert!(among.n_effective >= 1.0 && among.variance.unwrap() > 0.0);
-    // Repeating a training adds a trial, but not an independent one.
+    // Repeating a training adds no trial.
     let again = fixture.train(herdbook_training::TrainRequest { seed: 8, ..request() }).unwrap();
     let again = again.deflation.unwrap();
-    assert_eq!(again.n_trials, 3);
-    assert!(again.n_effective < 3.0);
+    assert_eq!((again.n_trials, again.variance), (2, among.variance));
     // Deleted runs still count as trials.
     let database = rusqlite::Connection::open(fixture.folder.path().join("mlflow.db")).unwrap();
     database.execute_batch("UPDATE runs SET lifecycle_stage = 'deleted'").unwrap();
@@ -104,4 +103,53 @@ fn every_run_with_a_figure_on_an_overlapping_window_is_a_trial() {
     let elsewhere =
         fixture.store.trials(&windows.symbol, windows.timeframe, windows.train).unwrap();
     assert!(elsewhere.is_empty(), "test windows do not overlap the training window");
+}
+
+/// CSV bars with all times moved.
+fn moved(csv: Vec<u8>, seconds: i64) -> Vec<u8> {
+    let text = String::from_utf8(csv).unwrap();
+    let line = |(idx, line): (usize, &str)| match line.split_once(',') {
+        Some((time, rest)) if idx > 0 => {
+            format!("{},{rest}", time.parse::<i64>().unwrap() + seconds)
+        }
+        _ => line.to_owned(),
+    };
+    let lines: Vec<String> = text.lines().enumerate().map(line).collect();
+    lines.join("\n").into_bytes()
+}
+
+#[test]
+fn trials_are_found_under_any_name_and_time_and_in_other_timeframes() {
+    let fixture = Fixture::new();
+    let first = fixture.train(request()).unwrap();
+    let named = |symbol: &str, bytes| DataSource {
+        symbol: Symbol::parse(symbol).unwrap(),
+        ..market(bytes)
+    };
+    let on = |seed, data| herdbook_training::TrainRequest { seed, data, ..request() };
+    // The same bars under another name, with another seed and with the same one.
+    let bars = walk(1_500, 1, 0.003);
+    let other = fixture.train(on(8, named("COPY", bars.clone()))).unwrap();
+    assert_eq!(other.deflation.unwrap().n_trials, 2);
+    let again = fixture.train(on(7, named("COPY", bars.clone()))).unwrap();
+    assert_eq!(again.deflation.unwrap().n_trials, 2);
+    // At later times.
+    let shifted = fixture.train(on(9, named("LATER", moved(bars, 364 * 86_400)))).unwrap();
+    let among = shifted.deflation.unwrap();
+    assert_eq!((among.n_trials, among.n_compared), (3, 3));
+    // Other bars have no trials in common.
+    let elsewhere = fixture.train(on(9, named("OTHER", walk(1_500, 2, 0.003)))).unwrap();
+    assert_eq!(elsewhere.deflation, None);
+    // Four hours of the same bars.
+    let on_the_hour = moved(walk(6_000, 1, 0.003), -2_400);
+    let four_hours = herdbook_training::TrainRequest {
+        timeframe: herdbook_domain::Timeframe::Hour4,
+        model: herdbook_domain::ModelName::parse("4H_trading_model").unwrap(),
+        ..on(9, named("SLOW", on_the_hour.clone()))
+    };
+    let base = fixture.train(on(10, named("FAST", on_the_hour))).unwrap();
+    assert_eq!(base.deflation, None);
+    let slow = fixture.train(four_hours).unwrap();
+    assert_eq!(slow.deflation.unwrap().n_trials, 2);
+    assert_eq!(first.deflation, None);
 }
