@@ -98,11 +98,11 @@ fn judge(jump: f64, before: &[Bar], after: &[Bar], open_time_ms: i64) -> Option<
     let stands_out = jump.abs() >= MIN_SIZE * usual;
     let usual_width = width(before).max(f64::EPSILON);
     let first = &after[..1];
-    let (busy, volume): (fn(&Bar) -> f64, fn(&Bar) -> f64) = (traded, |bar| bar.volume);
-    // Volumes may be adjusted for splits or not, so the smaller of the two increases counts.
-    let is_busy = [busy, volume].iter().all(|measure| {
+    // Volumes may be adjusted for splits or not, so both must have risen.
+    let rises = |measure: fn(&Bar) -> f64| {
         measure(&first[0]) > MAX_BUSIER * median(before.iter().map(measure).collect())
-    });
+    };
+    let is_busy = rises(traded) && rises(|bar| bar.volume);
     let is_calm = width(after) <= MAX_WIDENING * usual_width
         && width(first) <= MAX_FIRST_WIDENING * usual_width
         && !is_busy;

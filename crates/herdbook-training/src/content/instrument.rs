@@ -130,7 +130,7 @@ fn names(file: &str, symbol: &str) -> bool {
     let is_end = |c: char| !c.is_ascii_alphanumeric();
     let words: Vec<String> = file.split(is_end).map(plain).filter(|it| !it.is_empty()).collect();
     // `EUR_USD.csv` has the name in two words.
-    let pairs = words.windows(2).map(|pair| pair.concat());
+    let pairs = words.windows(2).map(<[String]>::concat);
     words.iter().cloned().chain(pairs).any(|word| word == symbol)
 }
 

@@ -86,9 +86,9 @@ impl Backtest {
         let cost_bps = options.cost_bps.unwrap_or(model.env.cost_bps);
         let costs = CostModel::from_bps(cost_bps)?;
         let tape = Tape::read(source, model.timeframe)?;
+        let identity = identify(store, source, &tape)?;
         let bars = bars_from(&tape, options.from)?;
         let allowed_jumps = tape.allowed_jumps(bars.start)?;
-        let identity = identify(store, source, &tape)?;
         let seen = Lineage::of(store, &model.run)?.compare(&tape.symbol, tape.closes.closes());
         let ledger = run_policy(&tape, bars.clone(), costs, &model.model.policy);
         let windows = bars.clone().map(|bar_idx| tape.window_of(bar_idx..bar_idx + 1));
