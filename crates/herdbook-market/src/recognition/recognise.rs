@@ -208,6 +208,11 @@ mod tests {
         {
             assert_eq!(found(&hourly(&query), &hourly(&reference)).0, 1_500, "{name}");
         }
+        let altered = changed(&elsewhere, |idx, bar| {
+            with_close(bar, bar.close * if idx % 20 == 7 { 1.0 + 1e-2 * noise(idx) } else { 1.0 })
+        });
+        let n = found(&hourly(&altered), &hourly(&reference)).0;
+        assert!(n >= 1_450, "single altered prices: {n}");
         let gappy: Vec<Bar> = elsewhere
             .iter()
             .enumerate()
