@@ -45,7 +45,6 @@ mod resume;
 mod run;
 mod sweep;
 
-pub use content::bars_check::BarsCheck;
 pub use content::stored_closes::OF_TRAINING as CLOSES_ARTIFACT;
 pub use content::trials::{DistinctTrial, TestedBars, distinct_trials};
 pub use env_factory::{EnvFactory, EnvWindow};
@@ -59,6 +58,7 @@ pub use herdbook_market::metrics::Performance;
 pub use herdbook_market::{Boundaries, MarketError, Position, ReadOptions, Sample, Zone};
 pub use herdbook_ppo::{Env, EpisodeEnd, PpoConfig, PpoError, Rng};
 pub use models::backtest::{Backtest, BacktestOptions, EquityPoint};
+pub use models::bars_check::BarsCheck;
 pub use models::evaluate::{EvaluationResult, evaluate};
 pub use models::find::{FindQuery, FoundModel, find_best, find_latest, find_parent};
 pub use models::import_model::{

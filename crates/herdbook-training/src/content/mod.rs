@@ -1,6 +1,5 @@
 //! Bars by their content: the closes that runs and evaluations keep, and whether other bars are the same ones.
 
-pub(crate) mod bars_check;
 pub(crate) mod instrument;
 pub(crate) mod lineage;
 pub(crate) mod spans;

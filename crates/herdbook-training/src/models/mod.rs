@@ -2,6 +2,7 @@
 
 pub(crate) mod artifact_paths;
 pub(crate) mod backtest;
+pub(crate) mod bars_check;
 pub(crate) mod evaluate;
 pub(crate) mod find;
 pub(crate) mod import_model;
