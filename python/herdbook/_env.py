@@ -38,6 +38,7 @@ def read_arena(
     volume_column: str | None,
     bar_timezone: str | None,
     member: str | None,
+    allow_jump: bool,
 ) -> _native.Arena:
     """Reads bars once, with windows and costs, for all environments that are created from them."""
     path, bars = _bars.given(data)
@@ -51,6 +52,7 @@ def read_arena(
             "volume_column": volume_column,
             "bar_timezone": bar_timezone,
             "member": member,
+            "allow_jump": allow_jump,
         },
         validation_from=_moment(validation_from),
         test_from=_moment(test_from),
@@ -115,6 +117,7 @@ class TradingEnv(gymnasium.Env[npt.NDArray[np.float32], np.int64]):
         volume_column: str | None = None,
         bar_timezone: str | None = None,
         member: str | None = None,
+        allow_jump: bool = False,
         arena: _native.Arena | None = None,
         render_mode: None = None,
     ) -> None:
@@ -130,6 +133,7 @@ class TradingEnv(gymnasium.Env[npt.NDArray[np.float32], np.int64]):
             volume_column=volume_column,
             bar_timezone=bar_timezone,
             member=member,
+            allow_jump=allow_jump,
         )
         self._env = self.arena.env(window)
         self.window = window

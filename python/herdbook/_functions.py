@@ -59,6 +59,7 @@ def evaluate(
     volume_column: str | None = None,
     bar_timezone: str | None = None,
     member: str | None = None,
+    allow_jump: bool = False,
     tracking_uri: str | None = None,
     actor: str | None = None,
 ) -> Evaluation:
@@ -86,6 +87,7 @@ def backtest(
     volume_column: str | None = None,
     bar_timezone: str | None = None,
     member: str | None = None,
+    allow_jump: bool = False,
     tracking_uri: str | None = None,
 ) -> Backtest:
     """Runs a model (default: the champion) over any bars, and compares it with buy and hold and with doing nothing.
@@ -113,6 +115,7 @@ def predict(
     volume_column: str | None = None,
     bar_timezone: str | None = None,
     member: str | None = None,
+    allow_jump: bool = False,
     tracking_uri: str | None = None,
 ) -> Prediction:
     """The position that a model (default: the champion) takes after the newest closed bar, starting flat.

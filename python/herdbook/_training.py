@@ -38,6 +38,7 @@ def train(
     volume_column: str | None = None,
     bar_timezone: str | None = None,
     member: str | None = None,
+    allow_jump: bool = False,
     progress: ProgressLike = True,
     tracking_uri: str | None = None,
     actor: str | None = None,
@@ -60,6 +61,7 @@ def train(
         register: the policy to register: the best on the validation window, or the last of the training.
         columns, volume_column, bar_timezone, member: how to read a file that leaves this open; ``member`` is the file
             in a zip archive.
+        allow_jump: use bars whose price jumps like that of a share that was split, and record the jumps.
         progress: a function called with :class:`Progress` after each iteration, or whether to show tqdm's bar.
 
     Raises:
@@ -96,6 +98,7 @@ def enhance(
     volume_column: str | None = None,
     bar_timezone: str | None = None,
     member: str | None = None,
+    allow_jump: bool = False,
     progress: ProgressLike = True,
     tracking_uri: str | None = None,
     actor: str | None = None,

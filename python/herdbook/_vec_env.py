@@ -48,6 +48,7 @@ class TradingVecEnv(VecEnv):
         volume_column: str | None = None,
         bar_timezone: str | None = None,
         member: str | None = None,
+        allow_jump: bool = False,
         arena: _native.Arena | None = None,
     ) -> None:
         self.arena = arena or read_arena(
@@ -62,6 +63,7 @@ class TradingVecEnv(VecEnv):
             volume_column=volume_column,
             bar_timezone=bar_timezone,
             member=member,
+            allow_jump=allow_jump,
         )
         self.window = window
         self.render_mode = None

@@ -161,6 +161,9 @@ class LifecycleCallback(BaseCallback):
         self._began_at = self.num_timesteps
         self._evaluated = self.num_timesteps
         self._records.log(self.run_id, params={**self._params(), **_texts(params)})
+        if self._arena is not None:
+            closes, artifact = self._arena.closes(), self._arena.CLOSES_ARTIFACT
+            self._records.store_artifact(self.run_id, artifact, closes)
 
     def _on_step(self) -> bool:
         interval = self._eval_freq or max(1, self._asked_for() // _N_EVALUATIONS)

@@ -183,7 +183,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "RUN_ID", value_parser = RunId::parse, conflicts_with_all = [
         "timeframe", "model", "symbol", "timesteps", "n_envs", "seed", "enhance", "experiment",
         "cost_bps", "validation_from", "test_from", "allow_contaminated", "seeds", "walk_forward",
-        "register", "config", "columns", "volume_column", "bar_timezone", "member",
+        "register", "config", "columns", "volume_column", "bar_timezone", "member", "allow_jump",
     ])]
     pub(crate) resume: Option<RunId>,
 }

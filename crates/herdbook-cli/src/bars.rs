@@ -3,28 +3,31 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use herdbook_domain::{Symbol, Timeframe};
-use herdbook_training::{DataSource, ReadOptions};
+use herdbook_domain::{Symbol, Timeframe, Timestamp};
+use herdbook_training::{DataSource, Jumps, ReadOptions};
 
 use crate::args::ReadingArgs;
 use crate::failure::Failure;
 use crate::output::Output;
 
-/// Reads the file of `--data`. Without `--symbol` the instrument is the file's name without its extension.
+/// Reads the file of `--data`. Without `--symbol` the instrument is the file's name without its extension. Bars count if
+/// they have ended by `now`.
 pub(crate) fn read(
     path: &Path,
     symbol: Option<Symbol>,
     reading: ReadingArgs,
+    now: Timestamp,
     output: &mut Output,
 ) -> Result<DataSource, Failure> {
     let bytes = output
         .read(path)
         .with_context(|| format!("cannot read `{}` (flag `--data`)", path.display()))?;
-    data_source(path, bytes, symbol, reading.into())
+    let jumps = if reading.allow_jump { Jumps::Allowed } else { Jumps::Refused };
+    Ok(DataSource { jumps, ..data_source(path, bytes, symbol, reading.into(), now)? })
 }
 
-/// The bars in `bytes`, the content of the file `path`. Without a symbol the instrument is the file's name without its
-/// extension.
+/// The bars in `bytes`, the content of the file `path`, of which those count that have ended by `now`. Without a symbol the
+/// instrument is the file's name without its extension. Jumps of the price that look like splits are refused.
 ///
 /// # Errors
 /// [`Code::InvalidInput`](crate::Code::InvalidInput) if that name is not a valid symbol, or if `path` cannot be made
@@ -34,6 +37,7 @@ pub fn data_source(
     bytes: Vec<u8>,
     symbol: Option<Symbol>,
     reading: ReadOptions,
+    now: Timestamp,
 ) -> Result<DataSource, Failure> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let symbol = match symbol {
@@ -43,7 +47,13 @@ pub fn data_source(
         })?,
     };
     let path = std::path::absolute(path).with_context(|| path.display().to_string())?;
-    Ok(DataSource { name, path: Some(path), symbol, reading, bytes })
+    Ok(DataSource {
+        path: Some(path),
+        reading,
+        clock: Some(now),
+        jumps: Jumps::Refused,
+        ..DataSource::new(&name, symbol, bytes)
+    })
 }
 
 /// Reads the bars of a resumed training: from `moved_to`, else from where the training found them.
@@ -72,7 +82,7 @@ fn instrument_of(file_name: &str) -> &str {
 
 impl From<ReadingArgs> for ReadOptions {
     fn from(args: ReadingArgs) -> Self {
-        let ReadingArgs { columns, volume_column, bar_timezone, member } = args;
+        let ReadingArgs { columns, volume_column, bar_timezone, member, allow_jump: _ } = args;
         Self { columns, volume_column, zone: bar_timezone, member }
     }
 }

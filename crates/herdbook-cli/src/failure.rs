@@ -359,16 +359,19 @@ fn training_code(error: &TrainingError) -> Code {
         | TrainingError::NoNewBars { .. }
         | TrainingError::NoTimeframe { .. }
         | TrainingError::Unusable { .. } => Code::NotFound,
-        TrainingError::AlteredModel { .. }
+        TrainingError::OtherInstrument { .. }
+        | TrainingError::ContradictingBars { .. }
+        | TrainingError::AlteredModel { .. }
         | TrainingError::ForeignEnvironment { .. }
-        | TrainingError::LostReturns { .. }
+        | TrainingError::LostFile { .. }
         | TrainingError::AlreadyImported { .. } => Code::Conflict,
         TrainingError::TooOld { .. } | TrainingError::AgeUnknown { .. } => Code::TooOld,
-        TrainingError::Contaminated { .. } => Code::Contaminated,
+        TrainingError::Contaminated { .. } | TrainingError::KnownBars { .. } => Code::Contaminated,
         TrainingError::Cancelled { .. } => Code::Cancelled,
         TrainingError::Market(_)
         | TrainingError::Ppo(_)
         | TrainingError::NoTimesteps
+        | TrainingError::UnnamedInstrument { .. }
         | TrainingError::ConfigFile { .. }
         | TrainingError::NetworkMismatch { .. }
         | TrainingError::LearningRateConflict
@@ -384,6 +387,16 @@ fn training_hint(error: &TrainingError) -> Option<String> {
     match error {
         TrainingError::NoChampion { .. } => {
             Some("`herdbook promote … --target-stage champion` makes a version the champion".into())
+        }
+        TrainingError::OtherInstrument { symbol, .. }
+        | TrainingError::UnnamedInstrument { symbol, .. } => Some(format!(
+            "if the bars are of {symbol}, say so with `--symbol {symbol}`; otherwise name their instrument with `--symbol`"
+        )),
+        TrainingError::ContradictingBars { .. } => Some(
+            "give the bars of the instrument, or name the one that they are of with `--symbol`".into(),
+        ),
+        TrainingError::KnownBars { .. } => {
+            Some("give bars that are later than those; `herdbook backtest` shows a result without recording it".into())
         }
         TrainingError::Contaminated { .. } => Some(
             "start the test window later with `--test-from`, or train a model that is marked as \

@@ -1,7 +1,8 @@
 //! Prepares a run of a registered model: finds and loads the model, and reads the bars.
 
+use herdbook_domain::Timestamp;
 use herdbook_store::{Store, VersionQuery, VersionRecord};
-use herdbook_training::{DataSource, RegisteredModel};
+use herdbook_training::{DataSource, Naming, RegisteredModel};
 
 use crate::args::{Reference, RunningArgs};
 use crate::bars;
@@ -9,10 +10,11 @@ use crate::failure::{Code, Failure};
 use crate::lookup;
 use crate::output::Output;
 
-/// Loads the model and reads the bars.
+/// Loads the model and reads the bars, of which those count that have ended by `now`.
 pub(crate) fn prepare(
     args: RunningArgs,
     store: &Store,
+    now: Timestamp,
     output: &mut Output,
 ) -> Result<(RegisteredModel, DataSource), Failure> {
     let model = RegisteredModel::load(store, find_version(&args, store)?)?;
@@ -20,8 +22,10 @@ pub(crate) fn prepare(
         output.note(&format!("note: {note}"));
     }
     let trained_on = model.symbol();
-    let source =
-        bars::read(&args.data, args.symbol.or_else(|| trained_on.clone()), args.reading, output)?;
+    let is_given = args.symbol.is_some() || trained_on.is_none();
+    let symbol = args.symbol.or_else(|| trained_on.clone());
+    let mut source = bars::read(&args.data, symbol, args.reading, now, output)?;
+    source.naming = if is_given { Naming::Given } else { Naming::OfModel };
     if let Some(trained_on) = trained_on.filter(|symbol| *symbol != source.symbol) {
         let symbol = &source.symbol;
         output.note(&format!(

@@ -9,6 +9,8 @@ use crate::error::MarketError;
 
 const WEEK_MS: i64 = 604_800_000;
 const WEEKS_PER_YEAR: f64 = 365.25 / 7.0;
+/// A session of a market ends with a gap of at least this length: longer than a lunch break, shorter than a night.
+pub(crate) const SESSION_GAP_MS: i64 = 4 * 3_600_000;
 
 /// One OHLCV row: open, high, low, close and volume.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -97,6 +99,20 @@ impl Bars {
     pub(crate) fn from_checked(timeframe: Timeframe, bars: Vec<Bar>) -> Self {
         debug_assert!(!bars.is_empty());
         Self { timeframe, bars }
+    }
+
+    /// Leaves out the bars that have not ended at `now_ms`. `source_end_ms` is the end of the last bar that these were merged
+    /// from: a day whose session goes on after its end has ended when no bar of the session can follow. `None` if no bar
+    /// has ended.
+    pub fn ended_by(mut self, now_ms: i64, source_end_ms: i64) -> Option<Self> {
+        let length_ms = self.timeframe.millis();
+        let has_ended = |bar: &Bar| bar.open_time_ms + length_ms <= now_ms;
+        let is_session_open = self.bars.last().is_some_and(|last| {
+            source_end_ms > last.open_time_ms + length_ms && now_ms < source_end_ms + SESSION_GAP_MS
+        });
+        self.bars.truncate(self.bars.len() - usize::from(is_session_open));
+        self.bars.truncate(self.bars.partition_point(has_ended));
+        (!self.bars.is_empty()).then_some(self)
     }
 
     /// The bars, oldest first.
@@ -204,6 +220,18 @@ mod tests {
         }
         assert_eq!(bytes.len(), 48);
         assert_eq!(bars.sha256(), hex(&Sha256::digest(&bytes)));
+    }
+
+    #[test]
+    fn only_bars_that_ended_are_kept() {
+        let bars =
+            Bars::new(Timeframe::Minute1, (0..3).map(|idx| bar(idx * 60_000)).collect()).unwrap();
+        let ended = |now_ms, end_ms| bars.clone().ended_by(now_ms, end_ms).map(|bars| bars.len());
+        assert_eq!([ended(180_000, 180_000), ended(179_999, 180_000)], [Some(3), Some(2)]);
+        assert_eq!(ended(59_999, 180_000), None);
+        // The session of the last bar goes on.
+        assert_eq!(ended(200_000, 190_000), Some(2));
+        assert_eq!(ended(190_000 + SESSION_GAP_MS, 190_000), Some(3));
     }
 
     #[test]

@@ -231,6 +231,27 @@ pub enum MarketError {
     )]
     SecondInstrument { location: FieldLocation, value: String, first: String },
 
+    /// Bars open after the clock's time.
+    #[error(
+        "`{file}` has {n_bars} {} of the future, the first of {first}, but it is {now}: if its times are local, \
+         name their zone with `--bar-timezone`; otherwise correct the clock or the file",
+        if *.n_bars == 1 { "bar" } else { "bars" }
+    )]
+    FutureBars { file: String, n_bars: usize, first: Utc, now: Utc },
+
+    /// No bar has ended by the clock's time.
+    #[error(
+        "`{file}` has no bar that has ended: its first one opens at {first} and lasts {length}, but it is {now}"
+    )]
+    NoEndedBar { file: String, first: Utc, length: String, now: Utc },
+
+    /// The price jumps like that of a share that was split.
+    #[error(
+        "the price in `{file}` jumps like that of a share that was split: {jumps}: give prices adjusted for splits, \
+         or use them as they are with `--allow-jump`"
+    )]
+    Jumps { file: String, jumps: String },
+
     /// Bars do not start on UTC boundaries of their length, so they cannot be merged.
     #[error(
         "`{file}` has bars of {found} that do not start on UTC boundaries of that length (such as \

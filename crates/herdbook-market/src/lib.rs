@@ -9,8 +9,10 @@ mod error;
 mod features;
 mod folds;
 pub mod indicators;
+mod jumps;
 pub mod metrics;
 mod read;
+mod recognition;
 mod resample;
 mod samples;
 mod split;
@@ -24,7 +26,9 @@ pub use features::{
     feature_names, features,
 };
 pub use folds::{Fold, folds, walk_forward};
+pub use jumps::{Jump, jumps};
 pub use read::{RawBars, ReadOptions, RecognisedColumn, Zone, read_bars, read_bars_as};
+pub use recognition::{Closes, Likeness, SameTime, compare_at_same_time, recognise};
 pub use resample::resample;
 pub use samples::Sample;
 pub use split::{BarWindow, Boundaries, MIN_BARS, N_EVALUATION_EPISODES, Split, split};

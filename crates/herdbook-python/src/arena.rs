@@ -6,6 +6,7 @@ use std::sync::Arc;
 use herdbook_domain::{Timeframe, Timestamp};
 use herdbook_training::{Boundaries, EnvFactory, EnvWindow, Rng};
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 use serde_json::Value;
 
 use crate::bars::{self, Bars, ReadingOptions};
@@ -90,6 +91,15 @@ impl Arena {
     fn params<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         json::to_python(py, &Value::from_iter(self.inner.params()))
     }
+
+    /// The file of closes that a run on these bars keeps, by which its bars are recognised later.
+    fn closes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, self.inner.market().tape.closes.bytes())
+    }
+
+    /// Path of the file of closes among the artifacts of a run.
+    #[classattr]
+    const CLOSES_ARTIFACT: &str = herdbook_training::CLOSES_ARTIFACT;
 
     /// The description of the environment that is stored in a model file.
     fn description<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {

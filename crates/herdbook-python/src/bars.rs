@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use herdbook_cli::{Failure, data_source};
 use herdbook_domain::{Symbol, Timeframe};
-use herdbook_training::{DataSource, ReadOptions};
+use herdbook_store::now;
+use herdbook_training::{DataSource, Jumps, ReadOptions};
 use numpy::{PyReadonlyArray1, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -116,6 +117,9 @@ pub(crate) struct ReadingOptions {
     bar_timezone: Option<String>,
     #[pyo3(item)]
     member: Option<String>,
+    /// Whether jumps of the price that look like splits are used as they are.
+    #[pyo3(item)]
+    allow_jump: bool,
 }
 
 /// Bars from a file, from memory, or else the built-in sample of the timeframe.
@@ -130,6 +134,7 @@ pub(crate) fn source(
     let csv = bars.map(|bars| Arc::clone(&bars.csv));
     detached(py, move || {
         let symbol = symbol.as_deref().map(Symbol::parse).transpose()?;
+        let jumps = if reading.allow_jump { Jumps::Allowed } else { Jumps::Refused };
         let reading = ReadOptions {
             columns: reading.columns,
             volume_column: reading.volume_column,
@@ -142,15 +147,16 @@ pub(crate) fn source(
             },
             member: reading.member,
         };
-        match (path, csv) {
-            (_, Some(csv)) => data_source(Path::new(NAME), csv.to_vec(), symbol, reading),
+        let source = match (path, csv) {
+            (_, Some(csv)) => data_source(Path::new(NAME), csv.to_vec(), symbol, reading, now()),
             (Some(path), None) => {
                 let bytes = herdbook_cli::read_data(&path).map_err(|error| {
                     Failure::usage(&format!("cannot read `{}`: {error}", path.display()))
                 })?;
-                data_source(&path, bytes, symbol, reading)
+                data_source(&path, bytes, symbol, reading, now())
             }
-            (None, None) => Ok(DataSource::sample(timeframe)?.0),
-        }
+            (None, None) => return Ok(DataSource::sample(timeframe)?.0),
+        };
+        Ok(DataSource { jumps, ..source? })
     })
 }

@@ -151,12 +151,61 @@ pub enum TrainingError {
         problem: String,
     },
     /// The test window has bars that the model or an ancestor was trained or validated on.
-    #[error("the test window ({} to {}) has bars of {symbol} that this model or an ancestor was trained or validated on: its test results would not be valid (honesty `{}`)", test.start, test.end, Honesty::Contaminated)]
+    #[error("the test window ({} to {}) has bars of {symbol} that this model or an ancestor was trained or validated on{}: its test results would not be valid (honesty `{}`)", test.start, test.end, known_as(as_what.as_deref()), Honesty::Contaminated)]
     Contaminated {
         /// The symbol.
         symbol: Symbol,
         /// The window.
         test: Window,
+        /// The name and times by which the bars were known, as a clause, if they are other ones.
+        as_what: Option<String>,
+    },
+    /// The file names another instrument than that of the model, and the user named none.
+    #[error("the bars in `{file}` are of `{named}`, but the model was trained on {symbol}")]
+    OtherInstrument {
+        /// Name of the file.
+        file: String,
+        /// The instrument, as the file names it.
+        named: String,
+        /// The model's instrument.
+        symbol: Symbol,
+    },
+    /// The register knows other bars of the instrument at the same times.
+    #[error("the bars in `{file}` are not those of {symbol} that run `{run_id}` used: {why}")]
+    ContradictingBars {
+        /// Name of the file.
+        file: String,
+        /// The instrument.
+        symbol: Symbol,
+        /// The run that used the known bars.
+        run_id: RunId,
+        /// The difference, as a clause.
+        why: String,
+    },
+    /// Nothing tells the instrument of bars that are to be evidence.
+    #[error(
+        "nothing tells the instrument of `{file}`: evidence about a model of {symbol} needs bars that are known to be of {symbol}"
+    )]
+    UnnamedInstrument {
+        /// Name of the file.
+        file: String,
+        /// The model's instrument.
+        symbol: Symbol,
+    },
+    /// Bars of an evaluation are known to the model under another name or other times.
+    #[error(
+        "{n_known} of {n_bars} bars are not new to {key}: it or an ancestor was trained, validated or tested on them{}",
+        known_as(Some(as_what))
+    )]
+    KnownBars {
+        /// The version.
+        key: VersionKey,
+        /// Number of known bars.
+        n_known: usize,
+        /// Number of bars.
+        n_bars: usize,
+        /// The name and times by which they are known, as a clause.
+        as_what: String,
     },
     /// Fewer than two bars are new to a version.
     #[error(
@@ -168,12 +217,12 @@ pub enum TrainingError {
         /// Bars from this time on are new.
         from: Timestamp,
     },
-    /// The returns of an earlier evaluation are missing or altered, so the record cannot be joined.
+    /// The returns or the closes of an earlier evaluation are missing or altered, so the record cannot be joined.
     #[error(
-        "the returns of an earlier evaluation, `{artifact}`, are missing or altered; without them the evidence for {key} \
-         cannot be judged: evaluate again on the same bars with the same costs, which stores them anew"
+        "a file of an earlier evaluation, `{artifact}`, is missing or altered; without it the evidence for {key} cannot be \
+         judged: evaluate again on the same bars with the same costs, which stores it anew"
     )]
-    LostReturns {
+    LostFile {
         /// The version.
         key: VersionKey,
         /// The artifact of the run of the version, or of a copy of it.
@@ -257,6 +306,13 @@ pub enum TrainingError {
 
 fn or_base(model_type: ModelType) -> &'static str {
     if model_type == ModelType::Base { "" } else { " and no `base` model" }
+}
+
+fn known_as(recognised: Option<&str>) -> String {
+    match recognised {
+        Some(recognised) if !recognised.is_empty() => format!(" (they are {recognised})"),
+        _ => String::new(),
+    }
 }
 
 fn with_metric(metric: Option<&str>) -> String {

@@ -34,6 +34,7 @@
 //! # }
 //! ```
 
+mod content;
 mod env_factory;
 mod environment;
 mod error;
@@ -45,9 +46,12 @@ mod resume;
 mod run;
 mod sweep;
 
+pub use content::stored_closes::OF_TRAINING as CLOSES_ARTIFACT;
+pub use content::trials::{DistinctTrial, TestedBars, distinct_trials};
 pub use env_factory::{EnvFactory, EnvWindow};
+pub use environment::closes_file::ClosesFile;
 pub use environment::env_spec::{EPISODE_BARS, EnvSpec};
-pub use environment::market_data::{DataSource, MarketData, Tape};
+pub use environment::market_data::{DataSource, Jumps, MarketData, Naming, Tape};
 pub use environment::observation::OBS_LEN;
 pub use environment::trading_env::TradingEnv;
 pub use error::{ExcludedCandidates, TrainingError};
@@ -55,6 +59,7 @@ pub use herdbook_market::metrics::Performance;
 pub use herdbook_market::{Boundaries, MarketError, Position, ReadOptions, Sample, Zone};
 pub use herdbook_ppo::{Env, EpisodeEnd, PpoConfig, PpoError, Rng};
 pub use models::backtest::{Backtest, BacktestOptions, EquityPoint};
+pub use models::bars_check::BarsCheck;
 pub use models::evaluate::{EvaluationResult, evaluate, evaluate_and_record};
 pub use models::find::{FindQuery, FoundModel, find_best, find_latest, find_parent};
 pub use models::import_model::{

@@ -24,6 +24,9 @@ pub(crate) struct ReadingArgs {
     /// File to read from a zip archive of several files
     #[arg(long, value_name = "NAME", requires = "data")]
     pub(crate) member: Option<String>,
+    /// Use bars whose price jumps like that of a share that was split, and record the jumps
+    #[arg(long, requires = "data")]
+    pub(crate) allow_jump: bool,
 }
 
 /// The model to run, and the bars to run it on.

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use herdbook_domain::{Honesty, RunId};
-use herdbook_store::Store;
+use herdbook_store::{Store, now};
 use herdbook_training::{Backtest, BacktestOptions, Performance, RegisteredModel};
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ const PICTURES: [&str; 3] = ["equity.svg", "trades.svg", "actions.svg"];
 pub(crate) fn run(args: BacktestArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
     let requested = requested(&args);
     let data = args.running.data.clone();
-    let (model, source) = running::prepare(args.running, store, output)?;
+    let (model, source) = running::prepare(args.running, store, now(), output)?;
     let mut protected = Protected::of(store).and_input(data, "the file of `--data`");
     let model_file = RunId::model_artifact(model.timeframe);
     if let Ok(path) = store.artifact_path(&model.run.run_id, &model_file) {
@@ -30,6 +30,9 @@ pub(crate) fn run(args: BacktestArgs, store: &Store, output: &mut Output) -> Res
     let backtest = Backtest::run(store, &model, &source, terms)?;
     for remark in &backtest.tape.remarks {
         output.note(&format!("bars: {remark}"));
+    }
+    for note in &backtest.notes {
+        output.note(&format!("note: {note}"));
     }
     let mut contents = Vec::new();
     if args.equity.is_some() {
@@ -99,6 +102,8 @@ fn to_json(model: &RegisteredModel, backtest: &Backtest) -> Value {
         "n_bars": backtest.n_bars(),
         "n_seen": backtest.n_seen,
         "honesty": backtest.honesty,
+        "recognised": backtest.recognised,
+        "allowed_jumps": backtest.allowed_jumps,
         "cost_bps": backtest.cost_bps,
         "metrics": metrics(&backtest.performance),
         "evidence": results::evidence_to_json(&backtest.evidence()),
@@ -140,10 +145,15 @@ fn evidence(backtest: &Backtest) -> String {
             "clean: none of these bars was seen in training by the model or an ancestor".to_owned()
         }
         Honesty::Contaminated => {
-            format!("CONTAMINATED: {seen} of {all} bars were seen in training; this is no evidence")
+            let recognised = backtest.recognised.as_ref();
+            let known_as = recognised.map(|it| format!(" (they are {it})")).unwrap_or_default();
+            format!(
+                "CONTAMINATED: {seen} of {all} bars were seen in training{known_as}; this is no evidence"
+            )
         }
         Honesty::Unknown => {
-            "unknown whether these bars were seen in training: an ancestor has no record of its windows"
+            "unknown whether these bars were seen in training: of the model or an ancestor the windows or bars are not \
+             recorded"
                 .to_owned()
         }
     }

@@ -1,6 +1,6 @@
 //! `evaluate`: tests a registered model on bars it has never seen, and records the result in the history.
 
-use herdbook_store::Session;
+use herdbook_store::{Session, now};
 use herdbook_training::{EvaluationResult, RegisteredModel, evaluate_and_record};
 use serde_json::{Value, json};
 
@@ -11,10 +11,13 @@ use crate::output::Output;
 use crate::{evidence, results, running};
 
 pub(crate) fn run(args: EvaluateArgs, store: &Session, output: &mut Output) -> Result<(), Failure> {
-    let (model, source) = running::prepare(args.running, store, output)?;
+    let (model, source) = running::prepare(args.running, store, now(), output)?;
     let (found, event_id) = evaluate_and_record(store, &model, &source, args.cost_bps)?;
     for remark in &found.backtest.tape.remarks {
         output.note(&format!("bars: {remark}"));
+    }
+    for note in &found.backtest.notes {
+        output.note(&format!("note: {note}"));
     }
     output.data_of_act(
         store,

@@ -1,7 +1,8 @@
 //! `predict`: the position that a registered model takes after the newest closed bar.
 
+use herdbook_domain::Honesty;
 use herdbook_store::{Store, now};
-use herdbook_training::{AgeLimits, Position, Prediction, RegisteredModel, Tape};
+use herdbook_training::{AgeLimits, BarsCheck, Position, Prediction, RegisteredModel, Tape};
 use serde_json::{Map, Value, json};
 
 use crate::args::PredictArgs;
@@ -11,14 +12,37 @@ use crate::output::Output;
 use crate::running;
 
 pub(crate) fn run(args: PredictArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
-    let (model, source) = running::prepare(args.running, store, output)?;
+    let now = now();
+    let (model, source) = running::prepare(args.running, store, now, output)?;
     let tape = Tape::read(&source, model.timeframe)?;
     let freshness = AgeLimits { bar_ms: args.max_bar_age, model_ms: args.max_age };
-    let prediction = Prediction::after_newest_bar(&model, &tape, now(), freshness)?;
-    output.data(|| to_json(&model, &tape, &prediction), || summary(&model, &tape, &prediction))
+    let prediction = Prediction::after_newest_bar(&model, &tape, now, freshness)?;
+    let check = BarsCheck::of(store, &model, &source, &tape, prediction.bar)?;
+    for remark in tape.remarks.iter().filter(|remark| remark.ends_with("is left out")) {
+        output.note(&format!("bars: {remark}"));
+    }
+    for note in &check.notes {
+        output.note(&format!("note: {note}"));
+    }
+    if check.honesty == Honesty::Contaminated {
+        let known_as = check.recognised.as_ref().map(|it| format!(" (they are {it})"));
+        output.note(&format!(
+            "note: the model or an ancestor was trained on this bar{}",
+            known_as.unwrap_or_default()
+        ));
+    }
+    output.data(
+        || to_json(&model, &tape, &prediction, &check),
+        || summary(&model, &tape, &prediction),
+    )
 }
 
-fn to_json(model: &RegisteredModel, tape: &Tape, prediction: &Prediction) -> Value {
+fn to_json(
+    model: &RegisteredModel,
+    tape: &Tape,
+    prediction: &Prediction,
+    check: &BarsCheck,
+) -> Value {
     let probabilities: Map<String, Value> = Position::ALL
         .iter()
         .zip(prediction.probabilities)
@@ -30,6 +54,7 @@ fn to_json(model: &RegisteredModel, tape: &Tape, prediction: &Prediction) -> Val
         "from_position": Position::Flat.as_str(),
         "bar": prediction.bar,
         "observation": prediction.observation.as_slice(),
+        "honesty": check.honesty,
         "symbol": tape.symbol,
         "timeframe": model.timeframe,
         "name": model.version.key.name,

@@ -79,7 +79,9 @@ fn deflation_of(
     version: &VersionRecord,
     run: Option<&RunRecord>,
 ) -> Result<Option<Deflation>, Failure> {
-    let Some(windows) = run.and_then(RunRecord::windows) else { return Ok(None) };
+    let Some((run, windows)) = run.and_then(|run| Some((run, run.windows()?))) else {
+        return Ok(None);
+    };
     let metric = |name: &str| version.metric(&format!("portfolio/{name}"));
     let figure = Performance {
         n_returns: metric("n_returns").unwrap_or(0.0) as usize,
@@ -88,7 +90,7 @@ fn deflation_of(
         kurtosis: metric("kurtosis"),
         ..Performance::default()
     };
-    Ok(training::deflation(store, &windows.symbol, windows.timeframe, windows.test, &figure)?)
+    Ok(training::deflation(store, &run.run_id, &windows, &figure)?)
 }
 
 fn to_json(

@@ -611,6 +611,9 @@ fn help_of_each_command() {
           --member <NAME>
               File to read from a zip archive of several files
 
+          --allow-jump
+              Use bars whose price jumps like that of a share that was split, and record the jumps
+
           --symbol <NAME>
               Instrument of the bars [default: the file's name without its extension]
 

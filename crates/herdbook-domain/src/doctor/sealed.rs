@@ -37,7 +37,7 @@ impl Check<'_> {
     fn params(&self, row: &RunRow) -> Option<Breach> {
         let mut found = Vec::new();
         let mut fixes = Vec::new();
-        for key in window_params::of_result() {
+        for key in window_params::sealed() {
             let (is, sealed) = (row.params.get(key), self.seal.facts.params.get(key));
             if is == sealed {
                 continue;

@@ -37,6 +37,13 @@ pub struct Evaluation {
     /// Probability (0 to 1) on these bars alone that the true Sharpe ratio is above the benchmarks'; `None` where it is
     /// undefined.
     pub probability: Option<f64>,
+    /// Lower-case hex SHA-256 of the file of closes that is stored with the evaluation, by which its bars are recognised.
+    /// Absent in events of older builds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closes_sha256: Option<String>,
+    /// Jumps of the price that look like splits of shares and were allowed: bar and ratio of each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed_jumps: Vec<String>,
     /// What evidence rests on. Absent in version 1 of the format, which kept no returns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basis: Option<EvaluationBasis>,
@@ -57,6 +64,11 @@ pub struct EvaluationBasis {
     pub new_from: Option<Timestamp>,
     /// Returns of earlier evaluations of other models on bars of this one.
     pub shared_with: Vec<String>,
+    /// Returns of earlier evaluations, also of this model, that have bars of this one at other times: milliseconds to add to
+    /// the times of most of these bars; `None` if it is not the same for them. An evaluation that has bars of its own record at
+    /// other times adds nothing to the record.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub moved_by: BTreeMap<String, Option<i64>>,
     /// Number of different trainings in the register whose test window has bars of the record.
     pub n_trainings: usize,
     /// All bars so far. If this evaluation is no evidence, its bars are not among them.
@@ -70,6 +82,12 @@ impl Evaluation {
     /// The artifact of the version's run with the returns of an evaluation.
     pub fn returns_artifact(returns_sha256: &str) -> String {
         format!("evaluation/later/{returns_sha256}.npy")
+    }
+
+    /// The instrument of the bars that can be evidence: the one that the version was trained on, if recorded.
+    pub fn symbol_of_record(&self) -> &Symbol {
+        let trained = self.basis.as_ref().and_then(|basis| basis.trained_symbol.as_ref());
+        trained.unwrap_or(&self.symbol)
     }
 
     /// Why the bars of this evaluation are no evidence, whatever its figures are; `None` where it has no such defect.

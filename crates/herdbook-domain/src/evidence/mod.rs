@@ -6,8 +6,8 @@ mod figures;
 mod honesty;
 mod metric;
 mod record;
-mod standing;
 mod sealed;
+mod standing;
 mod windows;
 
 pub use evaluation::{Evaluation, EvaluationBasis};
@@ -15,8 +15,8 @@ pub use figures::{EVIDENCE_BARS, EVIDENCE_PROBABILITY, EvidenceFigures, LeftOut,
 pub use honesty::{Honesty, LineageWindows, judge_honesty};
 pub use metric::{Direction, HEADLINE_METRICS, Improvement, improvements};
 pub use record::{EvidenceRecord, Looks, union_of_windows};
-pub use standing::Standing;
 pub use sealed::{Seal, SealOrigin, Sealed, SealedMetric, UnreadableSeal};
+pub use standing::Standing;
 pub use windows::{Window, Windows, data_fingerprint, window_params};
 
 #[cfg(test)]

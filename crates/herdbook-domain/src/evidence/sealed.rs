@@ -66,7 +66,7 @@ pub struct Sealed {
     pub honesty: Honesty,
     /// Timesteps that the model and its ancestors were trained for.
     pub total_timesteps: Option<u64>,
-    /// The params of the run about symbol, bars, windows and costs ([`window_params::of_result`]); absent ones are missing.
+    /// The params of the run about symbol, bars, windows and costs ([`window_params::sealed`]); absent ones are missing.
     pub params: BTreeMap<String, String>,
     /// The last finite value of each metric of the run, by name.
     pub metrics: BTreeMap<String, SealedMetric>,

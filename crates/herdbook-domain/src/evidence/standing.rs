@@ -97,7 +97,7 @@ fn shortcoming(
         format!(
             "the record covers {:.0} % of the bars of {} up to {end} on which the register has evaluated models: \
              evaluate on all of them",
-            100.0 * covered, newest.symbol
+            100.0 * covered, newest.symbol_of_record()
         )
     })
 }
@@ -112,6 +112,8 @@ struct Register<'a> {
     own_returns: BTreeSet<&'a str>,
     /// Returns of other models that share bars with those.
     shared: BTreeSet<&'a str>,
+    /// Returns on bars that have other times than in the record: milliseconds to add to their times.
+    moved_by: BTreeMap<&'a str, Option<i64>>,
 }
 
 impl<'a> Register<'a> {
@@ -122,12 +124,17 @@ impl<'a> Register<'a> {
         all: &'a [(VersionKey, Evaluation)],
     ) -> Self {
         let own_returns: BTreeSet<&str> = basis.record.joined.iter().map(String::as_str).collect();
-        let mut register = Self { key, basis, newest, all, own_returns, shared: BTreeSet::new() };
+        let (shared, moved_by) = (BTreeSet::new(), BTreeMap::new());
+        let mut register = Self { key, basis, newest, all, own_returns, shared, moved_by };
         for (of, evaluation) in all {
             let Some(other) = &evaluation.basis else { continue };
             if register.is_own(of, other) {
                 register.own_returns.insert(&other.returns_sha256);
                 register.shared.extend(other.shared_with.iter().map(String::as_str));
+                if register.is_joined(other) {
+                    let moved_by = other.moved_by.iter();
+                    register.moved_by.extend(moved_by.map(|(of, moved)| (of.as_str(), *moved)));
+                }
             }
         }
         register
@@ -149,8 +156,13 @@ impl<'a> Register<'a> {
         by_content || (self.is_same_symbol(other) && self.overlaps(other.window))
     }
 
+    /// Whether the returns of an evaluation are in the record.
+    fn is_joined(&self, of: &EvaluationBasis) -> bool {
+        self.basis.record.joined.contains(&of.returns_sha256)
+    }
+
     fn is_same_symbol(&self, other: &Evaluation) -> bool {
-        other.symbol == self.newest.symbol
+        other.symbol == *self.newest.symbol_of_record()
     }
 
     fn overlaps(&self, window: Window) -> bool {
@@ -189,9 +201,25 @@ impl<'a> Register<'a> {
         let known = self.all.iter().filter(|(of, evaluation)| {
             of == self.key || self.is_same_symbol(evaluation) || self.shares_bars(evaluation)
         });
-        known.map(move |(_, evaluation)| {
-            let Window { start, end } = evaluation.window;
-            Window { start: new_from.map_or(start, |from| from.max(start)), end }
+        known.filter_map(move |(_, evaluation)| {
+            let Window { start, end } = self.window_of(evaluation)?;
+            Some(Window { start: new_from.map_or(start, |from| from.max(start)), end })
+        })
+    }
+
+    /// The window of an evaluation at the times of the record; `None` if its bars were given other times and not all were
+    /// moved alike.
+    fn window_of(&self, other: &Evaluation) -> Option<Window> {
+        let Some(basis) = other.basis.as_ref().filter(|basis| !self.is_joined(basis)) else {
+            return Some(other.window);
+        };
+        if let Some(moved) = self.moved_by.get(basis.returns_sha256.as_str()) {
+            return moved.map(|millis| other.window.moved(millis));
+        }
+        let mut moved_by = basis.moved_by.iter();
+        let of_record = moved_by.find(|(of, _)| self.basis.record.joined.contains(of));
+        of_record.map_or(Some(other.window), |(_, moved)| {
+            moved.map(|millis| other.window.moved(-millis))
         })
     }
 }
@@ -262,6 +290,35 @@ mod tests {
         let mut later = own;
         later.1.basis.as_mut().unwrap().shared_with = vec!["returns of m2".to_owned()];
         assert_eq!(standing(&[(version(2), renamed(&[])), later]).n_tries, 2);
+    }
+
+    #[test]
+    fn bars_that_were_given_other_times_are_known_at_the_times_of_the_record() {
+        const DAY_MS: i64 = 86_400_000;
+        let mut own = evaluation(0.97);
+        own.window.end = Timestamp::parse("2018-01-11T00:00:00Z").unwrap();
+        own.basis.as_mut().unwrap().record.windows = vec![own.window];
+        let mut moved = of_other("m2");
+        moved.symbol = Symbol::parse("EURUSD_B").unwrap();
+        moved.window = moved.window.moved(364 * DAY_MS);
+        // Recognised by the evaluation that came later, whichever that is.
+        let covers = |own: &Evaluation, moved: &Evaluation| {
+            let found = standing(&[(version(2), moved.clone()), (version(1), own.clone())]);
+            (found.n_tries, found.shortcoming.map(|told| told.contains("covers 32 %")))
+        };
+        assert_eq!(covers(&own, &moved), (1, None));
+        for millis in [Some(364 * DAY_MS), None] {
+            let (mut by_own, mut by_other) = (own.clone(), moved.clone());
+            let basis = by_own.basis.as_mut().unwrap();
+            basis.shared_with = vec!["returns of m2".to_owned()];
+            basis.moved_by = [("returns of m2".to_owned(), millis.map(|it| -it))].into();
+            let basis = by_other.basis.as_mut().unwrap();
+            basis.shared_with = vec!["r1".to_owned()];
+            basis.moved_by = [("r1".to_owned(), millis)].into();
+            let told = millis.map(|_| true);
+            assert_eq!(covers(&by_own, &moved), (2, told));
+            assert_eq!(covers(&own, &by_other), (2, told));
+        }
     }
 
     #[test]

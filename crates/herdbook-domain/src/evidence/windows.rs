@@ -22,8 +22,16 @@ impl Window {
         self.start < other.end && other.start < self.end
     }
 
+    /// The window at a later time.
+    #[must_use]
+    pub fn moved(self, millis: i64) -> Self {
+        let moved = |at: Timestamp| Timestamp::from_millis(at.millis() + millis);
+        Self { start: moved(self.start), end: moved(self.end) }
+    }
+
     /// The window with its end moved.
-    pub(super) fn extended(self, millis: i64) -> Self {
+    #[must_use]
+    pub fn extended(self, millis: i64) -> Self {
         Self { start: self.start, end: Timestamp::from_millis(self.end.millis() + millis) }
     }
 }
@@ -69,7 +77,7 @@ impl Windows {
     }
 
     /// The training and validation windows, each with one bar more at its end.
-    pub(super) fn learned_from(&self) -> [Window; 2] {
+    pub fn learned_from(&self) -> [Window; 2] {
         [self.train, self.validation].map(|window| window.extended(self.timeframe.millis()))
     }
 }
@@ -80,6 +88,11 @@ pub mod window_params {
     pub const SYMBOL: &str = "data.symbol";
     /// Param: lower-case hex SHA-256 over the bars as used.
     pub const BARS_SHA256: &str = "data.sha256";
+    /// Param: lower-case hex SHA-256 of the file of closes, by which the bars are recognised under another name. Absent in
+    /// runs of older builds.
+    pub const CLOSES_SHA256: &str = "data.closes_sha256";
+    /// Param: the jumps in the bars that look like splits and were allowed; absent without one.
+    pub const ALLOWED_JUMPS: &str = "data.allowed_jumps";
     /// Params: start and end of the training, validation and test windows, ISO 8601, half-open.
     pub const EDGES: [&str; 6] = [
         "data.train_start",
@@ -103,6 +116,12 @@ pub mod window_params {
     /// The params that must be equal for the results of two runs to be comparable: the data and the costs.
     pub fn of_result() -> impl Iterator<Item = &'static str> {
         of_data().chain([COST_BPS])
+    }
+
+    /// The params that the seal of a version holds: those of its result, the closes by which its bars are recognised, and the
+    /// jumps that were allowed in them.
+    pub fn sealed() -> impl Iterator<Item = &'static str> {
+        of_result().chain([CLOSES_SHA256, ALLOWED_JUMPS])
     }
 }
 

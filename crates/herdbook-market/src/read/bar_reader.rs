@@ -20,6 +20,7 @@ pub struct RawBars {
     n_repeated_rows: usize,
     columns: Vec<RecognisedColumn>,
     remarks: Vec<String>,
+    instrument: Option<String>,
 }
 
 impl RawBars {
@@ -49,6 +50,20 @@ impl RawBars {
     /// The recognised columns, in the order of the file.
     pub fn columns(&self) -> &[RecognisedColumn] {
         &self.columns
+    }
+
+    /// The instrument, as the file names it in a column or its header; `None` if it does not.
+    pub fn instrument(&self) -> Option<&str> {
+        self.instrument.as_deref()
+    }
+
+    pub(super) fn of_instrument(mut self, name: Option<String>) -> Self {
+        self.instrument = self.instrument.or(name);
+        self
+    }
+
+    pub(super) fn add_remark(&mut self, remark: String) {
+        self.remarks.push(remark);
     }
 
     pub(super) fn with_remark(mut self, remark: String) -> Self {
@@ -128,6 +143,7 @@ impl<'a> BarReader<'a> {
             n_repeated_rows: self.n_repeated_rows,
             columns: self.header.columns.clone(),
             remarks,
+            instrument: self.instrument.filter(|name| !name.trim().is_empty()),
         })
     }
 

@@ -39,7 +39,7 @@ pub(super) fn read(
         }
         bars.add(&row)?;
     }
-    bars.finish(remarks)
+    Ok(bars.finish(remarks)?.of_instrument(prepared.instrument))
 }
 
 /// A row of the file.

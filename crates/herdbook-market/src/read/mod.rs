@@ -9,6 +9,7 @@
 mod bar_reader;
 mod cell;
 mod csv;
+mod ended;
 mod header;
 mod json;
 mod length;

@@ -17,6 +17,8 @@ pub(super) struct Prepared<'a> {
     pub(super) n_added: u64,
     /// Remarks for the user on what was changed.
     pub(super) remarks: Vec<String>,
+    /// The instrument that the lines before the bars name.
+    pub(super) instrument: Option<String>,
 }
 
 pub(super) fn prepared<'a>(text: &'a str, options: &ReadOptions) -> Prepared<'a> {
@@ -25,11 +27,11 @@ pub(super) fn prepared<'a>(text: &'a str, options: &ReadOptions) -> Prepared<'a>
         let columns: Vec<&str> = columns.split([',', ';', '\t']).collect();
         let text = format!("{}\n{text}", columns.join(&delimiter.to_string())).into();
         let remarks = vec!["the header was given by the user".to_owned()];
-        return Prepared { text, n_added: 1, remarks };
+        return Prepared { text, n_added: 1, remarks, instrument: None };
     }
-    if let Some(text) = of_yfinance(text) {
+    if let Some((text, ticker)) = of_yfinance(text) {
         let remarks = vec!["yfinance export: the header has three lines".to_owned()];
-        return Prepared { text: text.into(), n_added: 0, remarks };
+        return Prepared { text: text.into(), n_added: 0, remarks, instrument: Some(ticker) };
     }
     let lines = || text.split_inclusive('\n').enumerate().take(MAX_PREAMBLE);
     let header = lines().find(|(_, line)| names_all(line.trim_end()));
@@ -41,17 +43,17 @@ pub(super) fn prepared<'a>(text: &'a str, options: &ReadOptions) -> Prepared<'a>
                 "the header is in line {}; the lines before it are left out",
                 idx + 1
             )];
-            Prepared { text, n_added: 0, remarks }
+            Prepared { text, n_added: 0, remarks, instrument: None }
         }
-        _ => Prepared { text: text.into(), n_added: 0, remarks: Vec::new() },
+        _ => Prepared { text: text.into(), n_added: 0, remarks: Vec::new(), instrument: None },
     }
 }
 
-/// The text of a yfinance export with one header line; `None` for other files.
+/// The text of a yfinance export with one header line, and its ticker; `None` for other files.
 ///
 /// Its three lines are `Price,Close,High,…`, `Ticker,AAPL,AAPL,…` and `Date,,,…`: the names are in the first line, and the
 /// name of the time column is in the third.
-fn of_yfinance(text: &str) -> Option<String> {
+fn of_yfinance(text: &str) -> Option<(String, String)> {
     let mut lines = text.splitn(4, '\n');
     let (names, tickers, time) = (lines.next()?, lines.next()?, lines.next()?);
     let rest = lines.next()?;
@@ -61,7 +63,7 @@ fn of_yfinance(text: &str) -> Option<String> {
     if !["Date", "Datetime"].contains(&time) || of_one.iter().any(|ticker| *ticker != of_one[0]) {
         return None;
     }
-    Some(format!("{time},{}\n\n\n{rest}", names.trim_end()))
+    Some((format!("{time},{}\n\n\n{rest}", names.trim_end()), of_one[0].to_owned()))
 }
 
 impl Header {
@@ -73,7 +75,7 @@ impl Header {
         }
         if self.names.iter().any(|name| name.eq_ignore_ascii_case("adj close")) {
             remarks.push(
-                "`Adj Close` is not used: prices are as traded, and jump where shares were split"
+                "`Adj Close` is not used: prices are those of `Close`, not adjusted for dividends"
                     .to_owned(),
             );
         }

@@ -5,10 +5,9 @@
 //! has the UTC date on which it opens. Two sessions that open on one date make one bar.
 
 use super::bin::start_of;
-use crate::bars::Bar;
+use crate::bars::{Bar, SESSION_GAP_MS};
 
 const DAY_MS: i64 = 86_400_000;
-const MIN_GAP_MS: i64 = 4 * 3_600_000;
 
 /// Whether every session is shorter than a day.
 pub(super) fn are_shorter_than_a_day(bars: &[Bar], bar_ms: i64) -> bool {
@@ -38,7 +37,7 @@ impl Sessions {
     }
 
     fn advance(&mut self, bar: &Bar) {
-        let continues = self.ends_at.is_some_and(|end| bar.open_time_ms - end < MIN_GAP_MS);
+        let continues = self.ends_at.is_some_and(|end| bar.open_time_ms - end < SESSION_GAP_MS);
         if !continues {
             self.opened_at = bar.open_time_ms;
         }

@@ -34,7 +34,7 @@ pub fn disagreements(
     found.extend(of_tags("tag", seal, &version.tags));
     if let Some(run) = run {
         found.extend(of_tags("run tag", seal, &run.tags));
-        found.extend(window_params::of_result().map(|key| {
+        found.extend(window_params::sealed().map(|key| {
             let (sealed, present) = (facts.params.get(key), run.params.get(key));
             compared(&format!("param {key}"), json!(sealed), json!(present))
         }));

@@ -66,7 +66,7 @@ fn trainings_since(conn: &Conn, newest: &RecordedEvaluation) -> Result<usize, St
     let windows: &[Window] = &basis.record.windows;
     let (Some(first), Some(last)) = (windows.first(), windows.last()) else { return Ok(0) };
     let query = TrialQuery {
-        symbol: &newest.evaluation.symbol,
+        symbol: newest.evaluation.symbol_of_record(),
         timeframe,
         window: Window { start: first.start, end: last.end },
         ended_after: Some(newest.at),

@@ -125,7 +125,7 @@ pub fn at_registration(
     Ok(Sealed {
         source: Some(folder.to_owned()),
         storage_location: Some(folder.to_owned()),
-        params: of_result(params),
+        params: sealed_params(params),
         metrics,
         ..Sealed::empty(at)
     })
@@ -151,7 +151,7 @@ pub fn collect(
     let mut tags = Tags::new();
     if let Some(run_id) = &run_id {
         facts.metrics = metrics_of(conn, run_id)?;
-        facts.params = of_result(tag::params_of_run(conn, run_id.as_str())?);
+        facts.params = sealed_params(tag::params_of_run(conn, run_id.as_str())?);
         tags = tag::of_run(conn, run_id.as_str())?;
     }
     facts.honesty = honesty_of_tags(&record.tags, &tags);
@@ -202,8 +202,8 @@ fn honesty_of_tags(version: &Tags, run: &Tags) -> Honesty {
     }
 }
 
-fn of_result(params: BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let keys: Vec<&str> = window_params::of_result().collect();
+fn sealed_params(params: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let keys: Vec<&str> = window_params::sealed().collect();
     params.into_iter().filter(|(key, _)| keys.contains(&key.as_str())).collect()
 }
 

@@ -17,6 +17,10 @@ pub(crate) fn market_params(market: &MarketData, env: &EnvSpec) -> BTreeMap<Stri
         params.insert(key.to_owned(), value);
     };
     add(window_params::BARS_SHA256, market.tape.bars.sha256());
+    add(window_params::CLOSES_SHA256, market.tape.closes.sha256().to_owned());
+    if !market.allowed_jumps.is_empty() {
+        add(window_params::ALLOWED_JUMPS, market.allowed_jumps.join(", "));
+    }
     add("data.source", market.tape.source_name.clone());
     add("data.source_sha256", market.tape.source_sha256.clone());
     add("data.n_bars", market.tape.bars.len().to_string());

@@ -237,7 +237,7 @@ pub(crate) fn reward(before: f64, after: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use herdbook_domain::{Symbol, Timeframe};
-    use herdbook_market::{Boundaries, ReadOptions};
+    use herdbook_market::Boundaries;
 
     use super::*;
     use crate::environment::market_data::DataSource;
@@ -253,13 +253,8 @@ mod tests {
             let price = if idx % 100 == 50 { 100.0 * jump } else { 100.0 };
             csv += &format!("{},{price},{price},{price},{price}\n", 1_500_000_000 + idx * 3_600);
         }
-        let source = DataSource {
-            name: "jumps.csv".to_owned(),
-            path: None,
-            symbol: Symbol::parse("JUMP").unwrap(),
-            reading: ReadOptions::default(),
-            bytes: csv.into_bytes(),
-        };
+        let symbol = Symbol::parse("JUMP").unwrap();
+        let source = DataSource::new("jumps.csv", symbol, csv.into_bytes());
         let market = MarketData::prepare(&source, Timeframe::Hour1, Boundaries::default()).unwrap();
         TradingEnv::new(Arc::new(market), CostModel::from_bps(cost_bps).unwrap(), EPISODE_BARS)
     }

@@ -4,9 +4,11 @@ use std::ops::Range;
 
 use herdbook_domain::{Honesty, Timestamp, Window};
 use herdbook_market::metrics::Performance;
-use herdbook_market::{CostModel, Ledger, MarketError, Position, Trade, Utc};
+use herdbook_market::{Closes, CostModel, Ledger, MarketError, Position, Trade, Utc};
 use herdbook_store::Store;
 
+use crate::content::instrument::{Identity, identify, note};
+use crate::content::lineage::{Lineage, SeenBars};
 use crate::environment::market_data::{DataSource, Tape};
 use crate::error::TrainingError;
 use crate::models::registered_model::RegisteredModel;
@@ -31,10 +33,18 @@ pub struct Backtest {
     pub performance: Performance,
     /// Performance of the baselines on the same bars.
     pub baselines: Baselines,
-    /// Number of bars that the model or an ancestor was trained or validated on.
+    /// Number of bars that the model or an ancestor was trained or validated on, under whatever name and times.
     pub n_seen: usize,
     /// Whether the bars were seen in training.
     pub honesty: Honesty,
+    /// Bars of the model or an ancestor that were recognised under another name or at other times, as a clause.
+    pub recognised: Option<String>,
+    /// Notes for the user on the instrument, and on what could not be compared.
+    pub notes: Vec<String>,
+    /// Jumps of the price that look like splits and were allowed: bar and ratio of each.
+    pub allowed_jumps: Vec<String>,
+    seen: SeenBars,
+    identity: Identity,
     ledger: Ledger,
     /// The account of buy-and-hold.
     held: Ledger,
@@ -68,6 +78,7 @@ impl Backtest {
     ///
     /// # Errors
     /// [`TrainingError::Market`] if bars or costs cannot be used or fewer than two bars are left,
+    /// [`TrainingError::OtherInstrument`] or [`TrainingError::ContradictingBars`] if they are of another instrument,
     /// [`TrainingError::Store`] if the windows of the model and its ancestors cannot be read.
     pub fn run(
         store: &Store,
@@ -77,24 +88,70 @@ impl Backtest {
     ) -> Result<Self, TrainingError> {
         let cost_bps = options.cost_bps.unwrap_or(model.env.cost_bps);
         let costs = CostModel::from_bps(cost_bps)?;
-        let seen = model.seen(store)?;
         let tape = Tape::read(source, model.timeframe)?;
+        let identity = identify(store, source, &tape)?;
         let bars = bars_from(&tape, options.from)?;
+        let allowed_jumps = tape.allowed_jumps(bars.start)?;
+        let seen = Lineage::of(store, &model.run)?.compare(&tape.symbol, tape.closes.closes());
         let ledger = run_policy(&tape, bars.clone(), costs, &model.model.policy);
         let windows = bars.clone().map(|bar_idx| tape.window_of(bar_idx..bar_idx + 1));
-        let n_seen = windows.filter(|window| seen.overlaps(&tape.symbol, *window)).count();
+        let n_seen = windows.filter(|window| seen.overlaps_learned(*window)).count();
         Ok(Self {
             window: tape.window_of(bars.clone()),
             cost_bps,
             performance: performance_of(&tape, &ledger),
             baselines: Baselines::over(&tape, &bars, costs),
             n_seen,
-            honesty: seen.judge_overlap(n_seen > 0),
+            honesty: seen.judge(n_seen > 0),
+            recognised: seen.recognised.clone(),
+            notes: note(identity, source, &tape.symbol)
+                .into_iter()
+                .chain(seen.note().map(str::to_owned))
+                .collect(),
+            allowed_jumps,
+            seen,
+            identity,
             held: hold_position(&tape, bars.clone(), costs, Position::Long),
             ledger,
             first: bars.start,
             tape,
         })
+    }
+
+    /// Checks that the result can be evidence about `model`: the instrument of the bars is known, and none of them was
+    /// trained, validated or tested on.
+    ///
+    /// # Errors
+    /// [`TrainingError::UnnamedInstrument`], [`TrainingError::KnownBars`].
+    pub(crate) fn check_new(
+        &self,
+        model: &RegisteredModel,
+        source: &DataSource,
+    ) -> Result<(), TrainingError> {
+        if self.identity == Identity::Assumed {
+            let (file, symbol) = (source.name.clone(), self.tape.symbol.clone());
+            return Err(TrainingError::UnnamedInstrument { file, symbol });
+        }
+        let bars = self.first..self.tape.bars.len();
+        let windows = bars.map(|bar_idx| self.tape.window_of(bar_idx..bar_idx + 1));
+        let n_known = windows.filter(|window| self.seen.overlaps_known(*window)).count();
+        if n_known > 0 {
+            let as_what = self.recognised.clone().unwrap_or_default();
+            let (key, n_bars) = (model.version.key.clone(), self.n_bars());
+            return Err(TrainingError::KnownBars { key, n_known, n_bars, as_what });
+        }
+        Ok(())
+    }
+
+    /// The closes in the window of the backtest, in the bars of the file.
+    pub(crate) fn evaluated_closes(&self) -> Closes {
+        let Window { start, end } = self.window;
+        self.tape.closes.closes().between(start.millis(), end.millis())
+    }
+
+    /// Whether all windows of the model and its ancestors are recorded, and the bars could be compared with all of them.
+    pub(crate) fn is_lineage_known(&self) -> bool {
+        self.seen.is_complete()
     }
 
     /// Evidence for the result, as the only try on its bars.

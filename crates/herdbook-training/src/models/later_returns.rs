@@ -60,7 +60,7 @@ impl LaterReturns {
         sha256: &str,
     ) -> Result<Self, TrainingError> {
         let read = run_id.and_then(|run_id| Self::read(store, run_id, sha256));
-        read.ok_or_else(|| TrainingError::LostReturns {
+        read.ok_or_else(|| TrainingError::LostFile {
             key: key.clone(),
             artifact: Evaluation::returns_artifact(sha256),
         })

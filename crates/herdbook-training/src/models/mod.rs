@@ -2,12 +2,15 @@
 
 pub(crate) mod artifact_paths;
 pub(crate) mod backtest;
+pub(crate) mod bars_check;
 pub(crate) mod evaluate;
 pub(crate) mod find;
 pub(crate) mod import_model;
+pub(crate) mod joining;
 pub(crate) mod later_returns;
 pub(crate) mod mlflow_files;
 pub(crate) mod parent;
 pub(crate) mod predict;
 pub(crate) mod register_run;
 pub(crate) mod registered_model;
+pub(crate) mod relatives;

@@ -2,15 +2,16 @@
 
 use herdbook_domain::{
     Departure, Honesty, MetricName, ModelName, ParentSelector, Symbol, Timeframe, VersionKey,
-    Windows, attempts_for_latest, judge_honesty, window_params,
+    attempts_for_latest, judge_honesty, window_params,
 };
 use herdbook_ppo::Model;
 use herdbook_store::{Contaminated, RunRecord, Store, StoreError, VersionRecord};
 
+use crate::content::lineage::Lineage;
+use crate::environment::market_data::MarketData;
 use crate::error::{ExcludedCandidates, TrainingError};
 use crate::models::find::{FindQuery, PassedOver, find_best, newest_usable};
 use crate::models::registered_model::LoadedVersion;
-use crate::models::registered_model::lineage_windows;
 use crate::observer::Observer;
 use crate::request::enhance_request::EnhanceRequest;
 
@@ -78,27 +79,45 @@ impl Parent {
     }
 }
 
-/// Honesty of a training, from its windows and those of its parent and all ancestors.
-pub(crate) fn judge_child(
-    store: &Store,
-    windows: &Windows,
-    parent: Option<&Parent>,
-) -> Result<Honesty, StoreError> {
-    let Some(parent) = parent else {
-        return Ok(judge_honesty(windows, &[]));
-    };
-    Ok(judge_honesty(windows, &lineage_windows(store, &parent.run)?))
+/// What the parent and the ancestors of a training know of its bars.
+pub(crate) struct KnownToAncestors {
+    /// Honesty of the training.
+    pub(crate) honesty: Honesty,
+    /// Whether the validation window has bars that an ancestor was trained on.
+    pub(crate) is_validation_trained_on: bool,
+    /// Bars of an ancestor that were recognised under another name or at other times, as a clause.
+    pub(crate) recognised: Option<String>,
+    /// A note on what could not be compared.
+    pub(crate) note: Option<&'static str>,
 }
 
-/// Whether the validation window of a training has bars that its parent or an ancestor was trained on.
-pub(crate) fn is_validation_trained_on(
+/// Compares the bars of a training with those of its parent and all ancestors, by name and time and by content.
+pub(crate) fn judge_child(
     store: &Store,
-    windows: &Windows,
-    parent: &Parent,
-) -> Result<bool, StoreError> {
-    let known = lineage_windows(store, &parent.run)?;
-    let mut known = known.iter().flatten().filter(|ancestor| ancestor.symbol == windows.symbol);
-    Ok(known.any(|ancestor| ancestor.train.overlaps(windows.validation)))
+    market: &MarketData,
+    parent: Option<&Parent>,
+) -> Result<KnownToAncestors, StoreError> {
+    let windows = market.windows();
+    let lineage = match parent {
+        Some(parent) => Lineage::of(store, &parent.run)?,
+        None => Lineage::empty(),
+    };
+    let known = lineage.windows();
+    let of_symbol = known.iter().flatten().filter(|ancestor| ancestor.symbol == windows.symbol);
+    let is_validation_trained_on =
+        of_symbol.into_iter().any(|ancestor| ancestor.train.overlaps(windows.validation));
+    let seen = lineage.compare(&windows.symbol, market.tape.closes.closes());
+    let honesty = match judge_honesty(&windows, &known) {
+        Honesty::Contaminated => Honesty::Contaminated,
+        _ => seen.judge(seen.overlaps_learned(windows.test)),
+    };
+    Ok(KnownToAncestors {
+        honesty,
+        is_validation_trained_on: is_validation_trained_on
+            || seen.overlaps_trained(windows.validation),
+        note: seen.note(),
+        recognised: seen.recognised,
+    })
 }
 
 /// Finds the version, and whether a fallback was taken.

@@ -11,10 +11,11 @@ use herdbook_domain::{
 use herdbook_ppo::Model;
 use herdbook_store::{ForeignFinish, Metric, Registered, RunRecord, Session, VersionRecord, now};
 
+use crate::content::lineage::Lineage;
+use crate::content::stored_closes::StoredCloses;
 use crate::error::TrainingError;
 use crate::models::mlflow_files;
 use crate::models::parent::check_fit;
-use crate::models::registered_model::lineage_windows;
 use crate::results::improvement::{ImprovementBasis, ImprovementReport};
 
 /// Request to register the model of a run.
@@ -167,18 +168,26 @@ fn origin(
     })
 }
 
-/// Honesty from the windows recorded in the run; `unknown` if there are none.
+/// Honesty from the windows recorded in the run and from the closes that it kept; `unknown` if there are no windows.
 fn honesty(
     store: &Session,
     run: &RunRecord,
     parent: Option<&Parent>,
 ) -> Result<Honesty, TrainingError> {
     let Some(windows) = run.windows() else { return Ok(Honesty::Unknown) };
-    let ancestors = match parent {
-        Some(parent) => lineage_windows(store, &parent.run)?,
-        None => Vec::new(),
+    let lineage = match parent {
+        Some(parent) => Lineage::of(store, &parent.run)?,
+        None => Lineage::empty(),
     };
-    Ok(judge_honesty(&windows, &ancestors))
+    let by_time = judge_honesty(&windows, &lineage.windows());
+    let closes = StoredCloses::new(store).of_run(run)?;
+    Ok(match closes {
+        Some(closes) if by_time != Honesty::Contaminated => {
+            let seen = lineage.compare(&windows.symbol, &closes);
+            seen.judge(seen.overlaps_learned(windows.test))
+        }
+        _ => by_time,
+    })
 }
 
 /// Compares the run's metrics with the parent's: the logged ones if both have the same windows, otherwise those in

@@ -1,15 +1,17 @@
 //! Statistical evidence for a Sharpe ratio: against the baselines, and deflated by the number of trials.
 
 use herdbook_domain::{
-    EVIDENCE_BARS, EVIDENCE_PROBABILITY, EvidenceFigures, Honesty, Symbol, Timeframe, Window,
+    EVIDENCE_BARS, EVIDENCE_PROBABILITY, EvidenceFigures, Honesty, RunId, Windows,
 };
 use herdbook_market::Ledger;
 use herdbook_market::metrics::{
     Performance, SharpeEstimate, Trials, deflated_sharpe_ratio, expected_max_sharpe, sharpe_per_bar,
 };
-use herdbook_store::{Store, StoreError, Trial};
+use herdbook_store::{Store, StoreError};
 use serde::Serialize;
 
+use crate::content::stored_closes::StoredCloses;
+use crate::content::trials::{DistinctTrial, TestedBars, distinct_trials};
 use crate::results::figures::PairedReturns;
 use crate::results::npy;
 
@@ -89,7 +91,7 @@ impl Evidence {
     }
 }
 
-/// A Sharpe ratio deflated by all trials on the same market with overlapping test windows.
+/// A Sharpe ratio deflated by all trials whose test windows have bars of its own.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Deflation {
     /// Number of trials, including this one.
@@ -115,25 +117,34 @@ const MAX_COMPARED: usize = 500;
 /// Deflates a Sharpe ratio by the trials in the store: the deflated Sharpe ratio (Bailey, López de Prado 2014, "The
 /// deflated Sharpe ratio").
 ///
-/// Trials are all runs of the same symbol and timeframe whose test window overlaps `window`. Returns `None` for fewer
-/// than two trials or an undefined Sharpe ratio.
+/// Trials are the [`distinct_trials`] on the bars of the test window of `run_id`. Returns `None` for fewer than two trials
+/// or an undefined Sharpe ratio.
 ///
 /// # Errors
 /// [`StoreError`] if the trials cannot be read.
 pub fn deflation(
     store: &Store,
-    symbol: &Symbol,
-    timeframe: Timeframe,
-    window: Window,
+    run_id: &RunId,
+    windows: &Windows,
     model: &Performance,
 ) -> Result<Option<Deflation>, StoreError> {
-    let trials = store.trials(symbol, timeframe, window)?;
+    let run = store.run(run_id)?;
+    let closes = StoredCloses::new(store).of_run(&run)?;
+    let trials = distinct_trials(
+        store,
+        TestedBars {
+            symbol: &windows.symbol,
+            timeframe: windows.timeframe,
+            window: windows.test,
+            closes: closes.as_deref(),
+        },
+    )?;
     let Some(estimate) = estimate(model).filter(|_| trials.len() > 1) else {
         return Ok(None);
     };
     let sharpes: Vec<Option<f64>> = trials.iter().map(|trial| trial.sharpe_per_bar).collect();
     let all = Trials::of(&sharpes);
-    let returns = comparable_returns(store, &trials, window);
+    let returns = comparable_returns(store, &trials, run_id);
     let n = trials.len() as f64;
     let pairs_compared = (returns.len() * returns.len().saturating_sub(1)) as f64;
     let correlation = mean_correlation(&returns) * pairs_compared / (n * (n - 1.0));
@@ -158,20 +169,13 @@ fn estimate(model: &Performance) -> Option<SharpeEstimate> {
     })
 }
 
-/// The stored returns of trials on exactly this window and the bars of the newest such trial.
-fn comparable_returns(store: &Store, trials: &[Trial], window: Window) -> Vec<Vec<f64>> {
-    let Some(newest) = trials.iter().rev().find(|trial| trial.test == window) else {
-        return Vec::new();
-    };
-    let same = |trial: &&Trial| trial.test == window && trial.bars_sha256 == newest.bars_sha256;
-    let kept = trials.iter().rev().filter(same).take(MAX_COMPARED);
-    let mut returns: Vec<Vec<f64>> = kept
-        .filter_map(|trial| npy::read(&store.read_artifact(&trial.run_id, TEST_RETURNS).ok()?))
-        .collect();
-    if let Some(n_bars) = returns.first().map(Vec::len) {
-        returns.retain(|series| series.len() == n_bars);
-    }
-    returns
+/// The stored returns of trials with the test bars of `run_id`, possibly at other times.
+fn comparable_returns(store: &Store, trials: &[DistinctTrial], run_id: &RunId) -> Vec<Vec<f64>> {
+    let read = |run_id: &RunId| npy::read(&store.read_artifact(run_id, TEST_RETURNS).ok()?);
+    let Some(own) = read(run_id) else { return Vec::new() };
+    let kept = trials.iter().rev().filter(|trial| trial.has_same_bars).take(MAX_COMPARED);
+    let returns = kept.filter_map(|trial| read(&trial.run_id));
+    returns.filter(|series: &Vec<f64>| series.len() == own.len()).collect()
 }
 
 /// Mean Pearson correlation over all pairs, in linear time: the squared norm of the sum of the standardised series is the

@@ -31,8 +31,7 @@ impl TrainReport {
         registered: Registered,
         observer: &mut dyn Observer,
     ) -> Self {
-        let Windows { symbol, timeframe, test, .. } = &run.windows;
-        let deflation = deflation(store, symbol, *timeframe, *test, &run.performance)
+        let deflation = deflation(store, &run.run_id, &run.windows, &run.performance)
             .unwrap_or_else(|error| {
                 observer.notice(&format!("the other trials could not be read: {error}"));
                 None

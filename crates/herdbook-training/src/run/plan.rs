@@ -12,11 +12,12 @@ use herdbook_market::CostModel;
 use herdbook_ppo::{Model, PpoConfig};
 use herdbook_store::{RunRecord, RunStart, Store};
 
+use crate::content::instrument::identify;
 use crate::environment::env_spec::{EPISODE_BARS, EnvSpec, description};
 use crate::environment::market_data::MarketData;
 use crate::environment::trading_env::TradingEnv;
 use crate::error::TrainingError;
-use crate::models::parent::{ChildSpec, Parent, is_validation_trained_on, judge_child};
+use crate::models::parent::{ChildSpec, Parent, judge_child};
 use crate::observer::Observer;
 use crate::request::enhance_request::EnhanceRequest;
 use crate::request::train_request::{ContaminatedTest, PreparedTraining, TrainRequest};
@@ -59,18 +60,28 @@ impl<'a> TrainingPlan<'a> {
             Some(enhance) => Some(Parent::choose(store, enhance, &child, observer)?),
             None => None,
         };
+        identify(store, &request.data, &market.tape)?;
         let windows = market.windows();
-        let honesty = judge_child(store, &windows, parent.as_ref())?;
-        if let Some(parent) = &parent
-            && is_validation_trained_on(store, &windows, parent)?
-        {
+        let known = judge_child(store, market, parent.as_ref())?;
+        let honesty = known.honesty;
+        if let Some(note) = known.note {
+            observer.notice(note);
+        }
+        if let Some(recognised) = &known.recognised {
+            observer.notice(&format!("an ancestor knows these bars: they are {recognised}"));
+        }
+        if known.is_validation_trained_on {
             observer.notice(
                 "the validation window has bars that an ancestor was trained on: `evaluation/*`, which `best` compares, \
                  is biased in favour of this model; move the window with `--validation-from`",
             );
         }
         if honesty == Honesty::Contaminated && request.contaminated == ContaminatedTest::Refused {
-            return Err(TrainingError::Contaminated { symbol: windows.symbol, test: windows.test });
+            return Err(TrainingError::Contaminated {
+                symbol: windows.symbol,
+                test: windows.test,
+                as_what: known.recognised,
+            });
         }
         let config = config_of_child(&request.config, parent.as_ref())?;
         let is_adaptive = request.enhance.as_ref().is_some_and(EnhanceRequest::is_adaptive);
@@ -180,6 +191,10 @@ impl<'a> TrainingPlan<'a> {
     pub(crate) fn check_same_as(&self, run: &RunRecord) -> Result<(), TrainingError> {
         for (key, now) in &self.params {
             let before = run.params.get(key);
+            // Older builds did not record it; the bars were compared by their hash.
+            if before.is_none() && key == window_params::CLOSES_SHA256 {
+                continue;
+            }
             if before != Some(now) {
                 return Err(TrainingError::ResumeMismatch {
                     run_id: run.run_id.clone(),

@@ -11,6 +11,7 @@ use herdbook_market::{Ledger, Position};
 use herdbook_ppo::Model;
 use herdbook_store::{Finish, Measured, Metric, Session, UnfinishedEnd};
 
+use crate::content::stored_closes;
 use crate::error::TrainingError;
 use crate::models::mlflow_files;
 use crate::observer::Observer;
@@ -99,6 +100,10 @@ impl ActiveRun<'_> {
         let artifact = RunId::model_artifact(plan.timeframe());
         // Fail before the training rather than after it if artifacts cannot be stored.
         store.prepare_artifact(run_id, &artifact)?;
+        let closes = &plan.market.tape.closes;
+        retry_while_unavailable(observer, cancelled, || {
+            store.store_artifact(run_id, stored_closes::OF_TRAINING, closes.bytes())
+        })?;
         let mut training_loop = match checkpoint {
             Some(checkpoint) => TrainingLoop::restore(store, plan, run_id, checkpoint)?,
             None => TrainingLoop::begin(store, plan, run_id)?,
@@ -189,7 +194,8 @@ impl ActiveRun<'_> {
         let trained = model.num_timesteps.saturating_sub(plan.previous_timesteps());
         let speed = logged.metric("training/steps_per_second").unwrap_or(0.0);
         let report = self.report(trained, measured, speed);
-        let measured = self.measured(&report);
+        let registered_at = logged.metric(REGISTERED_AT).map(|timesteps| timesteps as u64);
+        let measured = self.measured(&report, registered_at);
         Ok(self.trained(report, hex_sha256(&bytes), Vec::new(), measured))
     }
 

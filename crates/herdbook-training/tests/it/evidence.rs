@@ -90,11 +90,10 @@ fn every_run_with_a_figure_on_an_overlapping_window_is_a_trial() {
     let among = second.deflation.unwrap();
     assert_eq!((among.n_trials, among.n_compared), (2, 2));
     assert!(among.n_effective >= 1.0 && among.variance.unwrap() > 0.0);
-    // Repeating a training adds a trial, but not an independent one.
+    // Repeating a training adds no trial.
     let again = fixture.train(herdbook_training::TrainRequest { seed: 8, ..request() }).unwrap();
     let again = again.deflation.unwrap();
-    assert_eq!(again.n_trials, 3);
-    assert!(again.n_effective < 3.0);
+    assert_eq!((again.n_trials, again.variance), (2, among.variance));
     // Deleted runs still count as trials.
     let database = rusqlite::Connection::open(fixture.folder.path().join("mlflow.db")).unwrap();
     database.execute_batch("UPDATE runs SET lifecycle_stage = 'deleted'").unwrap();
@@ -218,9 +217,123 @@ fn lost_returns_are_told_and_restored_by_the_same_evaluation() {
             Some(bytes) => std::fs::write(&path, bytes).unwrap(),
         }
         let refused = evaluated(&fixture, 1, &longer()).unwrap_err();
-        assert!(matches!(refused, TrainingError::LostReturns { .. }), "{refused}");
+        assert!(matches!(refused, TrainingError::LostFile { .. }), "{refused}");
         evaluated(&fixture, 1, &short).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), kept);
     }
     assert_eq!(record(&evaluated(&fixture, 1, &longer()).unwrap()).figures.n_returns, 998);
+}
+
+/// The new bars of [`longer`] with some before them, moved by almost a year.
+fn moved_tail() -> DataSource {
+    let moved = String::from_utf8(moved(walk(2_500, 1, 0.003), 364 * 86_400)).unwrap();
+    let lines: Vec<&str> = moved.lines().collect();
+    market([&lines[..1], &lines[1_700..]].concat().join("\n").into_bytes())
+}
+
+#[test]
+fn evaluated_bars_at_other_times_are_not_new_and_are_tries_of_other_models() {
+    let fixture = Fixture::new();
+    fixture.train(request()).unwrap();
+    fixture.train(herdbook_training::TrainRequest { seed: 8, ..request() }).unwrap();
+    let first = evaluated(&fixture, 1, &longer()).unwrap();
+    assert_eq!(first.standing.n_tries, 1);
+    // Under this and another name: a try, and no new bars.
+    for name in ["WALK", "OTHER"] {
+        let data = DataSource { symbol: Symbol::parse(name).unwrap(), ..moved_tail() };
+        let again = evaluated(&fixture, 1, &data).unwrap();
+        assert_eq!(again.evaluation.n_shown_before, again.evaluation.n_bars);
+        assert_eq!((record(&again).figures.n_returns, again.standing.n_tries), (998, 2));
+        assert_eq!(again.standing.shortcoming, None);
+        let told = again.backtest.notes.join("\n");
+        assert!(told.contains("bars of WALK, given times 364 d later"), "{told}");
+    }
+    // Another model has tried the bars too.
+    let other = evaluated(&fixture, 2, &moved_tail()).unwrap();
+    let basis = other.evaluation.basis.as_ref().unwrap();
+    let returns_sha256 = &first.evaluation.basis.as_ref().unwrap().returns_sha256;
+    assert_eq!(basis.moved_by[returns_sha256], Some(364 * 86_400_000));
+    let standing = fixture.store.standing(&fixture.version(1).key).unwrap().unwrap();
+    assert_eq!((standing.n_tries, standing.shortcoming), (3, None));
+}
+
+#[test]
+fn trainings_tested_on_the_bars_of_a_record_are_tries_under_any_name() {
+    let fixture = Fixture::new();
+    fixture.train(request()).unwrap();
+    let n_trainings =
+        |found: &EvaluationResult| found.evaluation.basis.as_ref().unwrap().n_trainings;
+    assert_eq!(n_trainings(&evaluated(&fixture, 1, &longer()).unwrap()), 0);
+    let copy = DataSource { symbol: Symbol::parse("COPY").unwrap(), ..longer() };
+    for _ in 0..2 {
+        let data = copy.clone();
+        fixture.train(herdbook_training::TrainRequest { seed: 8, data, ..request() }).unwrap();
+        // The second training repeats the first one.
+        assert_eq!(n_trainings(&evaluated(&fixture, 1, &longer()).unwrap()), 1);
+    }
+}
+
+#[test]
+fn lost_closes_are_told_and_restored_by_the_same_evaluation() {
+    let fixture = Fixture::new();
+    fixture.train(request()).unwrap();
+    let short = market(walk(2_000, 1, 0.003));
+    let sha256 = evaluated(&fixture, 1, &short).unwrap().evaluation.closes_sha256.unwrap();
+    let run_id = fixture.version(1).run_id.unwrap();
+    let artifact = format!("evaluation/closes/{sha256}.bin");
+    let path = fixture.store.artifact_path(&run_id, &artifact).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let refused = evaluated(&fixture, 1, &longer()).unwrap_err();
+    assert!(matches!(refused, TrainingError::LostFile { .. }), "{refused}");
+    evaluated(&fixture, 1, &short).unwrap();
+    assert_eq!(record(&evaluated(&fixture, 1, &longer()).unwrap()).figures.n_returns, 998);
+}
+
+/// CSV bars with all times moved.
+fn moved(csv: Vec<u8>, seconds: i64) -> Vec<u8> {
+    let text = String::from_utf8(csv).unwrap();
+    let line = |(idx, line): (usize, &str)| match line.split_once(',') {
+        Some((time, rest)) if idx > 0 => {
+            format!("{},{rest}", time.parse::<i64>().unwrap() + seconds)
+        }
+        _ => line.to_owned(),
+    };
+    let lines: Vec<String> = text.lines().enumerate().map(line).collect();
+    lines.join("\n").into_bytes()
+}
+
+#[test]
+fn trials_are_found_under_any_name_and_time_and_in_other_timeframes() {
+    let fixture = Fixture::new();
+    let first = fixture.train(request()).unwrap();
+    let named = |symbol: &str, bytes| DataSource {
+        symbol: Symbol::parse(symbol).unwrap(),
+        ..market(bytes)
+    };
+    let on = |seed, data| herdbook_training::TrainRequest { seed, data, ..request() };
+    // The same bars under another name, with another seed and with the same one.
+    let bars = walk(1_500, 1, 0.003);
+    let other = fixture.train(on(8, named("COPY", bars.clone()))).unwrap();
+    assert_eq!(other.deflation.unwrap().n_trials, 2);
+    let again = fixture.train(on(7, named("COPY", bars.clone()))).unwrap();
+    assert_eq!(again.deflation.unwrap().n_trials, 2);
+    // At later times.
+    let shifted = fixture.train(on(9, named("LATER", moved(bars, 364 * 86_400)))).unwrap();
+    let among = shifted.deflation.unwrap();
+    assert_eq!((among.n_trials, among.n_compared), (3, 3));
+    // Other bars have no trials in common.
+    let elsewhere = fixture.train(on(9, named("OTHER", walk(1_500, 2, 0.003)))).unwrap();
+    assert_eq!(elsewhere.deflation, None);
+    // Four hours of the same bars.
+    let on_the_hour = moved(walk(6_000, 1, 0.003), -2_400);
+    let four_hours = herdbook_training::TrainRequest {
+        timeframe: herdbook_domain::Timeframe::Hour4,
+        model: herdbook_domain::ModelName::parse("4H_trading_model").unwrap(),
+        ..on(9, named("SLOW", on_the_hour.clone()))
+    };
+    let base = fixture.train(on(10, named("FAST", on_the_hour))).unwrap();
+    assert_eq!(base.deflation, None);
+    let slow = fixture.train(four_hours).unwrap();
+    assert_eq!(slow.deflation.unwrap().n_trials, 2);
+    assert_eq!(first.deflation, None);
 }

@@ -57,13 +57,7 @@ pub(crate) fn walk(n_bars: usize, seed: u64, volatility: f64) -> Vec<u8> {
 }
 
 pub(crate) fn market(bytes: Vec<u8>) -> DataSource {
-    DataSource {
-        name: "walk.csv".to_owned(),
-        path: None,
-        symbol: Symbol::parse("WALK").unwrap(),
-        reading: herdbook_training::ReadOptions::default(),
-        bytes,
-    }
+    DataSource::new("walk.csv", Symbol::parse("WALK").unwrap(), bytes)
 }
 
 pub(crate) fn request() -> TrainRequest {

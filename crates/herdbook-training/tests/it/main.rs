@@ -15,6 +15,7 @@ mod importing;
 mod markets;
 mod no_signal;
 mod pictures;
+mod recognising;
 mod regimes;
 mod registering;
 mod resuming;

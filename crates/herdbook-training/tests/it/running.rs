@@ -63,7 +63,8 @@ fn bars_after_everything_seen_are_clean_and_so_are_those_of_another_instrument()
         BacktestOptions { from: Some(report.run.windows.test.end), ..BacktestOptions::default() };
     let later = backtest(&fixture, &longer(2_000), after);
     assert_eq!((later.honesty, later.n_seen, later.n_bars()), (Honesty::Clean, 0, 500));
-    let other = DataSource { symbol: Symbol::parse("OTHER").unwrap(), ..request().data };
+    let symbol = Symbol::parse("OTHER").unwrap();
+    let other = DataSource { symbol, ..market(walk(1_500, 2, 0.003)) };
     assert_eq!(backtest(&fixture, &other, BacktestOptions::default()).honesty, Honesty::Clean);
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use herdbook_domain::{ExperimentName, Symbol, Timeframe, Timestamp};
+use herdbook_store::now;
 use herdbook_training::{
     Boundaries, ContaminatedTest, DataSource, EnhanceRequest, Hyperparameters, PpoConfig,
     RegisteredPolicy, SweepKind, TrainRequest,
@@ -37,7 +38,7 @@ pub(super) fn from_args(
 ) -> Result<TrainRequest, Failure> {
     let timeframe = family.timeframe;
     let data = match &args.data {
-        Some(path) => bars::read(path, args.symbol, args.reading, output)?,
+        Some(path) => bars::read(path, args.symbol, args.reading, now(), output)?,
         None => sample(timeframe, args.symbol, output)?,
     };
     let Hyperparameters { config, schedules } = match &args.config {

@@ -59,7 +59,7 @@ fn columns(conn: &Conn) -> Result<BTreeMap<RunId, RunRow>, StoreError> {
 
 /// The params that a seal holds, of every run with a version: run, key and value.
 fn sealed_params(conn: &Conn) -> Result<Vec<(RunId, String, String)>, StoreError> {
-    let keys: Vec<String> = window_params::of_result().map(|key| format!("'{key}'")).collect();
+    let keys: Vec<String> = window_params::sealed().map(|key| format!("'{key}'")).collect();
     let rows = conn.query(
         &format!(
             "SELECT p.run_uuid, p.key, p.value FROM params p

@@ -1,0 +1,75 @@
+//! The files of closes among the artifacts of runs.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use herdbook_domain::{RunId, hex_sha256, window_params};
+use herdbook_market::Closes;
+use herdbook_store::{KnownCloses, RunRecord, Store, StoreError};
+
+/// Artifact path of the closes of a training, by which its bars are recognised.
+pub const OF_TRAINING: &str = "data/closes.bin";
+
+/// Artifact path of the closes of an evaluation, among the artifacts of the version's run.
+pub(crate) fn of_evaluation(sha256: &str) -> String {
+    format!("evaluation/closes/{sha256}.bin")
+}
+
+/// Reads files of closes, each content once.
+pub(crate) struct StoredCloses<'a> {
+    store: &'a Store,
+    by_sha256: BTreeMap<String, Option<Rc<Closes>>>,
+}
+
+impl<'a> StoredCloses<'a> {
+    pub(crate) fn new(store: &'a Store) -> Self {
+        Self { store, by_sha256: BTreeMap::new() }
+    }
+
+    /// The closes of a training; `None` if the run kept none, or the file is missing or altered.
+    pub(crate) fn of_run(&mut self, run: &RunRecord) -> Result<Option<Rc<Closes>>, StoreError> {
+        match run.params_for_rules().get(window_params::CLOSES_SHA256) {
+            Some(sha256) => self.read(&run.run_id, OF_TRAINING, sha256),
+            None => Ok(None),
+        }
+    }
+
+    /// The closes of a training or an evaluation; `None` if the file is missing or altered.
+    pub(crate) fn of(&mut self, known: &KnownCloses) -> Result<Option<Rc<Closes>>, StoreError> {
+        if known.is_of_evaluation {
+            self.of_evaluation(&known.run_id, &known.sha256)
+        } else {
+            self.read(&known.run_id, OF_TRAINING, &known.sha256)
+        }
+    }
+
+    /// The closes of an evaluation; `None` if the file is missing or altered.
+    pub(crate) fn of_evaluation(
+        &mut self,
+        run_id: &RunId,
+        sha256: &str,
+    ) -> Result<Option<Rc<Closes>>, StoreError> {
+        self.read(run_id, &of_evaluation(sha256), sha256)
+    }
+
+    fn read(
+        &mut self,
+        run_id: &RunId,
+        artifact: &str,
+        sha256: &str,
+    ) -> Result<Option<Rc<Closes>>, StoreError> {
+        // A missing file does not keep an equal one of another run from being read.
+        if let Some(Some(closes)) = self.by_sha256.get(sha256) {
+            return Ok(Some(Rc::clone(closes)));
+        }
+        let bytes = match self.store.read_artifact(run_id, artifact) {
+            Ok(bytes) => Some(bytes),
+            Err(StoreError::Artifact { .. } | StoreError::ForeignArtifacts { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        let bytes = bytes.filter(|bytes| hex_sha256(bytes) == sha256);
+        let closes = bytes.and_then(|bytes| Closes::from_bytes(&bytes)).map(Rc::new);
+        self.by_sha256.insert(sha256.to_owned(), closes.clone());
+        Ok(closes)
+    }
+}

@@ -1,0 +1,133 @@
+//! The trainings that were tested on the same bars, each counted once.
+
+use std::collections::BTreeMap;
+
+use herdbook_domain::{RunId, Symbol, Timeframe, Window};
+use herdbook_market::{Closes, Likeness, recognise};
+use herdbook_store::{RecordedTrial, Store, StoreError};
+
+use crate::content::stored_closes::StoredCloses;
+
+/// At most this many different files of bars are compared, those of the newest runs first.
+const MAX_COMPARED: usize = 1_000;
+
+/// Bars on which trials are searched.
+#[derive(Debug, Clone, Copy)]
+pub struct TestedBars<'a> {
+    /// The instrument, for runs of older builds, which kept no closes.
+    pub symbol: &'a Symbol,
+    /// The timeframe, for such runs.
+    pub timeframe: Timeframe,
+    /// The window of the bars.
+    pub window: Window,
+    /// The closes of the file; `None` if it was not kept. Then only runs of the symbol and timeframe are found.
+    pub closes: Option<&'a Closes>,
+}
+
+/// A training that was tested on some of the bars.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DistinctTrial {
+    /// The first run of the training.
+    pub run_id: RunId,
+    /// Its test window.
+    pub test: Window,
+    /// Sharpe ratio per bar of its test window; `None` if undefined.
+    pub sharpe_per_bar: Option<f64>,
+    /// Whether its test window has exactly the bars of the searched window, possibly at other times.
+    pub has_same_bars: bool,
+    /// Later runs that repeat the training: same result on the same bars, under whatever name.
+    pub repeated_by: Vec<RunId>,
+}
+
+/// All trainings of the register whose test window has some of these bars: of every registered model, under every name of
+/// the instrument, in every timeframe, and at every shift in time. Failed, unregistered and deleted runs count. Trainings
+/// with the same result, such as those with the same settings, seed and bars, count once. Oldest first.
+///
+/// # Errors
+/// [`StoreError`] if the runs cannot be read.
+pub fn distinct_trials(
+    store: &Store,
+    bars: TestedBars<'_>,
+) -> Result<Vec<DistinctTrial>, StoreError> {
+    let mut found: BTreeMap<RunId, Found> = BTreeMap::new();
+    for trial in store.trials(bars.symbol, bars.timeframe, bars.window)? {
+        let figures = store.trial_figures(&trial.run_id)?;
+        let (run_id, test) = (trial.run_id, trial.test);
+        let started_at = store.run(&run_id)?.started_at;
+        let trial = RecordedTrial { run_id: run_id.clone(), started_at, test, figures };
+        found.insert(run_id, Found { trial, has_same_bars: test == bars.window });
+    }
+    if let Some(closes) = bars.closes {
+        for trial in with_bars_of(store, closes, bars.window)? {
+            found.insert(trial.trial.run_id.clone(), trial);
+        }
+    }
+    let mut trials: Vec<Found> = found.into_values().collect();
+    trials.sort_by_key(|Found { trial, .. }| (trial.started_at, trial.run_id.clone()));
+    Ok(without_repetitions(trials))
+}
+
+struct Found {
+    trial: RecordedTrial,
+    has_same_bars: bool,
+}
+
+/// The trials whose test window has bars of the window of these closes.
+fn with_bars_of(store: &Store, closes: &Closes, window: Window) -> Result<Vec<Found>, StoreError> {
+    let tested = closes.between(window.start.millis(), window.end.millis());
+    let mut stored = StoredCloses::new(store);
+    let mut found = Vec::new();
+    for file in store.training_closes()?.iter().take(MAX_COMPARED) {
+        let Some(reference) = stored.of(file)? else { continue };
+        let likenesses = recognise(&tested, &reference);
+        if likenesses.is_empty() {
+            continue;
+        }
+        for trial in store.trials_with_closes(&file.sha256)? {
+            if has_bars(&likenesses, trial.test) {
+                let has_same_bars = likenesses.iter().any(|likeness| {
+                    let moved = likeness.shift_ms.map(|shift_ms| window.moved(shift_ms));
+                    moved == Some(trial.test)
+                });
+                found.push(Found { trial, has_same_bars });
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn has_bars(likenesses: &[Likeness], test: Window) -> bool {
+    likenesses.iter().any(|likeness| {
+        let is_in = |at: i64| test.start.millis() < at + likeness.bar_ms && at < test.end.millis();
+        likeness.pairs.iter().any(|(_, other)| is_in(*other))
+    })
+}
+
+/// The figures of a result to 6 digits. Trials with equal ones repeat each other. `None` for a trial without a Sharpe ratio.
+fn key(trial: &RecordedTrial) -> Option<Vec<(String, String)>> {
+    let text = |(name, value): (&String, &f64)| (name.clone(), format!("{value:.5e}"));
+    trial.figures.contains_key("sharpe_per_bar").then(|| trial.figures.iter().map(text).collect())
+}
+
+fn without_repetitions(trials: Vec<Found>) -> Vec<DistinctTrial> {
+    let mut distinct: Vec<DistinctTrial> = Vec::new();
+    let mut first_with: BTreeMap<Vec<(String, String)>, usize> = BTreeMap::new();
+    for Found { trial, has_same_bars } in trials {
+        let key = key(&trial);
+        if let Some(first) = key.as_ref().and_then(|key| first_with.get(key)) {
+            distinct[*first].repeated_by.push(trial.run_id);
+            continue;
+        }
+        if let Some(key) = key {
+            first_with.insert(key, distinct.len());
+        }
+        distinct.push(DistinctTrial {
+            sharpe_per_bar: trial.figures.get("sharpe_per_bar").copied(),
+            run_id: trial.run_id,
+            test: trial.test,
+            has_same_bars,
+            repeated_by: Vec::new(),
+        });
+    }
+    distinct
+}

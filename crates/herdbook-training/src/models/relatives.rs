@@ -1,0 +1,269 @@
+//! The evaluations of the register that are of the model or of the bars of a new evaluation.
+//!
+//! Bars are the same if their content is, whatever the instrument is called, the timeframe is, and the times are. Bars of an
+//! evaluation without kept closes are compared by their times and the returns of holding them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use herdbook_domain::{Evaluation, EvidenceRecord, RunId, Timestamp, Window};
+use herdbook_market::{Closes, Likeness, recognise};
+use herdbook_store::{RecordedEvaluation, Session, StoreError};
+
+use crate::content::lineage::described;
+use crate::content::spans::Spans;
+use crate::content::stored_closes;
+use crate::content::stored_closes::StoredCloses;
+use crate::content::trials::{TestedBars, distinct_trials};
+use crate::error::TrainingError;
+use crate::models::backtest::Backtest;
+use crate::models::later_returns::LaterReturns;
+use crate::models::registered_model::RegisteredModel;
+
+/// The evaluations of the register that have to do with a new one.
+pub(crate) struct Relatives<'a> {
+    /// Those of the same model: the same version, the same model file, or the same returns; oldest first.
+    pub(crate) own: Vec<&'a RecordedEvaluation>,
+    /// Hashes of the returns of other models on the same bars.
+    pub(crate) shared_with: Vec<String>,
+    /// Hashes of returns on bars of the new evaluation that had other times; see
+    /// [`EvaluationBasis::moved_by`](herdbook_domain::EvaluationBasis::moved_by).
+    pub(crate) moved_by: BTreeMap<String, Option<i64>>,
+    /// Likenesses of the new bars with those of each evaluation in `own` that kept closes.
+    own_likenesses: Vec<(&'a RecordedEvaluation, Rc<Vec<Likeness>>)>,
+    /// The closes of each evaluation in `own` that are in its window, each content once.
+    own_closes: Vec<Rc<Closes>>,
+}
+
+impl<'a> Relatives<'a> {
+    /// The evaluations of the same model.
+    pub(crate) fn own(
+        store: &Session,
+        model: &RegisteredModel,
+        all: &'a [RecordedEvaluation],
+        returns: &LaterReturns,
+    ) -> Vec<&'a RecordedEvaluation> {
+        let is_own = |other: &RecordedEvaluation| is_of_version(other, model);
+        let mut twins = BTreeSet::new();
+        for (sha256, longest) in longest_of_each_model(all, is_own) {
+            if returns_of(store, longest).is_some_and(|it| returns.is_of_same_model(&it)) {
+                twins.insert(sha256);
+            }
+        }
+        let is_twin = |other: &RecordedEvaluation| {
+            let basis = other.evaluation.basis.as_ref();
+            basis.is_some_and(|basis| twins.contains(basis.model_sha256.as_str()))
+        };
+        all.iter().filter(|other| is_own(other) || is_twin(other)).collect()
+    }
+
+    /// Compares the bars of a new evaluation with those of all others.
+    ///
+    /// # Errors
+    /// [`TrainingError::LostFile`] if the closes of a joined evaluation are missing or altered.
+    pub(crate) fn of(
+        store: &Session,
+        model: &RegisteredModel,
+        all: &'a [RecordedEvaluation],
+        own: Vec<&'a RecordedEvaluation>,
+        backtest: &Backtest,
+        returns: &LaterReturns,
+    ) -> Result<Self, TrainingError> {
+        let mut comparison = Comparison::new(store, backtest);
+        let (mut own_likenesses, mut own_closes) = (Vec::new(), Vec::new());
+        let (mut shared_with, mut moved_by) = (BTreeSet::new(), BTreeMap::new());
+        for earlier in &own {
+            let Some(sha256) = &earlier.evaluation.closes_sha256 else { continue };
+            let Some((closes, likenesses)) = comparison.with(earlier)? else {
+                if earlier.evaluation.shortcoming().is_some() {
+                    continue;
+                }
+                let (key, artifact) =
+                    (model.version.key.clone(), stored_closes::of_evaluation(sha256));
+                return Err(TrainingError::LostFile { key, artifact });
+            };
+            moved_by.extend(moved(earlier, &likenesses));
+            own_likenesses.push((*earlier, likenesses));
+            if !own_closes.iter().any(|known| Rc::ptr_eq(known, &closes)) {
+                own_closes.push(closes);
+            }
+        }
+        let own_events: BTreeSet<*const RecordedEvaluation> =
+            own.iter().map(|it| std::ptr::from_ref(*it)).collect();
+        let is_own = |other: &RecordedEvaluation| own_events.contains(&std::ptr::from_ref(other));
+        for other in all.iter().filter(|other| !is_own(other)) {
+            let Some(basis) = &other.evaluation.basis else { continue };
+            let Some((_, likenesses)) = comparison.with(other)? else { continue };
+            if !likenesses.is_empty() {
+                shared_with.insert(basis.returns_sha256.clone());
+                moved_by.extend(moved(other, &likenesses));
+            }
+        }
+        for longest in longest_of_each_model(all, is_own).into_values() {
+            // Without its returns, bars of the same symbol still count by name and time.
+            if let Some(basis) = &longest.evaluation.basis
+                && returns_of(store, longest).is_some_and(|it| returns.is_of_same_bars(&it))
+            {
+                shared_with.insert(basis.returns_sha256.clone());
+            }
+        }
+        let shared_with = shared_with.into_iter().collect();
+        Ok(Self { own, shared_with, moved_by, own_likenesses, own_closes })
+    }
+
+    /// A note if bars that the model was evaluated on have other times now.
+    pub(crate) fn note(&self) -> Option<String> {
+        let is_moved = |it: &&Likeness| it.shift_ms != Some(0);
+        self.own_likenesses.iter().find_map(|(earlier, likenesses)| {
+            let moved = likenesses.iter().find(is_moved)?;
+            let as_what = described(moved, &earlier.evaluation.symbol);
+            Some(format!(
+                "an earlier evaluation has some of these bars (they are {as_what}): this one counts as a try and adds no bars \
+                 to the record"
+            ))
+        })
+    }
+
+    /// Number of bars of the backtest that earlier evaluations of the same model used, under whatever name and times.
+    pub(crate) fn n_shown(&self, backtest: &Backtest) -> usize {
+        let likenesses = self.own_likenesses.iter().flat_map(|(_, likenesses)| likenesses.iter());
+        let by_content: Spans = likenesses
+            .flat_map(|it| it.pairs.iter().map(|(own, _)| (*own, own + it.bar_ms)))
+            .collect();
+        n_in(backtest, |bar| {
+            let by_time = self.own.iter().any(|earlier| {
+                let Evaluation { symbol, window, .. } = &earlier.evaluation;
+                *symbol == backtest.tape.symbol
+                    && window.start <= bar.start
+                    && bar.start < window.end
+            });
+            by_time || by_content.overlaps(bar)
+        })
+    }
+
+    /// Number of different trainings so far whose test window has bars of the record. Trainings with equal results on equal
+    /// bars are the same one, repeated.
+    pub(crate) fn n_trainings(
+        &self,
+        store: &Session,
+        model: &RegisteredModel,
+        backtest: &Backtest,
+        record: &EvidenceRecord,
+    ) -> Result<usize, StoreError> {
+        let own_run = &model.run.run_id;
+        let mut different: BTreeSet<RunId> = BTreeSet::new();
+        let symbol = model.symbol().unwrap_or_else(|| backtest.tape.symbol.clone());
+        let new = backtest.evaluated_closes();
+        for window in &record.windows {
+            let of_window = |closes: &Closes| {
+                !closes.between(window.start.millis(), window.end.millis()).is_empty()
+            };
+            let with_closes = std::iter::once(&new)
+                .chain(self.own_closes.iter().map(Rc::as_ref))
+                .filter(|closes| of_window(closes))
+                .map(Some);
+            let mut searched: Vec<Option<&Closes>> = with_closes.collect();
+            if searched.is_empty() {
+                searched.push(None);
+            }
+            for closes in searched {
+                let bars = TestedBars {
+                    symbol: &symbol,
+                    timeframe: model.timeframe,
+                    window: *window,
+                    closes,
+                };
+                for trial in distinct_trials(store, bars)? {
+                    let is_own = trial.run_id == *own_run || trial.repeated_by.contains(own_run);
+                    if !is_own {
+                        different.insert(trial.run_id);
+                    }
+                }
+            }
+        }
+        Ok(different.len())
+    }
+}
+
+/// The entry of an evaluation in [`Relatives::moved_by`]; `None` if none of its bars has other times.
+fn moved(earlier: &RecordedEvaluation, likenesses: &[Likeness]) -> Option<(String, Option<i64>)> {
+    let basis = earlier.evaluation.basis.as_ref()?;
+    let longest = likenesses.iter().max_by_key(|likeness| likeness.pairs.len())?;
+    let is_moved = likenesses.iter().any(|likeness| likeness.shift_ms != Some(0));
+    let millis = longest.shift_ms.map(|shift_ms| -shift_ms);
+    is_moved.then(|| (basis.returns_sha256.clone(), millis))
+}
+
+/// Whether an evaluation is of the version or of the same model file.
+fn is_of_version(other: &RecordedEvaluation, model: &RegisteredModel) -> bool {
+    let basis = other.evaluation.basis.as_ref();
+    other.key == model.version.key
+        || basis.is_some_and(|basis| basis.model_sha256 == model.file_sha256)
+}
+
+/// Of each other model the evaluation of the most bars, by the hash of the model.
+fn longest_of_each_model(
+    all: &[RecordedEvaluation],
+    is_own: impl Fn(&RecordedEvaluation) -> bool,
+) -> BTreeMap<&str, &RecordedEvaluation> {
+    let mut longest: BTreeMap<&str, &RecordedEvaluation> = BTreeMap::new();
+    for other in all.iter().filter(|other| !is_own(other)) {
+        if let Some(basis) = &other.evaluation.basis {
+            let known = longest.entry(&basis.model_sha256).or_insert(other);
+            if other.evaluation.n_bars > known.evaluation.n_bars {
+                *known = other;
+            }
+        }
+    }
+    longest
+}
+
+/// The returns of an evaluation; `None` if they cannot be read.
+fn returns_of(store: &Session, recorded: &RecordedEvaluation) -> Option<LaterReturns> {
+    let basis = recorded.evaluation.basis.as_ref()?;
+    LaterReturns::read(store, recorded.run_id.as_ref()?, &basis.returns_sha256)
+}
+
+/// Number of bars of a backtest for which a condition holds.
+fn n_in(backtest: &Backtest, condition: impl Fn(Window) -> bool) -> usize {
+    let bar_ms = backtest.tape.bars.timeframe().millis();
+    let bar =
+        |at: Timestamp| Window { start: at, end: Timestamp::from_millis(at.millis() + bar_ms) };
+    backtest.equity_curve().filter(|point| condition(bar(point.at))).count()
+}
+
+/// The bars of an evaluation that are compared with a new one, and their likenesses.
+type Compared = Option<(Rc<Closes>, Rc<Vec<Likeness>>)>;
+
+/// Compares the bars of a new evaluation with those of earlier ones, each content once.
+struct Comparison<'a> {
+    stored: StoredCloses<'a>,
+    bars: Closes,
+    compared: BTreeMap<(String, Timestamp, Timestamp), Compared>,
+}
+
+impl<'a> Comparison<'a> {
+    fn new(store: &'a Session, backtest: &Backtest) -> Self {
+        let bars = backtest.evaluated_closes();
+        Self { stored: StoredCloses::new(store), bars, compared: BTreeMap::new() }
+    }
+
+    /// `None` if the evaluation kept no closes, or they are missing or altered.
+    fn with(&mut self, earlier: &RecordedEvaluation) -> Result<Compared, StoreError> {
+        let Evaluation { closes_sha256, window, .. } = &earlier.evaluation;
+        let (Some(sha256), Some(run_id)) = (closes_sha256, &earlier.run_id) else {
+            return Ok(None);
+        };
+        let content = (sha256.clone(), window.start, window.end);
+        if let Some(Some(compared)) = self.compared.get(&content) {
+            return Ok(Some(compared.clone()));
+        }
+        let compared = self.stored.of_evaluation(run_id, sha256)?.map(|closes| {
+            let closes = closes.between(window.start.millis(), window.end.millis());
+            let likenesses = recognise(&self.bars, &closes);
+            (Rc::new(closes), Rc::new(likenesses))
+        });
+        self.compared.insert(content, compared.clone());
+        Ok(compared)
+    }
+}
