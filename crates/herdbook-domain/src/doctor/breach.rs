@@ -271,6 +271,11 @@ impl Breach {
         !matches!(self.remedy, Remedy::Done(_))
     }
 
+    /// Whether the breach concerns a version.
+    pub fn is_of(&self, key: &VersionKey) -> bool {
+        self.subject.name.as_ref() == Some(&key.name) && self.subject.version == Some(key.version)
+    }
+
     /// The message and the remedy in one line.
     pub fn line(&self) -> String {
         let Self { message, .. } = self;

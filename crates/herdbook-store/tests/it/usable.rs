@@ -118,20 +118,12 @@ fn search_passes_over_versions_whose_file_is_missing_or_altered() {
     ));
 }
 
-/// Sets the symbol on which a version was trained.
-fn trained_on(herd: &Herd, run_id: &RunId, symbol: &str) {
-    let sql = format!(
-        "UPDATE params SET value = '{symbol}' WHERE key = 'data.symbol' AND run_uuid = '{run_id}'"
-    );
-    herd.foreign().execute_batch(&sql).unwrap();
-}
-
 #[test]
 fn champion_of_another_symbol_stays_unless_force_is_given() {
     let herd = Herd::new();
-    let runs: Vec<RunId> = (1..=3).map(|reward| herd.train(None, f64::from(reward))).collect();
-    trained_on(&herd, &runs[1], "IBM");
-    trained_on(&herd, &runs[2], "eurusd");
+    for (symbol, reward) in [("EURUSD", 1.0), ("IBM", 2.0), ("eurusd", 3.0)] {
+        herd.train_with(&[("data.symbol", symbol)], reward);
+    }
     for version in 1..=3 {
         herd.promote(version, Stage::Beta).unwrap();
     }
