@@ -8,6 +8,7 @@ pub mod event;
 pub mod experiment;
 pub mod lease;
 pub mod metric;
+pub(crate) mod restoring;
 mod row;
 pub mod run;
 pub mod seal;
