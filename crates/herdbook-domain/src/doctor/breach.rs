@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::records::BadRow;
+use super::bad_row::BadRow;
 use crate::evidence::SealedMetric;
 use crate::history::{EventDraft, EventKind};
 use crate::rules::AliasChange;

@@ -9,6 +9,7 @@ pub mod experiment;
 mod identity;
 pub mod lease;
 pub mod metric;
+pub(crate) mod restoring;
 mod row;
 pub mod run;
 pub mod seal;

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use herdbook_domain::tags::Tags;
-use herdbook_domain::{Actor, ExperimentName, RunColumn, RunId, RunStatus, Seal, Timestamp};
+use herdbook_domain::{Actor, ExperimentName, RunId, RunStatus, Seal, Timestamp};
 
 use crate::artifacts::place::location_of;
 use crate::clock::now;
-use crate::engine::db::{Conn, Row, ToValue, params};
+use crate::engine::db::{Conn, Row, params};
 use crate::error::StoreError;
 use crate::tables::lease::{self, Liveness};
 use crate::tables::metric::{self, LatestMetrics, MetricSelection};
@@ -174,32 +174,6 @@ pub fn close(
         params![status.as_str(), at.millis(), run_id.as_str()],
     )?;
     lease::remove(conn, run_id.as_str())
-}
-
-/// Sets a column of a run's row.
-///
-/// # Errors
-/// Those of the database.
-pub fn set_column(conn: &Conn, run_id: &RunId, column: &RunColumn) -> Result<(), StoreError> {
-    let millis;
-    let (name, value): (&str, &dyn ToValue) = match column {
-        RunColumn::Status(status) => ("status", &status.as_str()),
-        RunColumn::StartedAt(at) => {
-            millis = at.millis();
-            ("start_time", &millis)
-        }
-        RunColumn::EndedAt(at) => {
-            millis = at.millis();
-            ("end_time", &millis)
-        }
-        RunColumn::ArtifactUri(uri) => ("artifact_uri", uri),
-        RunColumn::User(user) => ("user_id", user),
-    };
-    conn.execute(
-        &format!("UPDATE runs SET {name} = ?1 WHERE run_uuid = ?2"),
-        &[value, &run_id.as_str()],
-    )?;
-    Ok(())
 }
 
 /// The URI of a run's artifacts.

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
     Honesty, InvalidName, ModelName, ModelType, RunId, Stage, Symbol, Timeframe, Timestamp,
-    VersionColumn, VersionKey, VersionNumber,
+    VersionKey, VersionNumber,
 };
 
-use crate::engine::db::{Conn, Row, ToValue, params};
+use crate::engine::db::{Conn, Row, params};
 use crate::error::StoreError;
 use crate::tables::metric::{self, LatestMetrics, MetricSelection};
 use crate::tables::seal::{self, SealedSummary};
@@ -355,50 +355,6 @@ pub fn champion_of(conn: &Conn, name: &ModelName) -> Result<Option<VersionNumber
         )?
         .flatten();
     Ok(version.and_then(VersionNumber::new))
-}
-
-/// Sets a column of a version's row.
-///
-/// # Errors
-/// Those of the database.
-pub fn set_column(
-    conn: &Conn,
-    key: &VersionKey,
-    column: &VersionColumn,
-    at: Timestamp,
-) -> Result<(), StoreError> {
-    let created_ms;
-    let (name, value): (&str, &dyn ToValue) = match column {
-        VersionColumn::RunId(run_id) => ("run_id", &run_id.as_str()),
-        VersionColumn::Source(uri) => ("source", uri),
-        VersionColumn::StorageLocation(uri) => ("storage_location", uri),
-        VersionColumn::CreatedAt(created_at) => {
-            created_ms = created_at.millis();
-            ("creation_time", &created_ms)
-        }
-        VersionColumn::User(user) => ("user_id", user),
-    };
-    conn.execute(
-        &format!(
-            "UPDATE model_versions SET {name} = ?1, last_updated_time = ?2
-             WHERE workspace = 'default' AND name = ?3 AND version = ?4"
-        ),
-        &[value, &at.millis(), &key.name.as_str(), &key.version.get()],
-    )?;
-    Ok(())
-}
-
-/// Gives a version another number; its tags follow by the foreign key, its aliases do not.
-///
-/// # Errors
-/// Those of the database, also if the number is taken.
-pub fn renumber(conn: &Conn, key: &VersionKey, number: VersionNumber) -> Result<(), StoreError> {
-    conn.execute(
-        "UPDATE model_versions SET version = ?1
-         WHERE workspace = 'default' AND name = ?2 AND version = ?3",
-        params![number.get(), key.name.as_str(), key.version.get()],
-    )?;
-    Ok(())
 }
 
 /// Sets MLflow's own stage to that of our stage; a deleted version stays deleted.
