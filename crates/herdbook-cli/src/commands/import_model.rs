@@ -42,6 +42,7 @@ fn to_json(timeframe: Timeframe, imported: &ImportedModel) -> Value {
         "model_name": imported.registered.key.name,
         "version": imported.registered.key.version,
         "model_path": imported.run_id.model_path(timeframe),
+        "algorithm": imported.algorithm,
         "total_timesteps": imported.timesteps,
         "honesty": Honesty::Unknown,
         "usable": imported.obstacle.is_none(),
@@ -63,8 +64,9 @@ fn summary(imported: &ImportedModel) -> String {
             )
         }
     };
+    let algorithm = imported.algorithm.unwrap_or("unknown algorithm");
     format!(
-        "{} version {} (base) is registered in development\nrun {} · {} timesteps · honesty unknown: its training bars are not recorded\n{use_of_it}",
+        "{} version {} (base, {algorithm}) is registered in development\nrun {} · {} timesteps · honesty unknown: its training bars are not recorded\n{use_of_it}",
         key.name,
         key.version,
         imported.run_id,
