@@ -28,6 +28,7 @@ pub use artifacts::streams::{ArtifactEntry, ArtifactStore, Content, FileStamp};
 pub use clock::{new_id, now};
 pub use engine::backend::Effect;
 pub use engine::opening::{Missing, OpenOptions, Opened};
+pub use engine::postgres::PostgresSource;
 pub use error::StoreError;
 pub use location::Location;
 pub use location::secrets::{text_without_secrets, uri_without_secrets};

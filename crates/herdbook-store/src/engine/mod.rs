@@ -10,7 +10,7 @@ pub(crate) mod locks;
 pub mod memory;
 pub mod opening;
 mod pool;
-mod postgres;
+pub(crate) mod postgres;
 pub(crate) mod schema;
 mod sqlite;
 mod tls;
