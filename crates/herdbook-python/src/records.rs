@@ -16,7 +16,7 @@ use herdbook_store::{
     StoreError, UnfinishedEnd, VersionQuery, now,
 };
 use herdbook_training::{
-    FindQuery, Heartbeat, RegisterRequest, find_best, find_latest, find_parent,
+    FindQuery, Heartbeat, MissingParent, RegisterRequest, find_best, find_latest, find_parent,
     logged_improvements, register_run,
 };
 use pyo3::prelude::*;
@@ -263,6 +263,7 @@ impl Records {
                 artifact: checked_path(artifact)?.to_owned(),
                 trained_timesteps: timesteps,
                 version_tags: tags,
+                missing_parent: MissingParent::Refuse,
             };
             let done = register_run(store, &request, parent_here.as_ref())?;
             let value = json!({

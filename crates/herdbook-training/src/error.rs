@@ -1,7 +1,8 @@
 //! The error type of the crate.
 
 use herdbook_domain::{
-    Honesty, ModelType, RunId, RunStatus, Symbol, Timeframe, Timestamp, VersionKey, Window,
+    Honesty, InvalidName, ModelType, RunId, RunStatus, Symbol, Timeframe, Timestamp, VersionKey,
+    Window,
 };
 use herdbook_market::MarketError;
 use herdbook_ppo::PpoError;
@@ -19,6 +20,9 @@ pub enum TrainingError {
     /// The store cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The name of a registered model is not valid.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
     /// Zero timesteps were requested.
     #[error("cannot train for 0 timesteps: give at least 1")]
     NoTimesteps,
@@ -90,6 +94,14 @@ pub enum TrainingError {
     NotRegistered {
         /// The run.
         run_id: RunId,
+    },
+    /// A run that cannot be registered as it is.
+    #[error("run `{run_id}` cannot be registered: {problem}")]
+    CannotRegister {
+        /// The run.
+        run_id: RunId,
+        /// The reason, as a clause.
+        problem: String,
     },
     /// An enhanced model without a parent.
     #[error(

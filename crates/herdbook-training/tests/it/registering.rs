@@ -9,8 +9,8 @@ use herdbook_domain::{
 };
 use herdbook_store::{Metric, RunStart, now};
 use herdbook_training::{
-    Boundaries, EnvFactory, ImprovementBasis, RegisterRequest, RegisteredRun, TrainingError,
-    register_run,
+    Boundaries, EnvFactory, ImprovementBasis, MissingParent, RegisterRequest, RegisteredRun,
+    TrainingError, register_run,
 };
 
 use crate::fixture::{Fixture, model, request};
@@ -56,6 +56,7 @@ fn asked(run_id: &RunId) -> RegisterRequest {
         artifact: FILE.to_owned(),
         trained_timesteps: None,
         version_tags: Tags::new(),
+        missing_parent: MissingParent::Refuse,
     }
 }
 
