@@ -70,7 +70,7 @@ def observation_space(arena: _native.Arena) -> Any:
     Its attribute ``herdbook`` describes the environment. stable-baselines3 stores the space in each model file, so that
     ``import-model`` knows the environment of a model that was trained here.
     """
-    space = spaces.Box(-np.inf, np.inf, (N_INPUTS,), np.float32)
+    space: Any = spaces.Box(-np.inf, np.inf, (N_INPUTS,), np.float32)
     space.herdbook = json.dumps(arena.description())
     return space
 

@@ -29,7 +29,7 @@ pub(crate) fn run(
     };
     let prepared = request.prepare()?;
     let store = open_store(global, Missing::Create, output)?;
-    let imported = import_model(&store, prepared)?;
+    let imported = import_model(&store, &prepared)?;
     for note in &imported.notes {
         output.note(&format!("note: {note}"));
     }

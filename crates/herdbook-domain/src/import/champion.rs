@@ -65,7 +65,9 @@ pub(super) fn crowned(candidates: &[Candidate<'_>]) -> Crowned {
             crownings.map(|change| (change.at.max(candidate.source.created_at), key.version));
         found.entry(key.name.clone()).or_default().extend(times);
     }
-    found.values_mut().for_each(|times| times.sort_unstable());
+    for times in found.values_mut() {
+        times.sort_unstable();
+    }
     Crowned(found)
 }
 

@@ -162,7 +162,7 @@ impl<'a> Attributes<'a> {
             if let Some((module, name)) = pickle.root().global() {
                 (class.module, class.name) = (module.to_owned(), name.to_owned());
             } else if let Some([_, name, ..]) = pickle.root().calls(CLOUDPICKLE, CLASS).as_deref() {
-                class.name = name.string().unwrap_or_default().to_owned();
+                name.string().unwrap_or_default().clone_into(&mut class.name);
             }
             class.mentioned = pickle.strings().map(str::to_owned).collect();
         }

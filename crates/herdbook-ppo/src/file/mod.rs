@@ -114,13 +114,18 @@ fn read(bytes: &[u8], file: &str) -> Result<Model, PpoError> {
     model.notes = notes;
     if let Some(extra) = attributes.plain("herdbook").and_then(Value::as_object) {
         model.extra.clone_from(extra);
-    } else if let Some(text) = read_space(&attributes, SPACE, spaces::read_description)? {
+    } else if attributes.plain(NORMALIZED).is_none()
+        && let Some(text) = read_space(&attributes, SPACE, spaces::read_description)?
+    {
+        // A wrapper that changes the observations may keep the space of the environment inside.
         let described = json::parse_object(&text);
         model.extra = described.map_err(|problem| attributes.location(SPACE).error(problem))?;
     }
     Ok(model)
 }
 
+/// An attribute that stable-baselines3 stores only if a wrapper changed the observations.
+const NORMALIZED: &str = "_last_original_obs";
 /// The attribute with the observation space.
 const SPACE: &str = "observation_space";
 
@@ -151,8 +156,7 @@ fn missing_state(attributes: &Attributes<'_>, model: &Model) -> Vec<String> {
     if model.num_timesteps > 0 && model.adam.step_count() == 0 {
         notes.push("the file has no moments of the optimizer: Adam starts from zero".to_owned());
     }
-    // stable-baselines3 stores this only if a wrapper changed the observations.
-    if attributes.plain("_last_original_obs").is_some() {
+    if attributes.plain(NORMALIZED).is_some() {
         notes.push(
             "the model was trained on observations normalized by `VecNormalize`, whose statistics are not in \
              the zip (`VecNormalize.save` writes them): it needs observations normalized in the same way"

@@ -5,6 +5,7 @@
 
 mod artifacts;
 mod conditions;
+mod description;
 pub(crate) mod doctor;
 pub(crate) mod evaluation;
 pub(crate) mod files;

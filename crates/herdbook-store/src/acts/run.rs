@@ -14,6 +14,7 @@ use crate::engine::backend::NewRun;
 use crate::engine::db::{Conn, params};
 use crate::error::StoreError;
 use crate::session::Session;
+use crate::tables::dataset_input::{self, DatasetInput};
 use crate::tables::event::{self, EventQuery};
 use crate::tables::lease::{self, Lease, Liveness};
 use crate::tables::metric::{self, Metric};
@@ -79,10 +80,12 @@ impl Session {
             tags.insert(RUN_NAME.to_owned(), name.clone());
         }
         let lease = Lease::of_this_process();
+        let input = DatasetInput::of_run(&start.params);
         let created = self.backend().create_run(&NewRun {
             experiment: &start.experiment,
             token: &id,
             tags: tags.clone(),
+            input: input.as_ref(),
             actor: self.actor(),
         })?;
         self.write(|act| {
@@ -93,6 +96,9 @@ impl Session {
                 let (tx, root, actor) = (act.tx, act.artifact_root, self.actor());
                 let run_id = RunId::parse(&id).expect("a new id is a run id");
                 insert(tx, root, actor, &start.experiment, &run_id, &name, at)?;
+                if let Some(input) = &input {
+                    dataset_input::log(tx, &run_id, input)?;
+                }
                 run_id
             };
             tag::set_on_run(act.tx, &run_id, &tags)?;

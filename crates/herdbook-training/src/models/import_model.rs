@@ -121,9 +121,9 @@ pub struct ImportedModel {
 /// the store cannot be read or written.
 pub fn import_model(
     store: &Session,
-    prepared: PreparedModelImport,
+    prepared: &PreparedModelImport,
 ) -> Result<ImportedModel, TrainingError> {
-    let PreparedModelImport { request, facts, content } = &prepared;
+    let PreparedModelImport { request, facts, content } = prepared;
     let sha256 = hex_sha256(&request.bytes);
     refuse_twice(store, &sha256)?;
     let origin = Origin { timeframe: request.timeframe, enhanced: None };
@@ -131,12 +131,12 @@ pub fn import_model(
         experiment: request.experiment.clone(),
         model: request.model.clone(),
         origin: origin.clone(),
-        params: params(&prepared, &sha256),
+        params: params(prepared, &sha256),
         tags: Tags::from([(key::HONESTY.to_owned(), Honesty::Unknown.to_string())]),
         user_tags: Tags::new(),
         name: None,
     })?;
-    let registered = finish(store, &prepared, &run_id, &origin).inspect_err(|error| {
+    let registered = finish(store, prepared, &run_id, &origin).inspect_err(|error| {
         // The first error is the one to report. If this fails too, the run ends when its lease expires.
         let _ = store.end_run(&run_id, &request.model, UnfinishedEnd::Failed, &error.to_string());
     })?;
@@ -155,7 +155,7 @@ pub fn import_model(
         timesteps: facts.num_timesteps,
         is_enhanceable,
         obstacle,
-        notes: notes(&prepared),
+        notes: notes(prepared),
     })
 }
 

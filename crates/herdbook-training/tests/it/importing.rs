@@ -26,7 +26,7 @@ fn asked(bytes: &[u8]) -> ModelImportRequest {
 }
 
 fn imported(fixture: &Fixture, bytes: &[u8]) -> Result<ImportedModel, TrainingError> {
-    import_model(&fixture.store, asked(bytes).prepare()?)
+    import_model(&fixture.store, &asked(bytes).prepare()?)
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn model_that_is_registered_here_does_not_lose_its_past_under_another_name() {
     let run = fixture.train(request()).unwrap().run.run_id;
     let bytes = fixture.store.read_artifact(&run, "models/1H/model.zip").unwrap();
     let asked = ModelImportRequest { model: ModelName::parse("other").unwrap(), ..asked(&bytes) };
-    let refused = import_model(&fixture.store, asked.prepare().unwrap()).unwrap_err();
+    let refused = import_model(&fixture.store, &asked.prepare().unwrap()).unwrap_err();
     assert!(matches!(refused, TrainingError::AlreadyImported { .. }), "{refused}");
 }
 
@@ -120,11 +120,11 @@ fn file_that_says_what_it_is_of_is_taken_for_nothing_else() {
         "`model.zip` holds a model for timeframe `1H`, not `D`: give `1H`"
     );
     let other = ModelImportRequest { symbol: Some(Symbol::parse("SPY").unwrap()), ..asked(&bytes) };
-    let imported = import_model(&Fixture::new().store, other.prepare().unwrap()).unwrap();
+    let imported = import_model(&Fixture::new().store, &other.prepare().unwrap()).unwrap();
     assert!(imported.notes[0].contains("but it is registered for `SPY`"), "{:?}", imported.notes);
     let fixture = Fixture::new();
     let unsaid = ModelImportRequest { symbol: None, ..asked(&bytes) };
-    let imported = import_model(&fixture.store, unsaid.prepare().unwrap()).unwrap();
+    let imported = import_model(&fixture.store, &unsaid.prepare().unwrap()).unwrap();
     let run = fixture.store.run(&imported.run_id).unwrap();
     assert_eq!(run.params["data.symbol"], request().data.symbol.as_str());
 }
