@@ -175,4 +175,5 @@ def test_schedules_are_recorded_as_such_and_own_policies_are_named(herd, tmp_pat
     own.learn(64)
     own.save(tmp_path / "own.zip")
     answer = herd.ask("import-model", tmp_path / "own.zip", "--timeframe", "1H")
-    assert answer["algorithm"] == "PPO" and "OwnPolicy" in answer["obstacle"]
+    # A class that is stored by its name alone may belong to any algorithm with the attributes of PPO.
+    assert answer["algorithm"] is None and "OwnPolicy" in answer["obstacle"]

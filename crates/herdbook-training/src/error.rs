@@ -147,8 +147,8 @@ pub enum TrainingError {
         /// Hash of the file as it was.
         registered: String,
     },
-    /// The model needs an environment that this herdbook does not have.
-    #[error("the model of {key} needs an environment that this herdbook does not have ({problem})")]
+    /// The model is of another algorithm or kind, or needs an environment that this herdbook does not have.
+    #[error("herdbook can neither run nor enhance the model of {key}: {problem}")]
     ForeignEnvironment {
         /// The version.
         key: VersionKey,

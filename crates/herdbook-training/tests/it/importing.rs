@@ -72,9 +72,26 @@ fn model_of_another_shape_joins_the_register_and_is_no_parent() {
     let refused = fixture.train(child(ParentSelector::Latest, Enhancement::Continued)).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "the model of `1H_trading_model` version 1 needs an environment that this herdbook does not have (its networks \
-         take 7 inputs and have actions [3, 2], but herdbook's environment has 35 inputs and actions [3])"
+        "herdbook can neither run nor enhance the model of `1H_trading_model` version 1: its networks take 7 inputs \
+         and have actions [3, 2], but herdbook's environment has 35 inputs and actions [3]"
     );
+}
+
+#[test]
+fn model_of_another_algorithm_is_registered_with_the_facts_of_its_file_alone() {
+    let fixture = Fixture::new();
+    let a2c = include_bytes!("../../../herdbook-ppo/tests/data/a2c_adam.zip");
+    let found = imported(&fixture, a2c).unwrap();
+    assert_eq!((found.algorithm, found.timesteps), (Some("A2C"), 130));
+    assert!(!found.is_enhanceable);
+    assert!(found.obstacle.unwrap().contains("is a model of A2C"));
+    let params = fixture.store.run(&found.run_id).unwrap().params;
+    assert_eq!((params["algorithm"].as_str(), params["n_steps"].as_str()), ("A2C", "5"));
+    for invented in ["n_epochs", "clip_range", "batch_size", "net_arch", "env.obs_len"] {
+        assert!(!params.contains_key(invented), "{invented}: {params:?}");
+    }
+    let refused = fixture.train(child(ParentSelector::Latest, Enhancement::Continued)).unwrap_err();
+    assert!(matches!(refused, TrainingError::ForeignEnvironment { .. }), "{refused}");
 }
 
 #[test]
