@@ -9,6 +9,7 @@
 mod acts;
 pub mod artifacts;
 mod clock;
+mod dataset_input;
 pub mod engine;
 mod error;
 mod location;
@@ -26,6 +27,7 @@ pub use acts::verification::Verification;
 pub use artifacts::disk::Disk;
 pub use artifacts::streams::{ArtifactEntry, ArtifactStore, Content, FileStamp};
 pub use clock::{new_id, now};
+pub use dataset_input::DatasetInput;
 pub use engine::backend::Effect;
 pub use engine::opening::{Missing, OpenOptions, Opened};
 pub use engine::postgres::PostgresSource;

@@ -3,8 +3,7 @@
 //! Each function returns the errors of [`Client::get`]: [`StoreError::Unreachable`], [`StoreError::ServerRefused`],
 //! [`StoreError::NotMlflow`].
 
-use herdbook_store::StoreError;
-use herdbook_store::tables::dataset_input::DatasetInput;
+use herdbook_store::{DatasetInput, StoreError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 

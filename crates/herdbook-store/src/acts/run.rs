@@ -10,16 +10,16 @@ use herdbook_domain::{
 
 use crate::acts::limits::{OverLimit, check_run_name, check_tags};
 use crate::clock::{new_id, now};
+use crate::dataset_input::DatasetInput;
 use crate::engine::backend::NewRun;
 use crate::engine::db::{Conn, params};
 use crate::error::StoreError;
 use crate::session::Session;
-use crate::tables::dataset_input::{self, DatasetInput};
 use crate::tables::event::{self, EventQuery};
 use crate::tables::lease::{self, Lease, Liveness};
 use crate::tables::metric::{self, Metric};
 use crate::tables::run::{close, insert, require_running, set_params, status};
-use crate::tables::tag;
+use crate::tables::{dataset_input, tag};
 
 /// A run to be started.
 #[derive(Debug, Clone)]

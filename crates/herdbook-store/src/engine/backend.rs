@@ -10,9 +10,9 @@ use herdbook_domain::tags::Tags;
 use herdbook_domain::{Actor, ExperimentName, ModelName, RunId, VersionKey, VersionNumber};
 
 use crate::artifacts::place::ArtifactPlace;
+use crate::dataset_input::DatasetInput;
 use crate::engine::db::Conn;
 use crate::error::StoreError;
-use crate::tables::dataset_input::DatasetInput;
 
 /// Which records an act or look-up needs. Databases ignore this; a backend that fetches records fetches these.
 #[derive(Debug, Clone, Copy)]

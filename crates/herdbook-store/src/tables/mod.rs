@@ -4,7 +4,7 @@
 //! writes rows without an act must keep the invariants itself.
 
 pub mod alias;
-pub mod dataset_input;
+pub(crate) mod dataset_input;
 pub mod event;
 pub mod experiment;
 pub mod lease;
