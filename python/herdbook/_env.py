@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
@@ -63,9 +64,15 @@ def _moment(at: str | datetime | None) -> str | None:
     return at.isoformat() if isinstance(at, datetime) else at
 
 
-def observation_space() -> Any:
-    """Features of the last closed bar, then the position, the unrealised return in percent, and the bars held."""
-    return spaces.Box(-np.inf, np.inf, (N_INPUTS,), np.float32)
+def observation_space(arena: _native.Arena) -> Any:
+    """Features of the last closed bar, then the position, the unrealised return in percent, and the bars held.
+
+    Its attribute ``herdbook`` describes the environment. stable-baselines3 stores the space in each model file, so that
+    ``import-model`` knows the environment of a model that was trained here.
+    """
+    space: Any = spaces.Box(-np.inf, np.inf, (N_INPUTS,), np.float32)
+    space.herdbook = json.dumps(arena.description())
+    return space
 
 
 def action_space() -> Any:
@@ -134,7 +141,7 @@ class TradingEnv(gymnasium.Env[npt.NDArray[np.float32], np.int64]):
         self._env = self.arena.env(window)
         self.window = window
         self.render_mode = render_mode
-        self.observation_space = observation_space()
+        self.observation_space = observation_space(self.arena)
         self.action_space = action_space()
         self._is_seeded = False
 

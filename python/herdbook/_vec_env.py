@@ -68,7 +68,7 @@ class TradingVecEnv(VecEnv):
         self._native_envs = self.arena.envs(window, n_envs)
         self._is_seeded = False
         self._actions: Any = None
-        super().__init__(n_envs, observation_space(), action_space())
+        super().__init__(n_envs, observation_space(self.arena), action_space())
 
     def reset(self) -> Any:
         """Starts an episode in every environment."""

@@ -15,7 +15,7 @@ use herdbook_domain::{
 };
 
 pub(crate) use crate::args::family::{DEFAULT_MODEL, Family, OptionalFamily, TrainFamily};
-pub(crate) use crate::args::import::ImportArgs;
+pub(crate) use crate::args::import::{ImportArgs, RegisterArgs};
 pub(crate) use crate::args::reference::Reference;
 pub(crate) use crate::args::relocate::RelocateArgs;
 pub(crate) use crate::args::running::{
@@ -68,6 +68,8 @@ pub(crate) enum Command {
     Predict(PredictArgs),
     /// Import another MLflow store (database, `mlruns` folder or server) and audit its tags
     Import(ImportArgs),
+    /// Register the model of a run that another program trained and did not register
+    Register(RegisterArgs),
     /// Register a model.zip that was trained elsewhere with stable-baselines3
     ImportModel(ImportModelArgs),
     /// Move a model version to another stage
@@ -187,7 +189,7 @@ pub(crate) struct TrainArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ImportModelArgs {
-    /// Zip written by `PPO.save`
+    /// Zip written by `save` of a model of stable-baselines3 or sb3-contrib. herdbook runs and enhances only PPO models
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     #[command(flatten)]

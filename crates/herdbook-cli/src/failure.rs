@@ -360,12 +360,14 @@ fn training_code(error: &TrainingError) -> Code {
         | TrainingError::Unusable { .. } => Code::NotFound,
         TrainingError::AlteredModel { .. }
         | TrainingError::ForeignEnvironment { .. }
+        | TrainingError::CannotRegister { .. }
         | TrainingError::AlreadyImported { .. } => Code::Conflict,
         TrainingError::TooOld { .. } | TrainingError::AgeUnknown { .. } => Code::TooOld,
         TrainingError::Contaminated { .. } => Code::Contaminated,
         TrainingError::Cancelled { .. } => Code::Cancelled,
         TrainingError::Market(_)
         | TrainingError::Ppo(_)
+        | TrainingError::Name(_)
         | TrainingError::NoTimesteps
         | TrainingError::ConfigFile { .. }
         | TrainingError::NetworkMismatch { .. }
@@ -383,6 +385,9 @@ fn training_hint(error: &TrainingError) -> Option<String> {
         TrainingError::NoChampion { .. } => {
             Some("`herdbook promote … --target-stage champion` makes a version the champion".into())
         }
+        TrainingError::NotRegistered { run_id } => Some(format!(
+            "`herdbook register {run_id}` registers the parent, if it has a model file"
+        )),
         TrainingError::Contaminated { .. } => Some(
             "start the test window later with `--test-from`, or train a model that is marked as \
              contaminated with `--allow-contaminated`"

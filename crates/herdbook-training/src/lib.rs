@@ -61,8 +61,13 @@ pub use models::import_model::{
 };
 pub use models::parent::Parent;
 pub use models::predict::{AgeLimits, Prediction};
-pub use models::register_run::{RegisterRequest, RegisteredRun, logged_improvements, register_run};
+pub use models::register_run::{
+    MissingParent, RegisterRequest, RegisteredRun, logged_improvements, register_run,
+};
 pub use models::registered_model::RegisteredModel;
+pub use models::unregistered_run::{
+    UnregisteredRun, model_timeframes, parents_first, tagged_timeframe,
+};
 pub use observer::{Observer, Progress};
 pub use request::conditions::conditions_from_toml;
 pub use request::enhance_request::EnhanceRequest;

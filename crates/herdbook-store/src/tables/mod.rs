@@ -4,6 +4,7 @@
 //! writes rows without an act must keep the invariants itself.
 
 pub mod alias;
+pub(crate) mod dataset_input;
 pub mod event;
 pub mod experiment;
 mod identity;

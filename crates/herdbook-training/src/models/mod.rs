@@ -10,3 +10,4 @@ pub(crate) mod parent;
 pub(crate) mod predict;
 pub(crate) mod register_run;
 pub(crate) mod registered_model;
+pub(crate) mod unregistered_run;

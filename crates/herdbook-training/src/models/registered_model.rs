@@ -6,7 +6,7 @@ use herdbook_domain::{
     window_params,
 };
 use herdbook_market::{CostModel, Position};
-use herdbook_ppo::Model;
+use herdbook_ppo::{Model, PpoError};
 use herdbook_store::{RunRecord, Store, StoreError, VersionRecord};
 
 use crate::environment::env_spec::ENVIRONMENT;
@@ -151,7 +151,12 @@ fn read_model(
             return Err(TrainingError::AlteredModel { key: key.clone(), found, registered });
         }
     }
-    Ok(Model::from_zip(&bytes, &run_id.model_path(timeframe))?)
+    Model::from_zip(&bytes, &run_id.model_path(timeframe)).map_err(|error| match error {
+        PpoError::OtherAlgorithm { .. } | PpoError::Unsupported { .. } => {
+            foreign(key, error.to_string())
+        }
+        error => error.into(),
+    })
 }
 
 /// The rules in the model file. They must be equal to herdbook's, except costs and episode length.
