@@ -492,6 +492,7 @@ fn help_of_each_command() {
                     history
       predict       Show the position that a registered model takes after the newest closed bar
       import        Import another MLflow store (database, `mlruns` folder or server) and audit its tags
+      register      Register the model of a run that another program trained and did not register
       import-model  Register a model.zip that was trained elsewhere with stable-baselines3
       promote       Move a model version to another stage
       rollback      Bring back the previous champion
