@@ -1,11 +1,14 @@
 //! Failures as users see them: a code, a message, a hint and an exit status.
 
+use std::ffi::OsString;
 use std::io;
 
 use herdbook_domain::{Judgement, Refusal};
 use herdbook_store::{StoreError, text_without_secrets};
 use herdbook_training::TrainingError;
 use serde_json::json;
+
+use crate::shell;
 
 /// Beginning of the message of a failure to write to stdout.
 pub(crate) const CANNOT_WRITE: &str = "cannot write the output: ";
@@ -66,6 +69,8 @@ pub struct Failure {
     code: Code,
     message: String,
     hint: Option<String>,
+    /// Flags that resolve an error about a file of bars, as a shell reads them; each is an alternative.
+    flags_to_try: Vec<String>,
     /// The verdicts on all conditions, if a promotion was refused because of one.
     pub(crate) conditions: Option<Judgement>,
     is_closed_pipe: bool,
@@ -80,6 +85,7 @@ impl Failure {
             code,
             message: text_without_secrets(&message.into()),
             hint: None,
+            flags_to_try: Vec::new(),
             conditions: None,
             is_closed_pipe: false,
             is_after_data: false,
@@ -107,6 +113,16 @@ impl Failure {
     pub(crate) fn or_hint(self, hint: impl FnOnce(Code) -> Option<String>) -> Self {
         let hint = self.hint.clone().or_else(|| hint(self.code));
         Self { hint, ..self }
+    }
+
+    /// Names the flags to try in the hint: each added to the command that failed, or alone if there is no command line.
+    #[must_use]
+    pub(crate) fn with_flags_to_try(self, command: Option<&[OsString]>) -> Self {
+        let Some((first, others)) = self.flags_to_try.split_first() else { return self };
+        let first = command.map_or_else(|| first.clone(), |args| shell::with_flag(args, first));
+        let others: String = others.iter().map(|flag| format!(", or `{flag}` instead")).collect();
+        let hint = format!("try `{first}`{others}");
+        self.with_hint(hint)
     }
 
     /// What went wrong.
@@ -185,7 +201,10 @@ impl From<TrainingError> for Failure {
         if let TrainingError::Store(error) = error {
             return error.into();
         }
-        let failure = Self::new(training_code(&error), error.to_string());
+        let mut failure = Self::new(training_code(&error), error.to_string());
+        if let TrainingError::Market(error) = &error {
+            failure.flags_to_try = error.flags_to_try();
+        }
         match training_hint(&error) {
             Some(hint) => failure.with_hint(hint),
             None => failure,

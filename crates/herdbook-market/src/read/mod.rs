@@ -8,24 +8,40 @@
 
 mod bar_reader;
 mod cell;
+mod clock;
 mod csv;
+mod date_order;
+mod dates;
+mod decimal_mark;
+mod faults;
+mod guess;
 mod header;
 mod json;
+mod layout;
 mod length;
+mod market_names;
+mod named;
+mod number;
 mod open_times;
 mod options;
 mod parquet;
-mod preamble;
+mod raw_bars;
+mod rounding;
+mod stamps;
+mod survey;
 mod text;
+mod time_format;
 mod time_text;
 mod unpack;
+mod vocabulary;
 mod zone;
 
 use crate::error::MarketError;
 
-pub use bar_reader::RawBars;
 pub use header::RecognisedColumn;
-pub use options::ReadOptions;
+pub use options::{BadRows, BarStamp, DecimalMark, ReadOptions};
+pub use raw_bars::RawBars;
+pub use time_format::TimeFormat;
 pub use zone::Zone;
 
 /// First bytes and names of known table formats that are not supported.

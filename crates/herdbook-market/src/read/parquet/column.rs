@@ -61,11 +61,11 @@ impl Batch {
 
     /// The field of a row, which is a number within the batch.
     pub(super) fn cell(&self, column: usize, row: usize) -> Cell<'_> {
-        let cell = match &self.columns[column] {
-            BatchColumn::NotRead => None,
-            BatchColumn::Numbers(numbers) => numbers[row].map(Cell::Number),
-            BatchColumn::Times(moments) => moments[row].map(Cell::Time),
-            BatchColumn::Texts(texts) => texts[row]
+        let cell = match self.columns.get(column) {
+            None | Some(BatchColumn::NotRead) => None,
+            Some(BatchColumn::Numbers(numbers)) => numbers[row].map(Cell::Number),
+            Some(BatchColumn::Times(moments)) => moments[row].map(Cell::Time),
+            Some(BatchColumn::Texts(texts)) => texts[row]
                 .as_ref()
                 .map(|text| Cell::Text(String::from_utf8_lossy(text.data().trim_ascii()))),
         };
