@@ -120,8 +120,9 @@ impl Failure {
     pub(crate) fn with_flags_to_try(self, command: Option<&[OsString]>) -> Self {
         let Some((first, others)) = self.flags_to_try.split_first() else { return self };
         let first = command.map_or_else(|| first.clone(), |args| shell::with_flag(args, first));
-        let others: String = others.iter().map(|flag| format!(", or `{flag}` instead")).collect();
-        let hint = format!("try `{first}`{others}");
+        let others = others.iter().map(|flag| format!("`{flag}` instead"));
+        let all: Vec<String> = std::iter::once(format!("try `{first}`")).chain(others).collect();
+        let hint = all.join(", or ");
         self.with_hint(hint)
     }
 

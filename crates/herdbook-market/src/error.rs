@@ -2,46 +2,12 @@
 
 use std::fmt;
 
+use crate::location::{FieldLocation, RowLocation};
 use crate::time::Utc;
-
-/// The location of a field in a data file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FieldLocation {
-    /// Name of the file, as the caller gave it.
-    pub file: String,
-    /// The row.
-    pub row: RowLocation,
-    /// Name of the column, as the header spells it.
-    pub column: String,
-}
 
 /// A fault of a row, described without the name of the file and without advice.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BadRow(pub MarketError);
-
-/// The location of a row in a data file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RowLocation {
-    /// Line of a text file, from 1; the header usually is line 1.
-    Line(u64),
-    /// Row of a table, from 1.
-    Row(u64),
-}
-
-impl fmt::Display for FieldLocation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` {}, column `{}`", self.file, self.row, self.column)
-    }
-}
-
-impl fmt::Display for RowLocation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Line(line) => write!(f, "line {line}"),
-            Self::Row(row) => write!(f, "row {row}"),
-        }
-    }
-}
 
 impl fmt::Display for BadRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -56,11 +22,11 @@ impl fmt::Display for BadRow {
 
 /// The first faults, one a line, and how many there are more.
 fn listed(rows: &[BadRow], n_rows: usize) -> String {
-    let mut listed: String = rows.iter().map(|row| format!("\n  {row}")).collect();
+    let mut lines: Vec<String> = rows.iter().map(ToString::to_string).collect();
     if n_rows > rows.len() {
-        listed += &format!("\n  and {} more", n_rows - rows.len());
+        lines.push(format!("and {} more", n_rows - rows.len()));
     }
-    listed + "\n"
+    format!("\n  {}\n", lines.join("\n  "))
 }
 
 /// Why bars, costs or windows are refused.

@@ -10,6 +10,7 @@ mod error;
 mod features;
 mod folds;
 pub mod indicators;
+mod location;
 pub mod metrics;
 mod read;
 mod resample;
@@ -19,12 +20,13 @@ mod time;
 
 pub use account::{Account, CostModel, Ledger, Position, Trade};
 pub use bars::{Bar, Bars};
-pub use error::{BadRow, FieldLocation, MarketError, RowLocation};
+pub use error::{BadRow, MarketError};
 pub use features::{
     FEATURES_VERSION, Feature, FeatureMatrix, FeatureStream, N_FEATURES, WARM_UP_BARS,
     feature_names, features,
 };
 pub use folds::{Fold, folds, walk_forward};
+pub use location::{FieldLocation, RowLocation};
 pub use read::{
     BadRows, BarStamp, DecimalMark, RawBars, ReadOptions, RecognisedColumn, TimeFormat, Zone,
     read_bars, read_bars_as,

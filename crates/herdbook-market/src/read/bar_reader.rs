@@ -13,7 +13,8 @@ use super::rounding;
 use super::stamps;
 use super::time_text::TimeReader;
 use crate::bars::Bar;
-use crate::error::{FieldLocation, MarketError};
+use crate::error::MarketError;
+use crate::location::FieldLocation;
 use crate::time::Utc;
 
 use super::raw_bars::RawBars;

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::time_text::FileTime;
-use crate::error::{MarketError, RowLocation};
+use super::file_time::FileTime;
+use crate::error::MarketError;
+use crate::location::RowLocation;
 
 /// A field, as its file stores it.
 #[derive(Debug, Clone, PartialEq)]

@@ -58,17 +58,19 @@ pub(super) fn parse(text: &str) -> Option<ClockText> {
     Some(ClockText { ms: parse_digits(clock)?, zone: parse_zone(rest)? })
 }
 
-/// `HHMM` or `HHMMSS` in ms since midnight. Numbers without leading zeros, such as `93000`, are read too.
+/// `HHMM`, `HHMMSS` or `HHMMSSfff` in ms since midnight. Numbers without leading zeros, such as `93000`, are read too.
 pub(super) fn parse_compact(text: &str) -> Option<i64> {
     let padded = match text.len() {
-        4 | 6 => text.to_owned(),
-        3 | 5 => format!("0{text}"),
+        4 | 6 | 9 => text.to_owned(),
+        3 | 5 | 8 => format!("0{text}"),
         _ => return None,
     };
     let (hour, rest) = padded.split_at_checked(2)?;
-    let (minute, second) = rest.split_at_checked(2)?;
-    let second = if second.is_empty() { 0 } else { two_digits(second, 59)? };
-    Some((two_digits(hour, 23)? * 60 + two_digits(minute, 59)?) * MINUTE_MS + second * 1_000)
+    let (minute, rest) = rest.split_at_checked(2)?;
+    let (second, fraction) = if rest.is_empty() { ("00", "") } else { rest.split_at_checked(2)? };
+    let fraction_ms = if fraction.is_empty() { 0 } else { i64::from(digits(fraction.as_bytes())?) };
+    let minutes = two_digits(hour, 23)? * 60 + two_digits(minute, 59)?;
+    Some(minutes * MINUTE_MS + two_digits(second, 59)? * 1_000 + fraction_ms)
 }
 
 /// `AM` or `PM` at the start of a text, as whether it is the afternoon, and the rest.
@@ -247,6 +249,7 @@ mod tests {
         assert_eq!(parse_compact("093000"), Some(9 * HOUR_MS + 30 * MINUTE_MS));
         assert_eq!(parse_compact("93000"), parse_compact("093000"));
         assert_eq!(parse_compact("0930"), parse_compact("093000"));
+        assert_eq!(parse_compact("93000000"), parse_compact("093000"));
         assert_eq!(parse_compact("2500"), None);
     }
 }

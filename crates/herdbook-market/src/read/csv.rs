@@ -10,8 +10,10 @@ use super::options::ReadOptions;
 use super::raw_bars::RawBars;
 use super::survey::{Survey, is_value};
 use super::text;
-use super::vocabulary::{Meaning, meaning};
-use crate::error::{FieldLocation, MarketError, RowLocation};
+use super::vocabulary::meaning;
+use super::words::Meaning;
+use crate::error::MarketError;
+use crate::location::{FieldLocation, RowLocation};
 
 pub(super) fn read(
     bytes: &[u8],
@@ -28,7 +30,7 @@ pub(super) fn read(
     }
     let rows = Rows {
         text: &text,
-        rows_at: layout.rows_at,
+        begin: layout.rows_at,
         delimiter: layout.delimiter,
         file,
         header: layout.names.clone().unwrap_or_default(),
@@ -79,7 +81,7 @@ fn fitted(mut names: Vec<String>, survey: &Survey, delimiter: u8) -> Vec<String>
 /// The rows of a text file.
 struct Rows<'a> {
     text: &'a str,
-    rows_at: usize,
+    begin: usize,
     delimiter: u8,
     file: &'a str,
     /// The fields of the header. Files that were joined repeat it.
@@ -88,7 +90,7 @@ struct Rows<'a> {
 
 impl Rows<'_> {
     fn body(&self) -> &str {
-        &self.text[self.rows_at..]
+        &self.text[self.begin..]
     }
 
     fn is_header(&self, record: &StringRecord) -> bool {
@@ -146,7 +148,7 @@ impl Row for Line<'_> {
 
     fn location(&self) -> RowLocation {
         let start = self.record.position().map_or(0, ::csv::Position::byte);
-        let above = text::count_lines(&self.rows.text[..self.rows.rows_at]) as u64;
+        let above = text::count_lines(&self.rows.text[..self.rows.begin]) as u64;
         RowLocation::Line(above + text::line_of_record(self.rows.body(), start as usize))
     }
 }

@@ -4,29 +4,10 @@
 use std::cmp::Ordering;
 
 use super::cell::{Cell, Flow, Row, RowSink, Table};
-use super::dates::{self, DateNumbers, DateText};
+use super::dates::{self, DateNumbers, DateOrder, DateText};
 use super::header::{Header, TimeColumns};
 use super::time_text::split_date;
 use crate::error::MarketError;
-
-/// The order of the numbers of a date.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum DateOrder {
-    DayFirst,
-    MonthFirst,
-    YearFirst,
-}
-
-impl DateOrder {
-    /// Name for messages and for `--time-format`.
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::DayFirst => "day-first",
-            Self::MonthFirst => "month-first",
-            Self::YearFirst => "year-first",
-        }
-    }
-}
 
 /// The order of the dates of a file; `None` if they leave it open or have one reading anyway.
 pub(super) fn find(table: &impl Table, header: &Header) -> Result<Option<DateOrder>, MarketError> {

@@ -3,11 +3,30 @@
 use chrono::NaiveDate;
 
 use super::clock::digits;
-use super::date_order::DateOrder;
 
 pub(super) const DAY_MS: i64 = 86_400_000;
 /// Two-digit years from this on are in the 20th century, as POSIX has it.
 const FIRST_OF_1900: u32 = 69;
+
+/// The order of the numbers of a date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::enum_variant_names, reason = "`day first` is the usual name of the order")]
+pub(super) enum DateOrder {
+    DayFirst,
+    MonthFirst,
+    YearFirst,
+}
+
+impl DateOrder {
+    /// Name for messages and for `--time-format`.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::DayFirst => "day-first",
+            Self::MonthFirst => "month-first",
+            Self::YearFirst => "year-first",
+        }
+    }
+}
 
 /// The parts of a date, in the order of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,7 +169,7 @@ fn number_named(text: &str, names: &[&str]) -> Option<u32> {
             || text.len() == 3 && name.starts_with(&text)
             || text == "sept" && name.starts_with(&text)
     };
-    names.iter().position(|name| is_named(&name)).map(|idx| idx as u32 + 1)
+    names.iter().position(is_named).map(|idx| idx as u32 + 1)
 }
 
 #[cfg(test)]

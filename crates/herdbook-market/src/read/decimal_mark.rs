@@ -4,7 +4,8 @@ use super::cell::{Cell, Flow, Row, RowSink, Table};
 use super::header::Header;
 use super::number::{self, Evidence};
 use super::options::{DecimalMark, ReadOptions};
-use crate::error::{FieldLocation, MarketError};
+use crate::error::MarketError;
+use crate::location::FieldLocation;
 
 /// The decimal mark of the file, from the options or the numbers.
 ///

@@ -3,7 +3,7 @@
 
 use super::cell::Cell;
 use super::clock;
-use super::date_order::DateOrder;
+use super::dates::DateOrder;
 use super::number;
 use super::options::DecimalMark;
 use super::survey::{self, Survey};
@@ -20,6 +20,26 @@ pub(super) struct Guess {
     pub(super) names: Vec<String>,
     /// Whether the contents allow no other reading.
     pub(super) is_certain: bool,
+}
+
+impl Guess {
+    /// The guess with the volume in the first column whose name in the file speaks of one, if there is such a column.
+    pub(super) fn with_volume_named(mut self, names: &[String]) -> Self {
+        let is_volume = |name: &String| name.to_ascii_lowercase().contains("vol");
+        let found = names.iter().position(is_volume);
+        let Some(found) =
+            found.filter(|idx| self.names.get(*idx).is_some_and(|name| name == IGNORED))
+        else {
+            return self;
+        };
+        for name in &mut self.names {
+            if name == "volume" {
+                IGNORED.clone_into(name);
+            }
+        }
+        "volume".clone_into(&mut self.names[found]);
+        self
+    }
 }
 
 /// Names for the columns of the first rows of a file.
@@ -144,7 +164,7 @@ impl Columns<'_> {
             columns[high].iter().zip(&columns[low]).filter(|(high, low)| high > low).count();
         Some(Prices {
             names,
-            is_certain: n_moving >= MIN_MOVING_ROWS && as_usual != swapped,
+            is_certain: n_moving >= MIN_MOVING_ROWS && as_usual.total_cmp(&swapped).is_ne(),
             lows: columns[low].clone(),
             highs: columns[high].clone(),
         })
@@ -186,8 +206,8 @@ mod tests {
         Some((found.names.join(","), found.is_certain))
     }
 
-    fn certain(names: &str) -> Option<(String, bool)> {
-        Some((names.to_owned(), true))
+    fn certain(names: &str) -> (String, bool) {
+        (names.to_owned(), true)
     }
 
     #[test]
@@ -197,16 +217,16 @@ mod tests {
             "20240101 01:00,12,13,10,11,5",
             "20240101 02:00,11,15,11,14,0",
         ];
-        assert_eq!(of(&usual), certain("time,open,high,low,close,volume"));
+        assert_eq!(of(&usual), Some(certain("time,open,high,low,close,volume")));
         let coinbase =
             ["1704067200,9,14,10,12,7", "1704070800,10,13,12,11,5", "1704074400,11,15,11,14,0"];
-        assert_eq!(of(&coinbase), certain("time,low,high,open,close,volume"));
+        assert_eq!(of(&coinbase), Some(certain("time,low,high,open,close,volume")));
         let close_first =
             ["2024-01-01,12,10,14,9", "2024-01-02,11,12,13,10", "2024-01-03,14,11,15,11"];
-        assert_eq!(of(&close_first), certain("time,close,open,high,low"));
+        assert_eq!(of(&close_first), Some(certain("time,close,open,high,low")));
         let newest_first =
             ["2024-01-03,11,15,11,14", "2024-01-02,12,13,10,11", "2024-01-01,10,14,9,12"];
-        assert_eq!(of(&newest_first), certain("time,open,high,low,close"));
+        assert_eq!(of(&newest_first), Some(certain("time,open,high,low,close")));
     }
 
     #[test]
@@ -216,7 +236,7 @@ mod tests {
             "EURUSD,2024.01.01,01:00,12,13,10,11,5,1",
             "EURUSD,2024.01.01,02:00,11,15,11,14,0,1",
         ];
-        assert_eq!(of(&rows), certain("symbol,date,time,open,high,low,close,volume,_"));
+        assert_eq!(of(&rows), Some(certain("symbol,date,time,open,high,low,close,volume,_")));
     }
 
     #[test]

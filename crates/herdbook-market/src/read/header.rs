@@ -4,13 +4,14 @@ use super::cell::Row;
 use super::market_names::{Affixes, markets, without};
 use super::options::{BarStamp, NO_VOLUME, ReadOptions};
 use super::survey::{SURVEY_ROWS, Survey};
-use super::vocabulary::{Meaning, Rank, is_adjusted_close, is_instrument, is_local_time, meaning};
+use super::vocabulary::{Rank, is_adjusted_close, is_instrument, is_local_time, meaning};
+use super::words::Meaning;
 use crate::advice::quoted;
-use crate::error::{FieldLocation, MarketError};
+use crate::error::MarketError;
+use crate::location::FieldLocation;
 
 /// The known names of columns, for error messages.
-const KNOWN: &str = "timestamp, time, date, datetime, open time, unix; \
-    open, high, low, close (or o, h, l, c); volume, vol, v";
+const KNOWN: &str = "timestamp, time, date, datetime, open time, unix; open, high, low, close (or o, h, l, c); volume, vol, v";
 /// Names of a column that has none: the index of a pandas frame, and row names of R.
 const UNNAMED: [&str; 4] = ["", "unnamed: 0", "index", "__index_level_0__"];
 
@@ -43,7 +44,7 @@ pub(super) struct Header {
     pub(super) volume: Option<usize>,
     /// The column that names the instrument, if there is one.
     pub(super) instrument: Option<usize>,
-    /// The end of the bars at which they are stamped, where the name of the time column says so.
+    /// The end of a bar at which it is stamped, if the name of the time column says so.
     pub(super) stamped: Option<BarStamp>,
     /// Remarks for the user on the columns.
     pub(super) remarks: Vec<String>,
@@ -121,16 +122,17 @@ impl Header {
         }
     }
 
-    /// Whether `MetaTrader` wrote the file. Its times are local to the broker's server.
-    fn is_metatrader(&self) -> bool {
-        let has = |name: &str| self.names.iter().any(|found| found.eq_ignore_ascii_case(name));
-        has("<date>") && has("<tickvol>")
-    }
-
     fn recognised(&self) -> Vec<RecognisedColumn> {
         let mut found = match self.time {
             TimeColumns::One(idx) => {
-                vec![(idx, if is_date(&self.names[idx]) { "date" } else { "time" })]
+                vec![(
+                    idx,
+                    if meaning(&self.names[idx]).is_some_and(|(it, _)| it == Meaning::Date) {
+                        "date"
+                    } else {
+                        "time"
+                    },
+                )]
             }
             TimeColumns::DateAndClock { date, clock } => vec![(date, "date"), (clock, "time")],
         };
@@ -145,7 +147,8 @@ impl Header {
     }
 
     fn add_remarks(&mut self) {
-        if self.is_metatrader() {
+        let has = |name: &str| self.names.iter().any(|found| found.eq_ignore_ascii_case(name));
+        if has("<date>") && has("<tickvol>") {
             self.remarks.push("MetaTrader export".to_owned());
         }
         if self.names.iter().any(|name| is_adjusted_close(name)) {
@@ -155,10 +158,6 @@ impl Header {
             );
         }
     }
-}
-
-fn is_date(name: &str) -> bool {
-    meaning(name).is_some_and(|(meaning, _)| meaning == Meaning::Date)
 }
 
 /// The names that the user gives with `--columns`, in place of those of the file: a list of all, or pairs such as

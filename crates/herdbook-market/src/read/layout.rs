@@ -7,7 +7,8 @@ use ::csv::ReaderBuilder;
 use super::header::is_by_name;
 use super::market_names::{have_prices, markets};
 use super::survey::{is_number, is_value};
-use super::vocabulary::{Meaning, meaning};
+use super::vocabulary::meaning;
+use super::words::Meaning;
 
 /// The header is searched for in this many lines; further down are data.
 const MAX_PREAMBLE: usize = 16;

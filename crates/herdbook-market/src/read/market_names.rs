@@ -1,7 +1,8 @@
 //! Names of columns that contain the instrument or the kind of price beside the usual words: `BTCUSDT_open`,
 //! `Open AAPL`, `('Open', 'AAPL')`.
 
-use super::vocabulary::{Meaning, meaning};
+use super::vocabulary::{Rank, meaning};
+use super::words::Meaning;
 
 const PRICES: [(Meaning, &str); 4] = [
     (Meaning::Open, "open"),
@@ -28,9 +29,7 @@ pub(super) fn have_prices(names: &[String]) -> bool {
 /// The markets whose four prices are among the names, each by the affixes of its names. None if plain prices exist.
 pub(super) fn markets(names: &[String]) -> Vec<Affixes<'_>> {
     let plain = |name: &String| {
-        meaning(name).is_some_and(|(found, rank)| {
-            found == Meaning::Open && rank == super::vocabulary::Rank::Plain
-        })
+        meaning(name).is_some_and(|(found, rank)| found == Meaning::Open && rank == Rank::Plain)
     };
     if names.iter().any(plain) {
         return Vec::new();
@@ -66,7 +65,7 @@ impl Affixes<'_> {
         PRICES.iter().all(|(_, price)| has(price))
     }
 
-    fn stripped<'b>(self, name: &'b str) -> Option<&'b str> {
+    fn stripped(self, name: &str) -> Option<&str> {
         name.strip_prefix(self.prefix)?.strip_suffix(self.suffix).filter(|bare| !bare.is_empty())
     }
 }

@@ -64,7 +64,7 @@ pub(super) fn read_named(
                 found,
                 missing,
                 known,
-                flags: columns_flags(guessed.as_ref()),
+                flags: columns_flags(guessed.map(|guess| guess.with_volume_named(&names)).as_ref()),
             }
         }
         other => other,

@@ -1,10 +1,12 @@
 //! Opening times: the time columns of a row become a moment in UTC, also where local clocks are set forward or back.
 
 use super::cell::{Cell, Row};
+use super::file_time::{EpochUnit, FileTime};
 use super::header::{Header, TimeColumns};
-use super::time_text::{EpochUnit, FileTime, TimeProblem, TimeReader, TimeStyle};
+use super::time_text::{TimeProblem, TimeReader, TimeStyle};
 use super::zone::{Local, Zone, places_of_clock_change};
-use crate::error::{FieldLocation, MarketError};
+use crate::error::MarketError;
+use crate::location::FieldLocation;
 
 /// Reads the times of a file, row by row.
 ///

@@ -20,7 +20,7 @@ pub(super) fn widen(bar: &mut Bar) -> Option<()> {
 
 /// Whether two prices differ by rounding only. Prices of single precision round at its larger unit.
 fn is_near(one: f64, other: f64) -> bool {
-    let is_single = |price: f64| f64::from(price as f32) == price;
+    let is_single = |price: f64| f64::from(price as f32).total_cmp(&price).is_eq();
     let unit =
         if is_single(one) && is_single(other) { f64::from(f32::EPSILON) } else { f64::EPSILON };
     (one - other).abs() <= MAX_UNITS * unit * one.abs().max(other.abs())
@@ -53,7 +53,7 @@ mod tests {
         let low = 0.1 + 0.2;
         let mut bar = Bar { open_time_ms: 0, open: 0.3, high: 1.0, low, close: 0.7, volume: 0.0 };
         assert_eq!(widen(&mut bar), Some(()));
-        assert_eq!(bar.low, 0.3);
+        assert_eq!(bar.low.to_bits(), 0.3_f64.to_bits());
         let mut crossed =
             Bar { open_time_ms: 0, open: 1.0, high: 0.5, low: 2.0, close: 1.0, volume: 0.0 };
         assert_eq!(widen(&mut crossed), None);

@@ -1,6 +1,8 @@
 //! The first rows of a table, kept in memory: they show what columns hold whose names leave it open.
 
 use super::cell::{Cell, Flow, Row, RowSink, Table};
+use super::number::parse_with_unit;
+use super::options::DecimalMark;
 use super::time_text::{TimeProblem, TimeReader, TimeStyle};
 use crate::error::MarketError;
 
@@ -27,14 +29,15 @@ impl Survey {
 
     /// Whether every value of a column is a time, and there is one.
     pub(super) fn is_time(&self, column: usize) -> bool {
-        let is_time = |cell: &Cell| style(cell).is_some();
+        let is_time = |cell: &Cell| reading(cell) != Reading::None;
         let mut values = self.values(column).peekable();
         values.peek().is_some() && values.all(is_time)
     }
 
     /// Whether every value of a column is an epoch number, and there is one.
     pub(super) fn is_epoch(&self, column: usize) -> bool {
-        let is_epoch = |cell: &Cell| matches!(style(cell), Some(Some(TimeStyle::Epoch(_))));
+        let is_epoch =
+            |cell: &Cell| matches!(reading(cell), Reading::Time(Some(TimeStyle::Epoch(_))));
         let mut values = self.values(column).peekable();
         values.peek().is_some() && values.all(is_epoch)
     }
@@ -78,31 +81,38 @@ impl RowSink for Survey {
     }
 }
 
-/// The style of a time; `Some(None)` for a time whose order of day and month is open.
-fn style(cell: &Cell<'_>) -> Option<Option<TimeStyle>> {
+/// What a value is as a time.
+#[derive(Debug, PartialEq, Eq)]
+enum Reading {
+    /// A time, with its style if it is a text or a number.
+    Time(Option<TimeStyle>),
+    /// A date whose order of day and month is open.
+    Ambiguous,
+    None,
+}
+
+fn reading(cell: &Cell<'_>) -> Reading {
     let mut times = TimeReader::default();
     let read = match cell {
         Cell::Text(text) => times.text(text),
         Cell::Number(number) => times.number(*number),
         Cell::Time(time) => Ok(*time),
-        Cell::Null => return None,
+        Cell::Null => return Reading::None,
     };
     match read {
-        Ok(_) => Some(times.style),
-        Err(TimeProblem::Ambiguous) => Some(None),
-        Err(_) => None,
+        Ok(_) => Reading::Time(times.style),
+        Err(TimeProblem::Ambiguous) => Reading::Ambiguous,
+        Err(_) => Reading::None,
     }
 }
 
 /// Whether a text is a number or a time, so that its line is a row and not a header.
 pub(super) fn is_value(text: &str) -> bool {
-    is_number(text) || style(&Cell::Text(text.into())).is_some()
+    is_number(text) || reading(&Cell::Text(text.into())) != Reading::None
 }
 
 /// Whether a text is a number, with either decimal mark.
 pub(super) fn is_number(text: &str) -> bool {
-    use super::number::parse_with_unit;
-    use super::options::DecimalMark;
     parse_with_unit(text, DecimalMark::Dot).is_some()
         || parse_with_unit(text, DecimalMark::Comma).is_some()
 }

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use chrono::format::{Item, Parsed, StrftimeItems, parse};
 use serde::{Deserialize, Serialize};
 
-use super::date_order::DateOrder;
-use super::time_text::{EpochUnit, FileTime};
+use super::dates::DateOrder;
+use super::file_time::{EpochUnit, FileTime};
 
 /// Milliseconds from 1899-12-30, day 0 of Excel, to 1970-01-01.
 const EXCEL_TO_EPOCH_MS: f64 = 25_569.0 * 86_400_000.0;

@@ -1,61 +1,11 @@
 //! The formats in which files write times.
 
-use std::fmt;
-
 use super::clock::{self, ClockText, ZoneText};
-use super::date_order::DateOrder;
-use super::dates::{self, DateText};
+use super::dates::{self, DateOrder, DateText};
+use super::file_time::{EpochUnit, FileTime};
 use super::options::ReadOptions;
-use super::time_format::{self, TimeReading};
+use super::time_format::{self, TimeFormat, TimeReading};
 use super::zone::Zone;
-use crate::time::Utc;
-
-/// Epoch numbers from this on are milliseconds (from 1973-03-03); smaller ones are seconds (until the year 5138).
-const FIRST_MILLISECOND: f64 = 1e11;
-/// Smaller epoch numbers are refused (before 1973-03-03): `20170102` is a date without hyphens.
-const FIRST_SECOND: f64 = 1e8;
-/// Epoch numbers from this on are microseconds (from 1973-03-03).
-const FIRST_MICROSECOND: f64 = 1e14;
-/// Epoch numbers from this on are nanoseconds (from 1973-03-03).
-const FIRST_NANOSECOND: f64 = 1e17;
-/// Numbers from this on are refused (after the year 5138).
-const BEYOND: f64 = 1e20;
-
-/// Times further from 1970 than this are refused (after the year 5138).
-const BEYOND_MS: i64 = 100_000_000_000_000;
-
-/// A time as a file has it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct FileTime {
-    /// Milliseconds since 1970 in UTC; without a known zone, the local time as if it were UTC.
-    pub(super) ms: i64,
-    /// Whether the zone is known, so that `ms` is UTC.
-    pub(super) has_zone: bool,
-}
-
-impl FileTime {
-    /// Refuses times far from the present, so that lengths of time can be added without overflow.
-    fn checked(self) -> Result<Self, TimeProblem> {
-        let is_near = (-BEYOND_MS..=BEYOND_MS).contains(&self.ms);
-        if is_near { Ok(self) } else { Err(TimeProblem::Unknown) }
-    }
-}
-
-impl fmt::Display for FileTime {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = Utc(self.ms).to_string();
-        f.write_str(if self.has_zone { &text } else { text.trim_end_matches('Z') })
-    }
-}
-
-/// The unit of an epoch number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum EpochUnit {
-    Seconds,
-    Milliseconds,
-    Microseconds,
-    Nanoseconds,
-}
 
 /// The format in which a file writes its times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,33 +31,6 @@ pub(super) enum TimeProblem {
     OtherOrder(DateOrder),
     /// It does not fit the format that the user gave.
     NotAsGiven,
-}
-
-impl EpochUnit {
-    /// The unit of an epoch number, by its size.
-    fn of(number: f64) -> Option<Self> {
-        match number {
-            _ if (FIRST_SECOND..FIRST_MILLISECOND).contains(&number) => Some(Self::Seconds),
-            _ if (FIRST_MILLISECOND..FIRST_MICROSECOND).contains(&number) => {
-                Some(Self::Milliseconds)
-            }
-            _ if (FIRST_MICROSECOND..FIRST_NANOSECOND).contains(&number) => {
-                Some(Self::Microseconds)
-            }
-            _ if (FIRST_NANOSECOND..BEYOND).contains(&number) => Some(Self::Nanoseconds),
-            _ => None,
-        }
-    }
-
-    fn time(self, number: f64) -> FileTime {
-        let unit_ms = match self {
-            Self::Seconds => 1_000.0,
-            Self::Milliseconds => 1.0,
-            Self::Microseconds => 1e-3,
-            Self::Nanoseconds => 1e-6,
-        };
-        FileTime { ms: (number * unit_ms).round() as i64, has_zone: true }
-    }
 }
 
 impl TimeStyle {
@@ -140,7 +63,7 @@ pub(super) struct TimeReader {
 impl TimeReader {
     /// A reader for the format that the user gave, or else for any; `order` is what the dates of the file show.
     pub(super) fn new(options: &ReadOptions, order: Option<DateOrder>) -> Self {
-        match options.time_format.as_ref().map(super::time_format::TimeFormat::reading) {
+        match options.time_format.as_ref().map(TimeFormat::reading) {
             Some(TimeReading::Order(order)) => Self { order: Some(order), ..Self::default() },
             given => Self { order, given, ..Self::default() },
         }
@@ -215,7 +138,7 @@ impl TimeReader {
             Some(TimeReading::Excel) => number().map(time_format::of_excel),
             Some(TimeReading::Order(_)) | None => None,
         };
-        time.ok_or(TimeProblem::NotAsGiven)?.checked()
+        time.ok_or(TimeProblem::NotAsGiven)?.checked().ok_or(TimeProblem::Unknown)
     }
 
     /// Midnight of a date that does not begin with a year of four digits.
@@ -259,7 +182,7 @@ impl TimeReader {
         if style != first {
             return Err(TimeProblem::Mixed(first));
         }
-        time.checked()
+        time.checked().ok_or(TimeProblem::Unknown)
     }
 }
 

@@ -271,8 +271,8 @@ fn bars_off_the_boundaries_cannot_be_merged() {
     let rows = rows.concat();
     assert!(resample(read(&rows).unwrap(), Timeframe::Hour1).is_ok());
     // Trading around the clock has no session from whose start bins could be counted.
-    let around_the_clock: String =
-        (0..30).map(|hour| format!("{},1,1,1,1,0\n", 1_483_230_600 + hour * 3_600)).collect();
+    let row = |hour: i64| format!("{},1,1,1,1,0\n", 1_483_230_600 + hour * 3_600);
+    let around_the_clock = (0..30).map(row).collect::<Vec<_>>().concat();
     let refusal =
         resample(read(&around_the_clock).unwrap(), Timeframe::Hour4).unwrap_err().to_string();
     assert!(refusal.contains("do not start on UTC boundaries"), "{refusal}");

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{cell, unreadable};
-use crate::error::{MarketError, RowLocation};
+use super::value::{cell, unreadable};
+use crate::error::MarketError;
+use crate::location::RowLocation;
 use crate::read::cell::{Cell, Flow, Row, RowSink, Table};
 use crate::read::market_names::have_prices;
 use crate::read::survey::is_value;
@@ -26,11 +27,13 @@ impl Document {
     /// Finds the largest table of a document.
     pub(super) fn parse(bytes: &[u8], file: &str) -> Result<Self, MarketError> {
         let value: Value =
-            serde_json::from_slice(bytes).map_err(|error| unreadable(file, error))?;
-        let found = tables(&value).into_iter().max_by_key(|table| table.rows.len());
+            serde_json::from_slice(bytes).map_err(|error| unreadable(file, &error))?;
+        let found = tables(&value)
+            .into_iter()
+            .max_by_key(|table| (table.rows.len(), table.names.is_some()));
         found
             .filter(|table| !table.rows.is_empty())
-            .ok_or_else(|| unreadable(file, "it holds no list of bars"))
+            .ok_or_else(|| unreadable(file, &"it holds no list of bars"))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod document;
 mod rows;
+mod value;
 
 use super::cell::Cell;
 use super::header::{HeaderText, given_names, is_by_name};
@@ -78,20 +79,4 @@ fn named<'a>(
         survey,
         remarks: remark.into_iter().collect(),
     }
-}
-
-/// A JSON value as a field.
-fn cell(value: Option<&serde_json::Value>) -> Cell<'_> {
-    use serde_json::Value;
-    match value {
-        None | Some(Value::Null) => Cell::Null,
-        Some(Value::String(text)) => Cell::Text(text.trim().into()),
-        Some(Value::Number(number)) => number.as_f64().map_or(Cell::Null, Cell::Number),
-        Some(other) => Cell::Text(other.to_string().into()),
-    }
-}
-
-/// The error for a file that is no JSON of bars.
-fn unreadable(file: &str, problem: impl ToString) -> MarketError {
-    MarketError::Json { file: file.to_owned(), problem: problem.to_string() }
 }

@@ -5,8 +5,9 @@ use std::fmt;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, SeqAccess, Visitor};
 use serde_json::Value;
 
-use super::{cell, unreadable};
-use crate::error::{MarketError, RowLocation};
+use super::value::{cell, unreadable};
+use crate::error::MarketError;
+use crate::location::RowLocation;
 use crate::read::cell::{Cell, Flow, Row, RowSink, Table};
 
 /// How the rows follow each other.
@@ -75,7 +76,7 @@ impl Rows<'_> {
             Form::Lines => {
                 let values = serde_json::Deserializer::from_slice(self.bytes).into_iter::<Fields>();
                 for value in values {
-                    let Fields(value) = value.map_err(|error| unreadable(self.file, error))?;
+                    let Fields(value) = value.map_err(|error| unreadable(self.file, &error))?;
                     if take(value)? == Flow::Stop {
                         break;
                     }
@@ -95,7 +96,7 @@ impl Rows<'_> {
         match (read.and_then(|()| json.end()), end) {
             (_, Some(End::Refused(error))) => Err(error),
             (Ok(()), _) | (_, Some(End::Stopped)) => Ok(()),
-            (Err(error), None) => Err(unreadable(self.file, error)),
+            (Err(error), None) => Err(unreadable(self.file, &error)),
         }
     }
 }

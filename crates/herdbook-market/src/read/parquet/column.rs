@@ -6,7 +6,7 @@ use ::parquet::errors::ParquetError;
 
 use super::value_kind::{EpochUnit, ValueKind};
 use crate::read::cell::Cell;
-use crate::read::time_text::FileTime;
+use crate::read::file_time::FileTime;
 
 const DAY_MS: i64 = 86_400_000;
 /// Integers up to this are exact as `f64`, and so are powers of ten up to `MAX_EXACT_SCALE`. The quotient of two exact
