@@ -39,6 +39,10 @@ def read_arena(
     volume_column: str | None,
     bar_timezone: str | None,
     member: str | None,
+    time_format: str | None,
+    bars_stamped: Literal["open", "close"] | None,
+    decimal: Literal[".", ","] | None,
+    skip_bad_rows: bool,
 ) -> _native.Arena:
     """Reads bars once, with windows and costs, for all environments that are created from them."""
     path, bars = _bars.given(data)
@@ -52,6 +56,10 @@ def read_arena(
             "volume_column": volume_column,
             "bar_timezone": bar_timezone,
             "member": member,
+            "time_format": time_format,
+            "bars_stamped": bars_stamped,
+            "decimal": decimal,
+            "skip_bad_rows": skip_bad_rows,
         },
         validation_from=_moment(validation_from),
         test_from=_moment(test_from),
@@ -98,8 +106,9 @@ class TradingEnv(gymnasium.Env[npt.NDArray[np.float32], np.int64]):
         cost_bps: costs in basis points of the traded notional, per side.
         episode_bars: length of an episode on ``train``. Default: 512.
         validation_from, test_from: start times (UTC) of the windows. Default: after 64 % and 80 % of the bars.
-        columns, volume_column, bar_timezone, member: how to read a file that leaves this open; ``member`` is the file
-            in a zip archive.
+        columns, volume_column, bar_timezone, member, time_format, bars_stamped, decimal: how to read a file that
+            leaves this open, as the flags of the same names; ``member`` is the file in a zip archive.
+        skip_bad_rows: leave out rows without valid prices.
 
     Raises:
         InvalidInputError: bars or arguments are invalid.
@@ -122,6 +131,10 @@ class TradingEnv(gymnasium.Env[npt.NDArray[np.float32], np.int64]):
         volume_column: str | None = None,
         bar_timezone: str | None = None,
         member: str | None = None,
+        time_format: str | None = None,
+        bars_stamped: Literal["open", "close"] | None = None,
+        decimal: Literal[".", ","] | None = None,
+        skip_bad_rows: bool = False,
         arena: _native.Arena | None = None,
         render_mode: None = None,
     ) -> None:
@@ -137,6 +150,10 @@ class TradingEnv(gymnasium.Env[npt.NDArray[np.float32], np.int64]):
             volume_column=volume_column,
             bar_timezone=bar_timezone,
             member=member,
+            time_format=time_format,
+            bars_stamped=bars_stamped,
+            decimal=decimal,
+            skip_bad_rows=skip_bad_rows,
         )
         self._env = self.arena.env(window)
         self.window = window

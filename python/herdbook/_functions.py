@@ -60,6 +60,10 @@ def evaluate(
     volume_column: str | None = None,
     bar_timezone: str | None = None,
     member: str | None = None,
+    time_format: str | None = None,
+    bars_stamped: Literal["open", "close"] | None = None,
+    decimal: Literal[".", ","] | None = None,
+    skip_bad_rows: bool = False,
     tracking_uri: str | None = None,
     actor: str | None = None,
 ) -> Evaluation:
@@ -87,6 +91,10 @@ def backtest(
     volume_column: str | None = None,
     bar_timezone: str | None = None,
     member: str | None = None,
+    time_format: str | None = None,
+    bars_stamped: Literal["open", "close"] | None = None,
+    decimal: Literal[".", ","] | None = None,
+    skip_bad_rows: bool = False,
     tracking_uri: str | None = None,
 ) -> Backtest:
     """Runs a model (default: the champion) over any bars, and compares it with buy and hold and with doing nothing.
@@ -114,6 +122,10 @@ def predict(
     volume_column: str | None = None,
     bar_timezone: str | None = None,
     member: str | None = None,
+    time_format: str | None = None,
+    bars_stamped: Literal["open", "close"] | None = None,
+    decimal: Literal[".", ","] | None = None,
+    skip_bad_rows: bool = False,
     tracking_uri: str | None = None,
 ) -> Prediction:
     """The position that a model (default: the champion) takes after the newest closed bar, starting flat.

@@ -38,7 +38,7 @@ class Arena:
         path: str | PathLike[str] | None,
         bars: Bars | None,
         symbol: str | None,
-        reading: Mapping[str, str | None],
+        reading: Mapping[str, str | bool | None],
         validation_from: str | None,
         test_from: str | None,
         cost_bps: float,

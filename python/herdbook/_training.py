@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ._bars import BarsLike
 from ._call import command
@@ -37,6 +37,10 @@ def train(
     volume_column: str | None = None,
     bar_timezone: str | None = None,
     member: str | None = None,
+    time_format: str | None = None,
+    bars_stamped: Literal["open", "close"] | None = None,
+    decimal: Literal[".", ","] | None = None,
+    skip_bad_rows: bool = False,
     progress: ProgressLike = True,
     tracking_uri: str | None = None,
     actor: str | None = None,
@@ -56,8 +60,9 @@ def train(
         validation_from, test_from: start times (UTC) of the windows. Default: after 64 % and 80 % of the bars.
         seeds: number of seeds to train with; the model that is best on the validation window is registered.
         walk_forward: number of consecutive folds to train on; the model of the last fold is registered.
-        columns, volume_column, bar_timezone, member: how to read a file that leaves this open; ``member`` is the file
-            in a zip archive.
+        columns, volume_column, bar_timezone, member, time_format, bars_stamped, decimal: how to read a file that
+            leaves this open, as the flags of the same names; ``member`` is the file in a zip archive.
+        skip_bad_rows: leave out rows without valid prices.
         progress: a function called with :class:`Progress` after each iteration, or whether to show tqdm's bar.
 
     Raises:
@@ -93,6 +98,10 @@ def enhance(
     volume_column: str | None = None,
     bar_timezone: str | None = None,
     member: str | None = None,
+    time_format: str | None = None,
+    bars_stamped: Literal["open", "close"] | None = None,
+    decimal: Literal[".", ","] | None = None,
+    skip_bad_rows: bool = False,
     progress: ProgressLike = True,
     tracking_uri: str | None = None,
     actor: str | None = None,

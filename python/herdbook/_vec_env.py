@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from . import _bars, _native
 from ._errors import exception, missing
@@ -48,6 +48,10 @@ class TradingVecEnv(VecEnv):
         volume_column: str | None = None,
         bar_timezone: str | None = None,
         member: str | None = None,
+        time_format: str | None = None,
+        bars_stamped: Literal["open", "close"] | None = None,
+        decimal: Literal[".", ","] | None = None,
+        skip_bad_rows: bool = False,
         arena: _native.Arena | None = None,
     ) -> None:
         self.arena = arena or read_arena(
@@ -62,6 +66,10 @@ class TradingVecEnv(VecEnv):
             volume_column=volume_column,
             bar_timezone=bar_timezone,
             member=member,
+            time_format=time_format,
+            bars_stamped=bars_stamped,
+            decimal=decimal,
+            skip_bad_rows=skip_bad_rows,
         )
         self.window = window
         self.render_mode = None

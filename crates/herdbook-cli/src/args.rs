@@ -182,7 +182,8 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "RUN_ID", value_parser = RunId::parse, conflicts_with_all = [
         "timeframe", "model", "symbol", "timesteps", "n_envs", "seed", "enhance", "experiment",
         "cost_bps", "validation_from", "test_from", "allow_contaminated", "seeds", "walk_forward",
-        "config", "columns", "volume_column", "bar_timezone", "member",
+        "config", "columns", "volume_column", "bar_timezone", "member", "time_format", "bars_stamped",
+        "decimal", "skip_bad_rows",
     ])]
     pub(crate) resume: Option<RunId>,
 }

@@ -4,11 +4,13 @@
 //! equity, equity becomes metrics. This crate does no IO, reads no clock, and draws random numbers from a fixed seed only.
 
 mod account;
+mod advice;
 mod bars;
 mod error;
 mod features;
 mod folds;
 pub mod indicators;
+mod location;
 pub mod metrics;
 mod read;
 mod resample;
@@ -18,13 +20,17 @@ mod time;
 
 pub use account::{Account, CostModel, Ledger, Position, Trade};
 pub use bars::{Bar, Bars};
-pub use error::{FieldLocation, MarketError, RowLocation};
+pub use error::{BadRow, MarketError};
 pub use features::{
     FEATURES_VERSION, Feature, FeatureMatrix, FeatureStream, N_FEATURES, WARM_UP_BARS,
     feature_names, features,
 };
 pub use folds::{Fold, folds, walk_forward};
-pub use read::{RawBars, ReadOptions, RecognisedColumn, Zone, read_bars, read_bars_as};
+pub use location::{FieldLocation, RowLocation};
+pub use read::{
+    BadRows, BarStamp, DecimalMark, RawBars, ReadOptions, RecognisedColumn, TimeFormat, Zone,
+    read_bars, read_bars_as,
+};
 pub use resample::resample;
 pub use samples::Sample;
 pub use split::{BarWindow, Boundaries, MIN_BARS, N_EVALUATION_EPISODES, Split, split};

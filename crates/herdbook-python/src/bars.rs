@@ -3,11 +3,12 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use herdbook_cli::{Failure, data_source};
 use herdbook_domain::{Symbol, Timeframe};
-use herdbook_training::{DataSource, ReadOptions};
+use herdbook_training::{BadRows, DataSource, ReadOptions};
 use numpy::{PyReadonlyArray1, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -116,6 +117,14 @@ pub(crate) struct ReadingOptions {
     bar_timezone: Option<String>,
     #[pyo3(item)]
     member: Option<String>,
+    #[pyo3(item)]
+    time_format: Option<String>,
+    #[pyo3(item)]
+    bars_stamped: Option<String>,
+    #[pyo3(item)]
+    decimal: Option<String>,
+    #[pyo3(item)]
+    skip_bad_rows: bool,
 }
 
 /// Bars from a file, from memory, or else the built-in sample of the timeframe.
@@ -133,14 +142,12 @@ pub(crate) fn source(
         let reading = ReadOptions {
             columns: reading.columns,
             volume_column: reading.volume_column,
-            zone: match reading.bar_timezone {
-                Some(text) => Some(
-                    text.parse()
-                        .map_err(|error| Failure::usage(&format!("bar_timezone: {error}")))?,
-                ),
-                None => None,
-            },
+            zone: parsed("bar_timezone", reading.bar_timezone.as_deref())?,
             member: reading.member,
+            time_format: parsed("time_format", reading.time_format.as_deref())?,
+            stamped: parsed("bars_stamped", reading.bars_stamped.as_deref())?,
+            decimal: parsed("decimal", reading.decimal.as_deref())?,
+            bad_rows: if reading.skip_bad_rows { BadRows::Skip } else { BadRows::Refuse },
         };
         match (path, csv) {
             (_, Some(csv)) => data_source(Path::new(NAME), csv.to_vec(), symbol, reading),
@@ -153,4 +160,9 @@ pub(crate) fn source(
             (None, None) => Ok(DataSource::sample(timeframe)?.0),
         }
     })
+}
+
+/// An argument with a syntax of its own.
+fn parsed<T: FromStr<Err = String>>(name: &str, text: Option<&str>) -> Result<Option<T>, Failure> {
+    text.map(str::parse).transpose().map_err(|error| Failure::usage(&format!("{name}: {error}")))
 }

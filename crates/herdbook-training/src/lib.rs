@@ -51,7 +51,10 @@ pub use environment::observation::OBS_LEN;
 pub use environment::trading_env::TradingEnv;
 pub use error::{ExcludedCandidates, TrainingError};
 pub use herdbook_market::metrics::Performance;
-pub use herdbook_market::{Boundaries, MarketError, Position, ReadOptions, Sample, Zone};
+pub use herdbook_market::{
+    BadRows, BarStamp, Boundaries, DecimalMark, MarketError, Position, ReadOptions, Sample,
+    TimeFormat, Zone,
+};
 pub use herdbook_ppo::{Env, EpisodeEnd, PpoConfig, PpoError, Rng};
 pub use models::backtest::{Backtest, BacktestOptions, EquityPoint};
 pub use models::evaluate::{EvaluationResult, evaluate};

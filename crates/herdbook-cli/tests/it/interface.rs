@@ -575,7 +575,8 @@ fn help_of_each_command() {
               system's user name]
 
           --columns <NAMES>
-              Column names of a file without a header, such as time,open,high,low,close,volume
+              Names of all columns, such as time,open,high,low,close,volume, in place of the file's
+              header if it has one; or some by their names in the file, such as close=Last
 
           --lock-timeout <SECONDS>
               How long to wait for a store that another process has locked
@@ -585,9 +586,23 @@ fn help_of_each_command() {
           --volume-column <NAME>
               Volume column of a file that has several; `none` for no volume
 
+          --time-format <FORMAT>
+              Format of the times: day-first, month-first, year-first, excel, s, ms, us, ns, or a
+              pattern such as `%d/%m/%Y %H:%M`
+
           --bar-timezone <ZONE>
               Time zone of timestamps that have none: UTC, +02:00, Europe/Athens or
               `America/New_York+07:00` [default: UTC]
+
+          --bars-stamped <open|close>
+              Whether the time of a bar is its open or its close [default: open, unless the file shows
+              otherwise]
+
+          --decimal <MARK>
+              Decimal mark of the numbers: `.` or `,` [default: as the numbers of the file show]
+
+          --skip-bad-rows
+              Leave out rows without valid prices, and record how many
 
           --member <NAME>
               File to read from a zip archive of several files

@@ -64,6 +64,8 @@ pub struct Tape {
     pub source_name: String,
     /// Hex SHA-256 of the file.
     pub source_sha256: String,
+    /// Number of rows that were left out because their values are not valid.
+    pub n_bad_rows: usize,
     /// Notes about how the file was read: columns, dropped rows, resampling.
     pub remarks: Vec<String>,
 }
@@ -84,6 +86,7 @@ impl Tape {
     /// [`TrainingError::Market`] if the file cannot be read or has shorter bars than can be resampled.
     pub fn read(source: &DataSource, timeframe: Timeframe) -> Result<Self, TrainingError> {
         let raw = read_bars_as(&source.bytes, &source.name, &source.reading)?;
+        let n_bad_rows = raw.n_bad_rows();
         let mut remarks = remarks(&raw);
         if raw.bar_length_ms() != timeframe.millis() {
             remarks.push(format!(
@@ -99,6 +102,7 @@ impl Tape {
             bars,
             source_name: source.name.clone(),
             source_sha256: hex_sha256(&source.bytes),
+            n_bad_rows,
             remarks,
         })
     }
