@@ -41,6 +41,8 @@ pub struct RunRecord {
     pub liveness: Option<Liveness>,
     /// The seal of the version registered from it; `None` if there is none.
     pub seal: Option<Seal>,
+    /// Why the seal in the history cannot be believed.
+    pub seal_problem: Option<String>,
 }
 
 impl RunRecord {
@@ -51,12 +53,21 @@ impl RunRecord {
 
     /// The metrics on which rules decide: the sealed ones, or without a seal the last finite ones.
     pub fn metrics_for_rules(&self) -> BTreeMap<String, f64> {
-        self.seal.as_ref().map_or_else(|| self.finite_metrics(), |seal| seal.facts.metric_values())
+        match &self.seal {
+            Some(seal) => seal.facts.metric_values(),
+            None if self.seal_problem.is_some() => BTreeMap::new(),
+            None => self.finite_metrics(),
+        }
     }
 
     /// The params about symbol, bars, windows and costs on which rules decide: the sealed ones, or without a seal all params.
     pub fn params_for_rules(&self) -> &BTreeMap<String, String> {
-        self.seal.as_ref().map_or(&self.params, |seal| &seal.facts.params)
+        static NONE: BTreeMap<String, String> = BTreeMap::new();
+        match &self.seal {
+            Some(seal) => &seal.facts.params,
+            None if self.seal_problem.is_some() => &NONE,
+            None => &self.params,
+        }
     }
 
     /// The last values of the metrics that are finite, by name.
@@ -213,7 +224,12 @@ pub fn load(conn: &Conn, run_id: &RunId) -> Result<RunRecord, StoreError> {
     record.tags = tag::of_run(conn, id)?;
     record.params = tag::params_of_run(conn, id)?;
     record.metrics = metric::latest_of_run(conn, id, MetricSelection::All)?;
-    record.seal = seal::of_run(conn, run_id)?;
+    match seal::of_run(conn, run_id) {
+        Err(error @ StoreError::BrokenRecord { .. }) => {
+            record.seal_problem = Some(error.to_string());
+        }
+        outcome => record.seal = outcome?,
+    }
     if record.status == RunStatus::Running {
         record.liveness = lease::of_run(conn, run_id)?.and_then(|lease| lease.liveness(now()));
     }
@@ -237,5 +253,6 @@ fn from_row(row: &Row<'_>, run_id: &RunId) -> Result<RunRecord, StoreError> {
         metrics: LatestMetrics::default(),
         liveness: None,
         seal: None,
+        seal_problem: None,
     })
 }

@@ -170,6 +170,7 @@ fn parent(
         None if is_kept => return Ok(NamedParent::Missing(run_id)),
         found => found.ok_or(TrainingError::NotRegistered { run_id })?,
     };
+    version.check_seal()?;
     let timeframe = version.timeframe().map(|it| it.to_string());
     check_fit(&version.key, "timeframe", timeframe.as_ref(), request.timeframe.as_str())?;
     if let Some(symbol) = run.params.get(window_params::SYMBOL) {

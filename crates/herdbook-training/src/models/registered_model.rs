@@ -102,6 +102,7 @@ impl LoadedVersion {
         version: VersionRecord,
         timeframe: Timeframe,
     ) -> Result<Self, TrainingError> {
+        version.check_seal()?;
         let unusable = |why| TrainingError::Unusable { key: version.key.clone(), why };
         if let Some(why) = store.obstacle_on_record(&version)? {
             return Err(unusable(why));
