@@ -35,7 +35,6 @@ CASES = {
     "empty file": (b"", ["is empty"]),
     "header only": (text([]), ["no bars"]),
     "binary file": (bytes(range(256)) * 64, ["not text"]),
-    "no header": (text(ROWS[1:], ROWS[0]), [ROWS[0], "names no column", "timestamp"]),
     "not a number": (text(altered(WORST, close="1.05x")), [LINE, "`close`", "`1.05x`"]),
     "NaN price": (text(altered(WORST, close="NaN")), [LINE, "`close`", "NaN"]),
     "infinite price": (text(altered(WORST, high="inf")), [LINE, "`high`", "inf"]),
@@ -67,6 +66,13 @@ def test_bad_bars_are_refused_with_their_place(herd, case):
     for part in ["BAD.csv" if case != "too few bars" else "bars", *expected]:
         assert part in answer.error["message"], answer.error
     assert [path.name for path in herd.folder.iterdir()] == ["BAD.csv"]
+
+
+def test_file_without_a_header_is_read_and_the_columns_are_announced(herd):
+    (herd.folder / "BARE.csv").write_bytes(text(ROWS[1:], ROWS[0]))
+    answer = herd.run(*training("--data", "BARE.csv", "--json"))
+    assert answer.status == 0, answer
+    assert "open,high,low,close,volume" in answer.stderr, answer
 
 
 def test_coarser_bars_are_refused(herd):

@@ -35,7 +35,7 @@ def examined(herd):
 def test_every_change_of_a_fact_is_named_and_no_other(herd, rng):
     register = register_of(herd)
     assert examined(herd) == ([], False)
-    made, unnoticed, false_alarms = Counter(), [], []
+    made, unnoticed, false_alarms, ended, unrepaired = Counter(), [], [], [], []
     for number in range(N_CHANGES):
         change = random_change(register, rng)
         made[(change.is_fact, change.kind)] += 1
@@ -46,19 +46,23 @@ def test_every_change_of_a_fact_is_named_and_no_other(herd, rng):
             false_alarms.append((change, breaches))
         for command in (("list",), ("status",), ("show", "1", "--timeframe", "1H")):
             answer = herd.run(*command, "--json")
-            assert answer.status in (0, 1), (change, command, answer)
+            if answer.status not in (0, 1):
+                ended.append((change, command, answer))
         if number % REPAIRED == 0 and breaches:
             repaired = strict_json(herd.run("doctor", "--repair", "--json").stdout)
-            assert not any(one["repair"] == "possible" for one in repaired["breaches"]), (change, repaired)
             left, _ = examined(herd)
-            assert not any(one["repair"] == "possible" for one in left), (change, left)
+            if any(one["repair"] == "possible" for one in [*repaired["breaches"], *left]):
+                unrepaired.append((change, repaired["breaches"], left))
         register.set_back()
     assert examined(herd) == ([], False)
     for (is_fact, kind), count in sorted(made.items()):
         print(f"{'fact' if is_fact else 'no fact':8} {kind:45} {count:5}")
     print(f"{N_CHANGES} changes: {len(unnoticed)} facts unnoticed, {len(false_alarms)} false alarms")
+    print(f"{len(ended)} reads ended with an error, {len(unrepaired)} repairs left something to repair")
     assert not unnoticed, unnoticed[:3]
     assert not false_alarms, false_alarms[:3]
+    assert not ended, ended[:3]
+    assert not unrepaired, unrepaired[:3]
 
 
 @pytest.mark.skipif("HERDBOOK_TEST_POSTGRES" in os.environ, reason="it overwrites pages of an SQLite file")

@@ -10,7 +10,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 
 import invariants
-from herd import MODEL, Answer
+from herd import MODEL, Answer, Herd
 
 TLS = Path(__file__).resolve().parents[2] / "crates/herdbook-store/tests/postgres/tls"
 
@@ -121,3 +121,25 @@ def test_unreachable_server_is_named(herd):
 
 
 assert "HERDBOOK_TEST_POSTGRES" in os.environ, "`cargo xtask test --only postgres` starts a server"
+
+
+def test_database_is_imported_into_a_file_and_not_into_itself(herd, tmp_path):
+    client = herd.client()
+    experiment = client.create_experiment("theirs", artifact_location=str(herd.folder / "theirs"))
+    run = client.create_run(experiment, tags={"timeframe": "1H"}).info.run_id
+    client.log_metric(run, "loss", float("nan"), step=3)
+    client.set_terminated(run)
+    herd.train()
+    herd.crown(1)
+    before = herd.rows("SELECT * FROM herdbook_events")
+    target = Herd(tmp_path)
+    flags = ("--timezone", "UTC", "--artifacts", herd.folder / "mlruns")
+    report = target.ask("import", herd.uri, *flags)
+    assert (report["runs"]["added"], report["versions"]["added"]) == (2, 1)
+    assert target.ask("import", herd.uri, *flags)["runs"]["present"] == 2
+    assert target.ask("champion", "--timeframe", "1H")["version"] == 1
+    assert herd.rows("SELECT * FROM herdbook_events") == before
+    # The same database under another name of the host.
+    other = herd.uri.replace("localhost", "127.0.0.1")
+    answer = herd.run("import", other, "--timezone", "UTC", "--json")
+    assert answer.status == 2 and "the store to import from" in answer.error["message"]

@@ -4,7 +4,8 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
-from stable_baselines3 import PPO
+from stable_baselines3 import A2C, DDPG, DQN, PPO, SAC, TD3
+from stable_baselines3.common.policies import ActorCriticPolicy
 
 import invariants
 from herd import MODEL, hourly_bars
@@ -120,3 +121,59 @@ def test_model_of_several_choices_joins_the_register_and_is_no_parent(herd, tmp_
     answer = herd.ask("import-model", tmp_path / "choices.zip", "--timeframe", "1H")
     assert not answer["usable"] and not answer["enhanceable"] and "[3, 2]" in answer["obstacle"]
     assert herd.refused("train", "--timeframe", "1H", "--enhance", 1)["code"] == "conflict"
+
+
+class Continuous(Noise):
+    """An environment with an action that is a number."""
+
+    action_space = gymnasium.spaces.Box(-1, 1, (1,), np.float32)
+
+    def step(self, action):
+        return super().step(0)
+
+
+class OwnPolicy(ActorCriticPolicy):
+    """A policy class that herdbook does not know."""
+
+
+OFF_POLICY = {"learning_starts": 10, "buffer_size": 200}
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "env", "options", "name"),
+    [
+        (A2C, Noise, {"use_rms_prop": False}, "A2C"),
+        (A2C, Noise, {}, "A2C"),
+        (DQN, Noise, OFF_POLICY, "DQN"),
+        (SAC, Continuous, OFF_POLICY, "SAC"),
+        (TD3, Continuous, OFF_POLICY, "TD3"),
+        (DDPG, Continuous, OFF_POLICY, "DDPG"),
+        (PPO, Continuous, {"n_steps": 32, "batch_size": 32}, "PPO"),
+    ],
+)
+def test_model_of_another_algorithm_or_kind_joins_the_register_as_what_it_is(herd, tmp_path, algorithm, env, options, name):
+    model = algorithm("MlpPolicy", env(), device="cpu", seed=1, **options)
+    model.learn(64)
+    model.save(tmp_path / "other.zip")
+    answer = herd.ask("import-model", tmp_path / "other.zip", "--timeframe", "1H")
+    assert answer["algorithm"] == name and not answer["usable"] and not answer["enhanceable"]
+    assert answer["total_timesteps"] == model.num_timesteps
+    params = dict(map(tuple, herd.rows("SELECT key, value FROM params WHERE run_uuid = ?", answer["run_id"])))
+    assert params["algorithm"] == name
+    assert name == "PPO" or not {"clip_range", "n_epochs"} & params.keys()
+    assert herd.refused("train", "--timeframe", "1H", "--enhance", 1)["code"] == "conflict"
+
+
+def test_schedules_are_recorded_as_such_and_own_policies_are_named(herd, tmp_path):
+    model = PPO("MlpPolicy", Noise(), n_steps=32, batch_size=32, device="cpu", learning_rate=lambda left: 1e-3 * left)
+    model.learn(64)
+    model.save(tmp_path / "scheduled.zip")
+    answer = herd.ask("import-model", tmp_path / "scheduled.zip", "--timeframe", "1H")
+    (rate,) = herd.rows("SELECT value FROM params WHERE key = 'learning_rate'")
+    assert tuple(rate) == ("schedule",) and answer["enhanceable"]
+    own = PPO(OwnPolicy, Noise(), n_steps=32, batch_size=32, device="cpu")
+    own.learn(64)
+    own.save(tmp_path / "own.zip")
+    answer = herd.ask("import-model", tmp_path / "own.zip", "--timeframe", "1H")
+    # A class that is stored by its name alone may belong to any algorithm with the attributes of PPO.
+    assert answer["algorithm"] is None and "OwnPolicy" in answer["obstacle"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
@@ -38,6 +39,10 @@ def read_arena(
     volume_column: str | None,
     bar_timezone: str | None,
     member: str | None,
+    time_format: str | None,
+    bars_stamped: Literal["open", "close"] | None,
+    decimal: Literal[".", ","] | None,
+    skip_bad_rows: bool,
     allow_jump: bool,
 ) -> _native.Arena:
     """Reads bars once, with windows and costs, for all environments that are created from them."""
@@ -52,6 +57,10 @@ def read_arena(
             "volume_column": volume_column,
             "bar_timezone": bar_timezone,
             "member": member,
+            "time_format": time_format,
+            "bars_stamped": bars_stamped,
+            "decimal": decimal,
+            "skip_bad_rows": skip_bad_rows,
             "allow_jump": allow_jump,
         },
         validation_from=_moment(validation_from),
@@ -65,9 +74,15 @@ def _moment(at: str | datetime | None) -> str | None:
     return at.isoformat() if isinstance(at, datetime) else at
 
 
-def observation_space() -> Any:
-    """Features of the last closed bar, then the position, the unrealised return in percent, and the bars held."""
-    return spaces.Box(-np.inf, np.inf, (N_INPUTS,), np.float32)
+def observation_space(arena: _native.Arena) -> Any:
+    """Features of the last closed bar, then the position, the unrealised return in percent, and the bars held.
+
+    Its attribute ``herdbook`` describes the environment. stable-baselines3 stores the space in each model file, so that
+    ``import-model`` knows the environment of a model that was trained here.
+    """
+    space: Any = spaces.Box(-np.inf, np.inf, (N_INPUTS,), np.float32)
+    space.herdbook = json.dumps(arena.description())
+    return space
 
 
 def action_space() -> Any:
@@ -93,8 +108,9 @@ class TradingEnv(gymnasium.Env[npt.NDArray[np.float32], np.int64]):
         cost_bps: costs in basis points of the traded notional, per side.
         episode_bars: length of an episode on ``train``. Default: 512.
         validation_from, test_from: start times (UTC) of the windows. Default: after 64 % and 80 % of the bars.
-        columns, volume_column, bar_timezone, member: how to read a file that leaves this open; ``member`` is the file
-            in a zip archive.
+        columns, volume_column, bar_timezone, member, time_format, bars_stamped, decimal: how to read a file that
+            leaves this open, as the flags of the same names; ``member`` is the file in a zip archive.
+        skip_bad_rows: leave out rows without valid prices.
 
     Raises:
         InvalidInputError: bars or arguments are invalid.
@@ -117,6 +133,10 @@ class TradingEnv(gymnasium.Env[npt.NDArray[np.float32], np.int64]):
         volume_column: str | None = None,
         bar_timezone: str | None = None,
         member: str | None = None,
+        time_format: str | None = None,
+        bars_stamped: Literal["open", "close"] | None = None,
+        decimal: Literal[".", ","] | None = None,
+        skip_bad_rows: bool = False,
         allow_jump: bool = False,
         arena: _native.Arena | None = None,
         render_mode: None = None,
@@ -133,12 +153,16 @@ class TradingEnv(gymnasium.Env[npt.NDArray[np.float32], np.int64]):
             volume_column=volume_column,
             bar_timezone=bar_timezone,
             member=member,
+            time_format=time_format,
+            bars_stamped=bars_stamped,
+            decimal=decimal,
+            skip_bad_rows=skip_bad_rows,
             allow_jump=allow_jump,
         )
         self._env = self.arena.env(window)
         self.window = window
         self.render_mode = render_mode
-        self.observation_space = observation_space()
+        self.observation_space = observation_space(self.arena)
         self.action_space = action_space()
         self._is_seeded = False
 

@@ -40,6 +40,7 @@ from ._results import (
     Model,
     ParentPath,
     Prediction,
+    RegisteredRun,
     Verification,
     Version,
     Versions,
@@ -59,6 +60,10 @@ def evaluate(
     volume_column: str | None = None,
     bar_timezone: str | None = None,
     member: str | None = None,
+    time_format: str | None = None,
+    bars_stamped: Literal["open", "close"] | None = None,
+    decimal: Literal[".", ","] | None = None,
+    skip_bad_rows: bool = False,
     allow_jump: bool = False,
     tracking_uri: str | None = None,
     actor: str | None = None,
@@ -87,6 +92,10 @@ def backtest(
     volume_column: str | None = None,
     bar_timezone: str | None = None,
     member: str | None = None,
+    time_format: str | None = None,
+    bars_stamped: Literal["open", "close"] | None = None,
+    decimal: Literal[".", ","] | None = None,
+    skip_bad_rows: bool = False,
     allow_jump: bool = False,
     tracking_uri: str | None = None,
 ) -> Backtest:
@@ -115,6 +124,10 @@ def predict(
     volume_column: str | None = None,
     bar_timezone: str | None = None,
     member: str | None = None,
+    time_format: str | None = None,
+    bars_stamped: Literal["open", "close"] | None = None,
+    decimal: Literal[".", ","] | None = None,
+    skip_bad_rows: bool = False,
     allow_jump: bool = False,
     tracking_uri: str | None = None,
 ) -> Prediction:
@@ -142,7 +155,7 @@ def import_model(
 ) -> Imported:
     """Registers a ``model.zip`` of stable-baselines3 that was trained elsewhere, with honesty ``unknown``.
 
-    Nothing in the file is executed.
+    Nothing in the file is executed. Only models of PPO can be run and enhanced.
 
     Raises:
         ConflictError: the same file is already registered.
@@ -156,6 +169,8 @@ def import_store(
     *,
     timezone: str | None = None,
     artifacts: PathLike | None = None,
+    register_runs: bool = False,
+    model: str | None = None,
     dry_run: bool = False,
     tracking_uri: str | None = None,
     actor: str | None = None,
@@ -163,12 +178,36 @@ def import_store(
     """Imports another MLflow store and audits its tags.
 
     Args:
-        source: ``sqlite:///old.db``, the path of a database or of an ``mlruns`` folder, or the address of a server.
+        source: ``sqlite:///old.db``, ``postgresql://…``, the path of a database or of an ``mlruns`` folder, or the address of a server.
         timezone: time zone of the times in its tags, such as ``Europe/Berlin``. Default: that of this machine.
         artifacts: folder of its artifacts, if they were moved since.
+        register_runs: also register each finished run that stored ``models/<timeframe>/model.zip`` and has no version.
+        model: with ``register_runs``, the end of the registered models' names. Default: ``trading_model``.
     """
     arguments = dict(locals())
     return ImportedStore._of(command("import", arguments.pop("source"), **arguments))
+
+
+def register_run(
+    run_id: str,
+    *,
+    timeframe: Timeframe | None = None,
+    model: str = "trading_model",
+    tracking_uri: str | None = None,
+    actor: str | None = None,
+) -> RegisteredRun:
+    """Registers the model of a run that another program trained and did not register.
+
+    Args:
+        run_id: a run that has ended and stored ``models/<timeframe>/model.zip``.
+        timeframe: length of one bar. Default: the run's tag, else the timeframe of its only model file.
+
+    Raises:
+        NotFoundError: the run or its parent is not in the store, or the parent has no version.
+        ConflictError: the run has no model file, has not ended, or has a version already.
+    """
+    arguments = dict(locals())
+    return RegisteredRun._of(command("register", arguments.pop("run_id"), **arguments))
 
 
 def promote(

@@ -134,10 +134,26 @@ class Imported(Result):
     model_name: str
     version: int
     model_path: str
+    algorithm: str | None
     total_timesteps: int
     honesty: str
     usable: bool
     obstacle: str | None
+
+
+@dataclass(frozen=True)
+class RegisteredRun(Result):
+    """A run that was registered after its end."""
+
+    run_id: str
+    model_name: str
+    version: int
+    model_type: str
+    superseded: Sequence[Mapping[str, Any]]
+    honesty: str
+    improvement: Mapping[str, Any] | None
+    improvement_basis: str | None
+    notes: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -151,6 +167,7 @@ class ImportedStore(Result):
     runs: Any
     models: Any
     versions: Any
+    registered_runs: Any
     artifacts: Mapping[str, Any]
     audit: Sequence[Mapping[str, Any]]
 

@@ -38,6 +38,10 @@ def train(
     volume_column: str | None = None,
     bar_timezone: str | None = None,
     member: str | None = None,
+    time_format: str | None = None,
+    bars_stamped: Literal["open", "close"] | None = None,
+    decimal: Literal[".", ","] | None = None,
+    skip_bad_rows: bool = False,
     allow_jump: bool = False,
     progress: ProgressLike = True,
     tracking_uri: str | None = None,
@@ -59,8 +63,9 @@ def train(
         seeds: number of seeds to train with; the model that is best on the validation window is registered.
         walk_forward: number of consecutive folds to train on; the model of the last fold is registered.
         register: the policy to register: the best on the validation window, or the last of the training.
-        columns, volume_column, bar_timezone, member: how to read a file that leaves this open; ``member`` is the file
-            in a zip archive.
+        columns, volume_column, bar_timezone, member, time_format, bars_stamped, decimal: how to read a file that
+            leaves this open, as the flags of the same names; ``member`` is the file in a zip archive.
+        skip_bad_rows: leave out rows without valid prices.
         allow_jump: use bars whose price jumps like that of a share that was split, and record the jumps.
         progress: a function called with :class:`Progress` after each iteration, or whether to show tqdm's bar.
 
@@ -98,6 +103,10 @@ def enhance(
     volume_column: str | None = None,
     bar_timezone: str | None = None,
     member: str | None = None,
+    time_format: str | None = None,
+    bars_stamped: Literal["open", "close"] | None = None,
+    decimal: Literal[".", ","] | None = None,
+    skip_bad_rows: bool = False,
     allow_jump: bool = False,
     progress: ProgressLike = True,
     tracking_uri: str | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from . import _bars, _native
 from ._errors import exception, missing
@@ -48,6 +48,10 @@ class TradingVecEnv(VecEnv):
         volume_column: str | None = None,
         bar_timezone: str | None = None,
         member: str | None = None,
+        time_format: str | None = None,
+        bars_stamped: Literal["open", "close"] | None = None,
+        decimal: Literal[".", ","] | None = None,
+        skip_bad_rows: bool = False,
         allow_jump: bool = False,
         arena: _native.Arena | None = None,
     ) -> None:
@@ -63,6 +67,10 @@ class TradingVecEnv(VecEnv):
             volume_column=volume_column,
             bar_timezone=bar_timezone,
             member=member,
+            time_format=time_format,
+            bars_stamped=bars_stamped,
+            decimal=decimal,
+            skip_bad_rows=skip_bad_rows,
             allow_jump=allow_jump,
         )
         self.window = window
@@ -70,7 +78,7 @@ class TradingVecEnv(VecEnv):
         self._native_envs = self.arena.envs(window, n_envs)
         self._is_seeded = False
         self._actions: Any = None
-        super().__init__(n_envs, observation_space(), action_space())
+        super().__init__(n_envs, observation_space(self.arena), action_space())
 
     def reset(self) -> Any:
         """Starts an episode in every environment."""

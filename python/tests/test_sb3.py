@@ -19,7 +19,7 @@ import torch
 from stable_baselines3 import A2C, PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.env_checker import check_env
-from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
+from stable_baselines3.common.vec_env import DummyVecEnv, VecFrameStack, VecMonitor, VecNormalize
 
 import herdbook
 from herdbook import TradingEnv, TradingVecEnv
@@ -193,6 +193,22 @@ def test_run_of_a_garbage_collected_callback_is_failed(folder: Path, base: Tradi
     run_id = broken()
     gc.collect()
     assert herdbook.history(run=run_id)[-1].to_state == "FAILED"
+
+
+def test_model_saved_without_the_callback_knows_its_environment(folder: Path, base: TradingEnv) -> None:
+    for name, env in [("one", base), ("many", vec(base)), ("dummy", dummy(base, 1)), ("monitored", VecMonitor(vec(base)))]:
+        file = folder / f"{name}.zip"
+        ppo(env).learn(256 * N_ENVS).save(file)
+        taken = herdbook.import_model(file, "1H")
+        assert taken.usable and taken.algorithm == "PPO", taken.obstacle
+        assert herdbook.backtest("1H", BARS, taken.version).metrics
+    # What a wrapper made of the observations is not what herdbook would give the model.
+    for name, env in [("normalized", VecNormalize(dummy(base, 1))), ("stacked", VecFrameStack(dummy(base, 1), 2))]:
+        file = folder / f"{name}.zip"
+        ppo(env).learn(256).save(file)
+        assert not herdbook.import_model(file, "1H").usable
+    with pytest.raises(herdbook.InvalidInputError, match="timeframe"):
+        herdbook.import_model(folder / "one.zip", "4H")
 
 
 class Walk(gymnasium.Env[Any, Any]):

@@ -15,7 +15,7 @@ use herdbook_domain::{
 };
 
 pub(crate) use crate::args::family::{DEFAULT_MODEL, Family, OptionalFamily, TrainFamily};
-pub(crate) use crate::args::import::ImportArgs;
+pub(crate) use crate::args::import::{ImportArgs, RegisterArgs};
 pub(crate) use crate::args::reference::Reference;
 pub(crate) use crate::args::relocate::RelocateArgs;
 pub(crate) use crate::args::running::{
@@ -68,6 +68,8 @@ pub(crate) enum Command {
     Predict(PredictArgs),
     /// Import another MLflow store (database, `mlruns` folder or server) and audit its tags
     Import(ImportArgs),
+    /// Register the model of a run that another program trained and did not register
+    Register(RegisterArgs),
     /// Register a model.zip that was trained elsewhere with stable-baselines3
     ImportModel(ImportModelArgs),
     /// Move a model version to another stage
@@ -183,7 +185,8 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "RUN_ID", value_parser = RunId::parse, conflicts_with_all = [
         "timeframe", "model", "symbol", "timesteps", "n_envs", "seed", "enhance", "experiment",
         "cost_bps", "validation_from", "test_from", "allow_contaminated", "seeds", "walk_forward",
-        "register", "config", "columns", "volume_column", "bar_timezone", "member", "allow_jump",
+        "register", "config", "columns", "volume_column", "bar_timezone", "member", "time_format",
+        "bars_stamped", "decimal", "skip_bad_rows", "allow_jump",
     ])]
     pub(crate) resume: Option<RunId>,
 }
@@ -197,7 +200,7 @@ pub(crate) enum RegisterArg {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ImportModelArgs {
-    /// Zip written by `PPO.save`
+    /// Zip written by `save` of a model of stable-baselines3 or sb3-contrib. herdbook runs and enhances only PPO models
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     #[command(flatten)]

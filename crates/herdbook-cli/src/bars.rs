@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use herdbook_domain::{Symbol, Timeframe, Timestamp};
-use herdbook_training::{DataSource, Jumps, ReadOptions};
+use herdbook_training::{BadRows, DataSource, Jumps, ReadOptions};
 
 use crate::args::ReadingArgs;
 use crate::failure::Failure;
@@ -73,16 +73,25 @@ pub(crate) fn read_again(
     )
 }
 
-/// `EURUSD` of `EURUSD.csv`, of `EURUSD.csv.gz` and of `EURUSD.csv.zip`.
+/// `EURUSD` of `EURUSD.csv`, of `EURUSD.csv.gz`, `EURUSD.csv.zst` and of `EURUSD.csv.zip`.
 fn instrument_of(file_name: &str) -> &str {
-    let packed = [".gz", ".zip"].into_iter().find_map(|ending| file_name.strip_suffix(ending));
+    let packed =
+        [".gz", ".zst", ".zip"].into_iter().find_map(|ending| file_name.strip_suffix(ending));
     let name = packed.unwrap_or(file_name);
     name.rsplit_once('.').map_or(name, |(stem, _)| stem)
 }
 
 impl From<ReadingArgs> for ReadOptions {
     fn from(args: ReadingArgs) -> Self {
-        let ReadingArgs { columns, volume_column, bar_timezone, member, allow_jump: _ } = args;
-        Self { columns, volume_column, zone: bar_timezone, member }
+        Self {
+            columns: args.columns,
+            volume_column: args.volume_column,
+            zone: args.bar_timezone,
+            member: args.member,
+            time_format: args.time_format,
+            decimal: args.decimal,
+            stamped: args.bars_stamped,
+            bad_rows: if args.skip_bad_rows { BadRows::Skip } else { BadRows::Refuse },
+        }
     }
 }

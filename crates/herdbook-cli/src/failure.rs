@@ -1,5 +1,6 @@
 //! Failures as users see them: a code, a message, a hint and an exit status.
 
+use std::ffi::OsString;
 use std::io;
 
 use herdbook_domain::{Judgement, Refusal, Symbol, SymbolClash, VersionKey};
@@ -7,7 +8,7 @@ use herdbook_store::{StoreError, text_without_secrets};
 use herdbook_training::TrainingError;
 use serde_json::json;
 
-use crate::shell::quoted;
+use crate::shell;
 
 /// Beginning of the message of a failure to write to stdout.
 pub(crate) const CANNOT_WRITE: &str = "cannot write the output: ";
@@ -68,6 +69,8 @@ pub struct Failure {
     code: Code,
     message: String,
     hint: Option<String>,
+    /// Flags that resolve an error about a file of bars, as a shell reads them; each is an alternative.
+    flags_to_try: Vec<String>,
     /// The verdicts on all conditions, if a promotion was refused because of one.
     pub(crate) conditions: Option<Judgement>,
     is_closed_pipe: bool,
@@ -83,6 +86,7 @@ impl Failure {
             code,
             message: text_without_secrets(&message.into()),
             hint: None,
+            flags_to_try: Vec::new(),
             conditions: None,
             is_closed_pipe: false,
             is_about_broken_record: false,
@@ -111,6 +115,17 @@ impl Failure {
     pub(crate) fn or_hint(self, hint: impl FnOnce(Code) -> Option<String>) -> Self {
         let hint = self.hint.clone().or_else(|| hint(self.code));
         Self { hint, ..self }
+    }
+
+    /// Names the flags to try in the hint: each added to the command that failed, or alone if there is no command line.
+    #[must_use]
+    pub(crate) fn with_flags_to_try(self, command: Option<&[OsString]>) -> Self {
+        let Some((first, others)) = self.flags_to_try.split_first() else { return self };
+        let first = command.map_or_else(|| first.clone(), |args| shell::with_flag(args, first));
+        let others = others.iter().map(|flag| format!("`{flag}` instead"));
+        let all: Vec<String> = std::iter::once(format!("try `{first}`")).chain(others).collect();
+        let hint = all.join(", or ");
+        self.with_hint(hint)
     }
 
     /// What went wrong.
@@ -195,7 +210,10 @@ impl From<TrainingError> for Failure {
         if let TrainingError::Store(error) = error {
             return error.into();
         }
-        let failure = Self::new(training_code(&error), error.to_string());
+        let mut failure = Self::new(training_code(&error), error.to_string());
+        if let TrainingError::Market(error) = &error {
+            failure.flags_to_try = error.flags_to_try();
+        }
         match training_hint(&error) {
             Some(hint) => failure.with_hint(hint),
             None => failure,
@@ -364,12 +382,14 @@ fn training_code(error: &TrainingError) -> Code {
         | TrainingError::AlteredModel { .. }
         | TrainingError::ForeignEnvironment { .. }
         | TrainingError::LostFile { .. }
+        | TrainingError::CannotRegister { .. }
         | TrainingError::AlreadyImported { .. } => Code::Conflict,
         TrainingError::TooOld { .. } | TrainingError::AgeUnknown { .. } => Code::TooOld,
         TrainingError::Contaminated { .. } | TrainingError::KnownBars { .. } => Code::Contaminated,
         TrainingError::Cancelled { .. } => Code::Cancelled,
         TrainingError::Market(_)
         | TrainingError::Ppo(_)
+        | TrainingError::Name(_)
         | TrainingError::NoTimesteps
         | TrainingError::UnnamedInstrument { .. }
         | TrainingError::ConfigFile { .. }
@@ -398,6 +418,9 @@ fn training_hint(error: &TrainingError) -> Option<String> {
         TrainingError::KnownBars { .. } => {
             Some("give bars that are later than those; `herdbook backtest` shows a result without recording it".into())
         }
+        TrainingError::NotRegistered { run_id } => Some(format!(
+            "`herdbook register {run_id}` registers the parent, if it has a model file"
+        )),
         TrainingError::Contaminated { .. } => Some(
             "start the test window later with `--test-from`, or train a model that is marked as \
              contaminated with `--allow-contaminated`"
@@ -415,6 +438,6 @@ fn other_symbol(key: &VersionKey, clash: &SymbolClash) -> String {
     format!(
         "`herdbook train --timeframe {timeframe} --model={} …` gives this symbol a registered model of its own; \
          `--force` with a `--reason` displaces the champion anyway, and the history records that",
-        quoted(&format!("{symbol}_model"))
+        shell::quoted(&format!("{symbol}_model"))
     )
 }

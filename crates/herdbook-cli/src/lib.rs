@@ -68,7 +68,7 @@ pub fn main(args: Vec<OsString>) -> u8 {
         Ok(()) => SUCCESS,
         // The reader of the pipe has all it wants, for example `head`.
         Err(failure) if failure.is_closed_pipe() => SUCCESS,
-        Err(failure) => report(&failure, &mut output),
+        Err(failure) => report(&failure.with_flags_to_try(Some(&given)), &mut output),
     }
 }
 
@@ -89,7 +89,7 @@ pub fn call(args: Vec<String>, host: &mut dyn Host) -> Result<Value, Failure> {
     match (output.into_value(), done) {
         (Some(value), Ok(())) => Ok(value),
         (Some(value), Err(failure)) if failure.is_after_data() => Ok(value),
-        (_, Err(failure)) => Err(failure),
+        (_, Err(failure)) => Err(failure.with_flags_to_try(None)),
         (None, Ok(())) => Ok(Value::Null),
     }
 }

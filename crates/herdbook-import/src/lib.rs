@@ -6,5 +6,5 @@
 mod import;
 mod source;
 
-pub use import::{Count, Import, ImportObserver, ImportReport, ImportRequest};
+pub use import::{Count, Import, ImportObserver, ImportReport, ImportRequest, UnregisteredRecord};
 pub use source::address::{Source, SourceOptions, target_location};

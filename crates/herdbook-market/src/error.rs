@@ -2,41 +2,31 @@
 
 use std::fmt;
 
+use crate::location::{FieldLocation, RowLocation};
 use crate::time::Utc;
 
-/// The location of a field in a data file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FieldLocation {
-    /// Name of the file, as the caller gave it.
-    pub file: String,
-    /// The row.
-    pub row: RowLocation,
-    /// Name of the column, as the header spells it.
-    pub column: String,
-}
+/// A fault of a row, described without the name of the file and without advice.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BadRow(pub MarketError);
 
-/// The location of a row in a data file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RowLocation {
-    /// Line of a text file, from 1; the header usually is line 1.
-    Line(u64),
-    /// Row of a table, from 1.
-    Row(u64),
-}
-
-impl fmt::Display for FieldLocation {
+impl fmt::Display for BadRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` {}, column `{}`", self.file, self.row, self.column)
+        let text = self.0.to_string();
+        let (_, text) = text.split_once("` ").unwrap_or(("", &text));
+        let advice =
+            [": correct it or remove the row", ": complete or remove the row", ": remove the row"];
+        let end = advice.into_iter().filter_map(|advice| text.find(advice)).min();
+        f.write_str(&text[..end.unwrap_or(text.len())])
     }
 }
 
-impl fmt::Display for RowLocation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Line(line) => write!(f, "line {line}"),
-            Self::Row(row) => write!(f, "row {row}"),
-        }
+/// The first faults, one a line, and how many there are more.
+fn listed(rows: &[BadRow], n_rows: usize) -> String {
+    let mut lines: Vec<String> = rows.iter().map(ToString::to_string).collect();
+    if n_rows > rows.len() {
+        lines.push(format!("and {} more", n_rows - rows.len()));
     }
+    format!("\n  {}\n", lines.join("\n  "))
 }
 
 /// Why bars, costs or windows are refused.
@@ -51,9 +41,15 @@ pub enum MarketError {
     #[error("`{file}` cannot be unpacked: {problem}")]
     Packed { file: String, problem: String },
 
+    /// The file is packed in a way that is not supported.
+    #[error(
+        "`{file}` is packed with {format}, which is not supported: unpack it with `{program}`, or pack it with gzip or zstd"
+    )]
+    ForeignPacking { file: String, format: &'static str, program: &'static str },
+
     /// An archive contains several files, and it is not clear which of them has the bars.
     #[error("`{file}` contains several files: choose one with `--member`: {members}")]
-    SeveralMembers { file: String, members: String },
+    SeveralMembers { file: String, members: String, names: Vec<String> },
 
     /// An archive does not contain the requested file.
     #[error("`{file}` contains no file `{asked}` (flag `--member`), only {members}")]
@@ -88,14 +84,25 @@ pub enum MarketError {
     #[error("`{file}` cannot be read as JSON: {problem}")]
     Json { file: String, problem: String },
 
-    /// JSON rows are lists, and no column names were given.
+    /// Rows have no names, and their contents do not show what each column is.
     #[error(
-        "`{file}` has rows of {n_fields} values without names: name them with `--columns`, such as \
-         `--columns date,open,high,low,close,volume` for freqtrade's files"
+        "`{file}` has rows of {n_fields} values without names, and their contents leave open which is which: name all \
+         in their order with `--columns`, such as `--columns time,open,high,low,close,volume`, and `_` for others"
     )]
-    UnnamedColumns { file: String, n_fields: usize },
+    UnnamedColumns { file: String, n_fields: usize, flags: Vec<String> },
 
-    /// A line contains a NUL byte, or is not UTF-8.
+    /// `--columns` names fewer or more columns than there are.
+    #[error(
+        "`--columns` names {given} columns, and the rows of `{file}` have {found}: name all in their order (`_` for \
+         others), or some by their names, such as `close=Last`"
+    )]
+    GivenColumns { file: String, given: usize, found: usize, flags: Vec<String> },
+
+    /// `--columns` names a column that the file does not have.
+    #[error("`{file}` has no column `{asked}` (flag `--columns`), only {found}")]
+    NoSuchColumn { file: String, asked: String, found: String },
+
+    /// A line contains a NUL byte or another control character.
     #[error("`{file}` line {line} is not text: give a csv file in UTF-8, plain or gzipped")]
     NotText { file: String, line: u64 },
 
@@ -106,9 +113,15 @@ pub enum MarketError {
     /// The header does not name all required columns.
     #[error(
         "`{file}` begins with `{found}`, which names no column for {missing}: \
-         the first line must be a header, or `--columns` must give one; known names are {known}"
+         name the columns with `--columns`; known names are {known}"
     )]
-    MissingColumns { file: String, found: String, missing: String, known: &'static str },
+    MissingColumns {
+        file: String,
+        found: String,
+        missing: String,
+        known: &'static str,
+        flags: Vec<String>,
+    },
 
     /// Several columns could be the volume.
     #[error(
@@ -144,9 +157,38 @@ pub enum MarketError {
 
     /// Two columns have the same meaning.
     #[error(
-        "`{file}` has two columns for {meaning}, `{first}` and `{second}`: rename or remove one"
+        "`{file}` has two columns for {meaning}, `{first}` and `{second}`: choose one with `--columns {meaning}=NAME`, \
+         or rename or remove one"
     )]
-    RepeatedColumn { file: String, meaning: &'static str, first: String, second: String },
+    RepeatedColumn {
+        file: String,
+        meaning: &'static str,
+        first: String,
+        second: String,
+        flags: Vec<String>,
+    },
+
+    /// Several rows have faults.
+    #[error(
+        "`{file}` has {n_rows} rows with faults ({counts}):{}correct or remove them{}",
+        listed(rows, *n_rows),
+        if *can_be_skipped { ", or leave them out with `--skip-bad-rows`" } else { "" }
+    )]
+    BadRows {
+        file: String,
+        n_rows: usize,
+        counts: String,
+        /// Whether the rows can be left out without a change of the other bars.
+        can_be_skipped: bool,
+        /// The first of the faults.
+        rows: Vec<BadRow>,
+    },
+
+    /// A row has no price at all.
+    #[error(
+        "`{file}` {row} has no prices: remove the row, or leave out such rows with `--skip-bad-rows`"
+    )]
+    NoPrices { file: String, row: RowLocation },
 
     /// A row has more or fewer fields than the header.
     #[error(
@@ -175,17 +217,48 @@ pub enum MarketError {
     #[error("{location}: low `{value}` is above the bar's {other}: correct it or remove the row")]
     LowTooHigh { location: FieldLocation, value: String, other: &'static str },
 
+    /// Every comma in the numbers stands before three digits.
+    #[error(
+        "{location}: the comma of `{value}` can be a decimal comma or separate thousands, and no other number shows \
+         which: give `--decimal ,` or `--decimal .`"
+    )]
+    AmbiguousNumber { location: FieldLocation, value: String },
+
     /// A date does not show whether the day or the month comes first.
     #[error(
-        "{location}: `{value}` can be read with the day or the month first: \
-         write dates as YYYY-MM-DD"
+        "{location}: `{value}` can be read with the day or the month first, and no other date shows which: give \
+         `--time-format day-first` or `--time-format month-first`, or write dates as YYYY-MM-DD"
     )]
     AmbiguousTime { location: FieldLocation, value: String },
 
+    /// A date does not exist in the order of the other dates.
+    #[error(
+        "{location}: `{value}` is no date with the {order} order of the other dates: use one order"
+    )]
+    OtherDateOrder { location: FieldLocation, value: String, order: &'static str },
+
+    /// A time does not fit the format that the user gave.
+    #[error("{location}: `{value}` does not fit the format given with `--time-format`")]
+    NotInFormat { location: FieldLocation, value: String },
+
+    /// Times without a zone repeat an hour at which clocks are set back somewhere.
+    #[error(
+        "{location}: `{value}` is not after the row above. At this time clocks are set back in {}: if the times are \
+         local, give their zone with `--bar-timezone`", zones.join(", ")
+    )]
+    ClockChange { location: FieldLocation, value: String, zones: Vec<String> },
+
+    /// The sessions of the file look as if its bars were stamped at their close.
+    #[error(
+        "`{file}` has bars of {length} whose sessions begin a bar late and end on the half hour, such as {begin} to \
+         {end}: give `--bars-stamped close` if a bar ends at its time, `--bars-stamped open` if it begins there"
+    )]
+    UnclearStamp { file: String, length: String, begin: Utc, end: Utc },
+
     /// A text is not a time.
     #[error(
-        "{location}: `{value}` is not a time: write ISO 8601 such as 2017-01-02T07:00:00Z, \
-         or an epoch number from 1973 on"
+        "{location}: `{value}` is not a time: give its format with `--time-format`, such as `%d/%m/%Y %H:%M`, \
+         or write ISO 8601 such as 2017-01-02T07:00:00Z"
     )]
     UnknownTime { location: FieldLocation, value: String },
 

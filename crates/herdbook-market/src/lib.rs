@@ -4,12 +4,14 @@
 //! equity, equity becomes metrics. This crate does no IO, reads no clock, and draws random numbers from a fixed seed only.
 
 mod account;
+mod advice;
 mod bars;
 mod error;
 mod features;
 mod folds;
 pub mod indicators;
 mod jumps;
+mod location;
 pub mod metrics;
 mod read;
 mod recognition;
@@ -20,14 +22,18 @@ mod time;
 
 pub use account::{Account, CostModel, Ledger, Position, Trade};
 pub use bars::{Bar, Bars};
-pub use error::{FieldLocation, MarketError, RowLocation};
+pub use error::{BadRow, MarketError};
 pub use features::{
     FEATURES_VERSION, Feature, FeatureMatrix, FeatureStream, N_FEATURES, WARM_UP_BARS,
     feature_names, features,
 };
 pub use folds::{Fold, folds, walk_forward};
 pub use jumps::{Jump, jumps};
-pub use read::{RawBars, ReadOptions, RecognisedColumn, Zone, read_bars, read_bars_as};
+pub use location::{FieldLocation, RowLocation};
+pub use read::{
+    BadRows, BarStamp, DecimalMark, RawBars, ReadOptions, RecognisedColumn, TimeFormat, Zone,
+    read_bars, read_bars_as,
+};
 pub use recognition::{Closes, Likeness, SameTime, compare_at_same_time, recognise};
 pub use resample::resample;
 pub use samples::Sample;

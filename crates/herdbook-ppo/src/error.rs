@@ -37,6 +37,10 @@ pub enum PpoError {
     )]
     Unsupported { file: String, what: String },
 
+    /// A valid model of another algorithm.
+    #[error("`{file}` is {what}: herdbook runs and enhances only models of PPO")]
+    OtherAlgorithm { file: String, what: String },
+
     /// A snapshot does not fit the model or the environments.
     #[error("the training cannot be resumed: {problem}")]
     Snapshot { problem: String },

@@ -54,6 +54,7 @@ pub use adam::Adam;
 pub use config::{Activation, NetArch, PpoConfig};
 pub use env::{Env, EpisodeEnd, ResumableEnv, Step};
 pub use error::PpoError;
+pub use file::facts::ModelFacts;
 pub use model::{Bounds, Model};
 pub use network::policy::{Evaluation, Policy, Scratch};
 pub use network::tensors::NamedTensor;

@@ -3,12 +3,13 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use herdbook_cli::{Failure, data_source};
 use herdbook_domain::{Symbol, Timeframe};
 use herdbook_store::now;
-use herdbook_training::{DataSource, Jumps, ReadOptions};
+use herdbook_training::{BadRows, DataSource, Jumps, ReadOptions};
 use numpy::{PyReadonlyArray1, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -117,6 +118,14 @@ pub(crate) struct ReadingOptions {
     bar_timezone: Option<String>,
     #[pyo3(item)]
     member: Option<String>,
+    #[pyo3(item)]
+    time_format: Option<String>,
+    #[pyo3(item)]
+    bars_stamped: Option<String>,
+    #[pyo3(item)]
+    decimal: Option<String>,
+    #[pyo3(item)]
+    skip_bad_rows: bool,
     /// Whether jumps of the price that look like splits are used as they are.
     #[pyo3(item)]
     allow_jump: bool,
@@ -138,14 +147,12 @@ pub(crate) fn source(
         let reading = ReadOptions {
             columns: reading.columns,
             volume_column: reading.volume_column,
-            zone: match reading.bar_timezone {
-                Some(text) => Some(
-                    text.parse()
-                        .map_err(|error| Failure::usage(&format!("bar_timezone: {error}")))?,
-                ),
-                None => None,
-            },
+            zone: parsed("bar_timezone", reading.bar_timezone.as_deref())?,
             member: reading.member,
+            time_format: parsed("time_format", reading.time_format.as_deref())?,
+            stamped: parsed("bars_stamped", reading.bars_stamped.as_deref())?,
+            decimal: parsed("decimal", reading.decimal.as_deref())?,
+            bad_rows: if reading.skip_bad_rows { BadRows::Skip } else { BadRows::Refuse },
         };
         let source = match (path, csv) {
             (_, Some(csv)) => data_source(Path::new(NAME), csv.to_vec(), symbol, reading, now()),
@@ -159,4 +166,9 @@ pub(crate) fn source(
         };
         Ok(DataSource { jumps, ..source? })
     })
+}
+
+/// An argument with a syntax of its own.
+fn parsed<T: FromStr<Err = String>>(name: &str, text: Option<&str>) -> Result<Option<T>, Failure> {
+    text.map(str::parse).transpose().map_err(|error| Failure::usage(&format!("{name}: {error}")))
 }

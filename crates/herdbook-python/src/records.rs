@@ -18,7 +18,7 @@ use herdbook_store::{
     text_without_secrets,
 };
 use herdbook_training::{
-    FindQuery, Heartbeat, RegisterRequest, find_best, find_latest, find_parent,
+    FindQuery, Heartbeat, MissingParent, RegisterRequest, find_best, find_latest, find_parent,
     logged_improvements, register_run,
 };
 use pyo3::prelude::*;
@@ -270,6 +270,7 @@ impl Records {
                 artifact: checked_path(artifact)?.to_owned(),
                 trained_timesteps: timesteps,
                 version_tags: tags,
+                missing_parent: MissingParent::Refuse,
             };
             let done = register_run(store, &request, parent_here.as_ref())?;
             let value = json!({

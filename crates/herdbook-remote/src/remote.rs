@@ -360,8 +360,7 @@ impl Backend for Remote {
         reservation: &Reservation<'_>,
     ) -> Result<Option<VersionNumber>, StoreError> {
         (reservation.check)()?;
-        let Reservation { name, run_id, folder, .. } = reservation;
-        self.reserve(name.as_str(), run_id.as_str(), folder).map(Some)
+        self.reserve(reservation).map(Some)
     }
 
     fn release_version(&self, name: &ModelName, run_id: &RunId, number: VersionNumber) {

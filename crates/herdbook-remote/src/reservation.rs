@@ -5,11 +5,11 @@
 //! instead of creating a second one.
 
 use herdbook_domain::VersionNumber;
-use herdbook_store::engine::backend::NewRun;
+use herdbook_store::engine::backend::{NewRun, Reservation};
 use herdbook_store::{Lease, StoreError, now};
 
 use crate::client::answer::ServerAnswer;
-use crate::client::registry::name_filter;
+use crate::client::registry::{NewVersion, name_filter};
 use crate::client::runs::RunToCreate;
 use crate::client::wire::{ModelVersion, TOKEN, value_of};
 use crate::copy::{lease, tables};
@@ -36,6 +36,9 @@ impl Remote {
                 Ok(self.client.runs(std::slice::from_ref(&experiment_id), &filter)?.pop())
             },
         )?;
+        if let Some(input) = run.input {
+            self.client.log_input(&made.info.run_id, input)?;
+        }
         Ok(made.info.run_id)
     }
 
@@ -70,15 +73,16 @@ impl Remote {
     /// [`StoreError::BrokenRecord`] if the run does not exist, and those of reaching the server.
     pub(crate) fn reserve(
         &self,
-        name: &str,
-        run_id: &str,
-        folder: &str,
+        reservation: &Reservation<'_>,
     ) -> Result<VersionNumber, StoreError> {
+        let Reservation { folder, describe, .. } = *reservation;
+        let (name, run_id) = (reservation.name.as_str(), reservation.run_id.as_str());
         let run = self.client.run(run_id)?.ok_or_else(|| StoreError::BrokenRecord {
             what: format!("run `{run_id}`"),
             problem: "the server has no such run".to_owned(),
         })?;
         let source = format!("{}/{folder}", run.info.artifact_uri);
+        let description = describe()?;
         self.client.ensure_model(name)?;
         loop {
             let version = match self.pending_version(name, run_id)? {
@@ -86,7 +90,9 @@ impl Remote {
                 None => self.client.until_known(
                     || {
                         let pending = [(tables::PENDING, run_id)];
-                        self.client.create_version(name, &source, run_id, &pending)
+                        let new =
+                            NewVersion { name, source: &source, run_id, description: &description };
+                        self.client.create_version(&new, &pending)
                     },
                     || self.pending_version(name, run_id),
                 )?,

@@ -1,8 +1,8 @@
 //! The error type of the crate.
 
 use herdbook_domain::{
-    Honesty, ModelType, Obstacle, RunId, RunStatus, Symbol, Timeframe, Timestamp, VersionKey,
-    Window,
+    Honesty, InvalidName, ModelType, Obstacle, RunId, RunStatus, Symbol, Timeframe, Timestamp,
+    VersionKey, Window,
 };
 use herdbook_market::MarketError;
 use herdbook_ppo::PpoError;
@@ -20,6 +20,9 @@ pub enum TrainingError {
     /// The store cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The name of a registered model is not valid.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
     /// Zero timesteps were requested.
     #[error("cannot train for 0 timesteps: give at least 1")]
     NoTimesteps,
@@ -92,6 +95,14 @@ pub enum TrainingError {
         /// The run.
         run_id: RunId,
     },
+    /// A run that cannot be registered as it is.
+    #[error("run `{run_id}` cannot be registered: {problem}")]
+    CannotRegister {
+        /// The run.
+        run_id: RunId,
+        /// The reason, as a clause.
+        problem: String,
+    },
     /// An enhanced model without a parent.
     #[error(
         "run `{run_id}` is to be registered as `{model_type}`, but has no parent: give `base_run_id`"
@@ -142,8 +153,8 @@ pub enum TrainingError {
         /// Hash of the file as it was.
         registered: String,
     },
-    /// The model needs an environment that this herdbook does not have.
-    #[error("the model of {key} needs an environment that this herdbook does not have ({problem})")]
+    /// The model is of another algorithm or kind, or needs an environment that this herdbook does not have.
+    #[error("herdbook can neither run nor enhance the model of {key}: {problem}")]
     ForeignEnvironment {
         /// The version.
         key: VersionKey,

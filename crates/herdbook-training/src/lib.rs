@@ -56,7 +56,10 @@ pub use environment::observation::OBS_LEN;
 pub use environment::trading_env::TradingEnv;
 pub use error::{ExcludedCandidates, TrainingError};
 pub use herdbook_market::metrics::Performance;
-pub use herdbook_market::{Boundaries, MarketError, Position, ReadOptions, Sample, Zone};
+pub use herdbook_market::{
+    BadRows, BarStamp, Boundaries, DecimalMark, MarketError, Position, ReadOptions, Sample,
+    TimeFormat, Zone,
+};
 pub use herdbook_ppo::{Env, EpisodeEnd, PpoConfig, PpoError, Rng};
 pub use models::backtest::{Backtest, BacktestOptions, EquityPoint};
 pub use models::bars_check::BarsCheck;
@@ -67,8 +70,13 @@ pub use models::import_model::{
 };
 pub use models::parent::Parent;
 pub use models::predict::{AgeLimits, Prediction};
-pub use models::register_run::{RegisterRequest, RegisteredRun, logged_improvements, register_run};
+pub use models::register_run::{
+    MissingParent, RegisterRequest, RegisteredRun, logged_improvements, register_run,
+};
 pub use models::registered_model::RegisteredModel;
+pub use models::unregistered_run::{
+    UnregisteredRun, model_timeframes, parents_first, tagged_timeframe,
+};
 pub use observer::{Observer, Progress};
 pub use request::conditions::conditions_from_toml;
 pub use request::enhance_request::EnhanceRequest;

@@ -75,6 +75,7 @@ fn candidates(model_type: ModelType) -> Candidates {
         symbol: None,
         min_timesteps: 0,
         contaminated: Contaminated::Included,
+        passed_over: Vec::new(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use herdbook_domain::{Stage, Symbol, Timestamp, VersionNumber};
-use herdbook_training::Zone;
+use herdbook_training::{BarStamp, DecimalMark, TimeFormat, Zone};
 
 use crate::args::family::OptionalFamily;
 use crate::args::reference::Reference;
@@ -12,15 +12,29 @@ use crate::args::reference::Reference;
 /// How to read an ambiguous file of bars.
 #[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct ReadingArgs {
-    /// Column names of a file without a header, such as time,open,high,low,close,volume
+    /// Names of all columns, such as time,open,high,low,close,volume, in place of the file's header if it has one; or some by
+    /// their names in the file, such as close=Last
     #[arg(long, value_name = "NAMES", requires = "data")]
     pub(crate) columns: Option<String>,
     /// Volume column of a file that has several; `none` for no volume
     #[arg(long, value_name = "NAME", requires = "data")]
     pub(crate) volume_column: Option<String>,
+    /// Format of the times: day-first, month-first, year-first, excel, s, ms, us, ns, or a pattern such as
+    /// `%d/%m/%Y %H:%M`
+    #[arg(long, value_name = "FORMAT", requires = "data")]
+    pub(crate) time_format: Option<TimeFormat>,
     /// Time zone of timestamps that have none: UTC, +02:00, Europe/Athens or `America/New_York+07:00` [default: UTC]
     #[arg(long, value_name = "ZONE", allow_hyphen_values = true, requires = "data")]
     pub(crate) bar_timezone: Option<Zone>,
+    /// Whether the time of a bar is its open or its close [default: open, unless the file shows otherwise]
+    #[arg(long, value_name = "open|close", requires = "data")]
+    pub(crate) bars_stamped: Option<BarStamp>,
+    /// Decimal mark of the numbers: `.` or `,` [default: as the numbers of the file show]
+    #[arg(long, value_name = "MARK", requires = "data")]
+    pub(crate) decimal: Option<DecimalMark>,
+    /// Leave out rows without valid prices, and record how many
+    #[arg(long, requires = "data")]
+    pub(crate) skip_bad_rows: bool,
     /// File to read from a zip archive of several files
     #[arg(long, value_name = "NAME", requires = "data")]
     pub(crate) member: Option<String>,

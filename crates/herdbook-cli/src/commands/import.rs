@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
 use crate::args::{Global, ImportArgs};
+use crate::commands::import_runs;
 use crate::context::{environment, open_store_for_import, working_directory};
 use crate::failure::Failure;
 use crate::format::count;
@@ -34,18 +35,35 @@ pub(crate) fn run(args: &ImportArgs, global: &Global, output: &mut Output) -> Re
     let effect = if args.dry_run { Effect::DryRun } else { Effect::Commit };
     let mut bar = ImportBar::new(output.is_quiet());
     // Read first, so that an unreadable source does not leave an empty store behind.
-    let found = Import::read(&request, &mut bar)?;
+    let mut found = Import::read(&request, &mut bar)?;
+    let unregistered = if args.register_runs {
+        bar.stage("looking for runs with a model file");
+        import_runs::candidates(found.unregistered_runs())
+    } else {
+        Vec::new()
+    };
     let store = open_store_for_import(global, &request.source, effect, output)?;
     let report = found.bring_into(store.as_ref(), effect, &mut bar);
+    let mut report = report?;
+    let registered = args
+        .register_runs
+        .then(|| {
+            let runs = import_runs::Runs { candidates: &unregistered, family: &args.model, effect };
+            runs.register(store.as_ref(), &mut bar, &mut report.audit)
+        })
+        .transpose();
     bar.bar.finish_and_clear();
-    let report = report?;
+    let registered = registered?;
     let target = store.as_ref().map(|store| store.location().uri());
-    let value = || to_json(&report, target.as_deref(), args);
+    let value = || to_json(&report, registered, target.as_deref(), args);
     match &store {
         Some(store) if !args.dry_run => {
-            output.data_of_act(store, value, || text(&report, args))?;
+            output.data_of_act(store, value, || text(&report, registered, args))?;
         }
-        _ => output.data(value, || text(&report, args))?,
+        _ => output.data(value, || text(&report, registered, args))?,
+    }
+    if let Some(hint) = unregistered_hint(&report, args, output) {
+        output.note(&hint);
     }
     if let Some(hint) = hint(&request.source, &directory, args, global) {
         output.note(&hint);
@@ -71,7 +89,12 @@ fn zone(asked: Option<Zone>, output: &mut Output) -> Zone {
     zone
 }
 
-fn to_json(report: &ImportReport, target: Option<&str>, args: &ImportArgs) -> Value {
+fn to_json(
+    report: &ImportReport,
+    registered: Option<Count>,
+    target: Option<&str>,
+    args: &ImportArgs,
+) -> Value {
     json!({
         "source": report.source,
         "target": target,
@@ -80,12 +103,13 @@ fn to_json(report: &ImportReport, target: Option<&str>, args: &ImportArgs) -> Va
         "runs": report.runs,
         "models": report.models,
         "versions": report.versions,
+        "registered_runs": registered,
         "artifacts": {"files": report.files, "bytes": report.bytes},
         "audit": report.audit,
     })
 }
 
-fn text(report: &ImportReport, args: &ImportArgs) -> String {
+fn text(report: &ImportReport, registered: Option<Count>, args: &ImportArgs) -> String {
     let mut lines: Vec<String> = report
         .audit
         .iter()
@@ -105,6 +129,10 @@ fn text(report: &ImportReport, args: &ImportArgs) -> String {
     ] {
         lines.push(counted(what, n, verb));
     }
+    if let Some(n) = registered {
+        let verb = if args.dry_run { "to register" } else { "registered" };
+        lines.push(counted("runs with a model file", n, verb));
+    }
     lines.push(match report.audit.len() {
         0 => "audit: no contradictions".to_owned(),
         1 => "audit: 1 finding".to_owned(),
@@ -119,6 +147,18 @@ fn counted(what: &str, n: Count, verb: &str) -> String {
         line += &format!(", {} completed", count(n.completed as u64));
     }
     format!("{line}, {} already present", count(n.present as u64))
+}
+
+/// Advice for a source with runs and without versions, such as those of scripts that never register.
+fn unregistered_hint(report: &ImportReport, args: &ImportArgs, output: &Output) -> Option<String> {
+    let is_empty = report.versions.found == 0 && report.runs.found > 0 && !args.register_runs;
+    is_empty.then(|| {
+        let command = output.command("herdbook import --register-runs");
+        format!(
+            "hint: the source has no model versions, so no command finds its models: `{command}` also registers the runs that \
+             stored a model file"
+        )
+    })
 }
 
 /// Advice for an imported `./mlruns`: while it is a file store, MLflow and herdbook use it as the store of the folder.

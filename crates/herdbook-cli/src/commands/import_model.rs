@@ -30,7 +30,7 @@ pub(crate) fn run(
     };
     let prepared = request.prepare()?;
     let store = open_store(global, Missing::Create, output)?;
-    let imported = import_model(&store, prepared)?;
+    let imported = import_model(&store, &prepared)?;
     for note in &imported.notes {
         output.note(&format!("note: {note}"));
     }
@@ -43,6 +43,7 @@ fn to_json(timeframe: Timeframe, imported: &ImportedModel) -> Value {
         "model_name": imported.registered.key.name,
         "version": imported.registered.key.version,
         "model_path": imported.run_id.model_path(timeframe),
+        "algorithm": imported.algorithm,
         "total_timesteps": imported.timesteps,
         "honesty": Honesty::Unknown,
         "usable": imported.obstacle.is_none(),
@@ -64,8 +65,9 @@ fn summary(imported: &ImportedModel) -> String {
             )
         }
     };
+    let algorithm = imported.algorithm.unwrap_or("unknown algorithm");
     format!(
-        "{} version {} (base) is registered in development\nrun {} · {} timesteps · honesty unknown: its training bars are not recorded\n{use_of_it}",
+        "{} version {} (base, {algorithm}) is registered in development\nrun {} · {} timesteps · honesty unknown: its training bars are not recorded\n{use_of_it}",
         key.name,
         key.version,
         imported.run_id,

@@ -9,10 +9,12 @@ mod find;
 mod history;
 mod import;
 mod import_model;
+mod import_runs;
 mod lineage;
 mod list;
 mod predict;
 mod promote;
+mod register;
 mod relocate;
 mod rollback;
 mod show;
@@ -42,6 +44,7 @@ pub(crate) fn run(args: Args, output: &mut Output) -> Result<(), Failure> {
         Command::Predict(predict) => predict::run(predict, session(output)?.store(), output),
         Command::Import(import) => import::run(&import, global, output),
         Command::ImportModel(import) => import_model::run(&import, global, output),
+        Command::Register(register) => register::run(&register, &session(output)?, output),
         Command::Promote(promote) => promote::run(&promote, &session(output)?, output),
         Command::Rollback(rollback) => rollback::run(&rollback, &session(output)?, output),
         Command::Champion(champion) => champion::run(&champion, session(output)?.store(), output),

@@ -29,8 +29,12 @@ pub(crate) fn run(args: ReferenceArgs, store: &Store, output: &mut Output) -> Re
         ..EventQuery::default()
     })?;
     history::note_unreadable(&unreadable, output);
-    let seal = Seal::among(&events).unwrap_or_else(|error| {
-        output.note(&format!("note: {error}; `herdbook verify` says more"));
+    let seal = match &version.seal_problem {
+        Some(problem) => Err(problem.clone()),
+        None => Seal::among(&events).map_err(|error| error.to_string()),
+    };
+    let seal = seal.unwrap_or_else(|problem| {
+        output.note(&format!("note: {problem}; `herdbook doctor` says more"));
         None
     });
     let differing =
@@ -162,6 +166,9 @@ fn text(version: &VersionRecord, run: Option<&RunRecord>) -> String {
 
 /// The event that holds the sealed facts, and whether they were sealed later than the registration.
 fn seal_text(version: &VersionRecord) -> String {
+    if let Some(problem) = &version.seal_problem {
+        return one_line(&format!("not believed: {problem}"));
+    }
     let Some(sealed) = &version.sealed else {
         return "none: the first act that rests on this version seals what MLflow holds then"
             .to_owned();

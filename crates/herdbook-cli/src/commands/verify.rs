@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use herdbook_domain::{Breach, ChainBreak, Event, GENESIS_HASH, Reason, Remedy, verify_chain};
+use herdbook_domain::{
+    Breach, BreachKind, ChainBreak, Event, GENESIS_HASH, Reason, Remedy, verify_chain,
+};
 use herdbook_store::{Examination, FileState, Session, StoreError};
 use serde_json::json;
 
@@ -157,8 +159,12 @@ fn failure_of(breaches: &[Breach], output: &Output) -> Option<Failure> {
                 count(several.len() as u64),
                 lines.collect::<String>()
             );
-            let command = output.command("herdbook doctor");
-            let hint = format!("`{command}` says what to do about each");
+            // A store that was moved lacks all its files for that one reason.
+            let place = several.iter().find(|breach| breach.kind == BreachKind::Place);
+            let hint = match place.map(|breach| &breach.remedy) {
+                Some(Remedy::None(way_out)) => way_out.clone(),
+                _ => format!("`{}` says what to do about each", output.command("herdbook doctor")),
+            };
             Some(Failure::new(Code::Conflict, message).with_hint(hint))
         }
     }

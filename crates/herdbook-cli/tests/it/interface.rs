@@ -512,6 +512,7 @@ fn help_of_each_command() {
                     history
       predict       Show the position that a registered model takes after the newest closed bar
       import        Import another MLflow store (database, `mlruns` folder or server) and audit its tags
+      register      Register the model of a run that another program trained and did not register
       import-model  Register a model.zip that was trained elsewhere with stable-baselines3
       promote       Move a model version to another stage
       rollback      Bring back the previous champion
@@ -594,7 +595,8 @@ fn help_of_each_command() {
               system's user name]
 
           --columns <NAMES>
-              Column names of a file without a header, such as time,open,high,low,close,volume
+              Names of all columns, such as time,open,high,low,close,volume, in place of the file's
+              header if it has one; or some by their names in the file, such as close=Last
 
           --lock-timeout <SECONDS>
               How long to wait for a store that another process has locked
@@ -604,9 +606,23 @@ fn help_of_each_command() {
           --volume-column <NAME>
               Volume column of a file that has several; `none` for no volume
 
+          --time-format <FORMAT>
+              Format of the times: day-first, month-first, year-first, excel, s, ms, us, ns, or a
+              pattern such as `%d/%m/%Y %H:%M`
+
           --bar-timezone <ZONE>
               Time zone of timestamps that have none: UTC, +02:00, Europe/Athens or
               `America/New_York+07:00` [default: UTC]
+
+          --bars-stamped <open|close>
+              Whether the time of a bar is its open or its close [default: open, unless the file shows
+              otherwise]
+
+          --decimal <MARK>
+              Decimal mark of the numbers: `.` or `,` [default: as the numbers of the file show]
+
+          --skip-bad-rows
+              Leave out rows without valid prices, and record how many
 
           --member <NAME>
               File to read from a zip archive of several files

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::records::BadRow;
+use super::bad_row::BadRow;
 use crate::evidence::SealedMetric;
 use crate::history::{EventDraft, EventKind};
 use crate::rules::AliasChange;
@@ -269,6 +269,11 @@ impl Breach {
     /// Whether the breach was not repaired.
     pub const fn is_open(&self) -> bool {
         !matches!(self.remedy, Remedy::Done(_))
+    }
+
+    /// Whether the breach concerns a version.
+    pub fn is_of(&self, key: &VersionKey) -> bool {
+        self.subject.name.as_ref() == Some(&key.name) && self.subject.version == Some(key.version)
     }
 
     /// The message and the remedy in one line.

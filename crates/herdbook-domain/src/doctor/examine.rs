@@ -11,8 +11,11 @@ use crate::values::ModelName;
 
 /// Finds every breach of the rules. The order is one in which the repairs can be carried out.
 pub fn examine(records: &Records) -> Vec<Breach> {
+    // Everything else is examined as it is after a version has its registered number back. Otherwise its wrong number would be
+    // taken for that of another champion.
+    let (mut breaches, corrected) = lost::renumbered(records, &LogIndex::of(records));
+    let records = corrected.as_ref().unwrap_or(records);
     let log = LogIndex::of(records);
-    let mut breaches = Vec::new();
     let mut models: BTreeMap<&ModelName, Vec<&VersionOnRecord>> = BTreeMap::new();
     for version in &records.versions {
         models.entry(&version.key.name).or_default().push(version);

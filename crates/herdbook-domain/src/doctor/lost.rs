@@ -33,7 +33,8 @@ pub(super) fn check(records: &Records, log: &LogIndex) -> Lost {
         if let Some(key) = registered {
             if !records.versions.iter().any(|one| one.key == *key) {
                 moved.insert(key.clone());
-                lost.breaches.push(renumbered(version, key, records.storage, log));
+                let way_out = "give it the recorded name and number again".to_owned();
+                lost.breaches.push(moved_version(version, key, Remedy::None(way_out)));
             } else if claims_stage {
                 lost.breaches.push(copy(version, key));
             }
@@ -49,23 +50,40 @@ pub(super) fn check(records: &Records, log: &LogIndex) -> Lost {
     lost
 }
 
-fn renumbered(
-    version: &VersionOnRecord,
-    registered: &VersionKey,
-    storage: Storage,
-    log: &LogIndex,
-) -> Breach {
-    let is_same_model = version.key.name == registered.name;
-    let remedy = if is_same_model && storage == Storage::Database {
-        Remedy::Possible(Repair {
+/// Versions that another program gave another number, and the records as they are after the repair; `None` without such a
+/// version. A version that was moved to another model, or is kept by a server, is reported by [`check`].
+pub(super) fn renumbered(records: &Records, log: &LogIndex) -> (Vec<Breach>, Option<Records>) {
+    let mut breaches = Vec::new();
+    if records.storage == Storage::Server {
+        return (breaches, None);
+    }
+    let mut keys: BTreeSet<VersionKey> =
+        records.versions.iter().map(|one| one.key.clone()).collect();
+    let mut corrected = None;
+    for (idx, version) in records.versions.iter().enumerate() {
+        let registered = version.run_id.as_ref().and_then(|run_id| log.registered_from(run_id));
+        let Some(registered) = registered.filter(|key| key.name == version.key.name) else {
+            continue;
+        };
+        let has_history = log.stage(&version.key).is_some();
+        if version.deleted || has_history || !keys.insert(registered.clone()) {
+            continue;
+        }
+        let remedy = Remedy::Possible(Repair {
             outcome: format!("it is version {} again", registered.version),
             at: Some(log.time_for(&registered.name)),
             fixes: vec![Fix::Renumber(version.key.clone(), registered.version)],
             events: Vec::new(),
-        })
-    } else {
-        Remedy::None("give it the recorded name and number again".to_owned())
-    };
+        });
+        breaches.push(moved_version(version, registered, remedy));
+        let corrected = corrected.get_or_insert_with(|| records.clone());
+        corrected.versions[idx].key = registered.clone();
+    }
+    (breaches, corrected)
+}
+
+/// The breach of a version that stands under another name or number than the registered one.
+fn moved_version(version: &VersionOnRecord, registered: &VersionKey, remedy: Remedy) -> Breach {
     let (found, recorded) = (text_of(&version.key), text_of(registered));
     Breach {
         kind: BreachKind::NoHistory,
@@ -132,14 +150,13 @@ fn of_another_program(version: &VersionOnRecord) -> Breach {
     }
 }
 
-/// Versions of the history without a row. If a whole model is gone, one breach names it.
+/// Versions of the history without a row. If the registered model has no row either, one breach names it.
 fn missing_versions(
     records: &Records,
     log: &LogIndex,
     moved: &BTreeSet<VersionKey>,
 ) -> Vec<Breach> {
     let rows: BTreeSet<&VersionKey> = records.versions.iter().map(|version| &version.key).collect();
-    let models: BTreeSet<&ModelName> = rows.iter().map(|key| &key.name).collect();
     let mut missing: BTreeMap<&ModelName, Vec<(&VersionKey, i64)>> = BTreeMap::new();
     for (key, replay) in log.all_replayed() {
         if !rows.contains(key) && !moved.contains(key) {
@@ -148,7 +165,7 @@ fn missing_versions(
     }
     let mut breaches = Vec::new();
     for (name, versions) in missing {
-        if models.contains(name) {
+        if records.models.contains(name) {
             breaches
                 .extend(versions.into_iter().map(|(key, event)| missing_version(key, event, log)));
         } else {
@@ -173,7 +190,7 @@ fn missing_model(name: &ModelName, n_versions: usize) -> Breach {
         kind: BreachKind::MissingVersion,
         subject: Subject { name: Some(name.clone()), ..Subject::default() },
         message: format!(
-            "the registered model `{name}` has no rows: the history has {n_versions} {versions} of it"
+            "the registered model `{name}` has no row: the history has {n_versions} {versions} of it"
         ),
         remedy: Remedy::None("restore it from a backup".to_owned()),
     }

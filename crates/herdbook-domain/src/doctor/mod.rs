@@ -4,6 +4,7 @@
 //! process dies. [`examine`] takes the records and returns breaches, each with the exact repair if a safe one exists.
 //! Repairs take their values from the event log. If the log itself is broken, nothing that depends on it is repaired.
 
+mod bad_row;
 mod breach;
 mod champion;
 mod difference;
@@ -21,10 +22,11 @@ mod sealed;
 mod usability;
 mod version;
 
+pub use bad_row::BadRow;
 pub use breach::{Breach, BreachKind, Fix, Remedy, Repair, RunColumn, Subject, VersionColumn};
 pub use examine::examine;
 pub use records::{
-    BadRow, LoggedMetric, Orphan, Process, Records, RunOnRecord, RunRow, SchemaState, Storage,
+    LoggedMetric, Orphan, Process, Records, RunOnRecord, RunRow, SchemaState, Storage,
     VersionOnRecord, VersionRow,
 };
 pub use usability::is_managed;

@@ -24,6 +24,8 @@ pub struct Records {
     pub orphans: Vec<Orphan>,
     /// Our tables and indexes that were missing or altered when the store was opened, by name.
     pub schema: Vec<(String, SchemaState)>,
+    /// The registered models that have a row.
+    pub models: BTreeSet<ModelName>,
     /// The rows of the runs that herdbook started and of those that a version was registered from.
     pub run_rows: BTreeMap<RunId, RunRow>,
     /// The program that wrote the rows.
@@ -101,21 +103,6 @@ pub struct LoggedMetric {
     pub value: f64,
     /// Number of training steps before it.
     pub step: i64,
-}
-
-/// A row with a value of the wrong kind in a column.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BadRow {
-    /// The table.
-    pub table: &'static str,
-    /// The key of the row, in words.
-    pub row: String,
-    /// The column.
-    pub column: String,
-    /// The value, shortened.
-    pub found: String,
-    /// The kind of value that the column has, for example "an integer".
-    pub expected: &'static str,
 }
 
 /// A run that is RUNNING or has a lease.

@@ -7,10 +7,10 @@ use crate::values::{RunId, Stage, Timestamp, VersionKey, VersionNumber, VersionT
 
 use super::finding::{Finding, FindingKind};
 use super::imported_tags::{IMPORTED_FROM_VERSION, kept_key};
-use super::parsed_tags::{ParsedTags, SHARED_KEYS};
+use super::parsed_tags::{ParsedTags, SHARED_KEYS, TIME_KEYS};
 use super::recorded_change::change_key;
 use super::source::SourceVersion;
-use super::steps::HistoryStep;
+use super::steps::{HistoryStep, is_within_a_minute};
 
 /// A version of the source on its way into the target.
 pub(super) struct Candidate<'a> {
@@ -29,10 +29,6 @@ pub(super) struct Candidate<'a> {
     pub(super) first_child_at: Option<Timestamp>,
     pub(super) now: Timestamp,
 }
-
-/// Tags that hold a time.
-const TIME_KEYS: [&str; 3] =
-    [key::LAST_PROMOTED_AT, key::ENHANCEMENT_TIMESTAMP, key::DEMOTION_TIMESTAMP];
 
 impl Candidate<'_> {
     /// Its stage after all steps; `None` where it takes no part in the life cycle of stages.
@@ -126,10 +122,42 @@ impl Candidate<'_> {
             tags.insert(change, format!("{from} -> {to}"));
             tags.insert(key::LAST_PROMOTED_AT.to_owned(), at.tag());
         }
-        if self.steps.iter().rev().find_map(HistoryStep::is_demotion) == Some(false) {
+        if self.steps.last().is_some_and(HistoryStep::ends_demotion) {
             tags.remove(key::DEMOTION_REASON);
             tags.remove(key::DEMOTION_TIMESTAMP);
         }
+        self.keep_untold(tags);
+    }
+
+    /// Keeps each time and reason of the source that is neither in an event nor in its own tag any more.
+    fn keep_untold(&self, tags: &mut Tags) {
+        let told = self.told();
+        let is_event = |key: &str| match key {
+            key::LAST_PROMOTED_AT => {
+                self.parsed.time(key).is_some_and(|at| self.has_step(at, HistoryStep::is_told))
+            }
+            key::DEMOTION_TIMESTAMP => {
+                let at = self.parsed.demoted_at;
+                at.is_some_and(|at| self.has_step(at, HistoryStep::may_be_demotion))
+            }
+            key::DEMOTION_REASON => told.demotion,
+            _ => false,
+        };
+        for key in [key::LAST_PROMOTED_AT, key::DEMOTION_TIMESTAMP, key::DEMOTION_REASON] {
+            let Some(old) = self.parsed.tags.get(key) else { continue };
+            let present = match self.parsed.time(key) {
+                Some(at) if key != key::DEMOTION_REASON => at.tag(),
+                _ => old.clone(),
+            };
+            if tags.get(key) != Some(&present) && !is_event(key) {
+                tags.entry(kept_key(key)).or_insert_with(|| old.clone());
+            }
+        }
+    }
+
+    /// Whether a step of the source happened at a time, give or take the seconds that some tags lack.
+    fn has_step(&self, at: Timestamp, wanted: impl Fn(&HistoryStep) -> bool) -> bool {
+        self.steps.iter().any(|step| is_within_a_minute(step.at(), at) && wanted(step))
     }
 
     /// The changes to the tags of its run, so that they equal the version's.

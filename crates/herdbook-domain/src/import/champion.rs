@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::values::{ModelName, Stage, VersionKey, VersionNumber};
+use crate::values::{ModelName, Stage, Timestamp, VersionKey, VersionNumber};
 
 use super::candidate::Candidate;
 use super::finding::{Finding, FindingKind};
@@ -51,6 +51,34 @@ pub(super) fn keep_one_champion(
     }
 }
 
+/// When versions became champion, by model, as recorded changes tell.
+pub(super) struct Crowned(BTreeMap<ModelName, Vec<(Timestamp, VersionNumber)>>);
+
+/// Collects when versions became champion.
+pub(super) fn crowned(candidates: &[Candidate<'_>]) -> Crowned {
+    let mut found: BTreeMap<ModelName, Vec<(Timestamp, VersionNumber)>> = BTreeMap::new();
+    for candidate in candidates.iter().filter(|candidate| candidate.takes_part) {
+        let key = &candidate.source.key;
+        let changes = candidate.parsed.changes.iter();
+        let crownings = changes.filter(|change| change.to == Stage::Champion);
+        let times =
+            crownings.map(|change| (change.at.max(candidate.source.created_at), key.version));
+        found.entry(key.name.clone()).or_default().extend(times);
+    }
+    for times in found.values_mut() {
+        times.sort_unstable();
+    }
+    Crowned(found)
+}
+
+impl Crowned {
+    /// When the other versions of a version's model became champion, in order.
+    pub(super) fn of_others(&self, key: &VersionKey) -> Vec<Timestamp> {
+        let of_model = self.0.get(&key.name).into_iter().flatten();
+        of_model.filter(|(_, version)| *version != key.version).map(|(at, _)| *at).collect()
+    }
+}
+
 fn two_champions(name: &ModelName, champions: &[usize], candidates: &[Candidate<'_>]) -> Finding {
     let claim = |idx: &usize| {
         let candidate = &candidates[*idx];
@@ -84,7 +112,7 @@ fn champion_in_target(key: &VersionKey, present: VersionNumber) -> Finding {
 
 impl Candidate<'_> {
     /// When a recorded change last made the version champion.
-    fn champion_since(&self) -> Option<crate::values::Timestamp> {
+    fn champion_since(&self) -> Option<Timestamp> {
         self.steps.iter().rev().find_map(|step| match step {
             HistoryStep::Recorded(change) if change.to == Stage::Champion => Some(change.at),
             _ => None,

@@ -44,6 +44,14 @@ closed_set! {
         VersionGap = "version_gap",
         /// A recorded time is in the future.
         FutureTime = "future_time",
+        /// A recorded change is earlier than the registration of its version.
+        BeforeRegistration = "before_registration",
+        /// A model type other than `base`, of a model that names neither a parent nor an enhancement.
+        TypeWithoutParent = "type_without_parent",
+        /// Something about a run that was registered after its import.
+        Registered = "registered_run",
+        /// A run with a model file cannot be registered.
+        NotRegistered = "not_registered",
         /// The alias `champion` does not point at the champion.
         AliasDiffers = "alias_differs",
         /// A text is longer than MLflow's tables permit.

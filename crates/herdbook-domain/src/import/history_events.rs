@@ -7,10 +7,18 @@ use crate::tags::key;
 use crate::values::{Reason, RunId, Stage, Timestamp, VersionType};
 
 use super::candidate::Candidate;
-use super::steps::HistoryStep;
+use super::steps::{HistoryStep, is_within_a_minute};
 
 /// An event with the time it happened in the source.
 pub(super) type DatedEvent = (Timestamp, EventDraft);
+
+/// The reasons of the steps of a version.
+pub(super) struct ToldReasons {
+    /// Whether a step has the reason in `demotion_reason`.
+    pub(super) demotion: bool,
+    /// The reason of each step.
+    reasons: Vec<Option<String>>,
+}
 
 impl Candidate<'_> {
     /// The events of the registration and of every step after it, oldest first.
@@ -94,20 +102,30 @@ impl Candidate<'_> {
 
     /// The reason of each step. Tags hold only the reasons of the newest promotion and the newest demotion.
     fn reasons(&self) -> Vec<Option<String>> {
+        self.told().reasons
+    }
+
+    /// Assigns the reasons in the tags to the steps: that of the demotion to the one at `demotion_timestamp`, else to the
+    /// newest demotion, and that of the promotion to the newest promotion.
+    pub(super) fn told(&self) -> ToldReasons {
         let tag = |key: &str| self.parsed.tags.get(key).and_then(|text| as_reason(text));
-        let mut promotion = tag(key::PROMOTION_REASON);
-        let mut demotion = tag(key::DEMOTION_REASON);
-        let mut reasons: Vec<Option<String>> = Vec::new();
-        for step in self.steps.iter().rev() {
-            reasons.push(match (step, step.is_demotion()) {
-                (HistoryStep::ByImport { reason, .. }, _) => Some((*reason).to_owned()),
-                (_, Some(true)) => demotion.take(),
-                (_, Some(false)) => promotion.take(),
-                (_, None) => None,
-            });
+        let is_at_its_time = |step: &HistoryStep| {
+            self.parsed.demoted_at.is_none_or(|at| is_within_a_minute(at, step.at()))
+        };
+        let mut steps = self.steps.iter();
+        let demotion =
+            steps.clone().rposition(|step| step.may_be_demotion() && is_at_its_time(step));
+        let promotion = steps.rposition(|step| {
+            step.is_told() && step.is_demotion() == Some(false) && !step.may_be_demotion()
+        });
+        let mut reasons: Vec<Option<String>> =
+            self.steps.iter().map(HistoryStep::own_reason).collect();
+        for (idx, key) in [(demotion, key::DEMOTION_REASON), (promotion, key::PROMOTION_REASON)] {
+            if let Some(idx) = idx {
+                reasons[idx] = tag(key);
+            }
         }
-        reasons.reverse();
-        reasons
+        ToldReasons { demotion: demotion.is_some(), reasons }
     }
 
     fn draft(&self, kind: EventKind, details: &Value) -> EventDraft {

@@ -6,6 +6,6 @@ pub const IMPORTED_FROM_VERSION: &str = "imported_from_version";
 pub const IMPORTED_STATUS: &str = "imported_status";
 
 /// The key under which the source's value of a tag is kept when the import writes another value.
-pub(super) fn kept_key(key: &str) -> String {
+pub fn kept_key(key: &str) -> String {
     format!("imported_{key}")
 }

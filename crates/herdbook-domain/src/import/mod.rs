@@ -21,11 +21,14 @@ mod recorded_change;
 mod source;
 mod steps;
 mod target;
+mod ties;
 mod zone;
 
 pub use finding::{Finding, FindingKind};
-pub use imported_tags::{IMPORTED_FROM_VERSION, IMPORTED_STATUS};
+pub use imported_tags::{IMPORTED_FROM_VERSION, IMPORTED_STATUS, kept_key};
 pub use limits::{TextColumn, fitted};
+pub use parent::parent_of;
+pub use parsed_tags::names_no_origin;
 pub use plan::{ImportPlan, PlannedVersion};
 pub use planning::plan_import;
 pub use source::{SourceFile, SourceRecords, SourceRun, SourceVersion};

@@ -4,7 +4,7 @@ use crate::tags::{Tags, key};
 use crate::values::RunId;
 
 /// The parent named by `base_model_run_id` or, without a valid run id there, by `base_model_path`.
-pub(super) fn parent_of(tags: &Tags) -> Option<RunId> {
+pub fn parent_of(tags: &Tags) -> Option<RunId> {
     let by_id = tags.get(key::BASE_MODEL_RUN_ID).and_then(|id| RunId::parse(id.trim()).ok());
     by_id.or_else(|| run_of_path(tags.get(key::BASE_MODEL_PATH)?))
 }

@@ -39,6 +39,8 @@ pub(super) struct ParsedTags {
     pub(super) stage: Option<Stage>,
     /// The recorded changes of stage, oldest first.
     pub(super) changes: Vec<RecordedChange>,
+    /// The time in `demotion_timestamp`.
+    pub(super) demoted_at: Option<Timestamp>,
     /// The time zone of the times in the tags.
     pub(super) zone: Zone,
 }
@@ -64,12 +66,24 @@ pub(super) fn parse(
         version_type: reader.word(&tags, key::VERSION_TYPE),
         stage: reader.word(&tags, key::PROMOTION_STAGE),
         parent: reader.parent(&tags),
+        demoted_at: None,
         changes,
         zone,
         tags,
     };
+    parsed.demoted_at = reader.demoted_at(&parsed, now);
     reader.reconcile(&mut parsed);
     parsed
+}
+
+/// Tags that hold a time.
+pub(super) const TIME_KEYS: [&str; 3] =
+    [key::LAST_PROMOTED_AT, key::ENHANCEMENT_TIMESTAMP, key::DEMOTION_TIMESTAMP];
+
+/// Whether no tag claims that the model was trained from another one.
+pub fn names_no_origin(tags: &Tags) -> bool {
+    let is_blank = |key: &&str| tags.get(*key).is_none_or(|text| text.trim().is_empty());
+    [key::ENHANCEMENT_TYPE, key::BASE_MODEL_PATH, key::BASE_MODEL_RUN_ID].iter().all(is_blank)
 }
 
 struct Reader<'a> {
@@ -147,6 +161,23 @@ impl Reader<'_> {
         changes
     }
 
+    /// The time in `demotion_timestamp`. Names each tag of a time that is none.
+    fn demoted_at(&mut self, parsed: &ParsedTags, now: Timestamp) -> Option<Timestamp> {
+        for tag in TIME_KEYS {
+            if let (Some(text), None) = (parsed.tags.get(tag), parsed.time(tag)) {
+                let message = format!("`{tag}` is `{}`, which is not a time", excerpt(text));
+                let action = format!("kept as `{}`", kept_key(tag));
+                self.find(FindingKind::UnknownWord, message, action);
+            }
+        }
+        let at = parsed.time(key::DEMOTION_TIMESTAMP)?;
+        if at > now {
+            let message = format!("`{}` is in the future ({at})", key::DEMOTION_TIMESTAMP);
+            self.find(FindingKind::FutureTime, message, "recorded at the present time");
+        }
+        Some(at.min(now))
+    }
+
     fn parent(&mut self, tags: &Tags) -> Option<RunId> {
         let by_path = tags.get(key::BASE_MODEL_PATH).and_then(|path| run_of_path(path));
         let by_id = tags.get(key::BASE_MODEL_RUN_ID).and_then(|id| RunId::parse(id.trim()).ok());
@@ -191,7 +222,17 @@ impl Reader<'_> {
             parsed.model_type = Some(enhancement.model_type());
         }
         let is_enhanced = parsed.model_type.is_some_and(|word| word != ModelType::Base);
-        if is_enhanced && parsed.parent.is_none() {
+        if is_enhanced && names_no_origin(&parsed.tags) {
+            let model_type = parsed.model_type.map_or("unknown", ModelType::as_str);
+            self.find(
+                FindingKind::TypeWithoutParent,
+                format!(
+                    "its model type is `{model_type}`, but it names no parent and no enhancement"
+                ),
+                format!("it is a base model; `{}` keeps the type", kept_key(key::MODEL_TYPE)),
+            );
+            parsed.model_type = Some(ModelType::Base);
+        } else if is_enhanced && parsed.parent.is_none() {
             let message = "it is an enhanced model, but names no parent".to_owned();
             self.find(FindingKind::ParentMissing, message, "kept without a parent");
         }

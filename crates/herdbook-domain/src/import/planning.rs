@@ -7,8 +7,9 @@ use super::finding::Finding;
 use super::history_events::{DatedEvent, superseded_in_target};
 use super::plan::{ImportPlan, PlannedVersion};
 use super::source::SourceRecords;
+use super::steps::Record;
 use super::target::TargetFacts;
-use super::{audit, candidates, champion, steps};
+use super::{audit, candidates, champion, steps, ties};
 use crate::tags::{TagChanges, key};
 use crate::values::{ModelName, RunId, Stage, Timestamp, VersionNumber, VersionType};
 
@@ -21,13 +22,16 @@ pub fn plan_import(source: &SourceRecords, target: &TargetFacts) -> ImportPlan {
     let mut candidates = candidates::read(source, target, &mut findings);
     candidates::resolve_duplicates(&mut candidates, target, &mut findings);
     candidates::find_children(&mut candidates, source, target);
+    let crowned = champion::crowned(&candidates);
     for candidate in candidates.iter_mut().filter(|candidate| candidate.takes_part) {
-        candidate.steps = steps::steps(
-            &candidate.source.key,
-            &candidate.parsed,
-            candidate.source.created_at,
-            &mut findings,
-        );
+        let key = &candidate.source.key;
+        let record = Record {
+            key,
+            parsed: &candidate.parsed,
+            created_at: candidate.source.created_at,
+            crowned: &crowned.of_others(key),
+        };
+        candidate.steps = steps::steps(&record, &mut findings);
         findings.extend(audit::candidate_findings(candidate, source, target));
     }
     findings.extend(audit::version_gaps(source));
@@ -62,6 +66,7 @@ fn assemble(
     plan.events.extend(new.filter_map(|candidate| candidate.superseded(&source.label)));
     supersede_in_target(candidates, source, target, &mut plan);
     plan.events.sort_by_key(|(at, _)| *at);
+    ties::demotions_first(&mut plan.events);
     plan.aliases = aliases(candidates, source, target);
     plan
 }

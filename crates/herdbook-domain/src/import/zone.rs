@@ -1,6 +1,6 @@
 //! The time zone of times that were written without one.
 
-use chrono::{FixedOffset, NaiveDateTime, Offset, TimeZone};
+use chrono::{DateTime, FixedOffset, NaiveDateTime, Offset, TimeZone};
 use chrono_tz::Tz;
 
 use crate::values::Timestamp;
@@ -37,14 +37,25 @@ impl Zone {
         Timestamp::from_millis(millis)
     }
 
-    /// Reads a local time such as `YYYYMMDD_HHMMSS` or `YYYYMMDD_HHMM`; `None` for anything else.
+    /// Reads a local time: `YYYYMMDD_HHMMSS`, `YYYYMMDD_HHMM`, or ISO 8601 with date and time, which may name its own
+    /// offset. `None` for anything else.
     pub fn moment_of_tag(self, text: &str) -> Option<Timestamp> {
+        let text = text.trim();
         let format = match text.len() {
             13 => "%Y%m%d_%H%M",
             15 => "%Y%m%d_%H%M%S",
-            _ => return None,
+            _ => return self.moment_of_iso(text),
         };
         NaiveDateTime::parse_from_str(text, format).ok().map(|local| self.moment(local))
+    }
+
+    fn moment_of_iso(self, text: &str) -> Option<Timestamp> {
+        if let Ok(with_offset) = DateTime::parse_from_rfc3339(text) {
+            return Some(Timestamp::from_millis(with_offset.timestamp_millis()));
+        }
+        let read = |format| NaiveDateTime::parse_from_str(text, format).ok();
+        let local = read("%Y-%m-%dT%H:%M:%S%.f").or_else(|| read("%Y-%m-%d %H:%M:%S%.f"));
+        local.map(|local| self.moment(local))
     }
 }
 
@@ -97,6 +108,14 @@ mod tests {
     fn hour_that_occurred_twice_is_the_first_and_one_left_out_is_no_error() {
         assert_eq!(utc("Europe/Berlin", "20251026_023000"), "2025-10-26T00:30:00Z");
         assert_eq!(utc("Europe/Berlin", "20250330_023000"), "2025-03-30T01:30:00Z");
+    }
+
+    #[test]
+    fn iso_times_are_read_with_and_without_an_offset() {
+        assert_eq!(utc("Europe/Berlin", "2025-06-10T14:17:33"), "2025-06-10T12:17:33Z");
+        assert_eq!(utc("Europe/Berlin", "2025-06-10 14:17:33.25"), "2025-06-10T12:17:33.250Z");
+        assert_eq!(utc("Europe/Berlin", "2025-06-10T14:17:33+00:00"), "2025-06-10T14:17:33Z");
+        assert_eq!(utc("Europe/Berlin", "2025-06-10T14:17:33Z"), "2025-06-10T14:17:33Z");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The doctor on records that nobody broke, and on records that anybody broke in any way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
@@ -130,6 +130,7 @@ fn records(register: &Register, at: Timestamp) -> Records {
         runs: Vec::new(),
         orphans: Vec::new(),
         schema: Vec::new(),
+        models: BTreeSet::from([model()]),
         run_rows: BTreeMap::new(),
         storage: Storage::Database,
     };

@@ -1,6 +1,6 @@
 //! The doctor on runs, leases, missing parents, the schema and a broken log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
@@ -28,6 +28,7 @@ fn records() -> Records {
         runs: Vec::new(),
         orphans: Vec::new(),
         schema: Vec::new(),
+        models: BTreeSet::from([model()]),
         run_rows: BTreeMap::new(),
         storage: Storage::Database,
     }

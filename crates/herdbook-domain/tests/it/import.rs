@@ -250,6 +250,10 @@ fn any_version() -> impl Strategy<Value = SourceVersion> {
         ),
         0..4,
     );
+    let demotion = (
+        word(&["20250604_0900", "20250605_100001", "20250606_120000", "20991231_235959", "then"]),
+        word(&["New champion promoted", ""]),
+    );
     (
         (select(&["a", "b"][..]), 1_i64..5, proptest::option::weighted(0.9, 1_u8..5)),
         word(&["1H", "1h", "4H", "week"]),
@@ -257,11 +261,20 @@ fn any_version() -> impl Strategy<Value = SourceVersion> {
         word(&["latest", "old", "newest"]),
         word(&["development", "beta", "champion", "champion", "archived", "live"]),
         word(&["continued", "none"]),
-        proptest::option::of(1_u8..7),
+        (proptest::option::of(1_u8..7), demotion),
         changes,
     )
         .prop_map(
-            |((name, no, of), timeframe, kind, latest, stage, enhancement, parent, changes)| {
+            |(
+                (name, no, of),
+                timeframe,
+                kind,
+                latest,
+                stage,
+                enhancement,
+                (parent, demotion),
+                changes,
+            )| {
                 let mut found = version(name, no, of.unwrap_or(1), &[]);
                 found.run_id = of.map(run);
                 found.tags = Tags::new();
@@ -273,6 +286,8 @@ fn any_version() -> impl Strategy<Value = SourceVersion> {
                     (key::PROMOTION_STAGE, stage),
                     (key::ENHANCEMENT_TYPE, enhancement),
                     (key::BASE_MODEL_RUN_ID, parent.as_deref()),
+                    (key::DEMOTION_TIMESTAMP, demotion.0),
+                    (key::DEMOTION_REASON, demotion.1),
                 ];
                 found.tags.extend(
                     words

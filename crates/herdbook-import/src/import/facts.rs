@@ -14,6 +14,25 @@ use herdbook_store::{Store, StoreError, now};
 
 use crate::source::{ModelRecord, ModelVersionRecord, RunInfo};
 
+/// The names of the experiments and registered models in a store.
+#[derive(Debug, Default)]
+pub(super) struct KnownNames {
+    pub(super) experiments: BTreeSet<String>,
+    pub(super) models: BTreeSet<String>,
+}
+
+/// Reads the names of the experiments and registered models.
+pub(super) fn known_names(conn: &Conn) -> Result<KnownNames, StoreError> {
+    let names = |table| {
+        let sql = format!("SELECT name FROM {table} WHERE workspace = 'default'");
+        conn.query(&sql, params![], |row| row.get(0))
+    };
+    Ok(KnownNames {
+        experiments: names("experiments")?.into_iter().collect(),
+        models: names("registered_models")?.into_iter().collect(),
+    })
+}
+
 /// Model name and time of every registration in the store.
 pub(super) fn known_registrations(
     store: &Store,

@@ -18,10 +18,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use herdbook_domain::import::{
     Finding, FindingKind, SourceRecords, SourceRun, TargetFacts, Zone, plan_import,
 };
+use herdbook_domain::tags::Tags;
 use herdbook_domain::{ModelName, RunId, RunStatus, VersionNumber};
 use herdbook_store::{Effect, Session, Store, StoreError, now};
 
 use self::artifacts::FileDetail;
+use self::facts::KnownNames;
 use self::runs::PendingRuns;
 use crate::source::address::{Source, SourceOptions};
 use crate::source::{ExperimentRecord, ModelRecord, Reader, RunInfo};
@@ -45,6 +47,17 @@ pub struct Import {
     run_infos: Vec<RunInfo>,
     models: Vec<ModelRecord>,
     report: ImportReport,
+}
+
+/// A finished run of the source without a version.
+#[derive(Debug, Clone)]
+pub struct UnregisteredRecord {
+    /// The run.
+    pub run_id: RunId,
+    /// Its tags.
+    pub tags: Tags,
+    /// The paths of its artifacts, with `/`.
+    pub artifacts: Vec<String>,
 }
 
 impl std::fmt::Debug for Import {
@@ -77,6 +90,29 @@ impl Import {
         Ok(Self { reader, zone: request.zone, experiments, run_infos, models, report })
     }
 
+    /// The finished runs of the source that no version belongs to, oldest first, each with its tags and the paths of its
+    /// artifacts. Runs whose artifacts cannot be listed are left out; the import reports them.
+    pub fn unregistered_runs(&mut self) -> Vec<UnregisteredRecord> {
+        let registered: BTreeSet<&str> = self
+            .models
+            .iter()
+            .flat_map(|model| &model.versions)
+            .filter_map(|version| version.run_id.as_deref())
+            .collect();
+        let finished = RunStatus::Finished.as_str();
+        let mut found = Vec::new();
+        for info in &self.run_infos {
+            let is_wanted = info.status == finished && !info.is_deleted;
+            if !is_wanted || registered.contains(info.id.as_str()) {
+                continue;
+            }
+            let Ok(run_id) = RunId::parse(&info.id) else { continue };
+            let artifacts = self.reader.artifacts(info).unwrap_or_default();
+            found.push(UnregisteredRecord { run_id, tags: info.tags.clone(), artifacts });
+        }
+        found
+    }
+
     /// Writes the records into a store. A dry run makes the same audit and writes nothing; it needs no store.
     ///
     /// # Errors
@@ -93,6 +129,9 @@ impl Import {
         }
         let Self { mut reader, zone, experiments, run_infos, models, mut report } = self;
         let store = session.map(Session::store);
+        if let Some(store) = store {
+            reader.refuse_target(store)?;
+        }
         let pending = PendingRuns::plan(store, &run_infos, &mut report)?;
         let written = session.filter(|_| effect == Effect::Commit);
         if let Some(session) = written {
@@ -105,10 +144,15 @@ impl Import {
         let plan = if let Some(session) = written {
             registry::import(session, &records, &models, &mut report)?
         } else {
-            let facts = match store {
-                Some(store) => store.read(|conn| facts::gather(conn, &records))?,
-                None => TargetFacts { now: now(), ..TargetFacts::default() },
+            let (facts, known) = match store {
+                Some(store) => store
+                    .read(|conn| Ok((facts::gather(conn, &records)?, facts::known_names(conn)?)))?,
+                None => {
+                    (TargetFacts { now: now(), ..TargetFacts::default() }, KnownNames::default())
+                }
             };
+            report.experiments.preview(experiments.iter().map(|it| &it.name), &known.experiments);
+            report.models.preview(models.iter().map(|it| &it.name), &known.models);
             plan_import(&records, &facts)
         };
         report.versions.added = plan.versions.len();

@@ -1,5 +1,7 @@
 //! The progress and the result of an import.
 
+use std::collections::BTreeSet;
+
 use herdbook_domain::import::Finding;
 
 /// Receives the progress of an import.
@@ -21,6 +23,18 @@ pub struct Count {
     pub present: usize,
     /// In the target before as RUNNING, and completed because they have ended since.
     pub completed: usize,
+}
+
+impl Count {
+    /// Counts what an import would add, by name.
+    pub(super) fn preview<'a>(
+        &mut self,
+        names: impl Iterator<Item = &'a String>,
+        known: &BTreeSet<String>,
+    ) {
+        let (present, added): (Vec<_>, Vec<_>) = names.partition(|name| known.contains(*name));
+        (self.present, self.added) = (present.len(), added.len());
+    }
 }
 
 /// The result of an import or of its dry run.

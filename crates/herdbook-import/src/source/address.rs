@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use herdbook_store::artifacts::place::local_folder;
-use herdbook_store::{Location, Notices, StoreError, uri_without_secrets};
+use herdbook_store::{Location, Notices, PostgresSource, StoreError, uri_without_secrets};
 
+use super::database::Database;
 use super::files::Files;
 use super::records::Reader;
 use super::server::Server;
-use super::sqlite::Database;
 
 /// Options for reading a source.
 #[derive(Debug, Clone, Default)]
@@ -26,19 +26,24 @@ pub enum Source {
     Database(PathBuf),
     /// The folder of a file store, such as `mlruns`.
     Files(PathBuf),
+    /// An MLflow database of a PostgreSQL server.
+    Postgres(Box<PostgresSource>),
     /// The address of an MLflow server.
     Server(String),
 }
 
 impl Source {
-    /// Parses an address: `sqlite:///…`, the path of a database or of an `mlruns` folder, or `http(s)://…`. Paths are
-    /// relative to `directory`.
+    /// Parses an address: `sqlite:///…`, `postgresql://…`, the path of a database or of an `mlruns` folder, or `http(s)://…`.
+    /// Paths are relative to `directory`.
     ///
     /// # Errors
     /// [`StoreError::Source`] if the address is of another kind, or there is no such file or folder.
     pub fn parse(text: &str, directory: &Path) -> Result<Self, StoreError> {
         if text.starts_with("http://") || text.starts_with("https://") {
             return Ok(Self::Server(text.trim_end_matches('/').to_owned()));
+        }
+        if let Some(source) = PostgresSource::parse(text)? {
+            return Ok(Self::Postgres(Box::new(source)));
         }
         let unknown = |problem: &str| StoreError::Source {
             source_uri: uri_without_secrets(text),
@@ -50,7 +55,7 @@ impl Source {
             local_folder(text).ok_or_else(|| unknown("write `file:///absolute/path`"))?
         } else if text.contains("://") {
             return Err(unknown(
-                "give `sqlite:///…`, the path of a database or of an `mlruns` folder, or `http(s)://…`",
+                "give `sqlite:///…`, `postgresql://…`, the path of a database or of an `mlruns` folder, or `http(s)://…`",
             ));
         } else {
             PathBuf::from(text)
@@ -67,7 +72,7 @@ impl Source {
     pub(crate) fn refuse_same(&self, target: &Location) -> Result<(), StoreError> {
         let Some(database) = target.database_file() else { return Ok(()) };
         let is_same = match self {
-            Self::Server(_) => false,
+            Self::Server(_) | Self::Postgres(_) => false,
             Self::Database(path) => same(path, database),
             Self::Files(folder) => database
                 .parent()
@@ -83,6 +88,8 @@ impl Source {
     fn uses(&self, folder: &Path) -> bool {
         match self {
             Self::Server(_) => false,
+            // Its artifacts may be in MLflow's default folders, if its server ran here.
+            Self::Postgres(_) => folder.exists(),
             Self::Files(source) => absolute(folder).starts_with(absolute(source)),
             Self::Database(path) => {
                 let beside = absolute(path).parent().map(Path::to_owned).unwrap_or_default();
@@ -95,6 +102,10 @@ impl Source {
     pub(crate) fn open(&self, options: &SourceOptions) -> Result<Box<dyn Reader>, StoreError> {
         Ok(match self {
             Self::Database(path) => Box::new(Database::open(path, options.artifacts.as_deref())?),
+            Self::Postgres(source) => {
+                let beside = Path::new("");
+                Box::new(Database::connect(source, beside, options.artifacts.as_deref())?)
+            }
             Self::Files(path) => Box::new(Files::open(path, options.artifacts.as_deref())?),
             Self::Server(address) => Box::new(Server::open(address, &options.notices)?),
         })

@@ -1,8 +1,10 @@
-//! Stores to import from: a database of MLflow, its old file store, or a server, all read as the same records.
+//! Stores to import from: a database of MLflow (SQLite or PostgreSQL), its old file store, or a server, all read as the same
+//! records.
 //!
 //! Nothing here writes: a source is left unchanged, byte for byte.
 
 pub(crate) mod address;
+mod database;
 mod files;
 mod http;
 pub(crate) mod local;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use herdbook_domain::import::Finding;
 use herdbook_domain::tags::Tags;
-use herdbook_store::StoreError;
 use herdbook_store::tables::metric::Metric;
+use herdbook_store::{Store, StoreError};
 
 /// An experiment.
 #[derive(Debug, Clone)]
@@ -82,6 +82,13 @@ impl ModelVersionRecord {
 pub(crate) trait Reader {
     /// The name of the source in the history.
     fn label(&self) -> String;
+    /// Fails if the target is the source itself, as far as this is not known from their addresses.
+    ///
+    /// # Errors
+    /// [`StoreError::SameStore`], and those of reading both.
+    fn refuse_target(&self, _target: &Store) -> Result<(), StoreError> {
+        Ok(())
+    }
     /// All experiments, also deleted ones.
     fn experiments(&mut self) -> Result<Vec<ExperimentRecord>, StoreError>;
     /// All runs, oldest first.

@@ -332,8 +332,8 @@ fn source_that_cannot_be_read_is_named() {
     let parse = |text: &str| Source::parse(text, folder.path());
     let error = parse("nowhere.db").unwrap_err().to_string();
     assert!(error.starts_with("cannot import from `nowhere.db`: No such file"), "{error}");
-    let error = parse("postgresql://x/y").unwrap_err().to_string();
-    assert!(error.contains("give `sqlite:///…`, the path of a database"), "{error}");
+    let error = parse("mysql://x/y").unwrap_err().to_string();
+    assert!(error.contains("give `sqlite:///…`, `postgresql://…`, the path"), "{error}");
     fs::write(folder.path().join("notes.txt"), "not a database at all, but long enough").unwrap();
     fs::create_dir(folder.path().join("empty")).unwrap();
     for (name, problem) in

@@ -310,10 +310,13 @@ fn source_is_recognised_as_the_target_through_links_and_relative_paths() {
 fn addresses_of_other_kinds_are_refused_with_those_that_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let parse = |text: &str| Source::parse(text, folder.path());
-    for text in ["postgresql://h/d", "s3://bucket/mlruns", "databricks://x"] {
+    for text in ["mysql://h/d", "s3://bucket/mlruns", "databricks://x"] {
         let error = parse(text).unwrap_err().to_string();
         assert!(error.contains(text) && error.contains("`http(s)://…`"), "{error}");
     }
+    assert!(matches!(parse("postgresql://h/d").unwrap(), Source::Postgres(_)));
+    let error = parse("postgresql://h").unwrap_err().to_string();
+    assert!(error.contains("it names no database"), "{error}");
     let error = parse("file:mlruns").unwrap_err().to_string();
     assert!(error.contains("write `file:///absolute/path`"), "{error}");
     fs::create_dir(folder.path().join("a b")).unwrap();

@@ -2,117 +2,153 @@
 
 use std::cmp::Ordering;
 
-use super::cell::{Cell, Row};
-use super::header::{Header, RecognisedColumn};
+use super::cell::{Cell, Flow, Row, RowSink};
+use super::faults::{FaultKind, Faults};
+use super::header::Header;
 use super::length;
+use super::number;
 use super::open_times::{OpenTimes, PreviousBar, RowOrder};
-use super::options::ReadOptions;
+use super::options::{BadRows, BarStamp, DecimalMark, ReadOptions};
+use super::rounding;
+use super::stamps;
+use super::time_text::TimeReader;
 use crate::bars::Bar;
-use crate::error::{FieldLocation, MarketError};
+use crate::error::MarketError;
+use crate::location::FieldLocation;
 use crate::time::Utc;
 
-/// The bars of a file in their own length, before they are resampled to a timeframe.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RawBars {
-    pub(crate) file: String,
-    pub(crate) bars: Vec<Bar>,
-    pub(crate) bar_length_ms: i64,
-    n_repeated_rows: usize,
-    columns: Vec<RecognisedColumn>,
-    remarks: Vec<String>,
-    instrument: Option<String>,
-}
+use super::raw_bars::RawBars;
 
-impl RawBars {
-    /// The bars, oldest first.
-    pub fn as_slice(&self) -> &[Bar] {
-        &self.bars
-    }
-
-    /// Length of one bar in milliseconds.
-    ///
-    /// This is the most frequent distance between consecutive opens, and the shortest of equally frequent ones. Nights,
-    /// weekends and missing bars do not affect it.
-    pub fn bar_length_ms(&self) -> i64 {
-        self.bar_length_ms
-    }
-
-    /// Number of rows that were dropped because they repeat the row above exactly.
-    pub fn n_repeated_rows(&self) -> usize {
-        self.n_repeated_rows
-    }
-
-    /// Remarks for the user on what was recognised, assumed or left out.
-    pub fn remarks(&self) -> &[String] {
-        &self.remarks
-    }
-
-    /// The recognised columns, in the order of the file.
-    pub fn columns(&self) -> &[RecognisedColumn] {
-        &self.columns
-    }
-
-    /// The instrument, as the file names it in a column or its header; `None` if it does not.
-    pub fn instrument(&self) -> Option<&str> {
-        self.instrument.as_deref()
-    }
-
-    pub(super) fn of_instrument(mut self, name: Option<String>) -> Self {
-        self.instrument = self.instrument.or(name);
-        self
-    }
-
-    pub(super) fn add_remark(&mut self, remark: String) {
-        self.remarks.push(remark);
-    }
-
-    pub(super) fn with_remark(mut self, remark: String) -> Self {
-        self.remarks.insert(0, remark);
-        self
-    }
-}
+/// After so many faults of times the rest of the file is not read: its times are wrong as a whole.
+const MAX_TIME_FAULTS: usize = 200;
 
 /// Turns rows into bars.
 pub(super) struct BarReader<'a> {
     header: &'a Header,
     file: &'a str,
     times: OpenTimes<'a>,
+    decimal: DecimalMark,
+    stamped: Option<BarStamp>,
+    bad_rows: BadRows,
     bars: Vec<Bar>,
-    n_repeated_rows: usize,
+    faults: Faults,
+    n_time_faults: usize,
+    counts: Counts,
     /// The instrument named by the first row.
     instrument: Option<String>,
     /// The order of the rows, known from the first two different times.
     order: Option<RowOrder>,
 }
 
+/// Numbers of rows that were changed or left out, for the remarks.
+#[derive(Debug, Default)]
+struct Counts {
+    repeated: usize,
+    blank: usize,
+    rounded: usize,
+    without_volume: usize,
+}
+
+/// A fault of a row, before its description is made.
+#[derive(Debug, Clone, Copy)]
+enum RowFault {
+    ColumnCount,
+    NoPrices,
+    NotANumber(usize),
+    PriceNotPositive(usize),
+    NegativeVolume(usize),
+    HighTooLow(&'static str),
+    LowTooHigh(&'static str),
+}
+
 impl<'a> BarReader<'a> {
-    /// A reader for about `n_expected` rows below a header.
     pub(super) fn new(
         header: &'a Header,
         file: &'a str,
         options: &'a ReadOptions,
-        n_expected: usize,
+        times: TimeReader,
+        decimal: DecimalMark,
     ) -> Self {
         Self {
             header,
             file,
-            times: OpenTimes::new(header, file, options.zone),
-            bars: Vec::with_capacity(n_expected),
-            n_repeated_rows: 0,
+            times: OpenTimes::new(header, file, options.zone, times),
+            decimal,
+            stamped: options.stamped.or(header.stamped),
+            bad_rows: options.bad_rows,
+            bars: Vec::new(),
+            faults: Faults::default(),
+            n_time_faults: 0,
+            counts: Counts::default(),
             instrument: None,
             order: None,
         }
     }
 
-    /// Adds the bar of a row.
-    pub(super) fn add(&mut self, row: &impl Row) -> Result<(), MarketError> {
+    /// Makes room for about `n_rows` bars.
+    pub(super) fn reserve(&mut self, n_rows: usize) {
+        self.bars.reserve(n_rows);
+    }
+
+    /// The bars, after the last row.
+    pub(super) fn finish(mut self, mut remarks: Vec<String>) -> Result<RawBars, MarketError> {
+        let is_refused = self.bad_rows == BadRows::Refuse || !self.faults.can_be_skipped();
+        if is_refused && self.faults.n_rows() > 0 || self.bars.is_empty() {
+            let file = self.file.to_owned();
+            let error = self.faults.into_error(self.file);
+            return Err(error.unwrap_or(MarketError::OnlyHeader { file }));
+        }
+        remarks.extend(self.times.finish()?);
+        if self.order == Some(RowOrder::NewestFirst) {
+            self.bars.reverse();
+            remarks.push("newest first: the rows were reversed".to_owned());
+        }
+        let usual_ms = length::most_frequent(&self.bars, self.file)?;
+        remarks.extend(stamps::settle(&mut self.bars, usual_ms, self.stamped, self.file)?);
+        remarks.extend(self.remarks_on_rows());
+        Ok(RawBars {
+            file: self.file.to_owned(),
+            bar_length_ms: length::infer(&self.bars, self.file)?,
+            bars: self.bars,
+            n_repeated_rows: self.counts.repeated,
+            n_bad_rows: self.faults.n_rows(),
+            columns: self.header.columns.clone(),
+            remarks,
+            instrument: self.instrument.filter(|name| !Cell::Text(name.into()).is_missing()),
+        })
+    }
+
+    fn remarks_on_rows(&self) -> Vec<String> {
+        let Counts { blank, rounded, without_volume, .. } = self.counts;
+        let mut remarks = Vec::new();
+        if self.faults.n_rows() > 0 {
+            let (n_bad, counts) = (self.faults.n_rows(), self.faults.counts());
+            remarks.push(format!("bad rows left out: {n_bad} ({counts})"));
+        }
+        if blank > 0 {
+            remarks.push(format!("empty rows left out: {blank}"));
+        }
+        if rounded > 0 {
+            remarks.push(format!(
+                "rounding: in {rounded} bars the high or low was a few units in the last place \
+                 inside the open or close, and was set to it"
+            ));
+        }
+        if without_volume > 0 {
+            remarks.push(format!("the volume is missing in {without_volume} rows, and is 0 there"));
+        }
+        remarks
+    }
+
+    fn add(&mut self, row: &impl Row) -> Result<(), MarketError> {
+        let mut bar = match self.bar(row) {
+            Ok(bar) => bar,
+            Err(fault) => {
+                self.add_fault(row, fault);
+                return Ok(());
+            }
+        };
         self.check_instrument(row)?;
-        let header = self.header;
-        let price = |idx| self.price(row, idx);
-        let (open, high) = (price(header.open)?, price(header.high)?);
-        let (low, close) = (price(header.low)?, price(header.close)?);
-        let mut bar = Bar { open_time_ms: 0, open, high, low, close, volume: self.volume(row)? };
-        self.check_range(row, &bar)?;
         let last = self.bars.last();
         let before = PreviousBar {
             order: self.order,
@@ -120,31 +156,67 @@ impl<'a> BarReader<'a> {
             has_same_values: last
                 .is_some_and(|last| Bar { open_time_ms: last.open_time_ms, ..bar } == *last),
         };
-        bar.open_time_ms = self.times.open_time_ms(row, before)?;
-        if self.is_repeated(&bar, row)? {
-            self.n_repeated_rows += 1;
-        } else {
-            self.bars.push(bar);
+        bar.open_time_ms = match self.times.open_time_ms(row, before) {
+            Ok(ms) => ms,
+            Err(error) => return self.add_time_fault(error),
+        };
+        match self.is_repeated(&bar, row) {
+            Ok(true) => self.counts.repeated += 1,
+            Ok(false) => self.bars.push(bar),
+            Err(error) => return self.add_time_fault(error),
         }
         Ok(())
     }
 
-    /// The bars, after the last row.
-    pub(super) fn finish(mut self, mut remarks: Vec<String>) -> Result<RawBars, MarketError> {
-        remarks.extend(self.times.finish()?);
-        if self.order == Some(RowOrder::NewestFirst) {
-            self.bars.reverse();
-            remarks.push("newest first: the rows were reversed".to_owned());
+    /// Adds the fault of a time. Faults that concern the whole file end the reading.
+    fn add_time_fault(&mut self, error: MarketError) -> Result<(), MarketError> {
+        let kind = match error {
+            MarketError::AmbiguousTime { .. }
+            | MarketError::UnknownZone { .. }
+            | MarketError::ClockChange { .. } => return Err(error),
+            MarketError::UnknownTime { .. } => FaultKind::Time,
+            MarketError::MixedTimes { .. }
+            | MarketError::OtherDateOrder { .. }
+            | MarketError::NotInFormat { .. } => FaultKind::TimeFormat,
+            _ => FaultKind::Order,
+        };
+        self.n_time_faults += 1;
+        self.faults.add(kind, || error);
+        Ok(())
+    }
+
+    /// The prices and the volume of a row.
+    fn bar(&mut self, row: &impl Row) -> Result<Bar, RowFault> {
+        let n_names = self.header.names.len();
+        let n_cells = row.n_cells();
+        if n_cells != n_names && !self.fits(row) {
+            return Err(RowFault::ColumnCount);
         }
-        Ok(RawBars {
-            file: self.file.to_owned(),
-            bar_length_ms: length::infer(&self.bars, self.file)?,
-            bars: self.bars,
-            n_repeated_rows: self.n_repeated_rows,
-            columns: self.header.columns.clone(),
-            remarks,
-            instrument: self.instrument.filter(|name| !name.trim().is_empty()),
-        })
+        let header = self.header;
+        let price = |idx| self.price(row, idx);
+        let prices = (|| {
+            Ok((price(header.open)?, price(header.high)?, price(header.low)?, price(header.close)?))
+        })();
+        let (open, high, low, close) = prices.map_err(|fault| {
+            let has_none = header.prices().into_iter().all(|idx| row.cell(idx).is_missing());
+            if has_none { RowFault::NoPrices } else { fault }
+        })?;
+        let mut bar = Bar { open_time_ms: 0, open, high, low, close, volume: self.volume(row)? };
+        if let Some(problem) = out_of_range(&bar) {
+            rounding::widen(&mut bar).ok_or(problem)?;
+            self.counts.rounded += 1;
+        }
+        Ok(bar)
+    }
+
+    /// Whether a row with another number of fields than the header can be read: those beyond the header are blank, or
+    /// those that it lacks have no name.
+    fn fits(&self, row: &impl Row) -> bool {
+        let (n_names, n_cells) = (self.header.names.len(), row.n_cells());
+        if n_cells > n_names {
+            return (n_names..n_cells).all(|idx| row.cell(idx).is_blank());
+        }
+        self.header.names[n_cells..].iter().all(String::is_empty)
     }
 
     /// Whether the bar repeats the last one exactly. A different bar with the same time and a change of the row order are
@@ -163,6 +235,11 @@ impl<'a> BarReader<'a> {
             return Ok(false);
         }
         let (location, value) = self.times.at(row);
+        let zones = self.times.places_of_clock_change(bar.open_time_ms);
+        if !zones.is_empty() {
+            let zones = zones.iter().map(ToString::to_string).collect();
+            return Err(MarketError::ClockChange { location, value, zones });
+        }
         if last.open_time_ms == bar.open_time_ms {
             return Err(MarketError::ConflictingRows { location, value });
         }
@@ -188,57 +265,111 @@ impl<'a> BarReader<'a> {
         Ok(())
     }
 
-    fn price(&self, row: &impl Row, idx: usize) -> Result<f64, MarketError> {
-        let price = self.number(row, idx)?;
-        if price <= 0.0 {
-            let (location, value) = self.at(row, idx);
-            return Err(MarketError::PriceNotPositive { location, value });
+    fn price(&self, row: &impl Row, idx: usize) -> Result<f64, RowFault> {
+        let price = match row.cell(idx) {
+            Cell::Text(text) => number::parse(&text, self.decimal),
+            Cell::Number(number) => Some(number).filter(|number| number.is_finite()),
+            Cell::Time(_) | Cell::Null => None,
+        };
+        match price {
+            Some(price) if price > 0.0 => Ok(price),
+            Some(_) => Err(RowFault::PriceNotPositive(idx)),
+            None => Err(RowFault::NotANumber(idx)),
         }
-        Ok(price)
     }
 
-    fn volume(&self, row: &impl Row) -> Result<f64, MarketError> {
+    fn volume(&mut self, row: &impl Row) -> Result<f64, RowFault> {
         let Some(idx) = self.header.volume else {
             return Ok(0.0);
         };
-        let volume = self.number(row, idx)?;
-        if volume < 0.0 {
-            let (location, value) = self.at(row, idx);
-            return Err(MarketError::NegativeVolume { location, value });
+        if idx >= row.n_cells() {
+            return Ok(0.0);
         }
-        // Adding zero turns -0 into 0, so that equal bars have equal hashes.
-        Ok(volume + 0.0)
-    }
-
-    fn number(&self, row: &impl Row, idx: usize) -> Result<f64, MarketError> {
-        let number = match row.cell(idx) {
-            Cell::Text(text) => text.parse().ok(),
-            Cell::Number(number) => Some(number),
+        let cell = row.cell(idx);
+        let volume = match &cell {
+            Cell::Text(text) => number::parse_with_unit(text, self.decimal),
+            Cell::Number(number) => Some(*number).filter(|number| number.is_finite()),
             Cell::Time(_) | Cell::Null => None,
         };
-        number.filter(|number: &f64| number.is_finite()).ok_or_else(|| {
-            let (location, value) = self.at(row, idx);
-            MarketError::NotANumber { location, value }
-        })
+        match volume {
+            // Adding zero turns -0 into 0, so that equal bars have equal hashes.
+            Some(volume) if volume >= 0.0 => Ok(volume + 0.0),
+            Some(_) => Err(RowFault::NegativeVolume(idx)),
+            None if cell.is_missing() => {
+                self.counts.without_volume += 1;
+                Ok(0.0)
+            }
+            None => Err(RowFault::NotANumber(idx)),
+        }
     }
 
-    fn check_range(&self, row: &impl Row, bar: &Bar) -> Result<(), MarketError> {
-        let others = [("low", bar.low), ("open", bar.open), ("close", bar.close)];
-        for (other, price) in others {
-            if bar.high < price {
-                let (location, value) = self.at(row, self.header.high);
-                return Err(MarketError::HighTooLow { location, value, other });
+    fn add_fault(&mut self, row: &impl Row, fault: RowFault) {
+        let (header, file) = (self.header, self.file);
+        let at = |idx: usize| (header.location(file, row, idx), row.cell(idx).to_string());
+        let kind = match fault {
+            RowFault::ColumnCount => FaultKind::ColumnCount,
+            RowFault::NoPrices => FaultKind::NoPrices,
+            RowFault::NotANumber(_) => FaultKind::NotANumber,
+            RowFault::PriceNotPositive(_) => FaultKind::PriceNotPositive,
+            RowFault::NegativeVolume(_) => FaultKind::NegativeVolume,
+            RowFault::HighTooLow(_) | RowFault::LowTooHigh(_) => FaultKind::Range,
+        };
+        self.faults.add(kind, || match fault {
+            RowFault::ColumnCount => MarketError::ColumnCount {
+                file: file.to_owned(),
+                row: row.location(),
+                found: row.n_cells(),
+                expected: header.names.len(),
+            },
+            RowFault::NoPrices => {
+                MarketError::NoPrices { file: file.to_owned(), row: row.location() }
             }
-            if bar.low > price {
-                let (location, value) = self.at(row, self.header.low);
-                return Err(MarketError::LowTooHigh { location, value, other });
+            RowFault::NotANumber(idx) => {
+                let (location, value) = at(idx);
+                MarketError::NotANumber { location, value }
             }
-        }
-        Ok(())
+            RowFault::PriceNotPositive(idx) => {
+                let (location, value) = at(idx);
+                MarketError::PriceNotPositive { location, value }
+            }
+            RowFault::NegativeVolume(idx) => {
+                let (location, value) = at(idx);
+                MarketError::NegativeVolume { location, value }
+            }
+            RowFault::HighTooLow(other) => {
+                let (location, value) = at(header.high);
+                MarketError::HighTooLow { location, value, other }
+            }
+            RowFault::LowTooHigh(other) => {
+                let (location, value) = at(header.low);
+                MarketError::LowTooHigh { location, value, other }
+            }
+        });
     }
 
     /// Location and text of a field.
     fn at(&self, row: &impl Row, idx: usize) -> (FieldLocation, String) {
         (self.header.location(self.file, row, idx), row.cell(idx).to_string())
     }
+}
+
+impl RowSink for BarReader<'_> {
+    fn take(&mut self, row: &impl Row) -> Result<Flow, MarketError> {
+        let is_blank = (0..row.n_cells()).all(|idx| row.cell(idx).is_blank());
+        if is_blank {
+            self.counts.blank += 1;
+        } else {
+            self.add(row)?;
+        }
+        Ok(if self.n_time_faults < MAX_TIME_FAULTS { Flow::Continue } else { Flow::Stop })
+    }
+}
+
+fn out_of_range(bar: &Bar) -> Option<RowFault> {
+    let others = [("low", bar.low), ("open", bar.open), ("close", bar.close)];
+    others.into_iter().find_map(|(other, price)| match () {
+        () if bar.high < price => Some(RowFault::HighTooLow(other)),
+        () if bar.low > price => Some(RowFault::LowTooHigh(other)),
+        () => None,
+    })
 }

@@ -1,6 +1,6 @@
 //! Bars and the clock: a bar counts once it has ended.
 
-use super::bar_reader::RawBars;
+use super::raw_bars::RawBars;
 use crate::error::MarketError;
 use crate::time::{Utc, length_text};
 

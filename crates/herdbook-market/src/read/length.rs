@@ -16,24 +16,30 @@ const OTHER_LENGTH_STEPS: usize = 100;
 /// … if at least this share of them is equal.
 const OTHER_LENGTH_SHARE: f64 = 0.6;
 
+/// How often each step between two bars occurs, and the first bar after it.
+type StepCounts = BTreeMap<i64, (usize, i64)>;
+
 /// The most frequent step between two bars in milliseconds, and the shortest of equally frequent ones.
+///
+/// # Errors
+/// Fewer than two bars.
+pub(super) fn most_frequent(bars: &[Bar], file: &str) -> Result<i64, MarketError> {
+    // `max_by_key` returns the last of equal candidates, so the shortest step comes last.
+    let counts = step_counts(bars);
+    let common = counts.iter().rev().max_by_key(|(_, (count, _))| *count);
+    common.map(|(length_ms, _)| *length_ms).ok_or_else(|| match bars {
+        [] => MarketError::OnlyHeader { file: file.to_owned() },
+        _ => MarketError::SingleBar { file: file.to_owned() },
+    })
+}
+
+/// The length of the bars, which is the most frequent step between two of them.
 ///
 /// # Errors
 /// Fewer than two bars, steps shorter than the result, or a long part with bars of another length.
 pub(super) fn infer(bars: &[Bar], file: &str) -> Result<i64, MarketError> {
-    let mut counts = BTreeMap::new();
-    for (at, step_ms) in steps(bars) {
-        let (count, _) = counts.entry(step_ms).or_insert((0_usize, at));
-        *count += 1;
-    }
-    // `max_by_key` returns the last of equal candidates, so the shortest step comes last.
-    let common = counts.iter().rev().max_by_key(|(_, (count, _))| *count);
-    let Some((&length_ms, _)) = common else {
-        return Err(match bars {
-            [] => MarketError::OnlyHeader { file: file.to_owned() },
-            _ => MarketError::SingleBar { file: file.to_owned() },
-        });
-    };
+    let length_ms = most_frequent(bars, file)?;
+    let counts = step_counts(bars);
     let shortest_ms = if length_ms >= DAY_MS { length_ms - CLOCK_CHANGE_MS } else { length_ms };
     let n_shorter: usize = counts.range(..shortest_ms).map(|(_, (count, _))| count).sum();
     if n_shorter > 0 {
@@ -77,6 +83,15 @@ fn part_of_another_length(bars: &[Bar], length_ms: i64) -> Option<(i64, i64)> {
         }
     }
     None
+}
+
+fn step_counts(bars: &[Bar]) -> StepCounts {
+    let mut counts = StepCounts::new();
+    for (at, step_ms) in steps(bars) {
+        let (count, _) = counts.entry(step_ms).or_insert((0, at));
+        *count += 1;
+    }
+    counts
 }
 
 /// The opening time of each bar after the first, and its distance from the bar before.

@@ -1,32 +1,52 @@
 //! Reading bars from the bytes of a file.
 //!
-//! Columns are recognised by name, in any order and case. What cannot be read with certainty is refused with its location
-//! and value. Nothing is filled in, corrected or sorted, with two exceptions that are reported: a file in descending order
-//! of time is reversed, and a row that repeats the one above it exactly is dropped.
+//! Each file format has a module that yields its rows as [`cell::Row`], as often as they are needed; everything after that
+//! is common to all formats (`named`): the names or the contents give the columns, the first rows and, where they leave it
+//! open, all rows give the order of dates and the decimal mark, and then the rows become bars.
 //!
-//! Each file format has a module that yields its rows as [`cell::Row`]; everything after that is common to all formats.
+//! What cannot be read with certainty is refused with its location, its value and the flag that resolves it. Nothing is
+//! filled in or sorted. Reported exceptions: a file in descending order of time is reversed, a row that repeats the one
+//! above it exactly is dropped, and high and low are widened by rounding errors.
 
 mod bar_reader;
 mod cell;
+mod clock;
 mod csv;
+mod date_order;
+mod dates;
+mod decimal_mark;
 mod ended;
+mod faults;
+mod file_time;
+mod guess;
 mod header;
 mod json;
+mod layout;
 mod length;
+mod market_names;
+mod named;
+mod number;
 mod open_times;
 mod options;
 mod parquet;
-mod preamble;
+mod raw_bars;
+mod rounding;
+mod stamps;
+mod survey;
 mod text;
+mod time_format;
 mod time_text;
 mod unpack;
+mod vocabulary;
+mod words;
 mod zone;
 
 use crate::error::MarketError;
 
-pub use bar_reader::RawBars;
 pub use header::RecognisedColumn;
-pub use options::ReadOptions;
+pub use options::{BadRows, BarStamp, DecimalMark, ReadOptions};
+pub use raw_bars::RawBars;
+pub use time_format::TimeFormat;
 pub use zone::Zone;
 
 /// First bytes and names of known table formats that are not supported.
@@ -67,16 +87,11 @@ pub fn read_bars(bytes: &[u8], file: &str) -> Result<RawBars, MarketError> {
 
 /// Reads bars from the bytes of a file. `file` is its name for error messages.
 ///
-/// - **Format**: CSV in UTF-8, Parquet or JSON; also gzipped, or in a zip archive.
-/// - **Header**: required in one of the first eight lines, unless `options` gives it. It names the time (`timestamp`,
-///   `time`, `date`, `datetime`, `open time`, `unix` …, or one `date` and one `time` column), `open`, `high`, `low` and
-///   `close` or their first letters, and optionally `volume` or the like. Without it volume is 0; of several, `options`
-///   chooses one. The name of an instrument may precede them. Other columns are ignored. Fields are separated by `,`, `;`
-///   or a tab, whichever the header has most of.
-/// - **Times**: when each bar opens, in ascending or descending order. ISO 8601 text, also with a 12-hour clock, in UTC
-///   unless the text or `options` name another zone; or epoch seconds, milliseconds, microseconds or nanoseconds. The
-///   size of the first number decides the unit for the whole file. For exports of programs that are known to write local
-///   times, `options` must name the zone.
+/// - **Format**: text, Parquet or JSON; also packed with gzip or zstd, or in a zip archive.
+/// - **Header**: in one of the first lines, in any order and with the words that programs use, or given by `options`.
+///   Columns without names are recognised by their contents, if these allow only one reading. Without a volume it is 0.
+/// - **Times**: when each bar opens, in ascending or descending order, in UTC unless the text or `options` name another
+///   zone. Bars that are stamped at their close are moved to their open.
 ///
 /// # Errors
 /// A variant of [`MarketError`] for each cause, most with the location and the value.

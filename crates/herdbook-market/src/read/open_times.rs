@@ -1,10 +1,12 @@
 //! Opening times: the time columns of a row become a moment in UTC, also where local clocks are set forward or back.
 
 use super::cell::{Cell, Row};
+use super::file_time::{EpochUnit, FileTime};
 use super::header::{Header, TimeColumns};
-use super::time_text::{self, FileTime, TimeProblem, TimeStyle};
-use super::zone::{Local, Zone};
-use crate::error::{FieldLocation, MarketError};
+use super::time_text::{TimeProblem, TimeReader, TimeStyle};
+use super::zone::{Local, Zone, places_of_clock_change};
+use crate::error::MarketError;
+use crate::location::FieldLocation;
 
 /// Reads the times of a file, row by row.
 ///
@@ -15,8 +17,10 @@ pub(super) struct OpenTimes<'a> {
     header: &'a Header,
     file: &'a str,
     zone: Option<Zone>,
-    /// The format of the file's times, set by the first one.
-    style: Option<TimeStyle>,
+    reader: TimeReader,
+    has_local_times: bool,
+    /// Whether a time without a zone was read as UTC.
+    has_naive_times: bool,
     repeated: Option<RepeatedHour>,
     n_resolved_by_order: usize,
 }
@@ -50,8 +54,22 @@ struct RepeatedHour {
 }
 
 impl<'a> OpenTimes<'a> {
-    pub(super) fn new(header: &'a Header, file: &'a str, zone: Option<Zone>) -> Self {
-        Self { header, file, zone, style: None, repeated: None, n_resolved_by_order: 0 }
+    pub(super) fn new(
+        header: &'a Header,
+        file: &'a str,
+        zone: Option<Zone>,
+        reader: TimeReader,
+    ) -> Self {
+        Self {
+            header,
+            file,
+            zone,
+            reader,
+            has_local_times: header.has_local_times(),
+            has_naive_times: false,
+            repeated: None,
+            n_resolved_by_order: 0,
+        }
     }
 
     /// When the bar of a row opens, in ms UTC.
@@ -61,14 +79,15 @@ impl<'a> OpenTimes<'a> {
         before: PreviousBar,
     ) -> Result<i64, MarketError> {
         let moment = self.moment(row)?;
-        let zone = match self.zone {
+        let zone = match self.reader.place().or(self.zone) {
             _ if moment.has_zone => None,
-            None if self.header.has_local_times() => {
+            None if self.has_local_times => {
                 let (location, value) = self.at(row);
                 return Err(MarketError::UnknownZone { location, value });
             }
             zone => zone,
         };
+        self.has_naive_times |= zone.is_none() && !moment.has_zone;
         match zone.map_or(Local::Once(moment.ms), |zone| zone.to_utc(moment.ms)) {
             Local::Once(ms) => {
                 self.leave_repeated_hour()?;
@@ -97,7 +116,10 @@ impl<'a> OpenTimes<'a> {
     pub(super) fn finish(&mut self) -> Result<Vec<String>, MarketError> {
         self.leave_repeated_hour()?;
         let mut remarks = Vec::new();
-        if let Some(style @ (TimeStyle::Microseconds | TimeStyle::Nanoseconds)) = self.style {
+        let unit = TimeStyle::Epoch;
+        if let Some(style) = self.reader.style
+            && [EpochUnit::Microseconds, EpochUnit::Nanoseconds].map(unit).contains(&style)
+        {
             remarks.push(format!("times are {}", style.as_str()));
         }
         if let Some(zone) = self.zone {
@@ -110,6 +132,11 @@ impl<'a> OpenTimes<'a> {
             ));
         }
         Ok(remarks)
+    }
+
+    /// The places whose clocks were set back at the local time of a row, if times without a zone are read as UTC.
+    pub(super) fn places_of_clock_change(&self, open_time_ms: i64) -> Vec<Zone> {
+        if self.has_naive_times { places_of_clock_change(open_time_ms) } else { Vec::new() }
     }
 
     /// Location and text of a row's time.
@@ -126,16 +153,16 @@ impl<'a> OpenTimes<'a> {
     fn moment(&mut self, row: &impl Row) -> Result<FileTime, MarketError> {
         let moment = match self.header.time {
             TimeColumns::One(idx) => match row.cell(idx) {
-                Cell::Text(text) => time_text::parse(&text, &mut self.style),
-                Cell::Number(number) => time_text::parse_number(number, &mut self.style),
+                Cell::Text(text) => self.reader.text(&text),
+                Cell::Number(number) => self.reader.number(number),
                 Cell::Time(moment) => Ok(moment),
                 Cell::Null => Err(TimeProblem::Unknown),
             },
             TimeColumns::DateAndClock { date, clock } => {
-                time_text::parse_parts(&row.cell(date).to_string(), &row.cell(clock).to_string())
+                self.reader.parts(&row.cell(date).to_string(), &row.cell(clock).to_string())
             }
         };
-        moment.and_then(FileTime::checked).map_err(|problem| {
+        moment.map_err(|problem| {
             let (location, value) = self.at(row);
             match problem {
                 TimeProblem::Ambiguous => MarketError::AmbiguousTime { location, value },
@@ -143,6 +170,10 @@ impl<'a> OpenTimes<'a> {
                 TimeProblem::Mixed(first) => {
                     MarketError::MixedTimes { location, value, first: first.as_str() }
                 }
+                TimeProblem::OtherOrder(order) => {
+                    MarketError::OtherDateOrder { location, value, order: order.as_str() }
+                }
+                TimeProblem::NotAsGiven => MarketError::NotInFormat { location, value },
             }
         })
     }

@@ -1,4 +1,4 @@
-//! Gzipped files and zip archives, recognised by their first bytes.
+//! Files packed with gzip or zstd, and zip archives, recognised by their first bytes.
 
 use std::borrow::Cow;
 use std::io::{Cursor, Read};
@@ -10,6 +10,13 @@ use super::options::ReadOptions;
 use crate::error::MarketError;
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// First bytes of packed files that are not read, their names and the program that unpacks them.
+const OTHERS: [(&[u8], &str, &str); 3] = [
+    (b"BZh", "bzip2", "bunzip2"),
+    (b"\xfd7zXZ\0", "xz", "unxz"),
+    (b"7z\xbc\xaf\x27\x1c", "7-Zip", "7z x"),
+];
 const ZIP: [&[u8]; 2] = [b"PK\x03\x04", b"PK\x05\x06"];
 /// Largest unpacked size in bytes, five times ten years of minute bars. Larger files could exhaust memory.
 const MAX_UNPACKED: u64 = 2 << 30;
@@ -23,7 +30,7 @@ pub(super) struct Unpacked<'a> {
     pub(super) remark: Option<String>,
 }
 
-/// Unpacks a gzipped file or zip archive; other files are returned as they are.
+/// Unpacks a gzipped or zstd file or a zip archive; other files are returned as they are.
 pub(super) fn unpacked<'a>(
     bytes: &'a [u8],
     file: &str,
@@ -36,10 +43,18 @@ pub(super) fn unpacked<'a>(
     if asked.is_some() {
         return Err(MarketError::NoArchive { file: file.to_owned() });
     }
-    if !bytes.starts_with(&GZIP) {
-        return Ok(Unpacked { bytes: bytes.into(), remark: None });
+    if let Some((_, format, program)) = OTHERS.iter().find(|(start, ..)| bytes.starts_with(start)) {
+        return Err(MarketError::ForeignPacking { file: file.to_owned(), format, program });
     }
-    Ok(Unpacked { bytes: limited(MultiGzDecoder::new(bytes), file)?.into(), remark: None })
+    let unpacked = if bytes.starts_with(&GZIP) {
+        limited(MultiGzDecoder::new(bytes), file)?.into()
+    } else if bytes.starts_with(&ZSTD) {
+        let decoder = zstd::Decoder::with_buffer(bytes).map_err(|error| broken(file, &error))?;
+        limited(decoder, file)?.into()
+    } else {
+        bytes.into()
+    };
+    Ok(Unpacked { bytes: unpacked, remark: None })
 }
 
 /// Unpacks one member of a zip archive: the requested one, else the only `.csv` file, else the only file.
@@ -91,7 +106,11 @@ fn chosen<'a>(
             asked: asked.to_owned(),
             members: listed(names),
         }),
-        _ => Err(MarketError::SeveralMembers { file: file.to_owned(), members: listed(names) }),
+        _ => Err(MarketError::SeveralMembers {
+            file: file.to_owned(),
+            members: listed(names),
+            names: candidates.into_iter().cloned().collect(),
+        }),
     }
 }
 

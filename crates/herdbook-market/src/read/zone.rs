@@ -35,6 +35,11 @@ pub(super) enum Local {
 }
 
 impl Zone {
+    /// The zone of a place.
+    pub(super) const fn of_place(place: Tz) -> Self {
+        Self { place, minutes_east: 0 }
+    }
+
     pub(super) fn to_utc(self, local_ms: i64) -> Local {
         let Some(shifted) = local_ms.checked_sub(i64::from(self.minutes_east) * 60_000) else {
             return Local::Never;
@@ -55,6 +60,19 @@ impl Zone {
             MappedLocalTime::None => Local::Never,
         }
     }
+}
+
+/// The places of large markets whose clocks were set back at this local time.
+pub(super) fn places_of_clock_change(local_ms: i64) -> Vec<Zone> {
+    const PLACES: [Tz; 5] = [
+        Tz::America__New_York,
+        Tz::America__Chicago,
+        Tz::Europe__London,
+        Tz::Europe__Berlin,
+        Tz::Europe__Athens,
+    ];
+    let zones = PLACES.into_iter().map(Zone::of_place);
+    zones.filter(|zone| matches!(zone.to_utc(local_ms), Local::Twice { .. })).collect()
 }
 
 impl FromStr for Zone {
@@ -102,8 +120,9 @@ impl From<Zone> for String {
 }
 
 /// A place of the IANA time zone database, by its name in any case.
-fn place_named(name: &str) -> Option<Tz> {
-    TZ_VARIANTS.into_iter().find(|tz| tz.name().eq_ignore_ascii_case(name))
+pub(super) fn place_named(name: &str) -> Option<Tz> {
+    let exact = name.parse().ok();
+    exact.or_else(|| TZ_VARIANTS.into_iter().find(|tz| tz.name().eq_ignore_ascii_case(name)))
 }
 
 /// `+02:00` or `-05:30`.

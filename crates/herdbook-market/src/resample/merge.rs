@@ -1,6 +1,6 @@
 //! Merging of bars into longer ones.
 //!
-//! Bars are merged on UTC boundaries, and a merged bar opens at the start of its bin. No bar is made up: an empty bin
+//! Bars are merged on UTC boundaries or from the start of a session, and a merged bar opens at the start of its bin. No bar is made up: an empty bin
 //! stays empty. Bars that have the requested length already keep their times.
 
 use herdbook_domain::Timeframe;
@@ -19,10 +19,13 @@ use crate::time::length_text;
 /// is shorter than a day (stocks), each session is one day with the UTC date on which it opens. Otherwise (forex, crypto)
 /// days are UTC days.
 ///
+/// Other bins begin on UTC boundaries. Where a bar would lie across such a boundary because sessions begin at half past
+/// (stocks in New York), they are counted from the start of each session.
+///
 /// # Errors
 /// - [`MarketError::CoarserBars`]: the bars are longer than the timeframe.
 /// - [`MarketError::UnevenBars`]: their length does not divide the timeframe.
-/// - [`MarketError::OffBoundary`]: a bar does not start on a UTC boundary of its length.
+/// - [`MarketError::OffBoundary`]: a bar does not start on a UTC boundary of its length, and sessions last a day or longer.
 pub fn resample(raw: RawBars, timeframe: Timeframe) -> Result<Bars, MarketError> {
     let (target_ms, length_ms) = (timeframe.millis(), raw.bar_length_ms);
     if length_ms == target_ms {
@@ -36,21 +39,21 @@ pub fn resample(raw: RawBars, timeframe: Timeframe) -> Result<Bars, MarketError>
             MarketError::UnevenBars { file, found, asked }
         });
     }
-    if let Some(off) = raw.bars.iter().find(|bar| bar.open_time_ms.rem_euclid(length_ms) != 0) {
-        return Err(MarketError::OffBoundary {
-            file: raw.file,
-            found: length_text(length_ms),
-            asked: length_text(target_ms),
-            at: Utc(off.open_time_ms),
-        });
-    }
-    let on_boundary = |bar: &Bar| start_of(bar.open_time_ms, target_ms);
-    let merged = match timeframe {
-        Timeframe::Day1 if sessions::are_shorter_than_a_day(&raw.bars, length_ms) => {
-            let mut sessions = Sessions::new(length_ms);
-            merge(&raw.bars, |bar| sessions.date_of(bar))
+    let has_sessions = sessions::are_shorter_than_a_day(&raw.bars, length_ms);
+    let off = raw.bars.iter().find(|bar| bar.open_time_ms.rem_euclid(length_ms) != 0);
+    let mut sessions = Sessions::new(length_ms);
+    let merged = match (timeframe, off) {
+        (Timeframe::Day1, _) if has_sessions => merge(&raw.bars, |bar| sessions.date_of(bar)),
+        (_, None) => merge(&raw.bars, |bar| start_of(bar.open_time_ms, target_ms)),
+        (_, Some(_)) if has_sessions => merge(&raw.bars, |bar| sessions.bin_of(bar, target_ms)),
+        (_, Some(off)) => {
+            return Err(MarketError::OffBoundary {
+                file: raw.file,
+                found: length_text(length_ms),
+                asked: length_text(target_ms),
+                at: Utc(off.open_time_ms),
+            });
         }
-        _ => merge(&raw.bars, on_boundary),
     };
     Ok(Bars::from_checked(timeframe, merged))
 }

@@ -36,6 +36,12 @@ impl Sessions {
         start_of(self.opened_at, DAY_MS)
     }
 
+    /// Start of the bin that holds the next bar, in ms. Bins of this length are counted from the start of its session.
+    pub(super) fn bin_of(&mut self, bar: &Bar, length_ms: i64) -> i64 {
+        self.advance(bar);
+        self.opened_at + start_of(bar.open_time_ms - self.opened_at, length_ms)
+    }
+
     fn advance(&mut self, bar: &Bar) {
         let continues = self.ends_at.is_some_and(|end| bar.open_time_ms - end < SESSION_GAP_MS);
         if !continues {

@@ -46,14 +46,18 @@ fn binance_klines_with_their_header_in_milliseconds_and_microseconds() {
 }
 
 #[test]
-fn binance_klines_without_a_header_are_refused_until_one_is_given() {
+fn binance_klines_without_a_header_are_known_by_their_contents_and_take_a_given_header() {
     let rows = format!(
         "{FIRST_MS},1.05,1.06,1.04,1.055,10\n{},1.055,1.07,1.05,1.06,0\n{},1.06,1.061,1.02,1.03,7\n",
         FIRST_MS + HOUR_MS,
         FIRST_MS + 2 * HOUR_MS
     );
-    let refused = read_as(&rows, &ReadOptions::default()).unwrap_err();
-    assert!(refused.contains("or `--columns` must give one"), "{refused}");
+    let known = read(&rows);
+    assert_eq!(known.as_slice(), bars());
+    assert!(says(
+        &known,
+        "no header: by their contents the columns are time,open,high,low,close,volume"
+    ));
     let reading = ReadOptions {
         columns: Some("open_time,open,high,low,close,volume".to_owned()),
         ..ReadOptions::default()
@@ -114,16 +118,18 @@ fn metatrader_times_are_those_of_its_server() {
                 2017.01.02\t09:00:00\t1.05\t1.06\t1.04\t1.055\t10\t0\t2\n\
                 2017.01.02\t10:00:00\t1.055\t1.07\t1.05\t1.06\t0\t0\t2\n\
                 2017.01.02\t11:00:00\t1.06\t1.061\t1.02\t1.03\t7\t0\t2\n";
-    let volume = Some("<TICKVOL>".to_owned());
-    let asked = read_as(text, &ReadOptions::default()).unwrap_err();
-    assert!(asked.contains("(`<TICKVOL>`, `<VOL>`)"), "{asked}");
-    let no_zone = ReadOptions { volume_column: volume.clone(), ..ReadOptions::default() };
+    let no_zone = ReadOptions::default();
     let asked = read_as(text, &no_zone).unwrap_err();
     assert!(asked.contains("give its time zone with `--bar-timezone`"), "{asked}");
     let reading = ReadOptions { zone: Some("+02:00".parse().unwrap()), ..no_zone };
     let raw = read_as(text, &reading).unwrap();
     assert_eq!(raw.as_slice(), bars());
     assert!(says(&raw, "MetaTrader export") && says(&raw, "read as +02:00"));
+    assert!(says(&raw, "the volume is `<TICKVOL>`; `<VOL>` is 0"));
+    // With both volumes above zero only the user knows.
+    let two = text.replace("\t10\t0\t2", "\t10\t3\t2");
+    let asked = read_as(&two, &reading).unwrap_err();
+    assert!(asked.contains("(`<TICKVOL>`, `<VOL>`)"), "{asked}");
 }
 
 #[test]
@@ -162,7 +168,7 @@ fn yahoo_prices_are_those_traded_and_yfinance_has_three_header_lines() {
                 2017-01-02 09:00:00+00:00,1.03,1.061,1.02,1.06,7\n";
     let raw = read(text);
     assert_eq!(raw.as_slice(), bars());
-    assert!(says(&raw, "yfinance export"));
+    assert!(says(&raw, "the header has 3 lines"));
     let two = text.replace("AAPL,AAPL,AAPL,AAPL,AAPL", "AAPL,MSFT,AAPL,AAPL,AAPL");
     assert!(read_as(&two, &ReadOptions::default()).is_err());
 }

@@ -102,7 +102,8 @@ fn times_that_can_be_misread_are_refused() {
     assert_eq!(
         error,
         "`a.csv` line 2, column `timestamp`: `01/02/2017 07:00` can be read with the day or the \
-         month first: write dates as YYYY-MM-DD"
+         month first, and no other date shows which: give `--time-format day-first` or \
+         `--time-format month-first`, or write dates as YYYY-MM-DD"
     );
     let error = read("1483340400,1,1,1,1,1\n1483344000000,1,1,1,1,1\n").unwrap_err();
     assert_eq!(
@@ -122,7 +123,7 @@ fn files_without_bars_are_refused() {
     let gzip = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 3];
     assert!(refusal(&gzip).starts_with("`a.csv` cannot be unpacked"));
     assert!(refusal(b"time,open\n\0").starts_with("`a.csv` line 2 is not text"));
-    assert!(refusal(b"a,b\n1,\xff").starts_with("`a.csv` line 2 is not text"));
+    assert!(refusal(b"a,b\n1,\x02").starts_with("`a.csv` line 2 is not text"));
 }
 
 /// Rows of one price at the given minutes after 2017-01-02T00:00Z.
@@ -268,7 +269,20 @@ fn bars_off_the_boundaries_cannot_be_merged() {
         .map(|(time, rest)| format!("{},{rest}\n", time.parse::<i64>().unwrap() + 1_800))
         .collect();
     let rows = rows.concat();
-    let refusal = resample(read(&rows).unwrap(), Timeframe::Hour4).unwrap_err().to_string();
-    assert!(refusal.contains("do not start on UTC boundaries"), "{refusal}");
     assert!(resample(read(&rows).unwrap(), Timeframe::Hour1).is_ok());
+    // Trading around the clock has no session from whose start bins could be counted.
+    let row = |hour: i64| format!("{},1,1,1,1,0\n", 1_483_230_600 + hour * 3_600);
+    let around_the_clock = (0..30).map(row).collect::<Vec<_>>().concat();
+    let refusal =
+        resample(read(&around_the_clock).unwrap(), Timeframe::Hour4).unwrap_err().to_string();
+    assert!(refusal.contains("do not start on UTC boundaries"), "{refusal}");
+}
+
+#[test]
+fn sessions_from_half_past_are_merged_from_their_start() {
+    // Seven bars a day from 14:30 UTC, as of stocks in New York.
+    let session = |day: i64| (0..7).map(move |hour| day * 1_440 + 870 + hour * 60);
+    let raw = || at_minutes((0..3).flat_map(session));
+    assert_eq!(times(raw(), Timeframe::Hour4), [870, 1_110, 2_310, 2_550, 3_750, 3_990]);
+    assert_eq!(times(raw(), Timeframe::Day1), [0, 1_440, 2_880]);
 }

@@ -17,6 +17,7 @@ mod golden_bootstrap;
 mod golden_edges;
 mod golden_sharpe;
 mod json;
+mod layouts;
 mod metric_properties;
 mod parquet;
 mod resampling;

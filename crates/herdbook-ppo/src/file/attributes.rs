@@ -14,6 +14,9 @@ use crate::error::PpoError;
 /// Largest size of `data`, thousands of times what the hyperparameters need.
 const MAX_BYTES: usize = 16 << 20;
 
+/// The function of cloudpickle that creates a class which is stored by value: type, name, base classes …
+const CLOUDPICKLE: &str = "cloudpickle.cloudpickle";
+const CLASS: &str = "_make_skeleton_class";
 const SCHEDULES: &str = "stable_baselines3.common.utils";
 const NUMBER_GLOBALS: [(&str, &str); 5] = [
     (SCHEDULES, "FloatSchedule"),
@@ -22,8 +25,8 @@ const NUMBER_GLOBALS: [(&str, &str); 5] = [
     ("numpy._core.multiarray", "scalar"),
     ("numpy.core.multiarray", "scalar"),
 ];
-/// Names of the nested functions as which stable-baselines3 up to 2.6 stored a constant.
-const OLD_CONSTANT: [&str; 2] = ["get_schedule_fn.<locals>.<lambda>", "constant_fn.<locals>.func"];
+/// The nested function as which stable-baselines3 up to 2.6 stored a constant. From 2.0 on, another function wrapped it.
+const OLD_CONSTANT: &str = "constant_fn.<locals>.func";
 
 /// Settings of a policy that affect its initial weights only.
 const INITIAL_WEIGHTS_ONLY: [&str; 2] = ["ortho_init", "log_std_init"];
@@ -54,6 +57,21 @@ impl<'a> Attributes<'a> {
         self.map.get(key).filter(|value| !value.is_null())
     }
 
+    /// Whether there is an attribute, also one that is null.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.map.contains_key(key)
+    }
+
+    /// Keys and values that are plain JSON.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&str, &Json)> {
+        self.map.iter().map(|(key, value)| (key.as_str(), value))
+    }
+
+    /// A number that every model of the algorithm has.
+    pub(super) fn required(&self, key: &str) -> Result<f64, PpoError> {
+        self.number(key)?.ok_or_else(|| self.location(key).error("is missing"))
+    }
+
     /// A non-negative integer, or `default` if the key is absent.
     pub(super) fn count(&self, key: &str, default: u64) -> Result<u64, PpoError> {
         match self.number(key)? {
@@ -63,6 +81,12 @@ impl<'a> Attributes<'a> {
                 Err(self.location(key).error(format!("is {other}, not a non-negative integer")))
             }
         }
+    }
+
+    /// A non-negative integer that every model of the algorithm has.
+    pub(super) fn required_count(&self, key: &str) -> Result<u64, PpoError> {
+        self.required(key)?;
+        self.count(key, 0)
     }
 
     /// A boolean, or `default` if the key is absent.
@@ -76,30 +100,40 @@ impl<'a> Attributes<'a> {
 
     /// A number: plain JSON, a pickled numpy scalar, or a pickled constant schedule.
     pub(super) fn number(&self, key: &str) -> Result<Option<f64>, PpoError> {
+        match self.setting(key)? {
+            Setting::Absent => Ok(None),
+            Setting::Number(number) => Ok(Some(number)),
+            Setting::Schedule => Err(self.location(key).error(
+                "is a Python function, which is never executed: \
+                 save the model with a constant in its place",
+            )),
+        }
+    }
+
+    /// A number, or a schedule that is a function of the progress of the training.
+    pub(super) fn setting(&self, key: &str) -> Result<Setting, PpoError> {
         let Some(plain) = self.plain(key) else {
-            return Ok(None);
+            return Ok(Setting::Absent);
         };
         if plain.get(SERIALIZED).is_none() {
             let number =
                 plain.as_f64().ok_or_else(|| self.location(key).error("is not a finite number"));
-            return number.map(Some);
+            return number.map(Setting::Number);
         }
         let bytes = self.pickle_bytes(key)?;
-        match parse(&bytes, Dialect::Data, Globals::Only(&NUMBER_GLOBALS), self.location(key)) {
-            Ok(pickle) => constant(pickle.root()).map(Some),
-            Err(error) => match parse(&bytes, Dialect::Data, Globals::Any, self.location(key)) {
-                Ok(program) => {
-                    old_constant(&program).map(Some).ok_or_else(|| self.function_error(key))
-                }
-                Err(_) => Err(error),
-            },
+        let data = parse(&bytes, Dialect::Data, Globals::Only(&NUMBER_GLOBALS), self.location(key));
+        if let Ok(pickle) = &data
+            && let Ok(number) = constant(pickle.root())
+        {
+            return number_of(number, self.location(key)).map(Setting::Number);
         }
-    }
-
-    fn function_error(&self, key: &str) -> PpoError {
-        let problem = "is a Python function, which is never executed: \
-                       save the model with a constant in its place";
-        self.location(key).error(problem)
+        let program = parse(&bytes, Dialect::Data, Globals::Any, self.location(key))
+            .map_err(|error| data.err().unwrap_or(error))?;
+        match old_constant(&program) {
+            Some(number) => number_of(number, self.location(key)).map(Setting::Number),
+            None if program.root().is_object() => Ok(Setting::Schedule),
+            None => Err(self.location(key).error("is neither a number nor a schedule")),
+        }
     }
 
     /// The bytes of a pickled attribute, for [`parse`].
@@ -111,14 +145,37 @@ impl<'a> Attributes<'a> {
         STANDARD.decode(text).map_err(|error| location.error(format!("is not base64: {error}")))
     }
 
+    /// The class of the policy, as far as it can be told.
+    ///
+    /// # Errors
+    /// [`PpoError::Member`] if there is none, so that the file is no model of stable-baselines3.
+    pub(super) fn policy_class(&self) -> Result<PolicyClass, PpoError> {
+        let bytes = self.pickle_bytes("policy_class")?;
+        let location = self.location("policy_class");
+        let readable = self.plain("policy_class").and_then(|class| class.get("__module__"));
+        let mut class = PolicyClass {
+            module: readable.and_then(Json::as_str).unwrap_or_default().to_owned(),
+            name: String::new(),
+            mentioned: Vec::new(),
+        };
+        if let Ok(pickle) = parse(&bytes, Dialect::Data, Globals::Any, location) {
+            if let Some((module, name)) = pickle.root().global() {
+                (class.module, class.name) = (module.to_owned(), name.to_owned());
+            } else if let Some([_, name, ..]) = pickle.root().calls(CLOUDPICKLE, CLASS).as_deref() {
+                name.string().unwrap_or_default().clone_into(&mut class.name);
+            }
+            class.mentioned = pickle.strings().map(str::to_owned).collect();
+        }
+        Ok(class)
+    }
+
     /// Checks that the policy is an `ActorCriticPolicy`.
     pub(super) fn check_policy_class(&self) -> Result<(), PpoError> {
-        let (bytes, location) = (self.pickle_bytes("policy_class")?, self.location("policy_class"));
-        let pickle = parse(&bytes, Dialect::Data, Globals::Only(&[POLICY_CLASS]), location)?;
-        if pickle.root().is_global(POLICY_CLASS.0, POLICY_CLASS.1) {
+        let class = self.policy_class()?;
+        if (class.module.as_str(), class.name.as_str()) == POLICY_CLASS {
             return Ok(());
         }
-        Err(pickle.root().unexpected("the policy class"))
+        Err(self.location("policy_class").unsupported(format!("the policy class `{class}` is")))
     }
 
     /// Hidden layers and activation, with the defaults of stable-baselines3.
@@ -130,7 +187,10 @@ impl<'a> Attributes<'a> {
                 let classes =
                     [Activation::Tanh, Activation::Relu].map(|a| (ACTIVATION_MODULE, a.class()));
                 let bytes = self.pickle_bytes("policy_kwargs")?;
-                parse(&bytes, Dialect::Data, Globals::Only(&classes), location)?.root().to_json()?
+                match parse(&bytes, Dialect::Data, Globals::Only(&classes), location) {
+                    Ok(pickle) => pickle.root().to_json()?,
+                    Err(error) => return Err(self.foreign_policy(&bytes).unwrap_or(error)),
+                }
             }
             Some(plain) => plain.clone(),
         };
@@ -147,6 +207,65 @@ impl<'a> Attributes<'a> {
         }
         Ok((net_arch, activation))
     }
+
+    /// The error that names the first argument of a policy that is not supported; `None` if the pickle cannot be read.
+    fn foreign_policy(&self, bytes: &[u8]) -> Option<PpoError> {
+        let location = self.location("policy_kwargs");
+        let pickle = parse(bytes, Dialect::Data, Globals::Any, location).ok()?;
+        for (key, value) in pickle.root().entries().ok()? {
+            match (key.string().ok()?, value.global()) {
+                ("activation_fn", Some((module, name))) => {
+                    let class = format!("{module}.{name}");
+                    if read_activation(&class.clone().into()).is_none() {
+                        return Some(location.unsupported(format!("the activation `{class}` is")));
+                    }
+                }
+                ("net_arch", _) => {}
+                (key, _) if INITIAL_WEIGHTS_ONLY.contains(&key) => {}
+                (key, _) => return Some(location.unsupported(format!("a policy with `{key}` is"))),
+            }
+        }
+        None
+    }
+}
+
+/// A hyperparameter that may be a schedule.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Setting {
+    /// There is none, or it is null.
+    Absent,
+    /// A number, or a schedule that always has this value.
+    Number(f64),
+    /// A function of the progress of the training, which is not executed.
+    Schedule,
+}
+
+/// The class of a policy.
+pub(super) struct PolicyClass {
+    module: String,
+    /// Empty if it cannot be told.
+    name: String,
+    /// All texts in its pickle. Those of a class that is stored by value name its base classes.
+    mentioned: Vec<String>,
+}
+
+impl PolicyClass {
+    /// Whether the class or one of its base classes comes from a module.
+    pub(super) fn mentions(&self, module: &str) -> bool {
+        self.module.starts_with(module)
+            || self.mentioned.iter().any(|text| text.starts_with(module))
+    }
+}
+
+impl std::fmt::Display for PolicyClass {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = if self.name.is_empty() { "unknown" } else { &self.name };
+        if self.module.is_empty() { f.write_str(name) } else { write!(f, "{}.{name}", self.module) }
+    }
+}
+
+fn number_of(number: f64, location: Location<'_>) -> Result<f64, PpoError> {
+    number.is_finite().then_some(number).ok_or_else(|| location.error("is not a finite number"))
 }
 
 /// The value of a numpy scalar or of a constant schedule.
@@ -165,7 +284,7 @@ fn constant(value: Value<'_, '_>) -> Result<f64, PpoError> {
 fn old_constant(program: &Pickle<'_>) -> Option<f64> {
     let mut floats = program.floats();
     let only = floats.next().filter(|_| floats.next().is_none())?;
-    OLD_CONSTANT.iter().all(|name| program.strings().any(|text| text == *name)).then_some(only)
+    program.strings().any(|text| text == OLD_CONSTANT).then_some(only)
 }
 
 /// Reads `{"pi": […], "vf": […]}`, or one list for both networks. Before stable-baselines3 1.8, the
@@ -221,7 +340,7 @@ mod tests {
     fn constant_of_an_old_release_is_read_without_executing_its_function() {
         // The strings and the number in the layout of cloudpickle, with calls around them.
         let mut program = b"\x80\x05\x8c\x08builtins\x8c\x04eval\x93\x94".to_vec();
-        for text in OLD_CONSTANT {
+        for text in [OLD_CONSTANT, "get_schedule_fn.<locals>.<lambda>"] {
             program.extend([0x8c, text.len() as u8]);
             program.extend(text.as_bytes());
         }

@@ -4,9 +4,11 @@
 //! not trusted: nothing in them is executed, every size is bounded, every name is on a list, and every
 //! number is checked.
 
+mod algorithm;
 mod archive;
 mod attributes;
 mod data;
+pub(crate) mod facts;
 mod json;
 mod location;
 mod numpy;
@@ -16,11 +18,13 @@ mod torch;
 mod weights;
 
 use archive::Archive;
-use attributes::Attributes;
+use attributes::{Attributes, Setting};
 use location::Location;
 use pickle::{Dialect, Globals, PickleWriter, parse};
 use serde_json::Value;
 use torch::Storages;
+
+use facts::{ModelFacts, PPO};
 
 use crate::config::PpoConfig;
 use crate::error::PpoError;
@@ -73,13 +77,17 @@ fn write(model: &Model) -> Result<Vec<u8>, PpoError> {
 fn read(bytes: &[u8], file: &str) -> Result<Model, PpoError> {
     let mut archive = Archive::open(bytes, file)?;
     let attributes = Attributes::parse(&archive.read("data")?, file)?;
+    let facts = ModelFacts::of(&attributes)?;
+    if facts.algorithm != Some(PPO) {
+        return Err(PpoError::OtherAlgorithm { file: file.to_owned(), what: facts.kind() });
+    }
     attributes.check_policy_class()?;
     if attributes.flag("use_sde", false)? {
         return Err(attributes.location("use_sde").unsupported("state-dependent exploration is"));
     }
     // The action space first: its error is the clearest one for a model of another kind.
     let action_dims = read_space(&attributes, "action_space", spaces::read_action)?;
-    let (obs_len, bounds) = read_space(&attributes, "observation_space", spaces::read_observation)?;
+    let (obs_len, bounds) = read_space(&attributes, SPACE, spaces::read_observation)?;
     let (config, mut notes) = read_config(&attributes)?;
     let location = Location { file, member: weights::POLICY };
     let tensors = weights::read_policy(&archive.read(weights::POLICY)?, location)?;
@@ -87,15 +95,17 @@ fn read(bytes: &[u8], file: &str) -> Result<Model, PpoError> {
     let location = location.with_member(weights::OPTIMIZER);
     let stored = weights::read_optimizer(&archive.read(weights::OPTIMIZER)?, &policy, location)?;
     let mut model = Model::new(policy, stored.adam, config);
-    if let Ok(rate) = attributes.number("learning_rate") {
-        model.config.learning_rate = rate.unwrap_or(model.config.learning_rate);
-    } else {
-        let rate = stored.learning_rate;
-        model.config.learning_rate = rate;
-        notes.push(format!(
-            "the schedule of `learning_rate` could not be read: using {rate}, its last value"
-        ));
-    }
+    model.config.learning_rate = match attributes.setting("learning_rate")? {
+        Setting::Number(rate) => rate,
+        Setting::Absent => return Err(attributes.location("learning_rate").error("is missing")),
+        Setting::Schedule => {
+            let rate = stored.learning_rate;
+            notes.push(format!(
+                "the schedule of `learning_rate` could not be read: using {rate}, its last value"
+            ));
+            rate
+        }
+    };
     check_config(&model.config, location)?;
     model.num_timesteps = attributes.count("num_timesteps", 0)?;
     model.n_updates = attributes.count("_n_updates", 0)?;
@@ -104,17 +114,34 @@ fn read(bytes: &[u8], file: &str) -> Result<Model, PpoError> {
     model.notes = notes;
     if let Some(extra) = attributes.plain("herdbook").and_then(Value::as_object) {
         model.extra.clone_from(extra);
+    } else if attributes.plain(NORMALIZED).is_none()
+        && let Some(text) = read_space(&attributes, SPACE, spaces::read_description)?
+    {
+        // A wrapper that changes the observations may keep the space of the environment inside.
+        let described = json::parse_object(&text);
+        model.extra = described.map_err(|problem| attributes.location(SPACE).error(problem))?;
     }
     Ok(model)
 }
+
+/// An attribute that stable-baselines3 stores only if a wrapper changed the observations.
+const NORMALIZED: &str = "_last_original_obs";
+/// The attribute with the observation space.
+const SPACE: &str = "observation_space";
 
 fn read_space<T>(
     attributes: &Attributes<'_>,
     key: &str,
     read: impl FnOnce(pickle::Value<'_, '_>) -> Result<T, PpoError>,
 ) -> Result<T, PpoError> {
-    let (bytes, globals) = (attributes.pickle_bytes(key)?, Globals::Only(&spaces::GLOBALS));
-    read(parse(&bytes, Dialect::Data, globals, attributes.location(key))?.root())
+    let (bytes, location) = (attributes.pickle_bytes(key)?, attributes.location(key));
+    match parse(&bytes, Dialect::Data, Globals::Only(&spaces::GLOBALS), location) {
+        Ok(pickle) => read(pickle.root()),
+        Err(error) => {
+            let any = parse(&bytes, Dialect::Data, Globals::Any, location);
+            Err(any.ok().and_then(|any| spaces::foreign(any.root())).unwrap_or(error))
+        }
+    }
 }
 
 fn check_config(config: &PpoConfig, location: Location<'_>) -> Result<(), PpoError> {
@@ -129,8 +156,7 @@ fn missing_state(attributes: &Attributes<'_>, model: &Model) -> Vec<String> {
     if model.num_timesteps > 0 && model.adam.step_count() == 0 {
         notes.push("the file has no moments of the optimizer: Adam starts from zero".to_owned());
     }
-    // stable-baselines3 stores this only if a wrapper changed the observations.
-    if attributes.plain("_last_original_obs").is_some() {
+    if attributes.plain(NORMALIZED).is_some() {
         notes.push(
             "the model was trained on observations normalized by `VecNormalize`, whose statistics are not in \
              the zip (`VecNormalize.save` writes them): it needs observations normalized in the same way"
@@ -145,36 +171,35 @@ fn missing_state(attributes: &Attributes<'_>, model: &Model) -> Vec<String> {
 fn read_config(attributes: &Attributes<'_>) -> Result<(PpoConfig, Vec<String>), PpoError> {
     let default = PpoConfig::default();
     let mut notes = Vec::new();
-    let clip_range = attributes.number("clip_range").unwrap_or_else(|_| {
-        let range = default.clip_range;
-        notes.push(format!(
-            "the schedule of `clip_range` could not be read: using {range}, the default"
-        ));
-        None
-    });
-    let clip_range_vf = attributes.number("clip_range_vf").unwrap_or_else(|_| {
-        notes.push(
-            "the schedule of `clip_range_vf` could not be read: values are not clipped".to_owned(),
-        );
-        None
-    });
-    let number = |key, default| attributes.number(key).map(|number| number.unwrap_or(default));
-    let count =
-        |key, default: usize| attributes.count(key, default as u64).map(|count| count as usize);
+    let mut clip = |key, instead: &str| {
+        Ok(match attributes.setting(key)? {
+            Setting::Absent => None,
+            Setting::Number(range) => Some(range),
+            Setting::Schedule => {
+                notes.push(format!("the schedule of `{key}` could not be read: {instead}"));
+                None
+            }
+        })
+    };
+    let instead = format!("using {}, the default", default.clip_range);
+    let clip_range = clip("clip_range", &instead)?;
+    let clip_range_vf = clip("clip_range_vf", "values are not clipped")?;
+    let number = |key| attributes.required(key);
+    let count = |key| attributes.required_count(key).map(|count| count as usize);
     let (net_arch, activation) = attributes.policy_kwargs()?;
     let config = PpoConfig {
-        n_envs: count("n_envs", default.n_envs)?,
-        n_steps: count("n_steps", default.n_steps)?,
-        batch_size: count("batch_size", default.batch_size)?,
-        n_epochs: count("n_epochs", default.n_epochs)?,
+        n_envs: attributes.count("n_envs", default.n_envs as u64)? as usize,
+        n_steps: count("n_steps")?,
+        batch_size: count("batch_size")?,
+        n_epochs: count("n_epochs")?,
         learning_rate: default.learning_rate,
-        gamma: number("gamma", default.gamma)?,
-        gae_lambda: number("gae_lambda", default.gae_lambda)?,
+        gamma: number("gamma")?,
+        gae_lambda: number("gae_lambda")?,
         clip_range: clip_range.unwrap_or(default.clip_range),
         clip_range_vf,
-        ent_coef: number("ent_coef", default.ent_coef)?,
-        vf_coef: number("vf_coef", default.vf_coef)?,
-        max_grad_norm: number("max_grad_norm", default.max_grad_norm)?,
+        ent_coef: number("ent_coef")?,
+        vf_coef: number("vf_coef")?,
+        max_grad_norm: number("max_grad_norm")?,
         normalize_advantage: attributes.flag("normalize_advantage", default.normalize_advantage)?,
         // An infinite target never stops an epoch, like none.
         target_kl: match attributes.plain("target_kl") {

@@ -9,16 +9,19 @@ use crate::network::limits::MAX_SPACE;
 const BOX: (&str, &str) = ("gymnasium.spaces.box", "Box");
 const DISCRETE: (&str, &str) = ("gymnasium.spaces.discrete", "Discrete");
 const MULTI_DISCRETE: (&str, &str) = ("gymnasium.spaces.multi_discrete", "MultiDiscrete");
-/// Not supported. It is recognized so that the error can name it.
-const MULTI_BINARY: (&str, &str) = ("gymnasium.spaces.multi_binary", "MultiBinary");
+/// The packages that define spaces. stable-baselines3 1.x used gym, the predecessor of Gymnasium.
+const PACKAGES: [&str; 2] = ["gymnasium.spaces.", "gym.spaces."];
 
 /// The Python objects allowed in a pickled space. A seeded space contains a random generator, which is
 /// ignored.
-pub(super) const GLOBALS: [(&str, &str); 20] = [
+pub(super) const GLOBALS: [(&str, &str); 26] = [
     BOX,
     DISCRETE,
     MULTI_DISCRETE,
-    MULTI_BINARY,
+    ("gym.spaces.box", "Box"),
+    ("gym.spaces.discrete", "Discrete"),
+    ("gym.spaces.multi_discrete", "MultiDiscrete"),
+    ("gym.utils.seeding", "RandomNumberGenerator"),
     ("numpy", "dtype"),
     ("numpy", "array"),
     ("numpy", "ndarray"),
@@ -29,13 +32,38 @@ pub(super) const GLOBALS: [(&str, &str); 20] = [
     ("numpy._core.multiarray", "_reconstruct"),
     ("numpy.core.multiarray", "_reconstruct"),
     ("numpy.random._pickle", "__generator_ctor"),
+    ("numpy.random._pickle", "__randomstate_ctor"),
     ("numpy.random._pickle", "__bit_generator_ctor"),
     ("numpy.random._pcg64", "PCG64"),
+    ("numpy.random._mt19937", "MT19937"),
     ("numpy.random.bit_generator", "__pyx_unpickle_SeedSequence"),
     ("numpy.random.bit_generator", "SeedSequence"),
     ("numpy.random._generator", "Generator"),
+    ("numpy.random.mtrand", "RandomState"),
     ("builtins", "bytearray"),
 ];
+
+/// The name of a space's class, such as `Box`; `None` for anything else.
+fn class<'a>(value: Value<'_, 'a>) -> Option<&'a str> {
+    let (module, name) = value.called()?;
+    PACKAGES.iter().any(|package| module.starts_with(package)).then_some(name)
+}
+
+/// The arguments of a space's constructor, if the space is of the given class.
+fn arguments<'p, 'a>(
+    value: Value<'p, 'a>,
+    (module, name): (&str, &str),
+) -> Option<Vec<Value<'p, 'a>>> {
+    let of_gym = module.replacen("gymnasium", "gym", 1);
+    value.calls(module, name).or_else(|| value.calls(&of_gym, name))
+}
+
+/// The error for a space of a class that is not supported; `None` if the value is no space.
+pub(super) fn foreign(value: Value<'_, '_>) -> Option<PpoError> {
+    let class = class(value)?;
+    (!["Box", "Discrete", "MultiDiscrete"].contains(&class))
+        .then(|| value.location().unsupported(format!("a space of the class `{class}` is")))
+}
 
 /// `str(type(space))`, which stable-baselines3 stores beside the pickle.
 pub(super) const BOX_TYPE: &str = "<class 'gymnasium.spaces.box.Box'>";
@@ -71,16 +99,31 @@ pub(super) fn write_action(w: &mut PickleWriter, dims: &[usize]) {
     }
 }
 
+/// Attribute of an observation space of herdbook's environments in Python: the section `herdbook` of a model file, as JSON.
+const DESCRIPTION: &str = "herdbook";
+
+/// Reads the description that herdbook's environments attach to their observation space; `None` without one.
+pub(super) fn read_description(value: Value<'_, '_>) -> Result<Option<String>, PpoError> {
+    let Ok(state) = value.state() else { return Ok(None) };
+    let found = state.find(DESCRIPTION)?;
+    found.map(|text| text.string().map(str::to_owned)).transpose()
+}
+
 /// Reads the length of an observation, and its limits if it has any.
 pub(super) fn read_observation(value: Value<'_, '_>) -> Result<(usize, Option<Bounds>), PpoError> {
-    let arguments = value.calls(BOX.0, BOX.1);
+    let arguments = arguments(value, BOX);
     let arguments = arguments
         .ok_or_else(|| value.location().unsupported("observations other than a `Box` are"))?;
     let (low, high, shape, dtype) = match arguments[..] {
         [low, high, shape, dtype] => (low, high, shape, dtype),
         [] => {
             let state = value.state()?;
-            (state.get("low")?, state.get("high")?, state.get("_shape")?, state.get("dtype")?)
+            // Older releases of gym named the attribute `shape`.
+            let shape = match state.find("_shape")? {
+                Some(shape) => shape,
+                None => state.get("shape")?,
+            };
+            (state.get("low")?, state.get("high")?, shape, state.get("dtype")?)
         }
         _ => return Err(value.unexpected("a `Box` of four arguments")),
     };
@@ -102,24 +145,25 @@ pub(super) fn read_observation(value: Value<'_, '_>) -> Result<(usize, Option<Bo
 
 /// Reads the number of options of each choice of an action.
 pub(super) fn read_action(value: Value<'_, '_>) -> Result<Vec<usize>, PpoError> {
-    if value.calls(BOX.0, BOX.1).is_some() {
+    if arguments(value, BOX).is_some() {
         return Err(value.location().unsupported("continuous actions (`Box`) are"));
     }
-    if value.calls(MULTI_BINARY.0, MULTI_BINARY.1).is_some() {
-        return Err(value.location().unsupported("`MultiBinary` actions are"));
-    }
-    if let Some(arguments) = value.calls(MULTI_DISCRETE.0, MULTI_DISCRETE.1) {
+    if let Some(arguments) = arguments(value, MULTI_DISCRETE) {
         return read_nvec(value, &arguments);
     }
-    let arguments = value.calls(DISCRETE.0, DISCRETE.1);
-    let arguments = arguments.ok_or_else(|| value.unexpected("a space"))?;
-    let n = if let [n, ..] = arguments[..] {
-        n.int()?
-    } else {
-        let n = value.state()?.get("n")?;
-        n.int().or_else(|_| numpy::integer(n))?
-    };
-    check_dims(value, &[n])
+    let given = arguments(value, DISCRETE).ok_or_else(|| value.unexpected("a space"))?;
+    if let [n, ..] = given[..] {
+        return check_dims(value, &[n.int()?]);
+    }
+    let state = value.state()?;
+    let integer = |value: Value<'_, '_>| value.int().or_else(|_| numpy::integer(value));
+    // Actions start at 0 here, so another start would be lost.
+    if let Some(start) = state.find("start")?
+        && integer(start)? != 0
+    {
+        return Err(value.location().unsupported("`Discrete` with a `start` is"));
+    }
+    check_dims(value, &[integer(state.get("n")?)?])
 }
 
 /// Reads `nvec` of a `MultiDiscrete`.
@@ -243,8 +287,44 @@ mod tests {
             let message = with_space(|w| write_action(w, dims), read_action).unwrap_err();
             assert!(message.contains(&format!("{dims:?} actions are not supported")), "{message}");
         }
-        let binary = |w: &mut PickleWriter| w.call(MULTI_BINARY.0, MULTI_BINARY.1, |w| w.int(3));
-        let message = with_space(binary, read_action).unwrap_err();
-        assert!(message.contains("`MultiBinary` actions are not supported"), "{message}");
+    }
+
+    #[test]
+    fn description_of_the_environment_is_an_attribute_of_the_space() {
+        let bytes = b"\x80\x02cgymnasium.spaces.box\nBox\n)R}X\x08\0\0\0herdbookX\x02\0\0\0{}sb.";
+        let pickle = parse(bytes, Dialect::Data, Globals::Only(&GLOBALS), LOCATION).unwrap();
+        assert_eq!(read_description(pickle.root()).unwrap().as_deref(), Some("{}"));
+        let plain = |w: &mut PickleWriter| write_box(w, 0.0, &[2], "float32");
+        assert_eq!(with_space(plain, read_description), Ok(None));
+    }
+
+    #[test]
+    fn space_of_another_class_is_named() {
+        let mut writer = PickleWriter::new();
+        writer.call("gym.spaces.multi_binary", "MultiBinary", |w| w.int(3));
+        let bytes = writer.finish();
+        let pickle = parse(&bytes, Dialect::Data, Globals::Any, LOCATION).unwrap();
+        let message = foreign(pickle.root()).unwrap().to_string();
+        assert!(
+            message.contains("a space of the class `MultiBinary` is not supported"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn spaces_of_gym_are_read_like_those_of_gymnasium() {
+        let discrete =
+            |w: &mut PickleWriter| w.call("gym.spaces.discrete", "Discrete", |w| w.int(3));
+        assert_eq!(with_space(discrete, read_action), Ok(vec![3]));
+        let cube = |w: &mut PickleWriter| {
+            w.call("gym.spaces.box", "Box", |w| {
+                w.float(-1.0);
+                w.float(1.0);
+                w.tuple(|w| w.int(2));
+                w.string("float32");
+            });
+        };
+        let bounds = Bounds { low: vec![-1.0; 2], high: vec![1.0; 2] };
+        assert_eq!(with_space(cube, read_observation), Ok((2, Some(bounds))));
     }
 }

@@ -169,6 +169,9 @@ fn read_group(
     if !params.indices()?.into_iter().eq(0..n_tensors) {
         return Err(params.unexpected("the parameters of the policy, in order"));
     }
+    if group.find("betas")?.is_none() {
+        return Err(group.location().unsupported("an optimizer other than Adam is"));
+    }
     for name in UNSUPPORTED_OPTIONS {
         if let Some(option) = group.find(name)?
             && option.boolean()?

@@ -104,6 +104,33 @@ fn invalid_hyperparameter_and_wrong_number_of_tensors_are_named() {
 }
 
 #[test]
+fn learning_rate_that_is_neither_a_number_nor_a_schedule_is_refused() {
+    for (value, problem) in [
+        ("\"fast\"", "`learning_rate` is not a finite number"),
+        ("NaN", "`learning_rate` is not a finite number"),
+        ("[0.1]", "`learning_rate` is not a finite number"),
+        ("{}", "`learning_rate` is not a finite number"),
+        ("true", "`learning_rate` is not a finite number"),
+        ("null", "`learning_rate` is missing"),
+        // A pickled text, and a pickled list.
+        (
+            "{\":serialized:\": \"gAWMBGZhc3Qu\"}",
+            "`learning_rate` is neither a number nor a schedule",
+        ),
+        ("{\":serialized:\": \"gAVdLg==\"}", "`learning_rate` is neither a number nor a schedule"),
+    ] {
+        let bytes = changed("data", |data| {
+            let text = String::from_utf8(std::mem::take(data)).unwrap();
+            let start = text.find("\"learning_rate\":").unwrap();
+            let end = start + text[start..].find(',').unwrap();
+            *data = format!("{}\"learning_rate\": {value}{}", &text[..start], &text[end..]).into();
+        });
+        let message = message(&bytes);
+        assert!(message.contains(problem), "{value}: {message}");
+    }
+}
+
+#[test]
 fn weights_that_are_not_finite_are_refused() {
     for (torch, what) in
         [("policy.pth", "does not fit `data`"), ("policy.optimizer.pth", "does not fit")]

@@ -15,6 +15,14 @@ use crate::client::wire::{ModelVersion, RegisteredModel};
 /// MLflow's largest page of versions.
 const VERSION_PAGE: usize = 200_000;
 
+/// A version to be created.
+pub(crate) struct NewVersion<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) source: &'a str,
+    pub(crate) run_id: &'a str,
+    pub(crate) description: &'a str,
+}
+
 impl Client {
     // Registered models.
 
@@ -121,16 +129,18 @@ impl Client {
     /// Creates a version, without retries: after a lost answer it may exist already.
     pub(crate) fn create_version(
         &self,
-        name: &str,
-        source: &str,
-        run_id: &str,
+        new: &NewVersion<'_>,
         tags: &[(&str, &str)],
     ) -> Result<ModelVersion, StoreError> {
         #[derive(Deserialize)]
         struct Answer {
             model_version: ModelVersion,
         }
-        let body = json!({"name": name, "source": source, "run_id": run_id, "tags": pairs(tags)});
+        let NewVersion { name, source, run_id, description } = new;
+        let body = json!({
+            "name": name, "source": source, "run_id": run_id, "description": description,
+            "tags": pairs(tags),
+        });
         let endpoint = path("model-versions/create");
         Ok(self.send::<Answer>(Method::Post, &endpoint, &body, Trying::Once)?.model_version)
     }

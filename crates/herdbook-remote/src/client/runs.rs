@@ -3,7 +3,7 @@
 //! Each function returns the errors of [`Client::get`]: [`StoreError::Unreachable`], [`StoreError::ServerRefused`],
 //! [`StoreError::NotMlflow`].
 
-use herdbook_store::StoreError;
+use herdbook_store::{DatasetInput, StoreError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -88,6 +88,19 @@ impl Client {
         }
         let body = json!({"name": name, "tags": pairs(tags)});
         Ok(self.call::<Answer>(Method::Post, "experiments/create", &body)?.experiment_id)
+    }
+
+    /// Adds a dataset to a run. Repeating the call changes nothing. MLflow before 2.4 has no datasets.
+    pub(crate) fn log_input(&self, run_id: &str, input: &DatasetInput) -> Result<(), StoreError> {
+        let tags: Vec<(&str, &str)> =
+            input.tags.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        let dataset = json!({
+            "name": input.name, "digest": input.digest, "source_type": DatasetInput::SOURCE_TYPE,
+            "source": input.source, "profile": input.profile,
+        });
+        let body =
+            json!({"run_id": run_id, "datasets": [{"dataset": dataset, "tags": pairs(&tags)}]});
+        found(self.post("runs/log-inputs", &body)).map(drop)
     }
 
     /// All experiments, deleted ones included.

@@ -6,6 +6,7 @@
 mod acceptance;
 mod artifacts;
 mod conditions;
+mod description;
 pub(crate) mod doctor;
 pub(crate) mod evaluation;
 pub(crate) mod files;

@@ -9,6 +9,7 @@ use herdbook_domain::{
 };
 
 use crate::acts::artifacts::open_existing;
+use crate::acts::description::describe;
 use crate::acts::files::HashedFiles;
 use crate::acts::sealing;
 use crate::artifacts::hashing;
@@ -133,6 +134,7 @@ impl Session {
             self.backend().request_run(parent);
         }
         self.backend().reserve_version(&Reservation {
+            describe: &|| self.read_run(&request.run_id, |conn| describe(conn, request)),
             name: &request.name,
             run_id: &request.run_id,
             folder: &format!("models/{}", request.origin.timeframe),
@@ -339,7 +341,7 @@ fn insert_version(
         "INSERT INTO model_versions (name, version, creation_time, last_updated_time, description,
             user_id, current_stage, source, run_id, status, status_message, run_link,
             storage_location, workspace)
-         VALUES (?1, ?2, ?3, ?3, '', ?4, ?5, ?6, ?7, 'READY', NULL, '', ?6, 'default')",
+         VALUES (?1, ?2, ?3, ?3, ?8, ?4, ?5, ?6, ?7, 'READY', NULL, '', ?6, 'default')",
         params![
             name,
             plan.key.version.get(),
@@ -348,6 +350,7 @@ fn insert_version(
             Stage::Development.mlflow_stage(),
             source,
             request.run_id.as_str(),
+            describe(act.tx, request)?,
         ],
     )?;
     Ok(())

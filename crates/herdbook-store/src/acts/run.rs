@@ -12,6 +12,7 @@ use crate::acts::files::HashedFiles;
 use crate::acts::limits::{OverLimit, check_run_name, check_tags};
 use crate::acts::sealing;
 use crate::clock::{new_id, now};
+use crate::dataset_input::DatasetInput;
 use crate::engine::backend::NewRun;
 use crate::engine::db::{Conn, params};
 use crate::error::StoreError;
@@ -20,7 +21,7 @@ use crate::tables::event::{self, EventQuery};
 use crate::tables::lease::{self, Lease, Liveness};
 use crate::tables::metric::{self, Metric};
 use crate::tables::run::{close, insert, require_running, set_params, status};
-use crate::tables::{tag, version};
+use crate::tables::{dataset_input, tag, version};
 
 /// A run to be started.
 #[derive(Debug, Clone)]
@@ -81,10 +82,12 @@ impl Session {
             tags.insert(RUN_NAME.to_owned(), name.clone());
         }
         let lease = Lease::of_this_process();
+        let input = DatasetInput::of_run(&start.params);
         let created = self.backend().create_run(&NewRun {
             experiment: &start.experiment,
             token: &id,
             tags: tags.clone(),
+            input: input.as_ref(),
             actor: self.actor(),
         })?;
         let parent = start.origin.enhanced.as_ref().map(|enhanced| &enhanced.parent);
@@ -106,6 +109,9 @@ impl Session {
                     let (tx, root, actor) = (act.tx, act.artifact_root, self.actor());
                     let run_id = RunId::parse(&id).expect("a new id is a run id");
                     insert(tx, root, actor, &start.experiment, &run_id, &name, at)?;
+                    if let Some(input) = &input {
+                        dataset_input::log(tx, &run_id, input)?;
+                    }
                     run_id
                 };
                 tag::set_on_run(act.tx, &run_id, &tags)?;

@@ -106,7 +106,10 @@ pub(crate) fn of_record(
          FROM runs r LEFT JOIN experiments e ON e.experiment_id = r.experiment_id
          WHERE r.run_uuid = ?1",
         params![run_id.as_str()],
-        |row| Ok((row.get::<String>(0)?, row.get::<String>(1)?, row.get::<String>(2)?)),
+        |row| {
+            let text = |column| Ok::<_, StoreError>(row.readable::<String>(column)?.unwrap_or_default());
+            Ok((text(0)?, text(1)?, text(2)?))
+        },
     )?;
     let run_id = run_id.clone();
     Ok(match stages {

@@ -10,6 +10,7 @@ use herdbook_domain::tags::Tags;
 use herdbook_domain::{Actor, ExperimentName, ModelName, RunId, VersionKey, VersionNumber};
 
 use crate::artifacts::place::ArtifactPlace;
+use crate::dataset_input::DatasetInput;
 use crate::engine::db::Conn;
 use crate::engine::place::state::Identity;
 use crate::error::StoreError;
@@ -103,6 +104,8 @@ pub struct NewRun<'a> {
     pub token: &'a str,
     /// The tags of the run.
     pub tags: Tags,
+    /// The bars that it uses.
+    pub input: Option<&'a DatasetInput>,
     /// Who starts it.
     pub actor: &'a Actor,
 }
@@ -115,6 +118,8 @@ pub struct Reservation<'a> {
     pub run_id: &'a RunId,
     /// The folder of the model among the run's artifacts.
     pub folder: &'a str,
+    /// Composes the description of the version from the records of its run.
+    pub describe: &'a dyn Fn() -> Result<String, StoreError>,
     /// Fails if the run cannot be registered, or its stored model file does not have the expected hash. It reads the whole
     /// file. Backends that reserve numbers call it before.
     pub check: &'a dyn Fn() -> Result<(), StoreError>,

@@ -12,7 +12,7 @@ pub mod memory;
 pub mod opening;
 pub mod place;
 mod pool;
-mod postgres;
+pub(crate) mod postgres;
 pub(crate) mod schema;
 mod sqlite;
 mod tls;

@@ -213,6 +213,45 @@ fn connect_to(
     Ok(conn)
 }
 
+/// A database of a PostgreSQL server that is only read, such as the source of an import.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PostgresSource {
+    uri: PostgresUri,
+}
+
+impl PostgresSource {
+    /// Parses a URI; `None` if it is not one of PostgreSQL.
+    ///
+    /// # Errors
+    /// [`StoreError::UnsupportedUri`] for a malformed URI of PostgreSQL.
+    pub fn parse(uri: &str) -> Result<Option<Self>, StoreError> {
+        Ok(PostgresUri::parse(uri)?.map(|uri| Self { uri }))
+    }
+
+    /// Connects. The server refuses every change on this connection.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreachable`], and the errors of the server.
+    pub fn connect_read_only(&self) -> Result<Conn, StoreError> {
+        let unreachable =
+            |problem| StoreError::Unreachable { store: self.uri.to_string(), problem };
+        let tls = tls::connector(&self.uri).map_err(unreachable)?;
+        let client = self.uri.config.connect(tls)?;
+        let conn = Conn::Postgres(Box::new(PostgresConn::new(client)));
+        conn.execute_batch(
+            "SET default_transaction_read_only = on; SET client_min_messages = warning",
+        )?;
+        Ok(conn)
+    }
+}
+
+/// The URI without a password.
+impl fmt::Display for PostgresSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.uri.fmt(f)
+    }
+}
+
 /// Why an attempt failed.
 enum Failure {
     Error(StoreError),

@@ -57,7 +57,7 @@ fn renamed_run(conn: &Conn, key: &VersionKey) -> Result<Option<RunId>, StoreErro
         "SELECT run_id FROM model_versions
          WHERE workspace = 'default' AND name = ?1 AND version = ?2",
         params![key.name.as_str(), key.version.get()],
-        |row| row.get(0),
+        |row| row.readable(0),
     )?;
     let Some(run_id) = run_id.flatten().and_then(|run_id| RunId::parse(&run_id).ok()) else {
         return Ok(None);
@@ -83,13 +83,13 @@ pub(super) fn past_names(conn: &Conn, name: &ModelName) -> Result<Vec<String>, S
         "SELECT DISTINCT name FROM herdbook_events
          WHERE run_id = ?1 AND version = ?2 AND name <> ?3 AND {HAS_MOVED}"
     );
-    let oldest: Option<(String, i64)> = conn.query_first(
+    let oldest: Option<(Option<String>, i64)> = conn.query_first(
         "SELECT run_id, version FROM model_versions
          WHERE workspace = 'default' AND name = ?1 AND run_id IS NOT NULL
-           AND current_stage <> 'Deleted_Internal' ORDER BY version LIMIT 1",
+           AND current_stage IS DISTINCT FROM 'Deleted_Internal' ORDER BY version LIMIT 1",
         params![name.as_str()],
-        |row| Ok((row.get(0)?, row.get(1)?)),
+        |row| Ok((row.readable(0)?, row.get(1)?)),
     )?;
-    let Some((run_id, version)) = oldest else { return Ok(Vec::new()) };
+    let Some((Some(run_id), version)) = oldest else { return Ok(Vec::new()) };
     conn.query(&sql, params![run_id, version, name.as_str()], |row| row.get(0))
 }

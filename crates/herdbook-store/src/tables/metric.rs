@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use herdbook_domain::{RunId, SealedMetric, Timestamp};
+use herdbook_domain::{RunId, Timestamp};
 
 use crate::engine::db::{Conn, Row, params};
 use crate::error::StoreError;
@@ -244,36 +244,6 @@ pub(crate) fn of_runs(
         Ok(())
     })?;
     Ok(found.into_iter().map(|(run, metrics)| (run, metrics.into_iter().collect())).collect())
-}
-
-/// Makes a sealed value the last one of a metric, and adds it to all values if it is not among them. Values of other programs
-/// stay among all values.
-///
-/// # Errors
-/// Those of the database.
-pub(crate) fn restore(
-    conn: &Conn,
-    run_id: &RunId,
-    name: &str,
-    sealed: SealedMetric,
-    at: Timestamp,
-) -> Result<(), StoreError> {
-    let row = params![name, sealed.value, at.millis(), run_id.as_str(), sealed.step, false];
-    conn.execute(
-        "INSERT INTO metrics (key, value, timestamp, run_uuid, step, is_nan)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS (SELECT 1 FROM metrics
-            WHERE key = ?1 AND value = ?2 AND run_uuid = ?4)
-         ON CONFLICT DO NOTHING",
-        row,
-    )?;
-    conn.execute(
-        "INSERT INTO latest_metrics (key, value, timestamp, step, is_nan, run_uuid)
-         VALUES (?1, ?2, ?3, ?5, ?6, ?4)
-         ON CONFLICT (key, run_uuid) DO UPDATE SET value = excluded.value,
-            timestamp = excluded.timestamp, step = excluded.step, is_nan = excluded.is_nan",
-        row,
-    )?;
-    Ok(())
 }
 
 /// Adds a whole history at once: every value, then the latest of each metric.

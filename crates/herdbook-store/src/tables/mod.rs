@@ -4,12 +4,14 @@
 //! writes rows without an act must keep the invariants itself.
 
 pub mod alias;
+pub(crate) mod dataset_input;
 pub mod evaluation;
 pub mod event;
 pub mod experiment;
 mod identity;
 pub mod lease;
 pub mod metric;
+pub(crate) mod restoring;
 mod row;
 pub mod run;
 pub mod seal;

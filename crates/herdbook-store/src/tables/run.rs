@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use herdbook_domain::tags::Tags;
-use herdbook_domain::{Actor, ExperimentName, RunColumn, RunId, RunStatus, Seal, Timestamp};
+use herdbook_domain::{Actor, ExperimentName, RunId, RunStatus, Seal, Timestamp};
 
 use crate::artifacts::place::location_of;
 use crate::clock::now;
-use crate::engine::db::{Conn, Row, ToValue, params};
+use crate::engine::db::{Conn, Row, params};
 use crate::error::StoreError;
 use crate::tables::lease::{self, Liveness};
 use crate::tables::metric::{self, LatestMetrics, MetricSelection};
@@ -41,6 +41,8 @@ pub struct RunRecord {
     pub liveness: Option<Liveness>,
     /// The seal of the version registered from it; `None` if there is none.
     pub seal: Option<Seal>,
+    /// Why the seal in the history cannot be believed.
+    pub seal_problem: Option<String>,
 }
 
 impl RunRecord {
@@ -51,12 +53,21 @@ impl RunRecord {
 
     /// The metrics on which rules decide: the sealed ones, or without a seal the last finite ones.
     pub fn metrics_for_rules(&self) -> BTreeMap<String, f64> {
-        self.seal.as_ref().map_or_else(|| self.finite_metrics(), |seal| seal.facts.metric_values())
+        match &self.seal {
+            Some(seal) => seal.facts.metric_values(),
+            None if self.seal_problem.is_some() => BTreeMap::new(),
+            None => self.finite_metrics(),
+        }
     }
 
     /// The params about symbol, bars, windows and costs on which rules decide: the sealed ones, or without a seal all params.
     pub fn params_for_rules(&self) -> &BTreeMap<String, String> {
-        self.seal.as_ref().map_or(&self.params, |seal| &seal.facts.params)
+        static NONE: BTreeMap<String, String> = BTreeMap::new();
+        match &self.seal {
+            Some(seal) => &seal.facts.params,
+            None if self.seal_problem.is_some() => &NONE,
+            None => &self.params,
+        }
     }
 
     /// The last values of the metrics that are finite, by name.
@@ -176,32 +187,6 @@ pub fn close(
     lease::remove(conn, run_id.as_str())
 }
 
-/// Sets a column of a run's row.
-///
-/// # Errors
-/// Those of the database.
-pub fn set_column(conn: &Conn, run_id: &RunId, column: &RunColumn) -> Result<(), StoreError> {
-    let millis;
-    let (name, value): (&str, &dyn ToValue) = match column {
-        RunColumn::Status(status) => ("status", &status.as_str()),
-        RunColumn::StartedAt(at) => {
-            millis = at.millis();
-            ("start_time", &millis)
-        }
-        RunColumn::EndedAt(at) => {
-            millis = at.millis();
-            ("end_time", &millis)
-        }
-        RunColumn::ArtifactUri(uri) => ("artifact_uri", uri),
-        RunColumn::User(user) => ("user_id", user),
-    };
-    conn.execute(
-        &format!("UPDATE runs SET {name} = ?1 WHERE run_uuid = ?2"),
-        &[value, &run_id.as_str()],
-    )?;
-    Ok(())
-}
-
 /// The URI of a run's artifacts.
 ///
 /// # Errors
@@ -239,7 +224,12 @@ pub fn load(conn: &Conn, run_id: &RunId) -> Result<RunRecord, StoreError> {
     record.tags = tag::of_run(conn, id)?;
     record.params = tag::params_of_run(conn, id)?;
     record.metrics = metric::latest_of_run(conn, id, MetricSelection::All)?;
-    record.seal = seal::of_run(conn, run_id)?;
+    match seal::of_run(conn, run_id) {
+        Err(error @ StoreError::BrokenRecord { .. }) => {
+            record.seal_problem = Some(error.to_string());
+        }
+        outcome => record.seal = outcome?,
+    }
     if record.status == RunStatus::Running {
         record.liveness = lease::of_run(conn, run_id)?.and_then(|lease| lease.liveness(now()));
     }
@@ -263,5 +253,6 @@ fn from_row(row: &Row<'_>, run_id: &RunId) -> Result<RunRecord, StoreError> {
         metrics: LatestMetrics::default(),
         liveness: None,
         seal: None,
+        seal_problem: None,
     })
 }

@@ -163,15 +163,15 @@ pub fn of_all_versions(
 /// # Errors
 /// Those of the database.
 pub fn keys_of_renamed(conn: &Conn) -> Result<BTreeSet<(String, i64)>, StoreError> {
-    let rows: Vec<(String, i64)> = conn.query(
+    let rows: Vec<Option<(String, i64)>> = conn.query(
         "SELECT s.run_id, s.version FROM herdbook_seals s
          WHERE s.run_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM model_versions o
             WHERE o.workspace = 'default' AND o.name = s.name AND o.version = s.version
               AND o.run_id = s.run_id)",
         params![],
-        |row| Ok((row.get(0)?, row.get(1)?)),
+        |row| Ok(row.readable(0)?.zip(row.readable(1)?)),
     )?;
-    Ok(rows.into_iter().collect())
+    Ok(rows.into_iter().flatten().collect())
 }
 
 /// The seal in an event; `None` if the event holds none.

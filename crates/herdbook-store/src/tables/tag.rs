@@ -75,30 +75,6 @@ pub fn params_of_run(conn: &Conn, run_id: &str) -> Result<Tags, StoreError> {
     collect(conn, "SELECT key, value FROM params WHERE run_uuid = ?1", params![run_id])
 }
 
-/// Sets a param of a run, or removes it. MLflow itself never changes a param; this undoes the change of another program.
-///
-/// # Errors
-/// Those of the database.
-pub(crate) fn set_param(
-    conn: &Conn,
-    run_id: &RunId,
-    key: &str,
-    value: Option<&str>,
-) -> Result<(), StoreError> {
-    match value {
-        Some(value) => conn.execute(
-            "INSERT INTO params (key, value, run_uuid) VALUES (?1, ?2, ?3)
-             ON CONFLICT (key, run_uuid) DO UPDATE SET value = excluded.value",
-            params![key, value, run_id.as_str()],
-        )?,
-        None => conn.execute(
-            "DELETE FROM params WHERE key = ?1 AND run_uuid = ?2",
-            params![key, run_id.as_str()],
-        )?,
-    };
-    Ok(())
-}
-
 fn collect(conn: &Conn, sql: &str, values: &[&dyn ToValue]) -> Result<Tags, StoreError> {
     let tags = conn.query(sql, values, |row| {
         let value = row.shown(1)?.unwrap_or_default();

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
     Honesty, InvalidName, ModelName, ModelType, RunId, Stage, Symbol, Timeframe, Timestamp,
-    VersionColumn, VersionKey, VersionNumber,
+    VersionKey, VersionNumber,
 };
 
-use crate::engine::db::{Conn, Row, ToValue, params};
+use crate::engine::db::{Conn, Row, params};
 use crate::error::StoreError;
 use crate::tables::metric::{self, LatestMetrics, MetricSelection};
 use crate::tables::seal::{self, SealedSummary};
@@ -49,12 +49,28 @@ pub struct VersionRecord {
     pub metrics: LatestMetrics,
     /// Its sealed facts; `None` if its history holds no seal.
     pub sealed: Option<SealedSummary>,
+    /// Why the seal in its history cannot be believed. Without it, the version has no facts on which rules could decide.
+    pub seal_problem: Option<String>,
 }
 
 impl VersionRecord {
     /// A tag read as a word of a closed set; `None` if it is missing or something else.
     pub fn tag<T: std::str::FromStr>(&self, key: &str) -> Option<T> {
         self.tags.get(key)?.parse().ok()
+    }
+
+    /// Checks that its seal, if it has one, can be believed.
+    ///
+    /// # Errors
+    /// [`StoreError::BrokenRecord`] if its history was altered.
+    pub fn check_seal(&self) -> Result<(), StoreError> {
+        match &self.seal_problem {
+            Some(problem) => Err(StoreError::BrokenRecord {
+                what: format!("the history of {}", self.key),
+                problem: problem.clone(),
+            }),
+            None => Ok(()),
+        }
     }
 
     /// Its stage by its tag.
@@ -67,6 +83,7 @@ impl VersionRecord {
     pub fn metric(&self, name: &str) -> Option<f64> {
         match &self.sealed {
             Some(sealed) => sealed.metrics.get(name).copied(),
+            None if self.seal_problem.is_some() => None,
             None => self.metrics.finite(name),
         }
     }
@@ -75,6 +92,7 @@ impl VersionRecord {
     pub fn finite_metrics(&self) -> BTreeMap<String, f64> {
         match &self.sealed {
             Some(sealed) => sealed.metrics.clone(),
+            None if self.seal_problem.is_some() => BTreeMap::new(),
             None => self.metrics.finite_values(),
         }
     }
@@ -107,6 +125,7 @@ impl VersionRecord {
     pub fn honesty(&self) -> Honesty {
         match &self.sealed {
             Some(sealed) => sealed.honesty,
+            None if self.seal_problem.is_some() => Honesty::Unknown,
             None => self.tag(key::HONESTY).unwrap_or(Honesty::Unknown),
         }
     }
@@ -163,7 +182,13 @@ pub fn load(conn: &Conn, key: &VersionKey) -> Result<VersionRecord, StoreError> 
 pub fn load_with_metrics(conn: &Conn, key: &VersionKey) -> Result<VersionRecord, StoreError> {
     let mut record = load(conn, key)?;
     add_metrics(conn, &mut record, MetricSelection::All)?;
-    add_seal(conn, &mut record)?;
+    // A version with a broken history is shown all the same. Whatever decides on it is refused.
+    match add_seal(conn, &mut record) {
+        Err(error @ StoreError::BrokenRecord { .. }) => {
+            record.seal_problem = Some(error.to_string());
+        }
+        outcome => outcome?,
+    }
     Ok(record)
 }
 
@@ -273,6 +298,7 @@ pub fn from_row(row: &Row<'_>) -> Result<Result<VersionRecord, UnreadableVersion
         tags: Tags::new(),
         metrics: LatestMetrics::default(),
         sealed: None,
+        seal_problem: None,
     }))
 }
 
@@ -355,50 +381,6 @@ pub fn champion_of(conn: &Conn, name: &ModelName) -> Result<Option<VersionNumber
         )?
         .flatten();
     Ok(version.and_then(VersionNumber::new))
-}
-
-/// Sets a column of a version's row.
-///
-/// # Errors
-/// Those of the database.
-pub fn set_column(
-    conn: &Conn,
-    key: &VersionKey,
-    column: &VersionColumn,
-    at: Timestamp,
-) -> Result<(), StoreError> {
-    let created_ms;
-    let (name, value): (&str, &dyn ToValue) = match column {
-        VersionColumn::RunId(run_id) => ("run_id", &run_id.as_str()),
-        VersionColumn::Source(uri) => ("source", uri),
-        VersionColumn::StorageLocation(uri) => ("storage_location", uri),
-        VersionColumn::CreatedAt(created_at) => {
-            created_ms = created_at.millis();
-            ("creation_time", &created_ms)
-        }
-        VersionColumn::User(user) => ("user_id", user),
-    };
-    conn.execute(
-        &format!(
-            "UPDATE model_versions SET {name} = ?1, last_updated_time = ?2
-             WHERE workspace = 'default' AND name = ?3 AND version = ?4"
-        ),
-        &[value, &at.millis(), &key.name.as_str(), &key.version.get()],
-    )?;
-    Ok(())
-}
-
-/// Gives a version another number; its tags follow by the foreign key, its aliases do not.
-///
-/// # Errors
-/// Those of the database, also if the number is taken.
-pub fn renumber(conn: &Conn, key: &VersionKey, number: VersionNumber) -> Result<(), StoreError> {
-    conn.execute(
-        "UPDATE model_versions SET version = ?1
-         WHERE workspace = 'default' AND name = ?2 AND version = ?3",
-        params![number.get(), key.name.as_str(), key.version.get()],
-    )?;
-    Ok(())
 }
 
 /// Sets MLflow's own stage to that of our stage; a deleted version stays deleted.

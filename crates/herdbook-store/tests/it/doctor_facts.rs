@@ -4,7 +4,7 @@ use herdbook_domain::{Breach, BreachKind, Remedy};
 use herdbook_store::{EventQuery, VersionQuery};
 
 use crate::doctor::{foreign, herd, kinds, set_tag};
-use crate::herd::Herd;
+use crate::herd::{Herd, number};
 
 /// Checks that one breach of this kind is found with this text, and that the repair leaves a healthy store.
 fn assert_restored(herd: &Herd, sql: &str, kind: BreachKind, text: &str) {
@@ -149,6 +149,10 @@ fn version_with_another_number_gets_its_own_back() {
     let sql = "UPDATE model_versions SET version = 9 WHERE version = 2";
     let text = "its run was registered as `1H_trading_model` version 2, which has no row";
     assert_restored(&herd, sql, BreachKind::NoHistory, text);
+    // The same for the champion: the alias and the stage stay those of the registered number.
+    let sql = "UPDATE model_versions SET version = 9 WHERE version = 1";
+    let text = "its run was registered as `1H_trading_model` version 1, which has no row";
+    assert_restored(&herd, sql, BreachKind::NoHistory, text);
 }
 
 #[test]
@@ -166,6 +170,23 @@ fn versions_whose_events_were_deleted_are_named_and_nothing_is_repaired() {
     let found = herd.another_store().diagnose().unwrap();
     assert!(found.iter().any(|breach| breach.kind == BreachKind::NoHistory), "{found:#?}");
     assert!(herd.another_store().diagnose().unwrap().iter().any(Breach::is_open));
+}
+
+#[test]
+fn each_version_without_a_row_is_named_and_a_model_without_one() {
+    let herd = herd();
+    foreign(
+        &herd,
+        "DELETE FROM registered_model_aliases; DELETE FROM model_version_tags; DELETE FROM model_versions;",
+    );
+    let found = herd.store.diagnose().unwrap();
+    let named: Vec<_> = found.iter().map(|one| one.subject.version).collect();
+    assert_eq!(named, [Some(number(1)), Some(number(2))], "{found:#?}");
+    assert!(found.iter().all(|one| one.kind == BreachKind::MissingVersion), "{found:#?}");
+    foreign(&herd, "DELETE FROM registered_models");
+    let found = herd.store.diagnose().unwrap();
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].message.contains("has no row: the history has 2 versions of it"));
 }
 
 #[test]

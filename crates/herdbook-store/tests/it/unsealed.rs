@@ -159,8 +159,13 @@ fn altered_seal_is_not_believed() {
              WHERE kind = 'registered'"
         ))
         .unwrap();
-    let error = herd.another_store().promote(&promotion(1, Stage::Beta), Effect::DryRun);
-    let error = error.unwrap_err();
+    let store = herd.another_store();
+    // It is shown without facts, and nothing is decided on it.
+    let shown = store.version(&version(1)).unwrap();
+    assert!(shown.seal_problem.is_some());
+    assert_eq!((shown.metric(METRIC), shown.honesty()), (None, Honesty::Unknown));
+    assert!(shown.check_seal().is_err());
+    let error = store.promote(&promotion(1, Stage::Beta), Effect::DryRun).unwrap_err();
     assert!(matches!(error, StoreError::BrokenRecord { .. }), "{error}");
     assert!(error.to_string().contains("run `herdbook verify`"), "{error}");
 }

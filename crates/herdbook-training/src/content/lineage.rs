@@ -59,6 +59,11 @@ impl Lineage {
         Self { members: Vec::new() }
     }
 
+    /// A parent of which the store has no record.
+    pub(crate) fn unknown() -> Self {
+        Self { members: vec![Member { windows: None, closes: None }] }
+    }
+
     /// The windows of all members; `None` for a member without recorded windows.
     pub(crate) fn windows(&self) -> Vec<Option<Windows>> {
         self.members.iter().map(|member| member.windows.clone()).collect()

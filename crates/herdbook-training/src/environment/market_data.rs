@@ -107,6 +107,8 @@ pub struct Tape {
     pub source_name: String,
     /// Hex SHA-256 of the file.
     pub source_sha256: String,
+    /// Number of rows that were left out because their values are not valid.
+    pub n_bad_rows: usize,
     /// Notes about how the file was read: columns, dropped rows, resampling.
     pub remarks: Vec<String>,
     /// The instrument as the file itself names it, in a column or its header.
@@ -135,6 +137,7 @@ impl Tape {
     /// [`TrainingError::Market`] if the file cannot be read or has shorter bars than can be resampled.
     pub fn read(source: &DataSource, timeframe: Timeframe) -> Result<Self, TrainingError> {
         let mut raw = read_bars_as(&source.bytes, &source.name, &source.reading)?;
+        let n_bad_rows = raw.n_bad_rows();
         if let Some(clock) = source.clock {
             raw = raw.ended_by(clock.millis())?;
         }
@@ -154,6 +157,7 @@ impl Tape {
             bars,
             source_name: source.name.clone(),
             source_sha256: hex_sha256(&source.bytes),
+            n_bad_rows,
             remarks,
             named_in_file,
             closes: ClosesFile::new(closes),

@@ -23,6 +23,9 @@ pub(crate) fn market_params(market: &MarketData, env: &EnvSpec) -> BTreeMap<Stri
     }
     add("data.source", market.tape.source_name.clone());
     add("data.source_sha256", market.tape.source_sha256.clone());
+    if market.tape.n_bad_rows > 0 {
+        add("data.n_bad_rows", market.tape.n_bad_rows.to_string());
+    }
     add("data.n_bars", market.tape.bars.len().to_string());
     if let Some(bars_per_year) = market.tape.bars_per_year {
         add("data.bars_per_year", bars_per_year.to_string());

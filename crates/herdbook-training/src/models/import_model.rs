@@ -8,7 +8,7 @@ use herdbook_domain::{
     EventKind, ExperimentName, Honesty, ModelName, Origin, Registration, RunId, Symbol, Timeframe,
     VersionKey, hex_sha256, window_params,
 };
-use herdbook_ppo::Model;
+use herdbook_ppo::{Model, ModelFacts, PpoError};
 use herdbook_store::{
     EventQuery, Finish, Measured, Metric, Registered, RunStart, Session, UnfinishedEnd, now,
 };
@@ -39,31 +39,60 @@ pub struct ModelImportRequest {
 #[derive(Debug)]
 pub struct PreparedModelImport {
     request: ModelImportRequest,
-    model: Model,
+    facts: ModelFacts,
+    content: Content,
+}
+
+/// What herdbook can make of a model file.
+#[derive(Debug)]
+enum Content {
+    /// A model that this herdbook reads.
+    Readable(Box<Model>),
+    /// A model of another algorithm or kind, and why it cannot be read.
+    Other(PpoError),
+}
+
+impl Content {
+    fn model(&self) -> Option<&Model> {
+        match self {
+            Self::Readable(model) => Some(model),
+            Self::Other(_) => None,
+        }
+    }
 }
 
 impl ModelImportRequest {
-    /// Reads the file; nothing in it is executed. If no symbol is given, the one in the file is used.
+    /// Reads the file; nothing in it is executed. If no symbol is given, the one in the file is used. A model of another
+    /// algorithm than PPO, or of a kind that herdbook cannot run, is accepted with the facts that its file states.
     ///
     /// # Errors
-    /// [`TrainingError::Ppo`] if the file cannot be read, [`TrainingError::TimeframeMismatch`] if it names another
+    /// [`TrainingError::Ppo`] if the file is no valid model of stable-baselines3, [`TrainingError::TimeframeMismatch`] if it names another
     /// timeframe.
     pub fn prepare(mut self) -> Result<PreparedModelImport, TrainingError> {
-        let model = Model::from_zip(&self.bytes, &self.file)?;
+        let facts = ModelFacts::read(&self.bytes, &self.file)?;
+        let content = match Model::from_zip(&self.bytes, &self.file) {
+            Ok(model) => Content::Readable(Box::new(model)),
+            Err(error @ (PpoError::OtherAlgorithm { .. } | PpoError::Unsupported { .. })) => {
+                Content::Other(error)
+            }
+            Err(error) => return Err(error.into()),
+        };
         let asked = self.timeframe.as_str();
-        if let Some(said) = described(&model, "timeframe").filter(|said| *said != asked) {
+        let said = described(content.model(), "timeframe").filter(|said| *said != asked);
+        if let Some(said) = said {
             let (file, said, asked) = (self.file, said.to_owned(), asked.to_owned());
             return Err(TrainingError::TimeframeMismatch { file, said, asked });
         }
-        let symbol = described(&model, "symbol").and_then(|said| Symbol::parse(said).ok());
+        let symbol = described(content.model(), "symbol");
+        let symbol = symbol.and_then(|said| Symbol::parse(said).ok());
         self.symbol = self.symbol.or(symbol);
-        Ok(PreparedModelImport { request: self, model })
+        Ok(PreparedModelImport { request: self, facts, content })
     }
 }
 
 /// A text in the section `herdbook` of the model file.
-fn described<'a>(model: &'a Model, what: &str) -> Option<&'a str> {
-    model.extra.get(what).and_then(|value| value.as_str())
+fn described<'a>(model: Option<&'a Model>, what: &str) -> Option<&'a str> {
+    model?.extra.get(what).and_then(|value| value.as_str())
 }
 
 /// A model that was imported.
@@ -73,6 +102,8 @@ pub struct ImportedModel {
     pub run_id: RunId,
     /// Its version.
     pub registered: Registered,
+    /// The algorithm that trained it; `None` if it is not of stable-baselines3 or sb3-contrib.
+    pub algorithm: Option<&'static str>,
     /// Timesteps trained, as counted in its file.
     pub timesteps: u64,
     /// Why herdbook cannot run it; `None` if it can.
@@ -90,9 +121,9 @@ pub struct ImportedModel {
 /// the store cannot be read or written.
 pub fn import_model(
     store: &Session,
-    prepared: PreparedModelImport,
+    prepared: &PreparedModelImport,
 ) -> Result<ImportedModel, TrainingError> {
-    let PreparedModelImport { request, model } = &prepared;
+    let PreparedModelImport { request, facts, content } = prepared;
     let sha256 = hex_sha256(&request.bytes);
     refuse_twice(store, &sha256)?;
     let origin = Origin { timeframe: request.timeframe, enhanced: None };
@@ -100,32 +131,45 @@ pub fn import_model(
         experiment: request.experiment.clone(),
         model: request.model.clone(),
         origin: origin.clone(),
-        params: params(request, model, &sha256),
+        params: params(prepared, &sha256),
         tags: Tags::from([(key::HONESTY.to_owned(), Honesty::Unknown.to_string())]),
         user_tags: Tags::new(),
         name: None,
     })?;
-    let registered = finish(store, request, model, &run_id, &origin).inspect_err(|error| {
+    let registered = finish(store, prepared, &run_id, &origin).inspect_err(|error| {
         // The first error is the one to report. If this fails too, the run ends when its lease expires.
         let _ = store.end_run(&run_id, &request.model, UnfinishedEnd::Failed, &error.to_string());
     })?;
-    let foreign = environment_of(model).err();
+    let (obstacle, is_enhanceable) = match content {
+        Content::Readable(model) => {
+            let foreign = environment_of(model).err();
+            let fits = !matches!(foreign, Some(EnvironmentMismatch::Incompatible(_)));
+            (foreign.map(|foreign| foreign.to_string()), fits)
+        }
+        Content::Other(error) => (Some(error.to_string()), false),
+    };
     Ok(ImportedModel {
         run_id,
         registered,
-        timesteps: model.num_timesteps,
-        is_enhanceable: !matches!(foreign, Some(EnvironmentMismatch::Incompatible(_))),
-        obstacle: foreign.map(|foreign| foreign.to_string()),
-        notes: notes(prepared.request.symbol.as_ref(), prepared.model),
+        algorithm: facts.algorithm,
+        timesteps: facts.num_timesteps,
+        is_enhanceable,
+        obstacle,
+        notes: notes(prepared),
     })
 }
 
-fn notes(symbol: Option<&Symbol>, model: Model) -> Vec<String> {
-    let other = symbol.zip(described(&model, "symbol")).filter(|(it, said)| it.as_str() != *said);
+fn notes(prepared: &PreparedModelImport) -> Vec<String> {
+    let Some(model) = prepared.content.model() else {
+        return vec!["no `model.onnx` was written: herdbook cannot read the model".to_owned()];
+    };
+    let symbol = prepared.request.symbol.as_ref();
+    let said = described(Some(model), "symbol");
+    let other = symbol.zip(said).filter(|(it, said)| it.as_str() != *said);
     let other = other.map(|(symbol, said)| {
         format!("its file names the symbol `{said}`, but it is registered for `{symbol}`")
     });
-    let mut notes = model.notes;
+    let mut notes = model.notes.clone();
     notes.extend(other);
     if model.policy.n_actions().is_none() {
         let dims = model.policy.action_dims();
@@ -149,46 +193,65 @@ fn refuse_twice(store: &Session, sha256: &str) -> Result<(), TrainingError> {
     Ok(())
 }
 
-fn params(request: &ModelImportRequest, model: &Model, sha256: &str) -> BTreeMap<String, String> {
+/// The facts in the file, and nothing that is not in it.
+fn params(prepared: &PreparedModelImport, sha256: &str) -> BTreeMap<String, String> {
+    let PreparedModelImport { request, facts, content } = prepared;
+    let mut params = match content {
+        Content::Readable(model) => {
+            let known = hyperparameter_params(&model.config).into_iter();
+            let mut params: BTreeMap<String, String> =
+                known.map(|(key, value)| (key.to_owned(), value)).collect();
+            params.insert("env.obs_len".to_owned(), model.policy.obs_len().to_string());
+            let is_schedule = |(_, value): &(&String, &String)| *value == ModelFacts::SCHEDULE;
+            let schedules = facts.settings.iter().filter(is_schedule);
+            params.extend(schedules.map(|(key, value)| (key.clone(), value.clone())));
+            params
+        }
+        Content::Other(_) => facts.settings.clone(),
+    };
     let own = [
-        ("import.file", request.file.clone()),
-        ("import.sha256", sha256.to_owned()),
-        ("algorithm", "PPO".to_owned()),
-        ("env.obs_len", model.policy.obs_len().to_string()),
+        ("import.file", Some(request.file.clone())),
+        ("import.sha256", Some(sha256.to_owned())),
+        ("algorithm", facts.algorithm.map(str::to_owned)),
+        ("policy_class", Some(facts.policy.clone())),
+        ("stable_baselines3", facts.version.clone()),
+        (window_params::SYMBOL, request.symbol.as_ref().map(ToString::to_string)),
     ];
-    let symbol = request.symbol.iter().map(|it| (window_params::SYMBOL, it.to_string()));
-    let all = own.into_iter().chain(symbol).chain(hyperparameter_params(&model.config));
-    all.map(|(key, value)| (key.to_owned(), value)).collect()
+    let known = own.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+    params.extend(known);
+    params
 }
 
 fn finish(
     store: &Session,
-    request: &ModelImportRequest,
-    model: &Model,
+    prepared: &PreparedModelImport,
     run_id: &RunId,
     origin: &Origin,
 ) -> Result<Registered, TrainingError> {
+    let PreparedModelImport { request, facts, content } = prepared;
     let artifact = RunId::model_artifact(request.timeframe);
     let model_sha256 = store.store_artifact(run_id, &artifact, &request.bytes)?;
-    for (path, bytes) in mlflow_files::of_model(&model.policy, request.timeframe, run_id) {
-        store.store_artifact(run_id, &path, &bytes)?;
+    if let Some(model) = content.model() {
+        for (path, bytes) in mlflow_files::of_model(&model.policy, request.timeframe, run_id) {
+            store.store_artifact(run_id, &path, &bytes)?;
+        }
     }
     let timesteps = Metric {
         key: "total_timesteps".to_owned(),
-        value: model.num_timesteps as f64,
+        value: facts.num_timesteps as f64,
         at: now(),
-        step: i64::try_from(model.num_timesteps).unwrap_or(i64::MAX),
+        step: i64::try_from(facts.num_timesteps).unwrap_or(i64::MAX),
     };
     let registration = Registration {
         run_id: run_id.clone(),
         name: request.model.clone(),
         origin: origin.clone(),
-        trained_timesteps: model.num_timesteps,
+        trained_timesteps: facts.num_timesteps,
         honesty: Honesty::Unknown,
         model_sha256,
     };
     let measured = Measured {
-        params: params(request, model, &registration.model_sha256),
+        params: params(prepared, &registration.model_sha256),
         metrics: BTreeMap::from([(timesteps.key.clone(), timesteps.value)]),
     };
     let metrics = vec![timesteps];

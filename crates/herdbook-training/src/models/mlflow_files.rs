@@ -3,6 +3,7 @@
 
 use herdbook_domain::{RunId, Timeframe};
 use herdbook_ppo::Policy;
+use serde_json::{Value, json};
 
 use crate::models::artifact_paths::artifact_beside_model;
 
@@ -24,13 +25,14 @@ pub(crate) fn of_model(
         ("requirements.txt", REQUIREMENTS.into()),
         ("python_env.yaml", PYTHON_ENV.into()),
         // Last, because with this file the folder is an MLflow model.
-        ("MLmodel", ml_model(timeframe, run_id).into_bytes()),
+        ("MLmodel", ml_model(policy, timeframe, run_id).into_bytes()),
     ]
     .map(|(name, bytes)| (artifact_beside_model(timeframe, name), bytes))
     .into()
 }
 
-fn ml_model(timeframe: Timeframe, run_id: &RunId) -> String {
+fn ml_model(policy: &Policy, timeframe: Timeframe, run_id: &RunId) -> String {
+    let (inputs, outputs) = signature(policy);
     format!(
         "artifact_path: models/{timeframe}\n\
          flavors:\n  \
@@ -46,6 +48,28 @@ fn ml_model(timeframe: Timeframe, run_id: &RunId) -> String {
              loader_module: mlflow.onnx\n    \
              python_version: 3.11.0\n\
          model_uuid: {run_id}\n\
-         run_id: {run_id}\n"
+         run_id: {run_id}\n\
+         signature:\n  \
+           inputs: '{inputs}'\n  \
+           outputs: '{outputs}'\n  \
+           params: null\n"
     )
+}
+
+/// MLflow's schema of inputs and outputs. The input has no name, so that an array is accepted; `-1` is any number of rows.
+fn signature(policy: &Policy) -> (Value, Value) {
+    let tensor = |dtype: &str, shape: &[i64]| json!({"type": "tensor", "tensor-spec": {"dtype": dtype, "shape": shape}});
+    let named = |name: &str, dtype: &str, shape: &[i64]| {
+        let mut column = tensor(dtype, shape);
+        column["name"] = name.into();
+        column
+    };
+    let n_actions = policy.n_actions().map_or(-1, |n| n as i64);
+    let inputs = json!([tensor("float32", &[-1, policy.obs_len() as i64])]);
+    let outputs = json!([
+        named("action", "int64", &[-1]),
+        named("probabilities", "float32", &[-1, n_actions]),
+        named("value", "float32", &[-1, 1]),
+    ]);
+    (inputs, outputs)
 }

@@ -14,3 +14,4 @@ pub(crate) mod predict;
 pub(crate) mod register_run;
 pub(crate) mod registered_model;
 pub(crate) mod relatives;
+pub(crate) mod unregistered_run;

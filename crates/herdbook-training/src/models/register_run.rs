@@ -3,13 +3,16 @@
 
 use std::collections::BTreeMap;
 
+use herdbook_domain::import::parent_of;
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
     EnhancedFrom, Enhancement, Honesty, ModelName, ModelType, Origin, Registration, RunId,
     Timeframe, data_fingerprint, judge_honesty, window_params,
 };
 use herdbook_ppo::Model;
-use herdbook_store::{ForeignFinish, Metric, Registered, RunRecord, Session, VersionRecord, now};
+use herdbook_store::{
+    ForeignFinish, Metric, Registered, RunRecord, Session, StoreError, VersionRecord, now,
+};
 
 use crate::content::lineage::Lineage;
 use crate::content::stored_closes::StoredCloses;
@@ -37,6 +40,17 @@ pub struct RegisterRequest {
     pub trained_timesteps: Option<u64>,
     /// Additional tags of the version.
     pub version_tags: Tags,
+    /// What happens if the parent's run is not in the store, or has no version.
+    pub missing_parent: MissingParent,
+}
+
+/// What a registration does if its parent is not registered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MissingParent {
+    /// It is refused.
+    Refuse,
+    /// The version names its parent all the same. Its honesty is unknown and the doctor reports the parent.
+    Keep,
 }
 
 /// Result of a registration.
@@ -72,13 +86,17 @@ pub fn register_run(
     let run = store.run(&request.run_id)?;
     let bytes = store.read_artifact(&request.run_id, &request.artifact)?;
     let model = Model::from_zip(&bytes, &request.artifact);
-    let parent = parent(store, request, &run)?;
-    let origin = origin(request, &run, parent.as_ref())?;
-    let improvement = improvement(&run, parent.as_ref(), parent_here);
-    let honesty = honesty(store, &run, parent.as_ref())?;
+    let named = parent(store, request, &run)?;
+    let origin = origin(request, &run, &named)?;
+    let honesty = honesty(store, &run, &named)?;
+    let parent = named.known();
+    let improvement = improvement(&run, parent, parent_here);
+    let mut notes = Vec::new();
+    if let NamedParent::Missing(run_id) = &named {
+        notes.push(format!("its parent `{run_id}` has no version here: its honesty is unknown"));
+    }
     let canonical = RunId::model_artifact(request.timeframe);
     let model_sha256 = store.store_artifact(&request.run_id, &canonical, &bytes)?;
-    let mut notes = Vec::new();
     match &model {
         Ok(model) => {
             for (path, bytes) in
@@ -119,65 +137,93 @@ struct Parent {
     run: RunRecord,
 }
 
+/// The parent that a run names.
+enum NamedParent {
+    None,
+    Known(Box<Parent>),
+    /// Its run is not in the store, or has no version.
+    Missing(RunId),
+}
+
+impl NamedParent {
+    fn known(&self) -> Option<&Parent> {
+        match self {
+            Self::Known(parent) => Some(parent),
+            Self::None | Self::Missing(_) => None,
+        }
+    }
+}
+
 fn parent(
     store: &Session,
     request: &RegisterRequest,
     run: &RunRecord,
-) -> Result<Option<Parent>, TrainingError> {
-    let tagged = || RunId::parse(run.tags.get(key::BASE_MODEL_RUN_ID)?).ok();
-    let Some(run_id) = request.parent.clone().or_else(tagged) else {
-        return Ok(None);
+) -> Result<NamedParent, TrainingError> {
+    let Some(run_id) = request.parent.clone().or_else(|| parent_of(&run.tags)) else {
+        return Ok(NamedParent::None);
     };
-    let parent = store.run(&run_id)?;
-    let version = store.version_of_run(&run_id)?;
-    let version = version.ok_or(TrainingError::NotRegistered { run_id })?;
+    let is_kept = request.missing_parent == MissingParent::Keep;
+    let parent = match store.run(&run_id) {
+        Err(StoreError::NoSuchRun { .. }) if is_kept => return Ok(NamedParent::Missing(run_id)),
+        found => found?,
+    };
+    let version = match store.version_of_run(&run_id)? {
+        None if is_kept => return Ok(NamedParent::Missing(run_id)),
+        found => found.ok_or(TrainingError::NotRegistered { run_id })?,
+    };
+    version.check_seal()?;
     let timeframe = version.timeframe().map(|it| it.to_string());
     check_fit(&version.key, "timeframe", timeframe.as_ref(), request.timeframe.as_str())?;
     if let Some(symbol) = run.params.get(window_params::SYMBOL) {
         let of_parent = parent.params_for_rules().get(window_params::SYMBOL);
         check_fit(&version.key, "symbol", of_parent, symbol)?;
     }
-    Ok(Some(Parent { version, run: parent }))
+    Ok(NamedParent::Known(Box::new(Parent { version, run: parent })))
 }
 
 fn origin(
     request: &RegisterRequest,
     run: &RunRecord,
-    parent: Option<&Parent>,
+    parent: &NamedParent,
 ) -> Result<Origin, TrainingError> {
-    let Some(parent) = parent else {
-        return match request.model_type {
-            ModelType::Base => Ok(Origin { timeframe: request.timeframe, enhanced: None }),
-            model_type => {
-                Err(TrainingError::NoParentNamed { run_id: run.run_id.clone(), model_type })
-            }
-        };
+    let (parent, previous_timesteps) = match parent {
+        NamedParent::None if request.model_type == ModelType::Base => {
+            return Ok(Origin { timeframe: request.timeframe, enhanced: None });
+        }
+        NamedParent::None => {
+            let (run_id, model_type) = (run.run_id.clone(), request.model_type);
+            return Err(TrainingError::NoParentNamed { run_id, model_type });
+        }
+        NamedParent::Known(parent) => {
+            let total = parent.version.total_timesteps();
+            (parent.run.run_id.clone(), total.unwrap_or(0))
+        }
+        NamedParent::Missing(run_id) => {
+            let logged = run.metric("previous_timesteps");
+            (run_id.clone(), logged.map_or(0, |steps| steps.max(0.0) as u64))
+        }
     };
     let told = run.tags.get(key::ENHANCEMENT_TYPE).and_then(|text| text.parse().ok());
     let enhancement = match request.model_type {
         ModelType::Base => told.unwrap_or(Enhancement::Continued),
         model_type => model_type.as_str().parse().unwrap_or(Enhancement::Continued),
     };
-    Ok(Origin {
-        timeframe: request.timeframe,
-        enhanced: Some(EnhancedFrom {
-            enhancement,
-            parent: parent.run.run_id.clone(),
-            previous_timesteps: parent.version.total_timesteps().unwrap_or(0),
-        }),
-    })
+    let enhanced = Some(EnhancedFrom { enhancement, parent, previous_timesteps });
+    Ok(Origin { timeframe: request.timeframe, enhanced })
 }
 
-/// Honesty from the windows recorded in the run and from the closes that it kept; `unknown` if there are no windows.
+/// Honesty from the windows recorded in the run and from the closes that it kept; `unknown` if there are no windows, or the
+/// parent is not known.
 fn honesty(
     store: &Session,
     run: &RunRecord,
-    parent: Option<&Parent>,
+    parent: &NamedParent,
 ) -> Result<Honesty, TrainingError> {
     let Some(windows) = run.windows() else { return Ok(Honesty::Unknown) };
     let lineage = match parent {
-        Some(parent) => Lineage::of(store, &parent.run)?,
-        None => Lineage::empty(),
+        NamedParent::Known(parent) => Lineage::of(store, &parent.run)?,
+        NamedParent::None => Lineage::empty(),
+        NamedParent::Missing(_) => Lineage::unknown(),
     };
     let by_time = judge_honesty(&windows, &lineage.windows());
     let closes = StoredCloses::new(store).of_run(run)?;

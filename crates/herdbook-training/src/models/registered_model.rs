@@ -6,7 +6,7 @@ use herdbook_domain::{
     window_params,
 };
 use herdbook_market::{CostModel, Position};
-use herdbook_ppo::Model;
+use herdbook_ppo::{Model, PpoError};
 use herdbook_store::{RunRecord, Store, StoreError, VersionRecord};
 
 use crate::environment::env_spec::ENVIRONMENT;
@@ -106,6 +106,7 @@ impl LoadedVersion {
         version: VersionRecord,
         timeframe: Timeframe,
     ) -> Result<Self, TrainingError> {
+        version.check_seal()?;
         let unusable = |why| TrainingError::Unusable { key: version.key.clone(), why };
         if let Some(why) = store.obstacle_on_record(&version)? {
             return Err(unusable(why));
@@ -155,7 +156,14 @@ fn read_model(
     {
         return Err(TrainingError::AlteredModel { key: key.clone(), found, registered });
     }
-    Ok((Model::from_zip(&bytes, &run_id.model_path(timeframe))?, found))
+    let model = Model::from_zip(&bytes, &run_id.model_path(timeframe));
+    let model = model.map_err(|error| match error {
+        PpoError::OtherAlgorithm { .. } | PpoError::Unsupported { .. } => {
+            foreign(key, error.to_string())
+        }
+        error => error.into(),
+    })?;
+    Ok((model, found))
 }
 
 /// The rules in the model file. They must be equal to herdbook's, except costs and episode length.

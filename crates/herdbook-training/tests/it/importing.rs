@@ -26,7 +26,7 @@ fn asked(bytes: &[u8]) -> ModelImportRequest {
 }
 
 fn imported(fixture: &Fixture, bytes: &[u8]) -> Result<ImportedModel, TrainingError> {
-    import_model(&fixture.store, asked(bytes).prepare()?)
+    import_model(&fixture.store, &asked(bytes).prepare()?)
 }
 
 #[test]
@@ -72,9 +72,26 @@ fn model_of_another_shape_joins_the_register_and_is_no_parent() {
     let refused = fixture.train(child(ParentSelector::Latest, Enhancement::Continued)).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "the model of `1H_trading_model` version 1 needs an environment that this herdbook does not have (its networks \
-         take 7 inputs and have actions [3, 2], but herdbook's environment has 35 inputs and actions [3])"
+        "herdbook can neither run nor enhance the model of `1H_trading_model` version 1: its networks take 7 inputs \
+         and have actions [3, 2], but herdbook's environment has 35 inputs and actions [3]"
     );
+}
+
+#[test]
+fn model_of_another_algorithm_is_registered_with_the_facts_of_its_file_alone() {
+    let fixture = Fixture::new();
+    let a2c = include_bytes!("../../../herdbook-ppo/tests/data/a2c_adam.zip");
+    let found = imported(&fixture, a2c).unwrap();
+    assert_eq!((found.algorithm, found.timesteps), (Some("A2C"), 130));
+    assert!(!found.is_enhanceable);
+    assert!(found.obstacle.unwrap().contains("is a model of A2C"));
+    let params = fixture.store.run(&found.run_id).unwrap().params;
+    assert_eq!((params["algorithm"].as_str(), params["n_steps"].as_str()), ("A2C", "5"));
+    for invented in ["n_epochs", "clip_range", "batch_size", "net_arch", "env.obs_len"] {
+        assert!(!params.contains_key(invented), "{invented}: {params:?}");
+    }
+    let refused = fixture.train(child(ParentSelector::Latest, Enhancement::Continued)).unwrap_err();
+    assert!(matches!(refused, TrainingError::ForeignEnvironment { .. }), "{refused}");
 }
 
 #[test]
@@ -105,7 +122,7 @@ fn model_that_is_registered_here_does_not_lose_its_past_under_another_name() {
     let run = fixture.train(request()).unwrap().run.run_id;
     let bytes = fixture.store.read_artifact(&run, "models/1H/model.zip").unwrap();
     let asked = ModelImportRequest { model: ModelName::parse("other").unwrap(), ..asked(&bytes) };
-    let refused = import_model(&fixture.store, asked.prepare().unwrap()).unwrap_err();
+    let refused = import_model(&fixture.store, &asked.prepare().unwrap()).unwrap_err();
     assert!(matches!(refused, TrainingError::AlreadyImported { .. }), "{refused}");
 }
 
@@ -120,11 +137,11 @@ fn file_that_says_what_it_is_of_is_taken_for_nothing_else() {
         "`model.zip` holds a model for timeframe `1H`, not `D`: give `1H`"
     );
     let other = ModelImportRequest { symbol: Some(Symbol::parse("SPY").unwrap()), ..asked(&bytes) };
-    let imported = import_model(&Fixture::new().store, other.prepare().unwrap()).unwrap();
+    let imported = import_model(&Fixture::new().store, &other.prepare().unwrap()).unwrap();
     assert!(imported.notes[0].contains("but it is registered for `SPY`"), "{:?}", imported.notes);
     let fixture = Fixture::new();
     let unsaid = ModelImportRequest { symbol: None, ..asked(&bytes) };
-    let imported = import_model(&fixture.store, unsaid.prepare().unwrap()).unwrap();
+    let imported = import_model(&fixture.store, &unsaid.prepare().unwrap()).unwrap();
     let run = fixture.store.run(&imported.run_id).unwrap();
     assert_eq!(run.params["data.symbol"], request().data.symbol.as_str());
 }

@@ -7,10 +7,11 @@ use herdbook_domain::{
     EnhancedFrom, Enhancement, ExperimentName, Honesty, ModelType, Origin, RunId, RunStatus,
     Timeframe, VersionType, hex_sha256,
 };
+use herdbook_store::tables::tag::set_on_run;
 use herdbook_store::{Metric, RunStart, now};
 use herdbook_training::{
-    Boundaries, EnvFactory, ImprovementBasis, RegisterRequest, RegisteredRun, TrainingError,
-    register_run,
+    Boundaries, EnvFactory, ImprovementBasis, MissingParent, RegisterRequest, RegisteredRun,
+    TrainingError, UnregisteredRun, register_run,
 };
 
 use crate::fixture::{Fixture, model, request};
@@ -56,6 +57,7 @@ fn asked(run_id: &RunId) -> RegisterRequest {
         artifact: FILE.to_owned(),
         trained_timesteps: None,
         version_tags: Tags::new(),
+        missing_parent: MissingParent::Refuse,
     }
 }
 
@@ -217,4 +219,49 @@ fn parent_and_enhancement_are_read_from_the_tags_of_the_run() {
     assert_eq!(done.model_type, ModelType::Curriculum);
     assert_eq!(done.registered.superseded, [fixture.version(1).key]);
     assert_eq!(done.improvement.unwrap().basis, ImprovementBasis::Logged);
+}
+
+/// A finished run with the tags of another program and the model of `parent`.
+fn ended_run(fixture: &Fixture, tags: &[(&str, &str)], file: &[u8]) -> RunId {
+    let run_id = script_run(fixture, BTreeMap::new(), &[], file);
+    fixture.store.store_artifact(&run_id, "models/1H/model.zip", file).unwrap();
+    fixture.store.end_foreign_run(&run_id, &model()).unwrap();
+    let tags: Tags =
+        tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    fixture.store.write(|act| set_on_run(act.tx, &run_id, &tags)).unwrap();
+    run_id
+}
+
+fn unregistered(run_id: &RunId, missing_parent: MissingParent) -> UnregisteredRun {
+    UnregisteredRun {
+        run_id: run_id.clone(),
+        timeframe: None,
+        family: "trading_model".to_owned(),
+        missing_parent,
+    }
+}
+
+#[test]
+fn run_that_no_script_registered_is_registered_as_its_tags_say() {
+    let fixture = Fixture::new();
+    let parent = fixture.train(request()).unwrap().run.run_id;
+    let file = fixture.store.read_artifact(&parent, "models/1H/model.zip").unwrap();
+    let first = ended_run(&fixture, &[(key::MODEL_TYPE, "continued")], &file);
+    let done = unregistered(&first, MissingParent::Refuse).register(&fixture.store).unwrap();
+    assert_eq!(done.model_type, ModelType::Base);
+    assert!(done.notes[0].contains("it is a base model"), "{:?}", done.notes);
+    let tags = fixture.store.version(&done.registered.key).unwrap().tags;
+    assert_eq!(tags["imported_model_type"], "continued");
+
+    let missing = "f".repeat(32);
+    let enhanced = [(key::ENHANCEMENT_TYPE, "replay"), (key::BASE_MODEL_RUN_ID, missing.as_str())];
+    let orphan = ended_run(&fixture, &enhanced, &file);
+    unregistered(&orphan, MissingParent::Refuse).register(&fixture.store).unwrap_err();
+    let done = unregistered(&orphan, MissingParent::Keep).register(&fixture.store).unwrap();
+    assert_eq!((done.model_type, done.honesty), (ModelType::Replay, Honesty::Unknown));
+    assert!(done.notes[0].contains(&missing), "{:?}", done.notes);
+
+    let running = script_run(&fixture, BTreeMap::new(), &[], &file);
+    let error = unregistered(&running, MissingParent::Refuse).register(&fixture.store).unwrap_err();
+    assert!(matches!(error, TrainingError::CannotRegister { .. }), "{error}");
 }

@@ -6,7 +6,7 @@ use ::parquet::errors::ParquetError;
 
 use super::value_kind::{EpochUnit, ValueKind};
 use crate::read::cell::Cell;
-use crate::read::time_text::FileTime;
+use crate::read::file_time::FileTime;
 
 const DAY_MS: i64 = 86_400_000;
 /// Integers up to this are exact as `f64`, and so are powers of ten up to `MAX_EXACT_SCALE`. The quotient of two exact
@@ -61,11 +61,11 @@ impl Batch {
 
     /// The field of a row, which is a number within the batch.
     pub(super) fn cell(&self, column: usize, row: usize) -> Cell<'_> {
-        let cell = match &self.columns[column] {
-            BatchColumn::NotRead => None,
-            BatchColumn::Numbers(numbers) => numbers[row].map(Cell::Number),
-            BatchColumn::Times(moments) => moments[row].map(Cell::Time),
-            BatchColumn::Texts(texts) => texts[row]
+        let cell = match self.columns.get(column) {
+            None | Some(BatchColumn::NotRead) => None,
+            Some(BatchColumn::Numbers(numbers)) => numbers[row].map(Cell::Number),
+            Some(BatchColumn::Times(moments)) => moments[row].map(Cell::Time),
+            Some(BatchColumn::Texts(texts)) => texts[row]
                 .as_ref()
                 .map(|text| Cell::Text(String::from_utf8_lossy(text.data().trim_ascii()))),
         };

@@ -10,10 +10,12 @@ use ::parquet::errors::ParquetError;
 use ::parquet::file::reader::{FileReader as _, SerializedFileReader};
 use bytes::Bytes;
 
-use super::bar_reader::{BarReader, RawBars};
-use super::cell::{Cell, Row};
+use super::cell::{Cell, Flow, Row, RowSink, Table};
+use super::named::read_bars_of;
 use super::options::ReadOptions;
-use crate::error::{MarketError, RowLocation};
+use super::raw_bars::RawBars;
+use crate::error::MarketError;
+use crate::location::RowLocation;
 use column::Batch;
 use no_panic::no_panic;
 use schema::BarTable;
@@ -42,26 +44,55 @@ pub(super) fn read(
     };
     let bytes = Bytes::copy_from_slice(bytes);
     let reader = no_panic(|| SerializedFileReader::new(bytes)).map_err(broken)?;
-    let about = reader.metadata().file_metadata();
-    let table = BarTable::find(about.schema_descr(), file, options)?;
-    let n_expected = usize::try_from(about.num_rows()).unwrap_or_default();
-    let mut bars = BarReader::new(&table.header, file, options, n_expected.min(MAX_EXPECTED));
-    let mut first_row = 1;
-    for idx in 0..reader.num_row_groups() {
-        let group = no_panic(|| reader.get_row_group(idx)).map_err(broken)?;
-        let mut columns = no_panic(|| table.columns(&*group)).map_err(broken)?;
-        loop {
-            let batch = no_panic(|| Batch::next(&mut columns, BATCH_ROWS)).map_err(broken)?;
-            if batch.n_rows == 0 {
-                break;
+    let table = BarTable::find(reader.metadata().file_metadata().schema_descr(), file, options)?;
+    let rows = Rows { reader: &reader, table: &table, file };
+    read_bars_of(&rows, &table.header, file, options, table.remarks.clone())
+}
+
+/// The rows of the required columns.
+struct Rows<'a> {
+    reader: &'a SerializedFileReader<Bytes>,
+    table: &'a BarTable,
+    file: &'a str,
+}
+
+impl Table for Rows<'_> {
+    fn each_row(&self, sink: &mut impl RowSink) -> Result<(), MarketError> {
+        let broken = |error: ParquetError| MarketError::Parquet {
+            file: self.file.to_owned(),
+            problem: problem_of(&error),
+        };
+        let n_cells = self.table.header.names.len();
+        let mut first_row = 1;
+        for idx in 0..self.reader.num_row_groups() {
+            let group = no_panic(|| self.reader.get_row_group(idx)).map_err(broken)?;
+            let mut columns = no_panic(|| self.table.columns(&*group)).map_err(broken)?;
+            loop {
+                let batch = no_panic(|| Batch::next(&mut columns, BATCH_ROWS)).map_err(broken)?;
+                if batch.n_rows == 0 {
+                    break;
+                }
+                for row in 0..batch.n_rows {
+                    if sink.take(&BatchRow { batch: &batch, row, first_row, n_cells })?
+                        == Flow::Stop
+                    {
+                        return Ok(());
+                    }
+                }
+                first_row += batch.n_rows as u64;
             }
-            for row in 0..batch.n_rows {
-                bars.add(&BatchRow { batch: &batch, row, first_row })?;
-            }
-            first_row += batch.n_rows as u64;
         }
+        Ok(())
     }
-    bars.finish(table.remarks.clone())
+
+    fn n_expected(&self) -> usize {
+        let n_rows = self.reader.metadata().file_metadata().num_rows();
+        usize::try_from(n_rows).unwrap_or_default().min(MAX_EXPECTED)
+    }
+
+    fn may_have_grouped_numbers(&self) -> bool {
+        self.table.has_texts()
+    }
 }
 
 /// A row of a batch.
@@ -70,11 +101,17 @@ struct BatchRow<'a> {
     row: usize,
     /// Number of the batch's first row in the file.
     first_row: u64,
+    /// Number of columns of the file.
+    n_cells: usize,
 }
 
 impl Row for BatchRow<'_> {
     fn cell(&self, column: usize) -> Cell<'_> {
         self.batch.cell(column, self.row)
+    }
+
+    fn n_cells(&self) -> usize {
+        self.n_cells
     }
 
     fn location(&self) -> RowLocation {
@@ -91,7 +128,7 @@ fn problem_of(error: &ParquetError) -> String {
         other => other.to_string(),
     };
     if text.contains("feature") || text.contains("compression") || text.contains("codec") {
-        return format!("{text}; write it with snappy, gzip or zstd compression");
+        return format!("{text}; write it with snappy, gzip, zstd, brotli or lz4 compression");
     }
     text
 }

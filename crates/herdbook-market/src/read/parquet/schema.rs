@@ -7,8 +7,9 @@ use ::parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
 use super::column::ColumnCursor;
 use super::value_kind::ValueKind;
 use crate::error::MarketError;
-use crate::read::header::{Header, TimeColumns};
+use crate::read::header::{Header, HeaderText, TimeColumns, given_names};
 use crate::read::options::ReadOptions;
+use crate::read::survey::Survey;
 
 /// The name that pandas gives to an index without a name. It is the time where no other column is.
 const PANDAS_INDEX: &str = "__index_level_0__";
@@ -50,6 +51,11 @@ impl BarTable {
             required.push((idx, numbers[idx], kind));
         }
         Ok(Self { header, remarks, required })
+    }
+
+    /// Whether a required column holds texts, which may be numbers.
+    pub(super) fn has_texts(&self) -> bool {
+        self.required.iter().any(|(_, _, kind)| *kind == ValueKind::Text)
     }
 
     /// Cursors over the required columns of a row group.
@@ -116,23 +122,24 @@ fn header(
 ) -> Result<(Header, Vec<String>), MarketError> {
     let mut remarks = Vec::new();
     let mut names = names;
+    let of_names = |names: &[String]| {
+        let text = HeaderText { file, line: &names.join(","), names };
+        Header::of_names(text, options, &Survey::default())
+    };
     if let Some(columns) = &options.columns {
-        let given: Vec<String> = columns.split(',').map(|name| name.trim().to_owned()).collect();
+        let given = given_names(columns, &names, file)?;
         if given.len() != names.len() {
-            return Err(MarketError::Parquet {
+            return Err(MarketError::GivenColumns {
                 file: file.to_owned(),
-                problem: format!(
-                    "it has {} columns where `--columns` names {}",
-                    names.len(),
-                    given.len()
-                ),
+                given: given.len(),
+                found: names.len(),
+                flags: Vec::new(),
             });
         }
         names = given;
         remarks.push("the header was given by the user".to_owned());
     }
-    names = of_one_ticker(&names).unwrap_or(names);
-    let parsed = Header::of_names(names.clone(), &names.join(","), file, options);
+    let parsed = of_names(&names);
     let index = names.iter().position(|name| name == PANDAS_INDEX);
     let is_time = |idx: usize| {
         kinds[idx].is_some_and(|kind| kind != ValueKind::Number && RequiredType::Time.allows(kind))
@@ -141,28 +148,12 @@ fn header(
         (Err(MarketError::MissingColumns { .. }), Some(idx)) if is_time(idx) => {
             "timestamp".clone_into(&mut names[idx]);
             remarks.push("the index of the pandas frame is the time".to_owned());
-            Header::of_names(names.clone(), &names.join(","), file, options)?
+            of_names(&names)?
         }
         (parsed, _) => parsed?,
     };
-    remarks.extend(header.remarks());
+    remarks.extend(header.remarks.iter().cloned());
     Ok((header, remarks))
-}
-
-/// The plain names of a yfinance frame with names such as `('Close', 'AAPL')`; `None` if they have several tickers.
-fn of_one_ticker(names: &[String]) -> Option<Vec<String>> {
-    let parts = |name: &str| {
-        let (column, ticker) = name.strip_prefix("('")?.strip_suffix("')")?.split_once("', '")?;
-        Some((column.to_owned(), ticker.to_owned()))
-    };
-    let first = names.iter().find_map(|name| parts(name))?.1;
-    names
-        .iter()
-        .map(|name| match parts(name) {
-            Some((column, ticker)) => (ticker == first || ticker.is_empty()).then_some(column),
-            None => Some(name.clone()),
-        })
-        .collect()
 }
 
 fn type_name(column: &ColumnDescriptor) -> String {

@@ -136,6 +136,10 @@ impl<'a> Tokens<'a> {
                 Token::Bytes(self.take(len)?)
             }
             0x94 => Token::Memoize,
+            // Sets, as cloudpickle writes them for classes that it stores by value.
+            0x8f => Token::EmptyList,
+            0x90 => Token::Appends,
+            0x91 => Token::Tuple,
             // Needed only for the functions that old releases pickled.
             b'0' => Token::Pop,
             0x93 => Token::StackGlobal,

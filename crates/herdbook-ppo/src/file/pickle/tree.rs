@@ -172,6 +172,27 @@ impl<'p, 'a> Value<'p, 'a> {
         matches!(*self.node(), Node::Global { module, name } if module == wanted_module && name == wanted_name)
     }
 
+    /// Module and name if this is a named Python object.
+    pub(crate) fn global(self) -> Option<(&'a str, &'a str)> {
+        match *self.node() {
+            Node::Global { module, name } => Some((module, name)),
+            _ => None,
+        }
+    }
+
+    /// Module and name of the function if this is the result of a call.
+    pub(crate) fn called(self) -> Option<(&'a str, &'a str)> {
+        match *self.node() {
+            Node::Call { function, .. } => self.other(function).global(),
+            _ => None,
+        }
+    }
+
+    /// Whether this is a Python object other than plain data.
+    pub(crate) fn is_object(self) -> bool {
+        matches!(self.node(), Node::Global { .. } | Node::Call { .. })
+    }
+
     /// The arguments if this is a call of the function `module.name`, `None` otherwise.
     pub(crate) fn calls(self, module: &str, name: &str) -> Option<Vec<Self>> {
         match *self.node() {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use herdbook_domain::tags::key;
 use herdbook_domain::{
-    Breach, ChainBreak, ModelName, Records, Remedy, Seal, VersionKey, VersionNumber, examine,
-    verify_chain,
+    Breach, BreachKind, ChainBreak, ModelName, Obstacle, Records, Remedy, Seal, VersionKey,
+    VersionNumber, examine, verify_chain,
 };
 
 use super::records::collect;
@@ -76,6 +76,16 @@ impl Store {
         self.examine_files(&records, found)?;
         for unusable in self.unusable_on_record()? {
             let version = &unusable.version;
+            // Its row names another run than the history: that is among the breaches already.
+            let is_row_altered = found
+                .breaches
+                .iter()
+                .any(|breach| breach.kind == BreachKind::VersionRow && breach.is_of(&version.key));
+            let is_about_run =
+                matches!(unusable.why, Obstacle::RunMissing { .. } | Obstacle::WithoutRun);
+            if is_row_altered && is_about_run {
+                continue;
+            }
             found.breaches.push(Breach::of_obstacle(
                 &version.key,
                 version.run_id.as_ref(),

@@ -21,7 +21,7 @@ use crate::engine::schema::{self, Found};
 use crate::error::StoreError;
 use crate::session::{Act, Session};
 use crate::store::Store;
-use crate::tables::{alias, lease, metric, run, tag, version};
+use crate::tables::{alias, lease, restoring, run, tag, version};
 
 impl Store {
     /// Every breach of the rules in the store. Changes nothing, and reads all registered model files.
@@ -150,11 +150,15 @@ fn apply(act: &Act<'_>, fix: &Fix, at: Timestamp) -> Result<(), StoreError> {
             version::touch(act.tx, key, at)
         }
         Fix::TagRun(run_id, tags) => tag::change_on_run(act.tx, run_id, tags),
-        Fix::VersionColumn(key, column) => version::set_column(act.tx, key, column, at),
-        Fix::Renumber(key, number) => version::renumber(act.tx, key, *number),
-        Fix::Param(run_id, key, value) => tag::set_param(act.tx, run_id, key, value.as_deref()),
-        Fix::Metric(run_id, name, sealed) => metric::restore(act.tx, run_id, name, *sealed, at),
-        Fix::RunColumn(run_id, column) => run::set_column(act.tx, run_id, column),
+        Fix::VersionColumn(key, column) => restoring::set_version_column(act.tx, key, column, at),
+        Fix::Renumber(key, number) => restoring::renumber(act.tx, key, *number),
+        Fix::Param(run_id, key, value) => {
+            restoring::set_param(act.tx, run_id, key, value.as_deref())
+        }
+        Fix::Metric(run_id, name, sealed) => {
+            restoring::restore_metric(act.tx, run_id, name, *sealed, at)
+        }
+        Fix::RunColumn(run_id, column) => restoring::set_run_column(act.tx, run_id, column),
         Fix::MlflowStage(key, stage) => version::set_mlflow_stage(act.tx, key, *stage, at),
         Fix::Alias(name, change) => {
             alias::move_champion(act.tx, name, *change)?;

@@ -37,6 +37,10 @@ pub(super) fn collect(conn: &Conn, store: &Store) -> Result<Records, StoreError>
         runs: runs(conn, now)?,
         orphans: orphans(conn, &versions)?,
         schema: schema(conn, store)?,
+        models: version::model_names(conn)?
+            .iter()
+            .filter_map(|name| ModelName::parse(name).ok())
+            .collect(),
         run_rows: runs::rows(conn, &seals)?,
         storage: if store.backend().has_our_tables() { Storage::Database } else { Storage::Server },
         versions,

@@ -1,0 +1,56 @@
+//! `register`: registers the model of a run that another program trained.
+
+use herdbook_store::Session;
+use herdbook_training::{MissingParent, RegisteredRun, UnregisteredRun};
+use serde_json::{Value, json};
+
+use crate::args::RegisterArgs;
+use crate::failure::Failure;
+use crate::output::Output;
+
+pub(crate) fn run(
+    args: &RegisterArgs,
+    store: &Session,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let request = UnregisteredRun {
+        run_id: args.run_id.clone(),
+        timeframe: args.timeframe,
+        family: args.model.clone(),
+        missing_parent: MissingParent::Refuse,
+    };
+    let done = request.register(store)?;
+    for note in &done.notes {
+        output.note(&format!("note: {note}"));
+    }
+    output.data_of_act(store, || to_json(args, &done), || text(args, &done))
+}
+
+fn to_json(args: &RegisterArgs, done: &RegisteredRun) -> Value {
+    let key = &done.registered.key;
+    json!({
+        "run_id": args.run_id,
+        "model_name": key.name,
+        "version": key.version,
+        "model_type": done.model_type,
+        "superseded": done.registered.superseded,
+        "honesty": done.honesty,
+        "improvement": done.improvement.as_ref().map(|it| &it.metrics),
+        "improvement_basis": done.improvement.as_ref().map(|it| it.basis),
+        "notes": done.notes,
+    })
+}
+
+fn text(args: &RegisterArgs, done: &RegisteredRun) -> String {
+    let key = &done.registered.key;
+    let mut lines = vec![
+        format!(
+            "{} version {} ({}) is registered in development",
+            key.name, key.version, done.model_type
+        ),
+        format!("run {} · honesty {}", args.run_id, done.honesty),
+    ];
+    let parents = done.registered.superseded.iter();
+    lines.extend(parents.map(|parent| format!("its parent {parent} is now old")));
+    lines.join("\n")
+}
