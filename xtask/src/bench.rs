@@ -20,7 +20,7 @@ pub(crate) enum Bench {
     /// How often a model is called better where it is not, and where it is; 200 models without skill against a gate (half an
     /// hour)
     Evidence {
-        /// Number of samples of simulated returns per setting
+        /// Number of samples of simulated returns per setting; 0 leaves the simulations out
         #[arg(long, value_name = "N", default_value_t = 2_000)]
         samples: u64,
     },

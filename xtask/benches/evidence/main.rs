@@ -36,9 +36,11 @@ fn main() -> anyhow::Result<()> {
         Some(text) => text.parse().context("--samples must be a whole number")?,
         None => N_SAMPLES,
     };
-    rates::false_evidence(n_samples);
-    rates::power(n_samples / 4);
-    rates::many_looks(n_samples / 4);
+    if n_samples > 0 {
+        rates::false_evidence(n_samples);
+        rates::power(n_samples.div_ceil(2));
+        rates::many_looks(n_samples.div_ceil(2));
+    }
     register::attack()?;
     println!();
     let found = count("no signal", N_SHUFFLED, markets::shuffled)?;

@@ -119,8 +119,8 @@ pub fn evaluate(
     for earlier in relatives.own {
         joining.add_earlier(store, &model.version.key, earlier)?;
     }
-    joining.add(&evaluation, || Ok(returns))?;
-    let record = joining.into_record(backtest.tape.bars_per_year);
+    joining.add(&evaluation, backtest.tape.bars_per_year, || Ok(returns))?;
+    let record = joining.into_record();
     let n_trainings = n_trainings(store, model, source, &record)?;
     if let Some(basis) = &mut evaluation.basis {
         (basis.n_trainings, basis.record) = (n_trainings, record);
@@ -225,6 +225,8 @@ struct Joining {
     windows: Vec<Window>,
     joined: Vec<String>,
     looks: Looks,
+    /// Bars per year in the file of the last evaluation that added bars.
+    bars_per_year: Option<f64>,
     /// Evaluations that are no evidence, without repetitions.
     apart: BTreeSet<String>,
 }
@@ -238,7 +240,8 @@ impl Joining {
     ) -> Result<(), TrainingError> {
         let basis = earlier.evaluation.basis.as_ref();
         let sha256 = basis.map_or("", |basis| basis.returns_sha256.as_str());
-        self.add(&earlier.evaluation, || {
+        let bars_per_year = basis.and_then(|basis| basis.record.figures.bars_per_year);
+        self.add(&earlier.evaluation, bars_per_year, || {
             LaterReturns::read_own(store, key, earlier.run_id.as_ref(), sha256)
         })
     }
@@ -246,6 +249,7 @@ impl Joining {
     fn add(
         &mut self,
         evaluation: &Evaluation,
+        bars_per_year: Option<f64>,
         read: impl FnOnce() -> Result<LaterReturns, TrainingError>,
     ) -> Result<(), TrainingError> {
         let Some(basis) = evaluation.basis.as_ref().filter(|_| evaluation.shortcoming().is_none())
@@ -260,6 +264,7 @@ impl Joining {
         self.joined.push(basis.returns_sha256.clone());
         if self.returns.join(&read()?) > 0 {
             self.windows.push(evaluation.window);
+            self.bars_per_year = bars_per_year;
             self.looks.n_grown += 1;
             if self.looks.n_grown == 1 {
                 self.looks.n_first = self.returns.len();
@@ -268,9 +273,9 @@ impl Joining {
         Ok(())
     }
 
-    fn into_record(self, bars_per_year: Option<f64>) -> EvidenceRecord {
+    fn into_record(self) -> EvidenceRecord {
         let looks = Looks { n_now: self.returns.len(), n_apart: self.apart.len(), ..self.looks };
-        let figures = self.returns.paired().figures(bars_per_year);
+        let figures = self.returns.paired().figures(self.bars_per_year);
         let windows = union_of_windows(self.windows);
         EvidenceRecord { windows, joined: self.joined, looks, figures }
     }
