@@ -106,6 +106,7 @@ pub fn evaluate(
         basis: Some(EvaluationBasis {
             model_sha256: model.file_sha256.clone(),
             returns_sha256: returns_sha256.clone(),
+            timeframe: model.timeframe,
             trained_symbol: model.symbol(),
             training_cost_bps: model.env.cost_bps,
             new_from,
