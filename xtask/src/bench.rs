@@ -17,12 +17,15 @@ pub(crate) enum Bench {
         #[arg(long)]
         build: bool,
     },
-    /// How often a model is called better where it is not, and where it is; 200 models without skill against a gate (half an
+    /// How often a model is called better where it is not, and where it is; models without skill against a gate (half an
     /// hour)
     Evidence {
-        /// Number of samples of simulated returns per setting
+        /// Number of samples of simulated returns per setting; 0 leaves the simulations out
         #[arg(long, value_name = "N", default_value_t = 2_000)]
         samples: u64,
+        /// Number of models without skill that attack a gate; 0 leaves the attack out
+        #[arg(long, value_name = "N", default_value_t = 200)]
+        models: u64,
     },
     /// Look-ups among 100,000 runs in SQLite (with MLflow's own store on the same file for comparison) and PostgreSQL,
     /// and promotions per second
@@ -134,8 +137,10 @@ impl Bench {
                 program::to_end(test.env("HERDBOOK_TEST_SERVER_DATABASE", server.database()))
             }
             Self::Python => wheel::bench(workspace),
-            Self::Evidence { samples } => {
-                program::to_end(bench("evidence").args(["--samples", &samples.to_string()]))
+            Self::Evidence { samples, models } => {
+                let mut bench = bench("evidence");
+                bench.args(["--samples", &samples.to_string(), "--models", &models.to_string()]);
+                program::to_end(&mut bench)
             }
             Self::Enhancements => program::to_end(&mut bench("enhancements")),
         }

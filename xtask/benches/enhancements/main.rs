@@ -20,7 +20,7 @@ use herdbook_ppo::Rng;
 use herdbook_store::Session;
 use herdbook_training::{
     Boundaries, ContaminatedTest, DataSource, EnhanceRequest, Observer, PpoConfig, Progress,
-    ReadOptions, RegisteredPolicy, Schedules, TrainRequest, train,
+    RegisteredPolicy, Schedules, TrainRequest, train,
 };
 
 const N_SEEDS: u64 = 16;
@@ -159,13 +159,7 @@ fn request(training: &Training, seed: u64) -> anyhow::Result<TrainRequest> {
     let (bytes, (validation, test)) = (training.bars)(seed);
     Ok(TrainRequest {
         timeframe: Timeframe::Hour1,
-        data: DataSource {
-            name: "made.csv".to_owned(),
-            path: None,
-            symbol: Symbol::parse("MADE")?,
-            reading: ReadOptions::default(),
-            bytes,
-        },
+        data: DataSource::new("made.csv", Symbol::parse("MADE")?, bytes),
         boundaries: Boundaries {
             validation_from_ms: Some(regimes::open_time_ms(validation)),
             test_from_ms: Some(regimes::open_time_ms(test)),

@@ -18,8 +18,8 @@ use std::sync::atomic::AtomicBool;
 use anyhow::Context;
 use herdbook_domain::{EVIDENCE_PROBABILITY, ExperimentName, ModelName, Symbol, Timeframe};
 use herdbook_training::{
-    Boundaries, ContaminatedTest, DataSource, Observer, PpoConfig, Progress, ReadOptions,
-    RegisteredPolicy, Schedules, TrainRequest, train,
+    Boundaries, ContaminatedTest, DataSource, Observer, PpoConfig, Progress, RegisteredPolicy,
+    Schedules, TrainRequest, train,
 };
 
 /// The same value as in the tests.
@@ -29,23 +29,33 @@ const N_PLANTED: u64 = 20;
 
 /// Number of samples of simulated returns per setting, by default.
 const N_SAMPLES: u64 = 2_000;
+/// Number of models without skill, by default.
+const N_MODELS: u64 = 200;
 
 fn main() -> anyhow::Result<()> {
-    let mut arguments = std::env::args().skip_while(|argument| argument != "--samples");
-    let n_samples = match arguments.nth(1) {
-        Some(text) => text.parse().context("--samples must be a whole number")?,
-        None => N_SAMPLES,
-    };
-    rates::false_evidence(n_samples);
-    rates::power(n_samples / 4);
-    rates::many_looks(n_samples / 4);
-    register::attack()?;
+    let n_samples = number("--samples", N_SAMPLES)?;
+    let n_models = number("--models", N_MODELS)?;
+    if n_samples > 0 {
+        rates::false_evidence(n_samples);
+        rates::power(n_samples.div_ceil(2));
+        rates::many_looks(n_samples.div_ceil(2));
+    }
+    if n_models > 0 {
+        register::attack(n_models)?;
+    }
     println!();
     let found = count("no signal", N_SHUFFLED, markets::shuffled)?;
     println!("no signal: evidence with {found} of {N_SHUFFLED} seeds   (at most 18)");
     let found = count("planted signal", N_PLANTED, markets::planted)?;
     println!("planted signal: evidence with {found} of {N_PLANTED} seeds   (all of them)");
     Ok(())
+}
+
+/// The number after a flag, or the default.
+fn number(flag: &str, default: u64) -> anyhow::Result<u64> {
+    let given = std::env::args().skip_while(|argument| argument != flag).nth(1);
+    let parse = |text: String| text.parse().with_context(|| format!("{flag} must be a number"));
+    given.map_or(Ok(default), parse)
 }
 
 fn count(what: &str, n_seeds: u64, bars: fn(u64) -> Vec<u8>) -> anyhow::Result<usize> {
@@ -64,13 +74,7 @@ fn count(what: &str, n_seeds: u64, bars: fn(u64) -> Vec<u8>) -> anyhow::Result<u
 fn request(seed: u64, bytes: Vec<u8>) -> anyhow::Result<TrainRequest> {
     Ok(TrainRequest {
         timeframe: Timeframe::Hour1,
-        data: DataSource {
-            name: "made.csv".to_owned(),
-            path: None,
-            symbol: Symbol::parse(&format!("MADE{seed}"))?,
-            reading: ReadOptions::default(),
-            bytes,
-        },
+        data: DataSource::new("made.csv", Symbol::parse(&format!("MADE{seed}"))?, bytes),
         boundaries: Boundaries::default(),
         timesteps: TIMESTEPS,
         seed,

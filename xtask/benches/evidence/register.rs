@@ -17,23 +17,20 @@ use herdbook_training::{DataSource, RegisteredModel, TrainRequest, evaluate_and_
 
 use crate::{Silence, markets, request, store};
 
-/// Number of different models.
-const N_MODELS: u64 = 200;
 /// Short: models without skill need no long training.
 const TIMESTEPS: u64 = 2_048;
 /// Share of the bars on which the models are trained and tested.
 const KNOWN: f64 = 0.6;
 
-pub(crate) fn attack() -> anyhow::Result<()> {
+pub(crate) fn attack(n_models: u64) -> anyhow::Result<()> {
     let (_folder, store) = store::temporary()?;
-    let bars = String::from_utf8(markets::shuffled(1))?;
-    let lines: Vec<&str> = bars.lines().collect();
+    let lines = aligned(&String::from_utf8(markets::shuffled(1))?)?;
     let n_known = (lines.len() as f64 * KNOWN) as usize;
     let n_later = lines.len() - n_known;
     let until = |n: usize| (lines[..n].join("\n") + "\n").into_bytes();
     let mut passed: BTreeMap<&str, u64> = BTreeMap::new();
     let mut versions = Vec::new();
-    for seed in 0..N_MODELS {
+    for seed in 0..n_models {
         // Every tenth model has bars of another length, and some have another name.
         let timeframe = if seed % 10 == 9 { Timeframe::Hour4 } else { Timeframe::Hour1 };
         let name = format!("{timeframe}_{}", if seed % 3 == 0 { "other" } else { "made" });
@@ -61,7 +58,7 @@ pub(crate) fn attack() -> anyhow::Result<()> {
         versions.push(key);
     }
     println!(
-        "\n{N_MODELS} models without skill, real returns shuffled by blocks, {n_later} later bars: how many pass an enforced gate"
+        "\n{n_models} models without skill, real returns shuffled by blocks, {n_later} later bars: how many pass an enforced gate"
     );
     for (trick, n) in &passed {
         println!("{trick:30} {n:3}");
@@ -69,6 +66,21 @@ pub(crate) fn attack() -> anyhow::Result<()> {
     let n_in_the_end = versions.iter().filter(|key| rises(&store, key)).count();
     println!("{:30} {n_in_the_end:3}   (none)", "in the end");
     Ok(())
+}
+
+/// The lines of a file of hourly bars, with times that begin at a multiple of four hours, so that they can be merged.
+fn aligned(csv: &str) -> anyhow::Result<Vec<String>> {
+    const FOUR_HOURS_S: i64 = 4 * 3_600;
+    let mut lines = csv.lines();
+    let mut aligned: Vec<String> = lines.next().into_iter().map(str::to_owned).collect();
+    let mut offset = None;
+    for line in lines {
+        let (at, rest) = line.split_once(',').context("a row has columns")?;
+        let at: i64 = at.parse().context("times are seconds")?;
+        let offset = *offset.get_or_insert(FOUR_HOURS_S - at % FOUR_HOURS_S);
+        aligned.push(format!("{},{rest}", at + offset));
+    }
+    Ok(aligned)
 }
 
 fn source(bytes: Vec<u8>, symbol: &str) -> anyhow::Result<DataSource> {

@@ -46,7 +46,7 @@ impl Tasks {
 
     /// Writes the market and the steps that were taken here.
     pub(crate) fn write(&self, folder: &Path) -> anyhow::Result<()> {
-        let MarketData { tape, split } = &*self.market;
+        let MarketData { tape, split, .. } = &*self.market;
         let first = split.train.bars.start.max(tape.features.first());
         let rows = first..split.train.bars.end;
         let floats = rows.clone().flat_map(|bar| tape.features.row(bar));

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::evidence::record::EvidenceRecord;
 use crate::evidence::windows::Window;
 use crate::history::{Event, EventDraft, EventKind};
-use crate::values::{RunId, Symbol, Timestamp, VersionKey};
+use crate::values::{RunId, Symbol, Timeframe, Timestamp, VersionKey};
 
 /// The result of an evaluation, stored as the details of an `evaluated` event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,6 +56,8 @@ pub struct EvaluationBasis {
     pub model_sha256: String,
     /// Lower-case hex SHA-256 of the stored returns; the name of their file, see [`Evaluation::returns_artifact`].
     pub returns_sha256: String,
+    /// Length of one bar.
+    pub timeframe: Timeframe,
     /// The instrument that the version was trained on.
     pub trained_symbol: Option<Symbol>,
     /// Costs of the training in basis points of the traded notional, per side. Lower costs are no evidence.
@@ -146,7 +148,7 @@ pub(crate) mod tests {
     const FROZEN_1: &str = r#"{"v":1,"symbol":"EURUSD","window":{"start":"2018-01-01T00:00:00Z","end":"2018-02-01T00:00:00Z"},"bars_sha256":"ab","n_bars":500,"n_shown_before":0,"is_lineage_known":true,"cost_bps":1.0,"metrics":{"total_return":0.01},"buy_and_hold":{},"benchmark_sharpe_per_bar":0.0,"probability":0.97}"#;
 
     /// Version 2 as stored.
-    const FROZEN_2: &str = r#"{"v":2,"symbol":"EURUSD","window":{"start":"2018-01-01T00:00:00Z","end":"2018-02-01T00:00:00Z"},"bars_sha256":"ab","n_bars":500,"n_shown_before":0,"is_lineage_known":true,"cost_bps":1.0,"metrics":{"total_return":0.01},"buy_and_hold":{},"benchmark_sharpe_per_bar":0.0,"probability":0.97,"basis":{"model_sha256":"m1","returns_sha256":"r1","trained_symbol":"EURUSD","training_cost_bps":1.0,"new_from":"2018-01-01T00:00:00Z","shared_with":[],"n_trainings":0,"record":{"windows":[{"start":"2018-01-01T00:00:00Z","end":"2018-02-01T00:00:00Z"}],"joined":["r1"],"looks":{"n_grown":1,"n_first":499,"n_now":499,"n_apart":0},"figures":{"n_returns":499,"n_trades":40,"bars_per_year":6261.4,"probability":0.97,"flat":{"difference":0.1,"low":0.01,"high":0.2},"buy_and_hold":{"difference":0.1,"low":0.01,"high":0.2},"block":2,"without_best_bar":{"first":7,"n_returns":1,"probability":0.96},"without_best_trade":{"first":7,"n_returns":9,"probability":0.95},"among":[[1,0.97],[2,0.9]]}}}}"#;
+    const FROZEN_2: &str = r#"{"v":2,"symbol":"EURUSD","window":{"start":"2018-01-01T00:00:00Z","end":"2018-02-01T00:00:00Z"},"bars_sha256":"ab","n_bars":500,"n_shown_before":0,"is_lineage_known":true,"cost_bps":1.0,"metrics":{"total_return":0.01},"buy_and_hold":{},"benchmark_sharpe_per_bar":0.0,"probability":0.97,"basis":{"model_sha256":"m1","returns_sha256":"r1","timeframe":"1H","trained_symbol":"EURUSD","training_cost_bps":1.0,"new_from":"2018-01-01T00:00:00Z","shared_with":[],"n_trainings":0,"record":{"windows":[{"start":"2018-01-01T00:00:00Z","end":"2018-02-01T00:00:00Z"}],"joined":["r1"],"looks":{"n_grown":1,"n_first":499,"n_now":499,"n_apart":0},"figures":{"n_returns":499,"n_trades":40,"bars_per_year":6261.4,"probability":0.97,"flat":{"difference":0.1,"low":0.01,"high":0.2},"buy_and_hold":{"difference":0.1,"low":0.01,"high":0.2},"block":2,"without_best_bar":{"first":7,"n_returns":1,"probability":0.96},"without_best_trade":{"first":7,"n_returns":9,"probability":0.95},"among":[[1,0.97],[2,0.9]]}}}}"#;
 
     /// An evaluation of model `m1` over January 2018 with returns `r1`.
     pub(crate) fn evaluation(probability: f64) -> Evaluation {

@@ -8,8 +8,8 @@ use super::record::{covered_share, union_of_windows};
 use super::windows::Window;
 use crate::values::{Timestamp, VersionKey};
 
-/// A record must cover at least this fraction of the time in which the register has evaluated models on the instrument since
-/// the version was new. So the bars of a record cannot be chosen by their result.
+/// A record must cover at least this fraction of the time in which the register has evaluated models on the instrument, with
+/// bars as long or shorter, since the version was new. So the bars of a record cannot be chosen by their result.
 const MIN_COVERED: f64 = 0.9;
 
 /// The evidence for a version: the record of its newest evaluation, and the tries on its bars.
@@ -196,10 +196,16 @@ impl<'a> Register<'a> {
         tries.values().sum()
     }
 
-    /// The windows in which the register has evaluated models on this instrument, from `new_from` on.
+    /// The windows in which the register has evaluated models on this instrument, from `new_from` on. Only with bars from which
+    /// those of the record can be made: longer ones do not tell that there are shorter ones.
     fn known_windows(&self, new_from: Option<Timestamp>) -> impl Iterator<Item = Window> {
-        let known = self.all.iter().filter(|(of, evaluation)| {
-            of == self.key || self.is_same_symbol(evaluation) || self.shares_bars(evaluation)
+        let is_fine = |other: &Evaluation| {
+            let other = other.basis.as_ref().map(|basis| basis.timeframe.millis());
+            other.is_some_and(|length_ms| length_ms <= self.basis.timeframe.millis())
+        };
+        let known = self.all.iter().filter(move |(of, evaluation)| {
+            let is_of_instrument = self.is_same_symbol(evaluation) || self.shares_bars(evaluation);
+            of == self.key || (is_of_instrument && is_fine(evaluation))
         });
         known.filter_map(move |(_, evaluation)| {
             let Window { start, end } = self.window_of(evaluation)?;
@@ -229,7 +235,7 @@ mod tests {
     use super::super::evaluation_samples::{evaluation, evaluation_of_version_1};
     use super::super::figures::LeftOut;
     use super::*;
-    use crate::values::{ModelName, Symbol, VersionNumber};
+    use crate::values::{ModelName, Symbol, Timeframe, VersionNumber};
 
     fn version(number: i64) -> VersionKey {
         let version = VersionNumber::new(number).unwrap();
@@ -360,6 +366,10 @@ mod tests {
                     evaluated models: evaluate on all of them";
         let found = standing(&[(version(2), of_other("m2")), (version(1), part.clone())]);
         assert_eq!(found.shortcoming.as_deref(), Some(told));
+        // Longer bars cannot be evaluated on.
+        let mut daily = of_other("m2");
+        daily.basis.as_mut().unwrap().timeframe = Timeframe::Day1;
+        assert!(standing(&[(version(2), daily), (version(1), part.clone())]).shortcoming.is_none());
         // The version's own evaluations count too, also those of an older herdbook and with low costs.
         let found = standing(&[(version(1), evaluation_of_version_1()), (version(1), part)]);
         assert_eq!(found.shortcoming.as_deref(), Some(told));

@@ -39,7 +39,7 @@ fn evaluation(model: &str, probability: f64) -> Evaluation {
         "buy_and_hold": {}, "benchmark_sharpe_per_bar": 0.0, "probability": probability,
         "basis": {
             "model_sha256": model, "returns_sha256": format!("{model} {probability}"),
-            "trained_symbol": "EURUSD", "training_cost_bps": 1.0, "new_from": null,
+            "timeframe": "1H", "trained_symbol": "EURUSD", "training_cost_bps": 1.0, "new_from": null,
             "shared_with": [], "n_trainings": 0,
             "record": {
                 "windows": [window], "joined": [format!("{model} {probability}")],

@@ -103,8 +103,8 @@ pub fn evaluate(
     for earlier in &relatives.own {
         joining.add_earlier(store, &model.version.key, earlier)?;
     }
-    joining.add(&evaluation, || Ok(returns))?;
-    let record = joining.into_record(backtest.tape.bars_per_year);
+    joining.add(&evaluation, backtest.tape.bars_per_year, || Ok(returns))?;
+    let record = joining.into_record();
     let n_trainings = relatives.n_trainings(store, model, &backtest, &record)?;
     evaluation.n_shown_before = relatives.n_shown(&backtest);
     if let Some(basis) = &mut evaluation.basis {
@@ -141,6 +141,7 @@ fn unjoined(backtest: &Backtest, model: &RegisteredModel, returns: &[u8]) -> Eva
         basis: Some(EvaluationBasis {
             model_sha256: model.file_sha256.clone(),
             returns_sha256: hex_sha256(returns),
+            timeframe: model.timeframe,
             trained_symbol: model.symbol(),
             training_cost_bps: model.env.cost_bps,
             new_from: None,

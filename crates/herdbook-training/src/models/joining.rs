@@ -19,6 +19,8 @@ pub(crate) struct Joining {
     windows: Vec<Window>,
     joined: Vec<String>,
     looks: Looks,
+    /// Bars per year in the file of the last evaluation that added bars.
+    bars_per_year: Option<f64>,
     /// Evaluations that are no evidence, without repetitions.
     apart: BTreeSet<String>,
 }
@@ -32,7 +34,8 @@ impl Joining {
     ) -> Result<(), TrainingError> {
         let basis = earlier.evaluation.basis.as_ref();
         let sha256 = basis.map_or("", |basis| basis.returns_sha256.as_str());
-        self.add(&earlier.evaluation, || {
+        let bars_per_year = basis.and_then(|basis| basis.record.figures.bars_per_year);
+        self.add(&earlier.evaluation, bars_per_year, || {
             LaterReturns::read_own(store, key, earlier.run_id.as_ref(), sha256)
         })
     }
@@ -40,6 +43,7 @@ impl Joining {
     pub(crate) fn add(
         &mut self,
         evaluation: &Evaluation,
+        bars_per_year: Option<f64>,
         read: impl FnOnce() -> Result<LaterReturns, TrainingError>,
     ) -> Result<(), TrainingError> {
         // Bars of the record that were given other times are no new bars.
@@ -57,6 +61,7 @@ impl Joining {
         self.joined.push(basis.returns_sha256.clone());
         if self.returns.join(&read()?) > 0 {
             self.windows.push(evaluation.window);
+            self.bars_per_year = bars_per_year;
             self.looks.n_grown += 1;
             if self.looks.n_grown == 1 {
                 self.looks.n_first = self.returns.len();
@@ -65,9 +70,9 @@ impl Joining {
         Ok(())
     }
 
-    pub(crate) fn into_record(self, bars_per_year: Option<f64>) -> EvidenceRecord {
+    pub(crate) fn into_record(self) -> EvidenceRecord {
         let looks = Looks { n_now: self.returns.len(), n_apart: self.apart.len(), ..self.looks };
-        let figures = self.returns.paired().figures(bars_per_year);
+        let figures = self.returns.paired().figures(self.bars_per_year);
         let windows = union_of_windows(self.windows);
         EvidenceRecord { windows, joined: self.joined, looks, figures }
     }
