@@ -7,7 +7,7 @@ use ::csv::ReaderBuilder;
 use super::header::is_by_name;
 use super::market_names::{have_prices, markets};
 use super::survey::{is_number, is_value};
-use super::vocabulary::meaning;
+use super::vocabulary::{is_instrument, meaning};
 use super::words::Meaning;
 
 /// The header is searched for in this many lines; further down are data.
@@ -167,12 +167,13 @@ fn header_above(lines: &[Line<'_>], row: usize) -> Option<usize> {
     is_header.then_some(above)
 }
 
-/// The text that stands at each name of a column but the time's, such as `AAPL` in yfinance's `Ticker,AAPL,AAPL,AAPL,AAPL`.
+/// The ticker in a line that names it for each column but the first, such as yfinance's `Ticker,AAPL,AAPL,AAPL,AAPL`.
 fn only_ticker(line: &Line<'_>, names: &[String]) -> Option<String> {
-    if line.fields.len() != names.len() || line.is_row() {
+    let (label, mut tickers) = (line.fields.first()?, line.fields.iter().skip(1));
+    let is_labelled = label.is_empty() || is_instrument(label);
+    if !is_labelled || line.fields.len() != names.len() || line.is_row() {
         return None;
     }
-    let mut tickers = line.fields.iter().skip(1);
     let first = tickers.next().filter(|ticker| !ticker.is_empty())?;
     tickers.all(|ticker| ticker == first).then(|| first.clone())
 }
@@ -290,7 +291,7 @@ mod tests {
             ("", ",0700.HK,0700.HK,0700.HK,0700.HK,0700.HK\nDate,,,,,\n", Some("0700.HK")),
             ("Ticker,AAPL,AAPL,AAPL,AAPL,AAPL\n", "Date,,,,,\n", Some("AAPL")),
             ("", "Date,,,,,\n", None),
-            ("", "unit,USD,USD,USD,USD,shares\nDate,,,,,\n", None),
+            ("", "unit,USD,USD,USD,USD,USD\nDate,,,,,\n", None),
             ("# AAPL, daily, from a page\n", "", None),
         ] {
             let text = format!("{above}{PRICES}{below}{ROW}");

@@ -141,7 +141,8 @@ fn stooq_writes_compact_dates_and_clocks() {
     let asked = read_as(text, &ReadOptions::default()).unwrap_err();
     assert!(asked.contains("`--bar-timezone`"), "{asked}");
     let reading = ReadOptions { zone: Some("+01:00".parse().unwrap()), ..ReadOptions::default() };
-    assert_eq!(read_as(text, &reading).unwrap().as_slice(), bars());
+    let raw = read_as(text, &reading).unwrap();
+    assert_eq!((raw.as_slice(), raw.instrument()), (&bars()[..], Some("EURUSD")));
 }
 
 #[test]
@@ -169,6 +170,7 @@ fn yahoo_prices_are_those_traded_and_yfinance_has_three_header_lines() {
     let raw = read(text);
     assert_eq!(raw.as_slice(), bars());
     assert!(says(&raw, "the header has 3 lines"));
+    assert_eq!(raw.instrument(), Some("AAPL"));
     let two = text.replace("AAPL,AAPL,AAPL,AAPL,AAPL", "AAPL,MSFT,AAPL,AAPL,AAPL");
     assert!(read_as(&two, &ReadOptions::default()).is_err());
 }
