@@ -50,8 +50,8 @@ impl Store {
     /// # Errors
     /// Those of reading the records.
     pub(crate) fn unusable_on_record(&self) -> Result<Vec<UnusableVersion>, StoreError> {
-        let versions = self.versions(&VersionQuery::default())?.records;
         self.read_as_it_stands(|conn| {
+            let versions = self.versions_in(conn, &VersionQuery::default())?.records;
             let mut unusable = Vec::new();
             for version in versions.iter().filter(|version| is_managed(&version.tags)) {
                 if let Some(why) = of_record(conn, version)? {
