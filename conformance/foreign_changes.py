@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from herd import MODEL, training
+from herd import MODEL, forget_histories, training
 
 SEALED_PARAMS = (
     "data.symbol", "data.sha256", "data.train_start", "data.train_end", "data.validation_start", "data.validation_end",
@@ -73,6 +73,7 @@ class Register:
             else:
                 path.write_bytes(content)
         self.saved.clear()
+        forget_histories()
 
 
 class SqliteRegister(Register):

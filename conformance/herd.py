@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import time
@@ -32,6 +33,11 @@ class Answer:
     def error(self):
         """The error object that `--json` prints."""
         return strict_json(self.stdout)["error"]
+
+
+def forget_histories():
+    """Forgets the last event seen of each store: a test that puts an older state of a store back is no attack."""
+    shutil.rmtree(Path(os.environ["XDG_STATE_HOME"]) / "herdbook", ignore_errors=True)
 
 
 class Herd:

@@ -48,7 +48,9 @@ def test_every_change_of_a_fact_is_named_and_no_other(herd, rng):
             answer = herd.run(*command, "--json")
             if answer.status not in (0, 1):
                 ended.append((change, command, answer))
-        if number % REPAIRED == 0 and breaches:
+        # Nothing is repaired from a history that is not the one last seen.
+        is_history_known = all(breach["kind"] != "remembered_history" for breach in breaches)
+        if number % REPAIRED == 0 and breaches and is_history_known:
             repaired = strict_json(herd.run("doctor", "--repair", "--json").stdout)
             left, _ = examined(herd)
             if any(one["repair"] == "possible" for one in [*repaired["breaches"], *left]):

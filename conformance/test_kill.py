@@ -8,7 +8,7 @@ import time
 import pytest
 
 import invariants
-from herd import TIMESTEPS, Herd, bars_file, promotion, training, wait_until
+from herd import TIMESTEPS, Herd, bars_file, forget_histories, promotion, training, wait_until
 
 # `cargo xtask bench faults` sets a higher number.
 KILLS = int(os.environ.get("HERDBOOK_KILLS", 120))
@@ -189,6 +189,7 @@ def test_command_of_any_kind_killed_can_be_repeated(tmp_path, rng, kind):
     for _ in range(max(KILLS // 10, 5)):
         shutil.rmtree(herd.folder)
         shutil.copytree(whole, herd.folder)
+        forget_histories()
         kill_within(herd, rng, command, latest_s)
         if kind != "repair":
             check_after_kill(herd)

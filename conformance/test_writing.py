@@ -34,7 +34,7 @@ def test_mlflow_adds_tags_and_metrics_to_a_run_of_herdbook(herd):
     client.set_model_version_tag(MODEL, "1", "note", "watch it")
     client.set_registered_model_alias(MODEL, "candidate", "1")
     told = herd.ask("show", "--timeframe", "1H", "--model-version", 1)
-    assert told["metrics"]["live/sharpe_ratio"] == 1.25
+    assert "live/sharpe_ratio" not in told["metrics"], "it was logged after the registration"
     herd.crown(1)
     tags = client.get_model_version(MODEL, "1").tags
     assert (tags["note"], tags["promotion_stage"]) == ("watch it", "champion")

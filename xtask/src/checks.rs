@@ -271,7 +271,11 @@ fn server(workspace: &Workspace) -> anyhow::Result<()> {
     suite.args(["nextest", "run", "--locked", "--package", "herdbook-remote"]);
     suite.args(["--features", "server-suite", "--test", "server", "--test-threads", "1"]);
     // This test changes the event log in the database; on a server the log is elsewhere.
-    suite.args(["-E", "not test(verification_names_the_first_break)"]);
+    // Over REST, a version that was deleted for good looks like one that MLflow deleted.
+    suite.args([
+        "-E",
+        "not test(verification_names_the_first_break) and not test(child_that_was_deleted_for_good)",
+    ]);
     suite.env("HERDBOOK_TEST_SERVER", server.uri());
     program::to_end(suite.env("HERDBOOK_TEST_SERVER_DATABASE", server.database()))
 }

@@ -32,6 +32,7 @@ use herdbook_store::uri_without_secrets;
 use serde_json::Value;
 
 pub use crate::bars::data_source;
+pub use crate::commands::register::registered_run_json;
 pub use crate::conditions::conditions_on_promotion;
 pub use crate::context::default_actor;
 pub use crate::failure::{Code, Failure};

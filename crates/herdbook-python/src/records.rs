@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use herdbook_cli::{Failure, conditions_on_promotion, default_actor};
+use herdbook_cli::{Failure, conditions_on_promotion, default_actor, registered_run_json};
 use herdbook_domain::tags::Tags;
 use herdbook_domain::{
     Actor, Channel, ExpectedChampion, ExperimentName, HEADLINE_METRICS, MetricName, ModelName,
@@ -273,19 +273,9 @@ impl Records {
                 missing_parent: MissingParent::Refuse,
             };
             let done = register_run(store, &request, parent_here.as_ref())?;
-            let value = json!({
-                "run_id": request.run_id,
-                "model_name": done.registered.key.name,
-                "version": done.registered.key.version,
-                "model_path": request.run_id.model_path(request.timeframe),
-                "model_type": done.model_type,
-                "superseded": done.registered.superseded,
-                "honesty": done.honesty,
-                "improvement": done.improvement.as_ref().map(|it| &it.metrics),
-                "improvement_basis": done.improvement.as_ref().map(|it| it.basis),
-                "notes": done.notes,
-                "ahead_of_clock": store.ahead_of_clock(),
-            });
+            let mut value = registered_run_json(&request.run_id, &done);
+            value["model_path"] = json!(request.run_id.model_path(request.timeframe));
+            value["ahead_of_clock"] = json!(store.ahead_of_clock());
             Ok((request.run_id, value))
         })?;
         self.forget(py, &run_id);

@@ -14,7 +14,7 @@ mod lineage;
 mod list;
 mod predict;
 mod promote;
-mod register;
+pub(crate) mod register;
 mod relocate;
 mod rollback;
 mod show;

@@ -1,5 +1,6 @@
 //! `register`: registers the model of a run that another program trained.
 
+use herdbook_domain::RunId;
 use herdbook_store::Session;
 use herdbook_training::{MissingParent, RegisteredRun, UnregisteredRun};
 use serde_json::{Value, json};
@@ -23,13 +24,14 @@ pub(crate) fn run(
     for note in &done.notes {
         output.note(&format!("note: {note}"));
     }
-    output.data_of_act(store, || to_json(args, &done), || text(args, &done))
+    output.data_of_act(store, || registered_run_json(&args.run_id, &done), || text(args, &done))
 }
 
-fn to_json(args: &RegisterArgs, done: &RegisteredRun) -> Value {
+/// The data of a registered run.
+pub fn registered_run_json(run_id: &RunId, done: &RegisteredRun) -> Value {
     let key = &done.registered.key;
     json!({
-        "run_id": args.run_id,
+        "run_id": run_id,
         "model_name": key.name,
         "version": key.version,
         "model_type": done.model_type,

@@ -161,6 +161,8 @@ fn failure_of(breaches: &[Breach], output: &Output) -> Option<Failure> {
             );
             // A store that was moved lacks all its files for that one reason.
             let place = several.iter().find(|breach| breach.kind == BreachKind::Place);
+            let is_file = |breach: &&Breach| breach.kind == BreachKind::ModelFile;
+            let place = place.or_else(|| several.first().filter(is_file));
             let hint = match place.map(|breach| &breach.remedy) {
                 Some(Remedy::None(way_out)) => way_out.clone(),
                 _ => format!("`{}` says what to do about each", output.command("herdbook doctor")),

@@ -240,7 +240,9 @@ impl Breach {
             subject: Subject::of_version(key, run_id),
             message: format!("the model file of {key} {problem}"),
             remedy: Remedy::None(
-                "restore it from a backup; the history has the hash that was registered".to_owned(),
+                "restore it from a backup; the history has the hash that was registered. If files were moved, \
+                 `herdbook relocate --to FOLDER` updates their locations"
+                    .to_owned(),
             ),
         }
     }

@@ -1,6 +1,6 @@
 //! The status and times that the row of a run must have, computed again from its events.
 
-use crate::history::{Event, EventKind};
+use crate::history::{Channel, Event, EventKind};
 use crate::values::{RunStatus, Timestamp};
 
 /// What the events of one run determine about its row.
@@ -35,8 +35,11 @@ impl RunReplay {
     }
 
     /// A registration ends a run that herdbook trains. The model of a run that has ended can be registered later.
+    ///
+    /// A script that uses the Python package ends its run through MLflow as well, after the registration. So the end of
+    /// such a run is not compared.
     fn register(&mut self, event: &Event) {
-        if self.status == Some(RunStatus::Running) {
+        if self.status == Some(RunStatus::Running) && event.channel != Channel::Python {
             self.ended_at = Some(event.at);
         }
         if self.status.is_some() {

@@ -355,7 +355,9 @@ impl<'a> BarReader<'a> {
 
 impl RowSink for BarReader<'_> {
     fn take(&mut self, row: &impl Row) -> Result<Flow, MarketError> {
-        let is_blank = (0..row.n_cells()).all(|idx| row.cell(idx).is_blank());
+        let n_cells = row.n_cells();
+        let is_blank = |idx: usize| row.cell(idx).is_blank();
+        let is_blank = n_cells == 0 || is_blank(0) && (1..n_cells).all(is_blank);
         if is_blank {
             self.counts.blank += 1;
         } else {

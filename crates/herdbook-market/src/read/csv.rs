@@ -33,6 +33,7 @@ pub(super) fn read(
         begin: layout.rows_at,
         delimiter: layout.delimiter,
         file,
+        has_comments: text.as_bytes().contains(&b'#'),
         header: layout.names.clone().unwrap_or_default(),
     };
     let survey = Survey::of(&rows)?;
@@ -84,6 +85,8 @@ struct Rows<'a> {
     begin: usize,
     delimiter: u8,
     file: &'a str,
+    /// Whether lines may begin with `#`. The reader is faster without comments.
+    has_comments: bool,
     /// The fields of the header. Files that were joined repeat it.
     header: Vec<String>,
 }
@@ -104,7 +107,7 @@ impl Table for Rows<'_> {
         let mut reader = ReaderBuilder::new()
             .delimiter(self.delimiter)
             .has_headers(false)
-            .comment(Some(b'#'))
+            .comment(self.has_comments.then_some(b'#'))
             .flexible(true)
             .from_reader(self.body().as_bytes());
         let mut record = StringRecord::new();
@@ -124,10 +127,12 @@ impl Table for Rows<'_> {
     }
 
     fn may_have_grouped_numbers(&self) -> bool {
-        let marks: &[u8] = if self.delimiter == b',' { b"\"'" } else { b",'" };
-        // A blank or a narrow one separates groups in some countries; both stand inside other texts, too.
-        self.body().bytes().any(|byte| marks.contains(&byte))
-            || self.delimiter != b',' && self.body().contains('\u{a0}')
+        let body = self.body().as_bytes();
+        let has = |mark: u8| body.contains(&mark);
+        // Between commas a number needs quotes to have a comma inside. A blank stands inside other texts, too.
+        has(b'\'')
+            || has(b'"')
+            || self.delimiter != b',' && (has(b',') || self.body().contains('\u{a0}'))
     }
 }
 

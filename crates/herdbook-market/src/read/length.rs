@@ -87,9 +87,21 @@ fn part_of_another_length(bars: &[Bar], length_ms: i64) -> Option<(i64, i64)> {
 
 fn step_counts(bars: &[Bar]) -> StepCounts {
     let mut counts = StepCounts::new();
+    let mut add = |step_ms: i64, n: usize, at: i64| counts.entry(step_ms).or_insert((0, at)).0 += n;
+    // Most steps equal the one before: a run of them is one look-up.
+    let mut run: Option<(i64, usize, i64)> = None;
     for (at, step_ms) in steps(bars) {
-        let (count, _) = counts.entry(step_ms).or_insert((0, at));
-        *count += 1;
+        match &mut run {
+            Some((same_ms, n, _)) if *same_ms == step_ms => *n += 1,
+            _ => {
+                if let Some((same_ms, n, first)) = run.replace((step_ms, 1, at)) {
+                    add(same_ms, n, first);
+                }
+            }
+        }
+    }
+    if let Some((step_ms, n, at)) = run {
+        add(step_ms, n, at);
     }
     counts
 }

@@ -5,7 +5,7 @@ use super::options::DecimalMark;
 /// Signs of currencies before or behind a price.
 const CURRENCIES: [char; 6] = ['$', '€', '£', '¥', '₹', '₩'];
 /// Units behind a volume.
-const UNITS: [(char, f64); 4] = [('K', 1e3), ('M', 1e6), ('B', 1e9), ('T', 1e12)];
+const UNITS: [(u8, f64); 4] = [(b'K', 1e3), (b'M', 1e6), (b'B', 1e9), (b'T', 1e12)];
 
 /// What the marks inside a number show about the decimal mark of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,11 +28,11 @@ pub(super) fn parse(text: &str, decimal: DecimalMark) -> Option<f64> {
 
 /// A finite number, with a unit such as `1.2M`.
 pub(super) fn parse_with_unit(text: &str, decimal: DecimalMark) -> Option<f64> {
-    let unit = text.chars().next_back().map(|last| last.to_ascii_uppercase());
-    let unit = UNITS.iter().find(|(letter, _)| Some(*letter) == unit);
-    match unit {
+    let last = text.bytes().next_back()?.to_ascii_uppercase();
+    match UNITS.iter().find(|(letter, _)| *letter == last) {
         Some((_, factor)) => {
-            parse(text[..text.len() - 1].trim_end(), decimal).map(|number| rounded(number * factor))
+            let number = parse(text[..text.len() - 1].trim_end(), decimal)?;
+            Some(rounded(number * factor))
         }
         None => parse(text, decimal),
     }

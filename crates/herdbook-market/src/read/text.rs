@@ -40,15 +40,26 @@ pub(super) fn decoded<'a>(bytes: &'a [u8], file: &str) -> Result<Decoded<'a>, Ma
             )
         }
     };
-    let is_control =
-        |found: char| found.is_ascii_control() && !matches!(found, '\t' | '\n' | '\r' | '\x0c');
-    if let Some(position) = text.find(is_control) {
+    if let Some(position) = first_control(text.as_bytes()) {
         return Err(not_text(position.min(bytes.len())));
     }
     if text.trim().is_empty() {
         return Err(MarketError::EmptyFile { file: file.to_owned() });
     }
     Ok(Decoded { text, remark })
+}
+
+/// The position of the first control character that no text has.
+fn first_control(bytes: &[u8]) -> Option<usize> {
+    const CHUNK: usize = 4_096;
+    let is_control = |byte: &u8| {
+        (*byte < b' ' || *byte == 0x7f) && !matches!(byte, b'\t' | b'\n' | b'\r' | b'\x0c')
+    };
+    // Without an early end inside a chunk the loop is compiled to vector instructions.
+    let has_control =
+        |chunk: &[u8]| chunk.iter().fold(false, |found, byte| found | is_control(byte));
+    let chunk = bytes.chunks(CHUNK).position(has_control)?;
+    bytes[chunk * CHUNK..].iter().position(is_control).map(|within| chunk * CHUNK + within)
 }
 
 /// The text of a file in UTF-16, which begins with a byte order mark or has a zero in every second byte.

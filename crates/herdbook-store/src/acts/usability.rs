@@ -10,6 +10,7 @@ use crate::engine::db::{Conn, params};
 use crate::error::StoreError;
 use crate::search::versions::VersionQuery;
 use crate::store::Store;
+use crate::tables::metric::MetricSelection;
 use crate::tables::version::VersionRecord;
 
 /// A version that cannot be used.
@@ -50,8 +51,10 @@ impl Store {
     /// # Errors
     /// Those of reading the records.
     pub(crate) fn unusable_on_record(&self) -> Result<Vec<UnusableVersion>, StoreError> {
-        let versions = self.versions(&VersionQuery::default())?.records;
         self.read_as_it_stands(|conn| {
+            let metrics = MetricSelection::Only(&[]);
+            let query = VersionQuery { metrics, ..VersionQuery::default() };
+            let versions = self.versions_in(conn, &query)?.records;
             let mut unusable = Vec::new();
             for version in versions.iter().filter(|version| is_managed(&version.tags)) {
                 if let Some(why) = of_record(conn, version)? {

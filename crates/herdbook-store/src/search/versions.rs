@@ -75,71 +75,75 @@ impl Store {
     /// # Errors
     /// Those of the database.
     pub fn versions(&self, query: &VersionQuery) -> Result<Listing<VersionRecord>, StoreError> {
-        self.read(|conn| {
-            // Few versions are beta or champion, so the tags are read first.
-            let in_stage = if query.stage.is_some() {
-                "model_version_tags s CROSS JOIN model_versions v WHERE s.workspace = 'default'
-                   AND s.key = 'promotion_stage' AND s.value = ?3 AND v.name = s.name
-                   AND v.version = s.version AND"
+        self.read(|conn| self.versions_in(conn, query))
+    }
+
+    /// As [`Store::versions`], in an open transaction.
+    pub(crate) fn versions_in(
+        &self,
+        conn: &Conn,
+        query: &VersionQuery,
+    ) -> Result<Listing<VersionRecord>, StoreError> {
+        // Few versions are beta or champion, so the tags are read first.
+        let in_stage = if query.stage.is_some() {
+            "model_version_tags s CROSS JOIN model_versions v WHERE s.workspace = 'default'
+               AND s.key = 'promotion_stage' AND s.value = ?3 AND v.name = s.name
+               AND v.version = s.version AND"
+        } else {
+            "model_versions v WHERE ?3 IS NULL AND"
+        };
+        let sql = format!(
+            "SELECT {COLUMNS} FROM {in_stage}
+                   v.workspace = 'default' AND v.current_stage IS DISTINCT FROM 'Deleted_Internal'
+               AND (?1 IS NULL OR v.name = ?1)
+               AND (?2 IS NULL OR EXISTS (SELECT 1 FROM model_version_tags t
+                    WHERE t.workspace = 'default' AND t.key = 'timeframe' AND t.name = v.name
+                      AND t.version = v.version AND t.value = ?2))
+             ORDER BY v.creation_time DESC, v.version DESC, v.name"
+        );
+        let rows = conn.query(
+            &sql,
+            params![
+                query.name.as_ref().map(ModelName::as_str),
+                query.timeframe.map(Timeframe::as_str),
+                query.stage.map(Stage::as_str),
+            ],
+            from_row,
+        )?;
+        let mut listing: Listing<VersionRecord> = rows.into_iter().collect();
+        let is_whole = query.timeframe.is_none() && query.stage.is_none();
+        let mut tags = if is_whole { tag::of_all_versions(conn)? } else { AllTags::default() };
+        let metrics = match query.metrics {
+            MetricSelection::Only(names) if is_whole => Some(metric::of_all_runs(conn, names)?),
+            _ => None,
+        };
+        let has_seals = self.has_seals(conn)?;
+        let mut sealed = if is_whole && has_seals {
+            seal::of_all_versions(conn, query.metrics)?
+        } else {
+            BTreeMap::new()
+        };
+        for record in &mut listing.records {
+            record.sealed = if is_whole {
+                sealed.remove(&seal::row_key(&record.key))
+            } else if has_seals {
+                seal::summary_of(conn, &record.key, query.metrics)?
             } else {
-                "model_versions v WHERE ?3 IS NULL AND"
+                None
             };
-            let sql = format!(
-                "SELECT {COLUMNS} FROM {in_stage}
-                       v.workspace = 'default' AND v.current_stage IS DISTINCT FROM 'Deleted_Internal'
-                   AND (?1 IS NULL OR v.name = ?1)
-                   AND (?2 IS NULL OR EXISTS (SELECT 1 FROM model_version_tags t
-                        WHERE t.workspace = 'default' AND t.key = 'timeframe' AND t.name = v.name
-                          AND t.version = v.version AND t.value = ?2))
-                 ORDER BY v.creation_time DESC, v.version DESC, v.name"
-            );
-            let rows = conn.query(
-                &sql,
-                params![
-                    query.name.as_ref().map(ModelName::as_str),
-                    query.timeframe.map(Timeframe::as_str),
-                    query.stage.map(Stage::as_str),
-                ],
-                from_row,
-            )?;
-            let mut listing: Listing<VersionRecord> = rows.into_iter().collect();
-            let is_whole = query.timeframe.is_none() && query.stage.is_none();
-            let mut tags = if is_whole { tag::of_all_versions(conn)? } else { AllTags::default() };
-            let metrics = match query.metrics {
-                MetricSelection::Only(names) if is_whole => Some(metric::of_all_runs(conn, names)?),
-                _ => None,
-            };
-            let has_seals = self.has_seals(conn)?;
-            let mut sealed = if is_whole && has_seals {
-                seal::of_all_versions(conn, query.metrics)?
-            } else {
-                BTreeMap::new()
-            };
-            for record in &mut listing.records {
-                record.sealed = if is_whole {
-                    sealed.remove(&seal::row_key(&record.key))
-                } else if has_seals {
-                    seal::summary_of(conn, &record.key, query.metrics)?
-                } else {
-                    None
-                };
-                record.tags = if is_whole {
-                    tags.take(&record.key)
-                } else {
-                    tag::of_version(conn, &record.key)?
-                };
-                match (&metrics, &record.run_id) {
-                    (Some(metrics), Some(run_id)) => {
-                        record.metrics = metrics.get(run_id.as_str()).cloned().unwrap_or_default();
-                    }
-                    _ => add_metrics(conn, record, query.metrics)?,
+            record.tags =
+                if is_whole { tags.take(&record.key) } else { tag::of_version(conn, &record.key)? };
+            match (&metrics, &record.run_id) {
+                (Some(metrics), Some(run_id)) => {
+                    record.metrics = metrics.get(run_id.as_str()).cloned().unwrap_or_default();
                 }
+                _ => add_metrics(conn, record, query.metrics)?,
             }
-            if has_seals {
-                add_seals_of_renamed(conn, &mut listing.records)?;
-            }
-            Ok(listing)
-        })
+        }
+        if has_seals {
+            add_seals_of_renamed(conn, &mut listing.records)?;
+        }
+        Ok(listing)
     }
 
     /// The version that was registered from a run; the newest if there are several.

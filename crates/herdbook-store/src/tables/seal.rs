@@ -18,8 +18,6 @@ use crate::tables::metric::MetricSelection;
 pub struct SealedSummary {
     /// The number of the event that holds the seal.
     pub event_id: i64,
-    /// The run of the version.
-    pub run_id: Option<RunId>,
     /// How the version came to its seal.
     pub origin: SealOrigin,
     /// When the facts were read.
@@ -44,7 +42,6 @@ impl SealedSummary {
         let facts = &seal.facts;
         Self {
             event_id: seal.event_id,
-            run_id: seal.run_id.clone(),
             origin: seal.origin,
             at: facts.at,
             timeframe: facts.timeframe,
@@ -74,7 +71,6 @@ impl SealedSummary {
         };
         Ok(Some(Self {
             event_id,
-            run_id: text(10)?.and_then(|text| RunId::parse(&text).ok()),
             origin,
             at: Timestamp::from_millis(at_ms),
             timeframe: text(5)?.and_then(|text| text.parse().ok()),
@@ -88,7 +84,7 @@ impl SealedSummary {
 }
 
 const COLUMNS: &str = "name, version, event_id, origin, at_ms, timeframe, model_type, honesty, \
-                       symbol, total_timesteps, run_id";
+                       symbol, total_timesteps";
 
 /// A version's model and number, as in the tables.
 pub fn row_key(key: &VersionKey) -> (String, i64) {

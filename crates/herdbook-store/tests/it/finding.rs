@@ -1,22 +1,12 @@
 //! Finding the newest and the best model.
 
-use herdbook_domain::{
-    Honesty, MetricName, ModelType, Stage, Timeframe, VersionType, window_params,
-};
+use herdbook_domain::{Honesty, MetricName, ModelType, Stage, VersionType, window_params};
 use herdbook_store::{Candidates, Contaminated};
 
-use crate::herd::{Herd, MODEL_FILE, finish, metric, model, number};
+use crate::herd::{self, Herd, MODEL_FILE, finish, metric, model, number};
 
 fn candidates(model_type: ModelType, version_type: Option<VersionType>) -> Candidates {
-    Candidates {
-        timeframe: Timeframe::Hour1,
-        model_type,
-        version_type,
-        symbol: None,
-        min_timesteps: 0,
-        contaminated: Contaminated::Included,
-        passed_over: Vec::new(),
-    }
+    Candidates { model_type, version_type, ..herd::candidates() }
 }
 
 fn best(herd: &Herd, metric: &str) -> Option<(i64, f64)> {

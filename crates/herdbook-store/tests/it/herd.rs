@@ -6,12 +6,12 @@ use std::time::Duration;
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
     Actor, Channel, EnhancedFrom, Enhancement, EventKind, ExperimentName, Honesty, ModelName,
-    Origin, PromotionRequest, Reason, Registration, RunId, Stage, Timeframe, Timestamp, VersionKey,
-    VersionNumber,
+    ModelType, Origin, PromotionRequest, Reason, Registration, RunId, Stage, Timeframe, Timestamp,
+    VersionKey, VersionNumber,
 };
 use herdbook_store::{
-    Effect, EventQuery, Finish, Measured, Metric, Missing, OpenOptions, Promotion, RunStart,
-    Session, Store, StoreError, VersionQuery,
+    Candidates, Contaminated, Effect, EventQuery, Finish, Measured, Metric, Missing, OpenOptions,
+    Promotion, RunStart, Session, Store, StoreError, VersionQuery,
 };
 use tempfile::TempDir;
 
@@ -192,4 +192,17 @@ pub(crate) fn finish(run_id: &RunId, origin: Origin, metrics: &[(&str, f64)]) ->
 
 pub(crate) fn metric(key: &str, value: f64, step: i64) -> Metric {
     Metric { key: key.to_owned(), value, at: Timestamp::from_millis(step), step }
+}
+
+/// All usable base models.
+pub(crate) fn candidates() -> Candidates {
+    Candidates {
+        timeframe: Timeframe::Hour1,
+        model_type: ModelType::Base,
+        version_type: None,
+        symbol: None,
+        min_timesteps: 0,
+        contaminated: Contaminated::Included,
+        passed_over: Vec::new(),
+    }
 }

@@ -10,7 +10,7 @@ use herdbook_store::{
     VersionQuery,
 };
 
-use crate::herd::{Herd, MODEL_FILE, finish, metric, number, promotion, version};
+use crate::herd::{Herd, MODEL_FILE, candidates, finish, metric, number, promotion, version};
 
 const METRIC: &str = "portfolio/sharpe_ratio";
 
@@ -19,18 +19,6 @@ fn at_least(limit: f64) -> Conditions {
     let condition =
         Condition { to: Stage::Beta, timeframes: Vec::new(), models: Vec::new(), requirement };
     Conditions { enforce: true, all: vec![condition] }
-}
-
-fn candidates() -> Candidates {
-    Candidates {
-        timeframe: Timeframe::Hour1,
-        model_type: ModelType::Base,
-        version_type: None,
-        symbol: None,
-        min_timesteps: 0,
-        contaminated: Contaminated::Included,
-        passed_over: Vec::new(),
-    }
 }
 
 fn best(herd: &Herd, candidates: &Candidates) -> Option<(i64, f64)> {

@@ -2,15 +2,13 @@
 //! seals it.
 
 use herdbook_domain::{
-    Event, EventKind, GENESIS_HASH, Honesty, MetricName, ModelType, SealOrigin, Stage, Timeframe,
-    VersionType, window_params,
+    Event, EventKind, GENESIS_HASH, Honesty, MetricName, SealOrigin, Stage, VersionType,
+    window_params,
 };
-use herdbook_store::{
-    Candidates, Contaminated, Effect, EventQuery, Opened, RunStart, Session, StoreError,
-};
+use herdbook_store::{Candidates, Effect, EventQuery, Opened, RunStart, Session, StoreError};
 
 use crate::backend;
-use crate::herd::{Herd, promotion, start, version};
+use crate::herd::{Herd, candidates, promotion, start, version};
 use crate::sealed::seal;
 
 const METRIC: &str = "evaluation/best_mean_reward";
@@ -46,18 +44,6 @@ fn as_of_an_older_herdbook(herd: &Herd) -> Session {
             herd.foreign().execute_batch(rest).unwrap();
         });
     herd.another_store()
-}
-
-fn candidates() -> Candidates {
-    Candidates {
-        timeframe: Timeframe::Hour1,
-        model_type: ModelType::Base,
-        version_type: None,
-        symbol: None,
-        min_timesteps: 0,
-        contaminated: Contaminated::Included,
-        passed_over: Vec::new(),
-    }
 }
 
 fn best(store: &Session) -> Option<(i64, f64)> {

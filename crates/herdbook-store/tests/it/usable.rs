@@ -1,12 +1,11 @@
 //! Versions that cannot be used: they do not rise, do not return, are not found, and the doctor names them.
 
 use herdbook_domain::{
-    BreachKind, ModelType, Obstacle, PassedOver, Reason, Refusal, RollbackRequest, RunId, Stage,
-    Timeframe,
+    BreachKind, Obstacle, PassedOver, Reason, Refusal, RollbackRequest, RunId, Stage,
 };
-use herdbook_store::{Candidates, Contaminated, Effect, StoreError};
+use herdbook_store::{Candidates, Effect, StoreError};
 
-use crate::herd::{Herd, model, promotion, version};
+use crate::herd::{Herd, candidates, model, promotion, version};
 
 /// What other programs do to the version of a run, and how the version is described then.
 const HARMS: [(&str, &str); 5] = [
@@ -31,18 +30,6 @@ const HARMS: [(&str, &str); 5] = [
 
 fn harm(herd: &Herd, sql: &str, run_id: &RunId) {
     herd.foreign().execute_batch(&sql.replace("{run}", run_id.as_str())).unwrap();
-}
-
-fn candidates() -> Candidates {
-    Candidates {
-        timeframe: Timeframe::Hour1,
-        model_type: ModelType::Base,
-        version_type: None,
-        symbol: None,
-        min_timesteps: 0,
-        contaminated: Contaminated::Included,
-        passed_over: Vec::new(),
-    }
 }
 
 fn rollback(force: bool) -> RollbackRequest {
