@@ -52,13 +52,13 @@ pub use env_factory::{EnvFactory, EnvWindow};
 pub use environment::closes_file::ClosesFile;
 pub use environment::env_spec::{EPISODE_BARS, EnvSpec};
 pub use environment::market_data::{DataSource, Jumps, MarketData, Naming, Tape};
-pub use environment::observation::OBS_LEN;
+pub use environment::observation::{OBS_LEN, observation_elements};
 pub use environment::trading_env::TradingEnv;
 pub use error::{ExcludedCandidates, TrainingError};
 pub use herdbook_market::metrics::Performance;
 pub use herdbook_market::{
-    BadRows, BarStamp, Boundaries, DecimalMark, MarketError, Position, ReadOptions, Sample,
-    TimeFormat, Zone,
+    BadRows, BarStamp, Boundaries, DecimalMark, Feature, MarketError, Position, ReadOptions,
+    Sample, TimeFormat, Zone,
 };
 pub use herdbook_ppo::{Env, EpisodeEnd, PpoConfig, PpoError, Rng};
 pub use models::backtest::{Backtest, BacktestOptions, EquityPoint};
