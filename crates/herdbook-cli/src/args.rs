@@ -113,7 +113,7 @@ pub(crate) struct TrainArgs {
     pub(crate) family: TrainFamily,
     /// File of bars (CSV, Parquet or JSON, also gzipped or zipped) of the timeframe or finer [default: a sample
     /// built into this program]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", group = "bars")]
     pub(crate) data: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) reading: ReadingArgs,

@@ -396,6 +396,8 @@ fn training_code(error: &TrainingError) -> Code {
         | TrainingError::NetworkMismatch { .. }
         | TrainingError::LearningRateConflict
         | TrainingError::NoClosedBar { .. }
+        | TrainingError::HoldingOutside { .. }
+        | TrainingError::HoldingLost { .. }
         | TrainingError::ParentMismatch { .. }
         | TrainingError::TimeframeMismatch { .. }
         | TrainingError::NoParentNamed { .. }
@@ -427,6 +429,14 @@ fn training_hint(error: &TrainingError) -> Option<String> {
                 .into(),
         ),
         TrainingError::Unusable { why, .. } => why.way_out(),
+        TrainingError::HoldingOutside { .. } => Some(
+            "give a time in the bar at whose open the position was entered with `--position-since`; bars that go \
+             further back let it be earlier"
+                .into(),
+        ),
+        TrainingError::HoldingLost { .. } => {
+            Some("`--position flat` predicts for an account without a position".into())
+        }
         _ => None,
     }
 }

@@ -21,6 +21,7 @@ mod running;
 mod shell;
 mod table;
 mod terminal;
+mod watched_file;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -73,8 +74,8 @@ pub fn main(args: Vec<OsString>) -> u8 {
     }
 }
 
-/// Runs one command for a program and returns its data, which `--json` would print. The first argument is the name of
-/// the command.
+/// Runs one command for a program and returns its data and its text; `None` for a command without data. The first
+/// argument is the name of the command.
 ///
 /// # Errors
 /// The failure that `--json` would print. A command that fails after printing its data (`doctor` when breaches are

@@ -181,6 +181,19 @@ impl<'a> Output<'a> {
         }
     }
 
+    /// Prints one line of JSON of a command that goes on, and passes it on at once.
+    pub(crate) fn line<T: Serialize>(&mut self, value: &T) -> Result<(), Failure> {
+        let text = serde_json::to_string(value).expect(TEXT_KEYS);
+        let mut stdout = io::stdout().lock();
+        writeln!(stdout, "{}", terminal::json(&text))?;
+        Ok(stdout.flush()?)
+    }
+
+    /// Prints a warning, also with `--quiet`.
+    pub(crate) fn warn(&mut self, text: &str) {
+        self.notices().say(Level::Warning, &format!("warning: {text}"));
+    }
+
     /// Prints a note for people, such as the URI of the store or a fallback to another model type.
     ///
     /// If stderr is closed, the note is lost and the command continues.

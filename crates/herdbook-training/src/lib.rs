@@ -65,6 +65,8 @@ pub use models::backtest::{Backtest, BacktestOptions, EquityPoint};
 pub use models::bars_check::BarsCheck;
 pub use models::evaluate::{EvaluationResult, evaluate, evaluate_and_record};
 pub use models::find::{FindQuery, FoundModel, find_best, find_latest, find_parent};
+pub use models::follower::{Follower, Step};
+pub use models::holding::Holding;
 pub use models::import_model::{
     ImportedModel, ModelImportRequest, PreparedModelImport, import_model,
 };

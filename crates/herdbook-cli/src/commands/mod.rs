@@ -40,8 +40,8 @@ pub(crate) fn run(args: Args, output: &mut Output) -> Result<(), Failure> {
     match args.command {
         Command::Train(train) => train::run(*train, global, output),
         Command::Backtest(backtest) => backtest::run(backtest, session(output)?.store(), output),
-        Command::Evaluate(evaluate) => evaluate::run(evaluate, &session(output)?, output),
-        Command::Predict(predict) => predict::run(predict, session(output)?.store(), output),
+        Command::Evaluate(evaluate) => evaluate::run(&evaluate, &session(output)?, output),
+        Command::Predict(predict) => predict::run(&predict, session(output)?.store(), output),
         Command::Import(import) => import::run(&import, global, output),
         Command::ImportModel(import) => import_model::run(&import, global, output),
         Command::Register(register) => register::run(&register, &session(output)?, output),
