@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::path::Path;
 
 use herdbook_domain::{Judgement, Refusal, Symbol, SymbolClash, VersionKey};
 use herdbook_store::{StoreError, text_without_secrets};
@@ -108,6 +109,13 @@ impl Failure {
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(text_without_secrets(&hint.into()));
         self
+    }
+
+    /// The same failure, with the place in a file that it is about.
+    #[must_use]
+    pub(crate) fn in_file(self, path: &Path, line: usize) -> Self {
+        let message = format!("`{}`, line {line}: {}", path.display(), self.message);
+        Self { message, ..self }
     }
 
     /// Adds a hint if there is none yet.

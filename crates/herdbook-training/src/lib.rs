@@ -80,11 +80,11 @@ pub use models::unregistered_run::{
     UnregisteredRun, model_timeframes, parents_first, tagged_timeframe,
 };
 pub use observer::{Observer, Progress};
-pub use request::conditions::conditions_from_toml;
 pub use request::enhance_request::EnhanceRequest;
 pub use request::hyperparameters::Hyperparameters;
 pub use request::membership::{SweepKind, SweepMembership};
 pub use request::schedules::Schedules;
+pub use request::settings::{Settings, StoreSetting};
 pub use request::train_request::{
     ContaminatedTest, PreparedTraining, RegisteredPolicy, TrainRequest,
 };
