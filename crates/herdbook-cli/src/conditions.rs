@@ -24,7 +24,7 @@ pub(crate) fn read(named: Option<&Path>, output: &mut Output) -> Result<Conditio
         return Ok(Conditions::default());
     };
     let conditions = file.settings.conditions;
-    let effect = effect(conditions.enforce);
+    let effect = if conditions.all.is_empty() { "none" } else { effect(conditions.enforce) };
     output.note(&format!("conditions on promotion: {} ({effect})", file.path.display()));
     Ok(conditions)
 }

@@ -425,6 +425,9 @@ fn training_hint(error: &TrainingError) -> Option<String> {
         TrainingError::ContradictingBars { .. } => Some(
             "give the bars of the instrument, or name the one that they are of with `--symbol`".into(),
         ),
+        TrainingError::NoNewBars { from, .. } => Some(format!(
+            "give a file that goes on after {from}; `herdbook backtest` shows a result without recording it"
+        )),
         TrainingError::KnownBars { .. } => {
             Some("give bars that are later than those; `herdbook backtest` shows a result without recording it".into())
         }
