@@ -4,6 +4,7 @@ use herdbook_domain::{
     Evaluation, EventKind, Standing, Symbol, Timeframe, Timestamp, VersionKey, Window,
 };
 
+use crate::engine::backend::Scope;
 use crate::error::StoreError;
 use crate::store::Store;
 use crate::tables::evaluation::{self, RecordedEvaluation};
@@ -30,7 +31,7 @@ impl Store {
     /// # Errors
     /// Those of the database.
     pub fn all_evaluations(&self) -> Result<Vec<RecordedEvaluation>, StoreError> {
-        self.read(evaluation::all)
+        self.read_in(Scope::History, evaluation::all)
     }
 
     /// The evidence for a version among all tries of the register; `None` if it was never evaluated.
@@ -38,6 +39,10 @@ impl Store {
     /// # Errors
     /// Those of the database.
     pub fn standing(&self, key: &VersionKey) -> Result<Option<Standing>, StoreError> {
+        // The history says whether there is an evaluation. Only then the runs are needed, which over a server are many.
+        if self.evaluations(key)?.is_empty() {
+            return Ok(None);
+        }
         self.read(|conn| {
             let all = evaluation::all(conn)?;
             evaluation::standing(conn, key, &all)
