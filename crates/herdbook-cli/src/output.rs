@@ -192,8 +192,11 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Prints one line of JSON of a command that goes on, and passes it on at once.
+    /// Prints one line of JSON of a command that goes on, and passes it on at once. A call gets no lines.
     pub(crate) fn line<T: Serialize>(&mut self, value: &T) -> Result<(), Failure> {
+        if matches!(self.sink, Sink::Call { .. }) {
+            return Err(Failure::usage("`--watch` prints lines, so it needs the command line"));
+        }
         let text = serde_json::to_string(value).expect(TEXT_KEYS);
         let mut stdout = io::stdout().lock();
         writeln!(stdout, "{}", terminal::json(&text))?;

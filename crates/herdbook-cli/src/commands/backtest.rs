@@ -16,8 +16,8 @@ use crate::{results, running};
 /// Names of the pictures, in the order in which they are drawn.
 const PICTURES: [&str; 3] = ["equity.svg", "trades.svg", "actions.svg"];
 
-pub(crate) fn run(args: BacktestArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
-    let requested = requested(&args);
+pub(crate) fn run(args: &BacktestArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
+    let requested = requested(args);
     let (model, source) = running::prepare(&args.running, &args.data, store, now(), output)?;
     let mut protected = Protected::of(store).and_input(args.data.clone(), "the file of `--data`");
     let model_file = RunId::model_artifact(model.timeframe);

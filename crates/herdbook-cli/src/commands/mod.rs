@@ -44,7 +44,7 @@ pub(crate) fn run(args: Args, output: &mut Output) -> Result<(), Failure> {
     let session = |output: &mut Output| open_store(global, Missing::Refuse, output);
     match args.command {
         Command::Train(train) => train::run(*train, global, output),
-        Command::Backtest(backtest) => backtest::run(backtest, session(output)?.store(), output),
+        Command::Backtest(backtest) => backtest::run(&backtest, session(output)?.store(), output),
         Command::Evaluate(evaluate) => evaluate::run(&evaluate, &session(output)?, output),
         Command::Predict(predict) => predict::run(&predict, session(output)?.store(), output),
         Command::Import(import) => import::run(&import, global, output),
