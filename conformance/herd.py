@@ -56,10 +56,8 @@ class Herd:
             cwd=self.folder,
             env={**environment(), **self.variables()},
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             text=True,
-            **options,
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
         )
 
     def variables(self):

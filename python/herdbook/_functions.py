@@ -2,8 +2,8 @@
 
 Arguments that the functions share:
 
-- ``tracking_uri``: the store. Default: the URI set in a loaded MLflow, else ``$MLFLOW_TRACKING_URI``, else
-  ``mlflow.db`` in the working directory.
+- ``tracking_uri``: the store. Default: the URI set in a loaded MLflow, else ``$MLFLOW_TRACKING_URI``, else ``store`` in
+  ``herdbook.toml``, else ``mlflow.db`` in the working directory.
 - ``actor``: the name recorded in the history. Default: ``$HERDBOOK_ACTOR``, else the system's user name.
 - ``timeframe``: length of one bar: ``1M``, ``5M``, ``15M``, ``30M`` (minutes), ``1H``, ``4H`` (hours) or ``D``.
 - ``model``: the registered model; its full name is ``{timeframe}_{model}``.
@@ -14,7 +14,6 @@ Every exception is a :class:`herdbook.HerdbookError`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
 from . import _worker
@@ -22,6 +21,7 @@ from ._bars import BarsLike
 from ._call import command, tracking_uri as resolved_uri
 from ._errors import exception
 from ._progress import note
+from ._result import Answer
 from ._results import (
     Backtest,
     Board,
@@ -117,6 +117,8 @@ def predict(
     *,
     stage: Stage | None = None,
     symbol: str | None = None,
+    position: Literal["short", "flat", "long"] = "flat",
+    position_since: Moment | None = None,
     max_age: str | None = None,
     max_bar_age: str | None = None,
     model: str = "trading_model",
@@ -131,9 +133,11 @@ def predict(
     allow_jump: bool = False,
     tracking_uri: str | None = None,
 ) -> Prediction:
-    """The position that a model (default: the champion) takes after the newest closed bar, starting flat.
+    """The position that a model (default: the champion) takes after the newest closed bar.
 
     Args:
+        position: the position that the account holds. The model observes it, with its age and unrealised return.
+        position_since: a time (UTC) in the bar at whose open the position was entered. Default: the newest closed bar.
         max_age, max_bar_age: greatest age of the model and of the bar, such as ``"2h"`` or ``"30d"``.
 
     Raises:
@@ -232,7 +236,7 @@ def promote(
         expect_champion: refuse unless this version (or ``"none"``) is the present champion.
         force: promote even if the model is contaminated, fails a condition, or displaces a champion of another symbol;
             requires a reason.
-        config_file: file of the conditions on promotion. Default: the nearest ``herdbook.toml``.
+        config_file: file of settings, with the conditions on promotion. Default: the nearest ``herdbook.toml``.
 
     Raises:
         ForbiddenTransitionError: the message names the allowed stages.
@@ -280,8 +284,9 @@ def rollback(
     return _change(command("rollback", **dict(locals())))
 
 
-def _change(raw: Mapping[str, Any]) -> Change:
-    return Change._of(raw, from_stage=raw.get("from"), to_stage=raw.get("to"))
+def _change(answer: Answer) -> Change:
+    stages = answer.value.get("from"), answer.value.get("to")
+    return Change._of(answer, from_stage=stages[0], to_stage=stages[1])
 
 
 def champion(
@@ -387,7 +392,8 @@ def list_models(
     tracking_uri: str | None = None,
 ) -> Versions:
     """Every model version, newest first."""
-    return Versions([Version._of(raw) for raw in command("list", **dict(locals()))])
+    answer = command("list", **dict(locals()))
+    return Versions([Version._of(raw) for raw in answer.value], answer.text)
 
 
 def show(
@@ -419,8 +425,8 @@ def lineage(
         NotFoundError: no registered model matches.
     """
     arguments = dict(locals())
-    trees = command("lineage", arguments.pop("reference"), **arguments)
-    return Lineages([Lineage._tree(tree) for tree in trees])
+    answer = command("lineage", arguments.pop("reference"), **arguments)
+    return Lineages([Lineage._tree(tree) for tree in answer.value], answer.text)
 
 
 def history(
@@ -437,10 +443,9 @@ def history(
         NotFoundError: no event matches.
     """
     arguments = dict(locals())
-    events = command("history", model_version=arguments.pop("version"), **arguments)
-    return History(
-        [Event._of(raw, from_state=raw["from"], to_state=raw["to"]) for raw in events]
-    )
+    answer = command("history", model_version=arguments.pop("version"), **arguments)
+    events = [Event._of(raw, from_state=raw["from"], to_state=raw["to"]) for raw in answer.value]
+    return History(events, answer.text)
 
 
 def compare(
@@ -452,12 +457,11 @@ def compare(
     tracking_uri: str | None = None,
 ) -> Comparison:
     """Two versions side by side, and whether their results are comparable."""
-    raw = command(
+    answer = command(
         "compare", first, second, timeframe=timeframe, model=model, tracking_uri=tracking_uri
     )
-    return Comparison._of(
-        raw, first=Version._of(raw["first"]), second=Version._of(raw["second"])
-    )
+    versions = {side: Version._of(answer.value[side]) for side in ("first", "second")}
+    return Comparison._of(answer, **versions)
 
 
 def status(*, tracking_uri: str | None = None) -> Board:

@@ -1,6 +1,7 @@
 """Results of the functions of :mod:`herdbook`: typed data, shown as tables, convertible to pandas.
 
-``raw`` holds the data that ``--json`` prints, and ``to_dict()`` returns a copy of it. Times are timezone-aware
+``raw`` holds the data that ``--json`` prints, and ``to_dict()`` returns a copy of it. ``str()`` and ``repr()`` are the text that
+the command prints. Times are timezone-aware
 datetimes in UTC. Returns, drawdowns and rates are fractions; improvements are percentages.
 """
 
@@ -42,7 +43,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Version(Result):
     """One registered model version."""
 
@@ -83,7 +84,7 @@ class Versions(Results[Version]):
         ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Model(Version):
     """Everything about one model version."""
 
@@ -99,7 +100,7 @@ class Model(Version):
     differs_from_mlflow: Sequence[Mapping[str, Any]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Training(Result):
     """A finished training and the version that it registered."""
 
@@ -126,7 +127,7 @@ class Training(Result):
     sweep: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Imported(Result):
     """A model file that was imported."""
 
@@ -141,7 +142,7 @@ class Imported(Result):
     obstacle: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RegisteredRun(Result):
     """A run that was registered after its end."""
 
@@ -156,7 +157,7 @@ class RegisteredRun(Result):
     notes: Sequence[str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ImportedStore(Result):
     """A store that was imported, and the contradictions in its tags."""
 
@@ -172,7 +173,7 @@ class ImportedStore(Result):
     audit: Sequence[Mapping[str, Any]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Found(Result):
     """The newest or the best model."""
 
@@ -214,7 +215,7 @@ class ParentPath(str):
         return made
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Change(Result):
     """A promotion or rollback; in a dry run, what would change."""
 
@@ -233,7 +234,7 @@ class Change(Result):
     ahead_of_clock: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Champion(Result):
     """The champion, now or at a given time."""
 
@@ -247,7 +248,7 @@ class Champion(Result):
     event_id: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Event(Result):
     """One event of the history."""
 
@@ -288,7 +289,7 @@ class History(Results[Event]):
         ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Lineage(Result):
     """One model and its descendants."""
 
@@ -336,7 +337,7 @@ class Lineages(Results[Lineage]):
         return _html.trees([tree.raw for tree in self])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison(Result):
     """Two versions side by side."""
 
@@ -362,7 +363,7 @@ class Comparison(Result):
         return _html.table(title, columns, self._rows())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Board(Result):
     """Registered models with their stages, and running trainings."""
 
@@ -377,7 +378,7 @@ class Board(Result):
         return _html.board(self.store, self.models, self.running)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Backtest(Result):
     """A model's result on bars, compared with buy and hold and with doing nothing."""
 
@@ -431,7 +432,7 @@ class Backtest(Result):
         return _html.table(title, columns, self._rows())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation(Result):
     """The result of a model on bars that it has never seen, recorded in its history."""
 
@@ -445,13 +446,15 @@ class Evaluation(Result):
     evaluation: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Prediction(Result):
     """The position that a model takes after the newest closed bar."""
 
     action: str
     probabilities: Mapping[str, float]
+    #: The position that the model observed, and the open of its first bar; ``None`` when flat.
     from_position: str
+    position_since: datetime | None
     bar: Mapping[str, Any]
     observation: Sequence[float]
     symbol: str
@@ -461,7 +464,7 @@ class Prediction(Result):
     run_id: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verification(Result):
     """Confirms that the store is as it was recorded."""
 
@@ -477,7 +480,7 @@ class Verification(Result):
     engine_check: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Diagnosis(Result):
     """Breaches of the rules in the records."""
 

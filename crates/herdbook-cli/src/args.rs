@@ -38,8 +38,8 @@ pub(crate) struct Args {
 pub(crate) struct Global {
     /// Store of the records, such as `sqlite:///mlflow.db`
     ///
-    /// [default: the environment variable `MLFLOW_TRACKING_URI`, else mlflow.db in the current folder with
-    /// artifacts in mlruns]
+    /// [default: the environment variable `MLFLOW_TRACKING_URI`, else `store` in herdbook.toml, else mlflow.db in the
+    /// current folder with artifacts in mlruns]
     #[arg(long, global = true, value_name = "URI")]
     pub(crate) tracking_uri: Option<String>,
     /// Print the data as JSON
@@ -54,6 +54,9 @@ pub(crate) struct Global {
     /// How long to wait for a store that another process has locked
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 10)]
     pub(crate) lock_timeout: u16,
+    /// File of settings that a flag of the command names.
+    #[arg(skip)]
+    pub(crate) config_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -98,6 +101,8 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     /// Update the artifact locations of a store that was moved or copied, after checking its files
     Relocate(RelocateArgs),
+    /// Write a commented herdbook.toml, the file of settings, into the current folder
+    Init,
     /// Print a completion script for a shell
     Completions {
         /// Shell to print the script for
@@ -113,7 +118,7 @@ pub(crate) struct TrainArgs {
     pub(crate) family: TrainFamily,
     /// File of bars (CSV, Parquet or JSON, also gzipped or zipped) of the timeframe or finer [default: a sample
     /// built into this program]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", group = "bars")]
     pub(crate) data: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) reading: ReadingArgs,
@@ -235,7 +240,7 @@ pub(crate) struct PromoteArgs {
     /// Promote even if the model is contaminated or fails a condition; requires `--reason`
     #[arg(long)]
     pub(crate) force: bool,
-    /// File of the conditions on promotion [default: the environment variable `HERDBOOK_CONFIG`, else
+    /// File of settings, with the conditions on promotion [default: the environment variable `HERDBOOK_CONFIG`, else
     /// herdbook.toml in the current folder or the nearest folder above it]
     #[arg(long, value_name = "FILE")]
     pub(crate) config_file: Option<PathBuf>,

@@ -22,6 +22,17 @@ pub(crate) fn read(
     let bytes = output
         .read(path)
         .with_context(|| format!("cannot read `{}` (flag `--data`)", path.display()))?;
+    source(path, bytes, symbol, reading, now)
+}
+
+/// As [`data_source`], with the flags of the command line.
+pub(crate) fn source(
+    path: &Path,
+    bytes: Vec<u8>,
+    symbol: Option<Symbol>,
+    reading: ReadingArgs,
+    now: Timestamp,
+) -> Result<DataSource, Failure> {
     let jumps = if reading.allow_jump { Jumps::Allowed } else { Jumps::Refused };
     Ok(DataSource { jumps, ..data_source(path, bytes, symbol, reading.into(), now)? })
 }

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::path::Path;
 
 use herdbook_domain::{Judgement, Refusal, Symbol, SymbolClash, VersionKey};
 use herdbook_store::{StoreError, text_without_secrets};
@@ -108,6 +109,13 @@ impl Failure {
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(text_without_secrets(&hint.into()));
         self
+    }
+
+    /// The same failure, with the place in a file that it is about.
+    #[must_use]
+    pub(crate) fn in_file(self, path: &Path, line: usize) -> Self {
+        let message = format!("`{}`, line {line}: {}", path.display(), self.message);
+        Self { message, ..self }
     }
 
     /// Adds a hint if there is none yet.
@@ -396,6 +404,8 @@ fn training_code(error: &TrainingError) -> Code {
         | TrainingError::NetworkMismatch { .. }
         | TrainingError::LearningRateConflict
         | TrainingError::NoClosedBar { .. }
+        | TrainingError::HoldingOutside { .. }
+        | TrainingError::HoldingLost { .. }
         | TrainingError::ParentMismatch { .. }
         | TrainingError::TimeframeMismatch { .. }
         | TrainingError::NoParentNamed { .. }
@@ -415,6 +425,9 @@ fn training_hint(error: &TrainingError) -> Option<String> {
         TrainingError::ContradictingBars { .. } => Some(
             "give the bars of the instrument, or name the one that they are of with `--symbol`".into(),
         ),
+        TrainingError::NoNewBars { from, .. } => Some(format!(
+            "give a file that goes on after {from}; `herdbook backtest` shows a result without recording it"
+        )),
         TrainingError::KnownBars { .. } => {
             Some("give bars that are later than those; `herdbook backtest` shows a result without recording it".into())
         }
@@ -427,6 +440,14 @@ fn training_hint(error: &TrainingError) -> Option<String> {
                 .into(),
         ),
         TrainingError::Unusable { why, .. } => why.way_out(),
+        TrainingError::HoldingOutside { .. } => Some(
+            "give a time in the bar at whose open the position was entered with `--position-since`; bars that go \
+             further back let it be earlier"
+                .into(),
+        ),
+        TrainingError::HoldingLost { .. } => {
+            Some("`--position flat` predicts for an account without a position".into())
+        }
         _ => None,
     }
 }

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 /// Largest file of bars, model or exported history, in bytes.
-const DATA_LIMIT: u64 = 1 << 30;
+pub(crate) const DATA_LIMIT: u64 = 1 << 30;
 /// Largest file of settings, in bytes.
 const SETTINGS_LIMIT: u64 = 1 << 20;
 

@@ -6,6 +6,9 @@ use herdbook_store::{RunRecord, Store, StoreError, VersionQuery, VersionRecord};
 use crate::args::{DEFAULT_MODEL, Family, OptionalFamily, Reference};
 use crate::failure::{Code, Failure};
 
+/// At most this many registered models are named in a hint.
+const MAX_NAMED: usize = 8;
+
 /// The version that a reference names. Without a run id it needs the timeframe.
 pub(crate) fn find(
     reference: &Reference,
@@ -42,8 +45,21 @@ pub(crate) fn find(
 }
 
 fn name(store: &Store, family: &OptionalFamily) -> Result<ModelName, Failure> {
-    given_name(store, family)?
-        .ok_or_else(|| Failure::usage("the registered model is not named: give `--timeframe`"))
+    if let Some(name) = given_name(store, family)? {
+        return Ok(name);
+    }
+    let failure = Failure::usage("the registered model is not named: give `--timeframe`");
+    let models: Vec<String> = store
+        .summaries()?
+        .records
+        .iter()
+        .map(|model| format!("`{}`", model.newest.key.name))
+        .collect();
+    Err(match models.len() {
+        0 => failure.with_hint("there is none yet: `herdbook train --timeframe …` trains one"),
+        1..=MAX_NAMED => failure.with_hint(format!("there are {}", models.join(", "))),
+        _ => failure.with_hint("`herdbook status` shows all registered models"),
+    })
 }
 
 /// The registered model that the flags name, or `None` without a timeframe.

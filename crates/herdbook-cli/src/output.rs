@@ -40,7 +40,16 @@ pub(crate) struct Output<'a> {
 /// Receiver of the output.
 enum Sink<'a> {
     Terminal(Mode),
-    Call { host: &'a mut dyn Host, value: Option<Value> },
+    Call { host: &'a mut dyn Host, answer: Option<Answer> },
+}
+
+/// The data of a command that a program called.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The data that `--json` prints.
+    pub value: Value,
+    /// The text that the command prints for people.
+    pub text: String,
 }
 
 impl<'a> Output<'a> {
@@ -50,14 +59,14 @@ impl<'a> Output<'a> {
 
     /// The output of a call, which keeps the data as a value.
     pub(crate) fn of_call(host: &'a mut dyn Host, tracking_uri: Option<String>) -> Self {
-        Self { sink: Sink::Call { host, value: None }, is_quiet: false, tracking_uri }
+        Self { sink: Sink::Call { host, answer: None }, is_quiet: false, tracking_uri }
     }
 
     /// The data of a call, or `None` if the command returned none.
-    pub(crate) fn into_value(self) -> Option<Value> {
+    pub(crate) fn into_answer(self) -> Option<Answer> {
         match self.sink {
             Sink::Terminal(_) => None,
-            Sink::Call { value, .. } => value,
+            Sink::Call { answer, .. } => answer,
         }
     }
 
@@ -116,7 +125,7 @@ impl<'a> Output<'a> {
         matches!(self.sink, Sink::Terminal(Mode::Json) | Sink::Call { .. })
     }
 
-    /// Prints the data of a command, either `value` as JSON or `text`; the other closure is not called.
+    /// Prints the data of a command, either `value` as JSON or `text`; the other closure is not called. A call gets both.
     pub(crate) fn data<T: Serialize>(
         &mut self,
         value: impl FnOnce() -> T,
@@ -124,8 +133,10 @@ impl<'a> Output<'a> {
     ) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
         match &mut self.sink {
-            Sink::Call { value: kept, .. } => {
-                *kept = Some(serde_json::to_value(value()).expect(TEXT_KEYS));
+            Sink::Call { answer, .. } => {
+                let value = serde_json::to_value(value()).expect(TEXT_KEYS);
+                let text = terminal::printable(text().trim_end());
+                *answer = Some(Answer { value, text });
                 return Ok(());
             }
             Sink::Terminal(Mode::Json) => writeln!(stdout, "{}", to_json(&value())),
@@ -179,6 +190,22 @@ impl<'a> Output<'a> {
             Sink::Terminal(Mode::Text) => MetricSelection::Only(shown),
             Sink::Terminal(Mode::Json) | Sink::Call { .. } => MetricSelection::All,
         }
+    }
+
+    /// Prints one line of JSON of a command that goes on, and passes it on at once. A call gets no lines.
+    pub(crate) fn line<T: Serialize>(&mut self, value: &T) -> Result<(), Failure> {
+        if matches!(self.sink, Sink::Call { .. }) {
+            return Err(Failure::usage("`--watch` prints lines, so it needs the command line"));
+        }
+        let text = serde_json::to_string(value).expect(TEXT_KEYS);
+        let mut stdout = io::stdout().lock();
+        writeln!(stdout, "{}", terminal::json(&text))?;
+        Ok(stdout.flush()?)
+    }
+
+    /// Prints a warning, also with `--quiet`.
+    pub(crate) fn warn(&mut self, text: &str) {
+        self.notices().say(Level::Warning, &format!("warning: {text}"));
     }
 
     /// Prints a note for people, such as the URI of the store or a fallback to another model type.

@@ -6,16 +6,17 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use herdbook_cli::{Failure, conditions_on_promotion, default_actor, registered_run_json};
+use herdbook_cli::{
+    Failure, conditions_on_promotion, default_actor, registered_run_json, store_location,
+};
 use herdbook_domain::tags::Tags;
 use herdbook_domain::{
     Actor, Channel, ExpectedChampion, ExperimentName, HEADLINE_METRICS, MetricName, ModelName,
     ModelType, Origin, PromotionRequest, Reason, RunId, VersionKey, VersionNumber, VersionType,
 };
 use herdbook_store::{
-    Contaminated, Effect, Location, Metric, Missing, Notices, OpenOptions, RunEntries, RunStart,
-    Session, StoreError, UnfinishedEnd, VersionQuery, now, standard_state_folder,
-    text_without_secrets,
+    Contaminated, Effect, Metric, Missing, Notices, OpenOptions, RunEntries, RunStart, Session,
+    StoreError, UnfinishedEnd, VersionQuery, now, standard_state_folder, text_without_secrets,
 };
 use herdbook_training::{
     FindQuery, Heartbeat, MissingParent, RegisterRequest, find_best, find_latest, find_parent,
@@ -55,9 +56,6 @@ impl Records {
         lock_timeout_s: f64,
     ) -> PyResult<Self> {
         let store = detached(py, || {
-            let directory = std::env::current_dir().map_err(|error| {
-                Failure::usage(&format!("cannot read the working directory: {error}"))
-            })?;
             let busy_timeout = Duration::try_from_secs_f64(lock_timeout_s).map_err(|_| {
                 Failure::usage("`lock_timeout_s` must be a number of seconds, 0 or above")
             })?;
@@ -72,7 +70,7 @@ impl Records {
                 ..OpenOptions::default()
             };
             let actor = actor.map_or_else(default_actor, |name| Ok(Actor::parse(&name)?))?;
-            let location = Location::resolve(tracking_uri.as_deref(), &directory)?;
+            let location = store_location(tracking_uri.as_deref())?;
             let store = herdbook_remote::open(location, &options)?;
             Ok(store.session(actor, Channel::Python))
         })?;

@@ -247,6 +247,29 @@ pub enum TrainingError {
         /// Time of the prediction.
         now: Timestamp,
     },
+    /// A position was entered before the first bar, or after the newest closed one.
+    #[error(
+        "a {position} position cannot be held since {since}: it must be entered in a closed bar, and the bars go from {} to {}",
+        bars.start, bars.end
+    )]
+    HoldingOutside {
+        /// The position.
+        position: &'static str,
+        /// Time of the entry.
+        since: Timestamp,
+        /// The closed bars.
+        bars: Window,
+    },
+    /// A position has lost all equity, so it cannot be held any more.
+    #[error(
+        "a {position} position held since {since} has lost all its equity by the newest closed bar"
+    )]
+    HoldingLost {
+        /// The position.
+        position: &'static str,
+        /// Open of the bar at which it was entered.
+        since: Timestamp,
+    },
     /// The newest bar or the model is older than allowed.
     #[error(
         "the {what} is from {since}, {} ago: at most {} is allowed (`{flag}`)",

@@ -16,11 +16,10 @@ use crate::{results, running};
 /// Names of the pictures, in the order in which they are drawn.
 const PICTURES: [&str; 3] = ["equity.svg", "trades.svg", "actions.svg"];
 
-pub(crate) fn run(args: BacktestArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
-    let requested = requested(&args);
-    let data = args.running.data.clone();
-    let (model, source) = running::prepare(args.running, store, now(), output)?;
-    let mut protected = Protected::of(store).and_input(data, "the file of `--data`");
+pub(crate) fn run(args: &BacktestArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
+    let requested = requested(args);
+    let (model, source) = running::prepare(&args.running, &args.data, store, now(), output)?;
+    let mut protected = Protected::of(store).and_input(args.data.clone(), "the file of `--data`");
     let model_file = RunId::model_artifact(model.timeframe);
     if let Ok(path) = store.artifact_path(&model.run.run_id, &model_file) {
         protected = protected.and_input(path, "the model's own file");

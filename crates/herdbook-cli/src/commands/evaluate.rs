@@ -10,8 +10,12 @@ use crate::format::{self, count};
 use crate::output::Output;
 use crate::{evidence, results, running};
 
-pub(crate) fn run(args: EvaluateArgs, store: &Session, output: &mut Output) -> Result<(), Failure> {
-    let (model, source) = running::prepare(args.running, store, now(), output)?;
+pub(crate) fn run(
+    args: &EvaluateArgs,
+    store: &Session,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let (model, source) = running::prepare(&args.running, &args.data, store, now(), output)?;
     let (found, event_id) = evaluate_and_record(store, &model, &source, args.cost_bps)?;
     for remark in &found.backtest.tape.remarks {
         output.note(&format!("bars: {remark}"));

@@ -528,6 +528,7 @@ fn help_of_each_command() {
       doctor        Check the records against every rule; with `--repair`, repair what is safe to repair
       relocate      Update the artifact locations of a store that was moved or copied, after checking
                     its files
+      init          Write a commented herdbook.toml, the file of settings, into the current folder
       completions   Print a completion script for a shell
       help          Print this message or the help of the given subcommand(s)
 
@@ -535,8 +536,8 @@ fn help_of_each_command() {
           --tracking-uri <URI>
               Store of the records, such as `sqlite:///mlflow.db`
               
-              [default: the environment variable `MLFLOW_TRACKING_URI`, else mlflow.db in the current
-              folder with artifacts in mlruns]
+              [default: the environment variable `MLFLOW_TRACKING_URI`, else `store` in herdbook.toml,
+              else mlflow.db in the current folder with artifacts in mlruns]
 
           --json
               Print the data as JSON
@@ -572,8 +573,8 @@ fn help_of_each_command() {
           --tracking-uri <URI>
               Store of the records, such as `sqlite:///mlflow.db`
               
-              [default: the environment variable `MLFLOW_TRACKING_URI`, else mlflow.db in the current
-              folder with artifacts in mlruns]
+              [default: the environment variable `MLFLOW_TRACKING_URI`, else `store` in herdbook.toml,
+              else mlflow.db in the current folder with artifacts in mlruns]
 
           --json
               Print the data as JSON
@@ -726,8 +727,8 @@ fn help_of_each_command() {
           --tracking-uri <URI>
               Store of the records, such as `sqlite:///mlflow.db`
               
-              [default: the environment variable `MLFLOW_TRACKING_URI`, else mlflow.db in the current
-              folder with artifacts in mlruns]
+              [default: the environment variable `MLFLOW_TRACKING_URI`, else `store` in herdbook.toml,
+              else mlflow.db in the current folder with artifacts in mlruns]
 
           --json
               Print the data as JSON
@@ -768,8 +769,9 @@ fn help_of_each_command() {
               Promote even if the model is contaminated or fails a condition; requires `--reason`
 
           --config-file <FILE>
-              File of the conditions on promotion [default: the environment variable `HERDBOOK_CONFIG`,
-              else herdbook.toml in the current folder or the nearest folder above it]
+              File of settings, with the conditions on promotion [default: the environment variable
+              `HERDBOOK_CONFIG`, else herdbook.toml in the current folder or the nearest folder above
+              it]
 
           --list-models
               List the versions of the registered model instead

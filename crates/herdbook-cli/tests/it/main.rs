@@ -10,4 +10,5 @@ mod interface;
 mod listing;
 mod moving;
 mod running;
+mod settings;
 mod usable;

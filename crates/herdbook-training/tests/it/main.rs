@@ -14,6 +14,7 @@ mod hyperparameters;
 mod importing;
 mod markets;
 mod no_signal;
+mod observing;
 mod pictures;
 mod recognising;
 mod regimes;
