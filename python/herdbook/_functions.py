@@ -302,16 +302,16 @@ def champion(
 def find_latest(
     timeframe: Timeframe,
     *,
-    model_type: ModelType = "base",
+    model_type: ModelType | None = None,
     version_type: Literal["latest", "old"] = "latest",
     symbol: str | None = None,
     min_timesteps: int = 0,
     tracking_uri: str | None = None,
 ) -> Found:
-    """The newest registered model of a type.
+    """The newest registered model, of a type if one is given.
 
     Raises:
-        NotFoundError: there is neither such a model nor a base model to fall back to.
+        NotFoundError: there is neither such a model nor, if a type is given, a base model to fall back to.
     """
     return Found._of(command("find", "latest", **dict(locals())))
 

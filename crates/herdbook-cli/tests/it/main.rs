@@ -9,5 +9,7 @@ mod failures;
 mod interface;
 mod listing;
 mod moving;
+mod names;
 mod running;
+mod screen;
 mod usable;

@@ -10,7 +10,7 @@ use crate::search::listing::Listing;
 use crate::store::Store;
 use crate::tables::metric::{self, MetricSelection};
 use crate::tables::seal;
-use crate::tables::tag::{self, AllTags};
+use crate::tables::tag::{self, AllTags, TagSelection};
 use crate::tables::version::{
     COLUMNS, VersionRecord, add_metrics, add_seal, champion_of, from_row, keys_of_run,
     load_with_metrics, require_model,
@@ -25,8 +25,10 @@ pub struct VersionQuery {
     pub timeframe: Option<Timeframe>,
     /// Only those in this stage.
     pub stage: Option<Stage>,
-    /// Which of their metrics to read.
+    /// Which of their metrics to read. Unless all are selected, MLflow's values of sealed versions may be left out.
     pub metrics: MetricSelection,
+    /// Which of their tags to read at least.
+    pub tags: TagSelection,
 }
 
 impl Store {
@@ -112,16 +114,22 @@ impl Store {
         )?;
         let mut listing: Listing<VersionRecord> = rows.into_iter().collect();
         let is_whole = query.timeframe.is_none() && query.stage.is_none();
-        let mut tags = if is_whole { tag::of_all_versions(conn)? } else { AllTags::default() };
-        let metrics = match query.metrics {
-            MetricSelection::Only(names) if is_whole => Some(metric::of_all_runs(conn, names)?),
-            _ => None,
-        };
+        let mut tags =
+            if is_whole { tag::of_all_versions(conn, query.tags)? } else { AllTags::default() };
         let has_seals = self.has_seals(conn)?;
         let mut sealed = if is_whole && has_seals {
             seal::of_all_versions(conn, query.metrics)?
         } else {
             BTreeMap::new()
+        };
+        let is_unsealed =
+            |record: &VersionRecord| !sealed.contains_key(&seal::row_key(&record.key));
+        let metrics = match query.metrics {
+            MetricSelection::Only(names) if is_whole && listing.records.iter().any(is_unsealed) => {
+                Some(metric::of_all_runs(conn, names)?)
+            }
+            MetricSelection::Only(_) if is_whole => Some(BTreeMap::new()),
+            _ => None,
         };
         for record in &mut listing.records {
             record.sealed = if is_whole {
