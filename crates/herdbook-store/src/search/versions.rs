@@ -145,6 +145,9 @@ impl Store {
                 (Some(metrics), Some(run_id)) => {
                     record.metrics = metrics.get(run_id.as_str()).cloned().unwrap_or_default();
                 }
+                // Of a sealed version, MLflow's values are only for those who ask for all.
+                (None, _)
+                    if record.sealed.is_some() && query.metrics != MetricSelection::All => {}
                 _ => add_metrics(conn, record, query.metrics)?,
             }
         }
