@@ -7,7 +7,8 @@ Arguments that the functions share:
 - ``actor``: the name recorded in the history. Default: ``$HERDBOOK_ACTOR``, else the system's user name.
 - ``timeframe``: length of one bar: ``1M``, ``5M``, ``15M``, ``30M`` (minutes), ``1H``, ``4H`` (hours) or ``D``.
 - ``model``: the registered model; its full name is ``{timeframe}_{model}``.
-- ``reference``: a version number, ``"champion"``, ``"latest"`` or a run id.
+- ``reference``: a version number, ``"champion"``, ``"latest"`` or a run id. Of a run id the first digits (at least 4) are
+  enough, wherever one is asked for.
 
 Every exception is a :class:`herdbook.HerdbookError`.
 """
@@ -384,9 +385,22 @@ def list_models(
     timeframe: Timeframe | None = None,
     *,
     stage: Stage | None = None,
+    model: str | None = None,
+    sort: str = "registered",
+    limit: int | None = None,
     tracking_uri: str | None = None,
 ) -> Versions:
-    """Every model version, newest first."""
+    """Model versions, newest first.
+
+    Args:
+        model: the full name of a registered model, or its name without the timeframe. Default: all.
+        sort: ``"registered"``, ``"changed"``, ``"model"``, ``"stage"``, ``"return"``, ``"sharpe"``, ``"drawdown"``, ``"reward"`` or the
+            name of a metric, the best first.
+        limit: the greatest number of versions.
+
+    Raises:
+        NotFoundError: there is no such registered model.
+    """
     return Versions([Version._of(raw) for raw in command("list", **dict(locals()))])
 
 
@@ -429,9 +443,10 @@ def history(
     version: int | None = None,
     run: str | None = None,
     model: str | None = None,
+    limit: int | None = None,
     tracking_uri: str | None = None,
 ) -> History:
-    """The history, oldest first: when, who, what and why.
+    """The history, oldest first: when, who, what and why; with ``limit`` only the newest events.
 
     Raises:
         NotFoundError: no event matches.
