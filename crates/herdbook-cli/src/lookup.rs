@@ -96,14 +96,13 @@ pub(crate) fn models_called(
     model: &str,
     timeframe: Option<Timeframe>,
 ) -> Result<Vec<ModelName>, Failure> {
-    let candidates = match timeframe {
-        Some(timeframe) => vec![name_of(store, &Family { timeframe, model: model.to_owned() })?],
-        None => {
-            let full = ModelName::parse(model)?;
-            let composed =
-                Timeframe::ALL.iter().map(|timeframe| ModelName::of_timeframe(*timeframe, model));
-            std::iter::once(Ok(full)).chain(composed).collect::<Result<_, _>>()?
-        }
+    let candidates = if let Some(timeframe) = timeframe {
+        vec![name_of(store, &Family { timeframe, model: model.to_owned() })?]
+    } else {
+        let full = ModelName::parse(model)?;
+        let composed =
+            Timeframe::ALL.iter().map(|timeframe| ModelName::of_timeframe(*timeframe, model));
+        std::iter::once(Ok(full)).chain(composed).collect::<Result<_, _>>()?
     };
     let mut found = Vec::new();
     for name in candidates {

@@ -60,10 +60,12 @@ impl std::str::FromStr for SortKey {
             ("changed", _) => Ok(Self::Changed),
             ("model", _) => Ok(Self::Model),
             ("stage", _) => Ok(Self::Stage),
-            (_, Some((_, metric))) => metric.parse().map(Self::Metric).map_err(as_text),
+            (_, Some((_, metric))) => {
+                metric.parse().map(Self::Metric).map_err(|error| as_text(&error))
+            }
             // Every metric of herdbook has a prefix. A word without one is a typing error.
             (metric, None) if metric.contains(['/', '_']) => {
-                metric.parse().map(Self::Metric).map_err(as_text)
+                metric.parse().map(Self::Metric).map_err(|error| as_text(&error))
             }
             (unknown, None) => Err(format!(
                 "`{}` is not an order: give `registered`, `changed`, `model`, `stage`, `return`, `sharpe`, `drawdown`, \
@@ -74,7 +76,7 @@ impl std::str::FromStr for SortKey {
     }
 }
 
-fn as_text(error: InvalidName) -> String {
+fn as_text(error: &InvalidName) -> String {
     error.to_string()
 }
 

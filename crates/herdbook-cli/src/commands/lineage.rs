@@ -76,17 +76,14 @@ fn compare_with_parents(members: &mut [Member]) {
         let Some(percent) = member.improvement_percent else { continue };
         let of_parent = member.parent_run_id.as_ref().and_then(|parent| rewards.get(parent));
         let parent = member.parent_reward.or(of_parent.copied());
-        match parent.zip(member.reward) {
-            Some((parent, child)) => {
-                let found = Improvement::of(SHOWN, parent, child);
-                member.improvement = Some(found.change_text(SHOWN));
-                member.is_better = found.better;
-            }
+        if let Some((parent, child)) = parent.zip(member.reward) {
+            let found = Improvement::of(SHOWN, parent, child);
+            member.improvement = Some(found.change_text(SHOWN));
+            member.is_better = found.better;
+        } else {
             // The values are no longer on record, as after the parent was deleted.
-            None => {
-                member.improvement = Some(format::metric(SHOWN_METRICS[0], percent));
-                member.is_better = (percent != 0.0).then_some(percent > 0.0);
-            }
+            member.improvement = Some(format::metric(SHOWN_METRICS[0], percent));
+            member.is_better = (percent != 0.0).then_some(percent > 0.0);
         }
     }
 }

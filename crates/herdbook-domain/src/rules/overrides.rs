@@ -69,5 +69,5 @@ fn condition_in_words(verdict: &Value) -> String {
         _ => "not met: no valid value",
     };
     let note = verdict["note"].as_str().map(|note| format!(" ({note})")).unwrap_or_default();
-    format!("{condition}: value {}, limit {}: {outcome}{note}", number("value"), number("limit"),)
+    format!("{condition}: value {}, limit {}: {outcome}{note}", number("value"), number("limit"))
 }

@@ -146,8 +146,7 @@ impl Store {
                     record.metrics = metrics.get(run_id.as_str()).cloned().unwrap_or_default();
                 }
                 // Of a sealed version, MLflow's values are only for those who ask for all.
-                (None, _)
-                    if record.sealed.is_some() && query.metrics != MetricSelection::All => {}
+                (None, _) if record.sealed.is_some() && query.metrics != MetricSelection::All => {}
                 _ => add_metrics(conn, record, query.metrics)?,
             }
         }
