@@ -55,7 +55,7 @@ pub use search::known_closes::KnownCloses;
 pub use search::listing::Listing;
 pub use search::run_prefix::VersionOrRun;
 pub use search::trials_of_bars::RecordedTrial;
-pub use search::versions::VersionQuery;
+pub use search::versions::{UnsealedValues, VersionQuery};
 pub use session::{Act, Session};
 pub use store::Store;
 pub use tables::evaluation::RecordedEvaluation;

@@ -6,7 +6,7 @@ use herdbook_domain::tags::key;
 use herdbook_domain::{
     Improvement, LineageMember, LineageTree, ModelName, RunId, Symbol, lineage_trees,
 };
-use herdbook_store::{MetricSelection, Store, VersionQuery, VersionRecord};
+use herdbook_store::{MetricSelection, Store, UnsealedValues, VersionQuery, VersionRecord};
 use serde::Serialize;
 
 use crate::args::{LineageArgs, Reference};
@@ -36,6 +36,7 @@ pub(crate) fn run(args: LineageArgs, store: &Store, output: &mut Output) -> Resu
     let query = VersionQuery {
         timeframe,
         metrics: MetricSelection::Only(&SHOWN_METRICS),
+        unsealed_values: UnsealedValues::WhereTheyCount,
         ..VersionQuery::default()
     };
     let listing = store.versions(&query)?;

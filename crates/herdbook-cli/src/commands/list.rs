@@ -6,7 +6,8 @@ use std::num::NonZeroUsize;
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{Direction, ModelName, ModelType, Stage, Timeframe};
 use herdbook_store::{
-    MetricSelection, Store, TagSelection, UnreadableVersion, VersionQuery, VersionRecord,
+    MetricSelection, Store, TagSelection, UnreadableVersion, UnsealedValues, VersionQuery,
+    VersionRecord,
 };
 use serde_json::{Value, json};
 
@@ -72,6 +73,7 @@ pub(crate) fn print(
         timeframe: request.timeframe,
         stage: request.stage,
         metrics,
+        unsealed_values: UnsealedValues::WhereTheyCount,
         tags: if output.is_json() { TagSelection::All } else { TagSelection::Only(&SHOWN_TAGS) },
     };
     let listing = store.versions(&query)?;

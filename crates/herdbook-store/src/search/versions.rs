@@ -25,10 +25,22 @@ pub struct VersionQuery {
     pub timeframe: Option<Timeframe>,
     /// Only those in this stage.
     pub stage: Option<Stage>,
-    /// Which of their metrics to read. Unless all are selected, MLflow's values of sealed versions may be left out.
+    /// Which of their metrics to read.
     pub metrics: MetricSelection,
+    /// Of which versions to read MLflow's values of these metrics.
+    pub unsealed_values: UnsealedValues,
     /// Which of their tags to read at least.
     pub tags: TagSelection,
+}
+
+/// Of which versions MLflow's values of metrics are read. Rules decide on them only where there is no seal.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum UnsealedValues {
+    /// Of all versions.
+    #[default]
+    OfAll,
+    /// Of those without a seal, in which alone they count.
+    WhereTheyCount,
 }
 
 impl Store {
@@ -122,10 +134,11 @@ impl Store {
         } else {
             BTreeMap::new()
         };
-        let is_unsealed =
-            |record: &VersionRecord| !sealed.contains_key(&seal::row_key(&record.key));
+        let wants_all = query.unsealed_values == UnsealedValues::OfAll;
+        let is_needed =
+            |record: &VersionRecord| wants_all || !sealed.contains_key(&seal::row_key(&record.key));
         let metrics = match query.metrics {
-            MetricSelection::Only(names) if is_whole && listing.records.iter().any(is_unsealed) => {
+            MetricSelection::Only(names) if is_whole && listing.records.iter().any(is_needed) => {
                 Some(metric::of_all_runs(conn, names)?)
             }
             MetricSelection::Only(_) if is_whole => Some(BTreeMap::new()),
@@ -145,8 +158,7 @@ impl Store {
                 (Some(metrics), Some(run_id)) => {
                     record.metrics = metrics.get(run_id.as_str()).cloned().unwrap_or_default();
                 }
-                // Of a sealed version, MLflow's values are only for those who ask for all.
-                (None, _) if record.sealed.is_some() && query.metrics != MetricSelection::All => {}
+                (None, _) if record.sealed.is_some() && !wants_all => {}
                 _ => add_metrics(conn, record, query.metrics)?,
             }
         }
