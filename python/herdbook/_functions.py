@@ -7,7 +7,8 @@ Arguments that the functions share:
 - ``actor``: the name recorded in the history. Default: ``$HERDBOOK_ACTOR``, else the system's user name.
 - ``timeframe``: length of one bar: ``1M``, ``5M``, ``15M``, ``30M`` (minutes), ``1H``, ``4H`` (hours) or ``D``.
 - ``model``: the registered model; its full name is ``{timeframe}_{model}``.
-- ``reference``: a version number, ``"champion"``, ``"latest"`` or a run id.
+- ``reference``: a version number, ``"champion"``, ``"latest"`` or a run id. Of a run id the first digits (at least 4) are
+  enough, wherever one is asked for.
 
 Every exception is a :class:`herdbook.HerdbookError`.
 """
@@ -307,16 +308,16 @@ def champion(
 def find_latest(
     timeframe: Timeframe,
     *,
-    model_type: ModelType = "base",
+    model_type: ModelType | None = None,
     version_type: Literal["latest", "old"] = "latest",
     symbol: str | None = None,
     min_timesteps: int = 0,
     tracking_uri: str | None = None,
 ) -> Found:
-    """The newest registered model of a type.
+    """The newest registered model, of a type if one is given.
 
     Raises:
-        NotFoundError: there is neither such a model nor a base model to fall back to.
+        NotFoundError: there is neither such a model nor, if a type is given, a base model to fall back to.
     """
     return Found._of(command("find", "latest", **dict(locals())))
 
@@ -389,9 +390,22 @@ def list_models(
     timeframe: Timeframe | None = None,
     *,
     stage: Stage | None = None,
+    model: str | None = None,
+    sort: str = "registered",
+    limit: int | None = None,
     tracking_uri: str | None = None,
 ) -> Versions:
-    """Every model version, newest first."""
+    """Model versions, newest first.
+
+    Args:
+        model: the full name of a registered model, or its name without the timeframe. Default: all.
+        sort: ``"registered"``, ``"changed"``, ``"model"``, ``"stage"``, ``"return"``, ``"sharpe"``, ``"drawdown"``, ``"reward"`` or the
+            name of a metric, the best first.
+        limit: the greatest number of versions.
+
+    Raises:
+        NotFoundError: there is no such registered model.
+    """
     answer = command("list", **dict(locals()))
     return Versions([Version._of(raw) for raw in answer.value], answer.text)
 
@@ -435,9 +449,10 @@ def history(
     version: int | None = None,
     run: str | None = None,
     model: str | None = None,
+    limit: int | None = None,
     tracking_uri: str | None = None,
 ) -> History:
-    """The history, oldest first: when, who, what and why.
+    """The history, oldest first: when, who, what and why; with ``limit`` only the newest events.
 
     Raises:
         NotFoundError: no event matches.

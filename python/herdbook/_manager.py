@@ -377,7 +377,7 @@ class MLflowManager:
         self._records.log(
             run_id,
             metrics=[(key, value, 0) for key, value in found.items()],
-            tags={"base_model_run_id": base_run_id},
+            tags={"base_model_run_id": self._records.run_id_of(base_run_id)},
         )
         return found
 

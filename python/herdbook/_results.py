@@ -304,6 +304,7 @@ class Lineage(Result):
     honesty: str | None
     total_timesteps: int | None
     improvement_percent: float | None
+    improvement: str | None
     children: Sequence[Lineage]
 
     @classmethod
@@ -355,12 +356,17 @@ class Comparison(Result):
             ("metric", "metric"),
             ("first", f"{self.first.name} {self.first.version}"),
             ("second", f"{self.second.name} {self.second.version}"),
+            ("difference", "difference"),
             ("change_percent", "change %"),
+        ]
+        rows = [
+            {**row, "change_percent": None} if row["is_first_near_zero"] else row
+            for row in self._rows()
         ]
         title = "comparison"
         if not self.comparable:
             title += f" (not comparable: they differ in {', '.join(self.differing)})"
-        return _html.table(title, columns, self._rows())
+        return _html.table(title, columns, rows)
 
 
 @dataclass(frozen=True, repr=False)

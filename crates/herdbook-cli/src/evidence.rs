@@ -16,7 +16,10 @@ pub(crate) struct Since {
 
 impl Since {
     pub(crate) fn training_of(store: &Store, key: &VersionKey) -> Result<Self, Failure> {
-        Ok(Self { evaluations: store.evaluations(key)?, standing: store.standing(key)? })
+        let evaluations = store.evaluations(key)?;
+        // The standing rests on all evaluations of the register, so it is read only for a version that has one.
+        let standing = if evaluations.is_empty() { None } else { store.standing(key)? };
+        Ok(Self { evaluations, standing })
     }
 
     /// The evaluations. Evidence follows from the newest one, whose record has the bars of all.

@@ -236,7 +236,8 @@ fn store_code(error: &StoreError) -> Code {
         | StoreError::NoSuchModel { .. }
         | StoreError::NoSuchVersion { .. }
         | StoreError::DeletedVersion { .. }
-        | StoreError::NoSuchRun { .. } => Code::NotFound,
+        | StoreError::NoSuchRun { .. }
+        | StoreError::NoSuchRunPrefix { .. } => Code::NotFound,
         StoreError::RunNotRunning { .. }
         | StoreError::RunNotFinished { .. }
         | StoreError::AlreadyRegistered { .. }
@@ -257,7 +258,9 @@ fn store_code(error: &StoreError) -> Code {
         | StoreError::DeletedExperiment { .. }
         | StoreError::ForeignArtifacts { .. }
         | StoreError::CannotLog { .. }
-        | StoreError::CannotStart { .. } => Code::InvalidInput,
+        | StoreError::CannotStart { .. }
+        | StoreError::AmbiguousRun { .. }
+        | StoreError::VersionOrRun { .. } => Code::InvalidInput,
         StoreError::NotADatabase { .. } | StoreError::Schema { .. } => Code::StoreSchema,
         StoreError::Busy { .. }
         | StoreError::StoreBusy { .. }
@@ -319,6 +322,13 @@ fn store_hint(error: &StoreError) -> Option<String> {
             Some("`herdbook history` and `herdbook list` show whether it happened".into())
         }
         StoreError::Busy { .. } | StoreError::StoreBusy { .. } => Some("try again, or wait longer with `--lock-timeout`".into()),
+        StoreError::AmbiguousRun { .. } => Some("give more digits of the id".into()),
+        StoreError::VersionOrRun { .. } => {
+            Some("give more digits of the run id, or name the version with `--model-version`".into())
+        }
+        StoreError::NoSuchRunPrefix { .. } => {
+            Some("`herdbook list` and `herdbook history` show the beginnings of run ids".into())
+        }
         StoreError::NoSuchModel { .. } | StoreError::NoSuchVersion { .. } => {
             Some("`herdbook list` shows every version".into())
         }

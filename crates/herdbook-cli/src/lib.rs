@@ -15,11 +15,14 @@ mod input;
 mod lookup;
 mod output;
 mod output_files;
+mod paint;
 mod progress;
 mod results;
 mod running;
+mod screen;
 mod settings;
 mod shell;
+mod shown;
 mod table;
 mod terminal;
 mod watched_file;
@@ -43,6 +46,7 @@ pub use crate::output::Answer;
 
 use crate::args::Args;
 use crate::output::{Mode, Output};
+use crate::screen::Width;
 
 /// Exit status of a successful command.
 const SUCCESS: u8 = 0;
@@ -66,7 +70,9 @@ pub fn main(args: Vec<OsString>) -> u8 {
         return report(&error.into(), &mut Output::new(Mode::Text, true, None));
     }
     let mode = if args.global.json { Mode::Json } else { Mode::Text };
-    let mut output = Output::new(mode, args.global.quiet, args.global.tracking_uri.clone());
+    let width = if args.global.wide { Width::Unlimited } else { Width::OfTerminal };
+    let mut output =
+        Output::new(mode, args.global.quiet, args.global.tracking_uri.clone()).with_width(width);
     match commands::run(args, &mut output) {
         Ok(()) => SUCCESS,
         // The reader of the pipe has all it wants, for example `head`.

@@ -78,7 +78,7 @@ fn intervals(figures: &EvidenceFigures) -> String {
         figures.flat.map(|gap| format!("flat {}", of(gap))).into_iter().collect();
     intervals.extend(figures.buy_and_hold.map(|gap| format!("buy and hold {}", of(gap))));
     format!(
-        "90 % intervals of the lead in Sharpe ratio per year, over {} (block bootstrap)\n",
+        "90% intervals of the lead in Sharpe ratio per year, over {} (block bootstrap)\n",
         intervals.join(", over ")
     )
 }

@@ -30,7 +30,7 @@ pub use doctor::{
 pub use evidence::{
     Direction, EVIDENCE_BARS, EVIDENCE_PROBABILITY, Evaluation, EvaluationBasis, EvidenceFigures,
     EvidenceRecord, HEADLINE_METRICS, Honesty, Improvement, LeftOut, LineageWindows, Looks, Seal,
-    SealOrigin, Sealed, SealedMetric, SharpeGap, Standing, UnreadableSeal, Window, Windows,
+    SealOrigin, Sealed, SealedMetric, SharpeGap, Standing, Unit, UnreadableSeal, Window, Windows,
     data_fingerprint, improvements, judge_honesty, union_of_windows, window_params,
 };
 pub use history::{
@@ -51,6 +51,6 @@ pub use rules::{
 };
 pub use values::{
     Actor, Enhancement, ExperimentName, InvalidName, InvalidTimestamp, MetricName, ModelName,
-    ModelType, Reason, RunId, RunStatus, Stage, Symbol, Timeframe, Timestamp, Transition,
-    UnknownWord, VersionKey, VersionNumber, VersionType,
+    ModelType, Reason, RunId, RunPrefix, RunStatus, Stage, Symbol, Timeframe, Timestamp,
+    Transition, UnknownWord, VersionKey, VersionNumber, VersionType, number_or_run,
 };

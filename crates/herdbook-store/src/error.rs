@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use herdbook_domain::{ModelName, Refusal, RunId, RunStatus, VersionKey, VersionNumber};
+use herdbook_domain::{ModelName, Refusal, RunId, RunPrefix, RunStatus, VersionKey, VersionNumber};
 
 use crate::history_change::HistoryChange;
 
@@ -225,6 +225,34 @@ pub enum StoreError {
         /// As requested.
         run_id: RunId,
     },
+    /// No run has an id with this beginning.
+    #[error("there is no run whose id begins with `{prefix}`")]
+    NoSuchRunPrefix {
+        /// As requested.
+        prefix: RunPrefix,
+    },
+    /// The ids of several runs have this beginning.
+    #[error(
+        "`{prefix}` is the beginning of several run ids: {}{}",
+        run_ids(candidates),
+        if *has_more { " and more" } else { "" }
+    )]
+    AmbiguousRun {
+        /// As requested.
+        prefix: RunPrefix,
+        /// The first of them, sorted.
+        candidates: Vec<RunId>,
+        /// Whether there are more.
+        has_more: bool,
+    },
+    /// The same digits name a version and begin a run id.
+    #[error("these digits name {key} and begin the run id `{run_id}`")]
+    VersionOrRun {
+        /// The version.
+        key: VersionKey,
+        /// The run.
+        run_id: RunId,
+    },
     /// The run has ended, or was deleted through MLflow.
     #[error(
         "the run `{run_id}` is `{status}`, not `{}`: it can no longer be changed",
@@ -418,6 +446,10 @@ pub enum StoreError {
 
 fn numbers(versions: &[i64]) -> String {
     versions.iter().map(|version| format!("version {version}")).collect::<Vec<_>>().join(", ")
+}
+
+fn run_ids(candidates: &[RunId]) -> String {
+    candidates.iter().map(|run_id| format!("`{run_id}`")).collect::<Vec<_>>().join(", ")
 }
 
 fn known(models: &[String]) -> String {

@@ -64,7 +64,9 @@ pub use herdbook_ppo::{Env, EpisodeEnd, PpoConfig, PpoError, Rng};
 pub use models::backtest::{Backtest, BacktestOptions, EquityPoint};
 pub use models::bars_check::BarsCheck;
 pub use models::evaluate::{EvaluationResult, evaluate, evaluate_and_record};
-pub use models::find::{FindQuery, FoundModel, find_best, find_latest, find_parent};
+pub use models::find::{
+    FindQuery, FoundModel, find_best, find_latest, find_latest_of_any_type, find_parent,
+};
 pub use models::follower::{Follower, Step};
 pub use models::holding::Holding;
 pub use models::import_model::{

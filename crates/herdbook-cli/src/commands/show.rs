@@ -15,8 +15,10 @@ use crate::failure::Failure;
 use crate::format::{self, UNDEFINED};
 use crate::lookup;
 use crate::output::Output;
+use crate::paint::Meaning;
 use crate::results;
-use crate::table::{Align, Columns};
+use crate::shown::Shown;
+use crate::table::{Column, Columns};
 use crate::terminal::one_line;
 
 pub(crate) fn run(args: ReferenceArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
@@ -51,14 +53,13 @@ pub(crate) fn run(args: ReferenceArgs, store: &Store, output: &mut Output) -> Re
         value
     };
     output.data(value, || {
-        format!(
-            "{}\n{}{}{}\n\nhistory (UTC)\n{}",
-            text(&version, run.as_ref()),
-            differing_text(&differing),
-            results::deflation(deflation.as_ref(), now()),
-            since.lines(),
-            history::text(&events)
-        )
+        let lines = results::deflation(deflation.as_ref(), now()) + &since.lines();
+        text(&version, run.as_ref())
+            .and("\n")
+            .and(differing_text(&differing))
+            .and(lines)
+            .and("\n\nhistory (UTC)\n")
+            .and(history::text(&events))
     })
 }
 
@@ -124,8 +125,8 @@ fn to_json(
     value
 }
 
-fn text(version: &VersionRecord, run: Option<&RunRecord>) -> String {
-    let mut facts = Columns::new(&[("", Align::Left), ("", Align::Left)]);
+fn text(version: &VersionRecord, run: Option<&RunRecord>) -> Shown {
+    let mut facts = Columns::of([Column::left(""), Column::left("").wrapped(24)]);
     let mut fact = |name: &str, value: String| facts.row([name.to_owned(), value]);
     if let Some(run) = run {
         fact("run", format!("{} ({}, {})", run.run_id, run.name, run.status));
@@ -150,18 +151,25 @@ fn text(version: &VersionRecord, run: Option<&RunRecord>) -> String {
             }
         }
     }
-    let mut metrics = Columns::new(&[("", Align::Left), ("", Align::Right)]);
+    let mut metrics = Columns::of([Column::left(""), Column::right("")]);
     let is_shown = |name: &str| !name.starts_with("training/");
     for (name, value) in version.finite_metrics().iter().filter(|(name, _)| is_shown(name)) {
         metrics.row([name.clone(), format::metric(name, *value)]);
     }
     let stage = one_line(version.tags.get(key::PROMOTION_STAGE).map_or("no stage", String::as_str));
-    format!(
-        "{} version {} · {} · {stage}\n{facts}\nmetrics (final/* and portfolio/*: test window, after costs)\n{metrics}",
+    let title = format!(
+        "{} version {} · {} · ",
         version.key.name,
         version.key.version,
         version.symbol().map_or("symbol unknown", Symbol::as_str),
-    )
+    );
+    Shown::default()
+        .painted(title, Some(Meaning::Heading))
+        .painted(stage, version.stage().and_then(Meaning::of_stage))
+        .and("\n")
+        .and(facts)
+        .and("\nmetrics (final/* and portfolio/*: test window, after costs)\n")
+        .and(metrics)
 }
 
 /// The event that holds the sealed facts, and whether they were sealed later than the registration.
@@ -178,12 +186,15 @@ fn seal_text(version: &VersionRecord) -> String {
 }
 
 /// Where MLflow says otherwise than the seal; empty if nowhere.
-fn differing_text(differing: &[Disagreement]) -> String {
+fn differing_text(differing: &[Disagreement]) -> Shown {
     if differing.is_empty() {
-        return String::new();
+        return Shown::default();
     }
-    let mut table =
-        Columns::new(&[("", Align::Left), ("sealed", Align::Right), ("in MLflow", Align::Right)]);
+    let mut table = Columns::of([
+        Column::left("").wrapped(16),
+        Column::right("sealed").wrapped(16),
+        Column::right("in MLflow").wrapped(16),
+    ]);
     let shown = |value: &Value| match value {
         Value::Null => UNDEFINED.to_owned(),
         Value::String(text) => text.escape_debug().to_string(),
@@ -192,7 +203,8 @@ fn differing_text(differing: &[Disagreement]) -> String {
     for Disagreement { what, sealed, mlflow } in differing {
         table.row([what.escape_debug().to_string(), shown(sealed), shown(mlflow)]);
     }
-    format!("MLflow was changed since; rules decide on the sealed values\n{table}\n")
+    let warning = "MLflow was changed since; rules decide on the sealed values";
+    Shown::default().painted(warning, Some(Meaning::Doubtful)).and("\n").and(table).and("\n")
 }
 
 /// Whether a tag records a change of stage, which the history shows already.

@@ -98,6 +98,8 @@ fn json_of_train_and_promote() {
     improvement.*.better: bool
     improvement.*.better: null
     improvement.*.child: number
+    improvement.*.difference: number
+    improvement.*.is_parent_near_zero: bool
     improvement.*.parent: number
     improvement.*.percent: number
     improvement_basis: string
@@ -340,6 +342,7 @@ fn json_of_show_history_lineage_compare_and_status() {
     assert_snapshot!(shape(&folder.done("lineage -t 1H --json").json()), @r"
     [].children[].children: empty
     [].children[].honesty: string
+    [].children[].improvement: string
     [].children[].improvement_percent: number
     [].children[].model_type: string
     [].children[].name: string
@@ -351,6 +354,7 @@ fn json_of_show_history_lineage_compare_and_status() {
     [].children[].version: number
     [].children[].version_type: string
     [].honesty: string
+    [].improvement: null
     [].improvement_percent: null
     [].model_type: string
     [].name: string
@@ -381,7 +385,9 @@ fn json_of_show_history_lineage_compare_and_status() {
     first.version: number
     first.version_type: string
     metrics.*.change_percent: number
+    metrics.*.difference: number
     metrics.*.first: number
+    metrics.*.is_first_near_zero: bool
     metrics.*.second: number
     metrics.*.second_is_better: bool
     metrics.*.second_is_better: null
@@ -533,6 +539,13 @@ fn help_of_each_command() {
       help          Print this message or the help of the given subcommand(s)
 
     Options:
+      -h, --help
+              Print help (see a summary with '-h')
+
+      -V, --version
+              Print version
+
+    Global options:
           --tracking-uri <URI>
               Store of the records, such as `sqlite:///mlflow.db`
               
@@ -541,6 +554,9 @@ fn help_of_each_command() {
 
           --json
               Print the data as JSON
+
+          --wide
+              Print every column of a table, also beyond the width of the terminal
 
       -q, --quiet
               Print only data and errors
@@ -553,12 +569,6 @@ fn help_of_each_command() {
               How long to wait for a store that another process has locked
               
               [default: 10]
-
-      -h, --help
-              Print help (see a summary with '-h')
-
-      -V, --version
-              Print version
     ");
     assert_snapshot!(folder.done("train --help").stdout, @r"
     Train a base model, or enhance an existing model
@@ -570,15 +580,6 @@ fn help_of_each_command() {
       -t, --timeframe <TIMEFRAME>
               Length of one bar: 1M, 5M, 15M, 30M (minutes), 1H, 4H (hours) or D (day)
 
-          --tracking-uri <URI>
-              Store of the records, such as `sqlite:///mlflow.db`
-              
-              [default: the environment variable `MLFLOW_TRACKING_URI`, else `store` in herdbook.toml,
-              else mlflow.db in the current folder with artifacts in mlruns]
-
-          --json
-              Print the data as JSON
-
           --model <NAME>
               Registered model; its full name is `{timeframe}_{NAME}`
               
@@ -588,21 +589,9 @@ fn help_of_each_command() {
               File of bars (CSV, Parquet or JSON, also gzipped or zipped) of the timeframe or finer
               [default: a sample built into this program]
 
-      -q, --quiet
-              Print only data and errors
-
-          --actor <NAME>
-              Name recorded in the history [default: the environment variable `HERDBOOK_ACTOR`, else the
-              system's user name]
-
           --columns <NAMES>
               Names of all columns, such as time,open,high,low,close,volume, in place of the file's
               header if it has one; or some by their names in the file, such as close=Last
-
-          --lock-timeout <SECONDS>
-              How long to wait for a store that another process has locked
-              
-              [default: 10]
 
           --volume-column <NAME>
               Volume column of a file that has several; `none` for no volume
@@ -714,16 +703,8 @@ fn help_of_each_command() {
 
       -h, --help
               Print help (see a summary with '-h')
-    ");
-    assert_snapshot!(folder.done("promote --help").stdout, @r"
-    Move a model version to another stage
 
-    Usage: herdbook promote [OPTIONS] --timeframe <TIMEFRAME>
-
-    Options:
-      -t, --timeframe <TIMEFRAME>
-              Length of one bar: 1M, 5M, 15M, 30M (minutes), 1H, 4H (hours) or D (day)
-
+    Global options:
           --tracking-uri <URI>
               Store of the records, such as `sqlite:///mlflow.db`
               
@@ -733,13 +714,8 @@ fn help_of_each_command() {
           --json
               Print the data as JSON
 
-          --model <NAME>
-              Registered model; its full name is `{timeframe}_{NAME}`
-              
-              [default: trading_model]
-
-          --model-version <N>
-              Version to move
+          --wide
+              Print every column of a table, also beyond the width of the terminal
 
       -q, --quiet
               Print only data and errors
@@ -748,13 +724,38 @@ fn help_of_each_command() {
               Name recorded in the history [default: the environment variable `HERDBOOK_ACTOR`, else the
               system's user name]
 
-          --target-stage <STAGE>
-              Stage to move it to: development, beta, champion or archived
-
           --lock-timeout <SECONDS>
               How long to wait for a store that another process has locked
               
               [default: 10]
+
+    Examples:
+      Train a base model on a file of bars:
+        herdbook train -t 1H --data EURUSD.csv
+      Train the best model further, on the same bars:
+        herdbook train -t 1H --data EURUSD.csv --enhance best --enhance-type continued
+      Continue a training that was interrupted:
+        herdbook train --resume 5f0c2a91
+    ");
+    assert_snapshot!(folder.done("promote --help").stdout, @r#"
+    Move a model version to another stage
+
+    Usage: herdbook promote [OPTIONS] --timeframe <TIMEFRAME>
+
+    Options:
+      -t, --timeframe <TIMEFRAME>
+              Length of one bar: 1M, 5M, 15M, 30M (minutes), 1H, 4H (hours) or D (day)
+
+          --model <NAME>
+              Registered model; its full name is `{timeframe}_{NAME}`
+              
+              [default: trading_model]
+
+          --model-version <N>
+              Version to move
+
+          --target-stage <STAGE>
+              Stage to move it to: development, beta, champion or archived
 
           --reason <TEXT>
               Reason, recorded in the history (at most 2,000 characters)
@@ -781,5 +782,38 @@ fn help_of_each_command() {
 
       -h, --help
               Print help (see a summary with '-h')
-    ");
+
+    Global options:
+          --tracking-uri <URI>
+              Store of the records, such as `sqlite:///mlflow.db`
+              
+              [default: the environment variable `MLFLOW_TRACKING_URI`, else mlflow.db in the current
+              folder with artifacts in mlruns]
+
+          --json
+              Print the data as JSON
+
+          --wide
+              Print every column of a table, also beyond the width of the terminal
+
+      -q, --quiet
+              Print only data and errors
+
+          --actor <NAME>
+              Name recorded in the history [default: the environment variable `HERDBOOK_ACTOR`, else the
+              system's user name]
+
+          --lock-timeout <SECONDS>
+              How long to wait for a store that another process has locked
+              
+              [default: 10]
+
+    Examples:
+      Move version 2 to beta:
+        herdbook promote -t 1H --model-version 2 --target-stage beta --reason "first on trial"
+      Show what making it champion would change:
+        herdbook promote -t 1H --model-version 2 --target-stage champion --dry-run
+      Make it champion, unless another version than 1 is champion by now:
+        herdbook promote -t 1H --model-version 2 --target-stage champion --expect-champion 1
+    "#);
 }

@@ -8,6 +8,7 @@ mod metric;
 mod record;
 mod sealed;
 mod standing;
+mod unit;
 mod windows;
 
 pub use evaluation::{Evaluation, EvaluationBasis};
@@ -17,6 +18,7 @@ pub use metric::{Direction, HEADLINE_METRICS, Improvement, improvements};
 pub use record::{EvidenceRecord, Looks, union_of_windows};
 pub use sealed::{Seal, SealOrigin, Sealed, SealedMetric, UnreadableSeal};
 pub use standing::Standing;
+pub use unit::Unit;
 pub use windows::{Window, Windows, data_fingerprint, window_params};
 
 #[cfg(test)]

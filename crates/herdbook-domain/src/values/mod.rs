@@ -13,7 +13,7 @@ mod version;
 pub use closed_set::UnknownWord;
 pub use kind::{Enhancement, ModelType, RunStatus, VersionType};
 pub use name::{Actor, ExperimentName, InvalidName, MetricName, ModelName, Reason, Symbol};
-pub use run_id::RunId;
+pub use run_id::{RunId, RunPrefix, number_or_run};
 pub use stage::{Stage, Transition};
 pub use timeframe::Timeframe;
 pub use timestamp::{InvalidTimestamp, Timestamp};

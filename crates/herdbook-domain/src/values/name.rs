@@ -54,6 +54,14 @@ pub enum InvalidName {
         /// The text as given.
         text: String,
     },
+    /// The text is not the beginning of a run id.
+    #[error(
+        "`{}` is not a run id: give its 32 hexadecimal digits, or at least the first 4", text.escape_debug()
+    )]
+    RunPrefix {
+        /// The text as given.
+        text: String,
+    },
     /// The text is not a version number.
     #[error("`{text}` is not a version number: versions are 1, 2, 3 …")]
     Version {

@@ -20,6 +20,7 @@ mod opening;
 mod reading;
 mod registrations;
 mod remembering;
+mod run_prefixes;
 mod sealed;
 mod sharing;
 mod streams;

@@ -149,7 +149,7 @@ fn improvements(report: &ImprovementReport) -> String {
             name.clone(),
             format::metric(name, improvement.parent),
             format::metric(name, improvement.child),
-            improvement.percent_text(),
+            improvement.change_text(name),
             improvement.verdict().to_owned(),
         ]);
     }

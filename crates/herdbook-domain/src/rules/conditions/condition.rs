@@ -3,7 +3,7 @@
 use super::comparison::beats_champion;
 use super::facts::ConditionFacts;
 use super::judgement::{ConditionOutcome, Judgement, Verdict};
-use crate::evidence::Standing;
+use crate::evidence::{Standing, Unit};
 use crate::values::{MetricName, ModelName, Stage, Timeframe, Timestamp};
 
 const MS_PER_HOUR: f64 = 3_600_000.0;
@@ -84,12 +84,14 @@ impl Requirement {
         match self {
             Self::AtLeast(metric, limit) => {
                 let value = facts.version.metrics.get(metric.as_str()).copied();
-                let condition = format!("`{metric}` at least {limit}");
+                let condition =
+                    format!("`{metric}` at least {}", Unit::of(metric.as_str()).limit_text(*limit));
                 Verdict::of(condition, value, Some(*limit), |value, limit| value >= limit)
             }
             Self::AtMost(metric, limit) => {
                 let value = facts.version.metrics.get(metric.as_str()).copied();
-                let condition = format!("`{metric}` at most {limit}");
+                let condition =
+                    format!("`{metric}` at most {}", Unit::of(metric.as_str()).limit_text(*limit));
                 Verdict::of(condition, value, Some(*limit), |value, limit| value <= limit)
             }
             Self::BeatsChampion(metric) => beats_champion(metric, facts),
