@@ -233,6 +233,7 @@ fn store_code(error: &StoreError) -> Code {
         | StoreError::RunNotFinished { .. }
         | StoreError::AlreadyRegistered { .. }
         | StoreError::EvaluatedMeanwhile { .. }
+        | StoreError::TestedMeanwhile { .. }
         | StoreError::NotResumable { .. }
         | StoreError::TwoChampions { .. }
         | StoreError::Moved { .. }

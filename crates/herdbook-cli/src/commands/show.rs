@@ -52,10 +52,11 @@ pub(crate) fn run(args: ReferenceArgs, store: &Store, output: &mut Output) -> Re
     };
     output.data(value, || {
         format!(
-            "{}\n{}{}{}\n\nhistory (UTC)\n{}",
+            "{}\n{}{}{}{}\n\nhistory (UTC)\n{}",
             text(&version, run.as_ref()),
             differing_text(&differing),
             results::deflation(deflation.as_ref(), now()),
+            results::probability_among(deflation.as_ref()),
             since.lines(),
             history::text(&events)
         )

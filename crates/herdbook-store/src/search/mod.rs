@@ -9,5 +9,4 @@ pub(crate) mod known_closes;
 pub(crate) mod listing;
 mod runs;
 pub(crate) mod trials;
-pub(crate) mod trials_of_bars;
 pub(crate) mod versions;

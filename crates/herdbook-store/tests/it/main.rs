@@ -23,5 +23,6 @@ mod remembering;
 mod sealed;
 mod sharing;
 mod streams;
+mod trials;
 mod unsealed;
 mod usable;

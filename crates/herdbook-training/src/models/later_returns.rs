@@ -20,6 +20,13 @@ const MIN_COMMON: usize = 50;
 /// Returns of holding with at least this correlation are those of the same bars. Different instruments stay below it.
 const SAME_BARS: f64 = 0.995;
 
+/// A copy of a model has equal returns on at least this share of the bars …
+const MOST: f64 = 0.9;
+/// … up to this difference …
+const EQUAL_RETURN: f64 = 1e-9;
+/// … with at least so many changes of the position.
+const MIN_CHANGES: usize = 10;
+
 /// Returns by the open time of their bar, in milliseconds since the Unix epoch: of the model, of holding, and the position.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct LaterReturns(BTreeMap<i64, [f64; 3]>);
@@ -79,6 +86,11 @@ impl LaterReturns {
         self.len() - before
     }
 
+    /// The same returns at other times.
+    pub(crate) fn moved(&self, millis: i64) -> Self {
+        Self(self.0.iter().map(|(at, row)| (at + millis, *row)).collect())
+    }
+
     /// The returns in the order of time.
     pub(crate) fn paired(&self) -> PairedReturns {
         let column = |idx: usize| self.0.values().map(|row| row[idx]).collect();
@@ -98,6 +110,23 @@ impl LaterReturns {
         common.len() >= MIN_COMMON
             && common.iter().any(|(own, _)| own[2] != 0.0)
             && common.iter().all(|(own, other)| own[0].to_bits() == other[0].to_bits())
+    }
+
+    /// Whether two series are of the same model on bars that were given other times: `self` with its times moved back.
+    ///
+    /// The two accounts can begin with different bars, so their first positions can differ, and their returns in the last
+    /// digits. A model that never changes its position is not told from others.
+    pub(crate) fn is_of_copy(&self, other: &Self) -> bool {
+        let common: Vec<_> = self.common(other).collect();
+        let is_equal = |(own, other): &(&[f64; 3], &[f64; 3])| {
+            own[2].to_bits() == other[2].to_bits() && (own[0] - other[0]).abs() <= EQUAL_RETURN
+        };
+        let equal: Vec<f64> =
+            common.iter().filter(|pair| is_equal(pair)).map(|(own, _)| own[2]).collect();
+        let n_changes = equal.windows(2).filter(|pair| pair[0] != pair[1]).count();
+        common.len() >= MIN_COMMON
+            && equal.len() as f64 >= MOST * common.len() as f64
+            && n_changes >= MIN_CHANGES
     }
 
     fn common<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (&'a [f64; 3], &'a [f64; 3])> {
@@ -143,7 +172,27 @@ mod tests {
         assert!(one.is_of_same_bars(&other) && !one.is_of_same_model(&other));
         let few = series(190..239, 0.1);
         assert!(!one.is_of_same_bars(&few) && !one.is_of_same_model(&few));
+        assert!(!one.is_of_copy(&part), "it never changes its position");
         let elsewhere = LaterReturns(one.0.iter().map(|(at, row)| (at + 1, *row)).collect());
         assert!(!one.is_of_same_bars(&elsewhere));
+    }
+
+    #[test]
+    fn copy_is_recognised_though_its_account_began_elsewhere() {
+        let side = |at: i64| if at / 5 % 2 == 0 { 1.0 } else { -1.0 };
+        let mut one = series(0..200, 0.1);
+        for (at, row) in &mut one.0 {
+            row[2] = side(*at);
+        }
+        let began_later = |n_other: i64| {
+            let row = |(at, row): (&i64, &[f64; 3])| {
+                let other = if *at < 20 + n_other { 0.0 } else { row[2] };
+                (*at, [row[0] + 1e-12, row[1], other])
+            };
+            LaterReturns(one.0.iter().filter(|(at, _)| **at >= 20).map(row).collect())
+        };
+        assert!(began_later(15).is_of_copy(&one));
+        assert!(!began_later(30).is_of_copy(&one));
+        assert!(!began_later(15).moved(1).is_of_copy(&one));
     }
 }
