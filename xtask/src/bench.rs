@@ -157,7 +157,7 @@ impl Bench {
                 for (flag, number) in numbers {
                     bench.args([flag, &number.to_string()]);
                 }
-                for folder in files {
+                if let Some(folder) = files {
                     bench.arg("--files").arg(folder);
                 }
                 program::to_end(&mut bench)
