@@ -36,7 +36,7 @@ impl Store {
     /// # Errors
     /// Those of the database.
     pub fn all_evaluations(&self) -> Result<Vec<RecordedEvaluation>, StoreError> {
-        self.read(evaluation::all)
+        self.read_in(Scope::History, evaluation::all)
     }
 
     /// The evidence for a version among all tries of the register; `None` if it was never evaluated.
@@ -44,6 +44,10 @@ impl Store {
     /// # Errors
     /// Those of the database.
     pub fn standing(&self, key: &VersionKey) -> Result<Option<Standing>, StoreError> {
+        // The history says whether there is an evaluation. Only then the runs are needed, which over a server are many.
+        if self.evaluations(key)?.is_empty() {
+            return Ok(None);
+        }
         self.read(|conn| {
             let all = evaluation::all(conn)?;
             evaluation::standing(conn, key, &all)
@@ -63,7 +67,7 @@ impl Store {
     /// # Errors
     /// Those of the database; [`StoreError::BrokenRecord`] if the event was altered after it was written.
     pub fn run_result(&self, run_id: &RunId) -> Result<Option<RunResult>, StoreError> {
-        let ended = self.read(|conn| {
+        let ended = self.read_in(Scope::History, |conn| {
             let asked = params![run_id.as_str()];
             event::of_kinds(conn, &[EventKind::RunEnded], "run_id = ?1", asked)
         })?;
