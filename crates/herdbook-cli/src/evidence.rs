@@ -97,8 +97,12 @@ fn n_bars(standing: &Standing) -> u64 {
 
 fn line(at: Timestamp, found: &Evaluation) -> String {
     let why = found.shortcoming().map(|why| format!("; does not count: {why}")).unwrap_or_default();
+    let bad = match found.n_bad_rows {
+        0 => String::new(),
+        n => format!(", {} bad rows left out", count(n as u64)),
+    };
     one_line(&format!(
-        "{} · {} to {}, {} bars of {}, costs {} bp: return {}, Sharpe {}, probability {} on these bars alone{why}",
+        "{} · {} to {}, {} bars of {}{bad}, costs {} bp: return {}, Sharpe {}, probability {} on these bars alone{why}",
         format::moment(at),
         format::moment(found.window.start),
         format::moment(found.window.end),

@@ -242,6 +242,7 @@ fn store_code(error: &StoreError) -> Code {
         | StoreError::RunNotFinished { .. }
         | StoreError::AlreadyRegistered { .. }
         | StoreError::EvaluatedMeanwhile { .. }
+        | StoreError::TestedMeanwhile { .. }
         | StoreError::NotResumable { .. }
         | StoreError::TwoChampions { .. }
         | StoreError::Moved { .. }

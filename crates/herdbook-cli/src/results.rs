@@ -98,6 +98,17 @@ pub(crate) fn deflation(deflation: Option<&Deflation>, at: Timestamp) -> String 
     )
 }
 
+/// The probability of beating both benchmarks as the best of all tries, in one line. Empty where it is unknown.
+pub(crate) fn probability_among(deflation: Option<&Deflation>) -> String {
+    let known = deflation.and_then(|found| Some((found, found.probability?)));
+    known.map_or_else(String::new, |(found, probability)| {
+        format!(
+            "probability that the model beats both flat and buy and hold on its test window, as the best of {} tries: {probability:.3}\n",
+            count(found.n_tries)
+        )
+    })
+}
+
 /// The evidence as JSON.
 pub(crate) fn evidence_to_json(evidence: &Evidence) -> Value {
     json!({

@@ -29,9 +29,10 @@ pub use doctor::{
 };
 pub use evidence::{
     Direction, EVIDENCE_BARS, EVIDENCE_PROBABILITY, Evaluation, EvaluationBasis, EvidenceFigures,
-    EvidenceRecord, HEADLINE_METRICS, Honesty, Improvement, LeftOut, LineageWindows, Looks, Seal,
-    SealOrigin, Sealed, SealedMetric, SharpeGap, Standing, Unit, UnreadableSeal, Window, Windows,
-    data_fingerprint, improvements, judge_honesty, union_of_windows, window_params,
+    EvidenceRecord, HEADLINE_METRICS, Honesty, Improvement, LeftOut, LineageWindows, Looks,
+    RunResult, Seal, SealOrigin, Sealed, SealedMetric, SharpeGap, Standing, TestBasis, Unit,
+    UnreadableSeal, Window, Windows, data_fingerprint, improvements, judge_honesty,
+    tries_of_models, union_of_windows, window_params,
 };
 pub use history::{
     ActContext, AheadOfClock, CLOCK_TOLERANCE_MS, ChainBreak, Channel, Event, EventDraft,

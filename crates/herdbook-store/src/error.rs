@@ -213,6 +213,14 @@ pub enum StoreError {
         /// The version.
         key: VersionKey,
     },
+    /// An evaluation was recorded after the bars of a training's test were compared with those of all evaluations.
+    #[error(
+        "an evaluation was recorded while run `{run_id}` ended; its bars must be compared again"
+    )]
+    TestedMeanwhile {
+        /// The run.
+        run_id: RunId,
+    },
     /// The version was deleted through MLflow.
     #[error("{key} was deleted")]
     DeletedVersion {

@@ -53,7 +53,9 @@ pub(crate) fn run(args: ReferenceArgs, store: &Store, output: &mut Output) -> Re
         value
     };
     output.data(value, || {
-        let lines = results::deflation(deflation.as_ref(), now()) + &since.lines();
+        let lines = results::deflation(deflation.as_ref(), now())
+            + &results::probability_among(deflation.as_ref())
+            + &since.lines();
         text(&version, run.as_ref())
             .and("\n")
             .and(differing_text(&differing))

@@ -10,5 +10,4 @@ pub(crate) mod listing;
 pub(crate) mod run_prefix;
 mod runs;
 pub(crate) mod trials;
-pub(crate) mod trials_of_bars;
 pub(crate) mod versions;

@@ -119,10 +119,24 @@ pub(crate) fn with_seals(
     condition: &str,
     values: &[&dyn ToValue],
 ) -> Result<Vec<Event>, StoreError> {
-    let (registered, adopted) = (EventKind::Registered, EventKind::Adopted);
+    of_kinds(conn, &[EventKind::Registered, EventKind::Adopted], condition, values)
+}
+
+/// The events of some kinds that fulfil a condition, oldest first.
+///
+/// # Errors
+/// As [`select`].
+pub(crate) fn of_kinds(
+    conn: &Conn,
+    kinds: &[EventKind],
+    condition: &str,
+    values: &[&dyn ToValue],
+) -> Result<Vec<Event>, StoreError> {
+    let kinds: Vec<String> = kinds.iter().map(|kind| format!("'{kind}'")).collect();
     let sql = format!(
         "SELECT {COLUMNS} FROM herdbook_events
-         WHERE {condition} AND kind IN ('{registered}', '{adopted}') ORDER BY id"
+         WHERE {condition} AND kind IN ({}) ORDER BY id",
+        kinds.join(", ")
     );
     conn.query(&sql, values, from_row)
 }

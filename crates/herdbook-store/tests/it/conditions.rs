@@ -30,7 +30,7 @@ fn train_on_the_same_data(herd: &Herd, reward: f64) {
 }
 
 /// An evaluation of the model with this file over January 2018.
-fn evaluation(model: &str, probability: f64) -> Evaluation {
+pub(crate) fn evaluation(model: &str, probability: f64) -> Evaluation {
     let window =
         serde_json::json!({"start": "2018-01-01T00:00:00Z", "end": "2018-02-01T00:00:00Z"});
     serde_json::from_value(serde_json::json!({
@@ -170,35 +170,6 @@ fn evaluation_of_an_older_herdbook_is_read_but_no_evidence() {
     let conditions = enforced(Stage::Beta, Requirement::Evidence(0.9));
     let refused = herd.store.promote_under(&conditions, &promotion(1, Stage::Beta), Effect::DryRun);
     assert!(refused.unwrap_err().to_string().contains("kept no returns: evaluate again"));
-}
-
-#[test]
-fn training_that_was_tested_on_the_bars_later_is_a_try() {
-    let herd = Herd::new();
-    herd.train(None, 1.0);
-    herd.store.record_evaluation(&version(1), &evaluation("m1", 0.94), 0).unwrap();
-    let tries = || herd.store.standing(&version(1)).unwrap().unwrap().n_tries;
-    assert_eq!(tries(), 1);
-    herd.train(None, 1.0);
-    let second = 2;
-    let run = "(SELECT run_id FROM model_versions WHERE version = ?1)";
-    let tested =
-        [("data.test_start", "2018-01-20T00:00:00Z"), ("data.test_end", "2018-03-01T00:00:00Z")];
-    for (key, value) in tested {
-        let sql =
-            format!("INSERT OR REPLACE INTO params (key, value, run_uuid) SELECT ?2, ?3, {run}");
-        herd.foreign().execute(&sql, (second, key, value)).unwrap();
-    }
-    let symbol = format!(
-        "INSERT OR REPLACE INTO params (key, value, run_uuid) SELECT 'data.symbol', 'EURUSD', {run}"
-    );
-    herd.foreign().execute(&symbol, [second]).unwrap();
-    let result = format!(
-        "INSERT INTO latest_metrics (key, value, timestamp, step, is_nan, run_uuid)
-         SELECT 'portfolio/total_return', 0.1, 0, 0, 0, {run}"
-    );
-    herd.foreign().execute(&result, [second]).unwrap();
-    assert_eq!(tries(), 2);
 }
 
 #[test]

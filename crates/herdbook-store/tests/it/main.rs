@@ -24,5 +24,6 @@ mod run_prefixes;
 mod sealed;
 mod sharing;
 mod streams;
+mod trials;
 mod unsealed;
 mod usable;

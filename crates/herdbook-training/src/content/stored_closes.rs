@@ -3,17 +3,12 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use herdbook_domain::{RunId, hex_sha256, window_params};
+use herdbook_domain::{Evaluation, RunId, hex_sha256, window_params};
 use herdbook_market::Closes;
 use herdbook_store::{KnownCloses, RunRecord, Store, StoreError};
 
 /// Artifact path of the closes of a training, by which its bars are recognised.
 pub const OF_TRAINING: &str = "data/closes.bin";
-
-/// Artifact path of the closes of an evaluation, among the artifacts of the version's run.
-pub(crate) fn of_evaluation(sha256: &str) -> String {
-    format!("evaluation/closes/{sha256}.bin")
-}
 
 /// Reads files of closes, each content once.
 pub(crate) struct StoredCloses<'a> {
@@ -49,7 +44,7 @@ impl<'a> StoredCloses<'a> {
         run_id: &RunId,
         sha256: &str,
     ) -> Result<Option<Rc<Closes>>, StoreError> {
-        self.read(run_id, &of_evaluation(sha256), sha256)
+        self.read(run_id, &Evaluation::closes_artifact(sha256), sha256)
     }
 
     fn read(

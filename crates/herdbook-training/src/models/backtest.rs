@@ -9,6 +9,8 @@ use herdbook_store::Store;
 
 use crate::content::instrument::{Identity, identify, note};
 use crate::content::lineage::{Lineage, SeenBars};
+use crate::content::trials::TestedBars;
+use crate::content::tries::Tries;
 use crate::environment::market_data::{DataSource, Tape};
 use crate::error::TrainingError;
 use crate::models::registered_model::RegisteredModel;
@@ -43,6 +45,8 @@ pub struct Backtest {
     pub notes: Vec<String>,
     /// Jumps of the price that look like splits and were allowed: bar and ratio of each.
     pub allowed_jumps: Vec<String>,
+    /// Number of tries on these bars that the register knows, with this one. A backtest is not recorded.
+    pub n_tries: u64,
     seen: SeenBars,
     identity: Identity,
     ledger: Ledger,
@@ -74,13 +78,37 @@ pub struct EquityPoint {
 }
 
 impl Backtest {
-    /// Runs a model over all bars that have features, from `options.from` on.
+    /// Runs a model over all bars that have features, from `options.from` on, and counts the tries of the register on these
+    /// bars if the model has not seen them.
     ///
     /// # Errors
     /// [`TrainingError::Market`] if bars or costs cannot be used or fewer than two bars are left,
     /// [`TrainingError::OtherInstrument`] or [`TrainingError::ContradictingBars`] if they are of another instrument,
     /// [`TrainingError::Store`] if the windows of the model and its ancestors cannot be read.
     pub fn run(
+        store: &Store,
+        model: &RegisteredModel,
+        source: &DataSource,
+        options: BacktestOptions,
+    ) -> Result<Self, TrainingError> {
+        let mut backtest = Self::run_alone(store, model, source, options)?;
+        if backtest.honesty == Honesty::Clean {
+            let tape = &backtest.tape;
+            let bars = TestedBars {
+                symbol: &tape.symbol,
+                timeframe: model.timeframe,
+                window: backtest.window,
+                closes: Some(tape.closes.closes()),
+            };
+            let own = (&model.version.key, model.file_sha256.as_str());
+            let tries = Tries::on(store, bars, Some(own))?;
+            backtest.n_tries = tries.with(&model.run.run_id);
+        }
+        Ok(backtest)
+    }
+
+    /// As [`Self::run`], as the only try on the bars.
+    pub(crate) fn run_alone(
         store: &Store,
         model: &RegisteredModel,
         source: &DataSource,
@@ -109,6 +137,7 @@ impl Backtest {
                 .chain(seen.note().map(str::to_owned))
                 .collect(),
             allowed_jumps,
+            n_tries: 1,
             seen,
             identity,
             held: hold_position(&tape, bars.clone(), costs, Position::Long),
@@ -154,10 +183,11 @@ impl Backtest {
         self.seen.is_complete()
     }
 
-    /// Evidence for the result, as the only try on its bars.
+    /// Evidence for the result, as the best of [`Self::n_tries`].
     pub fn evidence(&self) -> Evidence {
         let terms = (self.honesty, self.cost_bps);
-        Evidence::of_returns(&self.returns(), self.tape.bars_per_year, terms)
+        let evidence = Evidence::of_returns(&self.returns(), self.tape.bars_per_year, terms);
+        Evidence { n_tries: self.n_tries, ..evidence }
     }
 
     /// The returns of the model and of holding, one for each bar after the first.

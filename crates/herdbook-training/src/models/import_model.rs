@@ -253,6 +253,7 @@ fn finish(
     let measured = Measured {
         params: params(prepared, &registration.model_sha256),
         metrics: BTreeMap::from([(timesteps.key.clone(), timesteps.value)]),
+        test: None,
     };
     let metrics = vec![timesteps];
     let finish = Finish { registration, metrics, run_tags: Tags::new(), measured };

@@ -74,6 +74,9 @@ impl Store {
             found.chain = Some(verify_chain(events));
         }
         self.examine_files(&records, found)?;
+        let events = records.events.as_deref().unwrap_or_default();
+        let wrong = self.wrong_evidence_files(events)?;
+        found.breaches.extend(wrong.into_iter().map(|breach| self.moved(breach)));
         for unusable in self.unusable_on_record()? {
             let version = &unusable.version;
             // Its row names another run than the history: that is among the breaches already.
