@@ -118,6 +118,8 @@ class Training(Result):
     improvement_basis: str | None
     evidence: Mapping[str, Any]
     deflation: Mapping[str, Any] | None
+    #: The windows side by side, simple rules, other costs, and the result by volatility, trend and time.
+    details: Mapping[str, Any]
     honesty: str
     windows: Mapping[str, Any]
     cost_bps: float
@@ -394,6 +396,8 @@ class Backtest(Result):
     cost_bps: float
     metrics: Mapping[str, float]
     evidence: Mapping[str, Any]
+    #: As in :class:`Training`, for these bars.
+    details: Mapping[str, Any]
     baselines: Mapping[str, Any]
     equity: Mapping[str, Sequence[Any]]
     trades: Sequence[Mapping[str, Any]]
@@ -442,6 +446,8 @@ class Evaluation(Result):
     is_evidence: bool
     standing: Mapping[str, Any]
     evidence: Mapping[str, Any]
+    #: As in :class:`Training`, for these bars.
+    details: Mapping[str, Any]
     evaluation: Mapping[str, Any]
 
 

@@ -83,7 +83,7 @@ pub(crate) enum Command {
     /// Find the newest or the best model
     Find(FindArgs),
     /// Show everything about one model version
-    Show(ReferenceArgs),
+    Show(ShowArgs),
     /// Show parents and children as a tree
     Lineage(LineageArgs),
     /// Show the history: when, who, what and why
@@ -345,6 +345,18 @@ pub(crate) struct ReferenceArgs {
     pub(crate) model_version: Option<VersionNumber>,
     #[command(flatten)]
     pub(crate) family: OptionalFamily,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ShowArgs {
+    #[command(flatten)]
+    pub(crate) which: ReferenceArgs,
+    /// New HTML file to write a report with tables, pictures and history to, for readers without herdbook
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// Replace an existing file of `--report`; never a file of a store
+    #[arg(long, requires = "report")]
+    pub(crate) overwrite: bool,
 }
 
 #[derive(Debug, ClapArgs)]
