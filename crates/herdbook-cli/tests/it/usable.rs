@@ -123,3 +123,15 @@ fn model_file_that_is_missing_keeps_a_version_from_rising_and_from_being_found()
     assert!(found.stdout.starts_with("1H_trading_model version 1"), "{}", found.shown());
     assert!(found.stderr.contains("note: `1H_trading_model` version 2 has no model file"));
 }
+
+#[test]
+fn run_without_an_artifact_location_is_shown_as_one_whose_files_are_missing() {
+    let folder = herd();
+    let database = rusqlite::Connection::open(folder.path().join("mlflow.db")).unwrap();
+    assert_eq!(database.execute("UPDATE runs SET artifact_uri = NULL", []).unwrap(), 1);
+    for command in ["list", "status", "show 1 -t 1H", "lineage -t 1H", "history -t 1H"] {
+        folder.done(command);
+    }
+    let refused = folder.run("promote -q -t 1H --model-version 1 --target-stage beta");
+    assert!(refused.stderr.contains("model.zip` is missing"), "{}", refused.stderr);
+}

@@ -222,9 +222,7 @@ fn unregistered_file(conn: &Conn, key: &VersionKey) -> Result<Option<ExpectedFil
 /// it: then the run's id.
 pub(crate) fn artifacts_of(conn: &Conn, run_id: &RunId) -> Result<String, StoreError> {
     match run::artifact_uri(conn, run_id) {
-        Err(StoreError::NoSuchRun { .. } | StoreError::BrokenRecord { .. }) => {
-            Ok(run_id.to_string())
-        }
+        Err(StoreError::NoSuchRun { .. } | StoreError::Artifact { .. }) => Ok(run_id.to_string()),
         outcome => outcome,
     }
 }

@@ -43,8 +43,11 @@ impl Store {
         run_id: &RunId,
         folder: &str,
     ) -> Result<ServedFiles, StoreError> {
-        let uri = self.read_run(run_id, |conn| run::artifact_uri(conn, run_id))?;
-        let location = Some(joined(&uri, folder));
+        let location = match self.read_run(run_id, |conn| run::artifact_uri(conn, run_id)) {
+            Ok(uri) => Some(joined(&uri, folder)),
+            Err(StoreError::Artifact { .. }) => None,
+            Err(error) => return Err(error),
+        };
         self.hash_served(&ServedFolder { location, ..ServedFolder::default() }, Some(run_id))
     }
 

@@ -1,7 +1,8 @@
 //! Runs: their rows.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use herdbook_domain::tags::Tags;
 use herdbook_domain::{Actor, ExperimentName, RunId, RunStatus, Seal, Timestamp};
@@ -190,7 +191,7 @@ pub fn close(
 /// The URI of a run's artifacts.
 ///
 /// # Errors
-/// [`StoreError::NoSuchRun`]; [`StoreError::BrokenRecord`] if the run has none.
+/// [`StoreError::NoSuchRun`]; [`StoreError::Artifact`], as for a missing file, if the run's row has none.
 pub fn artifact_uri(conn: &Conn, run_id: &RunId) -> Result<String, StoreError> {
     let uri: Option<String> = conn
         .query_first(
@@ -199,7 +200,14 @@ pub fn artifact_uri(conn: &Conn, run_id: &RunId) -> Result<String, StoreError> {
             |row| row.readable(0),
         )?
         .ok_or_else(|| StoreError::NoSuchRun { run_id: run_id.clone() })?;
-    uri.ok_or_else(|| broken(run_id, "it has no artifact location"))
+    uri.ok_or_else(|| StoreError::Artifact {
+        verb: "find",
+        path: PathBuf::from(format!("{run_id}/artifacts")),
+        source: io::Error::new(
+            io::ErrorKind::NotFound,
+            "its run has no artifact location on record",
+        ),
+    })
 }
 
 fn broken(run_id: &RunId, problem: &str) -> StoreError {

@@ -89,7 +89,7 @@ fn resolved(conn: &Conn, uri: &str) -> Result<Option<String>, StoreError> {
     let Ok(run_id) = RunId::parse(id) else { return Ok(None) };
     match run::artifact_uri(conn, &run_id) {
         Ok(root) => Ok(Some(format!("{root}/{path}"))),
-        Err(StoreError::NoSuchRun { .. } | StoreError::BrokenRecord { .. }) => Ok(None),
+        Err(StoreError::NoSuchRun { .. } | StoreError::Artifact { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -124,17 +124,14 @@ fn child_tested_on_the_parents_training_bars_under_another_time_is_refused() {
 }
 
 #[test]
-fn run_without_closes_is_judged_by_time_and_another_name_is_unknown() {
+fn sealed_hash_of_closes_is_used_after_its_parameter_is_deleted() {
     let fixture = Fixture::new();
     fixture.train(request()).unwrap();
     let database = rusqlite::Connection::open(fixture.folder.path().join("mlflow.db")).unwrap();
     let key = window_params::CLOSES_SHA256;
-    database.execute("DELETE FROM params WHERE key = ?1", [key]).unwrap();
-    let same = backtest(&fixture, &market(walk(1_500, 1, 0.003))).unwrap();
-    assert_eq!(same.honesty, Honesty::Contaminated);
-    assert!(same.notes.iter().any(|note| note.contains("kept no closes")), "{:?}", same.notes);
+    assert_eq!(database.execute("DELETE FROM params WHERE key = ?1", [key]).unwrap(), 1);
     let other = backtest(&fixture, &named("WALK_B", walk(1_500, 1, 0.003))).unwrap();
-    assert_eq!(other.honesty, Honesty::Unknown);
+    assert_eq!(other.honesty, Honesty::Contaminated);
 }
 
 #[test]
@@ -145,6 +142,10 @@ fn altered_file_of_closes_counts_as_absent() {
     fixture.store.store_artifact(run_id, herdbook_training::CLOSES_ARTIFACT, b"altered").unwrap();
     let other = backtest(&fixture, &named("WALK_B", walk(1_500, 1, 0.003))).unwrap();
     assert_eq!(other.honesty, Honesty::Unknown);
+    // Bars of the same symbol are judged by their times.
+    let same = backtest(&fixture, &market(walk(1_500, 1, 0.003))).unwrap();
+    assert_eq!(same.honesty, Honesty::Contaminated);
+    assert!(same.notes.iter().any(|note| note.contains("kept no closes")), "{:?}", same.notes);
 }
 
 #[test]
