@@ -75,7 +75,7 @@ fn equity_and_trades_are_written_where_asked() {
 fn reports_are_single_files_in_which_nothing_runs() {
     let folder = herd();
     let hostile = "<script>alert(1)</script>";
-    folder.run_args(&[
+    folder.run_args([
         "promote",
         "--timeframe=1H",
         "--model-version=1",

@@ -69,8 +69,14 @@ fn groups_hold_every_bar_once() {
     let report = Fixture::new().train(request()).unwrap().run;
     let test = report.details.windows[2].model;
     let kinds: Vec<GroupedBy> = report.details.breakdowns.iter().map(|found| found.by).collect();
-    use GroupedBy::{Hour, Month, Trend, Volatility, Weekday};
-    assert_eq!(kinds, [Volatility, Trend, Month, Weekday, Hour]);
+    let expected = [
+        GroupedBy::Volatility,
+        GroupedBy::Trend,
+        GroupedBy::Month,
+        GroupedBy::Weekday,
+        GroupedBy::Hour,
+    ];
+    assert_eq!(kinds, expected);
     for found in &report.details.breakdowns {
         let n_bars: usize = found.groups.iter().map(|group| group.n_bars).sum();
         assert_eq!(n_bars, test.n_returns, "{:?}", found.by);
@@ -162,8 +168,9 @@ fn backtest_runs_the_rules_of_the_training() {
     let from = Some(trained.windows.test.start);
     let found = backtest(&fixture, &request().data, BacktestOptions { from, cost_bps: None });
     let kinds: Vec<WindowKind> = found.details.windows.iter().map(|found| found.kind).collect();
-    use WindowKind::{Backtest, Test, Training, Validation};
-    assert_eq!(kinds, [Training, Validation, Test, Backtest]);
+    let expected =
+        [WindowKind::Training, WindowKind::Validation, WindowKind::Test, WindowKind::Backtest];
+    assert_eq!(kinds, expected);
     for (now, then) in found.details.rules.iter().zip(&trained.details.rules) {
         assert_eq!((now.kind, &now.choice), (then.kind, &then.choice));
         assert!(close_to(now.result.total_return, then.result.total_return));

@@ -3,7 +3,7 @@
 use crate::results::details::breakdown::{Breakdown, GroupedBy, worst_month};
 use crate::results::details::figures::Figures;
 use crate::results::details::measured::Details;
-use crate::results::details::windows::{WindowKind, WindowResult};
+use crate::results::details::windows::{Gap, WindowKind, WindowResult};
 use crate::results::details::words::{count, number, percent, signed_percent};
 
 /// A table of text. The first column holds names, the others hold values.
@@ -57,7 +57,7 @@ impl Details {
 
     /// The gap between training and later bars in one sentence; `None` if a Sharpe ratio is undefined.
     pub fn gap_sentence(&self) -> Option<String> {
-        self.gap.as_ref().map(|gap| gap.sentence())
+        self.gap.as_ref().map(Gap::sentence)
     }
 
     /// The heading of [`Self::rules_table`].

@@ -4,6 +4,7 @@
 //! reweighted least squares: Hastie, Tibshirani, Friedman 2009, "The Elements of Statistical Learning", 4.4.1) with a small
 //! ridge penalty.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use herdbook_market::{N_FEATURES, Position};
@@ -116,7 +117,11 @@ fn rows(
     let row = |bar_idx: usize| {
         let (entry, exit) = (bars[bar_idx + 1].open, bars[bar_idx + 1 + horizon].open);
         let features = tape.features.row(bar_idx);
-        (entry != exit).then(|| (standardised(features, mean, scale), exit > entry))
+        let rose = match exit.total_cmp(&entry) {
+            Ordering::Equal => return None,
+            order => order == Ordering::Greater,
+        };
+        Some((standardised(features, mean, scale), rose))
     };
     (train.start..end.max(train.start)).step_by(stride).filter_map(row).collect()
 }
