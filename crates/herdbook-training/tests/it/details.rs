@@ -90,7 +90,7 @@ fn groups_hold_every_bar_once() {
 }
 
 #[test]
-fn daily_bars_have_no_weekday_and_no_hour() {
+fn daily_bars_have_the_known_moving_average_and_no_hours() {
     let daily = TrainRequest {
         timeframe: Timeframe::Day1,
         data: DataSource::sample(Timeframe::Day1).unwrap().0,
@@ -98,6 +98,12 @@ fn daily_bars_have_no_weekday_and_no_hour() {
     };
     let report = Fixture::new().train(daily).unwrap().run;
     assert_eq!(report.details.breakdowns.len(), 3);
+    // Computed from the file by another program with the rules of the account.
+    let average = &report.details.rules[0];
+    assert_eq!(average.choice, "mean of 20 over mean of 100, long or short");
+    assert!((average.validation.total_return.unwrap() - 0.3026).abs() < 5e-5);
+    assert!((average.result.total_return.unwrap() + 0.079_120_647_285_802_7).abs() < 1e-12);
+    assert_eq!(average.result.total_trades, 9);
 }
 
 /// Test bars play no part in the choice of the rules.
