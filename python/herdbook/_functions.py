@@ -88,6 +88,7 @@ def backtest(
     cost_bps: float | None = None,
     from_: Moment | None = None,
     pictures: PathLike | None = None,
+    report: PathLike | None = None,
     model: str = "trading_model",
     columns: str | None = None,
     volume_column: str | None = None,
@@ -105,6 +106,7 @@ def backtest(
     Args:
         from_: time of the first action (UTC).
         pictures: folder for pictures of equity, trades and positions, as SVG.
+        report: new HTML file with tables and pictures, for readers without herdbook.
     """
     arguments = dict(locals())
     reference = arguments.pop("reference")
@@ -414,10 +416,14 @@ def show(
     timeframe: Timeframe | None = None,
     reference: Reference = "latest",
     *,
+    report: PathLike | None = None,
     model: str = "trading_model",
     tracking_uri: str | None = None,
 ) -> Model:
     """Everything about one model version.
+
+    Args:
+        report: new HTML file with tables, pictures and history, for readers without herdbook.
 
     Raises:
         NotFoundError: there is no such version.

@@ -119,6 +119,8 @@ class Training(Result):
     improvement_basis: str | None
     evidence: Mapping[str, Any]
     deflation: Mapping[str, Any] | None
+    #: The windows side by side, simple rules, other costs, and the result by volatility, trend and time.
+    details: Mapping[str, Any]
     honesty: str
     windows: Mapping[str, Any]
     cost_bps: float
@@ -401,6 +403,8 @@ class Backtest(Result):
     cost_bps: float
     metrics: Mapping[str, float]
     evidence: Mapping[str, Any]
+    #: As in :class:`Training`, for these bars.
+    details: Mapping[str, Any]
     baselines: Mapping[str, Any]
     equity: Mapping[str, Sequence[Any]]
     trades: Sequence[Mapping[str, Any]]
@@ -449,6 +453,8 @@ class Evaluation(Result):
     is_evidence: bool
     standing: Mapping[str, Any]
     evidence: Mapping[str, Any]
+    #: As in :class:`Training`, for these bars.
+    details: Mapping[str, Any]
     evaluation: Mapping[str, Any]
 
 

@@ -25,7 +25,7 @@ pub(crate) use crate::args::relocate::RelocateArgs;
 pub(crate) use crate::args::running::{
     BacktestArgs, EvaluateArgs, PredictArgs, ReadingArgs, RunningArgs,
 };
-pub(crate) use crate::args::showing::{CompareArgs, HistoryArgs, LineageArgs, ReferenceArgs};
+pub(crate) use crate::args::showing::{CompareArgs, HistoryArgs, LineageArgs, ShowArgs};
 
 /// A register of stock-trading models. Trains, enhances, promotes and finds models, and records where each one
 /// came from. The records are MLflow's own: tags, registry and database schema.
@@ -108,7 +108,7 @@ pub(crate) enum Command {
     Find(FindArgs),
     /// Show everything about one model version
     #[command(after_help = examples::SHOW)]
-    Show(ReferenceArgs),
+    Show(ShowArgs),
     /// Show parents and children as a tree
     #[command(after_help = examples::LINEAGE)]
     Lineage(LineageArgs),

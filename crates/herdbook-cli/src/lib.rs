@@ -7,6 +7,7 @@ mod bars;
 mod commands;
 mod conditions;
 mod context;
+mod details;
 mod evidence;
 mod failure;
 mod format;

@@ -111,6 +111,11 @@ impl OutputFiles {
         Ok(Self { files, overwrite })
     }
 
+    /// Whether no file was requested.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
     /// Writes the files, `contents` in the order in which they were requested. Files are complete before the first one
     /// gets its name, so if writing fails, none has changed. Only a failure of a later rename leaves earlier files changed.
     pub(crate) fn write(self, contents: &[Vec<u8>]) -> Result<(), Failure> {

@@ -91,8 +91,18 @@ pub use request::train_request::{
     ContaminatedTest, PreparedTraining, RegisteredPolicy, TrainRequest,
 };
 pub use results::baselines::Baselines;
+pub use results::details::breakdown::{Breakdown, Group, GroupedBy};
+pub use results::details::figures::Figures;
+pub use results::details::measured::Details;
+pub use results::details::replay::AtCosts;
+pub use results::details::rivals::choice::{RuleKind, RuleResult};
+pub use results::details::rivals::random::RandomActions;
+pub use results::details::stored::details_of_version;
+pub use results::details::tables::TextTable;
+pub use results::details::windows::{Gap, WindowKind, WindowResult};
 pub use results::evidence::{Deflation, Evidence, deflation};
 pub use results::improvement::{ImprovementBasis, ImprovementReport};
+pub use results::page::html::{Cells, Page};
 pub use results::pictures::Picture;
 pub use results::report::{RunReport, TrainReport};
 pub use resume::{Outcome, PreparedResumption, PreparedRun, Resumption, resume};

@@ -86,7 +86,10 @@ pub(crate) struct BacktestArgs {
     /// New CSV file to write the closed trades to
     #[arg(long, value_name = "FILE")]
     pub(crate) trades: Option<PathBuf>,
-    /// Replace existing files of `--equity`, `--trades` and `--pictures`; never an input or a file of a store
+    /// New HTML file to write a report with tables and pictures to, for readers without herdbook
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// Replace existing files of `--equity`, `--trades`, `--report` and `--pictures`; never an input or a file of a store
     #[arg(long)]
     pub(crate) overwrite: bool,
 }

@@ -23,6 +23,18 @@ pub(crate) struct ReferenceArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+pub(crate) struct ShowArgs {
+    #[command(flatten)]
+    pub(crate) which: ReferenceArgs,
+    /// New HTML file to write a report with tables, pictures and history to, for readers without herdbook
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// Replace an existing file of `--report`; never a file of a store
+    #[arg(long, requires = "report")]
+    pub(crate) overwrite: bool,
+}
+
+#[derive(Debug, ClapArgs)]
 pub(crate) struct LineageArgs {
     /// Show only the tree of this model: a version number, `champion`, `latest` or a run id
     #[arg(value_name = "MODEL", conflicts_with = "model_version")]

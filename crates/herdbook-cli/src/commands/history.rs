@@ -144,7 +144,7 @@ fn model(event: &Event) -> String {
 }
 
 /// What happened, marked if the event was imported.
-fn what(event: &Event) -> String {
+pub(crate) fn what(event: &Event) -> String {
     let details: Value = serde_json::from_str(&event.what.details).unwrap_or(Value::Null);
     let imported = if details["imported"].is_object() { " (imported)" } else { "" };
     let overridden = overrides_of(event);

@@ -1,5 +1,7 @@
 //! `show`: shows everything about one version.
 
+mod page;
+
 use herdbook_domain::tags::key;
 use herdbook_domain::{Seal, Symbol, window_params};
 use herdbook_store::{
@@ -8,22 +10,28 @@ use herdbook_store::{
 use herdbook_training::{self as training, Deflation, Performance};
 use serde_json::{Value, json};
 
-use crate::args::{Reference, ReferenceArgs};
+use crate::args::{Reference, ShowArgs};
 use crate::commands::{history, list};
 use crate::evidence::Since;
 use crate::failure::Failure;
 use crate::format::{self, UNDEFINED};
 use crate::lookup;
 use crate::output::Output;
+use crate::output_files::{OutputFiles, Protected, Requested};
 use crate::paint::Meaning;
 use crate::results;
 use crate::shown::Shown;
 use crate::table::{Column, Columns};
 use crate::terminal::one_line;
 
-pub(crate) fn run(args: ReferenceArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
-    let reference = Reference::of(args.reference, args.model_version).unwrap_or(Reference::Latest);
-    let version = lookup::find(&reference, store, &args.family)?;
+pub(crate) fn run(args: ShowArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
+    let which = args.which;
+    let reference =
+        Reference::of(which.reference, which.model_version).unwrap_or(Reference::Latest);
+    let requested = args.report.map(|path| Requested { path, flag: "--report" });
+    let file =
+        OutputFiles::plan(requested.into_iter().collect(), &Protected::of(store), args.overwrite)?;
+    let version = lookup::find(&reference, store, &which.family)?;
     let run = readable_run_of(store, &version, output)?;
     let (events, unreadable) = store.readable_events(&EventQuery {
         name: Some(version.key.name.clone()),
@@ -43,6 +51,10 @@ pub(crate) fn run(args: ReferenceArgs, store: &Store, output: &mut Output) -> Re
         seal.as_ref().map(|seal| disagreements(seal, &version, run.as_ref())).unwrap_or_default();
     let since = Since::training_of(store, &version.key)?;
     let deflation = deflation_of(store, &version, run.as_ref())?;
+    if !file.is_empty() {
+        let page = page::of_version(store, &version, &events, &since)?;
+        file.write(&[page.into_bytes()])?;
+    }
     let value = || {
         let mut value = to_json(&version, run.as_ref(), &events);
         value["evidence"] = since.to_json();

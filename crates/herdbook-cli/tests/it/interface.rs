@@ -70,6 +70,73 @@ fn json_of_train_and_promote() {
     deflation.n_effective: number
     deflation.n_trials: number
     deflation.variance: number
+    details.at_costs[].cost_bps: number
+    details.at_costs[].model.exposure_time: number
+    details.at_costs[].model.max_drawdown: number
+    details.at_costs[].model.n_returns: number
+    details.at_costs[].model.sharpe_ratio: number
+    details.at_costs[].model.total_return: number
+    details.at_costs[].model.total_trades: number
+    details.at_costs[].model.turnover: number
+    details.at_costs[].multiple: number
+    details.breakdowns[].by: string
+    details.breakdowns[].groups[].buy_and_hold: number
+    details.breakdowns[].groups[].exposure_time: number
+    details.breakdowns[].groups[].mean_return: number
+    details.breakdowns[].groups[].n_bars: number
+    details.breakdowns[].groups[].name: string
+    details.breakdowns[].groups[].total_return: number
+    details.gap.later: number
+    details.gap.to: string
+    details.gap.training: number
+    details.mean_holding_bars: number
+    details.one_bar_later.exposure_time: number
+    details.one_bar_later.max_drawdown: number
+    details.one_bar_later.n_returns: number
+    details.one_bar_later.sharpe_ratio: number
+    details.one_bar_later.total_return: number
+    details.one_bar_later.total_trades: number
+    details.one_bar_later.turnover: number
+    details.random.high: number
+    details.random.low: number
+    details.random.median: number
+    details.random.median_sharpe_ratio: number
+    details.random.n_draws: number
+    details.random.share_below_model: number
+    details.rules[].choice: string
+    details.rules[].kind: string
+    details.rules[].result.exposure_time: number
+    details.rules[].result.max_drawdown: number
+    details.rules[].result.n_returns: number
+    details.rules[].result.sharpe_ratio: number
+    details.rules[].result.total_return: number
+    details.rules[].result.total_trades: number
+    details.rules[].result.turnover: number
+    details.rules[].validation.exposure_time: number
+    details.rules[].validation.max_drawdown: number
+    details.rules[].validation.n_returns: number
+    details.rules[].validation.sharpe_ratio: number
+    details.rules[].validation.total_return: number
+    details.rules[].validation.total_trades: number
+    details.rules[].validation.turnover: number
+    details.windows[].buy_and_hold.exposure_time: number
+    details.windows[].buy_and_hold.max_drawdown: number
+    details.windows[].buy_and_hold.n_returns: number
+    details.windows[].buy_and_hold.sharpe_ratio: number
+    details.windows[].buy_and_hold.total_return: number
+    details.windows[].buy_and_hold.total_trades: number
+    details.windows[].buy_and_hold.turnover: number
+    details.windows[].cost_bps: number
+    details.windows[].kind: string
+    details.windows[].model.exposure_time: number
+    details.windows[].model.max_drawdown: number
+    details.windows[].model.n_returns: number
+    details.windows[].model.sharpe_ratio: number
+    details.windows[].model.total_return: number
+    details.windows[].model.total_trades: number
+    details.windows[].model.turnover: number
+    details.windows[].window.end: string
+    details.windows[].window.start: string
     evidence.benchmark_sharpe_per_bar: number
     evidence.figures.among[][]: number
     evidence.figures.bars_per_year: number

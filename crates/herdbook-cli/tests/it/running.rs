@@ -23,6 +23,13 @@ fn herd() -> Folder {
     folder
 }
 
+/// The path of an artifact of version 1.
+fn artifact(folder: &Folder, name: &str) -> std::path::PathBuf {
+    let shown = folder.done("show 1 -t 1H --json").json();
+    let run_id = shown["run_id"].as_str().unwrap();
+    folder.path().join("mlruns/1").join(run_id).join("artifacts").join(name)
+}
+
 #[test]
 fn backtest_reports_how_many_bars_were_seen() {
     let folder = herd();
@@ -62,6 +69,43 @@ fn equity_and_trades_are_written_where_asked() {
     let ran = folder.run("backtest -t 1H 1 --data WAVE.csv --equity no/e.csv");
     assert_eq!(ran.status, 2);
     assert!(ran.stderr.contains("cannot write `no/e.csv` (flag `--equity`)"), "{}", ran.stderr);
+}
+
+#[test]
+fn reports_are_single_files_in_which_nothing_runs() {
+    let folder = herd();
+    let hostile = "<script>alert(1)</script>";
+    folder.run_args([
+        "promote",
+        "--timeframe=1H",
+        "--model-version=1",
+        "--target-stage=beta",
+        &format!("--reason={hostile}"),
+        &format!("--actor={hostile}"),
+    ]);
+    let read = |name| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    folder.done("show 1 -t 1H --report v.html");
+    let page = read("v.html");
+    assert!(!page.contains(hostile), "{page}");
+    assert_eq!(page.matches("&lt;script&gt;alert(1)&lt;/script&gt;").count(), 3);
+    assert_eq!(page.matches("<svg").count(), 4);
+    assert!(page.contains("default-src 'none'") && page.contains("in beta"));
+    folder.done("backtest 1 -t 1H --data WAVE.csv --report b.html");
+    assert!(read("b.html").contains("<h1>1H_trading_model version 1: backtest</h1>"));
+    let again = folder.run("show 1 -t 1H --report v.html");
+    assert_eq!((again.status, again.stderr.contains("(flag `--report`)")), (2, true));
+    folder.done("show 1 -t 1H --report v.html --overwrite");
+    // A picture that someone replaced does not get into the page.
+    let picture = artifact(&folder, "pictures/equity.svg");
+    std::fs::write(picture, "<svg onload=\"alert(1)\"></svg>").unwrap();
+    folder.done("show 1 -t 1H --report v.html --overwrite");
+    assert!(
+        read("v.html").contains("equity.svg is left out") && !read("v.html").contains("onload")
+    );
+    let details = artifact(&folder, "evaluation/details.json");
+    std::fs::remove_file(details).unwrap();
+    folder.done("show 1 -t 1H --report v.html --overwrite");
+    assert!(read("v.html").contains("its run has no file `evaluation/details.json`"));
 }
 
 #[test]

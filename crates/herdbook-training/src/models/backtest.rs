@@ -15,9 +15,14 @@ use crate::environment::market_data::{DataSource, Tape};
 use crate::error::TrainingError;
 use crate::models::registered_model::RegisteredModel;
 use crate::results::baselines::Baselines;
+use crate::results::details::measured::{Details, Subject};
+use crate::results::details::rivals::choice::ChosenRules;
+use crate::results::details::stored::StoredDetails;
+use crate::results::details::windows::{WindowKind, WindowResult};
 use crate::results::evidence::Evidence;
 use crate::results::figures::PairedReturns;
 use crate::results::measure::{hold_position, performance_of, run_policy};
+use crate::results::page::html::Page;
 use crate::results::pictures;
 use crate::results::pictures::Picture;
 use crate::results::pictures::input::PictureInput;
@@ -35,6 +40,8 @@ pub struct Backtest {
     pub performance: Performance,
     /// Performance of the baselines on the same bars.
     pub baselines: Baselines,
+    /// The result beside the windows of the training, simple rules and other costs, and by volatility, trend and time.
+    pub details: Details,
     /// Number of bars that the model or an ancestor was trained or validated on, under whatever name and times.
     pub n_seen: usize,
     /// Whether the bars were seen in training.
@@ -124,23 +131,38 @@ impl Backtest {
         let ledger = run_policy(&tape, bars.clone(), costs, &model.model.policy);
         let windows = bars.clone().map(|bar_idx| tape.window_of(bar_idx..bar_idx + 1));
         let n_seen = windows.filter(|window| seen.overlaps_learned(*window)).count();
+        let honesty = seen.judge(n_seen > 0);
+        let held = hold_position(&tape, bars.clone(), costs, Position::Long);
+        let (before, rules, lacking) = of_training(store, model)?;
+        let subject = Subject {
+            kind: WindowKind::Backtest,
+            tape: &tape,
+            bars: &bars,
+            costs,
+            ledger: &ledger,
+            held: &held,
+            honesty,
+        };
+        let details = Details::of(subject, before, &rules);
         Ok(Self {
             window: tape.window_of(bars.clone()),
             cost_bps,
             performance: performance_of(&tape, &ledger),
             baselines: Baselines::over(&tape, &bars, costs),
+            details,
             n_seen,
-            honesty: seen.judge(n_seen > 0),
+            honesty,
             recognised: seen.recognised.clone(),
             notes: note(identity, source, &tape.symbol)
                 .into_iter()
                 .chain(seen.note().map(str::to_owned))
+                .chain(lacking)
                 .collect(),
             allowed_jumps,
             n_tries: 1,
             seen,
             identity,
-            held: hold_position(&tape, bars.clone(), costs, Position::Long),
+            held,
             ledger,
             first: bars.start,
             tape,
@@ -216,6 +238,40 @@ impl Backtest {
         pictures::of_window(&input)
     }
 
+    /// A page about the result. `title` names the model.
+    pub fn page(&self, title: &str) -> Page {
+        let mut page = Page::new(&format!("{title}: backtest"));
+        let mark = match self.honesty {
+            Honesty::Clean => "bars unseen in training",
+            Honesty::Contaminated => "CONTAMINATED: bars were seen in training",
+            Honesty::Unknown => "unknown whether the bars were seen in training",
+        };
+        page.note(&format!(
+            "{} {} · {} to {} (UTC) · costs {} bp per side · {mark} · file {}",
+            self.tape.symbol,
+            self.tape.bars.timeframe(),
+            self.window.start,
+            self.window.end,
+            self.cost_bps,
+            self.tape.source_name,
+        ));
+        page.result(&self.details, self.honesty, self.cost_bps);
+        page.heading("How sure it is");
+        page.evidence(&self.evidence());
+        page.heading("Pictures");
+        for (name, drawn) in self.pictures(title) {
+            match drawn {
+                Ok(svg) => page.picture(name, &svg),
+                Err(problem) => {
+                    page.note(&format!("the picture {name} could not be drawn: {problem}"));
+                }
+            }
+        }
+        page.result_in_depth(&self.details);
+        page.metrics(self.performance.defined());
+        page
+    }
+
     /// Number of bars from the first decision to the last fill.
     pub fn n_bars(&self) -> usize {
         self.tape.bars.len() - self.first
@@ -244,6 +300,21 @@ impl Backtest {
         let trades = self.ledger.trades().iter();
         trades.map(move |trade| (at(trade.entry_bar_idx), at(trade.exit_bar_idx), trade))
     }
+}
+
+/// The windows and the simple rules of the training of a model, and a note if they are not recorded.
+fn of_training(
+    store: &Store,
+    model: &RegisteredModel,
+) -> Result<(Vec<WindowResult>, ChosenRules, Option<String>), TrainingError> {
+    Ok(match StoredDetails::of_version(store, &model.version)? {
+        Ok(found) => (found.details.windows, found.rules, None),
+        Err(why) => {
+            let note =
+                format!("the windows of the training and its simple rules are not shown: {why}");
+            (Vec::new(), ChosenRules::default(), Some(note))
+        }
+    })
 }
 
 /// The bars of a backtest: at least two, one to decide on and the next to fill at.

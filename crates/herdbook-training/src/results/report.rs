@@ -8,6 +8,8 @@ use herdbook_store::{Registered, Store, VersionRecord};
 
 use crate::observer::Observer;
 use crate::results::baselines::Baselines;
+use crate::results::details::measured::Details;
+use crate::results::details::rivals::choice::ChosenRules;
 use crate::results::evidence::{Deflation, Evidence, deflated, tries_on_test};
 use crate::results::improvement::ImprovementReport;
 
@@ -73,6 +75,10 @@ pub struct RunReport {
     pub performance: Performance,
     /// Performance of the baselines on the test window.
     pub baselines: Baselines,
+    /// The result beside the other windows, simple rules and other costs, and by volatility, trend and time.
+    pub details: Details,
+    /// The simple rules in `details`.
+    pub(crate) rules: ChosenRules,
     /// Evidence for the result on the test window; in a [`TrainReport`] as the best of all trials.
     pub evidence: Evidence,
     /// Improvement over the parent; `None` for a base model.

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{Departure, Registration, RunId, TestBasis, Windows, hex_sha256};
 use herdbook_market::{Ledger, Position};
-use herdbook_ppo::Model;
+use herdbook_ppo::{Model, Policy};
 use herdbook_store::{Finish, Measured, Metric, Session, StoreError, UnfinishedEnd};
 
 use crate::content::stored_closes::OF_TRAINING;
@@ -19,10 +19,15 @@ use crate::error::TrainingError;
 use crate::models::mlflow_files;
 use crate::observer::Observer;
 use crate::request::train_request::{PreparedTraining, RegisteredPolicy};
+use crate::results::details::measured::{Details, Subject};
+use crate::results::details::rivals::choice::ChosenRules;
+use crate::results::details::stored::{DETAILS, StoredDetails};
+use crate::results::details::windows::{WindowKind, before_test};
 use crate::results::evidence::{Evidence, TEST_RETURNS};
 use crate::results::improvement::ImprovementReport;
 use crate::results::measure::{Measurement, hold_position, measure};
 use crate::results::npy;
+use crate::results::page::of_training::{PAGE, page_of_training};
 use crate::results::pictures;
 use crate::results::pictures::input::PictureInput;
 use crate::results::report::{RunReport, TrainReport};
@@ -136,14 +141,16 @@ impl ActiveRun<'_> {
         let model_sha256 = store_file(&artifact, &model)?;
         let steps_per_second = metric_log.steps_per_second(trained);
         let ledger = measured.ledger.clone();
-        let report = self.report(trained, measured, steps_per_second);
+        let report = self.report(trained, measured, &policy, steps_per_second);
+        let details = StoredDetails::new(report.details.clone(), report.rules.clone());
+        store_file(DETAILS, &details.to_bytes())?;
         self.store_pictures(&report, &ledger, metric_log.evaluations(), observer);
         let measured = self.measured(&report, registered_at, &returns);
         metric_log.finish(trained, &measured.metrics);
         Ok(self.trained(report, model_sha256, metric_log.take_pending(), measured))
     }
 
-    /// Draws and stores pictures of the training. Failures are only reported to the observer.
+    /// Draws and stores pictures of the training, and a page with all of them. Failures are only reported to the observer.
     fn store_pictures(
         &self,
         report: &RunReport,
@@ -167,14 +174,15 @@ impl ActiveRun<'_> {
         drawn.push(pictures::of_learning(&input, evaluations));
         let beside = report.improvement.as_ref().filter(|beside| !beside.metrics.is_empty());
         drawn.extend(beside.map(|beside| pictures::of_improvement(&input, beside)));
-        for (name, drawn) in drawn {
-            let path = format!("pictures/{name}");
-            let stored = drawn.and_then(|svg| {
-                let stored = store.store_artifact(run_id, &path, svg.as_bytes());
+        let page = page_of_training(report, &plan.request.model, &drawn).to_html();
+        let pictures = drawn.into_iter().map(|(name, drawn)| (format!("pictures/{name}"), drawn));
+        for (path, drawn) in pictures.chain([(PAGE.to_owned(), Ok(page))]) {
+            let stored = drawn.and_then(|content| {
+                let stored = store.store_artifact(run_id, &path, content.as_bytes());
                 stored.map_err(|error| error.to_string())
             });
             if let Err(problem) = stored {
-                observer.notice(&format!("the picture `{path}` could not be stored: {problem}"));
+                observer.notice(&format!("the file `{path}` could not be stored: {problem}"));
             }
         }
     }
@@ -213,7 +221,7 @@ impl ActiveRun<'_> {
         let returns = npy::write(&measured.returns);
         let trained = model.num_timesteps.saturating_sub(plan.previous_timesteps());
         let speed = logged.metric("training/steps_per_second").unwrap_or(0.0);
-        let report = self.report(trained, measured, speed);
+        let report = self.report(trained, measured, &model.policy, speed);
         let registered_at = known(REGISTERED_AT).map(|timesteps| timesteps as u64);
         let measured = self.measured(&report, registered_at, &returns);
         Ok(self.trained(report, hex_sha256(&bytes), Vec::new(), measured))
@@ -223,6 +231,7 @@ impl ActiveRun<'_> {
         &self,
         trained_timesteps: u64,
         measured: Measurement,
+        policy: &Policy,
         steps_per_second: f64,
     ) -> RunReport {
         let Self { plan, run_id, .. } = *self;
@@ -230,7 +239,20 @@ impl ActiveRun<'_> {
         let (baselines, bars_per_year) = (plan.baselines(), plan.market.tape.bars_per_year);
         let held = self.held();
         let terms = (plan.honesty, plan.request.cost_bps);
+        let rules = ChosenRules::choose(plan.market, plan.costs);
+        let subject = Subject {
+            kind: WindowKind::Test,
+            tape: &plan.market.tape,
+            bars: &plan.market.split.test.bars,
+            costs: plan.costs,
+            ledger: &ledger,
+            held: &held,
+            honesty: plan.honesty,
+        };
+        let before = before_test(plan.market, plan.costs, policy);
         RunReport {
+            details: Details::of(subject, before, &rules),
+            rules,
             run_id: run_id.clone(),
             model_type: plan.origin.model_type(),
             timeframe: plan.timeframe(),
@@ -256,6 +278,7 @@ impl ActiveRun<'_> {
     fn measured(&self, report: &RunReport, registered_at: Option<u64>, returns: &[u8]) -> Measured {
         let mut metrics = report.metrics.clone();
         metrics.extend(report.baselines.to_metrics());
+        metrics.extend(report.details.to_metrics());
         metrics.extend(report.improvement.iter().flat_map(ImprovementReport::to_metrics));
         let (previous, trained) = (report.previous_timesteps, report.trained_timesteps);
         let steps = [

@@ -4,6 +4,7 @@
 
 mod contests;
 mod costly;
+mod details;
 mod enhancing;
 mod environment;
 mod evidence;
