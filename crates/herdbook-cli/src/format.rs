@@ -23,11 +23,6 @@ pub(crate) fn signed_percent(value: Option<f64>) -> String {
     value.map_or_else(|| UNDEFINED.to_owned(), |value| format!("{:+.2}%", 100.0 * value))
 }
 
-/// A fraction as a percentage: `12.30%`.
-pub(crate) fn percent(value: Option<f64>) -> String {
-    value.map_or_else(|| UNDEFINED.to_owned(), |value| format!("{:.2}%", 100.0 * value))
-}
-
 /// A number with the given number of decimals.
 pub(crate) fn number(value: Option<f64>, decimals: usize) -> String {
     value.map_or_else(|| UNDEFINED.to_owned(), |value| format!("{value:.decimals$}"))
@@ -83,7 +78,6 @@ mod tests {
         assert_eq!(metric("portfolio/max_drawdown", 0.0123), "1.23%");
         assert_eq!(metric("portfolio/total_trades", 12.0), "12");
         assert_eq!(metric("improvement_portfolio/sharpe_ratio", 15.717), "+15.72%");
-        assert_eq!(percent(None), "–");
     }
 
     #[test]
