@@ -131,6 +131,7 @@ pub(crate) enum Command {
     #[command(after_help = examples::RELOCATE)]
     Relocate(RelocateArgs),
     /// Write a commented herdbook.toml, the file of settings, into the current folder
+    #[command(after_help = examples::INIT)]
     Init,
     /// Print a completion script for a shell
     #[command(after_help = examples::COMPLETIONS)]

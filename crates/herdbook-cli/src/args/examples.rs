@@ -22,6 +22,11 @@ pub(super) const PREDICT: &str = "Examples:
     herdbook predict -t 1H --data EURUSD.csv
   The same for a script, refused if the bar is more than two hours old:
     herdbook predict -t 1H --data EURUSD.csv --max-bar-age 2h --json";
+pub(super) const INIT: &str = "Examples:
+  Write herdbook.toml with every setting as a comment:
+    herdbook init
+  Write one that names the store of a team:
+    herdbook init --tracking-uri postgresql://herd@db/herd";
 pub(super) const IMPORT: &str = "Examples:
   Audit a folder of MLflow without copying it:
     herdbook import ./mlruns --dry-run

@@ -18,9 +18,8 @@ pub enum Unit {
 }
 
 /// Names of the metrics with a unit, without prefix.
-const GAINS: [&str; 4] =
-    ["total_return", "mean_return", "annualised_return", "buy_and_hold_total_return"];
-const FRACTIONS: [&str; 8] = [
+const GAINS: [&str; 3] = ["total_return", "mean_return", "annualised_return"];
+const FRACTIONS: [&str; 7] = [
     "max_drawdown",
     "win_rate",
     "exposure_time",
@@ -28,24 +27,30 @@ const FRACTIONS: [&str; 8] = [
     "downside_deviation",
     "value_at_risk",
     "conditional_value_at_risk",
-    "buy_and_hold_max_drawdown",
 ];
 const COUNTS: [&str; 3] = ["total_trades", "n_returns", "max_drawdown_duration"];
 const RATIOS: [&str; 4] = ["sharpe_ratio", "sortino_ratio", "calmar_ratio", "profit_factor"];
 
 impl Unit {
-    /// The unit of the metric with this name. Only the part after the last `/` counts.
+    /// The unit of the metric with this name. Only the part after the last `/` counts, and its beginning may name whose
+    /// figure it is: `moving_average_total_return`.
     pub fn of(metric: &str) -> Self {
         let last = metric.rsplit('/').next().unwrap_or(metric);
+        let is_one_of = |names: &[&str]| {
+            names.iter().any(|name| {
+                last.strip_suffix(name)
+                    .is_some_and(|owner| owner.is_empty() || owner.ends_with('_'))
+            })
+        };
         if metric.starts_with("improvement_") {
             Self::Percent
-        } else if GAINS.contains(&last) {
+        } else if is_one_of(&GAINS) {
             Self::Gain
-        } else if FRACTIONS.contains(&last) {
+        } else if is_one_of(&FRACTIONS) {
             Self::Fraction
-        } else if COUNTS.contains(&last) || last.ends_with("timesteps") {
+        } else if is_one_of(&COUNTS) || last.ends_with("timesteps") {
             Self::Count
-        } else if RATIOS.contains(&last) {
+        } else if is_one_of(&RATIOS) {
             Self::Ratio
         } else {
             Self::Number
