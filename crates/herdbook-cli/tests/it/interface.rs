@@ -69,6 +69,8 @@ fn json_of_train_and_promote() {
     deflation.n_compared: number
     deflation.n_effective: number
     deflation.n_trials: number
+    deflation.n_tries: number
+    deflation.probability: number
     deflation.variance: number
     evidence.benchmark_sharpe_per_bar: number
     evidence.figures.among[][]: number
@@ -201,6 +203,8 @@ fn json_of_show_history_lineage_compare_and_status() {
     deflation.n_compared: number
     deflation.n_effective: number
     deflation.n_trials: number
+    deflation.n_tries: number
+    deflation.probability: number
     deflation.variance: number
     differs_from_mlflow: empty
     evidence: empty
@@ -226,6 +230,27 @@ fn json_of_show_history_lineage_compare_and_status() {
     history[].details.sealed.parent: null
     history[].details.sealed.source: string
     history[].details.sealed.storage_location: string
+    history[].details.sealed.test.compared_until: number
+    history[].details.sealed.test.figures.among[][]: number
+    history[].details.sealed.test.figures.bars_per_year: number
+    history[].details.sealed.test.figures.block: number
+    history[].details.sealed.test.figures.buy_and_hold.difference: number
+    history[].details.sealed.test.figures.buy_and_hold.high: number
+    history[].details.sealed.test.figures.buy_and_hold.low: number
+    history[].details.sealed.test.figures.flat.difference: number
+    history[].details.sealed.test.figures.flat.high: number
+    history[].details.sealed.test.figures.flat.low: number
+    history[].details.sealed.test.figures.n_returns: number
+    history[].details.sealed.test.figures.n_trades: number
+    history[].details.sealed.test.figures.probability: number
+    history[].details.sealed.test.figures.without_best_bar.first: number
+    history[].details.sealed.test.figures.without_best_bar.n_returns: number
+    history[].details.sealed.test.figures.without_best_bar.probability: number
+    history[].details.sealed.test.figures.without_best_trade.first: number
+    history[].details.sealed.test.figures.without_best_trade.n_returns: number
+    history[].details.sealed.test.figures.without_best_trade.probability: number
+    history[].details.sealed.test.files.*: string
+    history[].details.sealed.test.shared_with: empty
     history[].details.sealed.timeframe: string
     history[].details.sealed.total_timesteps: number
     history[].details.sealed.v: number
@@ -270,6 +295,27 @@ fn json_of_show_history_lineage_compare_and_status() {
     seal.run_id: string
     seal.source: string
     seal.storage_location: string
+    seal.test.compared_until: number
+    seal.test.figures.among[][]: number
+    seal.test.figures.bars_per_year: number
+    seal.test.figures.block: number
+    seal.test.figures.buy_and_hold.difference: number
+    seal.test.figures.buy_and_hold.high: number
+    seal.test.figures.buy_and_hold.low: number
+    seal.test.figures.flat.difference: number
+    seal.test.figures.flat.high: number
+    seal.test.figures.flat.low: number
+    seal.test.figures.n_returns: number
+    seal.test.figures.n_trades: number
+    seal.test.figures.probability: number
+    seal.test.figures.without_best_bar.first: number
+    seal.test.figures.without_best_bar.n_returns: number
+    seal.test.figures.without_best_bar.probability: number
+    seal.test.figures.without_best_trade.first: number
+    seal.test.figures.without_best_trade.n_returns: number
+    seal.test.figures.without_best_trade.probability: number
+    seal.test.files.*: string
+    seal.test.shared_with: empty
     seal.timeframe: string
     seal.total_timesteps: number
     seal.v: number
