@@ -17,8 +17,8 @@ pub fn tries_of_models<'a>(
             *tries.entry(format!("{}/{}", of.name, of.version)).or_default() += 1.0;
             continue;
         };
-        let known = basis.repeats.iter().chain([&basis.returns_sha256]);
-        let known = known.filter_map(|returns| model_of_returns.get(returns.as_str())).next();
+        let mut known = basis.repeats.iter().chain([&basis.returns_sha256]);
+        let known = known.find_map(|returns| model_of_returns.get(returns.as_str()));
         let model = known.cloned().unwrap_or_else(|| basis.model_sha256.clone());
         model_of_returns.entry(&basis.returns_sha256).or_insert_with(|| model.clone());
         // Later evaluations of a model count all its looks; they never become fewer.

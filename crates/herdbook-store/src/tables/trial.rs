@@ -236,17 +236,14 @@ struct Facts {
 
 /// The facts that an event has sealed; `None` if it has none, or was altered after it was written.
 fn sealed(event: &Event) -> Option<Facts> {
-    let facts = match RunResult::of(event) {
-        Some(RunResult { params, metrics, test, .. }) => {
-            let (timeframe, ended) = (None, Ended::With(event.id));
-            Facts { params, metrics, timeframe, test: Some(test), ended }
-        }
-        None => {
-            let seal = Seal::of(event).ok()??;
-            let metrics = seal.facts.metric_values();
-            let Sealed { params, timeframe, test, .. } = seal.facts;
-            Facts { params, metrics, timeframe, test, ended: Ended::With(event.id) }
-        }
+    let ended = Ended::With(event.id);
+    let facts = if let Some(RunResult { params, metrics, test, .. }) = RunResult::of(event) {
+        Facts { params, metrics, timeframe: None, test: Some(test), ended }
+    } else {
+        let seal = Seal::of(event).ok()??;
+        let metrics = seal.facts.metric_values();
+        let Sealed { params, timeframe, test, .. } = seal.facts;
+        Facts { params, metrics, timeframe, test, ended }
     };
     (event.compute_hash() == event.hash).then_some(facts)
 }
@@ -275,16 +272,13 @@ fn on_record(
     let is_end =
         |event: &&Event| matches!(event.what.kind, EventKind::Registered | EventKind::RunEnded);
     let end = events.iter().rev().find(is_end);
+    let tags = tag::of_run(conn, run_id.as_str())?;
+    let by_tag = || tags.get(key::TIMEFRAME).and_then(|text| text.parse().ok());
+    let timeframe = events.iter().find_map(timeframe_of_start).or_else(by_tag);
     Ok(Facts {
         params: tag::params_of_run(conn, run_id.as_str())?,
         metrics,
-        timeframe: match events.iter().find_map(timeframe_of_start) {
-            Some(timeframe) => Some(timeframe),
-            None => {
-                let tags = tag::of_run(conn, run_id.as_str())?;
-                tags.get(key::TIMEFRAME).and_then(|text| text.parse().ok())
-            }
-        },
+        timeframe,
         test: None,
         ended: end.map_or(Ended::At(ended), |event| Ended::With(event.id)),
     })
