@@ -306,11 +306,11 @@ def test_results_show_the_text_of_the_command(herd: str) -> None:
     command = Path(sys.executable).parent / "herdbook"
 
     def printed(*args: str) -> str:
-        full = [command, *args, "-t", "1H", "--tracking-uri", herd]
+        full = [str(command), *args, "-t", "1H", "--tracking-uri", herd]
         done = subprocess.run(full, capture_output=True, check=True, text=True)
         return done.stdout.rstrip("\n")
 
-    uri = {"tracking_uri": herd}
+    uri: dict[str, Any] = {"tracking_uri": herd}
     for result, args in [
         (herdbook.backtest("1H", BARS, 2, **uri), ("backtest", "2", f"--data={BARS}")),
         (herdbook.predict("1H", BARS, 2, **uri), ("predict", "2", f"--data={BARS}")),

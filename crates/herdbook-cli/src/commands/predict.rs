@@ -1,19 +1,17 @@
 //! `predict`: the position that a registered model takes after the newest closed bar.
 
+mod shown;
 mod watch;
 
 use std::path::Path;
 
 use herdbook_domain::Honesty;
 use herdbook_store::{Store, now};
-use herdbook_training::{
-    AgeLimits, BarsCheck, Holding, Position, Prediction, RegisteredModel, Tape,
-};
-use serde_json::{Map, Value, json};
+use herdbook_training::{AgeLimits, BarsCheck, Holding, Position, Prediction, Tape};
 
 use crate::args::PredictArgs;
+use crate::commands::predict::shown::{summary, to_json};
 use crate::failure::Failure;
-use crate::format;
 use crate::output::Output;
 use crate::running;
 
@@ -60,62 +58,4 @@ fn once(
         || to_json(&model, &tape, &prediction, &check),
         || summary(&model, &tape, &prediction),
     )
-}
-
-fn to_json(
-    model: &RegisteredModel,
-    tape: &Tape,
-    prediction: &Prediction,
-    check: &BarsCheck,
-) -> Value {
-    let probabilities: Map<String, Value> = Position::ALL
-        .iter()
-        .zip(prediction.probabilities)
-        .map(|(position, probability)| (position.as_str().to_owned(), probability.into()))
-        .collect();
-    json!({
-        "action": prediction.action.as_str(),
-        "probabilities": probabilities,
-        "from_position": prediction.from.as_str(),
-        "position_since": prediction.since,
-        "bar": prediction.bar,
-        "observation": prediction.observation.as_slice(),
-        "honesty": check.honesty,
-        "symbol": tape.symbol,
-        "timeframe": model.timeframe,
-        "name": model.version.key.name,
-        "version": model.version.key.version,
-        "run_id": model.run.run_id,
-    })
-}
-
-fn summary(model: &RegisteredModel, tape: &Tape, prediction: &Prediction) -> String {
-    let likely: Vec<String> = Position::ALL
-        .iter()
-        .zip(prediction.probabilities)
-        .map(|(position, share)| format!("{} {:.1} %", position.as_str(), 100.0 * share))
-        .collect();
-    format!(
-        "{} · {}\nafter the {} bar of {} that ended {} UTC, {}\n{} version {} · run {}",
-        prediction.action.as_str(),
-        likely.join(", "),
-        model.timeframe,
-        tape.symbol,
-        format::moment(prediction.bar.end),
-        start(prediction),
-        model.version.key.name,
-        model.version.key.version,
-        model.run.run_id,
-    )
-}
-
-/// The account that the model observed, as a clause.
-fn start(prediction: &Prediction) -> String {
-    match prediction.since {
-        None => "starting from a flat account".to_owned(),
-        Some(since) => {
-            let position = prediction.from.as_str();
-            format!("with an account that is {position} since {} UTC", format::moment(since))
-        }
-    }
 }

@@ -13,8 +13,8 @@ use herdbook_training::{
     AgeLimits, BarsCheck, DataSource, Follower, Holding, Prediction, RegisteredModel, Step, Tape,
 };
 
-use super::to_json;
 use crate::args::PredictArgs;
+use crate::commands::predict::shown::to_json;
 use crate::failure::{Code, Failure};
 use crate::format;
 use crate::output::Output;
