@@ -33,9 +33,9 @@ impl Details {
         };
         if model < 0.0 {
             let lost = -100.0 * model;
-            let others = beside(", and so is each of ");
+            let others = beside(", and so did ");
             return format!(
-                "after costs the model lost {lost:.2} %: doing nothing is better{others}"
+                "after costs the model lost {lost:.2} %: doing nothing did better{others}"
             );
         }
         format!(
@@ -143,12 +143,12 @@ mod tests {
         );
         assert_eq!(
             verdict(-0.10, [0.32, -0.05, -0.2, -0.3]),
-            "after costs the model lost 10.00 %: doing nothing is better, and so is each of buy and hold (+32.00 %) and \
+            "after costs the model lost 10.00 %: doing nothing did better, and so did buy and hold (+32.00 %) and \
              moving average (-5.00 %)"
         );
         assert_eq!(
             verdict(-0.10, [-0.2; 4]),
-            "after costs the model lost 10.00 %: doing nothing is better"
+            "after costs the model lost 10.00 %: doing nothing did better"
         );
         assert_eq!(
             verdict(0.0, [0.1, -0.2, -0.2, -0.2]),
