@@ -29,6 +29,11 @@ impl<'a> StoredCloses<'a> {
         }
     }
 
+    /// Whether the record of a training has the hash of its closes.
+    pub(crate) fn are_recorded(run: &RunRecord) -> bool {
+        run.params_for_rules().contains_key(window_params::CLOSES_SHA256)
+    }
+
     /// The closes of a training or an evaluation; `None` if the file is missing or altered.
     pub(crate) fn of(&mut self, known: &KnownCloses) -> Result<Option<Rc<Closes>>, StoreError> {
         if known.is_of_evaluation {
