@@ -139,8 +139,9 @@ class Herd:
 
 
 def environment():
-    """A user's environment, without the variables by which MLflow in this process selects a store."""
-    kept = {name: value for name, value in os.environ.items() if not name.endswith("_URI")}
+    """A user's environment, without the variables by which MLflow in this process selects a store, and without the width of
+    a terminal."""
+    kept = {name: value for name, value in os.environ.items() if not name.endswith("_URI") and name != "COLUMNS"}
     return {**kept, "HERDBOOK_ACTOR": "conformance"}
 
 

@@ -74,9 +74,10 @@ fn start(
     };
     drop(observer);
     let outcome = outcome.map_err(|error| match error {
-        TrainingError::NoParent { .. } if is_sample => Failure::from(error).with_hint(
-            "without `--data` the built-in sample is used; give the bars of the model to enhance with `--data`",
-        ),
+        TrainingError::NoParent { .. } if is_sample => Failure::from(error).with_hint(format!(
+            "{}; without `--data` the built-in sample is used, so give the bars of the model to enhance with `--data`",
+            trains_a_base()
+        )),
         TrainingError::NoParent { .. } => Failure::from(error).with_hint(trains_a_base()),
         _ => failure_of(error, output),
     })?;
