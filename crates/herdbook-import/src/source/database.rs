@@ -5,9 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use herdbook_domain::Timestamp;
-use herdbook_domain::import::{Finding, FindingKind};
+use herdbook_domain::import::{Finding, FindingKind, SourceHistory};
 use herdbook_domain::tags::Tags;
 use herdbook_store::engine::db::{Conn, Dialect, Row, params};
+use herdbook_store::tables::event::{self, EventQuery};
 use herdbook_store::tables::metric::Metric;
 use herdbook_store::{PostgresSource, Store, StoreError};
 use tempfile::TempDir;
@@ -275,6 +276,19 @@ impl Reader for Database {
                 versions: versions.remove(&name).unwrap_or_default(),
                 name,
             })
+        })
+    }
+
+    fn recorded_history(&mut self) -> Result<SourceHistory, StoreError> {
+        if !self.columns.contains_key("herdbook_events") {
+            return Ok(SourceHistory::default());
+        }
+        Ok(match event::select_readable(&self.conn, &EventQuery::default()) {
+            Ok((events, unreadable)) => match unreadable.into_iter().next() {
+                Some(problem) => SourceHistory::unreadable(problem),
+                None => SourceHistory::of(&events),
+            },
+            Err(error) => SourceHistory::unreadable(error.to_string()),
         })
     }
 

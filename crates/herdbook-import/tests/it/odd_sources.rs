@@ -75,7 +75,7 @@ impl Scene {
     }
 }
 
-fn lines(report: &ImportReport) -> String {
+pub(crate) fn lines(report: &ImportReport) -> String {
     report.audit.iter().map(|finding| finding.line() + "\n").collect()
 }
 
@@ -204,7 +204,7 @@ fn links_among_artifacts_are_read_as_files_and_folders_behind_them_left_out() {
 }
 
 /// The source of an import may be herdbook's own database, also while it is open.
-fn import_of(herd: &Herd, folder: &Path) -> (Session, ImportReport) {
+pub(crate) fn import_of(herd: &Herd, folder: &Path) -> (Session, ImportReport) {
     let source =
         Source::parse(herd.folder.path().join("mlflow.db").to_str().unwrap(), folder).unwrap();
     let location = target_location(None, folder, &source).unwrap();
