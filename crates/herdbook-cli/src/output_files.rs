@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Component, Path, PathBuf};
 
-use herdbook_store::{Store, new_id};
+use herdbook_store::{Store, new_id, standard_state_folder};
 
 use crate::failure::Failure;
 
@@ -275,6 +275,12 @@ fn protection(path: &Path, found: Option<&Metadata>, protected: &Protected) -> O
     }
     if found.is_some() && is_sqlite(path) {
         return Some("it is an SQLite database".to_owned());
+    }
+    let state = standard_state_folder().and_then(|folder| resolve(&folder).ok());
+    if state.is_some_and(|state| path.starts_with(state)) {
+        return Some(
+            "it lies in the folder in which herdbook remembers the ends of histories".to_owned(),
+        );
     }
     let text = path.to_string_lossy();
     let database =

@@ -25,7 +25,7 @@ mod values;
 pub use doctor::{
     BadRow, Breach, BreachKind, Fix, LoggedMetric, Orphan, Process, Records, Remedy, Repair,
     RunColumn, RunOnRecord, RunRow, SchemaState, Storage, Subject, VersionColumn, VersionOnRecord,
-    VersionRow, examine, is_managed,
+    VersionRow, events_under_present_names, examine, is_managed,
 };
 pub use evidence::{
     Direction, EVIDENCE_BARS, EVIDENCE_PROBABILITY, Evaluation, EvaluationBasis, EvidenceFigures,
