@@ -55,10 +55,12 @@ impl<'a> PresentNames<'a> {
         records: &'a Records,
         recorded: &BTreeMap<(&'a RunId, VersionNumber), Recorded<'a>>,
     ) {
-        let has_events: BTreeSet<(&ModelName, VersionNumber)> = recorded
-            .iter()
-            .flat_map(|((_, number), of)| of.names.iter().map(|name| (*name, *number)))
-            .collect();
+        let mut runs: BTreeMap<(&ModelName, VersionNumber), BTreeSet<&RunId>> = BTreeMap::new();
+        for ((run_id, number), of) in recorded {
+            for name in &of.names {
+                runs.entry((name, *number)).or_default().insert(run_id);
+            }
+        }
         let rows: BTreeSet<&VersionKey> = records.versions.iter().map(|it| &it.key).collect();
         let has_row =
             |name: &ModelName, version| rows.contains(&VersionKey { name: name.clone(), version });
@@ -68,7 +70,7 @@ impl<'a> PresentNames<'a> {
         }
         for ((run_id, number), of) in recorded {
             let is_lost = !self.names.contains_key(&(*run_id, *number))
-                && !of.names.iter().any(|name| has_row(name, *number));
+                && of.names.iter().any(|name| !has_row(name, *number));
             let Some(rows) = deleted.get(number).filter(|_| is_lost) else { continue };
             let is_of_model = |row: &VersionOnRecord| {
                 let renamed = of.names.iter().filter_map(|name| self.renamed.get(name));
@@ -77,11 +79,17 @@ impl<'a> PresentNames<'a> {
             let is_of_time = |row: &VersionOnRecord| {
                 row.row.created_at_ms.is_some() && row.row.created_at_ms == of.registered_at_ms
             };
+            let is_of_another = |row: &VersionOnRecord| {
+                let of_name = runs.get(&(&row.key.name, *number)).into_iter().flatten();
+                of_name.into_iter().any(|other| other != run_id)
+            };
             let candidates: BTreeSet<&ModelName> = rows
                 .iter()
-                .filter(|row| is_of_model(row) || is_of_time(row))
+                .filter(|row| {
+                    of.names.contains(&row.key.name) || is_of_model(row) || is_of_time(row)
+                })
+                .filter(|row| !is_of_another(row))
                 .map(|row| &row.key.name)
-                .filter(|name| !has_events.contains(&(*name, *number)))
                 .collect();
             if candidates.len() == 1 {
                 self.names.insert((run_id, *number), candidates);

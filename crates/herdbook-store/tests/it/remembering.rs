@@ -130,7 +130,7 @@ fn unusable_memory_is_announced_once_and_harmless() {
 
 #[test]
 fn damaged_memory_is_no_reason_to_trust_a_shortened_history() {
-    for damage in [&b"garbage"[..], &[b' '; 70_000][..], b"{\"v\":1}"] {
+    for damage in [b"garbage".to_vec(), vec![b' '; 70_000], b"{\"v\":1}".to_vec()] {
         let herd = Herd::new();
         let memory = tempfile::tempdir().unwrap();
         let (store, _) = remembering(&herd, memory.path());
@@ -143,7 +143,7 @@ fn damaged_memory_is_no_reason_to_trust_a_shortened_history() {
             .collect();
         assert_eq!(files.len(), 2);
         // One of the two files is enough.
-        std::fs::write(&files[0], damage).unwrap();
+        std::fs::write(&files[0], &damage).unwrap();
         let (store, heard) = remembering(&herd, memory.path());
         store.events(&EventQuery::default()).unwrap();
         assert!(store.history_change().is_none());
@@ -151,7 +151,9 @@ fn damaged_memory_is_no_reason_to_trust_a_shortened_history() {
         store.promote(&promotion(1, Stage::Development), Effect::Commit).unwrap();
         drop(store);
 
-        files.iter().for_each(|file| std::fs::write(file, damage).unwrap());
+        for file in &files {
+            std::fs::write(file, &damage).unwrap();
+        }
         herd.foreign().execute_batch(backend::SHORTENED).unwrap();
         // Reading does not put the shortened history in the place of the damaged memory.
         for _ in 0..2 {

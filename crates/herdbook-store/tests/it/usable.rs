@@ -258,6 +258,7 @@ fn version_deleted_after_its_model_was_renamed_is_not_missing() {
     }
     rename(&herd, "1H_trading_model", "a");
     promote_named(&herd, "a", 2, Stage::Champion).unwrap();
+    promote_named(&herd, "a", 1, Stage::Archived).unwrap();
     delete(&herd, "a", 1);
     assert_eq!(herd.store.diagnose().unwrap(), []);
     rename(&herd, "a", "1H_trading_model");
