@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use herdbook_domain::hex_sha256;
 use serde::{Deserialize, Serialize};
 
+use crate::artifacts::regular::read_regular;
 use crate::clock::{new_id, now};
 use crate::history_change::HeadOnRecord;
 
@@ -83,7 +84,7 @@ pub(super) fn read(folder: &Path, key: Key<'_>) -> io::Result<Option<Memory>> {
                 path.display()
             )));
         }
-        found => found.and_then(|_| fs::read(&path))?,
+        found => found.and_then(|_| read_regular(&path, LONGEST))?,
     };
     match serde_json::from_slice::<Memory>(&text) {
         Ok(memory) if memory.v > VERSION => {
