@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use herdbook_domain::{Conditions, Judgement};
+use herdbook_domain::{Conditions, Judgement, PromotionPlan, Stage};
 use herdbook_training::conditions_from_toml;
 
 use crate::failure::Failure;
@@ -31,9 +31,32 @@ pub(crate) fn read(named: Option<&Path>, output: &mut Output) -> Result<Conditio
     let Some((path, conditions)) = load(named)? else {
         return Ok(Conditions::default());
     };
-    let effect = effect(conditions.enforce);
-    output.note(&format!("conditions on promotion: {} ({effect})", path.display()));
+    let path = path.display();
+    if conditions.all.is_empty() {
+        let enforces = if conditions.enforce { " although it has `enforce = true`" } else { "" };
+        output.note(&format!(
+            "warning: `{path}` has no `[[promotion.condition]]`{enforces}: no condition applies to any promotion"
+        ));
+    } else {
+        let effect = effect(conditions.enforce);
+        output.note(&format!("conditions on promotion: {path} ({effect})"));
+    }
     Ok(conditions)
+}
+
+/// Says that a model rose although none of the conditions applies to it.
+pub(crate) fn note_if_none_applied(
+    conditions: &Conditions,
+    promotion: &PromotionPlan,
+    output: &mut Output,
+) {
+    let Some(rise) = promotion.requested() else { return };
+    let to = rise.transition.to();
+    let is_rise = matches!(to, Stage::Beta | Stage::Champion);
+    if is_rise && !conditions.all.is_empty() && promotion.judgement.verdicts.is_empty() {
+        let name = &rise.key.name;
+        output.note(&format!("note: no condition applies to the promotion of `{name}` to {to}"));
+    }
 }
 
 fn load(named: Option<&Path>) -> Result<Option<(PathBuf, Conditions)>, Failure> {

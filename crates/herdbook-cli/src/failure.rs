@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::io;
 
-use herdbook_domain::{Judgement, Refusal, Symbol, SymbolClash, VersionKey};
+use herdbook_domain::{Judgement, ModelName, Refusal, Symbol, SymbolClash, VersionKey};
 use herdbook_store::{StoreError, text_without_secrets};
 use herdbook_training::TrainingError;
 use serde_json::json;
@@ -248,6 +248,7 @@ fn store_code(error: &StoreError) -> Code {
         | StoreError::SameStore { .. }
         | StoreError::DeletedExperiment { .. }
         | StoreError::ForeignArtifacts { .. }
+        | StoreError::UnknownModelInConditions { .. }
         | StoreError::CannotLog { .. }
         | StoreError::CannotStart { .. } => Code::InvalidInput,
         StoreError::NotADatabase { .. } | StoreError::Schema { .. } => Code::StoreSchema,
@@ -337,6 +338,9 @@ fn store_hint(error: &StoreError) -> Option<String> {
             "restore a newer backup, or accept the present history with `herdbook verify --accept-history --reason …`"
                 .into(),
         ),
+        StoreError::UnknownModelInConditions { name, known_models } => {
+            Some(models_to_name(name, known_models))
+        }
         StoreError::CannotRelocate { .. } => Some(
             "bring the files back and try again; `--force` with a `--reason` relocates anyway; the history records what \
              was overridden"
@@ -364,6 +368,22 @@ fn store_hint(error: &StoreError) -> Option<String> {
             Some("`herdbook history` shows who promoted it and why".into())
         }
         _ => None,
+    }
+}
+
+/// Names are compared exactly, so that a condition never applies to less than its author thinks.
+fn models_to_name(name: &ModelName, known: &[String]) -> String {
+    let wanted = name.as_str().to_lowercase();
+    let is_meant = |known: &&String| {
+        let known = known.to_lowercase();
+        known == wanted || known.ends_with(&format!("_{wanted}"))
+    };
+    let meant: Vec<String> = known.iter().filter(is_meant).map(|it| format!("`{it}`")).collect();
+    if meant.is_empty() {
+        "correct the name under `models` in the file of the conditions; `herdbook list` shows the registered models"
+            .to_owned()
+    } else {
+        format!("`models` takes full names of registered models: write {}", meant.join(" or "))
     }
 }
 

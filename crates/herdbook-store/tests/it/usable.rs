@@ -140,7 +140,7 @@ fn champion_of_another_symbol_stays_unless_force_is_given() {
 }
 
 /// Renames a registered model as MLflow 3.17.2 does.
-fn rename(herd: &Herd, from: &str, to: &str) {
+pub(crate) fn rename(herd: &Herd, from: &str, to: &str) {
     let rows = ["model_versions", "model_version_tags", "registered_model_aliases"]
         .map(|table| format!("UPDATE {table} SET name = '{to}' WHERE name = '{from}';"))
         .concat();
