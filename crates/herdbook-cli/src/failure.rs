@@ -398,6 +398,7 @@ fn training_code(error: &TrainingError) -> Code {
         | TrainingError::NoTimeframe { .. }
         | TrainingError::Unusable { .. } => Code::NotFound,
         TrainingError::OtherInstrument { .. }
+        | TrainingError::NamedOtherwise { .. }
         | TrainingError::ContradictingBars { .. }
         | TrainingError::AlteredModel { .. }
         | TrainingError::ForeignEnvironment { .. }
@@ -428,6 +429,11 @@ fn training_hint(error: &TrainingError) -> Option<String> {
         TrainingError::NoChampion { .. } => {
             Some("`herdbook promote … --target-stage champion` makes a version the champion".into())
         }
+        TrainingError::NamedOtherwise { named, .. } => Some(format!(
+            "`--symbol {}` names it as the file does; a column that does not name the instrument is left out with \
+             `--columns`",
+            shell::quoted(named)
+        )),
         TrainingError::OtherInstrument { symbol, .. }
         | TrainingError::UnnamedInstrument { symbol, .. } => Some(format!(
             "if the bars are of {symbol}, say so with `--symbol {symbol}`; otherwise name their instrument with `--symbol`"

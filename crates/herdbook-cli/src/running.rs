@@ -22,10 +22,12 @@ pub(crate) fn prepare(
         output.note(&format!("note: {note}"));
     }
     let trained_on = model.symbol();
-    let is_given = args.symbol.is_some() || trained_on.is_none();
+    let is_of_model = args.symbol.is_none() && trained_on.is_some();
     let symbol = args.symbol.or_else(|| trained_on.clone());
     let mut source = bars::read(&args.data, symbol, args.reading, now, output)?;
-    source.naming = if is_given { Naming::Given } else { Naming::OfModel };
+    if is_of_model {
+        source.naming = Naming::OfModel;
+    }
     if let Some(trained_on) = trained_on.filter(|symbol| *symbol != source.symbol) {
         let symbol = &source.symbol;
         output.note(&format!(

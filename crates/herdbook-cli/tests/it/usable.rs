@@ -136,6 +136,83 @@ fn run_without_an_artifact_location_is_shown_as_one_whose_files_are_missing() {
     assert!(refused.stderr.contains("model.zip` is missing"), "{}", refused.stderr);
 }
 
+/// Bars with a column that names their instrument.
+fn bars_of(symbol: &str, n_bars: u64) -> String {
+    let bars = bars(n_bars);
+    let mut lines = bars.lines();
+    let mut csv = format!("symbol,{}\n", lines.next().unwrap());
+    for line in lines {
+        csv += &format!("{symbol},{line}\n");
+    }
+    csv
+}
+
+#[test]
+fn symbol_that_the_file_contradicts_is_refused() {
+    let folder = Folder::new();
+    folder.write("ibm.csv", bars_of("IBM", 1_000));
+    let train = "train -t 1H --timesteps 1 -q --data ibm.csv --symbol";
+    let refused = folder.run(&format!("{train} SPY"));
+    assert_snapshot!(refused.shown(), @r"
+    status 1
+    error: the bars in `ibm.csv` are of `IBM`, as the file itself says, and not of SPY
+    hint: `--symbol IBM` names it as the file does; a column that does not name the instrument is left out with `--columns`
+    ");
+    folder.done(&format!("{train} ibm"));
+    for command in ["backtest", "evaluate", "predict"] {
+        let refused = folder.run(&format!("{command} 1 -t 1H --data ibm.csv --symbol SPY"));
+        assert_eq!(refused.status, 1, "{}", refused.shown());
+        assert!(
+            refused.stderr.contains("of `IBM`, as the file itself says"),
+            "{}",
+            refused.shown()
+        );
+    }
+    let columns = "--columns _,time,open,high,low,close";
+    folder.done(&format!(
+        "train -t 1H --timesteps 1 -q --data ibm.csv --symbol SPY --model=s {columns}"
+    ));
+}
+
+#[test]
+fn file_named_after_another_instrument_is_noted() {
+    let folder = Folder::new();
+    folder.write("IBM.csv", bars(1_000));
+    let trained = folder.done("train -t 1H --timesteps 1 --data IBM.csv --symbol SPY");
+    let note =
+        "`IBM.csv` is named after IBM, which the register knows, but its bars are recorded as SPY";
+    assert!(trained.stderr.contains(note), "{}", trained.shown());
+    folder.write("prices.csv", bars_of("XYZ", 1_000));
+    let trained = folder.done("train -t 1H --timesteps 1 --data prices.csv --model=p");
+    let note =
+        "the bars in `prices.csv` are of `XYZ` by their own column, but are recorded as prices";
+    assert!(trained.stderr.contains(note), "{}", trained.shown());
+    folder.write("quotes.csv", bars_of("XYZ", 1_000));
+    let named = folder.done("train -t 1H --timesteps 1 --data quotes.csv --model=x --symbol XYZ");
+    assert!(!named.stderr.contains("recorded as"), "{}", named.shown());
+}
+
+#[test]
+fn symbols_are_trimmed_and_equal_without_regard_to_case() {
+    let folder = Folder::new();
+    folder.write("SPY.csv", bars(1_000));
+    folder.done("train -t 1H --timesteps 1 -q --data SPY.csv --test-from 2024-02-01");
+    folder.write("bars.csv", bars(1_500));
+    for symbol in ["spy", "SPY ", " Spy"] {
+        let backtest = ["backtest", "1", "-t", "1H", "--data", "bars.csv", "--symbol", symbol];
+        let ran = folder.run_args(backtest);
+        assert_eq!(ran.status, 0, "{}", ran.shown());
+        assert!(!ran.stderr.contains("was trained on"), "{}", ran.shown());
+        let found = folder.run_args(["find", "latest", "-t", "1H", "--json", "--symbol", symbol]);
+        assert_eq!(found.json()["version"], 1, "{symbol}");
+    }
+    let child = "train -t 1H --timesteps 1 -q --enhance 1 --data bars.csv --symbol spy \
+                 --validation-from 2024-02-15 --test-from 2024-02-20 --allow-contaminated";
+    folder.done(child);
+    let other = folder.run("find latest -t 1H --symbol SPYX");
+    assert_eq!(other.status, 1, "{}", other.shown());
+}
+
 #[test]
 fn condition_on_a_name_that_no_model_has_is_an_error_and_no_condition_is_said() {
     let folder = herd();

@@ -4,6 +4,7 @@ use herdbook_domain::{RunId, Symbol, Timeframe, Timestamp, Window, window_params
 
 use crate::engine::db::{Conn, params};
 use crate::error::StoreError;
+use crate::tables::seal::is_symbol;
 
 /// A run with a result: its model could have been selected.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,12 +48,13 @@ pub fn select(conn: &Conn, query: &TrialQuery<'_>) -> Result<Vec<Trial>, StoreEr
            AND EXISTS (SELECT 1 FROM latest_metrics m WHERE m.run_uuid = r.run_uuid
                 AND m.key = 'portfolio/total_return')
            AND EXISTS (SELECT 1 FROM params p WHERE p.run_uuid = r.run_uuid
-                AND p.key = ?2 AND p.value = ?3)
+                AND p.key = ?2 AND {})
          ORDER BY r.start_time, r.run_uuid",
         param("data.test_start"),
         param("data.test_end"),
         param(window_params::BARS_SHA256),
-        conn.dialect().tag_is("t.value", "?1")
+        conn.dialect().tag_is("t.value", "?1"),
+        is_symbol("p.value", "?3")
     );
     let after = query.ended_after.map_or(i64::MIN, Timestamp::millis);
     let asked =

@@ -7,7 +7,7 @@ use herdbook_market::metrics::Performance;
 use herdbook_market::{Closes, CostModel, Ledger, MarketError, Position, Trade, Utc};
 use herdbook_store::Store;
 
-use crate::content::instrument::{Identity, identify, note};
+use crate::content::instrument::{Identity, identify, notes};
 use crate::content::lineage::{Lineage, SeenBars};
 use crate::environment::market_data::{DataSource, Tape};
 use crate::error::TrainingError;
@@ -104,7 +104,7 @@ impl Backtest {
             n_seen,
             honesty: seen.judge(n_seen > 0),
             recognised: seen.recognised.clone(),
-            notes: note(identity, source, &tape.symbol)
+            notes: notes(store, identity, source, &tape)?
                 .into_iter()
                 .chain(seen.note().map(str::to_owned))
                 .collect(),
