@@ -325,7 +325,7 @@ mod tests {
         let of_model = conditions.of_model(&[new.clone(), old.clone()]);
         assert!(of_model.enforce);
         assert_eq!(of_model.before(Stage::Champion, &new, None).count(), 2);
-        assert_eq!(conditions.of_model(&[new.clone()]).all.len(), 1);
+        assert_eq!(conditions.of_model(std::slice::from_ref(&new)).all.len(), 1);
         assert!(conditions.name_others_than(&new) && conditions.name_others_than(&old));
         assert!(
             !Conditions { enforce: true, all: vec![on(&[&old]), on(&[])] }.name_others_than(&old)
