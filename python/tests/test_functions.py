@@ -307,7 +307,8 @@ def test_results_show_the_text_of_the_command(herd: str) -> None:
 
     def printed(*args: str) -> str:
         full = [str(command), *args, "-t", "1H", "--tracking-uri", herd]
-        done = subprocess.run(full, capture_output=True, check=True, text=True)
+        environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+        done = subprocess.run(full, capture_output=True, check=True, text=True, env=environment)
         return done.stdout.rstrip("\n")
 
     uri: dict[str, Any] = {"tracking_uri": herd}

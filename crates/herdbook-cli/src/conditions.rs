@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use herdbook_domain::{Conditions, Judgement};
+use herdbook_domain::{Conditions, Judgement, PromotionPlan, Stage};
 
 use crate::failure::Failure;
 use crate::output::Output;
@@ -24,9 +24,32 @@ pub(crate) fn read(named: Option<&Path>, output: &mut Output) -> Result<Conditio
         return Ok(Conditions::default());
     };
     let conditions = file.settings.conditions;
-    let effect = if conditions.all.is_empty() { "none" } else { effect(conditions.enforce) };
-    output.note(&format!("conditions on promotion: {} ({effect})", file.path.display()));
+    let path = file.path.display();
+    if conditions.all.is_empty() {
+        let enforces = if conditions.enforce { " although it has `enforce = true`" } else { "" };
+        output.note(&format!(
+            "warning: `{path}` has no `[[promotion.condition]]`{enforces}: no condition applies to any promotion"
+        ));
+    } else {
+        let effect = effect(conditions.enforce);
+        output.note(&format!("conditions on promotion: {path} ({effect})"));
+    }
     Ok(conditions)
+}
+
+/// Says that a model rose although none of the conditions applies to it.
+pub(crate) fn note_if_none_applied(
+    conditions: &Conditions,
+    promotion: &PromotionPlan,
+    output: &mut Output,
+) {
+    let Some(rise) = promotion.requested() else { return };
+    let to = rise.transition.to();
+    let is_rise = matches!(to, Stage::Beta | Stage::Champion);
+    if is_rise && !conditions.all.is_empty() && promotion.judgement.verdicts.is_empty() {
+        let name = &rise.key.name;
+        output.note(&format!("note: no condition applies to the promotion of `{name}` to {to}"));
+    }
 }
 
 /// One line for each condition with its value, limit and verdict; `None` if no condition applied.

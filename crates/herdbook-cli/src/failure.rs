@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
-use herdbook_domain::{Judgement, Refusal, Symbol, SymbolClash, VersionKey};
+use herdbook_domain::{Judgement, ModelName, Refusal, Symbol, SymbolClash, VersionKey};
 use herdbook_store::{StoreError, text_without_secrets};
 use herdbook_training::TrainingError;
 use serde_json::json;
@@ -258,6 +258,7 @@ fn store_code(error: &StoreError) -> Code {
         | StoreError::SameStore { .. }
         | StoreError::DeletedExperiment { .. }
         | StoreError::ForeignArtifacts { .. }
+        | StoreError::UnknownModelInConditions { .. }
         | StoreError::CannotLog { .. }
         | StoreError::CannotStart { .. }
         | StoreError::AmbiguousRun { .. }
@@ -356,6 +357,9 @@ fn store_hint(error: &StoreError) -> Option<String> {
             "restore a newer backup, or accept the present history with `herdbook verify --accept-history --reason …`"
                 .into(),
         ),
+        StoreError::UnknownModelInConditions { name, known_models } => {
+            Some(models_to_name(name, known_models))
+        }
         StoreError::CannotRelocate { .. } => Some(
             "bring the files back and try again; `--force` with a `--reason` relocates anyway; the history records what \
              was overridden"
@@ -386,6 +390,22 @@ fn store_hint(error: &StoreError) -> Option<String> {
     }
 }
 
+/// Names are compared exactly, so that a condition never applies to less than its author thinks.
+fn models_to_name(name: &ModelName, known: &[String]) -> String {
+    let wanted = name.as_str().to_lowercase();
+    let is_meant = |known: &&String| {
+        let known = known.to_lowercase();
+        known == wanted || known.ends_with(&format!("_{wanted}"))
+    };
+    let meant: Vec<String> = known.iter().filter(is_meant).map(|it| format!("`{it}`")).collect();
+    if meant.is_empty() {
+        "correct the name under `models` in the file of the conditions; `herdbook list` shows the registered models"
+            .to_owned()
+    } else {
+        format!("`models` takes full names of registered models: write {}", meant.join(" or "))
+    }
+}
+
 fn training_code(error: &TrainingError) -> Code {
     match error {
         TrainingError::Store(error) => store_code(error),
@@ -397,6 +417,7 @@ fn training_code(error: &TrainingError) -> Code {
         | TrainingError::NoTimeframe { .. }
         | TrainingError::Unusable { .. } => Code::NotFound,
         TrainingError::OtherInstrument { .. }
+        | TrainingError::NamedOtherwise { .. }
         | TrainingError::ContradictingBars { .. }
         | TrainingError::AlteredModel { .. }
         | TrainingError::ForeignEnvironment { .. }
@@ -429,6 +450,11 @@ fn training_hint(error: &TrainingError) -> Option<String> {
         TrainingError::NoChampion { .. } => {
             Some("`herdbook promote … --target-stage champion` makes a version the champion".into())
         }
+        TrainingError::NamedOtherwise { named, .. } => Some(format!(
+            "`--symbol {}` names it as the file does; a column that does not name the instrument is left out with \
+             `--columns`",
+            shell::quoted(named)
+        )),
         TrainingError::OtherInstrument { symbol, .. }
         | TrainingError::UnnamedInstrument { symbol, .. } => Some(format!(
             "if the bars are of {symbol}, say so with `--symbol {symbol}`; otherwise name their instrument with `--symbol`"

@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Component, Path, PathBuf};
 
-use herdbook_store::{Store, new_id, standard_state_folder};
+use herdbook_store::{Store, new_id, open_regular, standard_state_folder};
 
 use crate::failure::Failure;
 
@@ -307,7 +307,7 @@ fn is_among_artifacts(folder: &Path) -> bool {
 
 fn is_sqlite(path: &Path) -> bool {
     let mut header = Vec::new();
-    let read = File::open(path)
+    let read = open_regular(path)
         .and_then(|file| file.take(SQLITE_HEADER.len() as u64).read_to_end(&mut header));
     read.is_ok() && header == SQLITE_HEADER
 }

@@ -21,9 +21,11 @@ pub(crate) fn prepare(
     output: &mut Output,
 ) -> Result<(RegisteredModel, DataSource), Failure> {
     let model = load(find_version(args, store)?, store, output)?;
-    let (symbol, naming) = instrument(args, &model);
+    let (symbol, is_of_model) = instrument(args, &model);
     let mut source = bars::read(data, symbol, args.reading.clone(), now, output)?;
-    source.naming = naming;
+    if is_of_model {
+        source.naming = Naming::OfModel;
+    }
     if let Some(note) = other_symbol(&model, &source) {
         output.note(&note);
     }
@@ -43,12 +45,11 @@ pub(crate) fn load(
     Ok(model)
 }
 
-/// The instrument of the bars, and how it is known.
-pub(crate) fn instrument(args: &RunningArgs, model: &RegisteredModel) -> (Option<Symbol>, Naming) {
+/// The instrument of the bars, and whether it is taken from the model.
+pub(crate) fn instrument(args: &RunningArgs, model: &RegisteredModel) -> (Option<Symbol>, bool) {
     let trained_on = model.symbol();
-    let is_given = args.symbol.is_some() || trained_on.is_none();
-    let naming = if is_given { Naming::Given } else { Naming::OfModel };
-    (args.symbol.clone().or(trained_on), naming)
+    let is_of_model = args.symbol.is_none() && trained_on.is_some();
+    (args.symbol.clone().or(trained_on), is_of_model)
 }
 
 /// A note if the bars are of another instrument than the model.

@@ -210,6 +210,7 @@ fn is_about_absence(error: &StoreError) -> bool {
         error,
         StoreError::NoSuchRun { .. }
             | StoreError::NoSuchModel { .. }
+            | StoreError::UnknownModelInConditions { .. }
             | StoreError::NoSuchVersion { .. }
             | StoreError::DeletedVersion { .. }
     )

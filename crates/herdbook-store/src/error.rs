@@ -199,6 +199,17 @@ pub enum StoreError {
         /// The names of all registered models.
         known_models: Vec<String>,
     },
+    /// A condition on promotion names a model that the store has not and had never.
+    #[error(
+        "a condition on promotion names the model `{name}`, which was never registered{}",
+        known(known_models)
+    )]
+    UnknownModelInConditions {
+        /// As the condition names it.
+        name: ModelName,
+        /// The names of all registered models.
+        known_models: Vec<String>,
+    },
     /// There is no such version.
     #[error("there is no {key}: the newest is version {newest}")]
     NoSuchVersion {

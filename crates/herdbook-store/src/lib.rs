@@ -33,6 +33,7 @@ pub use acts::run::{RunStart, UnfinishedEnd};
 pub use acts::served::CHECKPOINT_ENDING;
 pub use acts::usability::UnusableVersion;
 pub use artifacts::disk::Disk;
+pub use artifacts::regular::{open_regular, read_regular};
 pub use artifacts::streams::{ArtifactEntry, ArtifactStore, Content, FileStamp};
 pub use clock::{new_id, now};
 pub use dataset_input::DatasetInput;

@@ -181,6 +181,16 @@ pub enum TrainingError {
         /// The model's instrument.
         symbol: Symbol,
     },
+    /// The file names another instrument than the user.
+    #[error("the bars in `{file}` are of `{named}`, as the file itself says, and not of {symbol}")]
+    NamedOtherwise {
+        /// Name of the file.
+        file: String,
+        /// The instrument, as the file names it.
+        named: String,
+        /// The instrument as the user named it.
+        symbol: Symbol,
+    },
     /// The register knows other bars of the instrument at the same times.
     #[error("the bars in `{file}` are not those of {symbol} that run `{run_id}` used: {why}")]
     ContradictingBars {

@@ -56,6 +56,7 @@ pub(crate) fn run(args: &PromoteArgs, store: &Session, output: &mut Output) -> R
             "warning: conditions are not met; with `enforce = true` the promotion would be refused",
         );
     }
+    conditions::note_if_none_applied(&conditions, &promotion.plan, output);
     print(args, store, &promotion, &since, output)
 }
 

@@ -6,15 +6,17 @@ mod kind;
 mod name;
 mod run_id;
 mod stage;
+mod symbol;
 mod timeframe;
 mod timestamp;
 mod version;
 
 pub use closed_set::UnknownWord;
 pub use kind::{Enhancement, ModelType, RunStatus, VersionType};
-pub use name::{Actor, ExperimentName, InvalidName, MetricName, ModelName, Reason, Symbol};
+pub use name::{Actor, ExperimentName, InvalidName, MetricName, ModelName, Reason};
 pub use run_id::{RunId, RunPrefix, number_or_run};
 pub use stage::{Stage, Transition};
+pub use symbol::Symbol;
 pub use timeframe::Timeframe;
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use version::{VersionKey, VersionNumber};

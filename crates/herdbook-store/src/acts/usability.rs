@@ -135,7 +135,7 @@ pub(crate) fn of_record(
 pub(crate) fn obstacle_of_file(file: &FileState) -> Option<Obstacle> {
     match file {
         FileState::Intact => None,
-        FileState::Missing { path } => {
+        FileState::Missing { path } | FileState::Unreadable { path, .. } => {
             Some(Obstacle::FileMissing { path: path.display().to_string() })
         }
         FileState::Altered { path, .. } => {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use herdbook_domain::hex_sha256;
 use serde::{Deserialize, Serialize};
 
+use crate::artifacts::regular::read_regular;
 use crate::clock::{new_id, now};
 use crate::history_change::HeadOnRecord;
 
@@ -82,7 +83,7 @@ pub(super) fn read(folder: &Path, key: Key<'_>) -> io::Result<Option<Memory>> {
             return Err(damaged(format!("`{}` is not a file of herdbook", path.display())));
         }
         Err(error) => return Err(error),
-        Ok(_) => fs::read(&path)
+        Ok(_) => read_regular(&path, LONGEST)
             .map_err(|error| damaged(format!("`{}` cannot be read ({error})", path.display())))?,
     };
     match serde_json::from_slice::<Memory>(&text) {

@@ -14,6 +14,7 @@ use herdbook_domain::{
 
 use crate::engine::db::{Conn, params};
 use crate::error::StoreError;
+use crate::tables::seal::is_symbol;
 use crate::tables::{event, tag};
 
 /// The metrics of a result by which a repeated one is recognised, without prefix.
@@ -84,7 +85,8 @@ pub(crate) fn select(
     let [.., start, end] = window_params::EDGES.map(edge);
     let sql = format!(
         "SELECT r.run_uuid, {start}, {end} FROM params s CROSS JOIN runs r
-         WHERE s.key = ?1 AND s.value = ?2 AND r.run_uuid = s.run_uuid"
+         WHERE s.key = ?1 AND {} AND r.run_uuid = s.run_uuid",
+        is_symbol("s.value", "?2")
     );
     let asked = params![window_params::SYMBOL, symbol.as_str()];
     let of_symbol = conn.query(&sql, asked, |row| {

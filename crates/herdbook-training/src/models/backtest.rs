@@ -7,7 +7,7 @@ use herdbook_market::metrics::Performance;
 use herdbook_market::{Closes, CostModel, Ledger, MarketError, Position, Trade, Utc};
 use herdbook_store::Store;
 
-use crate::content::instrument::{Identity, identify, note};
+use crate::content::instrument::{Identity, identify, notes};
 use crate::content::lineage::{Lineage, SeenBars};
 use crate::content::trials::TestedBars;
 use crate::content::tries::Tries;
@@ -153,7 +153,7 @@ impl Backtest {
             n_seen,
             honesty,
             recognised: seen.recognised.clone(),
-            notes: note(identity, source, &tape.symbol)
+            notes: notes(store, identity, source, &tape)?
                 .into_iter()
                 .chain(seen.note().map(str::to_owned))
                 .chain(lacking)

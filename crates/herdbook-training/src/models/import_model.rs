@@ -165,7 +165,7 @@ fn notes(prepared: &PreparedModelImport) -> Vec<String> {
     };
     let symbol = prepared.request.symbol.as_ref();
     let said = described(Some(model), "symbol");
-    let other = symbol.zip(said).filter(|(it, said)| it.as_str() != *said);
+    let other = symbol.zip(said).filter(|(it, said)| Symbol::parse(said).as_ref() != Ok(it));
     let other = other.map(|(symbol, said)| {
         format!("its file names the symbol `{said}`, but it is registered for `{symbol}`")
     });

@@ -255,12 +255,15 @@ pub(crate) fn check_fit(
     expected: &str,
 ) -> Result<(), TrainingError> {
     match found {
-        Some(found) if found != expected => Err(TrainingError::ParentMismatch {
-            key: key.clone(),
-            what,
-            found: found.clone(),
-            expected: expected.to_owned(),
-        }),
+        // Symbols are equal without regard to case.
+        Some(found) if found.trim().to_lowercase() != expected.to_lowercase() => {
+            Err(TrainingError::ParentMismatch {
+                key: key.clone(),
+                what,
+                found: found.clone(),
+                expected: expected.to_owned(),
+            })
+        }
         _ => Ok(()),
     }
 }

@@ -10,7 +10,8 @@ use anyhow::Context as _;
 use herdbook_domain::Timestamp;
 use herdbook_store::{Store, now};
 use herdbook_training::{
-    AgeLimits, BarsCheck, DataSource, Follower, Holding, Prediction, RegisteredModel, Step, Tape,
+    AgeLimits, BarsCheck, DataSource, Follower, Holding, Naming, Prediction, RegisteredModel, Step,
+    Tape,
 };
 
 use crate::args::PredictArgs;
@@ -149,8 +150,9 @@ impl Watch<'_> {
         };
         let at = now();
         let (running, reading) = (&self.args.running, self.args.running.reading.clone());
-        let (symbol, naming) = running::instrument(running, &self.model);
+        let (symbol, is_of_model) = running::instrument(running, &self.model);
         let source = bars::source(self.file.path(), bytes, symbol, reading, at)?;
+        let naming = if is_of_model { Naming::OfModel } else { source.naming };
         let source = DataSource { naming, ..source };
         let tape = Tape::read(&source, self.model.timeframe)?;
         let closed_by = closed_by(&tape, state, at);
