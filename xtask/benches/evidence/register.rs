@@ -141,10 +141,10 @@ impl Market {
             let known = self.until(self.n_known);
             let key = trained(&store, seed, timeframe, &name, known.clone())?;
             for (trick, data, cost_bps) in &tricks {
-                if let Some(result) = evaluated(&store, &key, data, *cost_bps)? {
-                    if trick.starts_with('5') {
-                        found.saw(&result);
-                    }
+                if let Some(result) = evaluated(&store, &key, data, *cost_bps)?
+                    && trick.starts_with('5')
+                {
+                    found.saw(&result);
                 }
                 found.add(trick, rises(&store, &key));
             }
