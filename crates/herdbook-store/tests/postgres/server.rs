@@ -2,6 +2,7 @@
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use herdbook_domain::Stage;
 use herdbook_store::{Effect, EventQuery, Location, Missing, Opened, Store, StoreError};
@@ -69,8 +70,13 @@ fn connections_cut_at_any_moment_leave_whole_acts() {
     let mut succeeded = 0;
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            while !is_over.load(Ordering::Relaxed) {
+            // The pauses differ, so that acts are cut at different moments and some come through.
+            for pause_ms in (0..).map(|number| 7 * number % 50) {
+                if is_over.load(Ordering::Relaxed) {
+                    break;
+                }
                 cut_connections(&herd);
+                std::thread::sleep(Duration::from_millis(pause_ms));
             }
         });
         for round in 0..30 {
