@@ -1,6 +1,7 @@
 """`doctor` and `verify` name every change of a recorded fact that another program makes, and no other change."""
 
 import os
+import sqlite3
 from collections import Counter
 
 import pytest
@@ -65,6 +66,32 @@ def test_every_change_of_a_fact_is_named_and_no_other(herd, rng):
     assert not false_alarms, false_alarms[:3]
     assert not ended, ended[:3]
     assert not unrepaired, unrepaired[:3]
+
+
+@pytest.mark.skipif("HERDBOOK_TEST_POSTGRES" in os.environ, reason="only SQLite keeps such values")
+def test_no_bad_value_of_an_event_ends_a_read(herd):
+    herd.train()
+    herd.crown(1)
+    herd.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    whole = herd.database.read_bytes()
+    columns = [name for (name,) in herd.rows("SELECT name FROM pragma_table_info('herdbook_events')")]
+    commands = (("list",), ("status",), ("show", "1"), ("history",), ("lineage",), ("champion",))
+    ended = []
+    for column in columns:
+        for value in (b"\x00", "yesterday", 1e300):
+            try:
+                herd.rows_written(f"UPDATE herdbook_events SET {column} = ? WHERE kind IN ('registered', 'stage_changed')", value)
+            except sqlite3.IntegrityError:
+                continue
+            for command in commands:
+                family = () if command in (("list",), ("status",)) else ("--timeframe", "1H")
+                answer = herd.run(*command, *family, "--json")
+                if answer.status not in (0, 1):
+                    ended.append((column, value, command, answer))
+            for journal in herd.folder.glob("mlflow.db-*"):
+                journal.unlink()
+            herd.database.write_bytes(whole)
+    assert not ended, ended[:3]
 
 
 @pytest.mark.skipif("HERDBOOK_TEST_POSTGRES" in os.environ, reason="it overwrites pages of an SQLite file")

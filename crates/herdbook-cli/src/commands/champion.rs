@@ -5,6 +5,7 @@ use herdbook_store::{EventQuery, Store};
 use serde_json::json;
 
 use crate::args::ChampionArgs;
+use crate::commands::history;
 use crate::failure::{Code, Failure};
 use crate::format;
 use crate::lookup::name_of;
@@ -15,12 +16,13 @@ use crate::terminal::one_line;
 pub(crate) fn run(args: &ChampionArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
     let name = name_of(store, &args.family)?;
     let query = EventQuery { name: Some(name.clone()), ..EventQuery::default() };
-    let events = store.events(&query)?;
+    let (events, unreadable) = store.readable_events(&query)?;
+    history::note_unreadable(&unreadable, output);
     let last = events.last().map(|event| event.at);
     // Without a time, look at the end of the history.
     let found = args.at.or(last).and_then(|at| champion_at(&events, at));
     let Some((event, version)) = found.and_then(|event| Some((event, event.what.version?))) else {
-        let history = format!(
+        let command = format!(
             "herdbook history --timeframe {}{}",
             args.family.timeframe,
             model_flag(&args.family)
@@ -30,7 +32,7 @@ pub(crate) fn run(args: &ChampionArgs, store: &Store, output: &mut Output) -> Re
             None => format!("`{name}` has no champion"),
         };
         return Err(Failure::new(Code::NotFound, message)
-            .with_hint(format!("`{}` shows its history", output.command(&history))));
+            .with_hint(format!("`{}` shows its history", output.command(&command))));
     };
     let value = || {
         json!({

@@ -285,7 +285,8 @@ fn facts(
 /// The highest number ever used, also by versions that were deleted since: a number is never used twice.
 fn last_version(conn: &Conn, name: &ModelName) -> Result<Option<VersionNumber>, StoreError> {
     let in_table: Option<i64> = conn.query_row(
-        "SELECT max(version) FROM model_versions WHERE workspace = 'default' AND name = ?1",
+        "SELECT max(version) FROM model_versions
+         WHERE workspace = 'default' AND name = ?1 AND version <= 2147483647",
         params![name.as_str()],
         |row| row.get(0),
     )?;

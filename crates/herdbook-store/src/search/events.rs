@@ -17,17 +17,7 @@ impl Store {
     /// # Errors
     /// Those of the database; [`StoreError::BrokenRecord`] if a row cannot be parsed as an event.
     pub fn events(&self, query: &EventQuery) -> Result<Vec<Event>, StoreError> {
-        let hides_rows = self.backend().hides_what_is_out_of_scope();
-        let (events, is_whole) = self.read_in(Scope::History, |conn| {
-            let events = select(conn, query)?;
-            let is_whole = !hides_rows || is_under_one_name(conn, query)?;
-            Ok((events, is_whole))
-        })?;
-        if is_whole {
-            return Ok(events);
-        }
-        // The log alone does not show where the rest is: the rows of the versions do.
-        self.read(|conn| select(conn, query))
+        self.events_by(query, select)
     }
 
     /// As [`Store::events`], for display: rows that cannot be parsed as an event are described beside the others.
@@ -38,7 +28,25 @@ impl Store {
         &self,
         query: &EventQuery,
     ) -> Result<(Vec<Event>, Vec<String>), StoreError> {
-        self.read_in(Scope::History, |conn| select_readable(conn, query))
+        self.events_by(query, select_readable)
+    }
+
+    fn events_by<T>(
+        &self,
+        query: &EventQuery,
+        read: impl Fn(&Conn, &EventQuery) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let hides_rows = self.backend().hides_what_is_out_of_scope();
+        let (events, is_whole) = self.read_in(Scope::History, |conn| {
+            let events = read(conn, query)?;
+            let is_whole = !hides_rows || is_under_one_name(conn, query)?;
+            Ok((events, is_whole))
+        })?;
+        if is_whole {
+            return Ok(events);
+        }
+        // The log alone does not show where the rest is: the rows of the versions do.
+        self.read(|conn| read(conn, query))
     }
 }
 
@@ -46,7 +54,7 @@ impl Store {
 /// name at some time.
 fn is_under_one_name(conn: &Conn, query: &EventQuery) -> Result<bool, StoreError> {
     let Some(name) = &query.name else { return Ok(true) };
-    let events = select(
+    let (events, _) = select_readable(
         conn,
         &EventQuery { name: Some(name.clone()), version: query.version, ..EventQuery::default() },
     )?;

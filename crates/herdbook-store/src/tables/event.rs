@@ -97,13 +97,9 @@ pub fn select_readable(
 ) -> Result<(Vec<Event>, Vec<String>), StoreError> {
     let (mut events, mut unreadable) = (Vec::new(), Vec::new());
     select_with(conn, query, |row| {
-        match from_row(row) {
+        match readable(row)? {
             Ok(event) => events.push(event),
-            Err(error @ StoreError::BrokenRecord { .. }) => {
-                let id = row.shown(0)?.unwrap_or_default();
-                unreadable.push(format!("event {id} cannot be read: {error}"));
-            }
-            Err(error) => return Err(error),
+            Err(problem) => unreadable.push(problem),
         }
         Ok(())
     })?;
@@ -132,13 +128,29 @@ pub(crate) fn of_kinds(
     condition: &str,
     values: &[&dyn ToValue],
 ) -> Result<Vec<Event>, StoreError> {
+    conn.query(&query_of_kinds(kinds, condition), values, from_row)
+}
+
+/// As [`of_kinds`], without the rows that cannot be parsed as an event.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) fn readable_of_kinds(
+    conn: &Conn,
+    kinds: &[EventKind],
+    condition: &str,
+    values: &[&dyn ToValue],
+) -> Result<Vec<Event>, StoreError> {
+    let rows = conn.query(&query_of_kinds(kinds, condition), values, readable)?;
+    Ok(rows.into_iter().flatten().collect())
+}
+
+fn query_of_kinds(kinds: &[EventKind], condition: &str) -> String {
     let kinds: Vec<String> = kinds.iter().map(|kind| format!("'{kind}'")).collect();
-    let sql = format!(
-        "SELECT {COLUMNS} FROM herdbook_events
-         WHERE {condition} AND kind IN ({}) ORDER BY id",
-        kinds.join(", ")
-    );
-    conn.query(&sql, values, from_row)
+    let kinds = kinds.join(", ");
+    format!(
+        "SELECT {COLUMNS} FROM herdbook_events WHERE {condition} AND kind IN ({kinds}) ORDER BY id"
+    )
 }
 
 /// The event that registered a version; `None` if its history has none.
@@ -245,6 +257,18 @@ pub fn last_id(conn: &Conn) -> Result<i64, StoreError> {
 pub fn after(conn: &Conn, id: i64) -> Result<Vec<Event>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM herdbook_events WHERE id > ?1 ORDER BY id");
     conn.query(&sql, params![id], from_row)
+}
+
+/// The event of a row, or what is wrong with the row.
+fn readable(row: &Row<'_>) -> Result<Result<Event, String>, StoreError> {
+    match from_row(row) {
+        Ok(event) => Ok(Ok(event)),
+        Err(error @ StoreError::BrokenRecord { .. }) => {
+            let id = row.shown(0)?.unwrap_or_default();
+            Ok(Err(format!("event {id} cannot be read: {error}")))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn from_row(row: &Row<'_>) -> Result<Event, StoreError> {
@@ -376,13 +400,13 @@ pub fn registered_honesty(conn: &Conn, key: &VersionKey) -> Result<Option<Honest
     Ok(events.iter().rev().find_map(honesty))
 }
 
-/// The highest version number in a model's history.
+/// The highest version number in a model's history. In SQLite a text is greater than every number, and not meant.
 ///
 /// # Errors
 /// Those of the database.
 pub fn highest_version(conn: &Conn, name: &ModelName) -> Result<Option<i64>, StoreError> {
     conn.query_row(
-        "SELECT max(version) FROM herdbook_events WHERE name = ?1",
+        "SELECT max(version) FROM herdbook_events WHERE name = ?1 AND version <= 2147483647",
         params![name.as_str()],
         |row| row.get(0),
     )

@@ -193,7 +193,7 @@ pub(crate) fn of_runs(
 fn of_run(conn: &Conn, run_id: RunId) -> Result<Option<RecordedTrial>, StoreError> {
     let kinds =
         [EventKind::RunStarted, EventKind::RunEnded, EventKind::Registered, EventKind::Adopted];
-    let events = event::of_kinds(conn, &kinds, "run_id = ?1", params![run_id.as_str()])?;
+    let events = event::readable_of_kinds(conn, &kinds, "run_id = ?1", params![run_id.as_str()])?;
     let row: Option<(Option<i64>, Option<i64>)> = conn.query_first(
         "SELECT start_time, end_time FROM runs WHERE run_uuid = ?1",
         params![run_id.as_str()],
@@ -236,7 +236,8 @@ struct Facts {
     ended: Ended,
 }
 
-/// The facts that an event has sealed; `None` if it has none, or was altered after it was written.
+/// The facts that an event has sealed; `None` if it has none, or was altered after it was written. An event that cannot be read
+/// was altered too.
 fn sealed(event: &Event) -> Option<Facts> {
     let ended = Ended::With(event.id);
     let facts = if let Some(RunResult { params, metrics, test, .. }) = RunResult::of(event) {

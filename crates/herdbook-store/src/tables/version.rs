@@ -339,7 +339,8 @@ pub fn add_metrics(
 fn missing(conn: &Conn, key: &VersionKey) -> StoreError {
     let newest: Result<Option<i64>, _> = conn.query_row(
         "SELECT max(version) FROM model_versions
-         WHERE workspace = 'default' AND name = ?1 AND current_stage IS DISTINCT FROM 'Deleted_Internal'",
+         WHERE workspace = 'default' AND name = ?1 AND version <= 2147483647
+            AND current_stage IS DISTINCT FROM 'Deleted_Internal'",
         params![key.name.as_str()],
         |row| row.get(0),
     );
