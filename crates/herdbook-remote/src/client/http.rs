@@ -70,6 +70,8 @@ pub struct Client {
     notices: Notices,
     /// Whether the server has answered this process.
     has_answered: Arc<AtomicBool>,
+    /// Whether the server did not answer a GraphQL query.
+    pub(super) lacks_graphql: Arc<AtomicBool>,
 }
 
 /// One call.
@@ -120,6 +122,7 @@ impl Client {
             first_answer: access.first_answer,
             notices: access.notices,
             has_answered: Arc::default(),
+            lacks_graphql: Arc::default(),
         }
     }
 
