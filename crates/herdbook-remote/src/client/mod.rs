@@ -3,6 +3,7 @@
 pub(crate) mod answer;
 mod credentials;
 mod failure;
+mod files;
 pub(crate) mod graphql;
 mod http;
 pub(crate) mod registry;

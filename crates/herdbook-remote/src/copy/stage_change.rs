@@ -95,7 +95,7 @@ fn fetch_versions(
     if let Some(Answered { versions: [versions, tagged], runs, experiments }) =
         client.together(&asked)
     {
-        return Ok((Records { versions, runs, experiments, ..Records::default() }, tagged));
+        return Ok((Records { experiments, versions, runs, ..Records::default() }, tagged));
     }
     let versions = client.versions(&of_runs)?;
     Ok((Records { versions, ..Records::default() }, client.versions(&of_champions)?))
