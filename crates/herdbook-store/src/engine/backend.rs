@@ -24,6 +24,8 @@ pub enum Scope<'a> {
     Everything(View),
     /// The events alone.
     History,
+    /// As `History`, but the newest events may be missing. Only for a look-up whose result is checked by the act that follows.
+    KnownHistory,
     /// Some of the newest versions with their runs: no version that is left out is newer than one that is shown.
     Newest,
     /// The records that a change of stage of one version depends on.

@@ -132,7 +132,7 @@ impl Watch {
 
     /// What a look-up that begins now must find; `None` if nothing is compared this time.
     pub(crate) fn before_look_up(&self, scope: Scope<'_>) -> Option<Expectation> {
-        if self.folder.is_none() || matches!(scope, Scope::Run(_)) {
+        if self.folder.is_none() || matches!(scope, Scope::Run(_) | Scope::KnownHistory) {
             return None;
         }
         let mut known = self.lock();
