@@ -53,10 +53,10 @@ impl<const N: usize> Pattern<N> {
     fn may_correlate(&self, returns: &[i16], limit: i16, min_squares: i32) -> bool {
         let Some(returns) = returns.first_chunk::<N>() else { return true };
         let (mut product, mut squares) = (0_i32, 0_i32);
-        for idx in 0..N {
-            let other = returns[idx].min(limit).max(-limit);
-            product += i32::from(self.values[idx]) * i32::from(other);
-            let counted = other & self.mask[idx];
+        for ((found, value), mask) in returns.iter().zip(&self.values).zip(&self.mask) {
+            let other = (*found).min(limit).max(-limit);
+            product += i32::from(*value) * i32::from(other);
+            let counted = other & mask;
             squares += i32::from(counted) * i32::from(counted);
         }
         let (product, sum) = (product as f32, squares as f32);

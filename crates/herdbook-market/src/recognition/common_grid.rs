@@ -13,18 +13,18 @@ const MAX_PHASES: i64 = 48;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Way {
     pub(super) bar_ms: i64,
-    /// Bars of the query begin so much after a multiple of their length. Bars of that length keep their times.
-    pub(super) origin_of_query_ms: i64,
-    origin_of_reference_ms: i64,
+    /// Bars of the query begin so many ms after a multiple of their length. Bars of that length keep their times.
+    pub(super) origin_of_query: i64,
+    origin_of_reference: i64,
 }
 
 impl Way {
     pub(super) fn of_query<'a>(&self, query: &'a Closes) -> Cow<'a, Closes> {
-        merged(query, self.bar_ms, self.origin_of_query_ms)
+        merged(query, self.bar_ms, self.origin_of_query)
     }
 
     pub(super) fn of_reference<'a>(&self, reference: &'a Closes) -> Cow<'a, Closes> {
-        merged(reference, self.bar_ms, self.origin_of_reference_ms)
+        merged(reference, self.bar_ms, self.origin_of_reference)
     }
 }
 
@@ -33,7 +33,7 @@ impl Way {
 pub(super) fn common(query: &Closes, reference: &Closes) -> Vec<Way> {
     let (own, other) = (query.bar_ms(), reference.bar_ms());
     if own == other {
-        return vec![Way { bar_ms: own, origin_of_query_ms: 0, origin_of_reference_ms: 0 }];
+        return vec![Way { bar_ms: own, origin_of_query: 0, origin_of_reference: 0 }];
     }
     let bar_ms = own / greatest_common_divisor(own, other) * other;
     if bar_ms > MAX_BAR_MS.max(own).max(other) || query.is_empty() || reference.is_empty() {
@@ -47,7 +47,7 @@ pub(super) fn common(query: &Closes, reference: &Closes) -> Vec<Way> {
         .map(|phase| {
             let at = origin + phase * (bar_ms / finer_ms) / n_phases * finer_ms;
             let (of_query, of_reference) = if own < other { (at, origin) } else { (origin, at) };
-            Way { bar_ms, origin_of_query_ms: of_query, origin_of_reference_ms: of_reference }
+            Way { bar_ms, origin_of_query: of_query, origin_of_reference: of_reference }
         })
         .collect()
 }

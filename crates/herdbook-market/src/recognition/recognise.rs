@@ -98,7 +98,7 @@ impl Recogniser {
     }
 
     fn prepared(&mut self, way: &Way, n_blocks: usize) -> Rc<Query> {
-        let key = (way.bar_ms, way.origin_of_query_ms, n_blocks);
+        let key = (way.bar_ms, way.origin_of_query, n_blocks);
         let query = &self.query;
         let prepare = || Rc::new(Query::new(way.of_query(query).into_owned(), n_blocks));
         Rc::clone(self.prepared.entry(key).or_insert_with(prepare))
