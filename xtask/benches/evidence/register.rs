@@ -29,6 +29,8 @@ const N_BARS: usize = 4_000;
 /// Share of the bars on which the models are trained and tested.
 const KNOWN: f64 = 0.6;
 const DAY_S: i64 = 86_400;
+/// A line of progress is printed after so many models.
+const PROGRESS_EVERY: u64 = 20;
 
 /// Attacks a gate with models without skill, on each market.
 pub(crate) fn attack(n_models: u64) -> anyhow::Result<()> {
@@ -36,6 +38,7 @@ pub(crate) fn attack(n_models: u64) -> anyhow::Result<()> {
     let markets = [("real returns shuffled by blocks", shuffled), ("a random walk", walk())];
     for (name, csv) in markets {
         let began = Instant::now();
+        println!("\n{name}: an attack with {n_models} models begins");
         let market = Market::of(&csv)?;
         let found = market.attack(n_models)?;
         let n_later = market.lines.len() - market.n_known;
@@ -134,7 +137,11 @@ impl Market {
         ];
         let mut found = Attack::default();
         let mut versions = Vec::new();
+        let began = Instant::now();
         for seed in 0..n_models {
+            if seed > 0 && seed % PROGRESS_EVERY == 0 {
+                println!("  {seed} of {n_models} models after {} s", began.elapsed().as_secs());
+            }
             // Every tenth model has bars of another length, and some have another name.
             let timeframe = if seed % 10 == 9 { Timeframe::Hour4 } else { Timeframe::Hour1 };
             let name = format!("{timeframe}_{}", if seed % 3 == 0 { "other" } else { "made" });

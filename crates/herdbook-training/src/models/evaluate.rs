@@ -9,6 +9,7 @@ use herdbook_market::MarketError;
 use herdbook_market::metrics::Performance;
 use herdbook_store::{Session, StoreError};
 
+use crate::content::trials::note_on_lost_closes;
 use crate::environment::market_data::DataSource;
 use crate::error::TrainingError;
 use crate::models::backtest::{Backtest, BacktestOptions};
@@ -94,6 +95,7 @@ pub fn evaluate(
     restore_files(store, &own, &evaluation, (&bytes, backtest.tape.closes.bytes()))?;
     let relatives = Relatives::of(store, model, &all, own, &backtest, &returns)?;
     backtest.notes.extend(relatives.note());
+    backtest.notes.extend(relatives.note_on_lost_closes());
     if let Some(basis) = &mut evaluation.basis {
         basis.moved_by.clone_from(&relatives.moved_by);
         basis.repeats.clone_from(&relatives.repeats);
@@ -106,9 +108,11 @@ pub fn evaluate(
     }
     joining.add(&evaluation, backtest.tape.bars_per_year, || Ok(returns))?;
     let record = joining.into_record();
-    let n_trainings = relatives.n_trainings(store, model, &backtest, &record)?;
+    let trainings = relatives.trainings(store, model, &backtest, &record)?;
+    let lost = trainings.iter().filter(|it| it.is_unknown).map(|it| &it.run_id);
+    backtest.notes.extend(note_on_lost_closes(lost));
     if let Some(basis) = &mut evaluation.basis {
-        (basis.new_from, basis.n_trainings, basis.record) = (new_from, n_trainings, record);
+        (basis.new_from, basis.n_trainings, basis.record) = (new_from, trainings.len(), record);
         basis.shared_with = relatives.shared_with;
     }
     let mut tried: Vec<(VersionKey, Evaluation)> =
