@@ -112,7 +112,7 @@ pub(crate) enum Command {
     /// Show parents and children as a tree
     #[command(after_help = examples::LINEAGE)]
     Lineage(LineageArgs),
-    /// Show the history: when, who, what and why
+    /// Show who changed what, when and why
     #[command(after_help = examples::HISTORY)]
     History(HistoryArgs),
     /// Compare two model versions
@@ -121,7 +121,7 @@ pub(crate) enum Command {
     /// Show every registered model with its stages, and the running trainings
     #[command(after_help = examples::STATUS)]
     Status,
-    /// Check that history, MLflow's rows, served files and database are as recorded
+    /// Check history and database, and compare MLflow's rows and the served files with the history
     #[command(after_help = examples::VERIFY)]
     Verify(VerifyArgs),
     /// Check the records against every rule; with `--repair`, repair what is safe to repair
@@ -268,7 +268,8 @@ pub(crate) struct PromoteArgs {
     /// Refuse unless version N (or `none`) is the present champion
     #[arg(long, value_name = "N")]
     pub(crate) expect_champion: Option<ExpectedChampion>,
-    /// Promote even if the model is contaminated or fails a condition; requires `--reason`
+    /// Promote even if the model is contaminated, fails a condition or displaces a champion of another symbol; requires
+    /// `--reason`
     #[arg(long)]
     pub(crate) force: bool,
     /// File of settings, with the conditions on promotion [default: the environment variable `HERDBOOK_CONFIG`, else
@@ -290,7 +291,7 @@ pub(crate) struct RollbackArgs {
     /// Reason, recorded in the history (at most 2,000 characters)
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
-    /// Bring the last champion back even if the present one is of another symbol
+    /// Bring back the last former champion even if the present champion is of another symbol
     #[arg(long)]
     pub(crate) force: bool,
     /// Show what would change, without changing anything
@@ -302,17 +303,17 @@ pub(crate) struct RollbackArgs {
 pub(crate) struct ChampionArgs {
     #[command(flatten)]
     pub(crate) family: Family,
-    /// Time to look at (UTC), such as 2025-06-10T14:17Z [default: now]
+    /// Show the champion at this time (UTC), such as 2025-06-10T14:17Z [default: now]
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
     pub(crate) at: Option<Timestamp>,
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct VerifyArgs {
-    /// Check an exported history instead of a store
+    /// Check an exported history instead of a store; requires `--head`
     #[arg(long, value_name = "FILE", requires = "head")]
     pub(crate) log: Option<PathBuf>,
-    /// Hash that the history must end with, as printed by `history --export`
+    /// Hash that the history must end with, as printed by `history --export` and `verify`
     #[arg(long, value_name = "HASH")]
     pub(crate) head: Option<String>,
     /// Accept a history that is not the one last seen on this machine, for example after restoring a backup
@@ -332,7 +333,7 @@ pub(crate) struct DoctorArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct FindArgs {
-    /// Search for the newest model, or for the best by a metric
+    /// `latest` finds the newest model, `best` the best one by a metric
     pub(crate) which: Which,
     /// Length of one bar
     #[arg(long, short, value_name = "TIMEFRAME")]
@@ -346,7 +347,7 @@ pub(crate) struct FindArgs {
     /// With `best`: metric to compare
     #[arg(long, value_name = "METRIC", default_value = "evaluation/best_mean_reward")]
     pub(crate) metric: MetricName,
-    /// Skip models with fewer timesteps than this, ancestors included
+    /// Skip models with fewer timesteps than this; those of their ancestors count
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) min_timesteps: u64,
     /// Search only models of this instrument

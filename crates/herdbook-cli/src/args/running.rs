@@ -119,8 +119,7 @@ pub(crate) struct PredictArgs {
     /// Position that the account holds: short, flat or long. The model observes it, with its age and unrealised return
     #[arg(long, value_name = "POSITION", default_value = "flat", value_parser = position)]
     pub(crate) position: Position,
-    /// Time at which `--position` was entered (UTC), in the bar at whose open it was filled [default: the newest closed
-    /// bar]
+    /// Any time (UTC) in the bar at whose open `--position` was filled [default: the newest closed bar]
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse, requires = "position")]
     pub(crate) position_since: Option<Timestamp>,
     /// Refuse if the model was registered longer ago than this, such as 90m, 2h, 3d or 4w

@@ -35,6 +35,11 @@ pub(crate) struct ShowArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(
+    mut_arg("timeframe", |arg| arg.help("Show only the trees of this timeframe; not needed together with a run id")),
+    mut_arg("model", |arg| arg.help("Show only the trees that hold this registered model; its full name is \
+        `{timeframe}_{NAME}` [default: all, or `trading_model` with MODEL]"))
+)]
 pub(crate) struct LineageArgs {
     /// Show only the tree of this model: a version number, `champion`, `latest` or a run id
     #[arg(value_name = "MODEL", conflicts_with = "model_version")]
@@ -47,6 +52,7 @@ pub(crate) struct LineageArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(mut_arg("timeframe", |arg| arg.help("Show only one model, of this timeframe [default: all models]")))]
 pub(crate) struct HistoryArgs {
     #[command(flatten)]
     pub(crate) family: OptionalFamily,
