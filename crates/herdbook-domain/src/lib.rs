@@ -5,6 +5,7 @@
 //!
 //! Modules depend on those above them in this list only:
 //! - `values`: checked names, closed sets of words, numbers and moments
+//! - [`filter`]: MLflow's filter and order clauses
 //! - [`tags`]: the keys of tags, and changes to them
 //! - `history`: events, the hash chain over them, and the champion at a moment
 //! - `evidence`: windows, honesty, metrics and evaluations
@@ -15,6 +16,7 @@
 
 mod doctor;
 mod evidence;
+pub mod filter;
 mod history;
 pub mod import;
 mod lineage;
