@@ -1,0 +1,14 @@
+//! MLflow's tracking store and registry: the acts and searches that its REST API offers, on the records of a store.
+//!
+//! What MLflow 3.17 does is done here, to the letter: limits, defaults, error codes, order of results. The rules of the
+//! life cycle are not known here.
+
+mod error;
+mod page;
+mod runs;
+mod sql;
+
+pub use error::{Code, MlflowError};
+pub use page::{Page, Wanted};
+pub use runs::record::{DatasetUse, Latest, Run};
+pub use runs::search::{RunSearch, ViewType, search_runs};
