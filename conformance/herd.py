@@ -56,10 +56,8 @@ class Herd:
             cwd=self.folder,
             env={**environment(), **self.variables()},
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             text=True,
-            **options,
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
         )
 
     def variables(self):
@@ -141,8 +139,9 @@ class Herd:
 
 
 def environment():
-    """A user's environment, without the variables by which MLflow in this process selects a store."""
-    kept = {name: value for name, value in os.environ.items() if not name.endswith("_URI")}
+    """A user's environment, without the variables by which MLflow in this process selects a store, and without the width of
+    a terminal."""
+    kept = {name: value for name, value in os.environ.items() if not name.endswith("_URI") and name != "COLUMNS"}
     return {**kept, "HERDBOOK_ACTOR": "conformance"}
 
 

@@ -116,7 +116,7 @@ def test_moved_store_is_recognised_and_relocated(home, tmp_path, name):
         assert str(home.folder) in error["message"] and str(there.folder) in error["message"]
     assert MOVED in there.refused("verify")["hint"]
     found = there.refused_after_data("doctor")["breaches"]
-    assert {breach["kind"] for breach in found} == {"place", "model_file"}
+    assert {breach["kind"] for breach in found} == {"place", "model_file", "evidence_file"}
     assert all(MOVED in breach["message"] for breach in found)
     assert not home.folder.exists(), "nothing is written at the former place"
 

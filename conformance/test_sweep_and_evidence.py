@@ -1,5 +1,7 @@
 """Sweeps, evidence after the training, and hyperparameters from a file, as a user and MLflow see them."""
 
+from pathlib import Path
+
 import numpy as np
 
 import invariants
@@ -124,6 +126,9 @@ def test_pictures_are_among_the_artifacts_and_well_formed(herd):
     for path in (herd.folder / "mlruns").rglob(f"{answer['run_id']}/**/*.svg"):
         assert ElementTree.parse(path).getroot().tag.endswith("svg")
         assert path.stat().st_size < 200_000
+    page = Path(herd.client().download_artifacts(answer["run_id"], "report.html")).read_text()
+    assert page.count("<svg") == len(expected)
+    assert "<script" not in page and "default-src 'none'" in page
 
 
 def test_hyperparameters_come_from_a_file_and_mistakes_in_it_are_named(herd, tmp_path):

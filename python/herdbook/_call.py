@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from . import _bars, _progress, _worker
+from ._result import Answer
 
 
 def tracking_uri(given: str | None) -> str | None:
@@ -28,8 +29,8 @@ def command(
     progress: _progress.ProgressLike = False,
     curves: bool = False,
     **options: Any,
-) -> Any:
-    """Runs a command and returns its data."""
+) -> Answer:
+    """Runs a command and returns its data and its text."""
     path, bars = _bars.given(data)
     args = [name]
     # `--flag=value`, and `--` before positional arguments, so that no value is taken for a flag.
@@ -47,9 +48,10 @@ def command(
         args += ["--", *named]
     listener = _progress.Listener(progress)
     try:
-        return _worker.call(
+        value, text = _worker.call(
             args, bars=None if bars is None else bars.csv, listen=listener.hear, curves=curves
         )
+        return Answer(value, text)
     finally:
         listener.close()
 

@@ -2,19 +2,19 @@
 
 Arguments that the functions share:
 
-- ``tracking_uri``: the store. Default: the URI set in a loaded MLflow, else ``$MLFLOW_TRACKING_URI``, else
-  ``mlflow.db`` in the working directory.
+- ``tracking_uri``: the store. Default: the URI set in a loaded MLflow, else ``$MLFLOW_TRACKING_URI``, else ``store`` in
+  ``herdbook.toml``, else ``mlflow.db`` in the working directory.
 - ``actor``: the name recorded in the history. Default: ``$HERDBOOK_ACTOR``, else the system's user name.
 - ``timeframe``: length of one bar: ``1M``, ``5M``, ``15M``, ``30M`` (minutes), ``1H``, ``4H`` (hours) or ``D``.
 - ``model``: the registered model; its full name is ``{timeframe}_{model}``.
-- ``reference``: a version number, ``"champion"``, ``"latest"`` or a run id.
+- ``reference``: a version number, ``"champion"``, ``"latest"`` or a run id. Of a run id the first digits (at least 4) are
+  enough, wherever one is asked for.
 
 Every exception is a :class:`herdbook.HerdbookError`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
 from . import _worker
@@ -22,6 +22,7 @@ from ._bars import BarsLike
 from ._call import command, tracking_uri as resolved_uri
 from ._errors import exception
 from ._progress import note
+from ._result import Answer
 from ._results import (
     Backtest,
     Board,
@@ -87,6 +88,7 @@ def backtest(
     cost_bps: float | None = None,
     from_: Moment | None = None,
     pictures: PathLike | None = None,
+    report: PathLike | None = None,
     model: str = "trading_model",
     columns: str | None = None,
     volume_column: str | None = None,
@@ -104,6 +106,7 @@ def backtest(
     Args:
         from_: time of the first action (UTC).
         pictures: folder for pictures of equity, trades and positions, as SVG.
+        report: new HTML file with tables and pictures, for readers without herdbook.
     """
     arguments = dict(locals())
     reference = arguments.pop("reference")
@@ -117,6 +120,8 @@ def predict(
     *,
     stage: Stage | None = None,
     symbol: str | None = None,
+    position: Literal["short", "flat", "long"] = "flat",
+    position_since: Moment | None = None,
     max_age: str | None = None,
     max_bar_age: str | None = None,
     model: str = "trading_model",
@@ -131,9 +136,11 @@ def predict(
     allow_jump: bool = False,
     tracking_uri: str | None = None,
 ) -> Prediction:
-    """The position that a model (default: the champion) takes after the newest closed bar, starting flat.
+    """The position that a model (default: the champion) takes after the newest closed bar.
 
     Args:
+        position: the position that the account holds. The model observes it, with its age and unrealised return.
+        position_since: a time (UTC) in the bar at whose open the position was entered. Default: the newest closed bar.
         max_age, max_bar_age: greatest age of the model and of the bar, such as ``"2h"`` or ``"30d"``.
 
     Raises:
@@ -232,7 +239,7 @@ def promote(
         expect_champion: refuse unless this version (or ``"none"``) is the present champion.
         force: promote even if the model is contaminated, fails a condition, or displaces a champion of another symbol;
             requires a reason.
-        config_file: file of the conditions on promotion. Default: the nearest ``herdbook.toml``.
+        config_file: file of settings, with the conditions on promotion. Default: the nearest ``herdbook.toml``.
 
     Raises:
         ForbiddenTransitionError: the message names the allowed stages.
@@ -280,8 +287,9 @@ def rollback(
     return _change(command("rollback", **dict(locals())))
 
 
-def _change(raw: Mapping[str, Any]) -> Change:
-    return Change._of(raw, from_stage=raw.get("from"), to_stage=raw.get("to"))
+def _change(answer: Answer) -> Change:
+    stages = answer.value.get("from"), answer.value.get("to")
+    return Change._of(answer, from_stage=stages[0], to_stage=stages[1])
 
 
 def champion(
@@ -302,16 +310,16 @@ def champion(
 def find_latest(
     timeframe: Timeframe,
     *,
-    model_type: ModelType = "base",
+    model_type: ModelType | None = None,
     version_type: Literal["latest", "old"] = "latest",
     symbol: str | None = None,
     min_timesteps: int = 0,
     tracking_uri: str | None = None,
 ) -> Found:
-    """The newest registered model of a type.
+    """The newest registered model, of a type if one is given.
 
     Raises:
-        NotFoundError: there is neither such a model nor a base model to fall back to.
+        NotFoundError: there is neither such a model nor, if a type is given, a base model to fall back to.
     """
     return Found._of(command("find", "latest", **dict(locals())))
 
@@ -384,20 +392,38 @@ def list_models(
     timeframe: Timeframe | None = None,
     *,
     stage: Stage | None = None,
+    model: str | None = None,
+    sort: str = "registered",
+    limit: int | None = None,
     tracking_uri: str | None = None,
 ) -> Versions:
-    """Every model version, newest first."""
-    return Versions([Version._of(raw) for raw in command("list", **dict(locals()))])
+    """Model versions, newest first.
+
+    Args:
+        model: the full name of a registered model, or its name without the timeframe. Default: all.
+        sort: ``"registered"``, ``"changed"``, ``"model"``, ``"stage"``, ``"return"``, ``"sharpe"``, ``"drawdown"``, ``"reward"`` or the
+            name of a metric, the best first.
+        limit: the greatest number of versions.
+
+    Raises:
+        NotFoundError: there is no such registered model.
+    """
+    answer = command("list", **dict(locals()))
+    return Versions([Version._of(raw) for raw in answer.value], answer.text)
 
 
 def show(
     timeframe: Timeframe | None = None,
     reference: Reference = "latest",
     *,
+    report: PathLike | None = None,
     model: str = "trading_model",
     tracking_uri: str | None = None,
 ) -> Model:
     """Everything about one model version.
+
+    Args:
+        report: new HTML file with tables, pictures and history, for readers without herdbook.
 
     Raises:
         NotFoundError: there is no such version.
@@ -419,8 +445,8 @@ def lineage(
         NotFoundError: no registered model matches.
     """
     arguments = dict(locals())
-    trees = command("lineage", arguments.pop("reference"), **arguments)
-    return Lineages([Lineage._tree(tree) for tree in trees])
+    answer = command("lineage", arguments.pop("reference"), **arguments)
+    return Lineages([Lineage._tree(tree) for tree in answer.value], answer.text)
 
 
 def history(
@@ -429,18 +455,18 @@ def history(
     version: int | None = None,
     run: str | None = None,
     model: str | None = None,
+    limit: int | None = None,
     tracking_uri: str | None = None,
 ) -> History:
-    """The history, oldest first: when, who, what and why.
+    """The history, oldest first: when, who, what and why; with ``limit`` only the newest events.
 
     Raises:
         NotFoundError: no event matches.
     """
     arguments = dict(locals())
-    events = command("history", model_version=arguments.pop("version"), **arguments)
-    return History(
-        [Event._of(raw, from_state=raw["from"], to_state=raw["to"]) for raw in events]
-    )
+    answer = command("history", model_version=arguments.pop("version"), **arguments)
+    events = [Event._of(raw, from_state=raw["from"], to_state=raw["to"]) for raw in answer.value]
+    return History(events, answer.text)
 
 
 def compare(
@@ -452,12 +478,11 @@ def compare(
     tracking_uri: str | None = None,
 ) -> Comparison:
     """Two versions side by side, and whether their results are comparable."""
-    raw = command(
+    answer = command(
         "compare", first, second, timeframe=timeframe, model=model, tracking_uri=tracking_uri
     )
-    return Comparison._of(
-        raw, first=Version._of(raw["first"]), second=Version._of(raw["second"])
-    )
+    versions = {side: Version._of(answer.value[side]) for side in ("first", "second")}
+    return Comparison._of(answer, **versions)
 
 
 def status(*, tracking_uri: str | None = None) -> Board:

@@ -105,9 +105,9 @@ def _member(member: Mapping[str, Any], *, is_root: bool) -> str:
     ]
     if (steps := member.get("total_timesteps")) is not None:
         parts.append(f"{steps:,} steps")
-    if (percent := member.get("improvement_percent")) is not None:
-        colour = "#1a7f37" if percent >= 0 else "#b42318"
-        parts.append(f'<span style="color:{colour}">test reward {percent:+.2f} %</span>')
+    if (improvement := member.get("improvement")) is not None:
+        colour = "#b42318" if improvement.startswith("-") else "#1a7f37"
+        parts.append(f'<span style="color:{colour}">test reward {escape(improvement)}</span>')
     honesty = member.get("honesty")
     if honesty == "contaminated":
         parts.append('<b style="color:#b42318">CONTAMINATED</b>')
@@ -120,7 +120,7 @@ def _member(member: Mapping[str, Any], *, is_root: bool) -> str:
 
 
 def _percent(fraction: float | None) -> str | None:
-    return None if fraction is None else f"{100 * fraction:.2f} %"
+    return None if fraction is None else f"{100 * fraction:.2f}%"
 
 
 def board(

@@ -36,7 +36,7 @@ class MLflowManager:
     Args:
         experiment_name: runs belong to the experiment ``{experiment_name}_{timeframe}``.
         tracking_uri: the store, created if missing. Default: the URI set in a loaded MLflow, else
-            ``$MLFLOW_TRACKING_URI``, else ``mlflow.db`` in the working directory.
+            ``$MLFLOW_TRACKING_URI``, else ``store`` in ``herdbook.toml``, else ``mlflow.db`` in the working directory.
         timeframe: length of one bar: ``1M``, ``5M``, ``15M``, ``30M``, ``1H``, ``4H`` or ``D``.
         model_type: model type of the runs started here: ``base``, ``continued``, ``replay``, ``curriculum`` or
             ``adaptive``.
@@ -67,6 +67,10 @@ class MLflowManager:
     def tracking_uri(self) -> str:
         """Absolute URI of the store."""
         return self._records.uri
+
+    def __repr__(self) -> str:
+        run = self.current_run.info.run_id if self.current_run else None
+        return f"MLflowManager({self.experiment_name!r}, timeframe={self.timeframe!r}, run={run!r})"
 
     def close(self) -> None:
         """Ends the current run and closes the store. Every later call raises an exception."""
@@ -373,7 +377,7 @@ class MLflowManager:
         self._records.log(
             run_id,
             metrics=[(key, value, 0) for key, value in found.items()],
-            tags={"base_model_run_id": base_run_id},
+            tags={"base_model_run_id": self._records.run_id_of(base_run_id)},
         )
         return found
 

@@ -1,6 +1,7 @@
 """Results of the functions of :mod:`herdbook`: typed data, shown as tables, convertible to pandas.
 
-``raw`` holds the data that ``--json`` prints, and ``to_dict()`` returns a copy of it. Times are timezone-aware
+``raw`` holds the data that ``--json`` prints, and ``to_dict()`` returns a copy of it. ``str()`` and ``repr()`` are the text that
+the command prints. Times are timezone-aware
 datetimes in UTC. Returns, drawdowns and rates are fractions; improvements are percentages.
 """
 
@@ -42,7 +43,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Version(Result):
     """One registered model version."""
 
@@ -83,7 +84,7 @@ class Versions(Results[Version]):
         ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Model(Version):
     """Everything about one model version."""
 
@@ -99,7 +100,7 @@ class Model(Version):
     differs_from_mlflow: Sequence[Mapping[str, Any]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Training(Result):
     """A finished training and the version that it registered."""
 
@@ -118,6 +119,8 @@ class Training(Result):
     improvement_basis: str | None
     evidence: Mapping[str, Any]
     deflation: Mapping[str, Any] | None
+    #: The windows side by side, simple rules, other costs, and the result by volatility, trend and time.
+    details: Mapping[str, Any]
     honesty: str
     windows: Mapping[str, Any]
     cost_bps: float
@@ -126,7 +129,7 @@ class Training(Result):
     sweep: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Imported(Result):
     """A model file that was imported."""
 
@@ -141,7 +144,7 @@ class Imported(Result):
     obstacle: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RegisteredRun(Result):
     """A run that was registered after its end."""
 
@@ -156,7 +159,7 @@ class RegisteredRun(Result):
     notes: Sequence[str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ImportedStore(Result):
     """A store that was imported, and the contradictions in its tags."""
 
@@ -172,7 +175,7 @@ class ImportedStore(Result):
     audit: Sequence[Mapping[str, Any]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Found(Result):
     """The newest or the best model."""
 
@@ -214,7 +217,7 @@ class ParentPath(str):
         return made
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Change(Result):
     """A promotion or rollback; in a dry run, what would change."""
 
@@ -233,7 +236,7 @@ class Change(Result):
     ahead_of_clock: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Champion(Result):
     """The champion, now or at a given time."""
 
@@ -247,7 +250,7 @@ class Champion(Result):
     event_id: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Event(Result):
     """One event of the history."""
 
@@ -288,7 +291,7 @@ class History(Results[Event]):
         ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Lineage(Result):
     """One model and its descendants."""
 
@@ -303,6 +306,7 @@ class Lineage(Result):
     honesty: str | None
     total_timesteps: int | None
     improvement_percent: float | None
+    improvement: str | None
     children: Sequence[Lineage]
 
     @classmethod
@@ -336,7 +340,7 @@ class Lineages(Results[Lineage]):
         return _html.trees([tree.raw for tree in self])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison(Result):
     """Two versions side by side."""
 
@@ -354,15 +358,20 @@ class Comparison(Result):
             ("metric", "metric"),
             ("first", f"{self.first.name} {self.first.version}"),
             ("second", f"{self.second.name} {self.second.version}"),
+            ("difference", "difference"),
             ("change_percent", "change %"),
+        ]
+        rows = [
+            {**row, "change_percent": None} if row["is_first_near_zero"] else row
+            for row in self._rows()
         ]
         title = "comparison"
         if not self.comparable:
             title += f" (not comparable: they differ in {', '.join(self.differing)})"
-        return _html.table(title, columns, self._rows())
+        return _html.table(title, columns, rows)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Board(Result):
     """Registered models with their stages, and running trainings."""
 
@@ -377,7 +386,7 @@ class Board(Result):
         return _html.board(self.store, self.models, self.running)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Backtest(Result):
     """A model's result on bars, compared with buy and hold and with doing nothing."""
 
@@ -394,6 +403,8 @@ class Backtest(Result):
     cost_bps: float
     metrics: Mapping[str, float]
     evidence: Mapping[str, Any]
+    #: As in :class:`Training`, for these bars.
+    details: Mapping[str, Any]
     baselines: Mapping[str, Any]
     equity: Mapping[str, Sequence[Any]]
     trades: Sequence[Mapping[str, Any]]
@@ -431,7 +442,7 @@ class Backtest(Result):
         return _html.table(title, columns, self._rows())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation(Result):
     """The result of a model on bars that it has never seen, recorded in its history."""
 
@@ -442,16 +453,20 @@ class Evaluation(Result):
     is_evidence: bool
     standing: Mapping[str, Any]
     evidence: Mapping[str, Any]
+    #: As in :class:`Training`, for these bars.
+    details: Mapping[str, Any]
     evaluation: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Prediction(Result):
     """The position that a model takes after the newest closed bar."""
 
     action: str
     probabilities: Mapping[str, float]
+    #: The position that the model observed, and the open of its first bar; ``None`` when flat.
     from_position: str
+    position_since: datetime | None
     bar: Mapping[str, Any]
     observation: Sequence[float]
     symbol: str
@@ -461,7 +476,7 @@ class Prediction(Result):
     run_id: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verification(Result):
     """Confirms that the store is as it was recorded."""
 
@@ -477,7 +492,7 @@ class Verification(Result):
     engine_check: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Diagnosis(Result):
     """Breaches of the rules in the records."""
 

@@ -24,7 +24,7 @@ class RunInfo:
         return self.run_id
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RunData:
     """Logged values of a run, like MLflow's ``run.data``.
 
@@ -36,6 +36,10 @@ class RunData:
     params: Mapping[str, str]
     tags: Mapping[str, str]
     sealed_metrics: Mapping[str, float] | None = None
+
+    def __repr__(self) -> str:
+        counts = {"metrics": self.metrics, "params": self.params, "tags": self.tags}
+        return f"RunData({', '.join(f'{len(values)} {name}' for name, values in counts.items())})"
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ def train(
     timesteps: int = 100_000,
     seed: int = 0,
     n_envs: int | None = None,
+    threads: int = 1,
     hyperparameters: Mapping[str, Any] | PathLike | None = None,
     model: str = "trading_model",
     experiment: str = "stock_trading_rl",
@@ -57,6 +58,7 @@ def train(
         data: bars of the timeframe or finer (see :data:`BarsLike`). Default: a built-in sample.
         symbol: the instrument. Default: the file's name without its extension. Required for bars in memory.
         timesteps: timesteps to train, rounded up to whole rollouts.
+        threads: threads to train on. They change the speed, never the model.
         hyperparameters: a mapping with stable-baselines3's names, or the path of a TOML file.
         cost_bps: costs in basis points of the traded notional, per side.
         validation_from, test_from: start times (UTC) of the windows. Default: after 64 % and 80 % of the bars.
@@ -89,6 +91,7 @@ def enhance(
     timesteps: int = 100_000,
     seed: int = 0,
     n_envs: int | None = None,
+    threads: int = 1,
     hyperparameters: Mapping[str, Any] | PathLike | None = None,
     model: str = "trading_model",
     experiment: str = "stock_trading_rl",
@@ -136,6 +139,7 @@ def resume(
     run_id: str,
     data: BarsLike | None = None,
     *,
+    threads: int = 1,
     progress: ProgressLike = True,
     tracking_uri: str | None = None,
     actor: str | None = None,
@@ -155,6 +159,7 @@ def resume(
             "train",
             resume=run_id,
             data=data,
+            threads=threads,
             progress=progress,
             tracking_uri=tracking_uri,
             actor=actor,

@@ -199,8 +199,8 @@ def call(
     bars: bytes | None,
     listen: Callable[[Message], None],
     curves: bool,
-) -> Any:
-    """Runs a command and returns its data. ``listen`` receives notes and progress."""
+) -> tuple[Any, str | None]:
+    """Runs a command and returns its data and its text. ``listen`` receives notes and progress."""
     worker = None
     while _idle and worker is None:
         candidate = _idle.pop()
@@ -216,7 +216,7 @@ def call(
         worker.close()
         raise
     _idle.append(worker)
-    return answer
+    return cast("tuple[Any, str | None]", answer)
 
 
 @atexit.register

@@ -149,6 +149,7 @@ class LifecycleCallback(BaseCallback):
         self._model_name = f"{timeframe}_{family}"
         tags = {**tags, "model_type": self.model_type, "framework": "stable_baselines3"}
         if self.parent_run_id:
+            self.parent_run_id = self._records.run_id_of(self.parent_run_id)
             tags["base_model_run_id"] = self.parent_run_id
         self.run_id = self._records.start_run(
             experiment=f"{experiment}_{timeframe}",

@@ -302,6 +302,86 @@ def test_lineage_board_and_history_display_and_convert(herd: str) -> None:
     assert "<table" in versions._repr_html_()
 
 
+def test_results_show_the_text_of_the_command(herd: str) -> None:
+    command = Path(sys.executable).parent / "herdbook"
+
+    def printed(*args: str) -> str:
+        full = [str(command), *args, "-t", "1H", "--tracking-uri", herd]
+        environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+        done = subprocess.run(full, capture_output=True, check=True, text=True, env=environment)
+        return done.stdout.rstrip("\n")
+
+    uri: dict[str, Any] = {"tracking_uri": herd}
+    for result, args in [
+        (herdbook.backtest("1H", BARS, 2, **uri), ("backtest", "2", f"--data={BARS}")),
+        (herdbook.predict("1H", BARS, 2, **uri), ("predict", "2", f"--data={BARS}")),
+        (herdbook.champion("1H", **uri), ("champion",)),
+        (herdbook.find_best("1H", **uri), ("find", "best")),
+        (herdbook.lineage("1H", **uri), ("lineage",)),
+        (herdbook.history("1H", **uri), ("history",)),
+        (herdbook.compare("1H", 1, 2, **uri), ("compare", "1", "2")),
+        (herdbook.list_models("1H", **uri), ("list",)),
+        (herdbook.promote("1H", 2, "beta", dry_run=True, **uri),
+         ("promote", "--model-version=2", "--target-stage=beta", "--dry-run")),
+    ]:  # fmt: skip
+        shown = str(result)
+        assert repr(result) == shown
+        if args[0] != "find":  # says how old things are
+            assert shown == printed(*args)
+        assert 0 < len(shown) < 4_000, len(shown)
+    for result in (herdbook.show("1H", 1, **uri), herdbook.status(**uri), herdbook.verify(**uri), herdbook.doctor(**uri)):
+        assert repr(result) == str(result) and 0 < len(str(result)) < 8_000
+
+
+def test_parts_of_results_are_one_short_line(herd: str) -> None:
+    versions = herdbook.list_models(tracking_uri=herd)
+    comparison = herdbook.compare("1H", 1, 2, tracking_uri=herd)
+    (tree,) = herdbook.lineage("1H", tracking_uri=herd)
+    for part in (versions[0], comparison.first, tree, herdbook.history("1H", tracking_uri=herd)[0]):
+        assert "\n" not in repr(part) and len(repr(part)) <= 180
+        assert repr(part).startswith(f"{type(part).__name__}(")
+    assert "version=2" in repr(versions[0])
+    some = type(versions)(versions[:1])
+    assert repr(some).splitlines() == ["Versions of 1", repr(versions[0])]
+    manager = herdbook.MLflowManager(timeframe="1H", tracking_uri=herd)
+    assert repr(manager) == "MLflowManager('stock_trading_rl_1H', timeframe='1H', run=None)"
+    manager.close()
+
+
+def test_position_is_observed(herd: str) -> None:
+    flat = herdbook.predict("1H", BARS, 1, tracking_uri=herd)
+    assert (flat.from_position, flat.position_since) == ("flat", None)
+    long = herdbook.predict("1H", BARS, 1, position="long", position_since="2017-12-29T10:00Z", tracking_uri=herd)
+    assert long.from_position == "long" and long.observation[32] == 1.0
+    assert long.position_since is not None and long.position_since.hour == 10
+    assert long.observation[:32] == flat.observation[:32]
+    with pytest.raises(herdbook.InvalidInputError, match="position_since"):
+        herdbook.predict("1H", BARS, 1, position_since="2017-12-29T10:00Z", tracking_uri=herd)
+
+
+def test_threads_change_nothing_but_the_speed(folder: Path) -> None:
+    one = herdbook.train("1H", BARS, timesteps=TIMESTEPS, n_envs=4, progress=False)
+    two = herdbook.train("1H", BARS, timesteps=TIMESTEPS, n_envs=4, threads=2, progress=False)
+    child = herdbook.enhance("1H", 1, BARS, timesteps=TIMESTEPS, threads=2, progress=False)
+    assert one.metrics == two.metrics and child.model_type == "continued"
+    with pytest.raises(herdbook.InvalidInputError, match="threads"):
+        herdbook.train("1H", BARS, threads=0, progress=False)
+
+
+def test_store_is_named_in_the_settings(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "herdbook.toml").write_text('store = "sqlite:///records.db"\n')
+    below = folder / "below"
+    below.mkdir()
+    monkeypatch.chdir(below)
+    herdbook.train("1H", BARS, timesteps=1, progress=False)
+    assert (folder / "records.db").is_file() and (folder / "mlruns").is_dir()
+    manager = herdbook.MLflowManager(timeframe="1H")
+    assert manager.tracking_uri == f"sqlite:///{folder}/records.db"
+    manager.close()
+    assert Path(herdbook.load_parent("latest", timeframe="1H")).is_file()
+    assert not any(below.iterdir())
+
+
 def test_html_escapes_what_users_wrote(own_herd: str) -> None:
     herdbook.promote("1H", 1, "beta", reason="<script>alert(1)</script>", tracking_uri=own_herd)
     shown = herdbook.history("1H", tracking_uri=own_herd)._repr_html_()

@@ -26,6 +26,15 @@ pub(crate) enum Bench {
         /// Number of models without skill that attack a gate; 0 leaves the attack out
         #[arg(long, value_name = "N", default_value_t = 200)]
         models: u64,
+        /// Number of pairs of simulated markets per correlation for the recognition of bars; 0 leaves it out
+        #[arg(long, value_name = "N", default_value_t = 40)]
+        pairs: u64,
+        /// Number of trainings on markets without a signal; 0 leaves them out
+        #[arg(long, value_name = "N", default_value_t = 200)]
+        seeds: u64,
+        /// Also compares each pair of the files of bars in this folder
+        #[arg(long, value_name = "FOLDER")]
+        files: Option<PathBuf>,
     },
     /// Look-ups among 100,000 runs in SQLite (with MLflow's own store on the same file for comparison) and PostgreSQL,
     /// and promotions per second
@@ -137,9 +146,20 @@ impl Bench {
                 program::to_end(test.env("HERDBOOK_TEST_SERVER_DATABASE", server.database()))
             }
             Self::Python => wheel::bench(workspace),
-            Self::Evidence { samples, models } => {
+            Self::Evidence { samples, models, pairs, seeds, files } => {
                 let mut bench = bench("evidence");
-                bench.args(["--samples", &samples.to_string(), "--models", &models.to_string()]);
+                let numbers = [
+                    ("--samples", samples),
+                    ("--models", models),
+                    ("--pairs", pairs),
+                    ("--seeds", seeds),
+                ];
+                for (flag, number) in numbers {
+                    bench.args([flag, &number.to_string()]);
+                }
+                if let Some(folder) = files {
+                    bench.arg("--files").arg(folder);
+                }
                 program::to_end(&mut bench)
             }
             Self::Enhancements => program::to_end(&mut bench("enhancements")),

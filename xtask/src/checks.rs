@@ -152,6 +152,9 @@ const OVER_ANY_STORE: [&str; 5] = [
     "conformance/test_foreign_changes.py",
 ];
 
+/// Runs the tests of two files at a time: a test mostly waits for one process or server, and CI has two cores.
+const TWO_AT_A_TIME: [&str; 4] = ["--numprocesses", "2", "--dist", "loadfile"];
+
 /// Runs the selected checks in order, and stops at the first that fails.
 pub(crate) fn run(args: &Args, workspace: &Workspace) -> anyhow::Result<()> {
     let chosen = chosen(&args.only)?;
@@ -218,7 +221,8 @@ fn workflows(workspace: &Workspace) -> anyhow::Result<()> {
 /// Runs the conformance suite with the real MLflow.
 fn mlflow(workspace: &Workspace) -> anyhow::Result<()> {
     let python = Python::ready(workspace, "conformance/requirements.txt")?;
-    let options = ["conformance", "--ignore", SB3, "--ignore", POSTGRES];
+    let mut options = vec!["conformance", "--ignore", SB3, "--ignore", POSTGRES];
+    options.extend(TWO_AT_A_TIME);
     program::to_end(&mut pytest(workspace, &python, &options)?)
 }
 
@@ -256,6 +260,7 @@ fn postgres(workspace: &Workspace) -> anyhow::Result<()> {
     program::to_end(suite.env(SERVER, &server.uri))?;
     let mut options = vec![POSTGRES];
     options.extend(OVER_ANY_STORE);
+    options.extend(TWO_AT_A_TIME);
     // This test makes a store in a folder of its own.
     options.extend(["--deselect", "conformance/test_kill.py::test_training_killed_in_an_empty_folder_leaves_a_store_that_works"]);
     let mut tests = pytest(workspace, &python, &options)?;

@@ -1,26 +1,31 @@
 //! Raw flags. Parsing checks spelling and types; it reads no file, no environment variable and no store.
 
+mod examples;
 mod family;
 mod import;
+mod list;
 mod reference;
 mod relocate;
 mod running;
+mod showing;
 
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use herdbook_domain::{
-    Actor, Enhancement, ExpectedChampion, MetricName, ModelType, ParentSelector, RunId, Stage,
+    Actor, Enhancement, ExpectedChampion, MetricName, ModelType, ParentSelector, RunPrefix, Stage,
     Symbol, Timeframe, Timestamp, VersionNumber, VersionType,
 };
 
 pub(crate) use crate::args::family::{DEFAULT_MODEL, Family, OptionalFamily, TrainFamily};
 pub(crate) use crate::args::import::{ImportArgs, RegisterArgs};
+pub(crate) use crate::args::list::{ListArgs, SortKey};
 pub(crate) use crate::args::reference::Reference;
 pub(crate) use crate::args::relocate::RelocateArgs;
 pub(crate) use crate::args::running::{
     BacktestArgs, EvaluateArgs, PredictArgs, ReadingArgs, RunningArgs,
 };
+pub(crate) use crate::args::showing::{CompareArgs, HistoryArgs, LineageArgs, ShowArgs};
 
 /// A register of stock-trading models. Trains, enhances, promotes and finds models, and records where each one
 /// came from. The records are MLflow's own: tags, registry and database schema.
@@ -35,16 +40,20 @@ pub(crate) struct Args {
 
 /// Flags of every command.
 #[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
     /// Store of the records, such as `sqlite:///mlflow.db`
     ///
-    /// [default: the environment variable `MLFLOW_TRACKING_URI`, else mlflow.db in the current folder with
-    /// artifacts in mlruns]
+    /// [default: the environment variable `MLFLOW_TRACKING_URI`, else `store` in herdbook.toml, else mlflow.db in the
+    /// current folder with artifacts in mlruns]
     #[arg(long, global = true, value_name = "URI")]
     pub(crate) tracking_uri: Option<String>,
     /// Print the data as JSON
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Print every column of a table, also beyond the width of the terminal
+    #[arg(long, global = true)]
+    pub(crate) wide: bool,
     /// Print only data and errors
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
@@ -54,51 +63,78 @@ pub(crate) struct Global {
     /// How long to wait for a store that another process has locked
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 10)]
     pub(crate) lock_timeout: u16,
+    /// File of settings that a flag of the command names.
+    #[arg(skip)]
+    pub(crate) config_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Train a base model, or enhance an existing model
+    #[command(after_help = examples::TRAIN)]
     Train(Box<TrainArgs>),
     /// Run a registered model over bars and compare it with buy and hold
+    #[command(after_help = examples::BACKTEST)]
     Backtest(BacktestArgs),
     /// Run a registered model over bars it has never seen, and record the result in the history
+    #[command(after_help = examples::EVALUATE)]
     Evaluate(EvaluateArgs),
     /// Show the position that a registered model takes after the newest closed bar
+    #[command(after_help = examples::PREDICT)]
     Predict(PredictArgs),
     /// Import another MLflow store (database, `mlruns` folder or server) and audit its tags
+    #[command(after_help = examples::IMPORT)]
     Import(ImportArgs),
     /// Register the model of a run that another program trained and did not register
+    #[command(after_help = examples::REGISTER)]
     Register(RegisterArgs),
     /// Register a model.zip that was trained elsewhere with stable-baselines3
+    #[command(after_help = examples::IMPORT_MODEL)]
     ImportModel(ImportModelArgs),
     /// Move a model version to another stage
+    #[command(after_help = examples::PROMOTE)]
     Promote(PromoteArgs),
     /// Bring back the previous champion
+    #[command(after_help = examples::ROLLBACK)]
     Rollback(RollbackArgs),
     /// Show the champion, now or at an earlier time
+    #[command(after_help = examples::CHAMPION)]
     Champion(ChampionArgs),
     /// List model versions, newest first
+    #[command(after_help = examples::LIST)]
     List(ListArgs),
     /// Find the newest or the best model
+    #[command(after_help = examples::FIND)]
     Find(FindArgs),
     /// Show everything about one model version
-    Show(ReferenceArgs),
+    #[command(after_help = examples::SHOW)]
+    Show(ShowArgs),
     /// Show parents and children as a tree
+    #[command(after_help = examples::LINEAGE)]
     Lineage(LineageArgs),
     /// Show the history: when, who, what and why
+    #[command(after_help = examples::HISTORY)]
     History(HistoryArgs),
     /// Compare two model versions
+    #[command(after_help = examples::COMPARE)]
     Compare(CompareArgs),
     /// Show every registered model with its stages, and the running trainings
+    #[command(after_help = examples::STATUS)]
     Status,
     /// Check that history, MLflow's rows, served files and database are as recorded
+    #[command(after_help = examples::VERIFY)]
     Verify(VerifyArgs),
     /// Check the records against every rule; with `--repair`, repair what is safe to repair
+    #[command(after_help = examples::DOCTOR)]
     Doctor(DoctorArgs),
     /// Update the artifact locations of a store that was moved or copied, after checking its files
+    #[command(after_help = examples::RELOCATE)]
     Relocate(RelocateArgs),
+    /// Write a commented herdbook.toml, the file of settings, into the current folder
+    #[command(after_help = examples::INIT)]
+    Init,
     /// Print a completion script for a shell
+    #[command(after_help = examples::COMPLETIONS)]
     Completions {
         /// Shell to print the script for
         shell: clap_complete::Shell,
@@ -113,7 +149,7 @@ pub(crate) struct TrainArgs {
     pub(crate) family: TrainFamily,
     /// File of bars (CSV, Parquet or JSON, also gzipped or zipped) of the timeframe or finer [default: a sample
     /// built into this program]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", group = "bars")]
     pub(crate) data: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) reading: ReadingArgs,
@@ -182,13 +218,13 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "WHICH", default_value = "best")]
     pub(crate) register: RegisterArg,
     /// Resume a training that crashed or was cancelled, from its last checkpoint and with its own settings
-    #[arg(long, value_name = "RUN_ID", value_parser = RunId::parse, conflicts_with_all = [
+    #[arg(long, value_name = "RUN_ID", value_parser = RunPrefix::parse, conflicts_with_all = [
         "timeframe", "model", "symbol", "timesteps", "n_envs", "seed", "enhance", "experiment",
         "cost_bps", "validation_from", "test_from", "allow_contaminated", "seeds", "walk_forward",
         "register", "config", "columns", "volume_column", "bar_timezone", "member", "time_format",
         "bars_stamped", "decimal", "skip_bad_rows", "allow_jump",
     ])]
-    pub(crate) resume: Option<RunId>,
+    pub(crate) resume: Option<RunPrefix>,
 }
 
 /// Which policy of a training is registered.
@@ -235,7 +271,7 @@ pub(crate) struct PromoteArgs {
     /// Promote even if the model is contaminated or fails a condition; requires `--reason`
     #[arg(long)]
     pub(crate) force: bool,
-    /// File of the conditions on promotion [default: the environment variable `HERDBOOK_CONFIG`, else
+    /// File of settings, with the conditions on promotion [default: the environment variable `HERDBOOK_CONFIG`, else
     /// herdbook.toml in the current folder or the nearest folder above it]
     #[arg(long, value_name = "FILE")]
     pub(crate) config_file: Option<PathBuf>,
@@ -295,25 +331,15 @@ pub(crate) struct DoctorArgs {
 }
 
 #[derive(Debug, ClapArgs)]
-pub(crate) struct ListArgs {
-    /// List only this timeframe
-    #[arg(long, short, value_name = "TIMEFRAME")]
-    pub(crate) timeframe: Option<Timeframe>,
-    /// List only this stage: development, beta, champion or archived
-    #[arg(long, value_name = "STAGE")]
-    pub(crate) stage: Option<Stage>,
-}
-
-#[derive(Debug, ClapArgs)]
 pub(crate) struct FindArgs {
     /// Search for the newest model, or for the best by a metric
     pub(crate) which: Which,
     /// Length of one bar
     #[arg(long, short, value_name = "TIMEFRAME")]
     pub(crate) timeframe: Timeframe,
-    /// Model type: base, continued, replay, curriculum or adaptive
-    #[arg(long, value_name = "TYPE", default_value = "base")]
-    pub(crate) model_type: ModelType,
+    /// Model type: base, continued, replay, curriculum or adaptive [default: any with `latest`, base with `best`]
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) model_type: Option<ModelType>,
     /// With `latest`: version type, latest (no registered child) or old (has one)
     #[arg(long, value_name = "TYPE", default_value = "latest")]
     pub(crate) version_type: VersionType,
@@ -332,59 +358,4 @@ pub(crate) struct FindArgs {
 pub(crate) enum Which {
     Latest,
     Best,
-}
-
-/// One model version, named in one of several ways.
-#[derive(Debug, ClapArgs)]
-pub(crate) struct ReferenceArgs {
-    /// Version number, `champion`, `latest` or a run id [default: latest]
-    #[arg(value_name = "MODEL", conflicts_with = "model_version")]
-    pub(crate) reference: Option<Reference>,
-    /// Version number
-    #[arg(long, value_name = "N")]
-    pub(crate) model_version: Option<VersionNumber>,
-    #[command(flatten)]
-    pub(crate) family: OptionalFamily,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct LineageArgs {
-    /// Show only the tree of this model: a version number, `champion`, `latest` or a run id
-    #[arg(value_name = "MODEL", conflicts_with = "model_version")]
-    pub(crate) reference: Option<Reference>,
-    /// Show only the tree of this version
-    #[arg(long, value_name = "N")]
-    pub(crate) model_version: Option<VersionNumber>,
-    #[command(flatten)]
-    pub(crate) family: OptionalFamily,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct HistoryArgs {
-    #[command(flatten)]
-    pub(crate) family: OptionalFamily,
-    /// Show only this version
-    #[arg(long, value_name = "N", requires = "timeframe")]
-    pub(crate) model_version: Option<VersionNumber>,
-    /// Show only this run
-    #[arg(long, value_name = "RUN_ID", value_parser = RunId::parse, conflicts_with = "timeframe")]
-    pub(crate) run: Option<RunId>,
-    /// Write the whole history to a new file, one JSON object per line, and print its last hash
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["timeframe", "model_version", "run"])]
-    pub(crate) export: Option<PathBuf>,
-    /// With `--export`: replace the file if it exists
-    #[arg(long, requires = "export")]
-    pub(crate) overwrite: bool,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct CompareArgs {
-    /// First model: a version number, `champion`, `latest` or a run id
-    #[arg(value_name = "A")]
-    pub(crate) first: Reference,
-    /// Second model, named in the same way
-    #[arg(value_name = "B")]
-    pub(crate) second: Reference,
-    #[command(flatten)]
-    pub(crate) family: OptionalFamily,
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use herdbook_domain::{Symbol, Timeframe, Timestamp};
-use herdbook_training::{BadRows, DataSource, Jumps, ReadOptions};
+use herdbook_training::{BadRows, DataSource, Jumps, Naming, ReadOptions};
 
 use crate::args::ReadingArgs;
 use crate::failure::Failure;
@@ -22,6 +22,17 @@ pub(crate) fn read(
     let bytes = output
         .read(path)
         .with_context(|| format!("cannot read `{}` (flag `--data`)", path.display()))?;
+    source(path, bytes, symbol, reading, now)
+}
+
+/// As [`data_source`], with the flags of the command line.
+pub(crate) fn source(
+    path: &Path,
+    bytes: Vec<u8>,
+    symbol: Option<Symbol>,
+    reading: ReadingArgs,
+    now: Timestamp,
+) -> Result<DataSource, Failure> {
     let jumps = if reading.allow_jump { Jumps::Allowed } else { Jumps::Refused };
     Ok(DataSource { jumps, ..data_source(path, bytes, symbol, reading.into(), now)? })
 }
@@ -40,6 +51,7 @@ pub fn data_source(
     now: Timestamp,
 ) -> Result<DataSource, Failure> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let naming = if symbol.is_some() { Naming::Given } else { Naming::OfFile };
     let symbol = match symbol {
         Some(symbol) => symbol,
         None => Symbol::parse(instrument_of(&name)).map_err(|error| {
@@ -49,6 +61,7 @@ pub fn data_source(
     let path = std::path::absolute(path).with_context(|| path.display().to_string())?;
     Ok(DataSource {
         path: Some(path),
+        naming,
         reading,
         clock: Some(now),
         jumps: Jumps::Refused,

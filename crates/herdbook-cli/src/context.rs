@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context as _;
 use herdbook_domain::Actor;
 use herdbook_import::{Source, target_location};
 use herdbook_store::{
@@ -14,6 +13,7 @@ use herdbook_store::{
 use crate::args::Global;
 use crate::failure::{Code, Failure};
 use crate::output::Output;
+use crate::settings::{self, working_directory};
 
 /// Opens the store and prints its URI.
 pub(crate) fn open_store(
@@ -48,8 +48,61 @@ pub(crate) fn open_store_for_import(
     }
 }
 
-pub(crate) fn working_directory() -> Result<PathBuf, Failure> {
-    Ok(std::env::current_dir().context("cannot read the working directory")?)
+/// The choice of a store.
+pub(crate) struct StoreChoice {
+    /// Its tracking URI; `None` for the default of the folder.
+    pub(crate) uri: Option<String>,
+    /// The folder that relative paths start from.
+    folder: PathBuf,
+    /// The file of settings that names the store, and the line.
+    named_in: Option<(PathBuf, usize)>,
+}
+
+impl StoreChoice {
+    /// The store of a flag, else that of `MLFLOW_TRACKING_URI`, else that of the file of settings, else the default.
+    ///
+    /// # Errors
+    /// [`Code::InvalidInput`] if the file of settings is needed and cannot be used.
+    pub(crate) fn of(flag: Option<&str>, config_file: Option<&Path>) -> Result<Self, Failure> {
+        let folder = working_directory()?;
+        let uri = flag.map(str::to_owned).or_else(|| environment("MLFLOW_TRACKING_URI"));
+        let named_in = None;
+        if uri.is_some() {
+            return Ok(Self { uri, folder, named_in });
+        }
+        let Some(file) = settings::load(config_file)? else {
+            return Ok(Self { uri, folder, named_in });
+        };
+        let Some(store) = file.settings.store else {
+            return Ok(Self { uri, folder, named_in });
+        };
+        let path = folder.join(&file.path);
+        let folder = path.parent().unwrap_or(&folder).to_owned();
+        Ok(Self { uri: Some(store.uri), folder, named_in: Some((file.path, store.line)) })
+    }
+
+    /// Resolves the choice. An error names the line of the file of settings.
+    fn locate(
+        &self,
+        locate: impl FnOnce(Option<&str>, &Path) -> Result<Location, StoreError>,
+    ) -> Result<Location, Failure> {
+        locate(self.uri.as_deref(), &self.folder).map_err(|error| {
+            let failure = Failure::from(error);
+            match &self.named_in {
+                Some((path, line)) => failure.in_file(path, *line),
+                None => failure,
+            }
+        })
+    }
+}
+
+/// The location of the store that a tracking URI names, else the environment, else the file of settings, else the default of
+/// the working directory.
+///
+/// # Errors
+/// [`Code::InvalidInput`] if the URI or the file of settings cannot be used.
+pub fn store_location(uri: Option<&str>) -> Result<Location, Failure> {
+    StoreChoice::of(uri, None)?.locate(Location::resolve)
 }
 
 fn open_with(
@@ -59,10 +112,8 @@ fn open_with(
     locate: impl FnOnce(Option<&str>, &Path) -> Result<Location, StoreError>,
     open: impl FnOnce(Location, &OpenOptions) -> Result<Store, StoreError>,
 ) -> Result<Session, Failure> {
-    let directory = working_directory()?;
-    let from_environment = environment("MLFLOW_TRACKING_URI");
-    let uri = global.tracking_uri.as_ref().or(from_environment.as_ref());
-    let location = locate(uri.map(String::as_str), &directory)?;
+    let choice = StoreChoice::of(global.tracking_uri.as_deref(), global.config_file.as_deref())?;
+    let location = choice.locate(locate)?;
     let busy_timeout = Duration::from_secs(u64::from(global.lock_timeout));
     let state_folder = standard_state_folder();
     if state_folder.is_none() {
@@ -86,7 +137,8 @@ fn open_with(
         Opened::Completed => "store (added the tables and indexes of herdbook)",
         Opened::ReadOnly => "store (read-only)",
     };
-    output.note(&format!("{what}: {}", store.location().uri()));
+    let named_in = choice.named_in.map(|(path, _)| format!(" (named in {})", path.display()));
+    output.note(&format!("{what}: {}{}", store.location().uri(), named_in.unwrap_or_default()));
     if let Some((place, way_out)) = store.place().note().zip(store.place().way_out()) {
         output.note(&format!("note: {place}; {way_out}"));
     }

@@ -16,7 +16,10 @@ pub(crate) struct Since {
 
 impl Since {
     pub(crate) fn training_of(store: &Store, key: &VersionKey) -> Result<Self, Failure> {
-        Ok(Self { evaluations: store.evaluations(key)?, standing: store.standing(key)? })
+        let evaluations = store.evaluations(key)?;
+        // The standing rests on all evaluations of the register, so it is read only for a version that has one.
+        let standing = if evaluations.is_empty() { None } else { store.standing(key)? };
+        Ok(Self { evaluations, standing })
     }
 
     /// The evaluations. Evidence follows from the newest one, whose record has the bars of all.
@@ -94,8 +97,12 @@ fn n_bars(standing: &Standing) -> u64 {
 
 fn line(at: Timestamp, found: &Evaluation) -> String {
     let why = found.shortcoming().map(|why| format!("; does not count: {why}")).unwrap_or_default();
+    let bad = match found.n_bad_rows {
+        0 => String::new(),
+        n => format!(", {} bad rows left out", count(n as u64)),
+    };
     one_line(&format!(
-        "{} · {} to {}, {} bars of {}, costs {} bp: return {}, Sharpe {}, probability {} on these bars alone{why}",
+        "{} · {} to {}, {} bars of {}{bad}, costs {} bp: return {}, Sharpe {}, probability {} on these bars alone{why}",
         format::moment(at),
         format::moment(found.window.start),
         format::moment(found.window.end),

@@ -2,8 +2,9 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::path::Path;
 
-use herdbook_domain::{Judgement, Refusal, Symbol, SymbolClash, VersionKey};
+use herdbook_domain::{Judgement, ModelName, Refusal, Symbol, SymbolClash, VersionKey};
 use herdbook_store::{StoreError, text_without_secrets};
 use herdbook_training::TrainingError;
 use serde_json::json;
@@ -108,6 +109,13 @@ impl Failure {
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(text_without_secrets(&hint.into()));
         self
+    }
+
+    /// The same failure, with the place in a file that it is about.
+    #[must_use]
+    pub(crate) fn in_file(self, path: &Path, line: usize) -> Self {
+        let message = format!("`{}`, line {line}: {}", path.display(), self.message);
+        Self { message, ..self }
     }
 
     /// Adds a hint if there is none yet.
@@ -228,11 +236,13 @@ fn store_code(error: &StoreError) -> Code {
         | StoreError::NoSuchModel { .. }
         | StoreError::NoSuchVersion { .. }
         | StoreError::DeletedVersion { .. }
-        | StoreError::NoSuchRun { .. } => Code::NotFound,
+        | StoreError::NoSuchRun { .. }
+        | StoreError::NoSuchRunPrefix { .. } => Code::NotFound,
         StoreError::RunNotRunning { .. }
         | StoreError::RunNotFinished { .. }
         | StoreError::AlreadyRegistered { .. }
         | StoreError::EvaluatedMeanwhile { .. }
+        | StoreError::TestedMeanwhile { .. }
         | StoreError::NotResumable { .. }
         | StoreError::TwoChampions { .. }
         | StoreError::Moved { .. }
@@ -248,8 +258,11 @@ fn store_code(error: &StoreError) -> Code {
         | StoreError::SameStore { .. }
         | StoreError::DeletedExperiment { .. }
         | StoreError::ForeignArtifacts { .. }
+        | StoreError::UnknownModelInConditions { .. }
         | StoreError::CannotLog { .. }
-        | StoreError::CannotStart { .. } => Code::InvalidInput,
+        | StoreError::CannotStart { .. }
+        | StoreError::AmbiguousRun { .. }
+        | StoreError::VersionOrRun { .. } => Code::InvalidInput,
         StoreError::NotADatabase { .. } | StoreError::Schema { .. } => Code::StoreSchema,
         StoreError::Busy { .. }
         | StoreError::StoreBusy { .. }
@@ -311,6 +324,13 @@ fn store_hint(error: &StoreError) -> Option<String> {
             Some("`herdbook history` and `herdbook list` show whether it happened".into())
         }
         StoreError::Busy { .. } | StoreError::StoreBusy { .. } => Some("try again, or wait longer with `--lock-timeout`".into()),
+        StoreError::AmbiguousRun { .. } => Some("give more digits of the id".into()),
+        StoreError::VersionOrRun { .. } => {
+            Some("give more digits of the run id, or name the version with `--model-version`".into())
+        }
+        StoreError::NoSuchRunPrefix { .. } => {
+            Some("`herdbook list` and `herdbook history` show the beginnings of run ids".into())
+        }
         StoreError::NoSuchModel { .. } | StoreError::NoSuchVersion { .. } => {
             Some("`herdbook list` shows every version".into())
         }
@@ -337,6 +357,9 @@ fn store_hint(error: &StoreError) -> Option<String> {
             "restore a newer backup, or accept the present history with `herdbook verify --accept-history --reason …`"
                 .into(),
         ),
+        StoreError::UnknownModelInConditions { name, known_models } => {
+            Some(models_to_name(name, known_models))
+        }
         StoreError::CannotRelocate { .. } => Some(
             "bring the files back and try again; `--force` with a `--reason` relocates anyway; the history records what \
              was overridden"
@@ -367,6 +390,22 @@ fn store_hint(error: &StoreError) -> Option<String> {
     }
 }
 
+/// Names are compared exactly, so that a condition never applies to less than its author thinks.
+fn models_to_name(name: &ModelName, known: &[String]) -> String {
+    let wanted = name.as_str().to_lowercase();
+    let is_meant = |known: &&String| {
+        let known = known.to_lowercase();
+        known == wanted || known.ends_with(&format!("_{wanted}"))
+    };
+    let meant: Vec<String> = known.iter().filter(is_meant).map(|it| format!("`{it}`")).collect();
+    if meant.is_empty() {
+        "correct the name under `models` in the file of the conditions; `herdbook list` shows the registered models"
+            .to_owned()
+    } else {
+        format!("`models` takes full names of registered models: write {}", meant.join(" or "))
+    }
+}
+
 fn training_code(error: &TrainingError) -> Code {
     match error {
         TrainingError::Store(error) => store_code(error),
@@ -378,6 +417,7 @@ fn training_code(error: &TrainingError) -> Code {
         | TrainingError::NoTimeframe { .. }
         | TrainingError::Unusable { .. } => Code::NotFound,
         TrainingError::OtherInstrument { .. }
+        | TrainingError::NamedOtherwise { .. }
         | TrainingError::ContradictingBars { .. }
         | TrainingError::AlteredModel { .. }
         | TrainingError::ForeignEnvironment { .. }
@@ -396,6 +436,8 @@ fn training_code(error: &TrainingError) -> Code {
         | TrainingError::NetworkMismatch { .. }
         | TrainingError::LearningRateConflict
         | TrainingError::NoClosedBar { .. }
+        | TrainingError::HoldingOutside { .. }
+        | TrainingError::HoldingLost { .. }
         | TrainingError::ParentMismatch { .. }
         | TrainingError::TimeframeMismatch { .. }
         | TrainingError::NoParentNamed { .. }
@@ -408,6 +450,11 @@ fn training_hint(error: &TrainingError) -> Option<String> {
         TrainingError::NoChampion { .. } => {
             Some("`herdbook promote … --target-stage champion` makes a version the champion".into())
         }
+        TrainingError::NamedOtherwise { named, .. } => Some(format!(
+            "`--symbol {}` names it as the file does; a column that does not name the instrument is left out with \
+             `--columns`",
+            shell::quoted(named)
+        )),
         TrainingError::OtherInstrument { symbol, .. }
         | TrainingError::UnnamedInstrument { symbol, .. } => Some(format!(
             "if the bars are of {symbol}, say so with `--symbol {symbol}`; otherwise name their instrument with `--symbol`"
@@ -415,6 +462,9 @@ fn training_hint(error: &TrainingError) -> Option<String> {
         TrainingError::ContradictingBars { .. } => Some(
             "give the bars of the instrument, or name the one that they are of with `--symbol`".into(),
         ),
+        TrainingError::NoNewBars { from, .. } => Some(format!(
+            "give a file that goes on after {from}; `herdbook backtest` shows a result without recording it"
+        )),
         TrainingError::KnownBars { .. } => {
             Some("give bars that are later than those; `herdbook backtest` shows a result without recording it".into())
         }
@@ -427,6 +477,14 @@ fn training_hint(error: &TrainingError) -> Option<String> {
                 .into(),
         ),
         TrainingError::Unusable { why, .. } => why.way_out(),
+        TrainingError::HoldingOutside { .. } => Some(
+            "give a time in the bar at whose open the position was entered with `--position-since`; bars that go \
+             further back let it be earlier"
+                .into(),
+        ),
+        TrainingError::HoldingLost { .. } => {
+            Some("`--position flat` predicts for an account without a position".into())
+        }
         _ => None,
     }
 }

@@ -1,6 +1,6 @@
 //! Formats numbers and times for people. An undefined value is a dash.
 
-use herdbook_domain::{CLOCK_TOLERANCE_MS, Timestamp};
+use herdbook_domain::{CLOCK_TOLERANCE_MS, Timestamp, Unit};
 
 /// Stands for an undefined value.
 pub(crate) const UNDEFINED: &str = "–";
@@ -18,14 +18,9 @@ pub(crate) fn count(n: u64) -> String {
     text
 }
 
-/// A fraction as a percentage with a sign: `+1.20 %`.
+/// A fraction as a percentage with a sign: `+1.20%`.
 pub(crate) fn signed_percent(value: Option<f64>) -> String {
-    value.map_or_else(|| UNDEFINED.to_owned(), |value| format!("{:+.2} %", 100.0 * value))
-}
-
-/// A fraction as a percentage: `12.30 %`.
-pub(crate) fn percent(value: Option<f64>) -> String {
-    value.map_or_else(|| UNDEFINED.to_owned(), |value| format!("{:.2} %", 100.0 * value))
+    value.map_or_else(|| UNDEFINED.to_owned(), |value| format!("{:+.2}%", 100.0 * value))
 }
 
 /// A number with the given number of decimals.
@@ -35,24 +30,9 @@ pub(crate) fn number(value: Option<f64>, decimals: usize) -> String {
 
 /// The value of a metric in the unit that its name implies.
 pub(crate) fn metric(name: &str, value: f64) -> String {
-    let last = name.rsplit('/').next().unwrap_or(name);
-    let is_signed_fraction =
-        ["total_return", "mean_return", "annualised_return", "buy_and_hold_total_return"]
-            .contains(&last);
-    let is_fraction =
-        ["max_drawdown", "win_rate", "exposure_time", "volatility", "buy_and_hold_max_drawdown"]
-            .contains(&last);
-    let is_count = last.ends_with("timesteps") || ["total_trades", "n_returns"].contains(&last);
-    if name.starts_with("improvement_") {
-        format!("{value:+.2}%")
-    } else if is_signed_fraction {
-        signed_percent(Some(value))
-    } else if is_fraction {
-        percent(Some(value))
-    } else if is_count && value >= 0.0 {
-        count(value as u64)
-    } else {
-        format!("{value:.4}")
+    match Unit::of(name) {
+        Unit::Count if value >= 0.0 => count(value as u64),
+        unit => unit.text(value),
     }
 }
 
@@ -94,11 +74,10 @@ mod tests {
     fn numbers_are_shown_by_their_unit() {
         assert_eq!(count(100_352), "100,352");
         assert_eq!(count(7), "7");
-        assert_eq!(metric("portfolio/total_return", 0.0123), "+1.23 %");
-        assert_eq!(metric("portfolio/max_drawdown", 0.0123), "1.23 %");
+        assert_eq!(metric("portfolio/total_return", 0.0123), "+1.23%");
+        assert_eq!(metric("portfolio/max_drawdown", 0.0123), "1.23%");
         assert_eq!(metric("portfolio/total_trades", 12.0), "12");
         assert_eq!(metric("improvement_portfolio/sharpe_ratio", 15.717), "+15.72%");
-        assert_eq!(percent(None), "–");
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod bars;
 mod commands;
 mod conditions;
 mod context;
+mod details;
 mod evidence;
 mod failure;
 mod format;
@@ -15,12 +16,17 @@ mod input;
 mod lookup;
 mod output;
 mod output_files;
+mod paint;
 mod progress;
 mod results;
 mod running;
+mod screen;
+mod settings;
 mod shell;
+mod shown;
 mod table;
 mod terminal;
+mod watched_file;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -29,18 +35,19 @@ use std::sync::atomic::AtomicBool;
 
 use clap::Parser;
 use herdbook_store::uri_without_secrets;
-use serde_json::Value;
 
 pub use crate::bars::data_source;
 pub use crate::commands::register::registered_run_json;
 pub use crate::conditions::conditions_on_promotion;
-pub use crate::context::default_actor;
+pub use crate::context::{default_actor, store_location};
 pub use crate::failure::{Code, Failure};
 pub use crate::host::Host;
 pub use crate::input::read_data;
+pub use crate::output::Answer;
 
 use crate::args::Args;
 use crate::output::{Mode, Output};
+use crate::screen::Width;
 
 /// Exit status of a successful command.
 const SUCCESS: u8 = 0;
@@ -64,7 +71,9 @@ pub fn main(args: Vec<OsString>) -> u8 {
         return report(&error.into(), &mut Output::new(Mode::Text, true, None));
     }
     let mode = if args.global.json { Mode::Json } else { Mode::Text };
-    let mut output = Output::new(mode, args.global.quiet, args.global.tracking_uri.clone());
+    let width = if args.global.wide { Width::Unlimited } else { Width::OfTerminal };
+    let mut output =
+        Output::new(mode, args.global.quiet, args.global.tracking_uri.clone()).with_width(width);
     match commands::run(args, &mut output) {
         Ok(()) => SUCCESS,
         // The reader of the pipe has all it wants, for example `head`.
@@ -73,13 +82,13 @@ pub fn main(args: Vec<OsString>) -> u8 {
     }
 }
 
-/// Runs one command for a program and returns its data, which `--json` would print. The first argument is the name of
-/// the command.
+/// Runs one command for a program and returns its data and its text; `None` for a command without data. The first
+/// argument is the name of the command.
 ///
 /// # Errors
 /// The failure that `--json` would print. A command that fails after printing its data (`doctor` when breaches are
 /// left) returns the data.
-pub fn call(args: Vec<String>, host: &mut dyn Host) -> Result<Value, Failure> {
+pub fn call(args: Vec<String>, host: &mut dyn Host) -> Result<Option<Answer>, Failure> {
     let program = [OsString::from("herdbook")];
     let args: Vec<_> = program.into_iter().chain(args.into_iter().map(OsString::from)).collect();
     let given = args.clone();
@@ -87,11 +96,10 @@ pub fn call(args: Vec<String>, host: &mut dyn Host) -> Result<Value, Failure> {
         .map_err(|error| Failure::usage(&wrong_usage(&usage_text(&error, &given))))?;
     let mut output = Output::of_call(host, args.global.tracking_uri.clone());
     let done = commands::run(args, &mut output);
-    match (output.into_value(), done) {
-        (Some(value), Ok(())) => Ok(value),
-        (Some(value), Err(failure)) if failure.is_after_data() => Ok(value),
+    match (output.into_answer(), done) {
+        (answer, Ok(())) => Ok(answer),
+        (Some(answer), Err(failure)) if failure.is_after_data() => Ok(Some(answer)),
         (_, Err(failure)) => Err(failure.with_flags_to_try(None)),
-        (None, Ok(())) => Ok(Value::Null),
     }
 }
 

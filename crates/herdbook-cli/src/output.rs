@@ -16,8 +16,12 @@ use serde_json::Value;
 use crate::failure::{CANNOT_WRITE, Failure};
 use crate::host::{Host, Relay};
 use crate::input;
+use crate::paint;
 use crate::progress::{TrainingBar, cancel_on_signal};
+use crate::screen::{Screen, Width};
 use crate::shell::quoted;
+use crate::shown::Shown;
+use crate::table::LeftOut;
 use crate::terminal;
 
 /// Form of the printed data.
@@ -35,29 +39,46 @@ pub(crate) struct Output<'a> {
     is_quiet: bool,
     /// Value of `--tracking-uri`, repeated in every command that is printed for the user.
     tracking_uri: Option<String>,
+    width: Width,
 }
 
 /// Receiver of the output.
 enum Sink<'a> {
     Terminal(Mode),
-    Call { host: &'a mut dyn Host, value: Option<Value> },
+    Call { host: &'a mut dyn Host, answer: Option<Answer> },
+}
+
+/// The data of a command that a program called.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The data that `--json` prints.
+    pub value: Value,
+    /// The text that the command prints for people.
+    pub text: String,
 }
 
 impl<'a> Output<'a> {
     pub(crate) fn new(mode: Mode, is_quiet: bool, tracking_uri: Option<String>) -> Self {
-        Self { sink: Sink::Terminal(mode), is_quiet, tracking_uri }
+        Self { sink: Sink::Terminal(mode), is_quiet, tracking_uri, width: Width::default() }
+    }
+
+    /// Sets whether tables may leave out columns.
+    #[must_use]
+    pub(crate) fn with_width(self, width: Width) -> Self {
+        Self { width, ..self }
     }
 
     /// The output of a call, which keeps the data as a value.
     pub(crate) fn of_call(host: &'a mut dyn Host, tracking_uri: Option<String>) -> Self {
-        Self { sink: Sink::Call { host, value: None }, is_quiet: false, tracking_uri }
+        let sink = Sink::Call { host, answer: None };
+        Self { sink, is_quiet: false, tracking_uri, width: Width::Unlimited }
     }
 
     /// The data of a call, or `None` if the command returned none.
-    pub(crate) fn into_value(self) -> Option<Value> {
+    pub(crate) fn into_answer(self) -> Option<Answer> {
         match self.sink {
             Sink::Terminal(_) => None,
-            Sink::Call { value, .. } => value,
+            Sink::Call { answer, .. } => answer,
         }
     }
 
@@ -116,35 +137,58 @@ impl<'a> Output<'a> {
         matches!(self.sink, Sink::Terminal(Mode::Json) | Sink::Call { .. })
     }
 
-    /// Prints the data of a command, either `value` as JSON or `text`; the other closure is not called.
-    pub(crate) fn data<T: Serialize>(
+    /// Prints the data of a command, either `value` as JSON or `text`; the other closure is not called. A call gets both.
+    pub(crate) fn data<T: Serialize, S: Into<Shown>>(
         &mut self,
         value: impl FnOnce() -> T,
-        text: impl FnOnce() -> String,
+        text: impl FnOnce() -> S,
     ) -> Result<(), Failure> {
-        let mut stdout = io::stdout().lock();
-        match &mut self.sink {
-            Sink::Call { value: kept, .. } => {
-                *kept = Some(serde_json::to_value(value()).expect(TEXT_KEYS));
+        let (text, left_out) = match &mut self.sink {
+            Sink::Call { answer, .. } => {
+                let value = serde_json::to_value(value()).expect(TEXT_KEYS);
+                let (text, _) = text().into().render(Screen::FILE);
+                *answer = Some(Answer { value, text: text.trim_end().to_owned() });
                 return Ok(());
             }
-            Sink::Terminal(Mode::Json) => writeln!(stdout, "{}", to_json(&value())),
-            Sink::Terminal(Mode::Text) => {
-                writeln!(stdout, "{}", terminal::printable(text().trim_end()))
-            }
-        }?;
-        Ok(stdout.flush()?)
+            Sink::Terminal(Mode::Json) => (to_json(&value()), LeftOut::default()),
+            Sink::Terminal(Mode::Text) => text().into().render(Screen::of_stdout(self.width)),
+        };
+        let mut stdout = io::stdout().lock();
+        writeln!(stdout, "{}", text.trim_end())?;
+        stdout.flush()?;
+        drop(stdout);
+        self.note_left_out(&left_out);
+        Ok(())
+    }
+
+    /// Notes what a table left out to fit the terminal, and how to see it.
+    fn note_left_out(&mut self, left_out: &LeftOut) {
+        let mut what = Vec::new();
+        let named: Vec<&str> =
+            left_out.columns.iter().map(String::as_str).filter(|it| !it.is_empty()).collect();
+        if !named.is_empty() {
+            what.push(format!("not shown: {}", named.join(", ")));
+        }
+        if left_out.has_cut_cells {
+            what.push("texts that end with … are cut".to_owned());
+        }
+        if !what.is_empty() {
+            self.note(&format!(
+                "note: to fit the terminal, {}; `--wide` shows all of it, `--json` every field",
+                what.join("; ")
+            ));
+        }
     }
 
     /// As [`Output::data`], for a command that has changed the records. Where the data cannot be written, the act has
     /// happened all the same: this is said on stderr, and the command succeeds, because repeating it would act twice.
     ///
     /// Where an event of the act lies in the future of the clock, a note and the field `ahead_of_clock` say so.
-    pub(crate) fn data_of_act<T: Serialize>(
+    pub(crate) fn data_of_act<T: Serialize, S: Into<Shown>>(
         &mut self,
         store: &Store,
         value: impl FnOnce() -> T,
-        text: impl FnOnce() -> String,
+        text: impl FnOnce() -> S,
     ) -> Result<(), Failure> {
         let ahead = store.ahead_of_clock();
         if let Some(ahead) = ahead {
@@ -181,6 +225,22 @@ impl<'a> Output<'a> {
         }
     }
 
+    /// Prints one line of JSON of a command that goes on, and passes it on at once. A call gets no lines.
+    pub(crate) fn line<T: Serialize>(&mut self, value: &T) -> Result<(), Failure> {
+        if matches!(self.sink, Sink::Call { .. }) {
+            return Err(Failure::usage("`--watch` prints lines, so it needs the command line"));
+        }
+        let text = serde_json::to_string(value).expect(TEXT_KEYS);
+        let mut stdout = io::stdout().lock();
+        writeln!(stdout, "{}", terminal::json(&text))?;
+        Ok(stdout.flush()?)
+    }
+
+    /// Prints a warning, also with `--quiet`.
+    pub(crate) fn warn(&mut self, text: &str) {
+        self.notices().say(Level::Warning, &format!("warning: {text}"));
+    }
+
     /// Prints a note for people, such as the URI of the store or a fallback to another model type.
     ///
     /// If stderr is closed, the note is lost and the command continues.
@@ -191,8 +251,7 @@ impl<'a> Output<'a> {
             }
             Sink::Terminal(_) if self.is_quiet => {}
             Sink::Terminal(_) => {
-                let text = terminal::message(&text_without_secrets(text));
-                let _ = writeln!(io::stderr(), "{text}");
+                let _ = writeln!(io::stderr(), "{}", message(text));
             }
         }
     }
@@ -205,8 +264,7 @@ impl<'a> Output<'a> {
             Sink::Call { host, .. } => host.notices(),
             Sink::Terminal(_) => Notices::new(move |level, text| {
                 if level == Level::Warning || !is_quiet {
-                    let text = terminal::message(&text_without_secrets(text));
-                    let _ = writeln!(io::stderr(), "{text}");
+                    let _ = writeln!(io::stderr(), "{}", message(text));
                 }
             }),
         }
@@ -220,12 +278,18 @@ impl<'a> Output<'a> {
             }
             return writeln!(io::stdout(), "{}", to_json(&failure.to_json()));
         }
-        writeln!(io::stderr(), "error: {}", terminal::message(failure.message()))?;
+        writeln!(io::stderr(), "{}", message(&format!("error: {}", failure.message())))?;
         match failure.hint() {
-            Some(hint) => writeln!(io::stderr(), "hint: {}", terminal::message(hint)),
+            Some(hint) => writeln!(io::stderr(), "{}", message(&format!("hint: {hint}"))),
             None => Ok(()),
         }
     }
+}
+
+/// A message as stderr shows it.
+fn message(text: &str) -> String {
+    let text = terminal::message(&text_without_secrets(text));
+    paint::message(text, Screen::of_stderr().has_colours)
 }
 
 const TEXT_KEYS: &str = "every map in the output has text keys";

@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Component, Path, PathBuf};
 
-use herdbook_store::{Store, new_id};
+use herdbook_store::{Store, new_id, open_regular, standard_state_folder};
 
 use crate::failure::Failure;
 
@@ -109,6 +109,11 @@ impl OutputFiles {
             files.push((one, target));
         }
         Ok(Self { files, overwrite })
+    }
+
+    /// Whether no file was requested.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.files.is_empty()
     }
 
     /// Writes the files, `contents` in the order in which they were requested. Files are complete before the first one
@@ -271,6 +276,12 @@ fn protection(path: &Path, found: Option<&Metadata>, protected: &Protected) -> O
     if found.is_some() && is_sqlite(path) {
         return Some("it is an SQLite database".to_owned());
     }
+    let state = standard_state_folder().and_then(|folder| resolve(&folder).ok());
+    if state.is_some_and(|state| path.starts_with(state)) {
+        return Some(
+            "it lies in the folder in which herdbook remembers the ends of histories".to_owned(),
+        );
+    }
     let text = path.to_string_lossy();
     let database =
         BESIDE_DATABASE.iter().find_map(|suffix| text.strip_suffix(suffix)).map(Path::new);
@@ -296,7 +307,7 @@ fn is_among_artifacts(folder: &Path) -> bool {
 
 fn is_sqlite(path: &Path) -> bool {
     let mut header = Vec::new();
-    let read = File::open(path)
+    let read = open_regular(path)
         .and_then(|file| file.take(SQLITE_HEADER.len() as u64).read_to_end(&mut header));
     read.is_ok() && header == SQLITE_HEADER
 }

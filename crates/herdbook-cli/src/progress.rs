@@ -12,7 +12,7 @@ use signal_hook::flag;
 use crate::failure::Failure;
 use crate::terminal;
 
-const TEMPLATE: &str = "{bar:20} {percent:>3} % · {msg} · {eta} left";
+const TEMPLATE: &str = "{bar:20} {percent:>3}% · {msg} · {eta} left";
 
 /// Progress bar on stderr, hidden if stderr is not a terminal.
 pub(crate) struct TrainingBar {

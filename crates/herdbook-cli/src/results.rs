@@ -1,43 +1,15 @@
-//! Results on bars: the model compared with buy and hold and with doing nothing.
+//! How sure a result is: the probability, the intervals, and the correction for the number of trials.
 
 use herdbook_domain::{
     EVIDENCE_PROBABILITY, EvidenceFigures, Honesty, LeftOut, SharpeGap, Timestamp,
 };
-use herdbook_training::{Baselines, Deflation, Evidence, Performance};
+use herdbook_training::{Deflation, Evidence};
 use serde_json::{Value, json};
 
-use crate::format::{self, UNDEFINED, count, number, percent, signed_percent};
-use crate::table::{Align, Columns};
-
-/// The performance of model and baselines as a table, followed by the evidence for the model.
-pub(crate) fn table(model: &Performance, baselines: &Baselines, evidence: &Evidence) -> String {
-    let sides = [model, &baselines.buy_and_hold, &baselines.flat];
-    let mut table = Columns::new(&[
-        ("", Align::Left),
-        ("model", Align::Right),
-        ("buy and hold", Align::Right),
-        ("flat", Align::Right),
-    ]);
-    let mut row = |name: &str, show: &dyn Fn(&Performance) -> String| {
-        let mut cells = vec![name.to_owned()];
-        cells.extend(sides.iter().map(|side| show(side)));
-        table.row(cells);
-    };
-    row("total return", &|p| signed_percent(p.total_return));
-    row("Sharpe ratio, per year", &|p| number(p.sharpe_ratio, 2));
-    row("probabilistic Sharpe ratio", &|p| number(p.probabilistic_sharpe_ratio, 3));
-    row("Sortino ratio, per year", &|p| number(p.sortino_ratio, 2));
-    row("Calmar ratio", &|p| number(p.calmar_ratio, 2));
-    row("largest drawdown", &|p| percent(p.max_drawdown));
-    row("time in the market", &|p| percent(p.exposure_time));
-    row("closed trades", &|p| count(p.total_trades as u64));
-    row("win rate", &|p| percent(p.win_rate));
-    row("profit factor", &|p| number(p.profit_factor, 2));
-    format!("{table}{}", certainty(evidence))
-}
+use crate::format::{self, UNDEFINED, count, number};
 
 /// The probability, the intervals, and why the result is no evidence. Empty if the probability is undefined.
-fn certainty(evidence: &Evidence) -> String {
+pub(crate) fn certainty(evidence: &Evidence) -> String {
     let figures = &evidence.figures;
     let Some(single) = figures.probability else {
         return "no evidence: the probability is undefined\n".to_owned();
@@ -78,7 +50,7 @@ fn intervals(figures: &EvidenceFigures) -> String {
         figures.flat.map(|gap| format!("flat {}", of(gap))).into_iter().collect();
     intervals.extend(figures.buy_and_hold.map(|gap| format!("buy and hold {}", of(gap))));
     format!(
-        "90 % intervals of the lead in Sharpe ratio per year, over {} (block bootstrap)\n",
+        "90% intervals of the lead in Sharpe ratio per year, over {} (block bootstrap)\n",
         intervals.join(", over ")
     )
 }
@@ -98,6 +70,17 @@ pub(crate) fn deflation(deflation: Option<&Deflation>, at: Timestamp) -> String 
     )
 }
 
+/// The probability of beating both benchmarks as the best of all tries, in one line. Empty where it is unknown.
+pub(crate) fn probability_among(deflation: Option<&Deflation>) -> String {
+    let known = deflation.and_then(|found| Some((found, found.probability?)));
+    known.map_or_else(String::new, |(found, probability)| {
+        format!(
+            "probability that the model beats both flat and buy and hold on its test window, as the best of {} tries: {probability:.3}\n",
+            count(found.n_tries)
+        )
+    })
+}
+
 /// The evidence as JSON.
 pub(crate) fn evidence_to_json(evidence: &Evidence) -> Value {
     json!({
@@ -108,39 +91,4 @@ pub(crate) fn evidence_to_json(evidence: &Evidence) -> Value {
         "objection": evidence.objection(),
         "figures": evidence.figures,
     })
-}
-
-/// Total returns that differ by less than this count as equal.
-const SAME_RETURN: f64 = 1e-6;
-
-/// One sentence on whether the model earned money.
-pub(crate) fn verdict(
-    model: &Performance,
-    baselines: &Baselines,
-    (honesty, cost_bps): (Honesty, f64),
-) -> &'static str {
-    let model = model.total_return;
-    let held = baselines.buy_and_hold.total_return;
-    match (model, held) {
-        _ if honesty == Honesty::Contaminated => {
-            "no verdict: bars of this window were seen in training"
-        }
-        _ if cost_bps <= 0.0 => "no verdict: no costs were charged",
-        (Some(model), _) if model <= 0.0 => {
-            "after costs the model earned no more than doing nothing"
-        }
-        _ if honesty == Honesty::Unknown => {
-            "no verdict: it is not recorded whether an ancestor saw this window"
-        }
-        (Some(model), Some(held)) if (model - held).abs() < SAME_RETURN => {
-            "after costs the model earned the same as buy and hold"
-        }
-        (Some(model), Some(held)) if model <= held => {
-            "after costs the model earned something, but less than buy and hold"
-        }
-        (Some(_), _) => {
-            "after costs the model beat both baselines on this window; one window is no proof"
-        }
-        (None, _) => "no verdict: the result is undefined",
-    }
 }

@@ -1,6 +1,8 @@
 //! Prepares a run of a registered model: finds and loads the model, and reads the bars.
 
-use herdbook_domain::Timestamp;
+use std::path::Path;
+
+use herdbook_domain::{Symbol, Timestamp};
 use herdbook_store::{Store, VersionQuery, VersionRecord};
 use herdbook_training::{DataSource, Naming, RegisteredModel};
 
@@ -12,30 +14,53 @@ use crate::output::Output;
 
 /// Loads the model and reads the bars, of which those count that have ended by `now`.
 pub(crate) fn prepare(
-    args: RunningArgs,
+    args: &RunningArgs,
+    data: &Path,
     store: &Store,
     now: Timestamp,
     output: &mut Output,
 ) -> Result<(RegisteredModel, DataSource), Failure> {
-    let model = RegisteredModel::load(store, find_version(&args, store)?)?;
-    for note in &model.model.notes {
-        output.note(&format!("note: {note}"));
+    let model = load(find_version(args, store)?, store, output)?;
+    let (symbol, is_of_model) = instrument(args, &model);
+    let mut source = bars::read(data, symbol, args.reading.clone(), now, output)?;
+    if is_of_model {
+        source.naming = Naming::OfModel;
     }
-    let trained_on = model.symbol();
-    let is_given = args.symbol.is_some() || trained_on.is_none();
-    let symbol = args.symbol.or_else(|| trained_on.clone());
-    let mut source = bars::read(&args.data, symbol, args.reading, now, output)?;
-    source.naming = if is_given { Naming::Given } else { Naming::OfModel };
-    if let Some(trained_on) = trained_on.filter(|symbol| *symbol != source.symbol) {
-        let symbol = &source.symbol;
-        output.note(&format!(
-            "note: the model was trained on {trained_on}; these bars are of {symbol}"
-        ));
+    if let Some(note) = other_symbol(&model, &source) {
+        output.note(&note);
     }
     Ok((model, source))
 }
 
-fn find_version(args: &RunningArgs, store: &Store) -> Result<VersionRecord, Failure> {
+/// Loads the model of a version, with notes about its file.
+pub(crate) fn load(
+    version: VersionRecord,
+    store: &Store,
+    output: &mut Output,
+) -> Result<RegisteredModel, Failure> {
+    let model = RegisteredModel::load(store, version)?;
+    for note in &model.model.notes {
+        output.note(&format!("note: {note}"));
+    }
+    Ok(model)
+}
+
+/// The instrument of the bars, and whether it is taken from the model.
+pub(crate) fn instrument(args: &RunningArgs, model: &RegisteredModel) -> (Option<Symbol>, bool) {
+    let trained_on = model.symbol();
+    let is_of_model = args.symbol.is_none() && trained_on.is_some();
+    (args.symbol.clone().or(trained_on), is_of_model)
+}
+
+/// A note if the bars are of another instrument than the model.
+pub(crate) fn other_symbol(model: &RegisteredModel, source: &DataSource) -> Option<String> {
+    let trained_on = model.symbol().filter(|symbol| *symbol != source.symbol)?;
+    let symbol = &source.symbol;
+    Some(format!("note: the model was trained on {trained_on}; these bars are of {symbol}"))
+}
+
+/// The version that the arguments name: by default the champion.
+pub(crate) fn find_version(args: &RunningArgs, store: &Store) -> Result<VersionRecord, Failure> {
     if let (Some(stage), Some(name)) = (args.stage, lookup::given_name(store, &args.family)?) {
         let stage = Some(stage);
         let query = VersionQuery { name: Some(name.clone()), stage, ..VersionQuery::default() };

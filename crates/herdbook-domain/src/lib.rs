@@ -27,13 +27,14 @@ mod values;
 pub use doctor::{
     BadRow, Breach, BreachKind, Fix, LoggedMetric, Orphan, Process, Records, Remedy, Repair,
     RunColumn, RunOnRecord, RunRow, SchemaState, Storage, Subject, VersionColumn, VersionOnRecord,
-    VersionRow, examine, is_managed,
+    VersionRow, events_under_present_names, examine, is_managed,
 };
 pub use evidence::{
     Direction, EVIDENCE_BARS, EVIDENCE_PROBABILITY, Evaluation, EvaluationBasis, EvidenceFigures,
-    EvidenceRecord, HEADLINE_METRICS, Honesty, Improvement, LeftOut, LineageWindows, Looks, Seal,
-    SealOrigin, Sealed, SealedMetric, SharpeGap, Standing, UnreadableSeal, Window, Windows,
-    data_fingerprint, improvements, judge_honesty, union_of_windows, window_params,
+    EvidenceRecord, HEADLINE_METRICS, Honesty, Improvement, LeftOut, LineageWindows, Looks,
+    RunResult, Seal, SealOrigin, Sealed, SealedMetric, SharpeGap, Standing, TestBasis, Unit,
+    UnreadableSeal, Window, Windows, data_fingerprint, improvements, judge_honesty,
+    tries_of_models, union_of_windows, window_params,
 };
 pub use history::{
     ActContext, AheadOfClock, CLOCK_TOLERANCE_MS, ChainBreak, Channel, Event, EventDraft,
@@ -53,6 +54,6 @@ pub use rules::{
 };
 pub use values::{
     Actor, Enhancement, ExperimentName, InvalidName, InvalidTimestamp, MetricName, ModelName,
-    ModelType, Reason, RunId, RunStatus, Stage, Symbol, Timeframe, Timestamp, Transition,
-    UnknownWord, VersionKey, VersionNumber, VersionType,
+    ModelType, Reason, RunId, RunPrefix, RunStatus, Stage, Symbol, Timeframe, Timestamp,
+    Transition, UnknownWord, VersionKey, VersionNumber, VersionType, number_or_run,
 };

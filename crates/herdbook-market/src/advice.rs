@@ -29,6 +29,7 @@ impl MarketError {
             Self::AmbiguousNumber { .. } => flags(&["--decimal ,", "--decimal ."]),
             Self::UnclearStamp { .. } => flags(&["--bars-stamped close", "--bars-stamped open"]),
             Self::UnknownTime { value, .. } => of_unknown_time(value),
+            Self::BadRows { are_columns_swapped: true, .. } => Vec::new(),
             Self::BadRows { rows, can_be_skipped, .. } => {
                 let first = rows.first().map(|row| row.0.flags_to_try()).unwrap_or_default();
                 if *can_be_skipped && first.is_empty() {

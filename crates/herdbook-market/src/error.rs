@@ -20,6 +20,17 @@ impl fmt::Display for BadRow {
     }
 }
 
+/// What to do about rows with faults.
+fn remedy(can_be_skipped: bool, are_columns_swapped: bool) -> &'static str {
+    if are_columns_swapped {
+        "these are most rows, so the header names the columns wrongly: name all of them in their order with `--columns`"
+    } else if can_be_skipped {
+        "correct or remove them, or leave them out with `--skip-bad-rows`"
+    } else {
+        "correct or remove them"
+    }
+}
+
 /// The first faults, one a line, and how many there are more.
 fn listed(rows: &[BadRow], n_rows: usize) -> String {
     let mut lines: Vec<String> = rows.iter().map(ToString::to_string).collect();
@@ -170,9 +181,9 @@ pub enum MarketError {
 
     /// Several rows have faults.
     #[error(
-        "`{file}` has {n_rows} rows with faults ({counts}):{}correct or remove them{}",
+        "`{file}` has {n_rows} rows with faults ({counts}):{}{}",
         listed(rows, *n_rows),
-        if *can_be_skipped { ", or leave them out with `--skip-bad-rows`" } else { "" }
+        remedy(*can_be_skipped, *are_columns_swapped)
     )]
     BadRows {
         file: String,
@@ -180,6 +191,8 @@ pub enum MarketError {
         counts: String,
         /// Whether the rows can be left out without a change of the other bars.
         can_be_skipped: bool,
+        /// Whether the prices of most rows contradict each other.
+        are_columns_swapped: bool,
         /// The first of the faults.
         rows: Vec<BadRow>,
     },

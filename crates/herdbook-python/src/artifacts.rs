@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use herdbook_cli::Failure;
 use herdbook_domain::RunId;
-use herdbook_store::{Store, new_id};
+use herdbook_store::{Store, new_id, open_regular};
 
 /// Checks that a path stays inside the artifacts of a run.
 pub(crate) fn checked_path(artifact: &str) -> Result<&str, Failure> {
@@ -27,7 +27,7 @@ pub(crate) fn store_file(
     artifact: &str,
     path: &Path,
 ) -> Result<(), Failure> {
-    let mut file = File::open(path).map_err(|error| cannot("read", path, &error))?;
+    let mut file = open_regular(path).map_err(|error| cannot("read", path, &error))?;
     store.store_artifact_from(run_id, artifact, &mut file)?;
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
-use herdbook_cli::{Failure, Host};
+use herdbook_cli::{Answer, Failure, Host};
 use herdbook_domain::Channel;
 use herdbook_store::{Notices, text_without_secrets};
 use herdbook_training::Progress;
@@ -29,7 +29,7 @@ enum Message {
     Progress(Progress),
 }
 
-/// Runs a command and returns its data.
+/// Runs a command and returns its data and the text that it prints for people, both `None` for a command without data.
 ///
 /// `bars` is the content of the CSV file that the arguments call `Bars.NAME`. `note` is called with each note.
 /// `progress` is called with the trained timesteps, the requested timesteps, timesteps per second, the mean reward of
@@ -44,7 +44,7 @@ pub(crate) fn call(
     note: Option<Bound<'_, PyAny>>,
     progress: Option<Bound<'_, PyAny>>,
     curves: bool,
-) -> PyResult<Py<PyAny>> {
+) -> PyResult<(Py<PyAny>, Option<String>)> {
     let (sender, receiver) = mpsc::channel();
     let cancelled = Arc::new(AtomicBool::new(false));
     let mut host = Worker { bars, sender, cancelled: Arc::clone(&cancelled), curves };
@@ -54,12 +54,15 @@ pub(crate) fn call(
         .spawn(move || herdbook_cli::call(args, &mut host))?;
     let listener = Listener { note, progress, cancelled };
     let raised = listener.listen(py, receiver);
-    let done: Result<Result<Value, Failure>, _> = py.detach(|| work.join());
+    let done: Result<Result<Option<Answer>, Failure>, _> = py.detach(|| work.join());
     if let Some(raised) = raised {
         return Err(raised);
     }
     match done {
-        Ok(Ok(value)) => Ok(json::to_python(py, &value)?.unbind()),
+        Ok(Ok(answer)) => {
+            let (value, text) = answer.map_or((Value::Null, None), |it| (it.value, Some(it.text)));
+            Ok((json::to_python(py, &value)?.unbind(), text))
+        }
         Ok(Err(failure)) => Err(raise(py, &failure)),
         Err(panic) => Err(internal(py, panic.as_ref())),
     }

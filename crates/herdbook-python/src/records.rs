@@ -6,15 +6,18 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use herdbook_cli::{Failure, conditions_on_promotion, default_actor, registered_run_json};
+use herdbook_cli::{
+    Failure, conditions_on_promotion, default_actor, registered_run_json, store_location,
+};
 use herdbook_domain::tags::Tags;
 use herdbook_domain::{
     Actor, Channel, ExpectedChampion, ExperimentName, HEADLINE_METRICS, MetricName, ModelName,
-    ModelType, Origin, PromotionRequest, Reason, RunId, VersionKey, VersionNumber, VersionType,
+    ModelType, Origin, PromotionRequest, Reason, RunId, RunPrefix, VersionKey, VersionNumber,
+    VersionType,
 };
 use herdbook_store::{
-    Contaminated, Effect, Location, Metric, Missing, Notices, OpenOptions, RunEntries, RunStart,
-    Session, StoreError, UnfinishedEnd, VersionQuery, now, standard_state_folder,
+    Contaminated, Effect, Metric, Missing, Notices, OpenOptions, RunEntries, RunStart, Session,
+    Store, StoreError, UnfinishedEnd, VersionQuery, now, standard_state_folder,
     text_without_secrets,
 };
 use herdbook_training::{
@@ -55,9 +58,6 @@ impl Records {
         lock_timeout_s: f64,
     ) -> PyResult<Self> {
         let store = detached(py, || {
-            let directory = std::env::current_dir().map_err(|error| {
-                Failure::usage(&format!("cannot read the working directory: {error}"))
-            })?;
             let busy_timeout = Duration::try_from_secs_f64(lock_timeout_s).map_err(|_| {
                 Failure::usage("`lock_timeout_s` must be a number of seconds, 0 or above")
             })?;
@@ -72,7 +72,7 @@ impl Records {
                 ..OpenOptions::default()
             };
             let actor = actor.map_or_else(default_actor, |name| Ok(Actor::parse(&name)?))?;
-            let location = Location::resolve(tracking_uri.as_deref(), &directory)?;
+            let location = store_location(tracking_uri.as_deref())?;
             let store = herdbook_remote::open(location, &options)?;
             Ok(store.session(actor, Channel::Python))
         })?;
@@ -90,6 +90,11 @@ impl Records {
     #[getter]
     fn uri(&self, py: Python<'_>) -> PyResult<String> {
         self.act(py, |store| Ok(store.location().uri()))
+    }
+
+    /// The id of the run that is named by its id or the beginning of its id.
+    fn run_id_of(&self, py: Python<'_>, run_id: &str) -> PyResult<String> {
+        self.act(py, |store| Ok(run_id_of(store, run_id)?.to_string()))
     }
 
     /// Starts a run, renews its lease until it ends, and returns its id.
@@ -139,7 +144,7 @@ impl Records {
             let metrics =
                 metrics.into_iter().map(|(key, value, step)| Metric { key, value, at, step });
             let entries = RunEntries { metrics: metrics.collect(), params, tags };
-            Ok(store.log_to_run(&RunId::parse(run_id)?, &entries)?)
+            Ok(store.log_to_run(&run_id_of(store, run_id)?, &entries)?)
         })
     }
 
@@ -153,7 +158,7 @@ impl Records {
     ) -> PyResult<String> {
         self.act(py, |store| {
             let artifact = checked_path(artifact)?;
-            Ok(store.store_artifact(&RunId::parse(run_id)?, artifact, &content)?)
+            Ok(store.store_artifact(&run_id_of(store, run_id)?, artifact, &content)?)
         })
     }
 
@@ -167,7 +172,7 @@ impl Records {
         folder: Option<&str>,
     ) -> PyResult<()> {
         self.act(py, |store| {
-            let run_id = RunId::parse(run_id)?;
+            let run_id = run_id_of(store, run_id)?;
             let folder =
                 folder.map(checked_path).transpose()?.map(|folder| folder.trim_matches('/'));
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -192,7 +197,7 @@ impl Records {
         downloads: PathBuf,
     ) -> PyResult<PathBuf> {
         self.act(py, |store| {
-            let (run_id, artifact) = (RunId::parse(run_id)?, checked_path(artifact)?);
+            let (run_id, artifact) = (run_id_of(store, run_id)?, checked_path(artifact)?);
             match store.artifact_path(&run_id, artifact) {
                 Err(StoreError::ForeignArtifacts { .. }) => {
                     download(store, &run_id, artifact, &downloads)
@@ -205,7 +210,7 @@ impl Records {
     /// Names of the files in a folder of a run's artifacts.
     fn artifacts(&self, py: Python<'_>, run_id: &str, folder: &str) -> PyResult<Vec<String>> {
         self.act(py, |store| {
-            Ok(store.artifact_names(&RunId::parse(run_id)?, checked_path(folder)?)?)
+            Ok(store.artifact_names(&run_id_of(store, run_id)?, checked_path(folder)?)?)
         })
     }
 
@@ -220,7 +225,7 @@ impl Records {
         reason: &str,
     ) -> PyResult<()> {
         let run_id = self.act(py, |store| {
-            let (run_id, model) = (RunId::parse(run_id)?, ModelName::parse(model)?);
+            let (run_id, model) = (run_id_of(store, run_id)?, ModelName::parse(model)?);
             match status {
                 "FINISHED" => store.end_foreign_run(&run_id, &model)?,
                 "FAILED" => store.end_run(&run_id, &model, UnfinishedEnd::Failed, reason)?,
@@ -240,7 +245,8 @@ impl Records {
 
     /// The record of a run.
     fn run<'py>(&self, py: Python<'py>, run_id: &str) -> PyResult<Bound<'py, PyAny>> {
-        let value = self.act(py, |store| Ok(run_to_json(&store.run(&RunId::parse(run_id)?)?)))?;
+        let value =
+            self.act(py, |store| Ok(run_to_json(&store.run(&run_id_of(store, run_id)?)?)))?;
         to_python(py, &value)
     }
 
@@ -262,11 +268,11 @@ impl Records {
     ) -> PyResult<Bound<'py, PyAny>> {
         let (run_id, value) = self.act(py, |store| {
             let request = RegisterRequest {
-                run_id: RunId::parse(run_id)?,
+                run_id: run_id_of(store, run_id)?,
                 timeframe: word(timeframe)?,
                 model: ModelName::parse(model)?,
                 model_type: word(model_type)?,
-                parent: parent.map(RunId::parse).transpose()?,
+                parent: parent.map(|parent| run_id_of(store, parent)).transpose()?,
                 artifact: checked_path(artifact)?.to_owned(),
                 trained_timesteps: timesteps,
                 version_tags: tags,
@@ -440,6 +446,11 @@ impl Records {
         let heartbeat = self.lock().as_mut().and_then(|open| open.heartbeats.remove(run_id));
         py.detach(|| drop(heartbeat));
     }
+}
+
+/// The run whose id, or its beginning, is given.
+fn run_id_of(store: &Store, text: &str) -> Result<RunId, Failure> {
+    Ok(store.run_id_of(&RunPrefix::parse(text)?)?)
 }
 
 fn word<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Failure> {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use herdbook_domain::{Event, EventKind, ModelName, RunId, VersionNumber};
+use herdbook_domain::{Event, EventKind, ModelName, RunId, RunPrefix, VersionNumber};
 use herdbook_store::artifacts::place::ArtifactPlace;
 use herdbook_store::engine::backend::{
     ActRequest, Backend, LookUp, NewRun, Reservation, Scope, View,
@@ -15,6 +15,7 @@ use herdbook_store::{Effect, Identity, Notices, PlaceState, ServerUri, StoreErro
 
 use crate::client::{Access, Client, Trying};
 use crate::copy::capture::{self, Captured};
+use crate::copy::records::training_experiments;
 use crate::copy::{lease, tables};
 use crate::journal::entries::{Appended, Entry, Journal, registrations};
 use crate::journal::subjects::Subjects;
@@ -209,6 +210,7 @@ fn is_about_absence(error: &StoreError) -> bool {
         error,
         StoreError::NoSuchRun { .. }
             | StoreError::NoSuchModel { .. }
+            | StoreError::UnknownModelInConditions { .. }
             | StoreError::NoSuchVersion { .. }
             | StoreError::DeletedVersion { .. }
     )
@@ -345,6 +347,13 @@ impl Backend for Remote {
 
     fn request_run(&self, run_id: &RunId) -> bool {
         self.lock().wanted.insert(run_id.to_string())
+    }
+
+    fn run_ids(&self, prefix: &RunPrefix) -> Result<Vec<String>, StoreError> {
+        let experiments = training_experiments(&self.client)?;
+        let ids: Vec<String> = experiments.into_iter().map(|it| it.id).collect();
+        let found = self.client.runs(&ids, &format!("attributes.run_id LIKE '{prefix}%'"))?;
+        Ok(found.into_iter().map(|run| run.info.run_id).collect())
     }
 
     fn create_run(&self, run: &NewRun<'_>) -> Result<Option<RunId>, StoreError> {

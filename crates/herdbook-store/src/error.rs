@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use herdbook_domain::{ModelName, Refusal, RunId, RunStatus, VersionKey, VersionNumber};
+use herdbook_domain::{ModelName, Refusal, RunId, RunPrefix, RunStatus, VersionKey, VersionNumber};
 
 use crate::history_change::HistoryChange;
 
@@ -199,6 +199,17 @@ pub enum StoreError {
         /// The names of all registered models.
         known_models: Vec<String>,
     },
+    /// A condition on promotion names a model that the store has not and had never.
+    #[error(
+        "a condition on promotion names the model `{name}`, which was never registered{}",
+        known(known_models)
+    )]
+    UnknownModelInConditions {
+        /// As the condition names it.
+        name: ModelName,
+        /// The names of all registered models.
+        known_models: Vec<String>,
+    },
     /// There is no such version.
     #[error("there is no {key}: the newest is version {newest}")]
     NoSuchVersion {
@@ -213,6 +224,14 @@ pub enum StoreError {
         /// The version.
         key: VersionKey,
     },
+    /// An evaluation was recorded after the bars of a training's test were compared with those of all evaluations.
+    #[error(
+        "an evaluation was recorded while run `{run_id}` ended; its bars must be compared again"
+    )]
+    TestedMeanwhile {
+        /// The run.
+        run_id: RunId,
+    },
     /// The version was deleted through MLflow.
     #[error("{key} was deleted")]
     DeletedVersion {
@@ -223,6 +242,34 @@ pub enum StoreError {
     #[error("there is no run `{run_id}`")]
     NoSuchRun {
         /// As requested.
+        run_id: RunId,
+    },
+    /// No run has an id with this beginning.
+    #[error("there is no run whose id begins with `{prefix}`")]
+    NoSuchRunPrefix {
+        /// As requested.
+        prefix: RunPrefix,
+    },
+    /// The ids of several runs have this beginning.
+    #[error(
+        "`{prefix}` is the beginning of several run ids: {}{}",
+        run_ids(candidates),
+        if *has_more { " and more" } else { "" }
+    )]
+    AmbiguousRun {
+        /// As requested.
+        prefix: RunPrefix,
+        /// The first of them, sorted.
+        candidates: Vec<RunId>,
+        /// Whether there are more.
+        has_more: bool,
+    },
+    /// The same digits name a version and begin a run id.
+    #[error("these digits name {key} and begin the run id `{run_id}`")]
+    VersionOrRun {
+        /// The version.
+        key: VersionKey,
+        /// The run.
         run_id: RunId,
     },
     /// The run has ended, or was deleted through MLflow.
@@ -418,6 +465,10 @@ pub enum StoreError {
 
 fn numbers(versions: &[i64]) -> String {
     versions.iter().map(|version| format!("version {version}")).collect::<Vec<_>>().join(", ")
+}
+
+fn run_ids(candidates: &[RunId]) -> String {
+    candidates.iter().map(|run_id| format!("`{run_id}`")).collect::<Vec<_>>().join(", ")
 }
 
 fn known(models: &[String]) -> String {

@@ -33,6 +33,8 @@ pub enum ChangeKind {
     Rewritten,
     /// At this place is another store.
     AnotherStore,
+    /// The file that remembers the end cannot be read, so events may be missing.
+    MemoryDamaged,
 }
 
 impl fmt::Display for HistoryChange {
@@ -57,6 +59,11 @@ impl fmt::Display for HistoryChange {
             ChangeKind::AnotherStore => write!(
                 f,
                 "at this place is another store than the one last seen there on this machine, which had {last} events"
+            ),
+            ChangeKind::MemoryDamaged => write!(
+                f,
+                "the file on this machine that remembers the end of the history is damaged, so it is not known whether \
+                 events after event {present} are missing; compare the history with an exported one"
             ),
         }
     }

@@ -181,6 +181,16 @@ pub enum TrainingError {
         /// The model's instrument.
         symbol: Symbol,
     },
+    /// The file names another instrument than the user.
+    #[error("the bars in `{file}` are of `{named}`, as the file itself says, and not of {symbol}")]
+    NamedOtherwise {
+        /// Name of the file.
+        file: String,
+        /// The instrument, as the file names it.
+        named: String,
+        /// The instrument as the user named it.
+        symbol: Symbol,
+    },
     /// The register knows other bars of the instrument at the same times.
     #[error("the bars in `{file}` are not those of {symbol} that run `{run_id}` used: {why}")]
     ContradictingBars {
@@ -246,6 +256,29 @@ pub enum TrainingError {
     NoClosedBar {
         /// Time of the prediction.
         now: Timestamp,
+    },
+    /// A position was entered before the first bar, or after the newest closed one.
+    #[error(
+        "a {position} position cannot be held since {since}: it must be entered in a closed bar, and the bars go from {} to {}",
+        bars.start, bars.end
+    )]
+    HoldingOutside {
+        /// The position.
+        position: &'static str,
+        /// Time of the entry.
+        since: Timestamp,
+        /// The closed bars.
+        bars: Window,
+    },
+    /// A position has lost all equity, so it cannot be held any more.
+    #[error(
+        "a {position} position held since {since} has lost all its equity by the newest closed bar"
+    )]
+    HoldingLost {
+        /// The position.
+        position: &'static str,
+        /// Open of the bar at which it was entered.
+        since: Timestamp,
     },
     /// The newest bar or the model is older than allowed.
     #[error(

@@ -52,19 +52,23 @@ pub use env_factory::{EnvFactory, EnvWindow};
 pub use environment::closes_file::ClosesFile;
 pub use environment::env_spec::{EPISODE_BARS, EnvSpec};
 pub use environment::market_data::{DataSource, Jumps, MarketData, Naming, Tape};
-pub use environment::observation::OBS_LEN;
+pub use environment::observation::{OBS_LEN, observation_elements};
 pub use environment::trading_env::TradingEnv;
 pub use error::{ExcludedCandidates, TrainingError};
 pub use herdbook_market::metrics::Performance;
 pub use herdbook_market::{
-    BadRows, BarStamp, Boundaries, DecimalMark, MarketError, Position, ReadOptions, Sample,
-    TimeFormat, Zone,
+    BadRows, BarStamp, Boundaries, DecimalMark, Feature, MarketError, Position, ReadOptions,
+    Sample, TimeFormat, Zone,
 };
 pub use herdbook_ppo::{Env, EpisodeEnd, PpoConfig, PpoError, Rng};
 pub use models::backtest::{Backtest, BacktestOptions, EquityPoint};
 pub use models::bars_check::BarsCheck;
 pub use models::evaluate::{EvaluationResult, evaluate, evaluate_and_record};
-pub use models::find::{FindQuery, FoundModel, find_best, find_latest, find_parent};
+pub use models::find::{
+    FindQuery, FoundModel, find_best, find_latest, find_latest_of_any_type, find_parent,
+};
+pub use models::follower::{Follower, Step};
+pub use models::holding::Holding;
 pub use models::import_model::{
     ImportedModel, ModelImportRequest, PreparedModelImport, import_model,
 };
@@ -78,17 +82,27 @@ pub use models::unregistered_run::{
     UnregisteredRun, model_timeframes, parents_first, tagged_timeframe,
 };
 pub use observer::{Observer, Progress};
-pub use request::conditions::conditions_from_toml;
 pub use request::enhance_request::EnhanceRequest;
 pub use request::hyperparameters::Hyperparameters;
 pub use request::membership::{SweepKind, SweepMembership};
 pub use request::schedules::Schedules;
+pub use request::settings::{Settings, StoreSetting};
 pub use request::train_request::{
     ContaminatedTest, PreparedTraining, RegisteredPolicy, TrainRequest,
 };
 pub use results::baselines::Baselines;
+pub use results::details::breakdown::{Breakdown, Group, GroupedBy};
+pub use results::details::figures::Figures;
+pub use results::details::measured::Details;
+pub use results::details::replay::AtCosts;
+pub use results::details::rivals::choice::{RuleKind, RuleResult};
+pub use results::details::rivals::random::RandomActions;
+pub use results::details::stored::details_of_version;
+pub use results::details::tables::TextTable;
+pub use results::details::windows::{Gap, WindowKind, WindowResult};
 pub use results::evidence::{Deflation, Evidence, deflation};
 pub use results::improvement::{ImprovementBasis, ImprovementReport};
+pub use results::page::html::{Cells, Page};
 pub use results::pictures::Picture;
 pub use results::report::{RunReport, TrainReport};
 pub use resume::{Outcome, PreparedResumption, PreparedRun, Resumption, resume};

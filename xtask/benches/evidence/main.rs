@@ -1,18 +1,21 @@
 //! `cargo xtask bench evidence`: how often evidence is found where there is none, and where there is some.
 //!
-//! First simulated returns with known Sharpe ratios, then a register of models without skill against a gate. At last each seed
-//! creates a market from real returns: a base model is trained and judged on it as a user's model would be.
+//! First simulated returns with known Sharpe ratios, then a register of models without skill against a gate, then how well bars
+//! are recognised. At last each seed creates a market from real returns: a base model is trained and judged on it as a user's
+//! model would be.
 
 #![expect(clippy::print_stdout, reason = "figures are for the terminal")]
 
 #[path = "../../../crates/herdbook-training/tests/it/markets.rs"]
 mod markets;
 mod rates;
+mod recognition;
 mod register;
 mod samples;
 #[path = "../shared/store.rs"]
 mod store;
 
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Context;
@@ -31,6 +34,8 @@ const N_PLANTED: u64 = 20;
 const N_SAMPLES: u64 = 2_000;
 /// Number of models without skill, by default.
 const N_MODELS: u64 = 200;
+/// Number of pairs of simulated markets for each correlation, by default.
+const N_PAIRS: u64 = 40;
 
 fn main() -> anyhow::Result<()> {
     let n_samples = number("--samples", N_SAMPLES)?;
@@ -43,19 +48,33 @@ fn main() -> anyhow::Result<()> {
     if n_models > 0 {
         register::attack(n_models)?;
     }
-    println!();
-    let found = count("no signal", N_SHUFFLED, markets::shuffled)?;
-    println!("no signal: evidence with {found} of {N_SHUFFLED} seeds   (at most 18)");
-    let found = count("planted signal", N_PLANTED, markets::planted)?;
-    println!("planted signal: evidence with {found} of {N_PLANTED} seeds   (all of them)");
+    let n_pairs = number("--pairs", N_PAIRS)?;
+    if n_pairs > 0 {
+        recognition::rates(n_pairs)?;
+    }
+    if let Some(folder) = given("--files") {
+        recognition::files(Path::new(&folder))?;
+    }
+    let n_seeds = number("--seeds", N_SHUFFLED)?;
+    if n_seeds > 0 {
+        let found = count("no signal", n_seeds, markets::shuffled)?;
+        println!("\nno signal: evidence with {found} of {n_seeds} seeds   (at most 18 of 200)");
+        let n_planted = n_seeds.min(N_PLANTED);
+        let found = count("planted signal", n_planted, markets::planted)?;
+        println!("planted signal: evidence with {found} of {n_planted} seeds   (all of them)");
+    }
     Ok(())
+}
+
+/// The text after a flag.
+fn given(flag: &str) -> Option<String> {
+    std::env::args().skip_while(|argument| argument != flag).nth(1)
 }
 
 /// The number after a flag, or the default.
 fn number(flag: &str, default: u64) -> anyhow::Result<u64> {
-    let given = std::env::args().skip_while(|argument| argument != flag).nth(1);
     let parse = |text: String| text.parse().with_context(|| format!("{flag} must be a number"));
-    given.map_or(Ok(default), parse)
+    given(flag).map_or(Ok(default), parse)
 }
 
 fn count(what: &str, n_seeds: u64, bars: fn(u64) -> Vec<u8>) -> anyhow::Result<usize> {

@@ -1,71 +1,182 @@
 //! A register of models without skill against an enforced gate, with every trick.
 //!
-//! The market is real returns, shuffled by blocks, so nothing can be learned. Every model is trained on its first part and
-//! evaluated on the rest. After each evaluation its rise to champion is tried, as a dry run: so a success of one model does not
-//! end the attack of the others.
+//! Nothing can be learned from the markets: real returns, shuffled by blocks, and a random walk. Every model is trained on the
+//! first part of the bars and evaluated on the rest. After each evaluation its rise to champion is tried, as a dry run: so a
+//! success of one model does not end the attack of the others.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 use anyhow::Context;
 use herdbook_domain::{
     Condition, Conditions, EVIDENCE_PROBABILITY, ModelName, PromotionRequest, Requirement, Stage,
     Symbol, Timeframe, VersionKey,
 };
+use herdbook_ppo::Rng;
 use herdbook_store::{Effect, Session};
-use herdbook_training::{DataSource, RegisteredModel, TrainRequest, evaluate_and_record, train};
+use herdbook_training::{
+    DataSource, EvaluationResult, RegisteredModel, TrainRequest, TrainingError,
+    evaluate_and_record, train,
+};
 
 use crate::{Silence, markets, request, store};
 
 /// Short: models without skill need no long training.
 const TIMESTEPS: u64 = 2_048;
+/// Number of bars of each market.
+const N_BARS: usize = 4_000;
 /// Share of the bars on which the models are trained and tested.
 const KNOWN: f64 = 0.6;
+const DAY_S: i64 = 86_400;
 
+/// Attacks a gate with models without skill, on each market.
 pub(crate) fn attack(n_models: u64) -> anyhow::Result<()> {
-    let (_folder, store) = store::temporary()?;
-    let lines = aligned(&String::from_utf8(markets::shuffled(1))?)?;
-    let n_known = (lines.len() as f64 * KNOWN) as usize;
-    let n_later = lines.len() - n_known;
-    let until = |n: usize| (lines[..n].join("\n") + "\n").into_bytes();
-    let mut passed: BTreeMap<&str, u64> = BTreeMap::new();
-    let mut versions = Vec::new();
-    for seed in 0..n_models {
-        // Every tenth model has bars of another length, and some have another name.
-        let timeframe = if seed % 10 == 9 { Timeframe::Hour4 } else { Timeframe::Hour1 };
-        let name = format!("{timeframe}_{}", if seed % 3 == 0 { "other" } else { "made" });
-        let key = trained(&store, seed, timeframe, &name, until(n_known))?;
-        let whole = source(until(lines.len()), "MADE")?;
-        let tricks = [
-            ("a quarter of the bars", source(until(n_known + n_later / 4), "MADE")?, None),
-            ("costs of 0.01 bp", whole.clone(), Some(0.01)),
-            ("all bars", whole.clone(), None),
-            ("a quarter again", source(until(n_known + n_later / 4), "MADE")?, None),
-            ("all bars again", whole.clone(), None),
-            ("another name of the bars", source(whole.bytes.clone(), "OTHER")?, None),
-        ];
-        for (trick, data, cost_bps) in tricks {
-            evaluated(&store, &key, &data, cost_bps)?;
-            *passed.entry(trick).or_default() += u64::from(rises(&store, &key));
-        }
-        // The same training under a new name, as if nothing was known of the model.
-        if seed % 10 == 0 {
-            let copy = trained(&store, seed, timeframe, "1H_copy", until(n_known))?;
-            evaluated(&store, &copy, &source(until(n_known + n_later / 4), "MADE")?, None)?;
-            *passed.entry("a copy under a new name").or_default() +=
-                u64::from(rises(&store, &copy));
-        }
-        versions.push(key);
+    let shuffled = String::from_utf8(markets::shuffled(1))?;
+    let markets = [("real returns shuffled by blocks", shuffled), ("a random walk", walk())];
+    for (name, csv) in markets {
+        let began = Instant::now();
+        let market = Market::of(&csv)?;
+        let found = market.attack(n_models)?;
+        let n_later = market.lines.len() - market.n_known;
+        println!(
+            "\n{n_models} models without skill, {name}, {n_later} later bars: how many pass an enforced gate ({} s)",
+            began.elapsed().as_secs()
+        );
+        found.print();
     }
-    println!(
-        "\n{n_models} models without skill, real returns shuffled by blocks, {n_later} later bars: how many pass an enforced gate"
-    );
-    for (trick, n) in &passed {
-        println!("{trick:30} {n:3}");
-    }
-    let n_in_the_end = versions.iter().filter(|key| rises(&store, key)).count();
-    println!("{:30} {n_in_the_end:3}   (none)", "in the end");
     Ok(())
+}
+
+/// What came of an attack.
+#[derive(Default)]
+struct Attack {
+    /// How many models passed after each trick.
+    passed: BTreeMap<&'static str, u64>,
+    /// Models above the limit on all later bars if each was the only try.
+    n_above_alone: u64,
+    /// The highest probability on all later bars, as the only try and among all.
+    highest: (f64, f64),
+    /// The highest number of tries.
+    n_tries: u64,
+    /// How many pass in the end.
+    n_in_the_end: usize,
+}
+
+impl Attack {
+    fn print(&self) {
+        for (trick, n) in &self.passed {
+            println!("{trick:34} {n:3}");
+        }
+        println!("{:34} {:3}   (none)", "in the end", self.n_in_the_end);
+        println!(
+            "above {EVIDENCE_PROBABILITY} as the only try: {} models; highest probability {:.3} as the only try, {:.3} among all; up to {} tries",
+            self.n_above_alone, self.highest.0, self.highest.1, self.n_tries
+        );
+    }
+
+    fn add(&mut self, trick: &'static str, has_passed: bool) {
+        *self.passed.entry(trick).or_default() += u64::from(has_passed);
+    }
+
+    fn saw(&mut self, found: &EvaluationResult) {
+        let alone = found.evidence.figures.probability.unwrap_or(0.0);
+        self.n_above_alone += u64::from(alone > EVIDENCE_PROBABILITY);
+        self.highest.0 = self.highest.0.max(alone);
+        self.highest.1 = self.highest.1.max(found.standing.probability.unwrap_or(0.0));
+        self.n_tries = self.n_tries.max(found.standing.n_tries);
+    }
+}
+
+/// The bars of an attack.
+struct Market {
+    /// Header and rows.
+    lines: Vec<String>,
+    n_known: usize,
+}
+
+impl Market {
+    fn of(csv: &str) -> anyhow::Result<Self> {
+        let lines: Vec<String> = aligned(csv)?.into_iter().take(N_BARS + 1).collect();
+        Ok(Self { n_known: (lines.len() as f64 * KNOWN) as usize, lines })
+    }
+
+    fn until(&self, n: usize) -> Vec<u8> {
+        (self.lines[..n].join("\n") + "\n").into_bytes()
+    }
+
+    /// The later bars alone, with times moved.
+    fn later_moved(&self, days: i64) -> anyhow::Result<Vec<u8>> {
+        let mut csv = self.lines[0].clone() + "\n";
+        for line in &self.lines[self.n_known..] {
+            let (at, rest) = line.split_once(',').context("a row has columns")?;
+            csv += &format!("{},{rest}\n", at.parse::<i64>()? + days * DAY_S);
+        }
+        Ok(csv.into_bytes())
+    }
+
+    fn attack(&self, n_models: u64) -> anyhow::Result<Attack> {
+        let (_folder, store) = store::temporary()?;
+        let n_later = self.lines.len() - self.n_known;
+        let whole = source(self.until(self.lines.len()), "MADE")?;
+        let quarter = source(self.until(self.n_known + n_later / 4), "MADE")?;
+        let half = source(self.until(self.n_known + n_later / 2), "MADE")?;
+        let tricks = [
+            ("1 a quarter of the bars", quarter.clone(), None),
+            ("2 costs of 0.01 bp", whole.clone(), Some(0.01)),
+            ("3 the bars of a day later", source(self.later_moved(1)?, "LATER")?, None),
+            ("4 half of the bars", half, None),
+            ("5 all bars", whole.clone(), None),
+            ("6 a quarter again", quarter.clone(), None),
+            ("7 all bars again", whole.clone(), None),
+            ("8 another name of the bars", source(whole.bytes.clone(), "OTHER")?, None),
+            ("9 the bars of 364 days later", source(self.later_moved(364)?, "YEAR")?, None),
+        ];
+        let mut found = Attack::default();
+        let mut versions = Vec::new();
+        for seed in 0..n_models {
+            // Every tenth model has bars of another length, and some have another name.
+            let timeframe = if seed % 10 == 9 { Timeframe::Hour4 } else { Timeframe::Hour1 };
+            let name = format!("{timeframe}_{}", if seed % 3 == 0 { "other" } else { "made" });
+            let known = self.until(self.n_known);
+            let key = trained(&store, seed, timeframe, &name, known.clone())?;
+            for (trick, data, cost_bps) in &tricks {
+                if let Some(result) = evaluated(&store, &key, data, *cost_bps)?
+                    && trick.starts_with('5')
+                {
+                    found.saw(&result);
+                }
+                found.add(trick, rises(&store, &key));
+            }
+            // The same training under a new name, as if nothing was known of the model.
+            if seed % 10 == 0 {
+                let copy = trained(&store, seed, timeframe, "1H_copy", known.clone())?;
+                evaluated(&store, &copy, &quarter, None)?;
+                found.add("a copy under a new name", rises(&store, &copy));
+                let copy = trained(&store, seed, timeframe, "1H_moved_copy", known)?;
+                evaluated(&store, &copy, &source(self.later_moved(7)?, "MADE")?, None)?;
+                found.add("a copy on bars of a week later", rises(&store, &copy));
+                versions.push(copy);
+            }
+            versions.push(key);
+        }
+        found.n_in_the_end = versions.iter().filter(|key| rises(&store, key)).count();
+        Ok(found)
+    }
+}
+
+/// Independent normal returns with the volatility of hourly EURUSD.
+fn walk() -> String {
+    const DEVIATION: f64 = 0.001;
+    let mut rng = Rng::new(7);
+    let (mut csv, mut price) = ("timestamp,open,high,low,close\n".to_owned(), 1.0_f64);
+    for idx in 0..=N_BARS {
+        let (open, close) = (price, price * (DEVIATION * rng.normal()).exp());
+        let (high, low) = (open.max(close) * 1.0002, open.min(close) * 0.9998);
+        csv += &format!("{},{open},{high},{low},{close}\n", 1_500_000_000 + idx * 3_600);
+        price = close;
+    }
+    csv
 }
 
 /// The lines of a file of hourly bars, with times that begin at a multiple of four hours, so that they can be merged.
@@ -110,15 +221,25 @@ fn trained(
     Ok(report.registered.key)
 }
 
+/// `None` if the evaluation is refused.
 fn evaluated(
     store: &Session,
     key: &VersionKey,
     data: &DataSource,
     cost_bps: Option<f64>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Option<EvaluationResult>> {
     let model = RegisteredModel::load(store, store.version(key)?)?;
-    evaluate_and_record(store, &model, data, cost_bps)?;
-    Ok(())
+    match evaluate_and_record(store, &model, data, cost_bps) {
+        Ok((found, _)) => Ok(Some(found)),
+        // Bars that are refused are no evidence either.
+        Err(error) if is_about_bars(&error) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn is_about_bars(error: &TrainingError) -> bool {
+    use TrainingError as E;
+    matches!(error, E::ContradictingBars { .. } | E::KnownBars { .. } | E::NoNewBars { .. })
 }
 
 /// Whether the gate lets the version become champion.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use herdbook_domain::import::Zone;
-use herdbook_domain::{RunId, Timeframe};
+use herdbook_domain::{RunPrefix, Timeframe};
 
 use crate::args::family::DEFAULT_MODEL;
 
@@ -35,8 +35,8 @@ pub(crate) struct ImportArgs {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct RegisterArgs {
     /// Run that stored `models/<timeframe>/model.zip`
-    #[arg(value_name = "RUN_ID", value_parser = RunId::parse)]
-    pub(crate) run_id: RunId,
+    #[arg(value_name = "RUN_ID", value_parser = RunPrefix::parse)]
+    pub(crate) run_id: RunPrefix,
     /// Length of one bar [default: the run's tag `timeframe`, else the timeframe of its only model file]
     #[arg(long, short, value_name = "TIMEFRAME")]
     pub(crate) timeframe: Option<Timeframe>,

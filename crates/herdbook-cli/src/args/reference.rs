@@ -1,6 +1,6 @@
 //! How a command names one model version: by number, as champion, as the newest one, or by its run.
 
-use herdbook_domain::{InvalidName, RunId, VersionNumber};
+use herdbook_domain::{RunPrefix, VersionNumber, number_or_run};
 
 /// One model version, as written on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -8,7 +8,10 @@ pub(crate) enum Reference {
     Latest,
     Champion,
     Version(VersionNumber),
-    Run(RunId),
+    /// The version of the run whose id begins with these digits.
+    Run(RunPrefix),
+    /// The version with this number, or of the run whose id begins with the same digits, whichever exists.
+    VersionOrRun(VersionNumber, RunPrefix),
 }
 
 impl std::str::FromStr for Reference {
@@ -18,14 +21,16 @@ impl std::str::FromStr for Reference {
         match text {
             "latest" => Ok(Self::Latest),
             "champion" => Ok(Self::Champion),
-            _ => RunId::parse(text)
-                .map(Self::Run)
-                .or_else(|_| text.parse().map(Self::Version))
-                .map_err(|_: InvalidName| {
-                    format!(
-                        "`{text}` is not a model version: give a version number, `champion`, `latest` or a run id"
-                    )
-                }),
+            _ => match number_or_run(text) {
+                (Some(number), Some(run)) => Ok(Self::VersionOrRun(number, run)),
+                (Some(number), None) => Ok(Self::Version(number)),
+                (None, Some(run)) => Ok(Self::Run(run)),
+                (None, None) => Err(format!(
+                    "`{text}` is not a model version: give a version number, `champion`, `latest`, a run id or at least \
+                     its first {} digits",
+                    RunPrefix::MIN_DIGITS
+                )),
+            },
         }
     }
 }

@@ -4,46 +4,46 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use herdbook_domain::{Stage, Symbol, Timestamp, VersionNumber};
-use herdbook_training::{BarStamp, DecimalMark, TimeFormat, Zone};
+use herdbook_training::{BarStamp, DecimalMark, Position, TimeFormat, Zone};
 
 use crate::args::family::OptionalFamily;
 use crate::args::reference::Reference;
 
-/// How to read an ambiguous file of bars.
+/// How to read an ambiguous file of bars. The flags need a file, which is one of the group `bars`.
 #[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct ReadingArgs {
     /// Names of all columns, such as time,open,high,low,close,volume, in place of the file's header if it has one; or some by
     /// their names in the file, such as close=Last
-    #[arg(long, value_name = "NAMES", requires = "data")]
+    #[arg(long, value_name = "NAMES", requires = "bars")]
     pub(crate) columns: Option<String>,
     /// Volume column of a file that has several; `none` for no volume
-    #[arg(long, value_name = "NAME", requires = "data")]
+    #[arg(long, value_name = "NAME", requires = "bars")]
     pub(crate) volume_column: Option<String>,
     /// Format of the times: day-first, month-first, year-first, excel, s, ms, us, ns, or a pattern such as
     /// `%d/%m/%Y %H:%M`
-    #[arg(long, value_name = "FORMAT", requires = "data")]
+    #[arg(long, value_name = "FORMAT", requires = "bars")]
     pub(crate) time_format: Option<TimeFormat>,
     /// Time zone of timestamps that have none: UTC, +02:00, Europe/Athens or `America/New_York+07:00` [default: UTC]
-    #[arg(long, value_name = "ZONE", allow_hyphen_values = true, requires = "data")]
+    #[arg(long, value_name = "ZONE", allow_hyphen_values = true, requires = "bars")]
     pub(crate) bar_timezone: Option<Zone>,
     /// Whether the time of a bar is its open or its close [default: open, unless the file shows otherwise]
-    #[arg(long, value_name = "open|close", requires = "data")]
+    #[arg(long, value_name = "open|close", requires = "bars")]
     pub(crate) bars_stamped: Option<BarStamp>,
     /// Decimal mark of the numbers: `.` or `,` [default: as the numbers of the file show]
-    #[arg(long, value_name = "MARK", requires = "data")]
+    #[arg(long, value_name = "MARK", requires = "bars")]
     pub(crate) decimal: Option<DecimalMark>,
     /// Leave out rows without valid prices, and record how many
-    #[arg(long, requires = "data")]
+    #[arg(long, requires = "bars")]
     pub(crate) skip_bad_rows: bool,
     /// File to read from a zip archive of several files
-    #[arg(long, value_name = "NAME", requires = "data")]
+    #[arg(long, value_name = "NAME", requires = "bars")]
     pub(crate) member: Option<String>,
     /// Use bars whose price jumps like that of a share that was split, and record the jumps
-    #[arg(long, requires = "data")]
+    #[arg(long, requires = "bars")]
     pub(crate) allow_jump: bool,
 }
 
-/// The model to run, and the bars to run it on.
+/// The model to run, and how to read the bars to run it on.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct RunningArgs {
     /// Version number, `champion`, `latest` or a run id [default: champion]
@@ -57,9 +57,6 @@ pub(crate) struct RunningArgs {
     pub(crate) stage: Option<Stage>,
     #[command(flatten)]
     pub(crate) family: OptionalFamily,
-    /// File of bars (CSV, Parquet or JSON, also gzipped or zipped) of the model's timeframe or finer
-    #[arg(long, value_name = "FILE")]
-    pub(crate) data: PathBuf,
     #[command(flatten)]
     pub(crate) reading: ReadingArgs,
     /// Instrument of the bars [default: the instrument that the model was trained on]
@@ -69,6 +66,9 @@ pub(crate) struct RunningArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct BacktestArgs {
+    /// File of bars (CSV, Parquet or JSON, also gzipped or zipped) of the model's timeframe or finer
+    #[arg(long, value_name = "FILE", group = "bars")]
+    pub(crate) data: PathBuf,
     #[command(flatten)]
     pub(crate) running: RunningArgs,
     /// Costs in basis points of the traded notional, per side [default: as in its training]
@@ -86,13 +86,19 @@ pub(crate) struct BacktestArgs {
     /// New CSV file to write the closed trades to
     #[arg(long, value_name = "FILE")]
     pub(crate) trades: Option<PathBuf>,
-    /// Replace existing files of `--equity`, `--trades` and `--pictures`; never an input or a file of a store
+    /// New HTML file to write a report with tables and pictures to, for readers without herdbook
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// Replace existing files of `--equity`, `--trades`, `--report` and `--pictures`; never an input or a file of a store
     #[arg(long)]
     pub(crate) overwrite: bool,
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct EvaluateArgs {
+    /// File of bars (CSV, Parquet or JSON, also gzipped or zipped) of the model's timeframe or finer
+    #[arg(long, value_name = "FILE", group = "bars")]
+    pub(crate) data: PathBuf,
     #[command(flatten)]
     pub(crate) running: RunningArgs,
     /// Costs in basis points of the traded notional, per side [default: as in its training]
@@ -102,14 +108,35 @@ pub(crate) struct EvaluateArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct PredictArgs {
+    /// File of bars (CSV, Parquet or JSON, also gzipped or zipped) of the model's timeframe or finer
+    #[arg(long, value_name = "FILE", group = "bars", required_unless_present = "watch")]
+    pub(crate) data: Option<PathBuf>,
+    /// File of bars to watch: after each bar that closes, print the action as one line of JSON, until Ctrl-C or SIGTERM
+    #[arg(long, value_name = "FILE", group = "bars")]
+    pub(crate) watch: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) running: RunningArgs,
+    /// Position that the account holds: short, flat or long. The model observes it, with its age and unrealised return
+    #[arg(long, value_name = "POSITION", default_value = "flat", value_parser = position)]
+    pub(crate) position: Position,
+    /// Time at which `--position` was entered (UTC), in the bar at whose open it was filled [default: the newest closed
+    /// bar]
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse, requires = "position")]
+    pub(crate) position_since: Option<Timestamp>,
     /// Refuse if the model was registered longer ago than this, such as 90m, 2h, 3d or 4w
     #[arg(long, value_name = "DURATION", value_parser = milliseconds)]
     pub(crate) max_age: Option<i64>,
     /// Refuse if the newest closed bar ended longer ago than this
     #[arg(long, value_name = "DURATION", value_parser = milliseconds)]
     pub(crate) max_bar_age: Option<i64>,
+}
+
+/// Parses the name of a position.
+fn position(text: &str) -> Result<Position, String> {
+    Position::ALL
+        .into_iter()
+        .find(|position| position.as_str() == text)
+        .ok_or_else(|| format!("`{text}` is not a position: give short, flat or long"))
 }
 
 /// Parses a duration, a whole number of minutes, hours, days or weeks, into milliseconds.

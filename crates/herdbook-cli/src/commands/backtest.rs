@@ -11,16 +11,15 @@ use crate::failure::Failure;
 use crate::format::{self, count};
 use crate::output::Output;
 use crate::output_files::{OutputFiles, Protected, Requested};
-use crate::{results, running};
+use crate::{details, results, running};
 
 /// Names of the pictures, in the order in which they are drawn.
 const PICTURES: [&str; 3] = ["equity.svg", "trades.svg", "actions.svg"];
 
-pub(crate) fn run(args: BacktestArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
-    let requested = requested(&args);
-    let data = args.running.data.clone();
-    let (model, source) = running::prepare(args.running, store, now(), output)?;
-    let mut protected = Protected::of(store).and_input(data, "the file of `--data`");
+pub(crate) fn run(args: &BacktestArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
+    let requested = requested(args);
+    let (model, source) = running::prepare(&args.running, &args.data, store, now(), output)?;
+    let mut protected = Protected::of(store).and_input(args.data.clone(), "the file of `--data`");
     let model_file = RunId::model_artifact(model.timeframe);
     if let Ok(path) = store.artifact_path(&model.run.run_id, &model_file) {
         protected = protected.and_input(path, "the model's own file");
@@ -40,6 +39,9 @@ pub(crate) fn run(args: BacktestArgs, store: &Store, output: &mut Output) -> Res
     }
     if args.trades.is_some() {
         contents.push(trades_to_csv(&backtest));
+    }
+    if args.report.is_some() {
+        contents.push(backtest.page(&name(&model)).to_html().into_bytes());
     }
     if let Some(folder) = &args.pictures {
         contents.extend(drawn(&model, &backtest)?);
@@ -107,6 +109,7 @@ fn to_json(model: &RegisteredModel, backtest: &Backtest) -> Value {
         "cost_bps": backtest.cost_bps,
         "metrics": metrics(&backtest.performance),
         "evidence": results::evidence_to_json(&backtest.evidence()),
+        "details": backtest.details,
         "baselines": {
             "buy_and_hold": {"metrics": metrics(&backtest.baselines.buy_and_hold)},
             "flat": {"metrics": metrics(&backtest.baselines.flat)},
@@ -117,7 +120,7 @@ fn to_json(model: &RegisteredModel, backtest: &Backtest) -> Value {
 fn summary(model: &RegisteredModel, backtest: &Backtest) -> String {
     let key = &model.version.key;
     format!(
-        "{} version {} · run {}\n{} to {}, {} bars of {} {}, costs {} bp per side\n{}\n\n{}\n{}\n",
+        "{} version {} · run {}\n{} to {}, {} bars of {} {}, costs {} bp per side\n{}\n\n{}",
         key.name,
         key.version,
         model.run.run_id,
@@ -128,11 +131,10 @@ fn summary(model: &RegisteredModel, backtest: &Backtest) -> String {
         model.timeframe,
         backtest.cost_bps,
         evidence(backtest),
-        results::table(&backtest.performance, &backtest.baselines, &backtest.evidence()),
-        results::verdict(
-            &backtest.performance,
-            &backtest.baselines,
-            (backtest.honesty, backtest.cost_bps)
+        details::text(
+            &backtest.details,
+            (backtest.honesty, backtest.cost_bps),
+            &backtest.evidence()
         ),
     )
 }
@@ -161,19 +163,26 @@ fn evidence(backtest: &Backtest) -> String {
 
 /// The files to write, in the order of their contents.
 fn requested(args: &BacktestArgs) -> Vec<Requested> {
-    let tables = [(&args.equity, "--equity"), (&args.trades, "--trades")].into_iter();
-    let tables =
-        tables.filter_map(|(path, flag)| path.clone().map(|path| Requested { path, flag }));
+    let single =
+        [(&args.equity, "--equity"), (&args.trades, "--trades"), (&args.report, "--report")];
+    let single = single
+        .into_iter()
+        .filter_map(|(path, flag)| path.clone().map(|path| Requested { path, flag }));
     let pictures = args.pictures.iter().flat_map(|folder| {
         PICTURES.map(|name| Requested { path: folder.join(name), flag: "--pictures" })
     });
-    tables.chain(pictures).collect()
+    single.chain(pictures).collect()
+}
+
+/// The name of the model in headings.
+fn name(model: &RegisteredModel) -> String {
+    let key = &model.version.key;
+    format!("{} version {}", key.name, key.version)
 }
 
 /// The pictures, in the order of [`PICTURES`].
 fn drawn(model: &RegisteredModel, backtest: &Backtest) -> Result<Vec<Vec<u8>>, Failure> {
-    let key = &model.version.key;
-    let pictures = backtest.pictures(&format!("{} version {}", key.name, key.version));
+    let pictures = backtest.pictures(&name(model));
     assert!(pictures.iter().map(|(name, _)| *name).eq(PICTURES), "the pictures that were planned");
     let pictures = pictures.into_iter().map(|(name, drawn)| {
         let svg = drawn.map_err(|problem| anyhow::anyhow!("cannot draw `{name}`: {problem}"))?;

@@ -12,7 +12,9 @@ use crate::failure::Failure;
 use crate::format::{self, UNDEFINED};
 use crate::lookup::{self, run_of};
 use crate::output::Output;
-use crate::table::{Align, Columns};
+use crate::paint::Meaning;
+use crate::shown::Shown;
+use crate::table::{Cell, Column, Columns};
 
 /// Prefixes of metrics that do not tell which model is better.
 const LEFT_OUT: [&str; 4] = ["training/", "improvement_", "parent/", "baseline/"];
@@ -61,7 +63,9 @@ fn compare(name: &str, first: &VersionRecord, second: &VersionRecord, comparable
     json!({
         "first": first,
         "second": second,
+        "difference": change.map(|change| change.difference),
         "change_percent": change.and_then(|change| change.percent),
+        "is_first_near_zero": change.map(|change| change.is_parent_near_zero),
         "second_is_better": change.and_then(|change| change.better).filter(|_| comparable),
     })
 }
@@ -71,40 +75,48 @@ fn text(
     first: &VersionRecord,
     second: &VersionRecord,
     differing: &[&str],
-) -> String {
+) -> Shown {
     let label = |version: &VersionRecord| format!("{} {}", version.key.name, version.key.version);
     let (first_label, second_label) = (label(first), label(second));
-    let mut table = Columns::new(&[
-        ("", Align::Left),
-        (first_label.as_str(), Align::Right),
-        (second_label.as_str(), Align::Right),
-        ("change", Align::Right),
-        ("", Align::Left),
+    let mut table = Columns::of([
+        Column::left(""),
+        Column::right(&first_label).wrapped(10),
+        Column::right(&second_label).wrapped(10),
+        Column::right("change").dispensable(1),
+        Column::left("").dispensable(2),
     ]);
     for key in ["model_type", "version_type", "promotion_stage", "honesty", "total_timesteps"] {
         let tag = |version: &VersionRecord| {
             list::tags_of(version).remove(key).unwrap_or_else(|| UNDEFINED.to_owned())
         };
-        table.row([key.to_owned(), tag(first), tag(second), String::new(), String::new()]);
+        let cell = |version: &VersionRecord| match key {
+            "promotion_stage" => list::stage_cell(version),
+            _ => Cell::from(tag(version)),
+        };
+        let none = || Cell::from(String::new());
+        table.row([key.to_owned().into(), cell(first), cell(second), none(), none()]);
     }
     for name in names {
         let change = first
             .metric(name)
             .zip(second.metric(name))
             .map(|(first, second)| Improvement::of(name, first, second));
+        let judged = change.filter(|_| differing.is_empty());
+        let meaning = judged
+            .and_then(|change| change.better)
+            .map(|is_better| if is_better { Meaning::Good } else { Meaning::Bad });
+        let text = change.map(|change| change.change_text(name)).unwrap_or_default();
         table.row([
-            (*name).clone(),
-            format::metric_of(first.metric(name), name),
-            format::metric_of(second.metric(name), name),
-            change.map(|change| change.percent_text()).unwrap_or_default(),
-            change
-                .filter(|_| differing.is_empty())
-                .map_or("", |change| change.verdict())
-                .to_owned(),
+            (*name).clone().into(),
+            format::metric_of(first.metric(name), name).into(),
+            format::metric_of(second.metric(name), name).into(),
+            Cell::of(text, meaning),
+            Cell::of(judged.map_or("", |change| change.verdict()), meaning),
         ]);
     }
     if differing.is_empty() {
-        return table.to_string();
+        return table.into();
     }
-    format!("{table}\nnot comparable: the two results differ in {}", differing.join(", "))
+    let why = format!("not comparable: the two results differ in {}", differing.join(", "));
+    Shown::from(table).and("\n").painted(why, Some(Meaning::Doubtful))
 }

@@ -8,10 +8,14 @@ use crate::args::EvaluateArgs;
 use crate::failure::Failure;
 use crate::format::{self, count};
 use crate::output::Output;
-use crate::{evidence, results, running};
+use crate::{details, evidence, results, running};
 
-pub(crate) fn run(args: EvaluateArgs, store: &Session, output: &mut Output) -> Result<(), Failure> {
-    let (model, source) = running::prepare(args.running, store, now(), output)?;
+pub(crate) fn run(
+    args: &EvaluateArgs,
+    store: &Session,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let (model, source) = running::prepare(&args.running, &args.data, store, now(), output)?;
     let (found, event_id) = evaluate_and_record(store, &model, &source, args.cost_bps)?;
     for remark in &found.backtest.tape.remarks {
         output.note(&format!("bars: {remark}"));
@@ -35,6 +39,7 @@ fn to_json(model: &RegisteredModel, found: &EvaluationResult, event_id: i64) -> 
         "is_evidence": found.standing.is_evidence(),
         "standing": evidence::standing_to_json(&found.standing),
         "evidence": results::evidence_to_json(&found.evidence),
+        "details": found.backtest.details,
         "evaluation": found.evaluation,
     })
 }
@@ -53,7 +58,7 @@ fn summary(model: &RegisteredModel, found: &EvaluationResult, event_id: i64) -> 
         n => format!("; an earlier evaluation used {} of them", count(n as u64)),
     };
     format!(
-        "{} version {} · recorded as event {event_id}\n{} to {}, {} bars of {} {}, costs {} bp per side\n{new}{again}\n\n{}\n{}\n\nall bars since training: {}\n",
+        "{} version {} · recorded as event {event_id}\n{} to {}, {} bars of {} {}, costs {} bp per side\n{new}{again}\n\n{}\nall bars since training: {}\n",
         key.name,
         key.version,
         format::moment(backtest.window.start),
@@ -62,12 +67,7 @@ fn summary(model: &RegisteredModel, found: &EvaluationResult, event_id: i64) -> 
         evaluation.symbol,
         model.timeframe,
         backtest.cost_bps,
-        results::table(&backtest.performance, &backtest.baselines, &found.evidence),
-        results::verdict(
-            &backtest.performance,
-            &backtest.baselines,
-            (backtest.honesty, backtest.cost_bps)
-        ),
+        details::text(&backtest.details, (backtest.honesty, backtest.cost_bps), &found.evidence),
         evidence::summary(&found.standing),
     )
 }

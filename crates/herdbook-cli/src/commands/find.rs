@@ -1,8 +1,8 @@
 //! `find`: finds the newest or the best model.
 
-use herdbook_domain::{Departure, Symbol, Timeframe};
+use herdbook_domain::{Departure, ModelType, Symbol, Timeframe};
 use herdbook_store::{Contaminated, Store, VersionRecord};
-use herdbook_training::{FindQuery, FoundModel, find_best, find_latest};
+use herdbook_training::{FindQuery, FoundModel, find_best, find_latest, find_latest_of_any_type};
 use serde_json::json;
 
 use crate::args::{FindArgs, Which};
@@ -14,12 +14,15 @@ use crate::output::Output;
 pub(crate) fn run(args: &FindArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
     let query = FindQuery {
         timeframe: args.timeframe,
-        model_type: args.model_type,
+        model_type: model_type(args),
         symbol: args.symbol.clone(),
         min_timesteps: args.min_timesteps,
         contaminated: Contaminated::Included,
     };
     let found = match args.which {
+        Which::Latest if args.model_type.is_none() => {
+            find_latest_of_any_type(store, &query, Some(args.version_type))?
+        }
         Which::Latest => find_latest(store, &query, Some(args.version_type))?,
         Which::Best => find_best(store, &query, &args.metric)?,
     };
@@ -27,7 +30,7 @@ pub(crate) fn run(args: &FindArgs, store: &Store, output: &mut Output) -> Result
     if found.departure == Departure::BaseModel {
         output.note(&format!(
             "note: there is no `{}` model at {}; found a base model instead",
-            args.model_type, args.timeframe
+            query.model_type, args.timeframe
         ));
     }
     if !found.differing.is_empty() {
@@ -42,12 +45,20 @@ pub(crate) fn run(args: &FindArgs, store: &Store, output: &mut Output) -> Result
     print(args, &found, output)
 }
 
+/// The type to search for. `latest` without one looks at all types.
+fn model_type(args: &FindArgs) -> ModelType {
+    args.model_type.unwrap_or(ModelType::Base)
+}
+
 fn not_found(args: &FindArgs) -> Failure {
     let what = match args.which {
-        Which::Latest => {
-            format!("`{}` model with version type `{}`", args.model_type, args.version_type)
+        Which::Latest if args.model_type.is_none() => {
+            format!("model with version type `{}`", args.version_type)
         }
-        Which::Best => format!("`{}` model with the metric `{}`", args.model_type, args.metric),
+        Which::Latest => {
+            format!("`{}` model with version type `{}`", model_type(args), args.version_type)
+        }
+        Which::Best => format!("`{}` model with the metric `{}`", model_type(args), args.metric),
     };
     let symbol = args.symbol.as_ref().map(|symbol| format!(" of {symbol}")).unwrap_or_default();
     let steps = match args.min_timesteps {

@@ -12,23 +12,25 @@ use crate::format;
 use crate::lookup::given_name;
 use crate::output::Output;
 use crate::output_files::{OutputFiles, Protected, Requested};
-use crate::table::{Align, Columns};
+use crate::paint::Meaning;
+use crate::table::{Cell, Column, Columns};
 
 pub(crate) fn run(args: &HistoryArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
     if let Some(path) = &args.export {
         return export(path, args.overwrite, store, output);
     }
     let name = given_name(store, &args.family)?;
+    let run_id = args.run.as_ref().map(|prefix| store.run_id_of(prefix)).transpose()?;
     let query = EventQuery {
         name: name.clone(),
         version: args.model_version,
-        run_id: args.run.clone(),
+        run_id: run_id.clone(),
         kind: None,
     };
     let (events, unreadable) = store.readable_events(&query)?;
     note_unreadable(&unreadable, output);
     if events.is_empty() {
-        let whose = match (name, args.model_version, &args.run) {
+        let whose = match (name, args.model_version, &run_id) {
             (Some(name), Some(version), _) => format!(" of `{name}` version {version}"),
             (Some(name), None, _) => format!(" of `{name}`"),
             (None, _, Some(run)) => format!(" of run `{run}`"),
@@ -37,7 +39,18 @@ pub(crate) fn run(args: &HistoryArgs, store: &Store, output: &mut Output) -> Res
         return Err(Failure::new(Code::NotFound, format!("there is no history{whose}"))
             .with_hint("`herdbook history` without flags shows every event"));
     }
-    output.data(|| events.iter().map(to_json).collect::<Vec<_>>(), || text(&events))
+    let n_events = events.len();
+    let left_out = args.limit.map_or(0, |limit| n_events.saturating_sub(limit.get()));
+    let newest = &events[left_out..];
+    output.data(|| newest.iter().map(to_json).collect::<Vec<_>>(), || text(newest))?;
+    if left_out > 0 {
+        output.note(&format!(
+            "note: the newest {} of {} events",
+            format::count(newest.len() as u64),
+            format::count(n_events as u64)
+        ));
+    }
+    Ok(())
 }
 
 /// Notes the events that cannot be read.
@@ -88,24 +101,38 @@ pub(crate) fn to_json(event: &Event) -> Value {
     })
 }
 
-pub(crate) fn text(events: &[Event]) -> String {
-    let mut table = Columns::new(&[
-        ("when", Align::Left),
-        ("who", Align::Left),
-        ("model", Align::Left),
-        ("what", Align::Left),
-        ("why", Align::Left),
+/// The events as a table, whose texts are wrapped where the terminal is narrow.
+pub(crate) fn text(events: &[Event]) -> Columns {
+    let mut table = Columns::of([
+        Column::left("when"),
+        Column::left("who").wrapped(8).dispensable(1),
+        Column::left("model").wrapped(10),
+        Column::left("what").wrapped(16),
+        Column::left("why").wrapped(12),
     ]);
     for event in events {
         table.row([
-            format::moment(event.at),
-            format!("{} ({})", event.actor, event.channel),
-            model(event),
-            what(event),
-            event.what.reason.clone().unwrap_or_default(),
+            Cell::of(format::moment(event.at), Some(Meaning::Faint)),
+            format!("{} ({})", event.actor, event.channel).into(),
+            model(event).into(),
+            Cell::of(what(event), meaning(event)),
+            event.what.reason.clone().unwrap_or_default().into(),
         ]);
     }
-    table.to_string()
+    table
+}
+
+/// The meaning of an event: that of the stage which a version reached, or of a forced act.
+fn meaning(event: &Event) -> Option<Meaning> {
+    if !overrides_of(event).is_empty() {
+        return Some(Meaning::Doubtful);
+    }
+    match event.what.kind {
+        EventKind::StageChanged => {
+            event.what.to.as_deref()?.parse().ok().and_then(Meaning::of_stage)
+        }
+        _ => None,
+    }
 }
 
 fn model(event: &Event) -> String {
@@ -117,7 +144,7 @@ fn model(event: &Event) -> String {
 }
 
 /// What happened, marked if the event was imported.
-fn what(event: &Event) -> String {
+pub(crate) fn what(event: &Event) -> String {
     let details: Value = serde_json::from_str(&event.what.details).unwrap_or(Value::Null);
     let imported = if details["imported"].is_object() { " (imported)" } else { "" };
     let overridden = overrides_of(event);

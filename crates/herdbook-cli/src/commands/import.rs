@@ -12,10 +12,11 @@ use serde_json::{Value, json};
 
 use crate::args::{Global, ImportArgs};
 use crate::commands::import_runs;
-use crate::context::{environment, open_store_for_import, working_directory};
+use crate::context::{StoreChoice, environment, open_store_for_import};
 use crate::failure::Failure;
 use crate::format::count;
 use crate::output::Output;
+use crate::settings::working_directory;
 use crate::terminal::one_line;
 
 /// Number of findings shown as text. JSON has all of them.
@@ -164,7 +165,8 @@ fn unregistered_hint(report: &ImportReport, args: &ImportArgs, output: &Output) 
 /// Advice for an imported `./mlruns`: while it is a file store, MLflow and herdbook use it as the store of the folder.
 fn hint(source: &Source, directory: &Path, args: &ImportArgs, global: &Global) -> Option<String> {
     let is_beside = matches!(source, Source::Files(folder) if *folder == directory.join("mlruns"));
-    let is_default = global.tracking_uri.is_none() && environment("MLFLOW_TRACKING_URI").is_none();
+    let choice = StoreChoice::of(global.tracking_uri.as_deref(), None);
+    let is_default = choice.is_ok_and(|choice| choice.uri.is_none());
     (is_beside && is_default && !args.dry_run).then(|| {
         "hint: MLflow keeps using the file store in `mlruns`: rename it with `mv mlruns mlruns.old`, \
          or open the new store with `--tracking-uri sqlite:///mlflow.db`"

@@ -10,6 +10,7 @@ mod history;
 mod import;
 mod import_model;
 mod import_runs;
+mod init;
 mod lineage;
 mod list;
 mod predict;
@@ -27,21 +28,25 @@ use std::io::Write;
 use clap::CommandFactory;
 use herdbook_store::Missing;
 
-use crate::args::{Args, Command};
+use crate::args::{Args, Command, Global};
 use crate::context::{open_store, open_store_for_doctor};
 use crate::failure::Failure;
 use crate::output::Output;
 
 /// Runs one command.
 pub(crate) fn run(args: Args, output: &mut Output) -> Result<(), Failure> {
-    let global = &args.global;
+    let config_file = match &args.command {
+        Command::Promote(promote) => promote.config_file.clone(),
+        _ => None,
+    };
+    let global = &Global { config_file, ..args.global };
     // Only `train`, `import` and `import-model` may create a store.
     let session = |output: &mut Output| open_store(global, Missing::Refuse, output);
     match args.command {
         Command::Train(train) => train::run(*train, global, output),
-        Command::Backtest(backtest) => backtest::run(backtest, session(output)?.store(), output),
-        Command::Evaluate(evaluate) => evaluate::run(evaluate, &session(output)?, output),
-        Command::Predict(predict) => predict::run(predict, session(output)?.store(), output),
+        Command::Backtest(backtest) => backtest::run(&backtest, session(output)?.store(), output),
+        Command::Evaluate(evaluate) => evaluate::run(&evaluate, &session(output)?, output),
+        Command::Predict(predict) => predict::run(&predict, session(output)?.store(), output),
         Command::Import(import) => import::run(&import, global, output),
         Command::ImportModel(import) => import_model::run(&import, global, output),
         Command::Register(register) => register::run(&register, &session(output)?, output),
@@ -62,6 +67,7 @@ pub(crate) fn run(args: Args, output: &mut Output) -> Result<(), Failure> {
             doctor::run(&doctor, &open_store_for_doctor(global, output)?, output)
         }
         Command::Relocate(relocate) => relocate::run(&relocate, &session(output)?, output),
+        Command::Init => init::run(global, output),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "herdbook", &mut script);

@@ -7,8 +7,8 @@ use herdbook_domain::{
 use herdbook_store::{Effect, Promotion, Session};
 use serde_json::json;
 
-use crate::args::{Family, PromoteArgs};
-use crate::commands::list;
+use crate::args::{Family, PromoteArgs, SortKey};
+use crate::commands::list::{self, ListRequest};
 use crate::conditions;
 use crate::evidence::Since;
 use crate::failure::{Code, Failure};
@@ -19,7 +19,14 @@ use crate::shell::model_flag;
 pub(crate) fn run(args: &PromoteArgs, store: &Session, output: &mut Output) -> Result<(), Failure> {
     let name = name_of(store, &args.family)?;
     if args.list_models {
-        return list::print(store, Some(name), None, args.stage, output);
+        let request = ListRequest {
+            names: vec![name],
+            timeframe: None,
+            stage: args.stage,
+            sort: SortKey::Registered,
+            limit: None,
+        };
+        return list::print(store, &request, output);
     }
     let (Some(version), Some(target)) = (args.model_version, args.target_stage) else {
         return Err(Failure::usage("give `--model-version` and `--target-stage`"));
@@ -49,6 +56,7 @@ pub(crate) fn run(args: &PromoteArgs, store: &Session, output: &mut Output) -> R
             "warning: conditions are not met; with `enforce = true` the promotion would be refused",
         );
     }
+    conditions::note_if_none_applied(&conditions, &promotion.plan, output);
     print(args, store, &promotion, &since, output)
 }
 

@@ -14,8 +14,9 @@ pub(crate) fn run(
     store: &Session,
     output: &mut Output,
 ) -> Result<(), Failure> {
+    let run_id = store.run_id_of(&args.run_id)?;
     let request = UnregisteredRun {
-        run_id: args.run_id.clone(),
+        run_id: run_id.clone(),
         timeframe: args.timeframe,
         family: args.model.clone(),
         missing_parent: MissingParent::Refuse,
@@ -24,7 +25,7 @@ pub(crate) fn run(
     for note in &done.notes {
         output.note(&format!("note: {note}"));
     }
-    output.data_of_act(store, || registered_run_json(&args.run_id, &done), || text(args, &done))
+    output.data_of_act(store, || registered_run_json(&run_id, &done), || text(&run_id, &done))
 }
 
 /// The data of a registered run.
@@ -43,14 +44,14 @@ pub fn registered_run_json(run_id: &RunId, done: &RegisteredRun) -> Value {
     })
 }
 
-fn text(args: &RegisterArgs, done: &RegisteredRun) -> String {
+fn text(run_id: &RunId, done: &RegisteredRun) -> String {
     let key = &done.registered.key;
     let mut lines = vec![
         format!(
             "{} version {} ({}) is registered in development",
             key.name, key.version, done.model_type
         ),
-        format!("run {} · honesty {}", args.run_id, done.honesty),
+        format!("run {run_id} · honesty {}", done.honesty),
     ];
     let parents = done.registered.superseded.iter();
     lines.extend(parents.map(|parent| format!("its parent {parent} is now old")));

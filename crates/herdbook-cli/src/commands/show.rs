@@ -1,5 +1,7 @@
 //! `show`: shows everything about one version.
 
+mod page;
+
 use herdbook_domain::tags::key;
 use herdbook_domain::{Seal, Symbol, window_params};
 use herdbook_store::{
@@ -8,20 +10,28 @@ use herdbook_store::{
 use herdbook_training::{self as training, Deflation, Performance};
 use serde_json::{Value, json};
 
-use crate::args::{Reference, ReferenceArgs};
+use crate::args::{Reference, ShowArgs};
 use crate::commands::{history, list};
 use crate::evidence::Since;
 use crate::failure::Failure;
 use crate::format::{self, UNDEFINED};
 use crate::lookup;
 use crate::output::Output;
+use crate::output_files::{OutputFiles, Protected, Requested};
+use crate::paint::Meaning;
 use crate::results;
-use crate::table::{Align, Columns};
+use crate::shown::Shown;
+use crate::table::{Column, Columns};
 use crate::terminal::one_line;
 
-pub(crate) fn run(args: ReferenceArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
-    let reference = Reference::of(args.reference, args.model_version).unwrap_or(Reference::Latest);
-    let version = lookup::find(&reference, store, &args.family)?;
+pub(crate) fn run(args: ShowArgs, store: &Store, output: &mut Output) -> Result<(), Failure> {
+    let which = args.which;
+    let reference =
+        Reference::of(which.reference, which.model_version).unwrap_or(Reference::Latest);
+    let requested = args.report.map(|path| Requested { path, flag: "--report" });
+    let file =
+        OutputFiles::plan(requested.into_iter().collect(), &Protected::of(store), args.overwrite)?;
+    let version = lookup::find(&reference, store, &which.family)?;
     let run = readable_run_of(store, &version, output)?;
     let (events, unreadable) = store.readable_events(&EventQuery {
         name: Some(version.key.name.clone()),
@@ -41,6 +51,10 @@ pub(crate) fn run(args: ReferenceArgs, store: &Store, output: &mut Output) -> Re
         seal.as_ref().map(|seal| disagreements(seal, &version, run.as_ref())).unwrap_or_default();
     let since = Since::training_of(store, &version.key)?;
     let deflation = deflation_of(store, &version, run.as_ref())?;
+    if !file.is_empty() {
+        let page = page::of_version(store, &version, &events, &since)?;
+        file.write(&[page.into_bytes()])?;
+    }
     let value = || {
         let mut value = to_json(&version, run.as_ref(), &events);
         value["evidence"] = since.to_json();
@@ -51,14 +65,15 @@ pub(crate) fn run(args: ReferenceArgs, store: &Store, output: &mut Output) -> Re
         value
     };
     output.data(value, || {
-        format!(
-            "{}\n{}{}{}\n\nhistory (UTC)\n{}",
-            text(&version, run.as_ref()),
-            differing_text(&differing),
-            results::deflation(deflation.as_ref(), now()),
-            since.lines(),
-            history::text(&events)
-        )
+        let lines = results::deflation(deflation.as_ref(), now())
+            + &results::probability_among(deflation.as_ref())
+            + &since.lines();
+        text(&version, run.as_ref())
+            .and("\n")
+            .and(differing_text(&differing))
+            .and(lines)
+            .and("\n\nhistory (UTC)\n")
+            .and(history::text(&events))
     })
 }
 
@@ -124,8 +139,8 @@ fn to_json(
     value
 }
 
-fn text(version: &VersionRecord, run: Option<&RunRecord>) -> String {
-    let mut facts = Columns::new(&[("", Align::Left), ("", Align::Left)]);
+fn text(version: &VersionRecord, run: Option<&RunRecord>) -> Shown {
+    let mut facts = Columns::of([Column::left(""), Column::left("").wrapped(24)]);
     let mut fact = |name: &str, value: String| facts.row([name.to_owned(), value]);
     if let Some(run) = run {
         fact("run", format!("{} ({}, {})", run.run_id, run.name, run.status));
@@ -150,18 +165,25 @@ fn text(version: &VersionRecord, run: Option<&RunRecord>) -> String {
             }
         }
     }
-    let mut metrics = Columns::new(&[("", Align::Left), ("", Align::Right)]);
+    let mut metrics = Columns::of([Column::left(""), Column::right("")]);
     let is_shown = |name: &str| !name.starts_with("training/");
     for (name, value) in version.finite_metrics().iter().filter(|(name, _)| is_shown(name)) {
         metrics.row([name.clone(), format::metric(name, *value)]);
     }
     let stage = one_line(version.tags.get(key::PROMOTION_STAGE).map_or("no stage", String::as_str));
-    format!(
-        "{} version {} · {} · {stage}\n{facts}\nmetrics (final/* and portfolio/*: test window, after costs)\n{metrics}",
+    let title = format!(
+        "{} version {} · {} · ",
         version.key.name,
         version.key.version,
         version.symbol().map_or("symbol unknown", Symbol::as_str),
-    )
+    );
+    Shown::default()
+        .painted(title, Some(Meaning::Heading))
+        .painted(stage, version.stage().and_then(Meaning::of_stage))
+        .and("\n")
+        .and(facts)
+        .and("\nmetrics (final/* and portfolio/*: test window, after costs)\n")
+        .and(metrics)
 }
 
 /// The event that holds the sealed facts, and whether they were sealed later than the registration.
@@ -178,12 +200,15 @@ fn seal_text(version: &VersionRecord) -> String {
 }
 
 /// Where MLflow says otherwise than the seal; empty if nowhere.
-fn differing_text(differing: &[Disagreement]) -> String {
+fn differing_text(differing: &[Disagreement]) -> Shown {
     if differing.is_empty() {
-        return String::new();
+        return Shown::default();
     }
-    let mut table =
-        Columns::new(&[("", Align::Left), ("sealed", Align::Right), ("in MLflow", Align::Right)]);
+    let mut table = Columns::of([
+        Column::left("").wrapped(16),
+        Column::right("sealed").wrapped(16),
+        Column::right("in MLflow").wrapped(16),
+    ]);
     let shown = |value: &Value| match value {
         Value::Null => UNDEFINED.to_owned(),
         Value::String(text) => text.escape_debug().to_string(),
@@ -192,7 +217,8 @@ fn differing_text(differing: &[Disagreement]) -> String {
     for Disagreement { what, sealed, mlflow } in differing {
         table.row([what.escape_debug().to_string(), shown(sealed), shown(mlflow)]);
     }
-    format!("MLflow was changed since; rules decide on the sealed values\n{table}\n")
+    let warning = "MLflow was changed since; rules decide on the sealed values";
+    Shown::default().painted(warning, Some(Meaning::Doubtful)).and("\n").and(table).and("\n")
 }
 
 /// Whether a tag records a change of stage, which the history shows already.

@@ -12,7 +12,9 @@ use crate::evidence::Since;
 use crate::failure::Failure;
 use crate::format::{self, UNDEFINED};
 use crate::output::Output;
-use crate::table::{Align, Columns};
+use crate::paint::Meaning;
+use crate::shown::Shown;
+use crate::table::{Cell, Column, Columns};
 use crate::terminal::one_line;
 
 pub(crate) fn run(store: &Store, output: &mut Output) -> Result<(), Failure> {
@@ -110,56 +112,63 @@ fn running_to_json(run: &RunRecord) -> Value {
     })
 }
 
-fn text(boards: &[Board], running: &[RunRecord]) -> String {
+fn text(boards: &[Board], running: &[RunRecord]) -> Shown {
     let now = herdbook_store::now();
-    let mut table = Columns::new(&[
-        ("model", Align::Left),
-        ("champion", Align::Right),
-        ("symbol", Align::Left),
-        ("since", Align::Right),
-        ("test return", Align::Right),
-        ("Sharpe", Align::Right),
-        ("drawdown", Align::Right),
-        ("evidence since training", Align::Right),
-        ("beta", Align::Right),
-        ("development", Align::Right),
-        ("archived", Align::Right),
-        ("newest", Align::Right),
+    let mut shown = if boards.is_empty() {
+        "no registered models yet: `herdbook train --timeframe 1H` trains the first\n".into()
+    } else {
+        Shown::from(table(boards, now))
+    };
+    for run in running {
+        shown = shown.and("\n").and(running_line(run, now));
+    }
+    shown
+}
+
+fn table(boards: &[Board], now: Timestamp) -> Columns {
+    let mut table = Columns::of([
+        Column::left("model").cut(16),
+        Column::right("champion"),
+        Column::left("symbol").dispensable(3),
+        Column::right("since").dispensable(4),
+        Column::right("test return").dispensable(2),
+        Column::right("Sharpe").dispensable(5),
+        Column::right("drawdown").dispensable(8),
+        Column::right("evidence since training").dispensable(6),
+        Column::right("beta").dispensable(1),
+        Column::right("development").dispensable(9),
+        Column::right("archived").dispensable(10),
+        Column::right("newest").dispensable(7),
     ]);
     for board in boards {
-        let champion = |show: &dyn Fn(&VersionRecord) -> String| {
-            board.champion.as_ref().map_or_else(|| UNDEFINED.to_owned(), show)
+        let champion = |show: &dyn Fn(&VersionRecord) -> Cell| {
+            board.champion.as_ref().map_or_else(|| UNDEFINED.to_owned().into(), show)
         };
-        let metric =
-            |name: &str| champion(&|version| format::metric_of(version.metric(name), name));
+        let metric = |name: &str| champion(&|version| list::metric_cell(version, name));
+        let number = |version: &VersionRecord| {
+            Cell::of(format!("version {}", version.key.version), Some(Meaning::Champion))
+        };
         table.row([
-            board.name().to_string(),
-            champion(&|version| format!("version {}", version.key.version)),
-            list::symbol(board.champion.as_ref().unwrap_or(&board.summary.newest)),
-            champion(&|version| since(version, now)),
+            board.name().to_string().into(),
+            champion(&number),
+            list::symbol(board.champion.as_ref().unwrap_or(&board.summary.newest)).into(),
+            champion(&|version| since(version, now).into()),
             metric("portfolio/total_return"),
-            champion(&|version| format::number(version.metric("portfolio/sharpe_ratio"), 2)),
+            metric("portfolio/sharpe_ratio"),
             metric("portfolio/max_drawdown"),
-            board.evidence.as_ref().map_or_else(|| UNDEFINED.to_owned(), Since::short),
-            board.count(Stage::Beta).to_string(),
-            board.count(Stage::Development).to_string(),
-            board.count(Stage::Archived).to_string(),
+            board.evidence.as_ref().map_or_else(|| UNDEFINED.to_owned(), Since::short).into(),
+            board.count(Stage::Beta).to_string().into(),
+            board.count(Stage::Development).to_string().into(),
+            board.count(Stage::Archived).to_string().into(),
             format!(
                 "version {}, {}",
                 board.summary.newest.key.version,
                 format::age(now.millis() - board.summary.newest.created_at.millis())
-            ),
+            )
+            .into(),
         ]);
     }
-    let mut text = if table.is_empty() {
-        "no registered models yet: `herdbook train --timeframe 1H` trains the first\n".to_owned()
-    } else {
-        table.to_string()
-    };
-    for run in running {
-        text += &format!("\n{}", running_line(run, now));
-    }
-    text
+    table
 }
 
 fn running_line(run: &RunRecord, now: Timestamp) -> String {

@@ -6,7 +6,7 @@ mod sweep;
 
 use std::num::NonZeroUsize;
 
-use herdbook_domain::RunId;
+use herdbook_domain::RunPrefix;
 use herdbook_store::{Missing, Session};
 use herdbook_training::{
     MarketData, Outcome, PreparedSweep, PreparedTraining, Resumption, TrainReport, TrainRequest,
@@ -23,7 +23,7 @@ use crate::shell::model_flag;
 
 pub(crate) fn run(args: TrainArgs, global: &Global, output: &mut Output) -> Result<(), Failure> {
     match (&args.resume, args.family.timeframe) {
-        (Some(run_id), _) => resume_run(run_id, &args, global, output),
+        (Some(prefix), _) => resume_run(prefix, &args, global, output),
         (None, Some(timeframe)) => {
             let family = Family { timeframe, model: args.family.model.clone() };
             start(args, &family, global, output)
@@ -74,6 +74,10 @@ fn start(
     };
     drop(observer);
     let outcome = outcome.map_err(|error| match error {
+        TrainingError::NoParent { .. } if is_sample => Failure::from(error).with_hint(format!(
+            "{}; without `--data` the built-in sample is used, so give the bars of the model to enhance with `--data`",
+            trains_a_base()
+        )),
         TrainingError::NoParent { .. } => Failure::from(error).with_hint(trains_a_base()),
         _ => failure_of(error, output),
     })?;
@@ -122,13 +126,14 @@ fn threads(args: &TrainArgs) -> NonZeroUsize {
 
 /// Resumes a training or a sweep.
 fn resume_run(
-    run_id: &RunId,
+    prefix: &RunPrefix,
     args: &TrainArgs,
     global: &Global,
     output: &mut Output,
 ) -> Result<(), Failure> {
     let store = open_store(global, Missing::Refuse, output)?;
-    let resumption = Resumption::find(&store, run_id, &mut *output.observer())?;
+    let run_id = store.run_id_of(prefix)?;
+    let resumption = Resumption::find(&store, &run_id, &mut *output.observer())?;
     let request = resumption.request();
     let bytes = bars::read_again(&request.data, args.data.as_deref(), request.timeframe, output)?;
     let what = match &request.membership {

@@ -65,6 +65,9 @@ impl Folder {
             .current_dir(self.path())
             .env_remove("MLFLOW_TRACKING_URI")
             .env_remove("HERDBOOK_CONFIG")
+            .env_remove("COLUMNS")
+            .env_remove("NO_COLOR")
+            .env_remove("CLICOLOR_FORCE")
             .env("HERDBOOK_ACTOR", "tester")
             .env("XDG_STATE_HOME", self.state.path())
             .stdin(Stdio::null());

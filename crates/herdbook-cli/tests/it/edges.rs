@@ -301,6 +301,29 @@ fn terminal_gets_no_escape_sequences_from_outside() {
 }
 
 #[test]
+fn export_never_replaces_the_remembered_end_of_a_history() {
+    let folder = herd();
+    let state = folder.path().join("state");
+    let variables = [("XDG_STATE_HOME", state.to_str().unwrap())];
+    assert_eq!(folder.run_with("history", &variables).status, 0);
+    let heads = state.join("herdbook/heads");
+    let before = contents(&heads);
+    assert_eq!(before.len(), 2);
+    symlink(&heads, folder.path().join("elsewhere")).unwrap();
+    let head = fs::read_dir(&heads).unwrap().next().unwrap().unwrap().file_name();
+    let head = head.to_string_lossy();
+    for path in [
+        format!("state/herdbook/heads/{head}"),
+        format!("elsewhere/{head}"),
+        "state/herdbook/heads/store-new.json".to_owned(),
+    ] {
+        let ran = folder.run_with(&format!("history --export {path} --overwrite"), &variables);
+        refused(&ran, &["cannot write", "in which herdbook remembers the ends of histories"]);
+        assert_eq!(contents(&heads), before, "{path}");
+    }
+}
+
+#[test]
 fn path_that_is_not_text_is_refused_by_name() {
     let folder = herd();
     let name = CString::new(*b"bars\xff.csv").unwrap();

@@ -69,7 +69,76 @@ fn json_of_train_and_promote() {
     deflation.n_compared: number
     deflation.n_effective: number
     deflation.n_trials: number
+    deflation.n_tries: number
+    deflation.probability: number
     deflation.variance: number
+    details.at_costs[].cost_bps: number
+    details.at_costs[].model.exposure_time: number
+    details.at_costs[].model.max_drawdown: number
+    details.at_costs[].model.n_returns: number
+    details.at_costs[].model.sharpe_ratio: number
+    details.at_costs[].model.total_return: number
+    details.at_costs[].model.total_trades: number
+    details.at_costs[].model.turnover: number
+    details.at_costs[].multiple: number
+    details.breakdowns[].by: string
+    details.breakdowns[].groups[].buy_and_hold: number
+    details.breakdowns[].groups[].exposure_time: number
+    details.breakdowns[].groups[].mean_return: number
+    details.breakdowns[].groups[].n_bars: number
+    details.breakdowns[].groups[].name: string
+    details.breakdowns[].groups[].total_return: number
+    details.gap.later: number
+    details.gap.to: string
+    details.gap.training: number
+    details.mean_holding_bars: number
+    details.one_bar_later.exposure_time: number
+    details.one_bar_later.max_drawdown: number
+    details.one_bar_later.n_returns: number
+    details.one_bar_later.sharpe_ratio: number
+    details.one_bar_later.total_return: number
+    details.one_bar_later.total_trades: number
+    details.one_bar_later.turnover: number
+    details.random.high: number
+    details.random.low: number
+    details.random.median: number
+    details.random.median_sharpe_ratio: number
+    details.random.n_draws: number
+    details.random.share_below_model: number
+    details.rules[].choice: string
+    details.rules[].kind: string
+    details.rules[].result.exposure_time: number
+    details.rules[].result.max_drawdown: number
+    details.rules[].result.n_returns: number
+    details.rules[].result.sharpe_ratio: number
+    details.rules[].result.total_return: number
+    details.rules[].result.total_trades: number
+    details.rules[].result.turnover: number
+    details.rules[].validation.exposure_time: number
+    details.rules[].validation.max_drawdown: number
+    details.rules[].validation.n_returns: number
+    details.rules[].validation.sharpe_ratio: number
+    details.rules[].validation.total_return: number
+    details.rules[].validation.total_trades: number
+    details.rules[].validation.turnover: number
+    details.windows[].buy_and_hold.exposure_time: number
+    details.windows[].buy_and_hold.max_drawdown: number
+    details.windows[].buy_and_hold.n_returns: number
+    details.windows[].buy_and_hold.sharpe_ratio: number
+    details.windows[].buy_and_hold.total_return: number
+    details.windows[].buy_and_hold.total_trades: number
+    details.windows[].buy_and_hold.turnover: number
+    details.windows[].cost_bps: number
+    details.windows[].kind: string
+    details.windows[].model.exposure_time: number
+    details.windows[].model.max_drawdown: number
+    details.windows[].model.n_returns: number
+    details.windows[].model.sharpe_ratio: number
+    details.windows[].model.total_return: number
+    details.windows[].model.total_trades: number
+    details.windows[].model.turnover: number
+    details.windows[].window.end: string
+    details.windows[].window.start: string
     evidence.benchmark_sharpe_per_bar: number
     evidence.figures.among[][]: number
     evidence.figures.bars_per_year: number
@@ -98,6 +167,8 @@ fn json_of_train_and_promote() {
     improvement.*.better: bool
     improvement.*.better: null
     improvement.*.child: number
+    improvement.*.difference: number
+    improvement.*.is_parent_near_zero: bool
     improvement.*.parent: number
     improvement.*.percent: number
     improvement_basis: string
@@ -201,6 +272,8 @@ fn json_of_show_history_lineage_compare_and_status() {
     deflation.n_compared: number
     deflation.n_effective: number
     deflation.n_trials: number
+    deflation.n_tries: number
+    deflation.probability: number
     deflation.variance: number
     differs_from_mlflow: empty
     evidence: empty
@@ -226,6 +299,27 @@ fn json_of_show_history_lineage_compare_and_status() {
     history[].details.sealed.parent: null
     history[].details.sealed.source: string
     history[].details.sealed.storage_location: string
+    history[].details.sealed.test.compared_until: number
+    history[].details.sealed.test.figures.among[][]: number
+    history[].details.sealed.test.figures.bars_per_year: number
+    history[].details.sealed.test.figures.block: number
+    history[].details.sealed.test.figures.buy_and_hold.difference: number
+    history[].details.sealed.test.figures.buy_and_hold.high: number
+    history[].details.sealed.test.figures.buy_and_hold.low: number
+    history[].details.sealed.test.figures.flat.difference: number
+    history[].details.sealed.test.figures.flat.high: number
+    history[].details.sealed.test.figures.flat.low: number
+    history[].details.sealed.test.figures.n_returns: number
+    history[].details.sealed.test.figures.n_trades: number
+    history[].details.sealed.test.figures.probability: number
+    history[].details.sealed.test.figures.without_best_bar.first: number
+    history[].details.sealed.test.figures.without_best_bar.n_returns: number
+    history[].details.sealed.test.figures.without_best_bar.probability: number
+    history[].details.sealed.test.figures.without_best_trade.first: number
+    history[].details.sealed.test.figures.without_best_trade.n_returns: number
+    history[].details.sealed.test.figures.without_best_trade.probability: number
+    history[].details.sealed.test.files.*: string
+    history[].details.sealed.test.shared_with: empty
     history[].details.sealed.timeframe: string
     history[].details.sealed.total_timesteps: number
     history[].details.sealed.v: number
@@ -270,6 +364,27 @@ fn json_of_show_history_lineage_compare_and_status() {
     seal.run_id: string
     seal.source: string
     seal.storage_location: string
+    seal.test.compared_until: number
+    seal.test.figures.among[][]: number
+    seal.test.figures.bars_per_year: number
+    seal.test.figures.block: number
+    seal.test.figures.buy_and_hold.difference: number
+    seal.test.figures.buy_and_hold.high: number
+    seal.test.figures.buy_and_hold.low: number
+    seal.test.figures.flat.difference: number
+    seal.test.figures.flat.high: number
+    seal.test.figures.flat.low: number
+    seal.test.figures.n_returns: number
+    seal.test.figures.n_trades: number
+    seal.test.figures.probability: number
+    seal.test.figures.without_best_bar.first: number
+    seal.test.figures.without_best_bar.n_returns: number
+    seal.test.figures.without_best_bar.probability: number
+    seal.test.figures.without_best_trade.first: number
+    seal.test.figures.without_best_trade.n_returns: number
+    seal.test.figures.without_best_trade.probability: number
+    seal.test.files.*: string
+    seal.test.shared_with: empty
     seal.timeframe: string
     seal.total_timesteps: number
     seal.v: number
@@ -316,6 +431,27 @@ fn json_of_show_history_lineage_compare_and_status() {
     [].details.sealed.parent: string
     [].details.sealed.source: string
     [].details.sealed.storage_location: string
+    [].details.sealed.test.compared_until: number
+    [].details.sealed.test.figures.among[][]: number
+    [].details.sealed.test.figures.bars_per_year: number
+    [].details.sealed.test.figures.block: number
+    [].details.sealed.test.figures.buy_and_hold.difference: number
+    [].details.sealed.test.figures.buy_and_hold.high: number
+    [].details.sealed.test.figures.buy_and_hold.low: number
+    [].details.sealed.test.figures.flat.difference: number
+    [].details.sealed.test.figures.flat.high: number
+    [].details.sealed.test.figures.flat.low: number
+    [].details.sealed.test.figures.n_returns: number
+    [].details.sealed.test.figures.n_trades: number
+    [].details.sealed.test.figures.probability: number
+    [].details.sealed.test.figures.without_best_bar.first: number
+    [].details.sealed.test.figures.without_best_bar.n_returns: number
+    [].details.sealed.test.figures.without_best_bar.probability: number
+    [].details.sealed.test.figures.without_best_trade.first: number
+    [].details.sealed.test.figures.without_best_trade.n_returns: number
+    [].details.sealed.test.figures.without_best_trade.probability: number
+    [].details.sealed.test.files.*: string
+    [].details.sealed.test.shared_with: empty
     [].details.sealed.timeframe: string
     [].details.sealed.total_timesteps: number
     [].details.sealed.v: number
@@ -340,6 +476,7 @@ fn json_of_show_history_lineage_compare_and_status() {
     assert_snapshot!(shape(&folder.done("lineage -t 1H --json").json()), @r"
     [].children[].children: empty
     [].children[].honesty: string
+    [].children[].improvement: string
     [].children[].improvement_percent: number
     [].children[].model_type: string
     [].children[].name: string
@@ -351,6 +488,7 @@ fn json_of_show_history_lineage_compare_and_status() {
     [].children[].version: number
     [].children[].version_type: string
     [].honesty: string
+    [].improvement: null
     [].improvement_percent: null
     [].model_type: string
     [].name: string
@@ -381,7 +519,9 @@ fn json_of_show_history_lineage_compare_and_status() {
     first.version: number
     first.version_type: string
     metrics.*.change_percent: number
+    metrics.*.difference: number
     metrics.*.first: number
+    metrics.*.is_first_near_zero: bool
     metrics.*.second: number
     metrics.*.second_is_better: bool
     metrics.*.second_is_better: null
@@ -528,18 +668,29 @@ fn help_of_each_command() {
       doctor        Check the records against every rule; with `--repair`, repair what is safe to repair
       relocate      Update the artifact locations of a store that was moved or copied, after checking
                     its files
+      init          Write a commented herdbook.toml, the file of settings, into the current folder
       completions   Print a completion script for a shell
       help          Print this message or the help of the given subcommand(s)
 
     Options:
+      -h, --help
+              Print help (see a summary with '-h')
+
+      -V, --version
+              Print version
+
+    Global options:
           --tracking-uri <URI>
               Store of the records, such as `sqlite:///mlflow.db`
               
-              [default: the environment variable `MLFLOW_TRACKING_URI`, else mlflow.db in the current
-              folder with artifacts in mlruns]
+              [default: the environment variable `MLFLOW_TRACKING_URI`, else `store` in herdbook.toml,
+              else mlflow.db in the current folder with artifacts in mlruns]
 
           --json
               Print the data as JSON
+
+          --wide
+              Print every column of a table, also beyond the width of the terminal
 
       -q, --quiet
               Print only data and errors
@@ -552,12 +703,6 @@ fn help_of_each_command() {
               How long to wait for a store that another process has locked
               
               [default: 10]
-
-      -h, --help
-              Print help (see a summary with '-h')
-
-      -V, --version
-              Print version
     ");
     assert_snapshot!(folder.done("train --help").stdout, @r"
     Train a base model, or enhance an existing model
@@ -569,15 +714,6 @@ fn help_of_each_command() {
       -t, --timeframe <TIMEFRAME>
               Length of one bar: 1M, 5M, 15M, 30M (minutes), 1H, 4H (hours) or D (day)
 
-          --tracking-uri <URI>
-              Store of the records, such as `sqlite:///mlflow.db`
-              
-              [default: the environment variable `MLFLOW_TRACKING_URI`, else mlflow.db in the current
-              folder with artifacts in mlruns]
-
-          --json
-              Print the data as JSON
-
           --model <NAME>
               Registered model; its full name is `{timeframe}_{NAME}`
               
@@ -587,21 +723,9 @@ fn help_of_each_command() {
               File of bars (CSV, Parquet or JSON, also gzipped or zipped) of the timeframe or finer
               [default: a sample built into this program]
 
-      -q, --quiet
-              Print only data and errors
-
-          --actor <NAME>
-              Name recorded in the history [default: the environment variable `HERDBOOK_ACTOR`, else the
-              system's user name]
-
           --columns <NAMES>
               Names of all columns, such as time,open,high,low,close,volume, in place of the file's
               header if it has one; or some by their names in the file, such as close=Last
-
-          --lock-timeout <SECONDS>
-              How long to wait for a store that another process has locked
-              
-              [default: 10]
 
           --volume-column <NAME>
               Volume column of a file that has several; `none` for no volume
@@ -713,8 +837,41 @@ fn help_of_each_command() {
 
       -h, --help
               Print help (see a summary with '-h')
+
+    Global options:
+          --tracking-uri <URI>
+              Store of the records, such as `sqlite:///mlflow.db`
+              
+              [default: the environment variable `MLFLOW_TRACKING_URI`, else `store` in herdbook.toml,
+              else mlflow.db in the current folder with artifacts in mlruns]
+
+          --json
+              Print the data as JSON
+
+          --wide
+              Print every column of a table, also beyond the width of the terminal
+
+      -q, --quiet
+              Print only data and errors
+
+          --actor <NAME>
+              Name recorded in the history [default: the environment variable `HERDBOOK_ACTOR`, else the
+              system's user name]
+
+          --lock-timeout <SECONDS>
+              How long to wait for a store that another process has locked
+              
+              [default: 10]
+
+    Examples:
+      Train a base model on a file of bars:
+        herdbook train -t 1H --data EURUSD.csv
+      Train the best model further, on the same bars:
+        herdbook train -t 1H --data EURUSD.csv --enhance best --enhance-type continued
+      Continue a training that was interrupted:
+        herdbook train --resume 5f0c2a91
     ");
-    assert_snapshot!(folder.done("promote --help").stdout, @r"
+    assert_snapshot!(folder.done("promote --help").stdout, @r#"
     Move a model version to another stage
 
     Usage: herdbook promote [OPTIONS] --timeframe <TIMEFRAME>
@@ -722,15 +879,6 @@ fn help_of_each_command() {
     Options:
       -t, --timeframe <TIMEFRAME>
               Length of one bar: 1M, 5M, 15M, 30M (minutes), 1H, 4H (hours) or D (day)
-
-          --tracking-uri <URI>
-              Store of the records, such as `sqlite:///mlflow.db`
-              
-              [default: the environment variable `MLFLOW_TRACKING_URI`, else mlflow.db in the current
-              folder with artifacts in mlruns]
-
-          --json
-              Print the data as JSON
 
           --model <NAME>
               Registered model; its full name is `{timeframe}_{NAME}`
@@ -740,20 +888,8 @@ fn help_of_each_command() {
           --model-version <N>
               Version to move
 
-      -q, --quiet
-              Print only data and errors
-
-          --actor <NAME>
-              Name recorded in the history [default: the environment variable `HERDBOOK_ACTOR`, else the
-              system's user name]
-
           --target-stage <STAGE>
               Stage to move it to: development, beta, champion or archived
-
-          --lock-timeout <SECONDS>
-              How long to wait for a store that another process has locked
-              
-              [default: 10]
 
           --reason <TEXT>
               Reason, recorded in the history (at most 2,000 characters)
@@ -768,8 +904,9 @@ fn help_of_each_command() {
               Promote even if the model is contaminated or fails a condition; requires `--reason`
 
           --config-file <FILE>
-              File of the conditions on promotion [default: the environment variable `HERDBOOK_CONFIG`,
-              else herdbook.toml in the current folder or the nearest folder above it]
+              File of settings, with the conditions on promotion [default: the environment variable
+              `HERDBOOK_CONFIG`, else herdbook.toml in the current folder or the nearest folder above
+              it]
 
           --list-models
               List the versions of the registered model instead
@@ -779,5 +916,38 @@ fn help_of_each_command() {
 
       -h, --help
               Print help (see a summary with '-h')
-    ");
+
+    Global options:
+          --tracking-uri <URI>
+              Store of the records, such as `sqlite:///mlflow.db`
+              
+              [default: the environment variable `MLFLOW_TRACKING_URI`, else `store` in herdbook.toml,
+              else mlflow.db in the current folder with artifacts in mlruns]
+
+          --json
+              Print the data as JSON
+
+          --wide
+              Print every column of a table, also beyond the width of the terminal
+
+      -q, --quiet
+              Print only data and errors
+
+          --actor <NAME>
+              Name recorded in the history [default: the environment variable `HERDBOOK_ACTOR`, else the
+              system's user name]
+
+          --lock-timeout <SECONDS>
+              How long to wait for a store that another process has locked
+              
+              [default: 10]
+
+    Examples:
+      Move version 2 to beta:
+        herdbook promote -t 1H --model-version 2 --target-stage beta --reason "first on trial"
+      Show what making it champion would change:
+        herdbook promote -t 1H --model-version 2 --target-stage champion --dry-run
+      Make it champion, unless another version than 1 is champion by now:
+        herdbook promote -t 1H --model-version 2 --target-stage champion --expect-champion 1
+    "#);
 }

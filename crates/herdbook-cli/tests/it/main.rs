@@ -9,5 +9,8 @@ mod failures;
 mod interface;
 mod listing;
 mod moving;
+mod names;
 mod running;
+mod screen;
+mod settings;
 mod usable;

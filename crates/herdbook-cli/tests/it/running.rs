@@ -23,6 +23,13 @@ fn herd() -> Folder {
     folder
 }
 
+/// The path of an artifact of version 1.
+fn artifact(folder: &Folder, name: &str) -> std::path::PathBuf {
+    let shown = folder.done("show 1 -t 1H --json").json();
+    let run_id = shown["run_id"].as_str().unwrap();
+    folder.path().join("mlruns/1").join(run_id).join("artifacts").join(name)
+}
+
 #[test]
 fn backtest_reports_how_many_bars_were_seen() {
     let folder = herd();
@@ -62,6 +69,43 @@ fn equity_and_trades_are_written_where_asked() {
     let ran = folder.run("backtest -t 1H 1 --data WAVE.csv --equity no/e.csv");
     assert_eq!(ran.status, 2);
     assert!(ran.stderr.contains("cannot write `no/e.csv` (flag `--equity`)"), "{}", ran.stderr);
+}
+
+#[test]
+fn reports_are_single_files_in_which_nothing_runs() {
+    let folder = herd();
+    let hostile = "<script>alert(1)</script>";
+    folder.run_args([
+        "promote",
+        "--timeframe=1H",
+        "--model-version=1",
+        "--target-stage=beta",
+        &format!("--reason={hostile}"),
+        &format!("--actor={hostile}"),
+    ]);
+    let read = |name| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    folder.done("show 1 -t 1H --report v.html");
+    let page = read("v.html");
+    assert!(!page.contains(hostile), "{page}");
+    assert_eq!(page.matches("&lt;script&gt;alert(1)&lt;/script&gt;").count(), 3);
+    assert_eq!(page.matches("<svg").count(), 4);
+    assert!(page.contains("default-src 'none'") && page.contains("in beta"));
+    folder.done("backtest 1 -t 1H --data WAVE.csv --report b.html");
+    assert!(read("b.html").contains("<h1>1H_trading_model version 1: backtest</h1>"));
+    let again = folder.run("show 1 -t 1H --report v.html");
+    assert_eq!((again.status, again.stderr.contains("(flag `--report`)")), (2, true));
+    folder.done("show 1 -t 1H --report v.html --overwrite");
+    // A picture that someone replaced does not get into the page.
+    let picture = artifact(&folder, "pictures/equity.svg");
+    std::fs::write(picture, "<svg onload=\"alert(1)\"></svg>").unwrap();
+    folder.done("show 1 -t 1H --report v.html --overwrite");
+    assert!(
+        read("v.html").contains("equity.svg is left out") && !read("v.html").contains("onload")
+    );
+    let details = artifact(&folder, "evaluation/details.json");
+    std::fs::remove_file(details).unwrap();
+    folder.done("show 1 -t 1H --report v.html --overwrite");
+    assert!(read("v.html").contains("its run has no file `evaluation/details.json`"));
 }
 
 #[test]
@@ -117,4 +161,43 @@ fn runs_that_are_not_possible_are_refused_with_a_hint() {
     let old = folder.run("predict -t 1H 1 --data WAVE.csv --max-age 0m --json");
     assert_eq!((old.status, &old.json()["error"]["code"]), (1, &"too_old".into()));
     assert!(old.json()["error"]["message"].to_string().contains("(`--max-age`)"));
+}
+
+#[test]
+fn position_of_the_account_is_observed() {
+    let folder = herd();
+    let flat = folder.done("predict -t 1H 1 --data WAVE.csv --json").json();
+    assert_eq!(flat["position_since"], serde_json::Value::Null);
+    let account = |prediction: &serde_json::Value| -> Vec<f64> {
+        let all = prediction["observation"].as_array().unwrap();
+        all[32..].iter().map(|value| value.as_f64().unwrap()).collect()
+    };
+    assert_eq!(account(&flat), [0.0, 0.0, 0.0]);
+    let short = folder.done("predict -t 1H 1 --data WAVE.csv --position short --json").json();
+    assert_eq!(short["from_position"], "short");
+    assert_eq!(short["position_since"], short["bar"]["start"]);
+    assert!((account(&short)[0] + 1.0).abs() < 1e-9, "{short}");
+    let long = "predict -t 1H 1 --data WAVE.csv --position long --position-since";
+    let since = folder.done(&format!("{long} 2024-02-11T06:10Z --json")).json();
+    assert_eq!(since["position_since"], "2024-02-11T06:00:00Z");
+    assert!((account(&since)[2] - 11_f64.ln()).abs() < 1e-6, "10 bars from 06:00 to 16:00");
+    assert_eq!(
+        since["observation"].as_array().unwrap()[..32],
+        flat["observation"].as_array().unwrap()[..32]
+    );
+    let text = folder.done(&format!("{long} 2024-02-11T06:00Z")).stdout;
+    assert!(text.contains("with an account that is long since 2024-02-11 06:00 UTC"), "{text}");
+    assert_snapshot!(folder.run(&format!("{long} 2024-02-11T16:00Z -q")).shown(), @r"
+    status 2
+    error: a long position cannot be held since 2024-02-11T16:00:00Z: it must be entered in a closed bar, and the bars go from 2024-01-01T00:00:00Z to 2024-02-11T16:00:00Z
+    hint: give a time in the bar at whose open the position was entered with `--position-since`; bars that go further back let it be earlier
+    ");
+    let flat = folder.run("predict -t 1H 1 --data WAVE.csv --position-since 2024-02-11");
+    assert_eq!(flat.status, 2, "{}", flat.stderr);
+    assert_snapshot!(folder.run("predict -q -t 1H 1 --data WAVE.csv --position up").shown(), @r"
+    status 2
+    error: invalid value 'up' for '--position <POSITION>': `up` is not a position: give short, flat or long
+
+    For more information, try '--help'.
+    ");
 }

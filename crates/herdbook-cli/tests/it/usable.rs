@@ -135,3 +135,153 @@ fn run_without_an_artifact_location_is_shown_as_one_whose_files_are_missing() {
     let refused = folder.run("promote -q -t 1H --model-version 1 --target-stage beta");
     assert!(refused.stderr.contains("model.zip` is missing"), "{}", refused.stderr);
 }
+
+/// Bars with a column that names their instrument.
+fn bars_of(symbol: &str, n_bars: u64) -> String {
+    let bars = bars(n_bars);
+    let mut lines = bars.lines();
+    let mut csv = format!("symbol,{}\n", lines.next().unwrap());
+    for line in lines {
+        csv += &format!("{symbol},{line}\n");
+    }
+    csv
+}
+
+#[test]
+fn symbol_that_the_file_contradicts_is_refused() {
+    let folder = Folder::new();
+    folder.write("ibm.csv", bars_of("IBM", 1_000));
+    let train = "train -t 1H --timesteps 1 -q --data ibm.csv --symbol";
+    let refused = folder.run(&format!("{train} SPY"));
+    assert_snapshot!(refused.shown(), @r"
+    status 1
+    error: the bars in `ibm.csv` are of `IBM`, as the file itself says, and not of SPY
+    hint: `--symbol IBM` names it as the file does; a column that does not name the instrument is left out with `--columns`
+    ");
+    folder.done(&format!("{train} ibm"));
+    for command in ["backtest", "evaluate", "predict"] {
+        let refused = folder.run(&format!("{command} 1 -t 1H --data ibm.csv --symbol SPY"));
+        assert_eq!(refused.status, 1, "{}", refused.shown());
+        assert!(
+            refused.stderr.contains("of `IBM`, as the file itself says"),
+            "{}",
+            refused.shown()
+        );
+    }
+    let columns = "--columns _,time,open,high,low,close";
+    folder.done(&format!(
+        "train -t 1H --timesteps 1 -q --data ibm.csv --symbol SPY --model=s {columns}"
+    ));
+}
+
+#[test]
+fn file_named_after_another_instrument_is_noted() {
+    let folder = Folder::new();
+    folder.write("IBM.csv", bars(1_000));
+    let trained = folder.done("train -t 1H --timesteps 1 --data IBM.csv --symbol SPY");
+    let note =
+        "`IBM.csv` is named after IBM, which the register knows, but its bars are recorded as SPY";
+    assert!(trained.stderr.contains(note), "{}", trained.shown());
+    folder.write("prices.csv", bars_of("XYZ", 1_000));
+    let trained = folder.done("train -t 1H --timesteps 1 --data prices.csv --model=p");
+    let note =
+        "the bars in `prices.csv` are of `XYZ` by their own column, but are recorded as prices";
+    assert!(trained.stderr.contains(note), "{}", trained.shown());
+    folder.write("quotes.csv", bars_of("XYZ", 1_000));
+    let named = folder.done("train -t 1H --timesteps 1 --data quotes.csv --model=x --symbol XYZ");
+    assert!(!named.stderr.contains("recorded as"), "{}", named.shown());
+}
+
+#[test]
+fn symbols_are_trimmed_and_equal_without_regard_to_case() {
+    let folder = Folder::new();
+    folder.write("SPY.csv", bars(1_000));
+    folder.done("train -t 1H --timesteps 1 -q --data SPY.csv --test-from 2024-02-01");
+    folder.write("bars.csv", bars(1_500));
+    for symbol in ["spy", "SPY ", " Spy"] {
+        let backtest = ["backtest", "1", "-t", "1H", "--data", "bars.csv", "--symbol", symbol];
+        let ran = folder.run_args(backtest);
+        assert_eq!(ran.status, 0, "{}", ran.shown());
+        assert!(!ran.stderr.contains("was trained on"), "{}", ran.shown());
+        let found = folder.run_args(["find", "latest", "-t", "1H", "--json", "--symbol", symbol]);
+        assert_eq!(found.json()["version"], 1, "{symbol}");
+    }
+    let child = "train -t 1H --timesteps 1 -q --enhance 1 --data bars.csv --symbol spy \
+                 --validation-from 2024-02-15 --test-from 2024-02-20 --allow-contaminated";
+    folder.done(child);
+    let other = folder.run("find latest -t 1H --symbol SPYX");
+    assert_eq!(other.status, 1, "{}", other.shown());
+}
+
+#[test]
+fn condition_on_a_name_that_no_model_has_is_an_error_and_no_condition_is_said() {
+    let folder = herd();
+    let promote = "promote -t 1H --model-version 1 --target-stage beta --dry-run";
+    let condition = |models: &str| {
+        format!(
+            "[promotion]\nenforce = true\n[[promotion.condition]]\nto = \"beta\"\n\
+             metric = \"portfolio/sharpe_ratio\"\nat_least = 99\nmodels = [\"{models}\"]\n"
+        )
+    };
+    folder.write("herdbook.toml", condition("trading_model"));
+    let refused = folder.run(&format!("{promote} -q"));
+    assert_snapshot!(refused.shown(), @r"
+    status 2
+    error: a condition on promotion names the model `trading_model`, which was never registered: there are 1H_trading_model
+    hint: `models` takes full names of registered models: write `1H_trading_model`
+    ");
+    folder.write("herdbook.toml", condition("1H_trading_model"));
+    assert_eq!(folder.run(promote).status, 1);
+    folder.done("train --timeframe 1H --timesteps 1 -q --model=other");
+    let other = "promote -t 1H --model=other --model-version 1 --target-stage beta --dry-run";
+    let free = folder.done(other);
+    let note = "note: no condition applies to the promotion of `1H_other` to beta";
+    assert!(free.stderr.contains(note), "{}", free.shown());
+    for (content, warning) in [
+        (
+            "",
+            "herdbook.toml` has no `[[promotion.condition]]`: no condition applies to any promotion",
+        ),
+        (
+            "[promotion]\nenforce = true\n",
+            "has no `[[promotion.condition]]` although it has `enforce = true`: no condition applies to any",
+        ),
+    ] {
+        folder.write("herdbook.toml", content);
+        let free = folder.done(promote);
+        assert!(free.stderr.contains(warning), "{}", free.shown());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn pipe_in_the_place_of_a_model_file_makes_no_command_wait() {
+    let folder = herd();
+    let json = folder.done("show 1 -t 1H --json").json();
+    let run = json["run_id"].as_str().unwrap();
+    let runs = std::fs::read_dir(folder.path().join("mlruns")).unwrap();
+    let mut models = runs.map(|it| it.unwrap().path().join(run).join("artifacts/models/1H"));
+    let models = models.find(|it| it.is_dir()).unwrap();
+    for name in ["model.zip", "model.onnx"] {
+        std::fs::remove_file(models.join(name)).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(models.join(name)).status().unwrap();
+        assert!(made.success());
+    }
+    for command in ["verify", "doctor", "doctor --repair"] {
+        let ran = folder.run(command);
+        assert_eq!(ran.status, 1, "{}", ran.shown());
+        let n_named = ran.shown().matches("cannot be read: it is a pipe, not a file").count();
+        assert_eq!(n_named, 2, "{}", ran.shown());
+    }
+    folder.write("bars.csv", bars(300));
+    for command in [
+        "promote -t 1H --model-version 1 --target-stage beta",
+        "backtest 1 -t 1H --data bars.csv",
+        "train -t 1H --timesteps 1 --enhance 1",
+    ] {
+        let ran = folder.run(command);
+        assert_ne!(ran.status, 0, "{}", ran.shown());
+        assert!(ran.stderr.contains("model.zip"), "{}", ran.shown());
+    }
+    assert_eq!(folder.run("find latest -t 1H").status, 1);
+}

@@ -59,6 +59,8 @@ closed_set! {
         StrayLease = "stray_lease",
         /// A model file is missing, or not what was registered.
         ModelFile = "model_file",
+        /// A file that evidence rests on is missing, or not what was recorded.
+        EvidenceFile = "evidence_file",
         /// A version cannot be used: its run, its experiment or the version itself was deleted, or never existed.
         Unusable = "unusable",
         /// The newest event of a model lies in the future of the clock.
@@ -82,6 +84,7 @@ impl BreachKind {
             Self::DeadRun
                 | Self::StrayLease
                 | Self::ModelFile
+                | Self::EvidenceFile
                 | Self::Unusable
                 | Self::FutureEvents
                 | Self::Schema
@@ -242,6 +245,20 @@ impl Breach {
             remedy: Remedy::None(
                 "restore it from a backup; the history has the hash that was registered. If files were moved, \
                  `herdbook relocate --to FOLDER` updates their locations"
+                    .to_owned(),
+            ),
+        }
+    }
+
+    /// The breach for a file that evidence rests on and that is missing or altered; `problem` is a clause that says which.
+    pub fn of_evidence_file(subject: Subject, path: &str, problem: &str) -> Self {
+        let of = subject.run_id.as_ref().map(|run_id| format!(" of run `{run_id}`"));
+        Self {
+            kind: BreachKind::EvidenceFile,
+            message: format!("the file `{}`{} {problem}", excerpt(path), of.unwrap_or_default()),
+            subject,
+            remedy: Remedy::None(
+                "restore it from a backup; `herdbook evaluate` on the same bars stores the files of an evaluation again"
                     .to_owned(),
             ),
         }

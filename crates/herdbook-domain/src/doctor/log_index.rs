@@ -45,6 +45,8 @@ pub(super) struct LogIndex {
     unreadable_seals: Vec<String>,
     /// The status and times of each run that its events determine.
     run_replays: BTreeMap<RunId, RunReplay>,
+    /// Names in events of models that have another name now.
+    former_names: BTreeSet<ModelName>,
 }
 
 impl LogIndex {
@@ -53,6 +55,8 @@ impl LogIndex {
         let names = PresentNames::of(records);
         for event in records.events.as_deref().unwrap_or_default() {
             index.add(&names.follow(event));
+            let name = event.what.name.as_ref();
+            index.former_names.extend(name.filter(|name| names.is_former(name)).cloned());
         }
         // The log knows the parents of the versions that herdbook registered, even if their tags were changed. For
         // other versions, the tag is all there is.
@@ -145,6 +149,11 @@ impl LogIndex {
     /// adopted.
     pub(super) fn replayed(&self, key: &VersionKey) -> Option<&Replay> {
         self.replays.get(key)
+    }
+
+    /// Whether a model that has this name in events has another one now.
+    pub(super) fn is_former_name(&self, name: &ModelName) -> bool {
+        self.former_names.contains(name)
     }
 
     /// The sealed facts of a version; `None` if it was not sealed.

@@ -159,6 +159,10 @@ fn missing_versions(
     let rows: BTreeSet<&VersionKey> = records.versions.iter().map(|version| &version.key).collect();
     let mut missing: BTreeMap<&ModelName, Vec<(&VersionKey, i64)>> = BTreeMap::new();
     for (key, replay) in log.all_replayed() {
+        // A server hides deleted versions, and lists none under a former name of their model.
+        if records.storage == Storage::Server && log.is_former_name(&key.name) {
+            continue;
+        }
         if !rows.contains(key) && !moved.contains(key) {
             missing.entry(&key.name).or_default().push((key, replay.event_id));
         }
@@ -169,7 +173,7 @@ fn missing_versions(
             breaches
                 .extend(versions.into_iter().map(|(key, event)| missing_version(key, event, log)));
         } else {
-            breaches.push(missing_model(name, versions.len()));
+            breaches.push(missing_model(name, versions.len(), records.storage));
         }
     }
     breaches
@@ -184,7 +188,14 @@ fn missing_version(key: &VersionKey, event: i64, log: &LogIndex) -> Breach {
     }
 }
 
-fn missing_model(name: &ModelName, n_versions: usize) -> Breach {
+fn missing_model(name: &ModelName, n_versions: usize, storage: Storage) -> Breach {
+    let way_out = match storage {
+        Storage::Database => "restore it from a backup",
+        Storage::Server => {
+            "if all its versions were deleted through MLflow after it was renamed, nothing is lost; else restore it \
+             from a backup"
+        }
+    };
     let versions = if n_versions == 1 { "version" } else { "versions" };
     Breach {
         kind: BreachKind::MissingVersion,
@@ -192,7 +203,7 @@ fn missing_model(name: &ModelName, n_versions: usize) -> Breach {
         message: format!(
             "the registered model `{name}` has no row: the history has {n_versions} {versions} of it"
         ),
-        remedy: Remedy::None("restore it from a backup".to_owned()),
+        remedy: Remedy::None(way_out.to_owned()),
     }
 }
 

@@ -29,4 +29,5 @@ pub use records::{
     LoggedMetric, Orphan, Process, Records, RunOnRecord, RunRow, SchemaState, Storage,
     VersionOnRecord, VersionRow,
 };
+pub use renames::events_under_present_names;
 pub use usability::is_managed;

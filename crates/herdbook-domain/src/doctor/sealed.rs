@@ -120,7 +120,8 @@ impl Check<'_> {
             })
         } else {
             Remedy::None(format!(
-                "decisions use the sealed values; MLflow's interface cannot restore {what}"
+                "decisions use the sealed values. MLflow's interface cannot restore {what} of a run, so the difference \
+                 stays, and `doctor` and `verify` go on to report it"
             ))
         };
         let message = format!(

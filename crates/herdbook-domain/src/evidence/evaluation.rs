@@ -9,6 +9,10 @@ use crate::evidence::windows::Window;
 use crate::history::{Event, EventDraft, EventKind};
 use crate::values::{RunId, Symbol, Timeframe, Timestamp, VersionKey};
 
+/// An evaluation may lack known bars up to this share of its own: vendors differ in quiet hours and holidays. With more, its bars
+/// could have been chosen by their result.
+const MAX_MISSING: f64 = 0.05;
+
 /// The result of an evaluation, stored as the details of an `evaluated` event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
@@ -44,6 +48,14 @@ pub struct Evaluation {
     /// Jumps of the price that look like splits of shares and were allowed: bar and ratio of each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allowed_jumps: Vec<String>,
+    /// Number of rows of the file that were left out because their values are not valid; absent for none, and in events of older
+    /// builds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub n_bad_rows: usize,
+    /// Number of bars between its first and its last one that the register knows from other evaluations and that are missing
+    /// here; absent for none, and in events of older builds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub n_missing: usize,
     /// What evidence rests on. Absent in version 1 of the format, which kept no returns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basis: Option<EvaluationBasis>,
@@ -71,6 +83,10 @@ pub struct EvaluationBasis {
     /// other times adds nothing to the record.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub moved_by: BTreeMap<String, Option<i64>>,
+    /// Returns of earlier evaluations that the same model earned on the bars of this one at other times: it is a copy that
+    /// repeats them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repeats: Vec<String>,
     /// Number of different trainings in the register whose test window has bars of the record.
     pub n_trainings: usize,
     /// All bars so far. If this evaluation is no evidence, its bars are not among them.
@@ -84,6 +100,11 @@ impl Evaluation {
     /// The artifact of the version's run with the returns of an evaluation.
     pub fn returns_artifact(returns_sha256: &str) -> String {
         format!("evaluation/later/{returns_sha256}.npy")
+    }
+
+    /// The artifact of the version's run with the closes of an evaluation.
+    pub fn closes_artifact(closes_sha256: &str) -> String {
+        format!("evaluation/closes/{closes_sha256}.bin")
     }
 
     /// The instrument of the bars that can be evidence: the one that the version was trained on, if recorded.
@@ -111,6 +132,12 @@ impl Evaluation {
                 self.cost_bps, basis.training_cost_bps
             ));
         }
+        if self.n_missing as f64 > MAX_MISSING * self.n_bars as f64 {
+            return Some(format!(
+                "{} bars that the register knows are missing between its first and its last one",
+                self.n_missing
+            ));
+        }
         let trained = basis.trained_symbol.as_ref().filter(|trained| **trained != self.symbol)?;
         Some(format!("bars of {}, but the model was trained on {trained}", self.symbol))
     }
@@ -134,6 +161,11 @@ impl Evaluation {
         let read: Self = serde_json::from_str(&event.what.details).ok()?;
         (1..=Self::VERSION).contains(&read.v).then_some(read)
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+const fn is_zero(n: &usize) -> bool {
+    *n == 0
 }
 
 #[cfg(test)]
@@ -205,6 +237,11 @@ pub(crate) mod tests {
         assert_eq!(
             told(&|it| it.symbol = Symbol::parse("SPY").unwrap()),
             "bars of SPY, but the model was trained on EURUSD"
+        );
+        assert_eq!(told(&|it| it.n_missing = 25), "");
+        assert_eq!(
+            told(&|it| it.n_missing = 26),
+            "26 bars that the register knows are missing between its first and its last one"
         );
         assert_eq!(
             told(&|it| it.basis = None),

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::evidence::unit::Unit;
+
 /// Whether more or less of a metric is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -90,6 +92,9 @@ pub const HEADLINE_METRICS: [&str; 10] = [
     "portfolio/profit_factor",
 ];
 
+/// A change by more than this multiple of the parent's value is shown as a difference.
+const GREATEST_MULTIPLE: f64 = 3.0;
+
 /// A metric of a child compared with its parent's.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Improvement {
@@ -97,8 +102,13 @@ pub struct Improvement {
     pub parent: f64,
     /// The child's value.
     pub child: f64,
+    /// `child − parent`, in the unit of the metric.
+    pub difference: f64,
     /// `100 · (child − parent) / |parent|`; `None` for a parent of 0.
     pub percent: Option<f64>,
+    /// Whether the parent's value is so small that the percentage says nothing: less than a third of the difference, or
+    /// negligible in the unit of the metric. Then the difference is shown.
+    pub is_parent_near_zero: bool,
     /// Whether the child is better; `None` where both are equal or the metric has no better direction.
     pub better: Option<bool>,
 }
@@ -106,7 +116,11 @@ pub struct Improvement {
 impl Improvement {
     /// Compares two finite values of one metric.
     pub fn of(metric: &str, parent: f64, child: f64) -> Self {
-        let percent = 100.0 * (child - parent) / parent.abs();
+        let difference = child - parent;
+        let percent = 100.0 * difference / parent.abs();
+        let is_parent_near_zero = parent == 0.0
+            || parent.abs() < Unit::of(metric).negligible()
+            || parent.abs() < difference.abs() / GREATEST_MULTIPLE;
         let better = match Direction::of(metric) {
             Direction::More => Some(child > parent),
             Direction::Less => Some(child < parent),
@@ -115,7 +129,9 @@ impl Improvement {
         Self {
             parent,
             child,
+            difference,
             percent: percent.is_finite().then_some(percent),
+            is_parent_near_zero,
             better: better.filter(|_| child.partial_cmp(&parent) != Some(Ordering::Equal)),
         }
     }
@@ -129,11 +145,12 @@ impl Improvement {
         }
     }
 
-    /// `+15.72%`, or `from 0` where no percentage exists.
-    pub fn percent_text(&self) -> String {
+    /// The change of the metric with this name: `+15.72%`, or the difference in its unit (`+0.0440`, `+1.20 points`) if the
+    /// parent's value is near 0.
+    pub fn change_text(&self, metric: &str) -> String {
         match self.percent {
-            Some(percent) => format!("{percent:+.2}%"),
-            None => "from 0".to_owned(),
+            Some(percent) if !self.is_parent_near_zero => format!("{percent:+.2}%"),
+            _ => Unit::of(metric).difference_text(self.difference),
         }
     }
 }
@@ -179,13 +196,13 @@ mod tests {
         let improvement = Improvement::of("final/mean_reward", -2.0, -1.0);
         assert_eq!(improvement.percent, Some(50.0));
         assert_eq!(improvement.better, Some(true));
-        assert_eq!(improvement.percent_text(), "+50.00%");
+        assert_eq!(improvement.change_text("final/mean_reward"), "+50.00%");
     }
 
     #[test]
     fn less_drawdown_is_better() {
         let improvement = Improvement::of("portfolio/max_drawdown", 0.2, 0.1);
-        assert_eq!(improvement.percent_text(), "-50.00%");
+        assert_eq!(improvement.change_text("portfolio/max_drawdown"), "-50.00%");
         assert_eq!(improvement.better, Some(true));
     }
 
@@ -193,7 +210,28 @@ mod tests {
     fn improvement_from_zero_has_no_percentage() {
         let improvement = Improvement::of("portfolio/sharpe_ratio", 0.0, 1.0);
         assert_eq!(improvement.percent, None);
-        assert_eq!(improvement.percent_text(), "from 0");
+        assert_eq!(improvement.change_text("portfolio/sharpe_ratio"), "+1.00");
+    }
+
+    #[test]
+    fn improvement_over_a_value_near_zero_is_shown_as_a_difference() {
+        for (metric, parent, child, expected) in [
+            ("final/mean_reward", 0.0012, 0.0451, "+0.0439"),
+            ("final/mean_reward", -0.001, 0.5, "+0.5010"),
+            ("final/mean_reward", 0.1, 0.39, "+290.00%"),
+            ("final/mean_reward", 0.1, 0.401, "+0.3010"),
+            ("final/mean_reward", 1e-300, 1e300, "+"),
+            ("portfolio/total_return", 0.0004, 0.0005, "+0.01 points"),
+            ("portfolio/total_return", 0.012, -0.03, "-4.20 points"),
+            ("portfolio/total_return", 0.05, 0.06, "+20.00%"),
+            ("portfolio/sharpe_ratio", 0.02, 0.03, "+0.01"),
+            ("portfolio/sharpe_ratio", -0.5, 0.5, "+200.00%"),
+            ("portfolio/total_trades", 1.0, 90.0, "+89"),
+            ("final/mean_reward", 0.0, 0.0, "+0.0000"),
+        ] {
+            let text = Improvement::of(metric, parent, child).change_text(metric);
+            assert!(text.starts_with(expected), "{metric} {parent} {child}: {text}");
+        }
     }
 
     #[test]

@@ -6,8 +6,12 @@ mod figures;
 mod honesty;
 mod metric;
 mod record;
+mod register;
 mod sealed;
 mod standing;
+mod tested;
+mod tries;
+mod unit;
 mod windows;
 
 pub use evaluation::{Evaluation, EvaluationBasis};
@@ -17,6 +21,9 @@ pub use metric::{Direction, HEADLINE_METRICS, Improvement, improvements};
 pub use record::{EvidenceRecord, Looks, union_of_windows};
 pub use sealed::{Seal, SealOrigin, Sealed, SealedMetric, UnreadableSeal};
 pub use standing::Standing;
+pub use tested::{RunResult, TestBasis};
+pub use tries::tries_of_models;
+pub use unit::Unit;
 pub use windows::{Window, Windows, data_fingerprint, window_params};
 
 #[cfg(test)]

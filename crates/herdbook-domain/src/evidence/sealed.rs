@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::honesty::Honesty;
+use super::tested::TestBasis;
 use super::windows::{Windows, data_fingerprint, window_params};
 use crate::history::{Event, EventDraft, EventKind};
 use crate::values::closed_set::closed_set;
@@ -76,6 +77,9 @@ pub struct Sealed {
     /// Why the files could not be hashed; `None` if they were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub files_problem: Option<String>,
+    /// What evidence rests on of the run's test. Absent in seals of older builds, and of runs of other programs without windows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<TestBasis>,
 }
 
 /// The value of a metric. Its stored form is the array of value and step.
@@ -147,6 +151,7 @@ impl Sealed {
             metrics: BTreeMap::new(),
             files: BTreeMap::new(),
             files_problem: None,
+            test: None,
         }
     }
 

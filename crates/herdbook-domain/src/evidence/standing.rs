@@ -1,12 +1,10 @@
 //! The evidence for a version among everything that the register has tried on the same bars.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::evaluation::{Evaluation, EvaluationBasis};
 use super::figures::{EVIDENCE_BARS, EVIDENCE_PROBABILITY};
 use super::record::{covered_share, union_of_windows};
-use super::windows::Window;
-use crate::values::{Timestamp, VersionKey};
+use super::register::Register;
+use crate::values::VersionKey;
 
 /// A record must cover at least this fraction of the time in which the register has evaluated models on the instrument, with
 /// bars as long or shorter, since the version was new. So the bars of a record cannot be chosen by their result.
@@ -102,140 +100,12 @@ fn shortcoming(
     })
 }
 
-/// All evaluations of the register, as seen from one record.
-struct Register<'a> {
-    key: &'a VersionKey,
-    basis: &'a EvaluationBasis,
-    newest: &'a Evaluation,
-    all: &'a [(VersionKey, Evaluation)],
-    /// Returns of the same model, from this version or from copies of it.
-    own_returns: BTreeSet<&'a str>,
-    /// Returns of other models that share bars with those.
-    shared: BTreeSet<&'a str>,
-    /// Returns on bars that have other times than in the record: milliseconds to add to their times.
-    moved_by: BTreeMap<&'a str, Option<i64>>,
-}
-
-impl<'a> Register<'a> {
-    fn of(
-        key: &'a VersionKey,
-        basis: &'a EvaluationBasis,
-        newest: &'a Evaluation,
-        all: &'a [(VersionKey, Evaluation)],
-    ) -> Self {
-        let own_returns: BTreeSet<&str> = basis.record.joined.iter().map(String::as_str).collect();
-        let (shared, moved_by) = (BTreeSet::new(), BTreeMap::new());
-        let mut register = Self { key, basis, newest, all, own_returns, shared, moved_by };
-        for (of, evaluation) in all {
-            let Some(other) = &evaluation.basis else { continue };
-            if register.is_own(of, other) {
-                register.own_returns.insert(&other.returns_sha256);
-                register.shared.extend(other.shared_with.iter().map(String::as_str));
-                if register.is_joined(other) {
-                    let moved_by = other.moved_by.iter();
-                    register.moved_by.extend(moved_by.map(|(of, moved)| (of.as_str(), *moved)));
-                }
-            }
-        }
-        register
-    }
-
-    /// Whether an evaluation is of the same model: the same version, the same file, or the same returns.
-    fn is_own(&self, of: &VersionKey, other: &EvaluationBasis) -> bool {
-        of == self.key
-            || other.model_sha256 == self.basis.model_sha256
-            || self.own_returns.contains(other.returns_sha256.as_str())
-    }
-
-    /// Whether an evaluation of another model has bars of the record.
-    fn shares_bars(&self, other: &Evaluation) -> bool {
-        let by_content = other.basis.as_ref().is_some_and(|basis| {
-            self.shared.contains(basis.returns_sha256.as_str())
-                || basis.shared_with.iter().any(|of| self.own_returns.contains(of.as_str()))
-        });
-        by_content || (self.is_same_symbol(other) && self.overlaps(other.window))
-    }
-
-    /// Whether the returns of an evaluation are in the record.
-    fn is_joined(&self, of: &EvaluationBasis) -> bool {
-        self.basis.record.joined.contains(&of.returns_sha256)
-    }
-
-    fn is_same_symbol(&self, other: &Evaluation) -> bool {
-        other.symbol == *self.newest.symbol_of_record()
-    }
-
-    fn overlaps(&self, window: Window) -> bool {
-        window.overlaps(self.newest.window)
-            || self.basis.record.windows.iter().any(|own| own.overlaps(window))
-    }
-
-    /// Number of tries by other models: the looks at each of their records. Copies of one model count once.
-    fn tries_of_others(&self) -> f64 {
-        let mut tries: BTreeMap<String, f64> = BTreeMap::new();
-        let mut model_of_returns: BTreeMap<&str, String> = BTreeMap::new();
-        for (of, evaluation) in self.all {
-            match &evaluation.basis {
-                Some(basis) => {
-                    if self.is_own(of, basis) || !self.shares_bars(evaluation) {
-                        continue;
-                    }
-                    let model = model_of_returns
-                        .entry(&basis.returns_sha256)
-                        .or_insert_with(|| basis.model_sha256.clone());
-                    // Later evaluations of a model count all its looks; they never become fewer.
-                    let count = tries.entry(model.clone()).or_default();
-                    *count = count.max(basis.record.looks.as_tries()).max(1.0);
-                }
-                None if of != self.key && self.shares_bars(evaluation) => {
-                    *tries.entry(format!("{}/{}", of.name, of.version)).or_default() += 1.0;
-                }
-                None => (),
-            }
-        }
-        tries.values().sum()
-    }
-
-    /// The windows in which the register has evaluated models on this instrument, from `new_from` on. Only with bars from which
-    /// those of the record can be made: longer ones do not tell that there are shorter ones.
-    fn known_windows(&self, new_from: Option<Timestamp>) -> impl Iterator<Item = Window> {
-        let is_fine = |other: &Evaluation| {
-            let other = other.basis.as_ref().map(|basis| basis.timeframe.millis());
-            other.is_some_and(|length_ms| length_ms <= self.basis.timeframe.millis())
-        };
-        let known = self.all.iter().filter(move |(of, evaluation)| {
-            let is_of_instrument = self.is_same_symbol(evaluation) || self.shares_bars(evaluation);
-            of == self.key || (is_of_instrument && is_fine(evaluation))
-        });
-        known.filter_map(move |(_, evaluation)| {
-            let Window { start, end } = self.window_of(evaluation)?;
-            Some(Window { start: new_from.map_or(start, |from| from.max(start)), end })
-        })
-    }
-
-    /// The window of an evaluation at the times of the record; `None` if its bars were given other times and not all were
-    /// moved alike.
-    fn window_of(&self, other: &Evaluation) -> Option<Window> {
-        let Some(basis) = other.basis.as_ref().filter(|basis| !self.is_joined(basis)) else {
-            return Some(other.window);
-        };
-        if let Some(moved) = self.moved_by.get(basis.returns_sha256.as_str()) {
-            return moved.map(|millis| other.window.moved(millis));
-        }
-        let mut moved_by = basis.moved_by.iter();
-        let of_record = moved_by.find(|(of, _)| self.basis.record.joined.contains(of));
-        of_record.map_or(Some(other.window), |(_, moved)| {
-            moved.map(|millis| other.window.moved(-millis))
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::evaluation_samples::{evaluation, evaluation_of_version_1};
     use super::super::figures::LeftOut;
     use super::*;
-    use crate::values::{ModelName, Symbol, Timeframe, VersionNumber};
+    use crate::values::{ModelName, Symbol, Timeframe, Timestamp, VersionNumber};
 
     fn version(number: i64) -> VersionKey {
         let version = VersionNumber::new(number).unwrap();

@@ -32,6 +32,14 @@ closed_set! {
         ForbiddenChange = "forbidden_change",
         /// A tag of a run differs from that of its version.
         TagsDiffer = "tags_differ",
+        /// A tag differs from what herdbook recorded in the source.
+        HistoryContradicted = "history_contradicted",
+        /// Herdbook's history in the source cannot be read, or was altered.
+        BrokenHistory = "broken_history",
+        /// A tag says that the model is clean, and no history proves it.
+        UnprovenHonesty = "unproven_honesty",
+        /// A param, metric or file differs from the seal in the source.
+        SealDiffers = "seal_differs",
         /// A tag holds a word or number that is not valid for it.
         UnknownWord = "unknown_word",
         /// One run has several versions.

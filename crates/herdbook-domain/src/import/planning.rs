@@ -9,7 +9,7 @@ use super::plan::{ImportPlan, PlannedVersion};
 use super::source::SourceRecords;
 use super::steps::Record;
 use super::target::TargetFacts;
-use super::{audit, candidates, champion, steps, ties};
+use super::{audit, candidates, champion, proven_tags, steps, ties};
 use crate::tags::{TagChanges, key};
 use crate::values::{ModelName, RunId, Stage, Timestamp, VersionNumber, VersionType};
 
@@ -18,7 +18,9 @@ use crate::values::{ModelName, RunId, Stage, Timestamp, VersionNumber, VersionTy
 /// Nothing is refused: what the rules do not permit is changed or left out, and each such contradiction is named in
 /// [`ImportPlan::findings`].
 pub fn plan_import(source: &SourceRecords, target: &TargetFacts) -> ImportPlan {
-    let mut findings = audit::run_findings(source, target);
+    let mut findings = Vec::new();
+    let source = &proven_tags::corrected(source, &mut findings);
+    findings.extend(audit::run_findings(source, target));
     let mut candidates = candidates::read(source, target, &mut findings);
     candidates::resolve_duplicates(&mut candidates, target, &mut findings);
     candidates::find_children(&mut candidates, source, target);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::parent::parent_of;
+use super::source_history::SourceHistory;
 use super::zone::Zone;
 use crate::tags::Tags;
 use crate::values::{ModelName, RunId, RunStatus, Timestamp, VersionKey, VersionNumber};
@@ -57,6 +58,8 @@ pub struct SourceRecords {
     pub versions: Vec<SourceVersion>,
     /// The version that each alias of each model points at.
     pub aliases: BTreeMap<ModelName, BTreeMap<String, VersionNumber>>,
+    /// What herdbook recorded of the versions in the source.
+    pub history: SourceHistory,
     /// Parents of versions that were deleted in the source, each with the time its first such child was registered.
     /// These parents stay `old`.
     pub deleted_children: BTreeMap<RunId, Timestamp>,

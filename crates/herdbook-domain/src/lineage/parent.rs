@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::values::{InvalidName, ModelType, RunId, VersionNumber, VersionType};
+use crate::values::{ModelType, RunId, RunPrefix, VersionNumber, VersionType, number_or_run};
 
 /// A way to name the parent of an enhancement, as in `--enhance`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,10 @@ pub enum ParentSelector {
     Run(RunId),
     /// This version of the registered model.
     Version(VersionNumber),
+    /// The model of the run whose id begins with these digits.
+    RunPrefix(RunPrefix),
+    /// This version or the run whose id begins with the same digits, whichever exists.
+    VersionOrRun(VersionNumber, RunPrefix),
 }
 
 impl std::str::FromStr for ParentSelector {
@@ -28,10 +32,12 @@ impl std::str::FromStr for ParentSelector {
             "latest" => Ok(Self::Latest),
             "best" => Ok(Self::Best),
             "champion" => Ok(Self::Champion),
-            _ => RunId::parse(text)
-                .map(Self::Run)
-                .or_else(|_| text.parse().map(Self::Version))
-                .map_err(|_: InvalidName| InvalidParentSelector { text: text.to_owned() }),
+            _ => match number_or_run(text) {
+                (Some(number), Some(run)) => Ok(Self::VersionOrRun(number, run)),
+                (Some(number), None) => Ok(Self::Version(number)),
+                (None, Some(run)) => Ok(run.whole().map_or(Self::RunPrefix(run), Self::Run)),
+                (None, None) => Err(InvalidParentSelector { text: text.to_owned() }),
+            },
         }
     }
 }
@@ -39,7 +45,8 @@ impl std::str::FromStr for ParentSelector {
 /// A text that is not a parent selector.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{text}` is not a parent: give `latest`, `best`, `champion`, a run id (32 hexadecimal digits) or a version number"
+    "`{}` is not a parent: give `latest`, `best`, `champion`, a version number, a run id (32 hexadecimal digits) or at \
+     least its first 4 digits", text.escape_debug()
 )]
 pub struct InvalidParentSelector {
     text: String,
@@ -129,6 +136,8 @@ mod tests {
         assert_eq!("best".parse(), Ok(ParentSelector::Best));
         assert_eq!("3".parse(), Ok(ParentSelector::Version(VersionNumber::new(3).unwrap())));
         assert!(matches!("0123456789abcdef0123456789abcdef".parse(), Ok(ParentSelector::Run(_))));
+        assert!(matches!("0123abcd".parse(), Ok(ParentSelector::RunPrefix(_))));
+        assert!(matches!("12345678".parse(), Ok(ParentSelector::VersionOrRun(..))));
         assert!("newest".parse::<ParentSelector>().is_err());
     }
 }

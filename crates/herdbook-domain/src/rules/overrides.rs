@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::obstacle::SymbolClash;
-use crate::evidence::Honesty;
+use crate::evidence::{Honesty, Unit};
 use crate::history::{Event, EventKind};
 
 /// Key in the details of an event: the conditions that were overridden, as a list of verdicts.
@@ -60,17 +60,14 @@ fn symbol_in_words(clash: &Value) -> String {
 
 /// A recorded verdict as [`Verdict`](super::conditions::Verdict) prints it.
 fn condition_in_words(verdict: &Value) -> String {
+    let condition = verdict["condition"].as_str().unwrap_or("a condition");
+    let unit = Unit::named_in(condition);
     let number =
-        |key: &str| verdict[key].as_f64().map_or("none".to_owned(), |value| format!("{value:.4}"));
+        |key: &str| verdict[key].as_f64().map_or("none".to_owned(), |value| unit.text(value));
     let outcome = match verdict["verdict"].as_str() {
         Some("not_met") => "not met",
         _ => "not met: no valid value",
     };
     let note = verdict["note"].as_str().map(|note| format!(" ({note})")).unwrap_or_default();
-    format!(
-        "{}: value {}, limit {}: {outcome}{note}",
-        verdict["condition"].as_str().unwrap_or("a condition"),
-        number("value"),
-        number("limit"),
-    )
+    format!("{condition}: value {}, limit {}: {outcome}{note}", number("value"), number("limit"))
 }

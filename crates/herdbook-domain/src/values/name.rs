@@ -8,8 +8,6 @@ use crate::values::timeframe::Timeframe;
 
 /// Longest registered model or experiment name: `VARCHAR(256)` in MLflow's schema.
 const MAX_NAME_LENGTH: usize = 256;
-/// Longest symbol: far above the length of any instrument's name, and below the limit of a tag value.
-const MAX_SYMBOL_LENGTH: usize = 64;
 /// Longest reason, in characters.
 const MAX_REASON_LENGTH: usize = 2_000;
 /// Longest actor: `model_versions.user_id` is `VARCHAR(256)`.
@@ -54,6 +52,14 @@ pub enum InvalidName {
         /// The text as given.
         text: String,
     },
+    /// The text is not the beginning of a run id.
+    #[error(
+        "`{}` is not a run id: give its 32 hexadecimal digits, or at least the first 4", text.escape_debug()
+    )]
+    RunPrefix {
+        /// The text as given.
+        text: String,
+    },
     /// The text is not a version number.
     #[error("`{text}` is not a version number: versions are 1, 2, 3 …")]
     Version {
@@ -62,7 +68,7 @@ pub enum InvalidName {
     },
 }
 
-fn check(
+pub(super) fn check(
     what: &'static str,
     text: &str,
     max: usize,
@@ -143,12 +149,6 @@ checked_text! {
 checked_text! {
     /// Name of an experiment, such as `stock_trading_rl_1H`.
     ExperimentName, "experiment name", MAX_NAME_LENGTH,
-    "control characters are not allowed",
-    char::is_control
-}
-checked_text! {
-    /// The instrument a model is trained on, such as `EURUSD`.
-    Symbol, "symbol", MAX_SYMBOL_LENGTH,
     "control characters are not allowed",
     char::is_control
 }

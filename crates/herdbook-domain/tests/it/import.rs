@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use herdbook_domain::import::{
-    FindingKind, ImportPlan, SourceFile, SourceRecords, SourceRun, SourceVersion, TargetFacts,
-    TargetVersion, Zone, plan_import,
+    FindingKind, ImportPlan, SourceFile, SourceHistory, SourceRecords, SourceRun, SourceVersion,
+    TargetFacts, TargetVersion, Zone, plan_import,
 };
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
@@ -66,6 +66,7 @@ pub(crate) fn source(versions: Vec<SourceVersion>) -> SourceRecords {
         runs: runs.collect(),
         versions,
         aliases: BTreeMap::new(),
+        history: SourceHistory::default(),
         deleted_children: BTreeMap::new(),
     }
 }

@@ -153,7 +153,10 @@ fn times_of_versions_that_herdbook_wrote_are_utc_already() {
     ];
     let plan = plan_import(&source(vec![version("a", 1, 1, &change)]), &empty());
     assert_eq!(told(&plan)[1], "2025-06-05T10:00:00Z stage_changed development>beta");
-    assert_eq!(plan.versions[0].tags[key::HONESTY], "clean");
+    // No history of the source proves the tag.
+    assert_eq!(plan.versions[0].tags[key::HONESTY], "unknown");
+    assert_eq!(plan.versions[0].tags["imported_honesty"], "clean");
+    assert_eq!(kinds(&plan), ["unproven_honesty"]);
 }
 
 #[test]

@@ -120,7 +120,6 @@ proptest! {
         let hides = |text: &str| text.chars().any(char::is_control) || text.trim().is_empty();
         for name in [
             ExperimentName::parse(&text).map(|it| it.to_string()),
-            Symbol::parse(&text).map(|it| it.to_string()),
             Reason::parse(&text).map(|it| it.to_string()),
             Actor::parse(&text).map(|it| it.to_string()),
             MetricName::parse(&text).map(|it| it.to_string()),
@@ -128,6 +127,10 @@ proptest! {
         ].into_iter().flatten() {
             prop_assert!(!hides(&name));
             prop_assert_eq!(&name, &text);
+        }
+        if let Ok(symbol) = Symbol::parse(&text) {
+            prop_assert!(!hides(symbol.as_str()));
+            prop_assert_eq!(symbol.as_str(), text.trim());
         }
         if let Ok(name) = ModelName::parse(&text) {
             prop_assert!(!name.as_str().contains(['/', ':']));

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use herdbook_domain::import::SourceFile;
 use herdbook_domain::tags::key;
-use herdbook_store::StoreError;
 use herdbook_store::artifacts::hashing::sha256;
+use herdbook_store::{StoreError, open_regular};
 
 use crate::source::{self, ArtifactsUnreadable, ModelVersionRecord, Reader, RunInfo};
 
@@ -156,7 +156,7 @@ pub(super) fn model_file(
         FileDetail::Path => None,
         FileDetail::PathAndHash => {
             let path = folder.join(&artifact);
-            let hashed = File::open(&path).and_then(|mut file| sha256(&mut file));
+            let hashed = open_regular(&path).and_then(|mut file| sha256(&mut file));
             Some(hashed.map_err(|source| StoreError::Artifact { verb: "read", path, source })?)
         }
     };

@@ -8,8 +8,9 @@ use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{ModelName, RunId, Timestamp, VersionKey, VersionNumber};
 use herdbook_store::artifacts::place::local_folder;
 use herdbook_store::engine::db::{Conn, params};
+use herdbook_store::tables::event;
+use herdbook_store::tables::tag::{self, TagSelection};
 use herdbook_store::tables::version::{self, VersionRecord};
-use herdbook_store::tables::{event, tag};
 use herdbook_store::{Store, StoreError, now};
 
 use crate::source::{ModelRecord, ModelVersionRecord, RunInfo};
@@ -89,7 +90,7 @@ pub(super) fn add_model(records: &mut SourceRecords, model: &ModelRecord) {
 /// The facts about the target.
 pub(super) fn gather(conn: &Conn, records: &SourceRecords) -> Result<TargetFacts, StoreError> {
     let mut facts = TargetFacts { now: now(), versions: versions(conn)?, ..TargetFacts::default() };
-    let mut tags = tag::of_all_versions(conn)?;
+    let mut tags = tag::of_all_versions(conn, TagSelection::All)?;
     for version in &mut facts.versions {
         version.tags = tags.take(&version.key);
         let number = version.key.version;

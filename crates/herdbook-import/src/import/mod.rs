@@ -10,6 +10,7 @@ mod facts;
 mod registry;
 mod report;
 mod runs;
+mod seals;
 
 pub use self::report::{Count, ImportObserver, ImportReport};
 
@@ -139,7 +140,7 @@ impl Import {
             pending.import(session, reader.as_mut(), &targets, &mut report, observer)?;
         }
         observer.stage("reading the registry");
-        let records = records(reader.as_mut(), zone, store, &run_infos, &models)?;
+        let (records, differences) = records(reader.as_mut(), zone, store, &run_infos, &models)?;
         report.versions.found = records.versions.len();
         let plan = if let Some(session) = written {
             registry::import(session, &records, &models, &mut report)?
@@ -158,6 +159,7 @@ impl Import {
         report.versions.added = plan.versions.len();
         report.versions.present = plan.n_present;
         report.audit.extend(plan.findings);
+        report.audit.extend(differences);
         report.audit.extend(reader.findings());
         Ok(report)
     }
@@ -212,14 +214,14 @@ fn usable_models(models: Vec<ModelRecord>, audit: &mut Vec<Finding>) -> Vec<Mode
     usable
 }
 
-/// The records of the source that the rules decide on.
+/// The records of the source that the rules decide on, and the values that differ from their seals.
 fn records(
     reader: &mut dyn Reader,
     zone: Zone,
     store: Option<&Store>,
     run_infos: &[RunInfo],
     models: &[ModelRecord],
-) -> Result<SourceRecords, StoreError> {
+) -> Result<(SourceRecords, Vec<Finding>), StoreError> {
     let mut runs = BTreeMap::new();
     for info in run_infos {
         if let (Ok(run_id), Ok(status)) = (RunId::parse(&info.id), info.status.parse()) {
@@ -233,8 +235,10 @@ fn records(
         runs,
         versions: Vec::new(),
         aliases: BTreeMap::new(),
+        history: reader.recorded_history()?,
         deleted_children: BTreeMap::new(),
     };
+    let mut differences = Vec::new();
     let by_id: BTreeMap<&str, &RunInfo> =
         run_infos.iter().map(|info| (info.id.as_str(), info)).collect();
     let known = store.map(facts::known_registrations).transpose()?.unwrap_or_default();
@@ -249,10 +253,18 @@ fn records(
                 let detail = if is_known { FileDetail::Path } else { FileDetail::PathAndHash };
                 let folder =
                     store.map(|store| facts::artifact_folder(store, info)).transpose()?.flatten();
+                if let Some(sealed) =
+                    records.history.sealed(version.run_id.as_ref(), version.key.version)
+                {
+                    let data = reader.run_data(&[info])?;
+                    differences.extend(
+                        data.first().and_then(|it| seals::difference(&version, it, sealed)),
+                    );
+                }
                 version.model_file = artifacts::model_file(reader, info, found, folder, detail)?;
             }
             records.versions.push(version);
         }
     }
-    Ok(records)
+    Ok((records, differences))
 }

@@ -7,7 +7,7 @@ use herdbook_domain::import::{
     plan_import,
 };
 use herdbook_domain::{
-    AliasChange, EventDraft, EventKind, ModelName, RunId, Timestamp, VersionKey,
+    AliasChange, EventDraft, EventKind, ModelName, RunId, Timestamp, VersionKey, VersionNumber,
 };
 use herdbook_store::engine::db::params;
 use herdbook_store::tables::alias::{CHAMPION_ALIAS, move_champion};
@@ -17,6 +17,7 @@ use herdbook_store::{Act, Session, StoreError};
 
 use super::facts;
 use super::report::ImportReport;
+use super::seals;
 use crate::source::{ModelRecord, ModelVersionRecord};
 
 /// Writes the models and versions that the store lacks, and their history.
@@ -35,13 +36,19 @@ pub(super) fn import(
         for model in models {
             added += usize::from(write_model(act, model, &mut findings)?);
         }
-        carry_out(act, &plan, models, &served, facts.now)?;
+        carry_out(act, &plan, models, &Known { served: &served, records }, facts.now)?;
         Ok((plan, added, findings))
     })?;
     report.models.added = added;
     report.models.present = models.len() - added;
     report.audit.extend(findings);
     Ok(plan)
+}
+
+/// What is known of the imported versions besides the plan.
+struct Known<'a> {
+    served: &'a Served,
+    records: &'a SourceRecords,
 }
 
 /// The hashed files of the versions that the store lacks, by run.
@@ -102,7 +109,7 @@ fn carry_out(
     act: &Act<'_>,
     plan: &ImportPlan,
     models: &[ModelRecord],
-    served: &Served,
+    known: &Known<'_>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let sources: BTreeMap<(&str, i64), &ModelVersionRecord> = models
@@ -135,16 +142,18 @@ fn carry_out(
             params![alias, number.get(), name.as_str()],
         )?;
     }
-    append_events(act, plan, served, now)
+    append_events(act, plan, known, now)
 }
 
 /// Appends the events of the past with their own times, except that a model's history never goes back in time.
 fn append_events(
     act: &Act<'_>,
     plan: &ImportPlan,
-    served: &Served,
+    known: &Known<'_>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let numbers: BTreeMap<&VersionKey, VersionNumber> =
+        plan.versions.iter().map(|version| (&version.key, version.source_number)).collect();
     let mut last: BTreeMap<ModelName, Timestamp> = BTreeMap::new();
     for (at, draft) in &plan.events {
         let mut at = *at;
@@ -156,16 +165,18 @@ fn append_events(
             at = at.max(before);
             last.insert(name.clone(), at);
         }
-        act.append(at, [sealed(act, draft, served, now)?])?;
+        act.append(at, [sealed(act, draft, &numbers, known, now)?])?;
     }
     Ok(())
 }
 
-/// The event of a registration with what the store holds of the version now; other events as they are.
+/// The event of a registration with a seal; other events as they are. What the source's herdbook sealed stays sealed;
+/// of other versions, what the store holds now is sealed.
 fn sealed(
     act: &Act<'_>,
     draft: &EventDraft,
-    served: &Served,
+    numbers: &BTreeMap<&VersionKey, VersionNumber>,
+    known: &Known<'_>,
     now: Timestamp,
 ) -> Result<EventDraft, StoreError> {
     let (EventKind::Registered, Some(name), Some(version)) =
@@ -178,8 +189,12 @@ fn sealed(
         problem: Some("the import found no model file".to_owned()),
         ..ServedFiles::default()
     };
-    let files = draft.run_id.as_ref().and_then(|run_id| served.get(run_id)).unwrap_or(&none);
+    let files = draft.run_id.as_ref().and_then(|run_id| known.served.get(run_id)).unwrap_or(&none);
     let facts = unsealed::collect(act.tx, &key, files, now)?.facts;
+    let history = &known.records.history;
+    let in_source =
+        numbers.get(&key).and_then(|number| history.sealed(draft.run_id.as_ref(), *number));
+    let facts = in_source.map_or(facts.clone(), |sealed| seals::kept(facts, sealed));
     Ok(unsealed::with_registration(facts, draft).in_registration(draft.clone()))
 }
 

@@ -1,17 +1,18 @@
 //! A database of any MLflow from 1.30 on, SQLite or PostgreSQL, read only.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use herdbook_domain::Timestamp;
-use herdbook_domain::import::{Finding, FindingKind};
+use herdbook_domain::import::{Finding, FindingKind, SourceHistory};
 use herdbook_domain::tags::Tags;
 use herdbook_store::engine::db::{Conn, Dialect, Row, params};
-use herdbook_store::tables::metric::Metric;
+use herdbook_store::tables::event::{self, EventQuery};
 use herdbook_store::{PostgresSource, Store, StoreError};
 use tempfile::TempDir;
 
+use super::cells::{Cells, metric, text};
 use super::local::{LocalArtifacts, files};
 use super::records::{
     ArtifactsUnreadable, ExperimentRecord, ModelRecord, ModelVersionRecord, Reader, RunData,
@@ -38,6 +39,8 @@ pub(super) struct Database {
     /// Columns by table.
     columns: BTreeMap<String, BTreeSet<String>>,
     artifacts: LocalArtifacts,
+    /// Values that cannot be read.
+    bad: RefCell<Vec<Finding>>,
     /// Removed when the import ends.
     _copy: Option<TempDir>,
 }
@@ -80,7 +83,7 @@ impl Database {
                 return Err(failed(problem));
             }
         }
-        Ok(Self { uri, conn, columns, artifacts, _copy: copy })
+        Ok(Self { uri, conn, columns, artifacts, bad: RefCell::default(), _copy: copy })
     }
 
     fn has(&self, table: &str, column: &str) -> bool {
@@ -120,7 +123,7 @@ impl Database {
             self.workspace(table)
         );
         for (owner, key, value) in
-            self.rows(&sql, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+            self.rows(&sql, |row| Ok((text(row, 0)?, text(row, 1)?, text(row, 2)?)))?
         {
             found.entry(owner).or_default().insert(key, value);
         }
@@ -137,18 +140,21 @@ impl Database {
             self.workspace("model_versions"),
         );
         let mut found: BTreeMap<String, Vec<ModelVersionRecord>> = BTreeMap::new();
+        let cells = Cells { table: "model_versions", bad: &self.bad };
         let rows = self.rows(&sql, |row| {
-            let name: String = row.get(0)?;
-            let number: i64 = row.get(1)?;
+            let name = text(row, 0)?;
+            // No version has the number 0: a version without a readable number is reported and left out.
+            let number = row.readable(1)?.unwrap_or(0);
+            let of = format!("`{name}` version {number}");
             let version = ModelVersionRecord {
                 number,
-                created_at: row.get(2)?,
-                updated_at: row.get(3)?,
+                created_at: cells.integer(row, 2, "creation_time", &of)?,
+                updated_at: cells.integer(row, 3, "last_updated_time", &of)?,
                 description: text(row, 4)?,
                 user: text(row, 5)?,
                 stage: text(row, 6)?,
                 location: text(row, 7)?,
-                run_id: row.get(8)?,
+                run_id: row.shown(8)?,
                 tags: tags.remove(&format!("{name}/{number}")).unwrap_or_default(),
             };
             Ok((name, version))
@@ -162,17 +168,21 @@ impl Database {
     fn body(&self, run: &RunInfo) -> Result<RunData, StoreError> {
         let id = run.id.as_str();
         let sql = "SELECT key, value FROM params WHERE run_uuid = ?1";
-        let pairs = self.conn.query(sql, params![id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let pairs = self.conn.query(sql, params![id], |row| Ok((text(row, 0)?, text(row, 1)?)))?;
         let sql = "SELECT key, value, timestamp, step, is_nan FROM metrics WHERE run_uuid = ?1";
         let metrics = self.conn.query(sql, params![id], |row| {
-            let value: f64 = row.get(1)?;
-            Ok(Metric {
-                key: row.get(0)?,
-                value: if row.get(4)? { f64::NAN } else { value },
-                at: Timestamp::from_millis(row.get(2)?),
-                step: row.get(3)?,
-            })
+            let key = text(row, 0)?;
+            let found = metric(row, &key);
+            if let Err(StoreError::BrokenRecord { problem, .. }) = &found {
+                let message =
+                    format!("a value of its metric `{key}` in the table `metrics`: {problem}");
+                let finding = Finding::new(FindingKind::Unusable, message, "left out");
+                self.bad.borrow_mut().push(finding.of_run(id));
+                return Ok(None);
+            }
+            found.map(Some)
         })?;
+        let metrics = metrics.into_iter().flatten().collect();
         Ok(RunData { params: pairs.into_iter().collect(), metrics })
     }
 }
@@ -205,15 +215,17 @@ impl Reader for Database {
             self.or_null("experiments", "last_update_time"),
             self.workspace("experiments"),
         );
+        let cells = Cells { table: "experiments", bad: &self.bad };
         self.rows(&sql, |row| {
-            let id: String = row.get(0)?;
+            let id = text(row, 0)?;
+            let of = format!("experiment {id}");
             Ok(ExperimentRecord {
                 tags: tags.remove(&id).unwrap_or_default(),
                 id,
                 name: text(row, 1)?,
                 is_deleted: text(row, 2)? == "deleted",
-                created_at: row.get(3)?,
-                updated_at: row.get(4)?,
+                created_at: cells.integer(row, 3, "creation_time", &of)?,
+                updated_at: cells.integer(row, 4, "last_update_time", &of)?,
             })
         })
     }
@@ -227,8 +239,10 @@ impl Reader for Database {
              ORDER BY start_time, run_uuid",
             self.workspace("experiments"),
         );
+        let cells = Cells { table: "runs", bad: &self.bad };
         self.rows(&sql, |row| {
-            let id: String = row.get(0)?;
+            let id = text(row, 0)?;
+            let of = format!("run `{id}`");
             Ok(RunInfo {
                 tags: tags.remove(&id).unwrap_or_default(),
                 id,
@@ -237,8 +251,8 @@ impl Reader for Database {
                 user: text(row, 3)?,
                 status: text(row, 4)?,
                 is_deleted: text(row, 5)? == "deleted",
-                started_at: row.get(6)?,
-                ended_at: row.get(7)?,
+                started_at: cells.integer(row, 6, "start_time", &of)?,
+                ended_at: cells.integer(row, 7, "end_time", &of)?,
                 artifact_uri: text(row, 8)?,
             })
         })
@@ -253,9 +267,12 @@ impl Reader for Database {
                 "SELECT name, alias, version FROM registered_model_aliases WHERE {}",
                 self.workspace("registered_model_aliases")
             );
-            for (name, alias, version) in
-                self.rows(&sql, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-            {
+            for (name, alias, version) in self.rows(&sql, |row| {
+                let of = format!("alias `{}` of `{}`", text(row, 1)?, text(row, 0)?);
+                let cells = Cells { table: "registered_model_aliases", bad: &self.bad };
+                Ok((text(row, 0)?, text(row, 1)?, cells.integer(row, 2, "version", &of)?))
+            })? {
+                let Some(version) = version else { continue };
                 aliases.entry(name).or_default().insert(alias, version);
             }
         }
@@ -264,17 +281,32 @@ impl Reader for Database {
              WHERE {} ORDER BY name",
             self.workspace("registered_models")
         );
+        let cells = Cells { table: "registered_models", bad: &self.bad };
         self.rows(&sql, |row| {
-            let name: String = row.get(0)?;
+            let name = text(row, 0)?;
+            let of = format!("`{name}`");
             Ok(ModelRecord {
-                created_at: row.get(1)?,
-                updated_at: row.get(2)?,
+                created_at: cells.integer(row, 1, "creation_time", &of)?,
+                updated_at: cells.integer(row, 2, "last_updated_time", &of)?,
                 description: text(row, 3)?,
                 tags: tags.remove(&name).unwrap_or_default(),
                 aliases: aliases.remove(&name).unwrap_or_default(),
                 versions: versions.remove(&name).unwrap_or_default(),
                 name,
             })
+        })
+    }
+
+    fn recorded_history(&mut self) -> Result<SourceHistory, StoreError> {
+        if !self.columns.contains_key("herdbook_events") {
+            return Ok(SourceHistory::default());
+        }
+        Ok(match event::select_readable(&self.conn, &EventQuery::default()) {
+            Ok((events, unreadable)) => match unreadable.into_iter().next() {
+                Some(problem) => SourceHistory::unreadable(problem),
+                None => SourceHistory::of(&events),
+            },
+            Err(error) => SourceHistory::unreadable(error.to_string()),
         })
     }
 
@@ -329,12 +361,10 @@ impl Reader for Database {
             );
         }
         let action = "only in the source";
-        found.into_iter().map(|text| Finding::new(FindingKind::LeftOut, text, action)).collect()
+        let left_out =
+            found.into_iter().map(|text| Finding::new(FindingKind::LeftOut, text, action));
+        self.bad.take().into_iter().chain(left_out).collect()
     }
-}
-
-fn text(row: &Row<'_>, column: usize) -> Result<String, StoreError> {
-    Ok(row.get::<Option<String>>(column)?.unwrap_or_default())
 }
 
 fn columns(conn: &Conn) -> Result<BTreeMap<String, BTreeSet<String>>, StoreError> {

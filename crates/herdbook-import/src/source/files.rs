@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use herdbook_domain::Timestamp;
 use herdbook_domain::import::{Finding, FindingKind};
 use herdbook_domain::tags::Tags;
-use herdbook_store::StoreError;
 use herdbook_store::tables::metric::Metric;
+use herdbook_store::{StoreError, read_regular};
 
 use super::local::{LocalArtifacts, files};
 use super::records::{
@@ -89,7 +89,7 @@ impl Files {
         let mut found = Tags::new();
         for key in self.keys(folder) {
             let path = folder.join(&key);
-            match read_file(&path) {
+            match read_regular(&path, LARGEST_FILE) {
                 Ok(bytes) => {
                     found.insert(key, String::from_utf8_lossy(&bytes).into_owned());
                 }
@@ -342,21 +342,9 @@ fn metric(key: &str, row: &str) -> Option<Metric> {
     })
 }
 
-/// Reads a file of at most [`LARGEST_FILE`] bytes. A pipe would make the import wait, and a device may have no end.
-fn read_file(path: &Path) -> io::Result<Vec<u8>> {
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("it is not a file"));
-    }
-    let mut bytes = Vec::new();
-    fs::File::open(path)?.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > LARGEST_FILE {
-        return Err(io::Error::other("it is too large"));
-    }
-    Ok(bytes)
-}
-
 fn read_text(path: &Path) -> io::Result<String> {
-    String::from_utf8(read_file(path)?).map_err(|_| io::Error::other("it is not UTF-8"))
+    String::from_utf8(read_regular(path, LARGEST_FILE)?)
+        .map_err(|_| io::Error::other("it is not UTF-8"))
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ pub(super) struct Client(Connection);
 pub(super) enum CallError {
     /// The server does not have the record, or does not know the call.
     NotFound,
+    /// The server does not answer.
+    Unreachable(String),
     /// Any other failure, as text.
     Failed(String),
 }
@@ -50,6 +52,7 @@ impl Client {
     pub(super) fn error(&self, error: &CallError, what: &str) -> StoreError {
         let problem = match error {
             CallError::NotFound => format!("{what}: not found on the server"),
+            CallError::Unreachable(problem) => format!("the server cannot be reached: {problem}"),
             CallError::Failed(problem) => format!("{what}: {problem}"),
         };
         StoreError::Source { source_uri: self.address().to_owned(), problem }
@@ -70,9 +73,8 @@ impl From<StoreError> for CallError {
                 };
                 Self::Failed(format!("HTTP {status}: {words}{hint}"))
             }
-            StoreError::Unreachable { problem, .. } | StoreError::NotMlflow { problem, .. } => {
-                Self::Failed(problem)
-            }
+            StoreError::Unreachable { problem, .. } => Self::Unreachable(problem),
+            StoreError::NotMlflow { problem, .. } => Self::Failed(problem),
             other => Self::Failed(other.to_string()),
         }
     }

@@ -4,6 +4,7 @@
 //! Nothing here writes: a source is left unchanged, byte for byte.
 
 pub(crate) mod address;
+mod cells;
 mod database;
 mod files;
 mod http;

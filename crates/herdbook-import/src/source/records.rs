@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use herdbook_domain::import::Finding;
+use herdbook_domain::import::{Finding, SourceHistory};
 use herdbook_domain::tags::Tags;
 use herdbook_store::tables::metric::Metric;
 use herdbook_store::{Store, StoreError};
@@ -95,6 +95,13 @@ pub(crate) trait Reader {
     fn runs(&mut self) -> Result<Vec<RunInfo>, StoreError>;
     /// All registered models with their versions.
     fn models(&mut self) -> Result<Vec<ModelRecord>, StoreError>;
+    /// What herdbook recorded of the versions in the source.
+    ///
+    /// # Errors
+    /// Those of reading the source. A history that is damaged is no error: the result says so.
+    fn recorded_history(&mut self) -> Result<SourceHistory, StoreError> {
+        Ok(SourceHistory::default())
+    }
     /// Params and metrics of some runs, in the same order.
     fn run_data(&mut self, runs: &[&RunInfo]) -> Result<Vec<RunData>, StoreError>;
     /// The paths of a run's artifact files, with `/`.

@@ -123,7 +123,7 @@ impl Server {
                 return None;
             }
             // With NaN this result is not valid JSON. The call for one run returns NaN as a string.
-            Err(CallError::Failed(_)) => return None,
+            Err(CallError::Failed(_) | CallError::Unreachable(_)) => return None,
         };
         let values = answer["metrics"].as_array().cloned().unwrap_or_default();
         if values.len() >= MAX_BULK_VALUES {
@@ -290,7 +290,7 @@ impl Reader for Server {
         match self.walk(&run.id, None, &mut found) {
             Ok(()) => Ok(found),
             Err(CallError::NotFound) => Ok(Vec::new()),
-            Err(CallError::Failed(problem)) => {
+            Err(CallError::Failed(problem) | CallError::Unreachable(problem)) => {
                 let root = format!("{}, experiment {}", self.client.address(), run.experiment);
                 Err(ArtifactsUnreadable { root, problem })
             }
@@ -306,7 +306,7 @@ impl Reader for Server {
         let mut content = self.client.content("/get-artifact", &query).map_err(|error| {
             std::io::Error::other(match error {
                 CallError::NotFound => "not found on the server".to_owned(),
-                CallError::Failed(problem) => problem,
+                CallError::Failed(problem) | CallError::Unreachable(problem) => problem,
             })
         })?;
         std::io::copy(&mut content, &mut fs::File::create(to)?).map(drop)

@@ -9,6 +9,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use herdbook_store::open_regular;
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 
@@ -41,7 +42,7 @@ pub(super) fn open(path: &Path) -> Result<(Connection, Option<TempDir>), String>
 /// Whether SQLite would have to write next to the file to read it. In WAL mode, bytes 18 and 19 of the header are 2.
 fn must_be_copied(path: &Path) -> std::io::Result<bool> {
     let mut header = [0_u8; 20];
-    let n_read = fs::File::open(path)?.take(20).read(&mut header)?;
+    let n_read = open_regular(path)?.take(20).read(&mut header)?;
     let is_wal = n_read == 20 && (header[18] == 2 || header[19] == 2);
     Ok(is_wal || has_content(&beside(path, "-journal")))
 }

@@ -4,6 +4,7 @@
 
 mod fake_server;
 mod importing;
+mod laundered;
 mod odd_sources;
 mod old_stores;
 mod server_source;

@@ -75,7 +75,7 @@ impl Scene {
     }
 }
 
-fn lines(report: &ImportReport) -> String {
+pub(crate) fn lines(report: &ImportReport) -> String {
     report.audit.iter().map(|finding| finding.line() + "\n").collect()
 }
 
@@ -204,7 +204,7 @@ fn links_among_artifacts_are_read_as_files_and_folders_behind_them_left_out() {
 }
 
 /// The source of an import may be herdbook's own database, also while it is open.
-fn import_of(herd: &Herd, folder: &Path) -> (Session, ImportReport) {
+pub(crate) fn import_of(herd: &Herd, folder: &Path) -> (Session, ImportReport) {
     let source =
         Source::parse(herd.folder.path().join("mlflow.db").to_str().unwrap(), folder).unwrap();
     let location = target_location(None, folder, &source).unwrap();
@@ -323,4 +323,35 @@ fn addresses_of_other_kinds_are_refused_with_those_that_are_read() {
     let uri = format!("file://{}/a%20b", folder.path().display());
     assert_eq!(parse(&uri).unwrap(), Source::Files(folder.path().join("a b")));
     assert_eq!(parse("https://h/").unwrap(), Source::Server("https://h".to_owned()));
+}
+
+#[test]
+fn value_of_a_wrong_type_is_reported_with_its_table_and_the_rest_is_imported() {
+    let herd = Herd::new();
+    let run_id = herd.train(None, 1.0);
+    herd.foreign()
+        .execute_batch(
+            "UPDATE runs SET start_time = 'abc';
+             UPDATE model_versions SET last_updated_time = x'ff';
+             UPDATE registered_models SET creation_time = 'long ago';
+             UPDATE experiments SET creation_time = 'then' WHERE experiment_id <> 0;
+             UPDATE metrics SET step = 'first'",
+        )
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (store, report) = import_of(&herd, folder.path());
+    assert_eq!((report.runs.added, report.versions.added), (1, 1));
+    assert!(store.run(&run_id).unwrap().ended_at.is_some());
+    let lines = lines(&report);
+    for said in [
+        &format!(
+            "run `{run_id}`: `start_time` in the table `runs` is `abc`, not an integer; imported without it"
+        ),
+        "`1H_trading_model` version 1: `last_updated_time` in the table `model_versions` is",
+        "`1H_trading_model`: `creation_time` in the table `registered_models` is `long ago`",
+        "`creation_time` in the table `experiments` is `then`",
+        "a value of its metric `evaluation/best_mean_reward` in the table `metrics`: it is not an integer",
+    ] {
+        assert!(lines.contains(said), "{said}: {lines}");
+    }
 }

@@ -33,6 +33,7 @@ pub struct Ledger {
     next_bar_idx: usize,
     equity: Vec<f64>,
     positions: Vec<Position>,
+    targets: Vec<Position>,
     trades: Vec<Trade>,
 }
 
@@ -46,6 +47,7 @@ impl Ledger {
             next_bar_idx: first_bar_idx + 1,
             equity: vec![initial_equity],
             positions: vec![Position::Flat],
+            targets: Vec::new(),
             trades: Vec::new(),
         }
     }
@@ -59,6 +61,7 @@ impl Ledger {
         self.account.hold(next.close);
         self.record(&filled, next.close);
         self.next_bar_idx += 1;
+        self.targets.push(target);
         self.equity.push(self.account.equity());
         self.positions.push(self.account.position());
         self.account.equity()
@@ -77,6 +80,11 @@ impl Ledger {
     /// Positions: before the first step, and after each step. Flat from a ruin on.
     pub fn positions(&self) -> &[Position] {
         &self.positions
+    }
+
+    /// The target of each step.
+    pub fn targets(&self) -> &[Position] {
+        &self.targets
     }
 
     /// Closed trades, oldest first. A position that is still held is not among them.
@@ -158,5 +166,6 @@ mod tests {
         assert_eq!((lost.entry_bar_idx, lost.exit_bar_idx, lost.exit_price), (8, 8, 300.0));
         assert!((lost.result + 1_100.0).abs() < 1e-9);
         assert_eq!(ledger.equity()[2..], [0.0, 0.0]);
+        assert_eq!(ledger.targets(), [Position::Long, Position::Short, Position::Long]);
     }
 }

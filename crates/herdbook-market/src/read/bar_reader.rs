@@ -92,10 +92,13 @@ impl<'a> BarReader<'a> {
 
     /// The bars, after the last row.
     pub(super) fn finish(mut self, mut remarks: Vec<String>) -> Result<RawBars, MarketError> {
-        let is_refused = self.bad_rows == BadRows::Refuse || !self.faults.can_be_skipped();
+        let n_valid = self.bars.len();
+        let is_refused = self.bad_rows == BadRows::Refuse
+            || !self.faults.can_be_skipped()
+            || self.faults.are_columns_swapped(n_valid);
         if is_refused && self.faults.n_rows() > 0 || self.bars.is_empty() {
             let file = self.file.to_owned();
-            let error = self.faults.into_error(self.file);
+            let error = self.faults.into_error(self.file, n_valid);
             return Err(error.unwrap_or(MarketError::OnlyHeader { file }));
         }
         remarks.extend(self.times.finish()?);

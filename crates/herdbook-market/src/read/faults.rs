@@ -70,14 +70,20 @@ impl Faults {
         self.counts.iter().all(|(kind, _)| kind.can_be_skipped())
     }
 
+    /// Whether the prices of most rows contradict each other. Then columns have wrong names: rows with errors are rarer.
+    pub(super) fn are_columns_swapped(&self, n_valid: usize) -> bool {
+        let n_range = self.counts.iter().find(|(kind, _)| *kind == FaultKind::Range);
+        n_range.is_some_and(|(_, count)| 2 * count > n_valid + self.n_rows())
+    }
+
     /// How many rows have which fault, such as `3 without prices, 1 with a volume below zero`.
     pub(super) fn counts(&self) -> String {
         let counts = self.counts.iter().map(|(kind, count)| format!("{count} {}", kind.as_str()));
         counts.collect::<Vec<_>>().join(", ")
     }
 
-    /// The error for these faults: the fault itself if it is the only one.
-    pub(super) fn into_error(mut self, file: &str) -> Option<MarketError> {
+    /// The error for these faults: the fault itself if it is the only one. `n_valid` rows have none.
+    pub(super) fn into_error(mut self, file: &str, n_valid: usize) -> Option<MarketError> {
         if self.n_rows() <= 1 {
             return self.described.pop();
         }
@@ -87,6 +93,7 @@ impl Faults {
             n_rows: self.n_rows(),
             counts: self.counts(),
             can_be_skipped: self.can_be_skipped(),
+            are_columns_swapped: self.are_columns_swapped(n_valid),
             rows,
         })
     }

@@ -108,6 +108,23 @@ fn model_that_does_as_holding_does_is_neither_better_nor_worse() {
 }
 
 #[test]
+fn model_that_leaves_holding_for_a_few_bars_has_a_finite_interval_or_none() {
+    let (_, holding) = pair(5, 2_000, 0.0, [0.0, 1.0]);
+    for n_out in [1, 2, 5, 20, 60] {
+        let mut model = holding.clone();
+        for idx in 0..n_out {
+            model[idx * (2_000 / n_out)] = 0.0;
+        }
+        let Some(found) = SharpeComparison::of(&model, &holding) else { continue };
+        let held = found.holding.unwrap();
+        assert!(held.low.abs() < 1.0 && held.high.abs() < 1.0, "{n_out}: {held:?}");
+    }
+    let mut model = holding.clone();
+    model[1_000] = 0.0;
+    assert_eq!(SharpeComparison::of(&model, &holding), None);
+}
+
+#[test]
 fn comparison_is_undefined_where_a_ratio_is_or_too_little_is_known() {
     let (model, holding) = pair(1, 60, 0.0, [1.0, 0.0]);
     assert_eq!(SharpeComparison::of(&[0.0; 60], &holding), None);

@@ -295,6 +295,21 @@ fn all_faults_are_told_at_once_and_bad_rows_can_be_left_out() {
 }
 
 #[test]
+fn header_that_names_the_columns_wrongly_is_no_matter_of_bad_rows() {
+    let row = |day: u32| format!("2017-01-{day:02},2,1,3,4\n");
+    let text = format!("date,open,high,low,close\n{}", (10..20).map(row).collect::<String>());
+    let (message, flags) = refused(&text);
+    assert!(message.ends_with("name all of them in their order with `--columns`"), "{message}");
+    assert!(flags.is_empty());
+    let skipping = ReadOptions { bad_rows: BadRows::Skip, ..ReadOptions::default() };
+    assert!(matches!(read_as(text.as_bytes(), &skipping), Err(MarketError::BadRows { .. })));
+    let columns = Some("date,low,open,high,close".to_owned());
+    let named = ReadOptions { columns, ..ReadOptions::default() };
+    let named = read_as(text.replace(",2,1,3,4", ",1,2,4,3").as_bytes(), &named).unwrap();
+    assert_eq!(named.as_slice().len(), 10);
+}
+
+#[test]
 fn rounding_and_missing_volumes_are_no_faults() {
     let text = "date,open,high,low,close,volume\n2017-01-02,1,1.1000000000000003,1,1.1000000000000005,nan\n2017-01-03,1,1,1,1,\n";
     let raw = read(text).unwrap();

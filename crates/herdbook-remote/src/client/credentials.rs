@@ -1,12 +1,12 @@
 //! Access to a server: MLflow's environment variables and its file of credentials.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use herdbook_store::waiting::FIRST_ANSWER;
-use herdbook_store::{Notices, ServerUri, StoreError};
+use herdbook_store::{Notices, ServerUri, StoreError, read_regular};
 use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
 
 /// MLflow's default of `MLFLOW_HTTP_REQUEST_TIMEOUT`.
@@ -17,6 +17,9 @@ const MAX_RETRIES: f64 = 7.0;
 const BACKOFF_FACTOR: f64 = 2.0;
 /// An upper limit for time-outs and retries.
 const LONGEST_PATIENCE_S: f64 = 3600.0;
+
+/// Largest file of credentials or certificates that is read, in bytes.
+const LARGEST_FILE: u64 = 16 << 20;
 
 /// Address, credentials and limits of a client.
 pub struct Access {
@@ -92,7 +95,8 @@ fn basic(user: &str, password: &str) -> String {
 /// `~/.mlflow/credentials`: `mlflow_tracking_username` and `mlflow_tracking_password` in the section `[mlflow]`.
 fn credentials_file() -> (Option<String>, Option<String>) {
     let path = variable("HOME").map(|home| PathBuf::from(home).join(".mlflow/credentials"));
-    let text = path.and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
+    let bytes = path.and_then(|path| read_regular(&path, LARGEST_FILE).ok());
+    let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
     parse_credentials(&text)
 }
 
@@ -143,7 +147,8 @@ fn tls() -> Result<TlsConfig, StoreError> {
 }
 
 fn read(name: &'static str, path: &str) -> Result<Vec<u8>, StoreError> {
-    std::fs::read(path).map_err(|error| bad(name, format!("cannot read `{path}`: {error}")))
+    read_regular(Path::new(path), LARGEST_FILE)
+        .map_err(|error| bad(name, format!("cannot read `{path}`: {error}")))
 }
 
 fn certificates(

@@ -272,7 +272,7 @@ pub(crate) fn versions_of_runs(
 }
 
 /// All experiments but those of the journal.
-fn training_experiments(client: &Client) -> Result<Vec<Experiment>, StoreError> {
+pub(crate) fn training_experiments(client: &Client) -> Result<Vec<Experiment>, StoreError> {
     let mut experiments = client.experiments()?;
     experiments.retain(|experiment| !Journal::is_its_experiment(&experiment.name));
     Ok(experiments)

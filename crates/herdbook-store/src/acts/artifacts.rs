@@ -8,6 +8,7 @@ use herdbook_domain::{RunId, hex_sha256};
 
 use crate::artifacts::hashing::Hashing;
 use crate::artifacts::local::is_partial;
+use crate::artifacts::regular::{LARGEST_IN_MEMORY, read_up_to};
 use crate::artifacts::streams::{ArtifactEntry, ArtifactStore, Content};
 use crate::error::StoreError;
 use crate::store::Store;
@@ -78,16 +79,15 @@ impl Store {
         open_existing(&*self.artifacts(run_id)?, artifact, range)
     }
 
-    /// Reads a file among a run's artifacts into memory. For large files use [`Store::open_artifact`].
+    /// Reads a file among a run's artifacts into memory: at most 1 GiB. For large files use [`Store::open_artifact`].
     ///
     /// # Errors
-    /// As [`Store::open_artifact`].
+    /// As [`Store::open_artifact`]; [`StoreError::Artifact`] if the file is larger.
     pub fn read_artifact(&self, run_id: &RunId, artifact: &str) -> Result<Vec<u8>, StoreError> {
         let artifacts = self.artifacts(run_id)?;
         let mut content = open_existing(&*artifacts, artifact, None)?;
-        let mut bytes = Vec::new();
-        content.read_to_end(&mut bytes).map_err(|source| artifacts.read_error(artifact, source))?;
-        Ok(bytes)
+        read_up_to(&mut *content, LARGEST_IN_MEMORY)
+            .map_err(|source| artifacts.read_error(artifact, source))
     }
 
     /// Files and folders in a folder among a run's artifacts, sorted by name; none if there is no such folder.

@@ -29,10 +29,17 @@ const ATTEMPTS: usize = 5;
 pub enum FileState {
     /// It has the registered hash.
     Intact,
-    /// It does not exist or cannot be read.
+    /// It does not exist, or cannot be reached from this machine.
     Missing {
         /// Its expected path.
         path: PathBuf,
+    },
+    /// It cannot be read, for example because it is a pipe or a device.
+    Unreadable {
+        /// Its path.
+        path: PathBuf,
+        /// The reason.
+        problem: String,
     },
     /// It has another hash.
     Altered {
@@ -52,6 +59,9 @@ impl FileState {
         match self {
             Self::Intact | Self::Unknown => None,
             Self::Missing { path } => Some(format!("is missing at `{}`", path.display())),
+            Self::Unreadable { path, problem } => {
+                Some(format!("at `{}` cannot be read: {problem}", path.display()))
+            }
             Self::Altered { path, found } => {
                 Some(format!("at `{}` was altered: its SHA-256 is {found}", path.display()))
             }
@@ -273,9 +283,8 @@ pub(crate) fn hash_at(
         n_left -= 1;
         let stamp = artifacts.stamp(artifact);
         let state = match artifacts.open(artifact, None) {
-            Ok(None) | Err(StoreError::Artifact { .. }) => {
-                FileState::Missing { path: path.clone() }
-            }
+            Ok(None) => FileState::Missing { path: path.clone() },
+            Err(StoreError::Artifact { source, .. }) => unreadable(&path, &source),
             Ok(Some(mut content)) => match hashing::sha256(&mut *content) {
                 Ok(found) => match sha256 {
                     None => FileState::Unknown,
@@ -283,7 +292,7 @@ pub(crate) fn hash_at(
                     Some(_) => FileState::Altered { path: path.clone(), found },
                 },
                 Err(source) => match artifacts.read_error(artifact, source) {
-                    StoreError::Artifact { .. } => FileState::Missing { path: path.clone() },
+                    StoreError::Artifact { source, .. } => unreadable(&path, &source),
                     error => return Err(error),
                 },
             },
@@ -294,4 +303,8 @@ pub(crate) fn hash_at(
             return Ok((state, stamp));
         }
     }
+}
+
+fn unreadable(path: &Path, problem: &std::io::Error) -> FileState {
+    FileState::Unreadable { path: path.to_owned(), problem: problem.to_string() }
 }

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use herdbook_domain::tags::Tags;
 use herdbook_domain::{
-    ModelName, Registration, RunId, RunPhase, RunStatus, guard_run_tags, guard_version_tags,
+    ModelName, Registration, RunId, RunPhase, RunStatus, TestBasis, guard_run_tags,
+    guard_version_tags,
 };
 
 use crate::acts::limits::{OverLimit, check_metric, check_param, check_tags};
@@ -41,6 +42,8 @@ pub struct ForeignFinish {
     pub run_tags: Tags,
     /// Tags of the new version, in addition to those that the registration computes.
     pub version_tags: Tags,
+    /// What evidence rests on of the run's test; `None` if nothing is known of its bars.
+    pub test: Option<TestBasis>,
 }
 
 impl Session {
@@ -94,7 +97,7 @@ impl Session {
     /// # Errors
     /// [`StoreError::NoSuchRun`]; [`StoreError::RunNotRunning`] if the run was deleted; [`StoreError::RunNotFinished`] if
     /// it failed or was cancelled; [`StoreError::AlreadyRegistered`]; [`StoreError::Refused`] for a tag that herdbook
-    /// manages.
+    /// manages; [`StoreError::TestedMeanwhile`].
     pub fn register_foreign(
         &self,
         finish: &ForeignFinish,
@@ -102,7 +105,8 @@ impl Session {
         let request = &finish.registration;
         let require = |conn: &Conn, run_id: &RunId| require_active(conn, run_id).map(drop);
         let reserved = self.reserve(request, require)?;
-        let outcome = self.sealing(request, &Measured::default(), |act, new| {
+        let measured = Measured { test: finish.test.clone(), ..Measured::default() };
+        let outcome = self.sealing(request, &measured, |act, new| {
             let run_id = &request.run_id;
             let status = require_active(act.tx, run_id)?;
             let is_running = status == RunStatus::Running.as_str();

@@ -9,6 +9,7 @@ mod conditions;
 mod description;
 pub(crate) mod doctor;
 pub(crate) mod evaluation;
+pub(crate) mod evidence_files;
 pub(crate) mod files;
 pub(crate) mod foreign_run;
 mod lease;

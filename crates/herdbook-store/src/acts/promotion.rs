@@ -43,7 +43,8 @@ impl Session {
     /// As [`Session::promote`], under conditions, which are judged on the records as they are during the act.
     ///
     /// # Errors
-    /// As [`Session::promote`]; [`herdbook_domain::Refusal::GateFailed`] if a condition is not met.
+    /// As [`Session::promote`]; [`herdbook_domain::Refusal::GateFailed`] if a condition is not met;
+    /// [`StoreError::UnknownModelInConditions`] on a rise, if a condition names a model that the store never had.
     pub fn promote_under(
         &self,
         conditions: &Conditions,
@@ -55,8 +56,12 @@ impl Session {
             files.hash(self, &request.key)?;
         }
         self.with_hashed_files(files, |files| {
-            let scope = if conditions.ask_for_evidence(request.target, &request.key.name) {
-                // The tries on the same bars are evaluations and runs of any model.
+            let name = &request.key.name;
+            let scope = if conditions.ask_for_evidence(request.target, name)
+                || conditions.name_others_than(name)
+            {
+                // The tries on the same bars are evaluations and runs of any model. Whether the model had another name is
+                // shown by all its versions.
                 Scope::Everything(View::Completed)
             } else {
                 // The facts to seal include those of the run.
@@ -68,12 +73,13 @@ impl Session {
                 Scope::StageChange(VersionScope { key: &request.key, depends_on })
             };
             self.write_in(scope, effect, |act| {
-                let at = act.time_for([&request.key.name])?;
+                let conditions = &conditions::of_model(act.tx, request, conditions)?;
+                let at = act.time_for([name])?;
                 let reading = Reading { act, files, at };
                 let facts = self.facts(&reading, request, conditions)?;
                 let judgement = conditions::judge(act.tx, request, conditions, &facts)?;
                 let plan = plan_promotion(request, &facts, &judgement, at)?;
-                carry_out(act, &request.key.name, plan, at)
+                carry_out(act, name, plan, at)
             })
         })
     }

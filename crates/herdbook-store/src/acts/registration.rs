@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
     Event, EventKind, ModelName, Registration, RegistrationFacts, RegistrationPlan, RunId,
-    RunStatus, Sealed, Stage, Timestamp, VersionKey, VersionNumber, VersionType, plan_registration,
+    RunStatus, Sealed, Stage, TestBasis, Timestamp, VersionKey, VersionNumber, VersionType,
+    plan_registration,
 };
 
 use crate::acts::artifacts::open_existing;
@@ -20,7 +21,7 @@ use crate::session::{Act, Session};
 use crate::tables::event::{self, EventQuery};
 use crate::tables::metric::{self, Metric};
 use crate::tables::unsealed::{self, Measured, ServedFiles};
-use crate::tables::{run, tag, version};
+use crate::tables::{evaluation, run, tag, version};
 
 /// The end of a training whose model file is stored.
 #[derive(Debug, Clone)]
@@ -51,7 +52,8 @@ impl Session {
     /// was lost, returns the result of that call.
     ///
     /// # Errors
-    /// [`StoreError::NoSuchRun`]; [`StoreError::RunNotRunning`] if the run has ended in another way.
+    /// [`StoreError::NoSuchRun`]; [`StoreError::RunNotRunning`] if the run has ended in another way;
+    /// [`StoreError::TestedMeanwhile`].
     pub fn finish_and_register(&self, finish: &Finish) -> Result<Registered, StoreError> {
         let request = &finish.registration;
         self.once(request, || {
@@ -221,6 +223,7 @@ pub(crate) fn register(
     let parents = names_of_parent(act.tx, request)?;
     // `time_for` locks the models, so the facts are read after it.
     let at = act.time_for(parents.iter().chain([&request.name]))?;
+    check_compared(act.tx, &request.run_id, new.measured.test.as_ref())?;
     let mut facts = facts(act.tx, new, at)?;
     if let Some(number) = reserved {
         facts.last_version = VersionNumber::new(i64::from(number.get()) - 1);
@@ -233,6 +236,20 @@ pub(crate) fn register(
     carry_out(act, request, &plan, at)?;
     let events = act.append(at, seals.into_iter().chain(plan.events))?;
     Ok((Registered { key: plan.key, superseded: plan.superseded, events }, at))
+}
+
+/// Fails if the bars of a run's test were not compared with those of every evaluation of the register. Otherwise the training
+/// could be a try on the bars of an evaluation that does not know it.
+pub(crate) fn check_compared(
+    conn: &Conn,
+    run_id: &RunId,
+    test: Option<&TestBasis>,
+) -> Result<(), StoreError> {
+    let Some(test) = test else { return Ok(()) };
+    if evaluation::is_newer_than(conn, test.compared_until)? {
+        return Err(StoreError::TestedMeanwhile { run_id: run_id.clone() });
+    }
+    Ok(())
 }
 
 /// The registered models of the parent's versions.

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
-    Actor, EventDraft, EventKind, ExperimentName, ModelName, Origin, Reason, RunId, RunPhase,
-    RunStatus, Stage, VersionType, guard_run_tags,
+    Actor, EventDraft, EventKind, ExperimentName, ModelName, Origin, Reason, Registration, RunId,
+    RunPhase, RunResult, RunStatus, Stage, VersionType, guard_run_tags,
 };
 
 use crate::acts::files::HashedFiles;
 use crate::acts::limits::{OverLimit, check_run_name, check_tags};
+use crate::acts::registration::{Finish, check_compared};
 use crate::acts::sealing;
 use crate::clock::{new_id, now};
 use crate::dataset_input::DatasetInput;
@@ -21,6 +22,7 @@ use crate::tables::event::{self, EventQuery};
 use crate::tables::lease::{self, Lease, Liveness};
 use crate::tables::metric::{self, Metric};
 use crate::tables::run::{close, insert, require_running, set_params, status};
+use crate::tables::unsealed::Measured;
 use crate::tables::{dataset_input, tag, version};
 
 /// A run to be started.
@@ -165,28 +167,30 @@ impl Session {
         })
     }
 
-    /// Ends a run as FINISHED without registering its model, for a sweep that registers only the best of several runs.
+    /// Ends a run as FINISHED without registering its model, for a sweep that registers only the best of several runs. Its
+    /// result is sealed in the event.
+    ///
     /// If an earlier call already did this and only its answer was lost, nothing is changed.
     ///
     /// # Errors
-    /// [`StoreError::NoSuchRun`]; [`StoreError::RunNotRunning`] if the run ended in another way.
-    pub fn finish_unregistered(
-        &self,
-        run_id: &RunId,
-        model: &ModelName,
-        metrics: &[Metric],
-        tags: &Tags,
-    ) -> Result<(), StoreError> {
+    /// [`StoreError::NoSuchRun`]; [`StoreError::RunNotRunning`] if the run ended in another way;
+    /// [`StoreError::TestedMeanwhile`].
+    pub fn finish_unregistered(&self, finish: &Finish) -> Result<(), StoreError> {
+        let Registration { run_id, name: model, model_sha256, .. } = &finish.registration;
+        let Measured { params, metrics, test } = &finish.measured;
+        let test_basis = test.clone().unwrap_or_default();
+        let result = RunResult::new(model_sha256, params, metrics, test_basis);
         self.write(|act| {
             if has_finished(act.tx, run_id)? {
                 return Ok(());
             }
             require_running(act.tx, run_id)?;
             let at = act.time_for([model])?;
-            metric::log(act.tx, run_id, metrics)?;
-            tag::set_on_run(act.tx, run_id, tags)?;
+            check_compared(act.tx, run_id, test.as_ref())?;
+            metric::log(act.tx, run_id, &finish.metrics)?;
+            tag::set_on_run(act.tx, run_id, &finish.run_tags)?;
             close(act.tx, run_id, RunStatus::Finished, at)?;
-            act.append(at, [ended_event(model, run_id, RunStatus::Finished)])?;
+            act.append(at, [result.in_end(ended_event(model, run_id, RunStatus::Finished))])?;
             Ok(())
         })
     }

@@ -126,15 +126,18 @@ impl Store {
         }
         if !seal.facts.files.contains_key(ML_MODEL) {
             let (state, _) = hash_at(self, &owner, &location, &joined(&path, ML_MODEL), Some(""))?;
-            if let FileState::Altered { path, found } = state {
-                wrong.push(WrongFile {
-                    path: ML_MODEL.to_owned(),
-                    problem: format!(
-                        "at `{}` (SHA-256 {found}) was added later: MLflow would load what it names",
-                        path.display()
-                    ),
-                });
-            }
+            let added = match &state {
+                FileState::Altered { path, found } => Some((path, format!("SHA-256 {found}"))),
+                FileState::Unreadable { path, problem } => Some((path, problem.clone())),
+                FileState::Intact | FileState::Missing { .. } | FileState::Unknown => None,
+            };
+            wrong.extend(added.map(|(path, what)| WrongFile {
+                path: ML_MODEL.to_owned(),
+                problem: format!(
+                    "at `{}` ({what}) was added later: MLflow would load what it names",
+                    path.display()
+                ),
+            }));
         }
         Ok(wrong)
     }

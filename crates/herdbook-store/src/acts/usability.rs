@@ -3,7 +3,7 @@
 //!
 //! The records answer first. Only where they name no obstacle is the model file looked at.
 
-use herdbook_domain::{Obstacle, RunId, VersionKey, is_managed};
+use herdbook_domain::{Obstacle, RunId, Stage, VersionKey, is_managed};
 
 use crate::acts::files::FileState;
 use crate::engine::db::{Conn, params};
@@ -48,6 +48,9 @@ impl Store {
 
     /// The versions with a stage that cannot be used by the records. Model files are not read.
     ///
+    /// Versions that never had a run are left out unless they are champion: other programs register such versions, and
+    /// nothing was lost.
+    ///
     /// # Errors
     /// Those of reading the records.
     pub(crate) fn unusable_on_record(&self) -> Result<Vec<UnusableVersion>, StoreError> {
@@ -57,7 +60,9 @@ impl Store {
             let versions = self.versions_in(conn, &query)?.records;
             let mut unusable = Vec::new();
             for version in versions.iter().filter(|version| is_managed(&version.tags)) {
-                if let Some(why) = of_record(conn, version)? {
+                if let Some(why) = of_record(conn, version)?
+                    && (why != Obstacle::WithoutRun || version.stage() == Some(Stage::Champion))
+                {
                     unusable.push(UnusableVersion { version: version.clone(), why });
                 }
             }
@@ -130,7 +135,7 @@ pub(crate) fn of_record(
 pub(crate) fn obstacle_of_file(file: &FileState) -> Option<Obstacle> {
     match file {
         FileState::Intact => None,
-        FileState::Missing { path } => {
+        FileState::Missing { path } | FileState::Unreadable { path, .. } => {
             Some(Obstacle::FileMissing { path: path.display().to_string() })
         }
         FileState::Altered { path, .. } => {

@@ -1,12 +1,13 @@
 //! Artifacts in a folder of this machine. A file is complete and durable before the records mention it.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::artifacts::disk::Disk;
+use crate::artifacts::regular::open_regular;
 use crate::artifacts::streams::{ArtifactEntry, ArtifactStore, Content, FileStamp};
 use crate::clock::new_id;
 use crate::error::StoreError;
@@ -39,11 +40,7 @@ impl ArtifactStore for LocalArtifacts {
 
     fn open(&self, path: &str, range: Option<Range<u64>>) -> Result<Option<Content>, StoreError> {
         let path = self.folder.join(path);
-        let opened = File::open(&path).and_then(|mut file| {
-            // A folder can be opened, and only reading it would fail.
-            if file.metadata()?.is_dir() {
-                return Err(ErrorKind::IsADirectory.into());
-            }
+        let opened = open_regular(&path).and_then(|mut file| {
             Ok(match range {
                 None => Box::new(file) as Content,
                 Some(range) => {

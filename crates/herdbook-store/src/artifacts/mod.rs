@@ -4,4 +4,5 @@ pub mod disk;
 pub mod hashing;
 pub(crate) mod local;
 pub mod place;
+pub mod regular;
 pub mod streams;

@@ -7,7 +7,9 @@
 use std::fmt::Debug;
 
 use herdbook_domain::tags::Tags;
-use herdbook_domain::{Actor, ExperimentName, ModelName, RunId, VersionKey, VersionNumber};
+use herdbook_domain::{
+    Actor, ExperimentName, ModelName, RunId, RunPrefix, VersionKey, VersionNumber,
+};
 
 use crate::artifacts::place::ArtifactPlace;
 use crate::dataset_input::DatasetInput;
@@ -198,6 +200,14 @@ pub trait Backend: Debug + Send + Sync {
     /// Makes a run available to later look-ups and acts. Returns whether it was not available before.
     fn request_run(&self, _run_id: &RunId) -> bool {
         false
+    }
+
+    /// Ids of runs that begin with a prefix, for a backend that does not show all runs to a look-up.
+    ///
+    /// # Errors
+    /// Those of reaching the records.
+    fn run_ids(&self, _prefix: &RunPrefix) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
     }
 
     /// Creates a run, if the backend assigns run ids. `None`: the act creates the run, with a random id.

@@ -20,7 +20,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use crate::artifacts::regular::read_regular;
 use crate::location::postgres::{PostgresUri, TlsMode};
+
+/// Largest file of certificates or of a key that is read, in bytes.
+const LARGEST_FILE: u64 = 16 << 20;
 
 /// A connector for the server of a URI. The error is the rest of a sentence.
 pub(super) fn connector(uri: &PostgresUri) -> Result<Connector, String> {
@@ -34,8 +38,10 @@ pub(super) fn connector(uri: &PostgresUri) -> Result<Connector, String> {
     let config = match &uri.certificates.client {
         None => config.with_no_client_auth(),
         Some((certificate, key)) => {
-            let key = PrivateKeyDer::from_pem_file(key)
-                .map_err(|error| format!("the key `{}`: {error}", key.display()))?;
+            let failed = |error: String| format!("the key `{}`: {error}", key.display());
+            let pem = read_regular(key, LARGEST_FILE).map_err(|error| failed(error.to_string()))?;
+            let key =
+                PrivateKeyDer::from_pem_slice(&pem).map_err(|error| failed(error.to_string()))?;
             config
                 .with_client_auth_cert(certificates(certificate)?, key)
                 .map_err(|error| format!("the certificate `{}`: {error}", certificate.display()))?
@@ -71,10 +77,11 @@ fn verifier(uri: &PostgresUri, provider: &Arc<CryptoProvider>) -> Result<Verifie
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let failed = |error: rustls::pki_types::pem::Error| {
-        format!("the certificate file `{}`: {error}", path.display())
-    };
-    CertificateDer::pem_file_iter(path).map_err(failed)?.collect::<Result<_, _>>().map_err(failed)
+    let failed = |error: String| format!("the certificate file `{}`: {error}", path.display());
+    let pem = read_regular(path, LARGEST_FILE).map_err(|error| failed(error.to_string()))?;
+    CertificateDer::pem_slice_iter(&pem)
+        .collect::<Result<_, _>>()
+        .map_err(|error| failed(error.to_string()))
 }
 
 /// Verifies as much of a server's certificate as the mode requires.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use herdbook_domain::hex_sha256;
 use serde::{Deserialize, Serialize};
 
+use crate::artifacts::regular::read_regular;
 use crate::clock::{new_id, now};
 use crate::history_change::HeadOnRecord;
 
@@ -72,18 +73,18 @@ impl Key<'_> {
 /// Reads a memory; `None` if there is none, or if a power loss has left an unreadable file.
 ///
 /// # Errors
-/// Those of the file system, and of a file that a newer version wrote.
+/// Those of the file system, and of a file that a newer version wrote; [`io::ErrorKind::InvalidData`] if the file exists and its
+/// content cannot be used.
 pub(super) fn read(folder: &Path, key: Key<'_>) -> io::Result<Option<Memory>> {
     let path = key.file(folder);
     let text = match fs::metadata(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Ok(file) if !file.is_file() || file.len() > LONGEST => {
-            return Err(io::Error::other(format!(
-                "`{}` is not a file of herdbook",
-                path.display()
-            )));
+            return Err(damaged(format!("`{}` is not a file of herdbook", path.display())));
         }
-        found => found.and_then(|_| fs::read(&path))?,
+        Err(error) => return Err(error),
+        Ok(_) => read_regular(&path, LONGEST)
+            .map_err(|error| damaged(format!("`{}` cannot be read ({error})", path.display())))?,
     };
     match serde_json::from_slice::<Memory>(&text) {
         Ok(memory) if memory.v > VERSION => {
@@ -91,10 +92,13 @@ pub(super) fn read(folder: &Path, key: Key<'_>) -> io::Result<Option<Memory>> {
         }
         Ok(memory) => Ok(Some(memory)),
         Err(_) if text.iter().all(|byte| *byte == 0) => Ok(None),
-        Err(error) => {
-            Err(io::Error::other(format!("`{}` cannot be parsed ({error})", path.display())))
-        }
+        Err(error) => Err(damaged(format!("`{}` cannot be parsed ({error})", path.display()))),
     }
+}
+
+/// The error of a memory that exists and cannot be used.
+fn damaged(problem: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, problem)
 }
 
 /// Writes a memory under another name and renames it: readers see the former one or this one.

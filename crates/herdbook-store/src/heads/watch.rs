@@ -42,6 +42,8 @@ struct Known {
     seen: Option<HeadOnRecord>,
     /// The end of another store that was at this place.
     former: Option<HeadOnRecord>,
+    /// Whether an end was remembered in a file that cannot be read now, and none elsewhere.
+    is_damaged: bool,
     /// Whether the files lack the newest end.
     is_dirty: bool,
     written_at: Option<Instant>,
@@ -57,6 +59,7 @@ struct Known {
 pub(crate) struct Expectation {
     seen: Option<HeadOnRecord>,
     former: Option<HeadOnRecord>,
+    is_damaged: bool,
 }
 
 /// The end that was found, and whether it contradicts the expectation.
@@ -80,11 +83,14 @@ impl Expectation {
             (HeadOnRecord::none(), had.then_some(ChangeKind::Shortened))
         };
         let (remembered, kind) = match (&self.former, kind) {
-            (Some(former), _) => (Some(former), Some(ChangeKind::AnotherStore)),
-            (None, kind) => (self.seen.as_ref(), kind),
+            (Some(former), _) => (Some(former.clone()), Some(ChangeKind::AnotherStore)),
+            (None, _) if self.is_damaged => {
+                (Some(HeadOnRecord::none()), Some(ChangeKind::MemoryDamaged))
+            }
+            (None, kind) => (self.seen.clone(), kind),
         };
         let change = remembered.zip(kind).map(|(remembered, kind)| HistoryChange {
-            remembered: remembered.clone(),
+            remembered,
             found: head.clone(),
             kind,
         });
@@ -110,7 +116,9 @@ impl Watch {
         let mut known = watch.lock();
         known.identity = identity;
         watch.load(&mut known);
-        let replaced = if opened == Opened::Created { known.former.take() } else { None };
+        let is_new = opened == Opened::Created;
+        known.is_damaged &= !is_new;
+        let replaced = if is_new { known.former.take() } else { None };
         if let Some(former) = replaced {
             let text = format!(
                 "note: a store with {} events was at `{}` before; this one is new",
@@ -168,7 +176,7 @@ impl Watch {
         }
         let identity = backend.identity();
         let mut known = self.lock();
-        if known.change.is_some() || known.former.is_some() {
+        if known.change.is_some() || known.former.is_some() || known.is_damaged {
             return;
         }
         if known.identity.store_id.is_none() {
@@ -189,6 +197,7 @@ impl Watch {
         let mut known = self.lock();
         known.change = None;
         known.former = None;
+        known.is_damaged = false;
         known.seen = Some(head);
         known.is_dirty = true;
         self.save(&mut known);
@@ -236,10 +245,12 @@ impl Watch {
                 moved.is_none_or(|memory| memory.place == place)
             })
             .map(|memory| memory.head);
+        known.is_damaged &= known.seen.is_none() && known.former.is_none();
     }
 
     fn read(&self, folder: &Path, key: Key<'_>, known: &mut Known) -> Option<Memory> {
         folder::read(folder, key).unwrap_or_else(|error| {
+            known.is_damaged |= error.kind() == std::io::ErrorKind::InvalidData;
             self.complain(known, "be read", folder, &error);
             None
         })
@@ -281,7 +292,11 @@ impl Watch {
 
 impl Known {
     fn expectation(&self) -> Expectation {
-        Expectation { seen: self.seen.clone(), former: self.former.clone() }
+        Expectation {
+            seen: self.seen.clone(),
+            former: self.former.clone(),
+            is_damaged: self.is_damaged,
+        }
     }
 }
 

@@ -10,10 +10,14 @@ use postgres::Config;
 use postgres::config::SslMode;
 
 use super::secrets::uri_without_secrets;
+use crate::artifacts::regular::read_regular;
 use crate::error::StoreError;
 
 /// The schemes of libpq, and those of `SQLAlchemy`, which also name a Python driver.
 const SCHEMES: [&str; 4] = ["postgresql", "postgres", "postgresql+psycopg2", "postgresql+psycopg"];
+
+/// Largest file of passwords that is read, in bytes.
+const LARGEST_PASSWORD_FILE: u64 = 1 << 20;
 
 /// How long connecting to one address may take, unless `connect_timeout` says otherwise. The system's own limit is about
 /// two minutes.
@@ -188,7 +192,8 @@ fn password_on_file(config: &Config) -> Option<String> {
     };
     let port = config.get_ports().first().copied().unwrap_or(5432).to_string();
     let asked = [&host, &port, config.get_dbname()?, config.get_user()?].map(str::to_owned);
-    std::fs::read_to_string(path).ok()?.lines().find_map(|line| {
+    let bytes = read_regular(&path, LARGEST_PASSWORD_FILE).ok()?;
+    String::from_utf8(bytes).ok()?.lines().find_map(|line| {
         let mut fields = line.splitn(5, ':');
         let fits = asked
             .iter()

@@ -6,6 +6,7 @@ use crate::engine::db::params;
 use crate::error::StoreError;
 use crate::store::Store;
 use crate::tables::event::EventQuery;
+use crate::tables::seal::is_symbol;
 
 /// A file of closes among the artifacts of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,14 +27,17 @@ impl Store {
     /// Those of the database.
     pub fn known_closes(&self, symbol: &Symbol) -> Result<Vec<KnownCloses>, StoreError> {
         let of_trainings = self.read(|conn| {
-            let sql = "SELECT c.run_uuid, c.value FROM params c CROSS JOIN runs r
+            let sql = format!(
+                "SELECT c.run_uuid, c.value FROM params c CROSS JOIN runs r
                  WHERE c.key = ?1 AND r.run_uuid = c.run_uuid
                    AND EXISTS (SELECT 1 FROM params s WHERE s.run_uuid = c.run_uuid
-                        AND s.key = ?2 AND s.value = ?3)
-                 ORDER BY r.start_time, r.run_uuid";
+                        AND s.key = ?2 AND {})
+                 ORDER BY r.start_time, r.run_uuid",
+                is_symbol("s.value", "?3")
+            );
             let asked =
                 params![window_params::CLOSES_SHA256, window_params::SYMBOL, symbol.as_str()];
-            conn.query(sql, asked, |row| {
+            conn.query(&sql, asked, |row| {
                 let (run_id, sha256): (String, String) = (row.get(0)?, row.get(1)?);
                 Ok((run_id, sha256))
             })

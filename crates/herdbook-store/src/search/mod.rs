@@ -7,7 +7,7 @@ pub(crate) mod disagreement;
 pub(crate) mod events;
 pub(crate) mod known_closes;
 pub(crate) mod listing;
+pub(crate) mod run_prefix;
 mod runs;
 pub(crate) mod trials;
-pub(crate) mod trials_of_bars;
 pub(crate) mod versions;

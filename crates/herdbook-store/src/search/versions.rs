@@ -10,7 +10,7 @@ use crate::search::listing::Listing;
 use crate::store::Store;
 use crate::tables::metric::{self, MetricSelection};
 use crate::tables::seal;
-use crate::tables::tag::{self, AllTags};
+use crate::tables::tag::{self, AllTags, TagSelection};
 use crate::tables::version::{
     COLUMNS, VersionRecord, add_metrics, add_seal, champion_of, from_row, keys_of_run,
     load_with_metrics, require_model,
@@ -27,6 +27,20 @@ pub struct VersionQuery {
     pub stage: Option<Stage>,
     /// Which of their metrics to read.
     pub metrics: MetricSelection,
+    /// Of which versions to read MLflow's values of these metrics.
+    pub unsealed_values: UnsealedValues,
+    /// Which of their tags to read at least.
+    pub tags: TagSelection,
+}
+
+/// Of which versions MLflow's values of metrics are read. Rules decide on them only where there is no seal.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum UnsealedValues {
+    /// Of all versions.
+    #[default]
+    OfAll,
+    /// Of those without a seal, in which alone they count.
+    WhereTheyCount,
 }
 
 impl Store {
@@ -112,16 +126,23 @@ impl Store {
         )?;
         let mut listing: Listing<VersionRecord> = rows.into_iter().collect();
         let is_whole = query.timeframe.is_none() && query.stage.is_none();
-        let mut tags = if is_whole { tag::of_all_versions(conn)? } else { AllTags::default() };
-        let metrics = match query.metrics {
-            MetricSelection::Only(names) if is_whole => Some(metric::of_all_runs(conn, names)?),
-            _ => None,
-        };
+        let mut tags =
+            if is_whole { tag::of_all_versions(conn, query.tags)? } else { AllTags::default() };
         let has_seals = self.has_seals(conn)?;
         let mut sealed = if is_whole && has_seals {
             seal::of_all_versions(conn, query.metrics)?
         } else {
             BTreeMap::new()
+        };
+        let wants_all = query.unsealed_values == UnsealedValues::OfAll;
+        let is_needed =
+            |record: &VersionRecord| wants_all || !sealed.contains_key(&seal::row_key(&record.key));
+        let metrics = match query.metrics {
+            MetricSelection::Only(names) if is_whole && listing.records.iter().any(is_needed) => {
+                Some(metric::of_all_runs(conn, names)?)
+            }
+            MetricSelection::Only(_) if is_whole => Some(BTreeMap::new()),
+            _ => None,
         };
         for record in &mut listing.records {
             record.sealed = if is_whole {
@@ -137,6 +158,7 @@ impl Store {
                 (Some(metrics), Some(run_id)) => {
                     record.metrics = metrics.get(run_id.as_str()).cloned().unwrap_or_default();
                 }
+                (None, _) if record.sealed.is_some() && !wants_all => {}
                 _ => add_metrics(conn, record, query.metrics)?,
             }
         }

@@ -1,19 +1,21 @@
 //! Evaluations of versions on later bars, as the event log has them.
 
-use herdbook_domain::tags::key;
-use herdbook_domain::{
-    Evaluation, EventKind, RunId, Standing, Timeframe, Timestamp, VersionKey, Window,
-};
+use std::collections::BTreeSet;
 
-use crate::engine::db::Conn;
+use herdbook_domain::{Evaluation, EventKind, RunId, Standing, Timestamp, VersionKey, Window};
+
+use crate::engine::db::{Conn, params};
 use crate::error::StoreError;
+use crate::tables::event;
 use crate::tables::event::EventQuery;
-use crate::tables::trial::{self, TrialQuery};
-use crate::tables::{event, tag};
+use crate::tables::trial;
+use crate::tables::trial::Ended;
 
 /// An evaluation in the history of a version.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordedEvaluation {
+    /// The number of its event.
+    pub event_id: i64,
     /// The version.
     pub key: VersionKey,
     /// The run of the version, which keeps the returns.
@@ -33,7 +35,8 @@ pub fn all(conn: &Conn) -> Result<Vec<RecordedEvaluation>, StoreError> {
     let recorded = event::select(conn, &query)?.into_iter().filter_map(|event| {
         let evaluation = Evaluation::of(&event)?;
         let key = VersionKey { name: event.what.name?, version: event.what.version? };
-        Some(RecordedEvaluation { key, run_id: event.what.run_id, at: event.at, evaluation })
+        let (event_id, run_id, at) = (event.id, event.what.run_id, event.at);
+        Some(RecordedEvaluation { event_id, key, run_id, at, evaluation })
     });
     Ok(recorded.collect())
 }
@@ -56,22 +59,39 @@ pub fn standing(
     Ok(Standing::of(key, &evaluations, since))
 }
 
-/// Number of trainings that ended after an evaluation and were tested on bars of its record.
+/// Number of different trainings that ended after an evaluation and were tested on bars of its record: of the same symbol and
+/// time, or recognised when they ended. Those that repeat an earlier training were counted with that.
 fn trainings_since(conn: &Conn, newest: &RecordedEvaluation) -> Result<usize, StoreError> {
-    let tags = tag::of_version(conn, &newest.key)?;
-    let timeframe = tags.get(key::TIMEFRAME).and_then(|text| text.parse::<Timeframe>().ok());
-    let (Some(timeframe), Some(basis)) = (timeframe, &newest.evaluation.basis) else {
-        return Ok(0);
-    };
+    let Some(basis) = &newest.evaluation.basis else { return Ok(0) };
     let windows: &[Window] = &basis.record.windows;
     let (Some(first), Some(last)) = (windows.first(), windows.last()) else { return Ok(0) };
-    let query = TrialQuery {
-        symbol: newest.evaluation.symbol_of_record(),
-        timeframe,
-        window: Window { start: first.start, end: last.end },
-        ended_after: Some(newest.at),
-    };
-    let trials = trial::select(conn, &query)?;
-    let has_bars = |test: Window| windows.iter().any(|window| window.overlaps(test));
-    Ok(trials.iter().filter(|trial| has_bars(trial.test)).count())
+    let whole = Window { start: first.start, end: last.end };
+    let symbol = newest.evaluation.symbol_of_record();
+    let mut trials = trial::select(conn, symbol, basis.timeframe, whole)?;
+    trials.retain(|trial| windows.iter().any(|window| window.overlaps(trial.test)));
+    let joined = &basis.record.joined;
+    let recognised = trial::recorded_since(conn, newest.event_id)?.into_iter();
+    trials.extend(recognised.filter(|it| it.shared_with.iter().any(|of| joined.contains(of))));
+    let mut different = BTreeSet::new();
+    for trial in trials {
+        let is_since = match trial.ended {
+            Ended::With(event_id) => event_id > newest.event_id,
+            Ended::At(at) => at.is_none_or(|at| at >= newest.at),
+        };
+        if is_since && !trial::repeats_earlier(conn, &trial)? {
+            let result = trial.result_key();
+            different.insert(result.map_or_else(|| Err(trial.run_id), Ok));
+        }
+    }
+    Ok(different.len())
+}
+
+/// Whether an evaluation was recorded after the event with this number.
+///
+/// # Errors
+/// Those of the database.
+pub fn is_newer_than(conn: &Conn, event_id: i64) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM herdbook_events WHERE id > ?1 AND kind = ?2 LIMIT 1";
+    let asked = params![event_id, EventKind::Evaluated.as_str()];
+    Ok(conn.query_first(sql, asked, |row| row.get::<i64>(0))?.is_some())
 }

@@ -119,10 +119,24 @@ pub(crate) fn with_seals(
     condition: &str,
     values: &[&dyn ToValue],
 ) -> Result<Vec<Event>, StoreError> {
-    let (registered, adopted) = (EventKind::Registered, EventKind::Adopted);
+    of_kinds(conn, &[EventKind::Registered, EventKind::Adopted], condition, values)
+}
+
+/// The events of some kinds that fulfil a condition, oldest first.
+///
+/// # Errors
+/// As [`select`].
+pub(crate) fn of_kinds(
+    conn: &Conn,
+    kinds: &[EventKind],
+    condition: &str,
+    values: &[&dyn ToValue],
+) -> Result<Vec<Event>, StoreError> {
+    let kinds: Vec<String> = kinds.iter().map(|kind| format!("'{kind}'")).collect();
     let sql = format!(
         "SELECT {COLUMNS} FROM herdbook_events
-         WHERE {condition} AND kind IN ('{registered}', '{adopted}') ORDER BY id"
+         WHERE {condition} AND kind IN ({}) ORDER BY id",
+        kinds.join(", ")
     );
     conn.query(&sql, values, from_row)
 }
@@ -140,7 +154,7 @@ pub fn registration(conn: &Conn, key: &VersionKey) -> Result<Option<Event>, Stor
 /// Appends the events of an act, in order. The caller keeps others from appending until its transaction ends.
 ///
 /// # Errors
-/// Those of the database.
+/// Those of the database; [`StoreError::BrokenRecord`] if the database did not keep an event.
 pub fn append(
     tx: &Conn,
     context: &ActContext,
@@ -160,9 +174,24 @@ pub fn append(
         let event = Event::seal(id, at, context, draft, &hash);
         hash.clone_from(&event.hash);
         insert(tx, &event)?;
+        check_written(tx, &event)?;
         events.push(event);
     }
     Ok(events)
+}
+
+/// Reads an event back. A trigger or rule of another program can drop or alter what is written, without an error.
+fn check_written(tx: &Conn, event: &Event) -> Result<(), StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM herdbook_events WHERE id = ?1");
+    if tx.query_first(&sql, params![event.id], from_row)?.as_ref() == Some(event) {
+        return Ok(());
+    }
+    Err(StoreError::BrokenRecord {
+        what: format!("event {}", event.id),
+        problem: "the database did not keep it as it was written, so nothing was changed; a trigger or rule of \
+                  another program on the table `herdbook_events` does that: remove it"
+            .to_owned(),
+    })
 }
 
 /// Inserts a sealed event, and what is kept of it in other tables of ours.

@@ -74,6 +74,32 @@ fn renamed_run(conn: &Conn, key: &VersionKey) -> Result<Option<RunId>, StoreErro
     Ok(is_renamed.then_some(run_id))
 }
 
+/// Whether the history has an event of a model with this name.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) fn is_in_history(conn: &Conn, name: &ModelName) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM herdbook_events WHERE name = ?1 LIMIT 1";
+    Ok(conn.query_first(sql, params![name.as_str()], |_| Ok(()))?.is_some())
+}
+
+/// The names that a model had before, as far as its versions with a run show.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) fn former_names(conn: &Conn, name: &ModelName) -> Result<Vec<String>, StoreError> {
+    let sql = format!(
+        "SELECT DISTINCT name FROM herdbook_events
+         WHERE name <> ?1 AND version IS NOT NULL
+           AND run_id IN (SELECT m.run_id FROM model_versions m
+               WHERE m.workspace = 'default' AND m.name = ?1 AND m.run_id IS NOT NULL)
+           AND EXISTS (SELECT 1 FROM model_versions v WHERE v.workspace = 'default' AND v.name = ?1
+               AND v.run_id = herdbook_events.run_id AND v.version = herdbook_events.version)
+           AND {HAS_MOVED}"
+    );
+    conn.query(&sql, params![name.as_str()], |row| row.get(0))
+}
+
 /// The names that a model had before, as far as its oldest version with a run shows.
 ///
 /// # Errors

@@ -8,7 +8,7 @@ pub(crate) mod dataset_input;
 pub mod evaluation;
 pub mod event;
 pub mod experiment;
-mod identity;
+pub(crate) mod identity;
 pub mod lease;
 pub mod metric;
 pub(crate) mod restoring;

@@ -86,6 +86,12 @@ impl SealedSummary {
 const COLUMNS: &str = "name, version, event_id, origin, at_ms, timeframe, model_type, honesty, \
                        symbol, total_timesteps";
 
+/// The condition that a column with the text of a symbol is the symbol of a parameter. As for [`Symbol`], case and white space
+/// around it make no difference; in SQLite only the case of ASCII letters.
+pub(crate) fn is_symbol(column: &str, parameter: &str) -> String {
+    format!("lower(trim({column})) = lower(CAST({parameter} AS TEXT))")
+}
+
 /// A version's model and number, as in the tables.
 pub fn row_key(key: &VersionKey) -> (String, i64) {
     (key.name.to_string(), key.version.get().into())

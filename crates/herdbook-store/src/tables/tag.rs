@@ -43,27 +43,47 @@ impl AllTags {
     }
 }
 
+/// Which tags of versions to read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TagSelection {
+    /// All tags.
+    #[default]
+    All,
+    /// The tags with these keys. Keys are plain words.
+    Only(&'static [&'static str]),
+}
+
+impl TagSelection {
+    /// The condition that a column has a selected key.
+    fn sql(self, column: &str) -> String {
+        match self {
+            Self::All => "TRUE".to_owned(),
+            Self::Only(keys) => format!("{column} IN ('{}')", keys.join("', '")),
+        }
+    }
+}
+
 /// The tags of every version. For lists of all versions: reads the table once.
 ///
 /// # Errors
 /// Those of the database.
-pub fn of_all_versions(conn: &Conn) -> Result<AllTags, StoreError> {
+pub fn of_all_versions(conn: &Conn, selection: TagSelection) -> Result<AllTags, StoreError> {
     let mut models: BTreeMap<String, BTreeMap<i64, Tags>> = BTreeMap::new();
-    conn.query(
+    let sql = format!(
         "SELECT name, version, key, coalesce(value, '') FROM model_version_tags
-         WHERE workspace = 'default'",
-        params![],
-        |row| {
-            if let (Some(name), Some(version), Some(key)) =
-                (row.readable(0)?, row.readable(1)?, row.readable(2)?)
-            {
-                let versions: &mut BTreeMap<i64, Tags> = models.entry(name).or_default();
-                let value = row.shown(3)?.unwrap_or_default();
-                versions.entry(version).or_default().insert(key, value);
-            }
-            Ok(())
-        },
-    )?;
+         WHERE workspace = 'default' AND {}",
+        selection.sql("key")
+    );
+    conn.query(&sql, params![], |row| {
+        if let (Some(name), Some(version), Some(key)) =
+            (row.readable(0)?, row.readable(1)?, row.readable(2)?)
+        {
+            let versions: &mut BTreeMap<i64, Tags> = models.entry(name).or_default();
+            let value = row.shown(3)?.unwrap_or_default();
+            versions.entry(version).or_default().insert(key, value);
+        }
+        Ok(())
+    })?;
     Ok(AllTags(models))
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
-    EventDraft, Honesty, RunId, SealOrigin, Sealed, SealedMetric, Timestamp, Unsealed, VersionKey,
-    window_params,
+    EventDraft, Honesty, RunId, SealOrigin, Sealed, SealedMetric, TestBasis, Timestamp, Unsealed,
+    VersionKey, window_params,
 };
 use serde_json::Value;
 
@@ -40,6 +40,8 @@ pub struct Measured {
     pub params: BTreeMap<String, String>,
     /// The metrics of the model, without the course of the training; undefined ones are absent.
     pub metrics: BTreeMap<String, f64>,
+    /// What evidence rests on of the test; `None` if nothing is known of its bars.
+    pub test: Option<TestBasis>,
 }
 
 /// The files that MLflow serves as a version, hashed.
@@ -127,6 +129,7 @@ pub fn at_registration(
         storage_location: Some(folder.to_owned()),
         params: sealed_params(params),
         metrics,
+        test: measured.test.clone(),
         ..Sealed::empty(at)
     })
 }

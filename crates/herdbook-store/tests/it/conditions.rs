@@ -1,12 +1,13 @@
 //! Conditions on promotion, judged inside the act on the current records.
 
 use herdbook_domain::{
-    Condition, ConditionOutcome, Conditions, Evaluation, EventKind, MetricName, Refusal,
-    Requirement, Stage, window_params,
+    Condition, ConditionOutcome, Conditions, Evaluation, Event, EventKind, GENESIS_HASH,
+    MetricName, ModelName, Refusal, Requirement, Stage, Timestamp, window_params,
 };
 use herdbook_store::{Effect, EventQuery, StoreError};
 
 use crate::herd::{Herd, model, number, promotion, version};
+use crate::usable::rename;
 
 const REWARD: &str = "evaluation/best_mean_reward";
 
@@ -30,7 +31,7 @@ fn train_on_the_same_data(herd: &Herd, reward: f64) {
 }
 
 /// An evaluation of the model with this file over January 2018.
-fn evaluation(model: &str, probability: f64) -> Evaluation {
+pub(crate) fn evaluation(model: &str, probability: f64) -> Evaluation {
     let window =
         serde_json::json!({"start": "2018-01-01T00:00:00Z", "end": "2018-02-01T00:00:00Z"});
     serde_json::from_value(serde_json::json!({
@@ -172,43 +173,32 @@ fn evaluation_of_an_older_herdbook_is_read_but_no_evidence() {
     assert!(refused.unwrap_err().to_string().contains("kept no returns: evaluate again"));
 }
 
-#[test]
-fn training_that_was_tested_on_the_bars_later_is_a_try() {
-    let herd = Herd::new();
-    herd.train(None, 1.0);
-    herd.store.record_evaluation(&version(1), &evaluation("m1", 0.94), 0).unwrap();
-    let tries = || herd.store.standing(&version(1)).unwrap().unwrap().n_tries;
-    assert_eq!(tries(), 1);
-    herd.train(None, 1.0);
-    let second = 2;
-    let run = "(SELECT run_id FROM model_versions WHERE version = ?1)";
-    let tested =
-        [("data.test_start", "2018-01-20T00:00:00Z"), ("data.test_end", "2018-03-01T00:00:00Z")];
-    for (key, value) in tested {
-        let sql =
-            format!("INSERT OR REPLACE INTO params (key, value, run_uuid) SELECT ?2, ?3, {run}");
-        herd.foreign().execute(&sql, (second, key, value)).unwrap();
+/// Gives each event the time that `moved` returns in milliseconds, and joins the chain of hashes again.
+fn move_events(herd: &Herd, moved: impl Fn(&Event) -> i64) {
+    let mut previous = GENESIS_HASH.to_owned();
+    for mut event in herd.store.events(&EventQuery::default()).unwrap() {
+        event.at = Timestamp::from_millis(moved(&event));
+        event.previous_hash.clone_from(&previous);
+        event.hash = event.compute_hash();
+        let (id, at, hash, before) =
+            (event.id, event.at.millis(), &event.hash, &event.previous_hash);
+        let sql = format!(
+            "UPDATE herdbook_events SET at_ms = {at}, hash = '{hash}', previous_hash = '{before}' WHERE id = {id};
+             UPDATE herdbook_seals SET at_ms = {at} WHERE event_id = {id};"
+        );
+        herd.foreign().execute_batch(&sql).unwrap();
+        previous.clone_from(&event.hash);
     }
-    let symbol = format!(
-        "INSERT OR REPLACE INTO params (key, value, run_uuid) SELECT 'data.symbol', 'EURUSD', {run}"
-    );
-    herd.foreign().execute(&symbol, [second]).unwrap();
-    let result = format!(
-        "INSERT INTO latest_metrics (key, value, timestamp, step, is_nan, run_uuid)
-         SELECT 'portfolio/total_return', 0.1, 0, 0, 0, {run}"
-    );
-    herd.foreign().execute(&result, [second]).unwrap();
-    assert_eq!(tries(), 2);
 }
+
+const HOUR_MS: i64 = 3_600_000;
 
 #[test]
 fn hours_in_beta_count_from_the_last_time_it_came_there() {
     let herd = Herd::new();
     herd.train(None, 1.0);
     herd.promote(1, Stage::Beta).unwrap();
-    let hour_ago =
-        "UPDATE herdbook_events SET at_ms = at_ms - 3600000 WHERE kind = 'stage_changed'";
-    herd.foreign().execute_batch(hour_ago).unwrap();
+    move_events(&herd, |event| event.at.millis() - HOUR_MS);
     let request = promotion(1, Stage::Champion);
     let asked = |hours| enforced(Stage::Champion, Requirement::HoursInBeta(hours));
     herd.store.promote_under(&asked(0.9), &request, Effect::DryRun).unwrap();
@@ -216,6 +206,101 @@ fn hours_in_beta_count_from_the_last_time_it_came_there() {
     herd.promote(1, Stage::Development).unwrap();
     herd.promote(1, Stage::Beta).unwrap();
     herd.store.promote_under(&asked(0.9), &request, Effect::DryRun).unwrap_err();
+}
+
+#[test]
+fn clock_that_was_set_back_adds_no_time_in_beta() {
+    let herd = Herd::new();
+    herd.train(None, 1.0);
+    herd.promote(1, Stage::Beta).unwrap();
+    let request = promotion(1, Stage::Champion);
+    let hours = || {
+        let conditions = enforced(Stage::Champion, Requirement::HoursInBeta(72.0));
+        let conditions = Conditions { enforce: false, ..conditions };
+        let promoted = herd.store.promote_under(&conditions, &request, Effect::DryRun).unwrap();
+        promoted.plan.judgement.verdicts[0].value
+    };
+    let move_entry = |by_hours: i64| {
+        move_events(&herd, |event| {
+            let is_entry = event.what.kind == EventKind::StageChanged;
+            event.at.millis() + if is_entry { by_hours * HOUR_MS } else { 0 }
+        });
+    };
+    move_entry(-100);
+    let counted = hours().unwrap();
+    assert!((0.0..0.1).contains(&counted), "{counted}");
+    // An earlier event in the future of the clock says nothing about the time.
+    move_events(&herd, |event| {
+        let is_entry = event.what.kind == EventKind::StageChanged;
+        event.at.millis() + if is_entry { 0 } else { 2 * HOUR_MS }
+    });
+    let counted = hours().unwrap();
+    assert!((100.0..100.1).contains(&counted), "{counted}");
+    move_entry(102);
+    assert_eq!(hours(), None, "it entered beta in the future of the clock");
+}
+
+fn on_model(names: &[&str]) -> Conditions {
+    let mut conditions = reward_of(9.0);
+    let names = names.iter().map(|name| ModelName::parse(name).unwrap());
+    conditions.all[0].models = names.collect();
+    conditions
+}
+
+#[test]
+fn renamed_model_keeps_its_conditions_and_its_old_name_has_them_too() {
+    let herd = Herd::new();
+    herd.train(None, 1.0);
+    let conditions = on_model(&["1H_trading_model"]);
+    let rises = |name: &str, conditions: &Conditions| {
+        let mut request = promotion(1, Stage::Beta);
+        request.key.name = ModelName::parse(name).unwrap();
+        herd.store.promote_under(conditions, &request, Effect::DryRun)
+    };
+    let is_refused = |outcome: Result<_, StoreError>| {
+        matches!(outcome, Err(StoreError::Refused(Refusal::GateFailed { .. })))
+    };
+    assert!(is_refused(rises("1H_trading_model", &conditions)));
+    rename(&herd, "1H_trading_model", "1H_second");
+    assert!(is_refused(rises("1H_second", &conditions)));
+    // The first versions show the former name, though a newer one never had it.
+    rename(&herd, "1H_second", "1H_third");
+    assert!(is_refused(rises("1H_third", &conditions)));
+    assert!(is_refused(rises("1H_third", &on_model(&["1H_third"]))));
+    rename(&herd, "1H_third", "1H_trading_model");
+    assert!(is_refused(rises("1H_trading_model", &conditions)));
+    // A new model takes the old name. Its first version has the next number of that name.
+    rename(&herd, "1H_trading_model", "1H_moved");
+    herd.train(None, 1.0);
+    assert!(is_refused(rises("1H_moved", &conditions)));
+    let new = herd.store.promote_under(&conditions, &promotion(2, Stage::Beta), Effect::DryRun);
+    assert!(is_refused(new));
+    rises("1H_moved", &Conditions::default()).unwrap();
+}
+
+#[test]
+fn condition_on_a_model_that_never_was_refuses_every_rise() {
+    let herd = Herd::new();
+    herd.train(None, 1.0);
+    for name in ["trading_model", "1h_trading_model", "1H_trading_model ", "1H_other"] {
+        let mut conditions = on_model(&[name]);
+        for enforce in [true, false] {
+            conditions.enforce = enforce;
+            let request = promotion(1, Stage::Beta);
+            let outcome = herd.store.promote_under(&conditions, &request, Effect::Commit);
+            assert_eq!(
+                outcome.unwrap_err().to_string(),
+                format!(
+                    "a condition on promotion names the model `{name}`, which was never registered: there are \
+                     1H_trading_model"
+                )
+            );
+        }
+        // The way down is free.
+        let down = promotion(1, Stage::Archived);
+        herd.store.promote_under(&conditions, &down, Effect::DryRun).unwrap();
+    }
+    assert_eq!(herd.tag(1, "promotion_stage").as_deref(), Some("development"));
 }
 
 /// If the facts were read before the act, two promotions could both beat the old champion, and the worse version could be

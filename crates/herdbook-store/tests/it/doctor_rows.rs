@@ -1,6 +1,6 @@
 //! Rows with values that their columns do not allow, which SQLite takes: every read goes on, and the doctor names them.
 
-use herdbook_domain::BreachKind;
+use herdbook_domain::{BreachKind, Stage};
 use herdbook_store::{EngineCheck, EventQuery, Store, StoreError, VersionQuery};
 
 use crate::doctor::{foreign, herd, kinds};
@@ -137,5 +137,25 @@ fn every_overwritten_page_is_noticed() {
             Err(StoreError::Damaged { .. } | StoreError::NotADatabase { .. }) => {}
             Err(error) => panic!("page {page}: {error}"),
         }
+    }
+}
+
+#[test]
+fn act_whose_event_the_database_drops_or_alters_is_refused() {
+    let drop = "BEGIN SELECT RAISE(IGNORE); END";
+    let alter = "BEGIN UPDATE herdbook_events SET reason = 'another' WHERE id = NEW.id; END";
+    let remove = "BEGIN DELETE FROM herdbook_events WHERE id = NEW.id; END";
+    for (time, body) in [("BEFORE", drop), ("AFTER", alter), ("AFTER", remove)] {
+        let herd = Herd::new();
+        herd.train(None, 1.0);
+        let before = herd.store.events(&EventQuery::default()).unwrap();
+        let trigger = format!("CREATE TRIGGER t {time} INSERT ON herdbook_events {body}");
+        herd.foreign().execute_batch(&trigger).unwrap();
+        let refused = herd.promote(1, Stage::Beta).unwrap_err().to_string();
+        assert!(refused.contains("a trigger or rule of another program"), "{body}: {refused}");
+        herd.foreign().execute_batch("DROP TRIGGER t").unwrap();
+        assert_eq!(herd.store.events(&EventQuery::default()).unwrap(), before, "{body}");
+        assert_eq!(herd.tag(1, "promotion_stage").unwrap(), "development", "{body}");
+        assert_eq!(herd.store.diagnose().unwrap(), [], "{body}");
     }
 }

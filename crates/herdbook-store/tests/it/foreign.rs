@@ -5,6 +5,7 @@ use herdbook_domain::{Refusal, Stage};
 use herdbook_store::StoreError;
 
 use crate::herd::{Herd, model, number};
+use crate::usable::{delete, promote_named, rename};
 
 /// Deletes a version as MLflow 3.17.2 does (`store/model_registry/sqlalchemy_store.py`).
 fn delete_as_mlflow(herd: &Herd, version: i64) {
@@ -122,4 +123,62 @@ fn version_registered_by_others_with_a_stage_tag_enters_the_history() {
     let promoted = herd.promote(2, Stage::Champion).unwrap();
     assert_eq!(promoted.events.len(), 2);
     assert_eq!(herd.tag(2, key::PROMOTION_STAGE).unwrap(), "champion");
+}
+
+#[test]
+fn all_versions_deleted_after_their_model_was_renamed_are_not_missing() {
+    // One after the other, so that in the end no version is left that shows the new name.
+    for (order, is_renamed_again) in
+        [([1, 2], true), ([2, 1], true), ([1, 2], false), ([2, 1], false)]
+    {
+        let herd = Herd::new();
+        for version in 1..=2 {
+            herd.train(None, 1.0);
+            herd.promote(version, Stage::Beta).unwrap();
+        }
+        rename(&herd, "1H_trading_model", "a");
+        promote_named(&herd, "a", 2, Stage::Champion).unwrap();
+        if is_renamed_again {
+            rename(&herd, "a", "b");
+        }
+        let name = if is_renamed_again { "b" } else { "a" };
+        for of in order {
+            delete(&herd, name, of);
+            assert_eq!(herd.store.diagnose().unwrap(), [], "{order:?}, version {of}");
+        }
+        rename(&herd, name, "1H_trading_model");
+        assert_eq!(herd.store.diagnose().unwrap(), [], "{order:?}");
+    }
+}
+
+#[test]
+fn row_that_another_program_removed_after_a_rename_is_missing() {
+    let herd = Herd::new();
+    for version in 1..=2 {
+        herd.train(None, 1.0);
+        herd.promote(version, Stage::Beta).unwrap();
+    }
+    rename(&herd, "1H_trading_model", "a");
+    let rows = "DELETE FROM model_version_tags WHERE version = 1;
+                DELETE FROM model_versions WHERE version = 1";
+    herd.foreign().execute_batch(rows).unwrap();
+    let kinds: Vec<_> = herd.store.diagnose().unwrap().iter().map(|breach| breach.kind).collect();
+    assert_eq!(kinds, [herdbook_domain::BreachKind::MissingVersion]);
+}
+
+#[test]
+fn seal_of_a_renamed_model_is_found_whatever_happened_since() {
+    let herd = Herd::new();
+    let run_id = herd.train(None, 1.0);
+    herd.promote(1, Stage::Beta).unwrap();
+    rename(&herd, "1H_trading_model", "a");
+    promote_named(&herd, "a", 1, Stage::Champion).unwrap();
+    let found = herd.store.examination().unwrap();
+    assert_eq!((found.n_unsealed, found.breaches), (0, Vec::new()));
+    // Every served file is compared with the seal, as before the rename.
+    herd.store.store_artifact(&run_id, "models/1H/model.zip", b"something else").unwrap();
+    let served = |found: herdbook_store::Examination| {
+        found.breaches.iter().filter(|it| it.message.contains("model.zip")).count()
+    };
+    assert!(served(herd.store.examination().unwrap()) > 0);
 }

@@ -37,6 +37,7 @@ fn finish(herd: &Herd, run_id: &RunId, origin: Origin) -> ForeignFinish {
         metrics: vec![metric("evaluation/mean_reward", 1.5, 1)],
         run_tags: Tags::new(),
         version_tags: Tags::from([("desk".to_owned(), "fx".to_owned())]),
+        test: None,
     }
 }
 

@@ -345,3 +345,57 @@ fn obstacle_of_a_rollback_names_the_file() {
         [herdbook_domain::PassedOver { why: Obstacle::FileMissing { .. }, .. }]
     ));
 }
+
+/// Puts something that is no file in the place of a file.
+fn put_special(file: &Path, special: Special) {
+    fs::remove_file(file).unwrap();
+    match special {
+        Special::Pipe => {
+            rustix::fs::mkfifoat(rustix::fs::CWD, file, rustix::fs::Mode::RUSR).unwrap();
+        }
+        Special::EndlessDevice => std::os::unix::fs::symlink("/dev/zero", file).unwrap(),
+        Special::Folder => fs::create_dir(file).unwrap(),
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Special {
+    Pipe,
+    EndlessDevice,
+    Folder,
+}
+
+#[test]
+fn pipe_or_device_in_the_place_of_a_file_is_reported_and_read_by_nobody() {
+    for (special, problem) in [
+        (Special::Pipe, "it is a pipe, not a file"),
+        (Special::EndlessDevice, "it is a device, not a file"),
+        (Special::Folder, "is a directory"),
+    ] {
+        let herd = Herd::new();
+        let (run_id, origin) = herd.start(None);
+        herd.store.store_artifact(&run_id, "models/1H/model.onnx", b"a network").unwrap();
+        herd.finish(&run_id, origin, 1.0);
+        herd.promote(1, Stage::Beta).unwrap();
+        let model = herd.store.artifact_path(&run_id, MODEL).unwrap();
+        put_special(&model, special);
+        put_special(&model.with_file_name("model.onnx"), special);
+        for breaches in [
+            herd.store.verify().unwrap().breaches,
+            herd.store.diagnose().unwrap(),
+            herd.store.repair().unwrap(),
+        ] {
+            let problems = breaches.iter().map(|breach| breach.message.as_str());
+            let of_files: Vec<_> = problems.filter(|it| it.contains("cannot be read")).collect();
+            assert_eq!(of_files.len(), 2, "{special:?}: {breaches:?}");
+            assert!(of_files.iter().all(|it| it.ends_with(problem)), "{of_files:?}");
+        }
+        let refused = herd.promote(1, Stage::Champion);
+        assert!(is_altered(&refused), "{special:?}: {refused:?}");
+        for artifact in [MODEL, "models/1H/model.onnx"] {
+            let error = herd.store.read_artifact(&run_id, artifact).unwrap_err();
+            assert!(matches!(error, StoreError::Artifact { .. }), "{error}");
+            assert!(error.to_string().ends_with(problem), "{error}");
+        }
+    }
+}

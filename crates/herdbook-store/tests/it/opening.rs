@@ -112,3 +112,30 @@ fn locked_store_is_waited_for_and_then_named() {
     let error = store.refresh_lease(&run_id).unwrap_err();
     assert!(matches!(error, StoreError::Busy { .. }), "{error}");
 }
+
+#[test]
+fn table_that_another_program_replaced_by_a_view_is_named() {
+    for table in ["latest_metrics", "herdbook_events", "herdbook_seals"] {
+        let herd = Herd::new();
+        herd.train(None, 1.0);
+        let change = format!(
+            "PRAGMA foreign_keys = OFF; PRAGMA legacy_alter_table = ON;
+             ALTER TABLE {table} RENAME TO other; CREATE VIEW {table} AS SELECT * FROM other"
+        );
+        herd.foreign().execute_batch(&change).unwrap();
+        let opened = crate::backend::open(herd.store.location(), Missing::Refuse);
+        let error = opened.unwrap_err().to_string();
+        assert!(error.contains(&format!("`{table}` is a view and should be a table")), "{error}");
+    }
+}
+
+#[test]
+fn lost_table_of_layouts_is_created_again_with_its_row() {
+    let herd = Herd::new();
+    herd.foreign().execute_batch("DROP TABLE herdbook_schema").unwrap();
+    let store = herd.another_store();
+    let breaches = store.diagnose().unwrap();
+    let lines: Vec<String> = breaches.iter().map(herdbook_domain::Breach::line).collect();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].ends_with("repaired: it was created again"), "{lines:?}");
+}

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use herdbook_domain::{EventKind, Reason, Stage};
+use herdbook_domain::{BreachKind, EventKind, Reason, Stage};
 use herdbook_store::{
     Effect, EventQuery, Level, Missing, Notices, OpenOptions, Session, StoreError,
 };
@@ -126,4 +126,51 @@ fn unusable_memory_is_announced_once_and_harmless() {
     let notes = heard.lock().unwrap();
     assert_eq!(notes.len(), 1, "{notes:?}");
     assert!(notes[0].1.contains("may go unnoticed"), "{notes:?}");
+}
+
+#[test]
+fn damaged_memory_is_no_reason_to_trust_a_shortened_history() {
+    for damage in [b"garbage".to_vec(), vec![b' '; 70_000], b"{\"v\":1}".to_vec()] {
+        let herd = Herd::new();
+        let memory = tempfile::tempdir().unwrap();
+        let (store, _) = remembering(&herd, memory.path());
+        herd.train(None, 1.0);
+        store.promote(&promotion(1, Stage::Beta), Effect::Commit).unwrap();
+        drop(store);
+        let files: Vec<_> = std::fs::read_dir(memory.path().join("heads"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        assert_eq!(files.len(), 2);
+        // One of the two files is enough.
+        std::fs::write(&files[0], &damage).unwrap();
+        let (store, heard) = remembering(&herd, memory.path());
+        store.events(&EventQuery::default()).unwrap();
+        assert!(store.history_change().is_none());
+        assert_eq!(warnings(&heard), Vec::<String>::new());
+        store.promote(&promotion(1, Stage::Development), Effect::Commit).unwrap();
+        drop(store);
+
+        for file in &files {
+            std::fs::write(file, &damage).unwrap();
+        }
+        herd.foreign().execute_batch(backend::SHORTENED).unwrap();
+        // Reading does not put the shortened history in the place of the damaged memory.
+        for _ in 0..2 {
+            let (store, heard) = remembering(&herd, memory.path());
+            store.events(&EventQuery::default()).unwrap();
+            assert!(warnings(&heard)[0].contains("is damaged"), "{:?}", warnings(&heard));
+            let kinds: Vec<_> =
+                store.examination().unwrap().breaches.iter().map(|it| it.kind).collect();
+            assert!(kinds.contains(&BreachKind::RememberedHistory), "{kinds:?}");
+            let refused = store.promote(&promotion(1, Stage::Beta), Effect::Commit).unwrap_err();
+            assert!(matches!(refused, StoreError::HistoryChanged { .. }), "{refused}");
+        }
+        let (store, _) = remembering(&herd, memory.path());
+        assert!(store.accept_history(&Reason::parse("a test").unwrap()).unwrap().is_some());
+        drop(store);
+        let (store, heard) = remembering(&herd, memory.path());
+        store.events(&EventQuery::default()).unwrap();
+        assert_eq!(warnings(&heard), Vec::<String>::new());
+    }
 }

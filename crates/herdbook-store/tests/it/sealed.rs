@@ -201,6 +201,7 @@ fn what_a_training_measured_is_sealed_whatever_was_logged_while_it_ran() {
     finish.measured = Measured {
         params: [("data.symbol".to_owned(), "IBM".to_owned())].into(),
         metrics: values.map(|(name, value)| (name.to_owned(), value)).into(),
+        test: None,
     };
     herd.store.finish_and_register(&finish).unwrap();
     let facts = seal(&herd, 1).unwrap().facts;

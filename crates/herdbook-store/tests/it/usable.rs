@@ -140,7 +140,7 @@ fn champion_of_another_symbol_stays_unless_force_is_given() {
 }
 
 /// Renames a registered model as MLflow 3.17.2 does.
-fn rename(herd: &Herd, from: &str, to: &str) {
+pub(crate) fn rename(herd: &Herd, from: &str, to: &str) {
     let rows = ["model_versions", "model_version_tags", "registered_model_aliases"]
         .map(|table| format!("UPDATE {table} SET name = '{to}' WHERE name = '{from}';"))
         .concat();
@@ -157,7 +157,12 @@ fn named(name: &str, of: i64) -> herdbook_domain::VersionKey {
     herdbook_domain::VersionKey { name, ..version(of) }
 }
 
-fn promote_named(herd: &Herd, name: &str, of: i64, target: Stage) -> Result<usize, StoreError> {
+pub(crate) fn promote_named(
+    herd: &Herd,
+    name: &str,
+    of: i64,
+    target: Stage,
+) -> Result<usize, StoreError> {
     let request =
         herdbook_domain::PromotionRequest { key: named(name, of), ..promotion(of, target) };
     Ok(herd.store.promote(&request, Effect::Commit)?.events.len())
@@ -229,5 +234,33 @@ fn models_that_exchange_their_names_keep_their_histories() {
     assert_eq!(herd.store.diagnose().unwrap(), []);
     herd.promote(1, Stage::Champion).unwrap();
     promote_named(&herd, "a", 3, Stage::Beta).unwrap();
+    assert_eq!(herd.store.diagnose().unwrap(), []);
+}
+
+/// Deletes a version as MLflow 3.17.2 does.
+pub(crate) fn delete(herd: &Herd, name: &str, of: i64) {
+    let sql = format!(
+        "DELETE FROM model_version_tags WHERE name = '{name}' AND version = {of};
+         DELETE FROM registered_model_aliases WHERE name = '{name}' AND version = {of};
+         UPDATE model_versions SET current_stage = 'Deleted_Internal', description = NULL, user_id = NULL,
+             source = 'REDACTED-SOURCE-PATH', run_id = 'REDACTED-RUN-ID', run_link = 'REDACTED-RUN-LINK'
+         WHERE name = '{name}' AND version = {of}"
+    );
+    herd.foreign().execute_batch(&sql).unwrap();
+}
+
+#[test]
+fn version_deleted_after_its_model_was_renamed_is_not_missing() {
+    let herd = Herd::new();
+    for version in 1..=2 {
+        herd.train(None, 1.0);
+        herd.promote(version, Stage::Beta).unwrap();
+    }
+    rename(&herd, "1H_trading_model", "a");
+    promote_named(&herd, "a", 2, Stage::Champion).unwrap();
+    promote_named(&herd, "a", 1, Stage::Archived).unwrap();
+    delete(&herd, "a", 1);
+    assert_eq!(herd.store.diagnose().unwrap(), []);
+    rename(&herd, "a", "1H_trading_model");
     assert_eq!(herd.store.diagnose().unwrap(), []);
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use herdbook_domain::Stage;
 use herdbook_store::{Effect, EventQuery, Location, Missing, Opened, Store, StoreError};
@@ -69,8 +70,13 @@ fn connections_cut_at_any_moment_leave_whole_acts() {
     let mut succeeded = 0;
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            while !is_over.load(Ordering::Relaxed) {
+            // The pauses differ, so that acts are cut at different moments and some come through.
+            for pause_ms in (0..).map(|number| 7 * number % 50) {
+                if is_over.load(Ordering::Relaxed) {
+                    break;
+                }
                 cut_connections(&herd);
+                std::thread::sleep(Duration::from_millis(pause_ms));
             }
         });
         for round in 0..30 {
@@ -139,4 +145,49 @@ fn artifacts_lie_in_the_working_folder() {
     let run_id = herd.train(None, 1.0);
     let path = herd.store.artifact_path(&run_id, "models/1H/model.zip").unwrap();
     assert!(path.starts_with(herd.folder.path().join("mlruns")), "{}", path.display());
+}
+
+#[test]
+fn table_that_became_a_view_is_named() {
+    let herd = Herd::new();
+    herd.foreign()
+        .execute_batch(
+            "ALTER TABLE latest_metrics RENAME TO other;
+             CREATE VIEW latest_metrics AS SELECT * FROM other",
+        )
+        .unwrap();
+    let error = Store::open(herd.store.location().clone(), &options(Missing::Refuse)).unwrap_err();
+    assert!(error.to_string().contains("`latest_metrics` is a view"), "{error}");
+}
+
+#[test]
+fn column_with_another_type_is_no_server_that_cannot_be_reached() {
+    let herd = Herd::new();
+    herd.train(None, 1.0);
+    herd.foreign()
+        .execute_batch("ALTER TABLE runs ALTER COLUMN start_time TYPE text USING start_time::text")
+        .unwrap();
+    let run_id = &herd.store.versions(&herdbook_store::VersionQuery::default()).unwrap();
+    let run_id = run_id.records[0].run_id.clone().unwrap();
+    let read = herd.store.run(&run_id);
+    if let Err(error) = &read {
+        assert!(matches!(error, StoreError::BrokenRecord { .. }), "{error}");
+        assert!(error.to_string().contains("`start_time`"), "{error}");
+    }
+    let found = herd.store.examination().unwrap();
+    assert!(!found.breaches.is_empty());
+}
+
+#[test]
+fn event_that_a_rule_drops_is_noticed() {
+    let herd = Herd::new();
+    herd.train(None, 1.0);
+    let before = herd.store.events(&EventQuery::default()).unwrap();
+    let rule = "CREATE RULE dropped AS ON INSERT TO herdbook_events DO INSTEAD NOTHING";
+    herd.foreign().execute_batch(rule).unwrap();
+    let refused = herd.store.promote(&promotion(1, Stage::Beta), Effect::Commit).unwrap_err();
+    assert!(refused.to_string().contains("a trigger or rule"), "{refused}");
+    herd.foreign().execute_batch("DROP RULE dropped ON herdbook_events").unwrap();
+    assert_eq!(herd.store.events(&EventQuery::default()).unwrap(), before);
+    assert_eq!(herd.store.diagnose().unwrap(), []);
 }

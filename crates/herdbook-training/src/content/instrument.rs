@@ -1,7 +1,7 @@
 //! The instrument of bars: as the user or the file names it, or as known bars show it.
 
 use herdbook_domain::{RunId, Symbol};
-use herdbook_market::{Closes, SameTime, compare_at_same_time, recognise};
+use herdbook_market::{Closes, SameTime, Sample, compare_at_same_time, recognise};
 use herdbook_store::Store;
 
 use crate::content::stored_closes::StoredCloses;
@@ -33,16 +33,25 @@ pub(crate) fn identify(
     tape: &Tape,
 ) -> Result<Identity, TrainingError> {
     let is_assumed = source.naming == Naming::OfModel;
-    if let Some(named) = &tape.named_in_file
-        && is_assumed
-        && !is_same_name(named, source.symbol.as_str())
-    {
-        let (file, named, symbol) = (source.name.clone(), named.clone(), source.symbol.clone());
-        return Err(TrainingError::OtherInstrument { file, named, symbol });
-    }
+    check_column(source, tape)?;
     let agrees = compare_with_known(store, source, tape)?;
     let is_named = tape.named_in_file.is_some() || names(&source.name, source.symbol.as_str());
     Ok(if is_assumed && !is_named && !agrees { Identity::Assumed } else { Identity::Known })
+}
+
+/// Checks that the file does not name another instrument than the user or the model.
+fn check_column(source: &DataSource, tape: &Tape) -> Result<(), TrainingError> {
+    let Some(named) = &tape.named_in_file else { return Ok(()) };
+    let (file, named, symbol) = (source.name.clone(), named.clone(), source.symbol.clone());
+    match source.naming {
+        Naming::OfModel if !is_same_name(&named, symbol.as_str()) => {
+            Err(TrainingError::OtherInstrument { file, named, symbol })
+        }
+        Naming::Given if !is_alike(&named, symbol.as_str()) => {
+            Err(TrainingError::NamedOtherwise { file, named, symbol })
+        }
+        Naming::OfModel | Naming::Given | Naming::OfFile => Ok(()),
+    }
 }
 
 /// Whether the bars agree with bars that the register knows of the instrument. `false` if it knows none at these times.
@@ -124,10 +133,15 @@ fn is_same_name(one: &str, other: &str) -> bool {
     plain(one) == plain(other)
 }
 
+/// Whether one of two names contains the other, such as `AAPL.US` and `BINANCE:BTCUSDT`, as vendors add a market.
+fn is_alike(one: &str, other: &str) -> bool {
+    is_same_name(one, other) || names(one, other) || names(other, one)
+}
+
 /// Whether the name of a file contains the name of an instrument, such as `eurusd_1h_2017.csv` that of EURUSD.
 fn names(file: &str, symbol: &str) -> bool {
     let symbol = plain(symbol);
-    let is_end = |c: char| !c.is_ascii_alphanumeric();
+    let is_end = |c: char| !c.is_alphanumeric();
     let words: Vec<String> = file.split(is_end).map(plain).filter(|it| !it.is_empty()).collect();
     // `EUR_USD.csv` has the name in two words.
     let pairs = words.windows(2).map(<[String]>::concat);
@@ -136,17 +150,63 @@ fn names(file: &str, symbol: &str) -> bool {
 
 fn plain(name: &str) -> String {
     let name = name.strip_suffix("=X").unwrap_or(name);
-    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect()
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_uppercase).collect()
 }
 
 /// Notes on the instrument for the user.
-pub(crate) fn note(identity: Identity, source: &DataSource, symbol: &Symbol) -> Option<String> {
-    (identity == Identity::Assumed).then(|| {
-        format!(
-            "nothing tells the instrument of `{}`: {symbol} is assumed, that of the model; name it with `--symbol`",
-            source.name
-        )
-    })
+///
+/// # Errors
+/// [`TrainingError::Store`] if the store cannot be read.
+pub(crate) fn notes(
+    store: &Store,
+    identity: Identity,
+    source: &DataSource,
+    tape: &Tape,
+) -> Result<Vec<String>, TrainingError> {
+    let (file, symbol) = (&source.name, &source.symbol);
+    let mut notes = Vec::new();
+    if identity == Identity::Assumed {
+        notes.push(format!(
+            "nothing tells the instrument of `{file}`: {symbol} is assumed, that of the model; name it with `--symbol`"
+        ));
+    }
+    if let Some(named) = &tape.named_in_file
+        && source.naming == Naming::OfFile
+        && !is_alike(named, symbol.as_str())
+    {
+        notes.push(format!(
+            "the bars in `{file}` are of `{named}` by their own column, but are recorded as {symbol}, after the file's name: \
+             name their instrument with `--symbol`"
+        ));
+    }
+    if let Some(other) = named_after_another(store, source)? {
+        notes.push(format!(
+            "`{file}` is named after {other}, which the register knows, but its bars are recorded as {symbol}"
+        ));
+    }
+    Ok(notes)
+}
+
+/// The instrument after which a file is named, if the register knows its bars or a sample is of it, and it is another one
+/// than that of the source.
+fn named_after_another(
+    store: &Store,
+    source: &DataSource,
+) -> Result<Option<Symbol>, TrainingError> {
+    let symbol = source.symbol.as_str();
+    if names(&source.name, symbol) {
+        return Ok(None);
+    }
+    let words = source.name.split(|c: char| !c.is_alphanumeric());
+    let words = words.filter(|word| word.contains(char::is_alphabetic));
+    for word in words.filter_map(|word| Symbol::parse(word).ok()) {
+        let is_other = !names(symbol, word.as_str());
+        let is_sample = || Sample::ALL.iter().any(|it| is_same_name(it.symbol, word.as_str()));
+        if is_other && (is_sample() || !store.known_closes(&word)?.is_empty()) {
+            return Ok(Some(word));
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -159,6 +219,24 @@ mod tests {
             assert!(is_same_name("EURUSD", other), "{other}");
         }
         assert!(!is_same_name("EURUSD", "EURUSD_B") && !is_same_name("SPY", "IBM"));
+        assert!(!is_same_name("贵州茅台", "五粮液") && is_same_name("Ärzte", "ÄRZTE"));
+    }
+
+    #[test]
+    fn market_of_a_vendor_is_no_contradiction() {
+        for (named, symbol) in [
+            ("AAPL.US", "AAPL"),
+            ("AAPL", "AAPL.US"),
+            ("BINANCE:BTCUSDT", "btcusdt"),
+            ("spy", "SPY"),
+        ] {
+            assert!(is_alike(named, symbol), "{named} {symbol}");
+        }
+        for (named, symbol) in
+            [("IBM", "SPY"), ("SPYX", "SPY"), ("Apple", "AAPL"), ("茅台", "五粮液")]
+        {
+            assert!(!is_alike(named, symbol), "{named} {symbol}");
+        }
     }
 
     #[test]

@@ -17,8 +17,31 @@ pub(crate) struct Lineage {
 struct Member {
     /// `None` if not recorded.
     windows: Option<Windows>,
-    /// `None` if an older build trained it, or the file is missing or altered.
-    closes: Option<Rc<Closes>>,
+    closes: MemberCloses,
+}
+
+/// The closes by which the bars of a member are recognised.
+enum MemberCloses {
+    Kept(Rc<Closes>),
+    /// Their file is missing or altered: the record has its hash.
+    Lost,
+    /// An older build trained it, which kept none.
+    NeverKept,
+}
+
+impl Member {
+    fn of(run: &RunRecord, stored: &mut StoredCloses<'_>) -> Result<Self, StoreError> {
+        let closes = match stored.of_run(run)? {
+            Some(closes) => MemberCloses::Kept(closes),
+            None if StoredCloses::are_recorded(run) => MemberCloses::Lost,
+            None => MemberCloses::NeverKept,
+        };
+        Ok(Self { windows: run.windows(), closes })
+    }
+
+    fn unknown() -> Self {
+        Self { windows: None, closes: MemberCloses::NeverKept }
+    }
 }
 
 /// Which bars of a file a lineage has seen.
@@ -38,17 +61,19 @@ pub(crate) struct SeenBars {
     is_incomparable: bool,
     /// Whether bars of the same instrument were compared by time only.
     pub(crate) is_by_time_only: bool,
+    /// Whether the bars of a member cannot be compared because the file of its closes is missing or altered.
+    has_lost_closes: bool,
 }
 
 impl Lineage {
     /// The run of a model and the runs of its ancestors.
     pub(crate) fn of(store: &Store, run: &RunRecord) -> Result<Self, StoreError> {
         let mut stored = StoredCloses::new(store);
-        let mut members = vec![Member { windows: run.windows(), closes: stored.of_run(run)? }];
+        let mut members = vec![Member::of(run, &mut stored)?];
         for ancestor in store.ancestors(&run.run_id)? {
             members.push(match ancestor {
-                Some(run) => Member { windows: run.windows(), closes: stored.of_run(&run)? },
-                None => Member { windows: None, closes: None },
+                Some(run) => Member::of(&run, &mut stored)?,
+                None => Member::unknown(),
             });
         }
         Ok(Self { members })
@@ -61,7 +86,7 @@ impl Lineage {
 
     /// A parent of which the store has no record.
     pub(crate) fn unknown() -> Self {
-        Self { members: vec![Member { windows: None, closes: None }] }
+        Self { members: vec![Member::unknown()] }
     }
 
     /// The windows of all members; `None` for a member without recorded windows.
@@ -74,13 +99,20 @@ impl Lineage {
         let mut compared: Vec<(&Rc<Closes>, Vec<Likeness>)> = Vec::new();
         let (mut trained, mut learned, mut known) = (Vec::new(), Vec::new(), Vec::new());
         let mut recognised = None;
-        let (mut is_incomparable, mut is_by_time_only) = (false, false);
+        let (mut is_incomparable, mut is_by_time_only, mut has_lost_closes) = (false, false, false);
         for member in &self.members {
             let Some(windows) = &member.windows else { continue };
-            let Some(reference) = &member.closes else {
-                is_incomparable |= windows.symbol != *symbol;
-                is_by_time_only |= windows.symbol == *symbol;
-                continue;
+            let reference = match &member.closes {
+                MemberCloses::Kept(reference) => reference,
+                MemberCloses::Lost => {
+                    has_lost_closes = true;
+                    continue;
+                }
+                MemberCloses::NeverKept => {
+                    is_incomparable |= windows.symbol != *symbol;
+                    is_by_time_only |= windows.symbol == *symbol;
+                    continue;
+                }
             };
             let at = compared.iter().position(|(other, _)| Rc::ptr_eq(other, reference));
             let at = at.unwrap_or_else(|| {
@@ -109,8 +141,9 @@ impl Lineage {
             learned: learned.into_iter().collect(),
             known: known.into_iter().collect(),
             recognised,
-            is_incomparable,
+            is_incomparable: is_incomparable || has_lost_closes,
             is_by_time_only,
+            has_lost_closes,
         }
     }
 }
@@ -144,8 +177,14 @@ impl SeenBars {
         }
     }
 
-    /// A note if bars were compared by their times only.
+    /// A note if bars were compared by their times only, or could not be compared.
     pub(crate) fn note(&self) -> Option<&'static str> {
+        if self.has_lost_closes {
+            return Some(
+                "the file `data/closes.bin` of the model or an ancestor is missing or altered, so nothing shows whether it \
+                 has seen these bars: restore it from a backup (`herdbook verify` names it)",
+            );
+        }
         self.is_by_time_only.then_some(
             "an older herdbook trained the model or an ancestor and kept no closes: whether it has seen these bars is \
              judged by the name of the instrument and the times only",

@@ -3,17 +3,12 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use herdbook_domain::{RunId, hex_sha256, window_params};
+use herdbook_domain::{Evaluation, RunId, hex_sha256, window_params};
 use herdbook_market::Closes;
 use herdbook_store::{KnownCloses, RunRecord, Store, StoreError};
 
 /// Artifact path of the closes of a training, by which its bars are recognised.
 pub const OF_TRAINING: &str = "data/closes.bin";
-
-/// Artifact path of the closes of an evaluation, among the artifacts of the version's run.
-pub(crate) fn of_evaluation(sha256: &str) -> String {
-    format!("evaluation/closes/{sha256}.bin")
-}
 
 /// Reads files of closes, each content once.
 pub(crate) struct StoredCloses<'a> {
@@ -34,6 +29,11 @@ impl<'a> StoredCloses<'a> {
         }
     }
 
+    /// Whether the record of a training has the hash of its closes.
+    pub(crate) fn are_recorded(run: &RunRecord) -> bool {
+        run.params_for_rules().contains_key(window_params::CLOSES_SHA256)
+    }
+
     /// The closes of a training or an evaluation; `None` if the file is missing or altered.
     pub(crate) fn of(&mut self, known: &KnownCloses) -> Result<Option<Rc<Closes>>, StoreError> {
         if known.is_of_evaluation {
@@ -49,7 +49,7 @@ impl<'a> StoredCloses<'a> {
         run_id: &RunId,
         sha256: &str,
     ) -> Result<Option<Rc<Closes>>, StoreError> {
-        self.read(run_id, &of_evaluation(sha256), sha256)
+        self.read(run_id, &Evaluation::closes_artifact(sha256), sha256)
     }
 
     fn read(

@@ -40,7 +40,7 @@ pub struct DistinctTrial {
 }
 
 /// All trainings of the register whose test window has some of these bars: of every registered model, under every name of
-/// the instrument, in every timeframe, and at every shift in time. Failed, unregistered and deleted runs count. Trainings
+/// the instrument, in every timeframe, and at every shift in time. Unregistered and deleted runs count. Trainings
 /// with the same result, such as those with the same settings, seed and bars, count once. Oldest first.
 ///
 /// # Errors
@@ -51,11 +51,8 @@ pub fn distinct_trials(
 ) -> Result<Vec<DistinctTrial>, StoreError> {
     let mut found: BTreeMap<RunId, Found> = BTreeMap::new();
     for trial in store.trials(bars.symbol, bars.timeframe, bars.window)? {
-        let figures = store.trial_figures(&trial.run_id)?;
-        let (run_id, test) = (trial.run_id, trial.test);
-        let started_at = store.run(&run_id)?.started_at;
-        let trial = RecordedTrial { run_id: run_id.clone(), started_at, test, figures };
-        found.insert(run_id, Found { trial, has_same_bars: test == bars.window });
+        let has_same_bars = trial.test == bars.window;
+        found.insert(trial.run_id.clone(), Found { trial, has_same_bars });
     }
     if let Some(closes) = bars.closes {
         for trial in with_bars_of(store, closes, bars.window)? {
@@ -76,22 +73,27 @@ struct Found {
 fn with_bars_of(store: &Store, closes: &Closes, window: Window) -> Result<Vec<Found>, StoreError> {
     let tested = closes.between(window.start.millis(), window.end.millis());
     let mut stored = StoredCloses::new(store);
-    let mut found = Vec::new();
+    let mut like: BTreeMap<String, Vec<Likeness>> = BTreeMap::new();
     for file in store.training_closes()?.iter().take(MAX_COMPARED) {
         let Some(reference) = stored.of(file)? else { continue };
         let likenesses = recognise(&tested, &reference);
-        if likenesses.is_empty() {
+        if !likenesses.is_empty() {
+            like.insert(file.sha256.clone(), likenesses);
+        }
+    }
+    if like.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    for trial in store.trials_with_closes(&like.keys().cloned().collect())? {
+        let of_file = trial.closes_sha256.as_ref().and_then(|sha256| like.get(sha256));
+        let Some(likenesses) = of_file.filter(|found| has_bars(found, trial.test)) else {
             continue;
-        }
-        for trial in store.trials_with_closes(&file.sha256)? {
-            if has_bars(&likenesses, trial.test) {
-                let has_same_bars = likenesses.iter().any(|likeness| {
-                    let moved = likeness.shift_ms.map(|shift_ms| window.moved(shift_ms));
-                    moved == Some(trial.test)
-                });
-                found.push(Found { trial, has_same_bars });
-            }
-        }
+        };
+        let has_same_bars = likenesses.iter().any(|likeness| {
+            likeness.shift_ms.map(|shift_ms| window.moved(shift_ms)) == Some(trial.test)
+        });
+        found.push(Found { trial, has_same_bars });
     }
     Ok(found)
 }
@@ -103,17 +105,11 @@ fn has_bars(likenesses: &[Likeness], test: Window) -> bool {
     })
 }
 
-/// The figures of a result to 6 digits. Trials with equal ones repeat each other. `None` for a trial without a Sharpe ratio.
-fn key(trial: &RecordedTrial) -> Option<Vec<(String, String)>> {
-    let text = |(name, value): (&String, &f64)| (name.clone(), format!("{value:.5e}"));
-    trial.figures.contains_key("sharpe_per_bar").then(|| trial.figures.iter().map(text).collect())
-}
-
 fn without_repetitions(trials: Vec<Found>) -> Vec<DistinctTrial> {
     let mut distinct: Vec<DistinctTrial> = Vec::new();
     let mut first_with: BTreeMap<Vec<(String, String)>, usize> = BTreeMap::new();
     for Found { trial, has_same_bars } in trials {
-        let key = key(&trial);
+        let key = trial.result_key();
         if let Some(first) = key.as_ref().and_then(|key| first_with.get(key)) {
             distinct[*first].repeated_by.push(trial.run_id);
             continue;
@@ -122,7 +118,7 @@ fn without_repetitions(trials: Vec<Found>) -> Vec<DistinctTrial> {
             first_with.insert(key, distinct.len());
         }
         distinct.push(DistinctTrial {
-            sharpe_per_bar: trial.figures.get("sharpe_per_bar").copied(),
+            sharpe_per_bar: trial.sharpe_per_bar(),
             run_id: trial.run_id,
             test: trial.test,
             has_same_bars,

@@ -44,9 +44,11 @@ pub struct DataSource {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Naming {
-    /// The user named it, or the file is named after it.
+    /// The user named it. The default for requests that older builds stored, which also took it from the file's name.
     #[default]
     Given,
+    /// The file is named after it.
+    OfFile,
     /// It is the instrument of the model that is to be run, unless the file or its bars tell otherwise.
     OfModel,
 }

@@ -7,15 +7,22 @@ use herdbook_market::metrics::Performance;
 use herdbook_market::{Closes, CostModel, Ledger, MarketError, Position, Trade, Utc};
 use herdbook_store::Store;
 
-use crate::content::instrument::{Identity, identify, note};
+use crate::content::instrument::{Identity, identify, notes};
 use crate::content::lineage::{Lineage, SeenBars};
+use crate::content::trials::TestedBars;
+use crate::content::tries::Tries;
 use crate::environment::market_data::{DataSource, Tape};
 use crate::error::TrainingError;
 use crate::models::registered_model::RegisteredModel;
 use crate::results::baselines::Baselines;
+use crate::results::details::measured::{Details, Subject};
+use crate::results::details::rivals::choice::ChosenRules;
+use crate::results::details::stored::StoredDetails;
+use crate::results::details::windows::{WindowKind, WindowResult};
 use crate::results::evidence::Evidence;
 use crate::results::figures::PairedReturns;
 use crate::results::measure::{hold_position, performance_of, run_policy};
+use crate::results::page::html::Page;
 use crate::results::pictures;
 use crate::results::pictures::Picture;
 use crate::results::pictures::input::PictureInput;
@@ -33,6 +40,8 @@ pub struct Backtest {
     pub performance: Performance,
     /// Performance of the baselines on the same bars.
     pub baselines: Baselines,
+    /// The result beside the windows of the training, simple rules and other costs, and by volatility, trend and time.
+    pub details: Details,
     /// Number of bars that the model or an ancestor was trained or validated on, under whatever name and times.
     pub n_seen: usize,
     /// Whether the bars were seen in training.
@@ -43,6 +52,8 @@ pub struct Backtest {
     pub notes: Vec<String>,
     /// Jumps of the price that look like splits and were allowed: bar and ratio of each.
     pub allowed_jumps: Vec<String>,
+    /// Number of tries on these bars that the register knows, with this one. A backtest is not recorded.
+    pub n_tries: u64,
     seen: SeenBars,
     identity: Identity,
     ledger: Ledger,
@@ -74,13 +85,37 @@ pub struct EquityPoint {
 }
 
 impl Backtest {
-    /// Runs a model over all bars that have features, from `options.from` on.
+    /// Runs a model over all bars that have features, from `options.from` on, and counts the tries of the register on these
+    /// bars if the model has not seen them.
     ///
     /// # Errors
     /// [`TrainingError::Market`] if bars or costs cannot be used or fewer than two bars are left,
     /// [`TrainingError::OtherInstrument`] or [`TrainingError::ContradictingBars`] if they are of another instrument,
     /// [`TrainingError::Store`] if the windows of the model and its ancestors cannot be read.
     pub fn run(
+        store: &Store,
+        model: &RegisteredModel,
+        source: &DataSource,
+        options: BacktestOptions,
+    ) -> Result<Self, TrainingError> {
+        let mut backtest = Self::run_alone(store, model, source, options)?;
+        if backtest.honesty == Honesty::Clean {
+            let tape = &backtest.tape;
+            let bars = TestedBars {
+                symbol: &tape.symbol,
+                timeframe: model.timeframe,
+                window: backtest.window,
+                closes: Some(tape.closes.closes()),
+            };
+            let own = (&model.version.key, model.file_sha256.as_str());
+            let tries = Tries::on(store, bars, Some(own))?;
+            backtest.n_tries = tries.with(&model.run.run_id);
+        }
+        Ok(backtest)
+    }
+
+    /// As [`Self::run`], as the only try on the bars.
+    pub(crate) fn run_alone(
         store: &Store,
         model: &RegisteredModel,
         source: &DataSource,
@@ -96,22 +131,38 @@ impl Backtest {
         let ledger = run_policy(&tape, bars.clone(), costs, &model.model.policy);
         let windows = bars.clone().map(|bar_idx| tape.window_of(bar_idx..bar_idx + 1));
         let n_seen = windows.filter(|window| seen.overlaps_learned(*window)).count();
+        let honesty = seen.judge(n_seen > 0);
+        let held = hold_position(&tape, bars.clone(), costs, Position::Long);
+        let (before, rules, lacking) = of_training(store, model)?;
+        let subject = Subject {
+            kind: WindowKind::Backtest,
+            tape: &tape,
+            bars: &bars,
+            costs,
+            ledger: &ledger,
+            held: &held,
+            honesty,
+        };
+        let details = Details::of(subject, before, &rules);
         Ok(Self {
             window: tape.window_of(bars.clone()),
             cost_bps,
             performance: performance_of(&tape, &ledger),
             baselines: Baselines::over(&tape, &bars, costs),
+            details,
             n_seen,
-            honesty: seen.judge(n_seen > 0),
+            honesty,
             recognised: seen.recognised.clone(),
-            notes: note(identity, source, &tape.symbol)
+            notes: notes(store, identity, source, &tape)?
                 .into_iter()
                 .chain(seen.note().map(str::to_owned))
+                .chain(lacking)
                 .collect(),
             allowed_jumps,
+            n_tries: 1,
             seen,
             identity,
-            held: hold_position(&tape, bars.clone(), costs, Position::Long),
+            held,
             ledger,
             first: bars.start,
             tape,
@@ -154,10 +205,11 @@ impl Backtest {
         self.seen.is_complete()
     }
 
-    /// Evidence for the result, as the only try on its bars.
+    /// Evidence for the result, as the best of [`Self::n_tries`].
     pub fn evidence(&self) -> Evidence {
         let terms = (self.honesty, self.cost_bps);
-        Evidence::of_returns(&self.returns(), self.tape.bars_per_year, terms)
+        let evidence = Evidence::of_returns(&self.returns(), self.tape.bars_per_year, terms);
+        Evidence { n_tries: self.n_tries, ..evidence }
     }
 
     /// The returns of the model and of holding, one for each bar after the first.
@@ -184,6 +236,40 @@ impl Backtest {
             held: &self.held,
         };
         pictures::of_window(&input)
+    }
+
+    /// A page about the result. `title` names the model.
+    pub fn page(&self, title: &str) -> Page {
+        let mut page = Page::new(&format!("{title}: backtest"));
+        let mark = match self.honesty {
+            Honesty::Clean => "bars unseen in training",
+            Honesty::Contaminated => "CONTAMINATED: bars were seen in training",
+            Honesty::Unknown => "unknown whether the bars were seen in training",
+        };
+        page.note(&format!(
+            "{} {} · {} to {} (UTC) · costs {} bp per side · {mark} · file {}",
+            self.tape.symbol,
+            self.tape.bars.timeframe(),
+            self.window.start,
+            self.window.end,
+            self.cost_bps,
+            self.tape.source_name,
+        ));
+        page.result(&self.details, self.honesty, self.cost_bps);
+        page.heading("How sure it is");
+        page.evidence(&self.evidence());
+        page.heading("Pictures");
+        for (name, drawn) in self.pictures(title) {
+            match drawn {
+                Ok(svg) => page.picture(name, &svg),
+                Err(problem) => {
+                    page.note(&format!("the picture {name} could not be drawn: {problem}"));
+                }
+            }
+        }
+        page.result_in_depth(&self.details);
+        page.metrics(self.performance.defined());
+        page
     }
 
     /// Number of bars from the first decision to the last fill.
@@ -214,6 +300,21 @@ impl Backtest {
         let trades = self.ledger.trades().iter();
         trades.map(move |trade| (at(trade.entry_bar_idx), at(trade.exit_bar_idx), trade))
     }
+}
+
+/// The windows and the simple rules of the training of a model, and a note if they are not recorded.
+fn of_training(
+    store: &Store,
+    model: &RegisteredModel,
+) -> Result<(Vec<WindowResult>, ChosenRules, Option<String>), TrainingError> {
+    Ok(match StoredDetails::of_version(store, &model.version)? {
+        Ok(found) => (found.details.windows, found.rules, None),
+        Err(why) => {
+            let note =
+                format!("the windows of the training and its simple rules are not shown: {why}");
+            (Vec::new(), ChosenRules::default(), Some(note))
+        }
+    })
 }
 
 /// The bars of a backtest: at least two, one to decide on and the next to fill at.

@@ -3,7 +3,7 @@
 use herdbook_domain::{Honesty, Window};
 use herdbook_store::Store;
 
-use crate::content::instrument::{identify, note};
+use crate::content::instrument::{identify, notes};
 use crate::content::lineage::Lineage;
 use crate::environment::market_data::{DataSource, Tape};
 use crate::error::TrainingError;
@@ -40,7 +40,7 @@ impl BarsCheck {
         tape.allowed_jumps(bar_idx.min(bars.len() - 1))?;
         let identity = identify(store, source, tape)?;
         let seen = Lineage::of(store, &model.run)?.compare(&tape.symbol, tape.closes.closes());
-        let mut notes: Vec<String> = note(identity, source, &tape.symbol).into_iter().collect();
+        let mut notes = notes(store, identity, source, tape)?;
         notes.extend(seen.note().map(str::to_owned));
         let honesty = seen.judge(seen.overlaps_learned(window));
         Ok(Self { honesty, recognised: seen.recognised, notes })

@@ -9,7 +9,6 @@ use herdbook_market::MarketError;
 use herdbook_market::metrics::Performance;
 use herdbook_store::{Session, StoreError};
 
-use crate::content::stored_closes;
 use crate::environment::market_data::DataSource;
 use crate::error::TrainingError;
 use crate::models::backtest::{Backtest, BacktestOptions};
@@ -27,7 +26,7 @@ const MAX_ATTEMPTS: u32 = 20;
 pub struct EvaluationResult {
     /// The backtest on the new bars.
     pub backtest: Backtest,
-    /// Evidence for its Sharpe ratio from these bars alone, as the only try.
+    /// Evidence for its Sharpe ratio from these bars alone, as the best of all tries of the register.
     pub evidence: Evidence,
     /// The entry for the history of the version.
     pub evaluation: Evaluation,
@@ -79,14 +78,13 @@ pub fn evaluate(
 ) -> Result<EvaluationResult, TrainingError> {
     let new_from = model.seen(store)?.new_from();
     let mut backtest =
-        Backtest::run(store, model, source, BacktestOptions { cost_bps, from: new_from }).map_err(
-            |error| match (error, new_from) {
+        Backtest::run_alone(store, model, source, BacktestOptions { cost_bps, from: new_from })
+            .map_err(|error| match (error, new_from) {
                 (TrainingError::Market(MarketError::BoundaryOutside { .. }), Some(from)) => {
                     TrainingError::NoNewBars { key: model.version.key.clone(), from }
                 }
                 (error, _) => error,
-            },
-        )?;
+            })?;
     backtest.check_new(model, source)?;
     let all = store.all_evaluations()?;
     let returns = LaterReturns::of(&backtest);
@@ -98,7 +96,10 @@ pub fn evaluate(
     backtest.notes.extend(relatives.note());
     if let Some(basis) = &mut evaluation.basis {
         basis.moved_by.clone_from(&relatives.moved_by);
+        basis.repeats.clone_from(&relatives.repeats);
     }
+    evaluation.n_shown_before = relatives.n_shown(&backtest);
+    evaluation.n_missing = relatives.n_missing(&backtest, model.timeframe);
     let mut joining = Joining::default();
     for earlier in &relatives.own {
         joining.add_earlier(store, &model.version.key, earlier)?;
@@ -106,7 +107,6 @@ pub fn evaluate(
     joining.add(&evaluation, backtest.tape.bars_per_year, || Ok(returns))?;
     let record = joining.into_record();
     let n_trainings = relatives.n_trainings(store, model, &backtest, &record)?;
-    evaluation.n_shown_before = relatives.n_shown(&backtest);
     if let Some(basis) = &mut evaluation.basis {
         (basis.new_from, basis.n_trainings, basis.record) = (new_from, n_trainings, record);
         basis.shared_with = relatives.shared_with;
@@ -116,7 +116,8 @@ pub fn evaluate(
     tried.push((model.version.key.clone(), evaluation.clone()));
     let standing =
         Standing::of(&model.version.key, &tried, 0).expect("the version was just evaluated");
-    let (n_known, evidence) = (all.len(), backtest.evidence());
+    let n_known = all.len();
+    let evidence = Evidence { n_tries: standing.n_tries, ..backtest.evidence() };
     Ok(EvaluationResult { backtest, evidence, evaluation, standing, n_known, returns: bytes })
 }
 
@@ -138,6 +139,8 @@ fn unjoined(backtest: &Backtest, model: &RegisteredModel, returns: &[u8]) -> Eva
         probability: evidence.figures.probability,
         closes_sha256: Some(backtest.tape.closes.sha256().to_owned()),
         allowed_jumps: backtest.allowed_jumps.clone(),
+        n_bad_rows: backtest.tape.n_bad_rows,
+        n_missing: 0,
         basis: Some(EvaluationBasis {
             model_sha256: model.file_sha256.clone(),
             returns_sha256: hex_sha256(returns),
@@ -147,6 +150,7 @@ fn unjoined(backtest: &Backtest, model: &RegisteredModel, returns: &[u8]) -> Eva
             new_from: None,
             shared_with: Vec::new(),
             moved_by: BTreeMap::new(),
+            repeats: Vec::new(),
             n_trainings: 0,
             record: EvidenceRecord::default(),
         }),
@@ -161,7 +165,7 @@ impl EvaluationResult {
             store.store_artifact(&model.run.run_id, &artifact, &self.returns)?;
         }
         let closes = &self.backtest.tape.closes;
-        let artifact = stored_closes::of_evaluation(closes.sha256());
+        let artifact = Evaluation::closes_artifact(closes.sha256());
         store.store_artifact(&model.run.run_id, &artifact, closes.bytes())?;
         store.record_evaluation(&model.version.key, &self.evaluation, self.n_known)
     }

@@ -116,6 +116,44 @@ pub fn find_latest(
     }
 }
 
+/// Finds the newest model of a version type, whatever its type: the latest registration, then the higher version. The type of
+/// the query is ignored.
+///
+/// # Errors
+/// [`StoreError`] if the store cannot be read.
+pub fn find_latest_of_any_type(
+    store: &Store,
+    query: &FindQuery,
+    version_type: Option<VersionType>,
+) -> Result<Option<FoundModel>, StoreError> {
+    let mut passed = PassedOver::new();
+    let mut newest: Option<FoundModel> = None;
+    for model_type in ModelType::ALL.iter().copied() {
+        let candidates = query.candidates(model_type, version_type);
+        let Some(version) = newest_usable(store, &candidates, &mut passed)? else { continue };
+        let age = |version: &VersionRecord| (version.created_at, version.key.version);
+        if newest.as_ref().is_none_or(|newest| age(&version) > age(&newest.version)) {
+            newest = Some(FoundModel {
+                version,
+                model_type,
+                departure: Departure::None,
+                value: None,
+                differing: Vec::new(),
+                passed_over: Vec::new(),
+            });
+        }
+    }
+    // A version that was passed over matters only if it is newer than the one that was found.
+    if let Some(newest) = &mut newest {
+        for (key, why) in passed {
+            if store.version(&key)?.created_at >= newest.version.created_at {
+                newest.passed_over.push((key, why));
+            }
+        }
+    }
+    Ok(newest)
+}
+
 /// Finds the model that an enhancement would use as parent: with a metric the best that is not contaminated, else the
 /// newest, where models without children come first.
 ///

@@ -165,7 +165,7 @@ fn notes(prepared: &PreparedModelImport) -> Vec<String> {
     };
     let symbol = prepared.request.symbol.as_ref();
     let said = described(Some(model), "symbol");
-    let other = symbol.zip(said).filter(|(it, said)| it.as_str() != *said);
+    let other = symbol.zip(said).filter(|(it, said)| Symbol::parse(said).as_ref() != Ok(it));
     let other = other.map(|(symbol, said)| {
         format!("its file names the symbol `{said}`, but it is registered for `{symbol}`")
     });
@@ -253,6 +253,7 @@ fn finish(
     let measured = Measured {
         params: params(prepared, &registration.model_sha256),
         metrics: BTreeMap::from([(timesteps.key.clone(), timesteps.value)]),
+        test: None,
     };
     let metrics = vec![timesteps];
     let finish = Finish { registration, metrics, run_tags: Tags::new(), measured };

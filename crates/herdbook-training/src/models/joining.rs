@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use herdbook_domain::{
-    Evaluation, EvaluationBasis, EvidenceRecord, Looks, VersionKey, Window, union_of_windows,
+    EVIDENCE_BARS, Evaluation, EvaluationBasis, EvidenceRecord, Looks, VersionKey, Window,
+    union_of_windows,
 };
 use herdbook_store::{RecordedEvaluation, Session, StoreError};
 
-use crate::content::stored_closes;
 use crate::content::stored_closes::StoredCloses;
 use crate::error::TrainingError;
 use crate::models::later_returns::LaterReturns;
@@ -50,6 +50,11 @@ impl Joining {
         let is_moved =
             |basis: &EvaluationBasis| basis.moved_by.keys().any(|of| self.joined.contains(of));
         let basis = evaluation.basis.as_ref().filter(|_| evaluation.shortcoming().is_none());
+        // If no others are among them, this is a repetition, and shows nothing that could be chosen.
+        let n_new = evaluation.n_bars.saturating_sub(evaluation.n_shown_before);
+        if evaluation.basis.as_ref().is_some_and(is_moved) && n_new < EVIDENCE_BARS {
+            return Ok(());
+        }
         let Some(basis) = basis.filter(|basis| !is_moved(basis)) else {
             let Evaluation { bars_sha256, cost_bps, window, .. } = evaluation;
             self.apart.insert(format!("{bars_sha256} {cost_bps} {} {}", window.start, window.end));
@@ -101,7 +106,7 @@ pub(crate) fn restore_files(
             && new.closes_sha256.as_ref() == Some(sha256)
             && stored.of_evaluation(run_id, sha256)?.is_none()
         {
-            store.store_artifact(run_id, &stored_closes::of_evaluation(sha256), closes)?;
+            store.store_artifact(run_id, &Evaluation::closes_artifact(sha256), closes)?;
         }
     }
     Ok(())

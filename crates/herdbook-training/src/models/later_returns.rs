@@ -20,6 +20,11 @@ const MIN_COMMON: usize = 50;
 /// Returns of holding with at least this correlation are those of the same bars. Different instruments stay below it.
 const SAME_BARS: f64 = 0.995;
 
+/// The part of the bars, from the first one on, in which the positions of a copy can differ: one tenth.
+const BEGINNING: usize = 10;
+/// Returns of a copy are equal up to this difference.
+const EQUAL_RETURN: f64 = 1e-9;
+
 /// Returns by the open time of their bar, in milliseconds since the Unix epoch: of the model, of holding, and the position.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct LaterReturns(BTreeMap<i64, [f64; 3]>);
@@ -79,6 +84,11 @@ impl LaterReturns {
         self.len() - before
     }
 
+    /// The same returns at other times.
+    pub(crate) fn moved(&self, millis: i64) -> Self {
+        Self(self.0.iter().map(|(at, row)| (at + millis, *row)).collect())
+    }
+
     /// The returns in the order of time.
     pub(crate) fn paired(&self) -> PairedReturns {
         let column = |idx: usize| self.0.values().map(|row| row[idx]).collect();
@@ -98,6 +108,20 @@ impl LaterReturns {
         common.len() >= MIN_COMMON
             && common.iter().any(|(own, _)| own[2] != 0.0)
             && common.iter().all(|(own, other)| own[0].to_bits() == other[0].to_bits())
+    }
+
+    /// Whether two series are of the same model on bars that were given other times: `self` with its times moved back.
+    ///
+    /// The two accounts can begin with different bars, so their first positions can differ, and their returns in the last
+    /// digits. From then on they must be equal.
+    pub(crate) fn is_of_copy(&self, other: &Self) -> bool {
+        let common: Vec<_> = self.common(other).collect();
+        let compared = &common[common.len() / BEGINNING..];
+        compared.len() >= MIN_COMMON
+            && compared.iter().any(|(own, _)| own[2] != 0.0)
+            && compared.iter().all(|(own, other)| {
+                own[2].to_bits() == other[2].to_bits() && (own[0] - other[0]).abs() <= EQUAL_RETURN
+            })
     }
 
     fn common<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (&'a [f64; 3], &'a [f64; 3])> {
@@ -143,7 +167,27 @@ mod tests {
         assert!(one.is_of_same_bars(&other) && !one.is_of_same_model(&other));
         let few = series(190..239, 0.1);
         assert!(!one.is_of_same_bars(&few) && !one.is_of_same_model(&few));
+        assert!(one.is_of_copy(&part) && !one.is_of_copy(&other));
         let elsewhere = LaterReturns(one.0.iter().map(|(at, row)| (at + 1, *row)).collect());
         assert!(!one.is_of_same_bars(&elsewhere));
+    }
+
+    #[test]
+    fn copy_is_recognised_though_its_account_began_elsewhere() {
+        let side = |at: i64| if at / 5 % 2 == 0 { 1.0 } else { -1.0 };
+        let mut one = series(0..200, 0.1);
+        for (at, row) in &mut one.0 {
+            row[2] = side(*at);
+        }
+        let began_later = |n_other: i64| {
+            let row = |(at, row): (&i64, &[f64; 3])| {
+                let other = if *at < 20 + n_other { 0.0 } else { row[2] };
+                (*at, [row[0] + 1e-12, row[1], other])
+            };
+            LaterReturns(one.0.iter().filter(|(at, _)| **at >= 20).map(row).collect())
+        };
+        assert!(began_later(15).is_of_copy(&one));
+        assert!(!began_later(30).is_of_copy(&one));
+        assert!(!began_later(15).moved(1).is_of_copy(&one));
     }
 }

@@ -5,6 +5,8 @@ pub(crate) mod backtest;
 pub(crate) mod bars_check;
 pub(crate) mod evaluate;
 pub(crate) mod find;
+pub(crate) mod follower;
+pub(crate) mod holding;
 pub(crate) mod import_model;
 pub(crate) mod joining;
 pub(crate) mod later_returns;

@@ -1,11 +1,11 @@
 //! Choice of the parent of an enhancement: finds the version, checks that it fits, loads its model.
 
 use herdbook_domain::{
-    Departure, Honesty, MetricName, ModelName, ParentSelector, Symbol, Timeframe, VersionKey,
-    attempts_for_latest, judge_honesty, window_params,
+    Departure, Honesty, MetricName, ModelName, ParentSelector, RunId, Symbol, Timeframe,
+    VersionKey, attempts_for_latest, judge_honesty, window_params,
 };
 use herdbook_ppo::Model;
-use herdbook_store::{Contaminated, RunRecord, Store, StoreError, VersionRecord};
+use herdbook_store::{Contaminated, RunRecord, Store, StoreError, VersionOrRun, VersionRecord};
 
 use crate::content::lineage::Lineage;
 use crate::environment::market_data::MarketData;
@@ -128,23 +128,31 @@ fn find_version(
     passed: &mut PassedOver,
     observer: &mut dyn Observer,
 ) -> Result<(VersionRecord, Departure), TrainingError> {
+    let key = |version| VersionKey { name: child.model.clone(), version };
     let named = match &request.selector {
         ParentSelector::Latest => return latest(store, request, child, passed),
         ParentSelector::Best => return best(store, request, child, passed, observer),
         ParentSelector::Champion => store
             .champion(child.model)?
             .ok_or_else(|| TrainingError::NoChampion { model: child.model.to_string() })?,
-        ParentSelector::Run(run_id) => {
-            store.run(run_id)?;
-            store
-                .version_of_run(run_id)?
-                .ok_or_else(|| TrainingError::NotRegistered { run_id: run_id.clone() })?
-        }
-        ParentSelector::Version(version) => {
-            store.version(&VersionKey { name: child.model.clone(), version: *version })?
+        ParentSelector::Run(run_id) => version_of_run(store, run_id)?,
+        ParentSelector::RunPrefix(prefix) => version_of_run(store, &store.run_id_of(prefix)?)?,
+        ParentSelector::Version(version) => store.version(&key(*version))?,
+        ParentSelector::VersionOrRun(version, prefix) => {
+            match store.version_or_run(&key(*version), prefix)? {
+                VersionOrRun::Version(found) => *found,
+                VersionOrRun::Run(run_id) => version_of_run(store, &run_id)?,
+            }
         }
     };
     Ok((named, Departure::None))
+}
+
+fn version_of_run(store: &Store, run_id: &RunId) -> Result<VersionRecord, TrainingError> {
+    store.run(run_id)?;
+    store
+        .version_of_run(run_id)?
+        .ok_or_else(|| TrainingError::NotRegistered { run_id: run_id.clone() })
 }
 
 fn latest(
@@ -247,12 +255,15 @@ pub(crate) fn check_fit(
     expected: &str,
 ) -> Result<(), TrainingError> {
     match found {
-        Some(found) if found != expected => Err(TrainingError::ParentMismatch {
-            key: key.clone(),
-            what,
-            found: found.clone(),
-            expected: expected.to_owned(),
-        }),
+        // Symbols are equal without regard to case.
+        Some(found) if found.trim().to_lowercase() != expected.to_lowercase() => {
+            Err(TrainingError::ParentMismatch {
+                key: key.clone(),
+                what,
+                found: found.clone(),
+                expected: expected.to_owned(),
+            })
+        }
         _ => Ok(()),
     }
 }

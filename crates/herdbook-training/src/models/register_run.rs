@@ -7,7 +7,7 @@ use herdbook_domain::import::parent_of;
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
     EnhancedFrom, Enhancement, Honesty, ModelName, ModelType, Origin, Registration, RunId,
-    Timeframe, data_fingerprint, judge_honesty, window_params,
+    TestBasis, Timeframe, data_fingerprint, judge_honesty, window_params,
 };
 use herdbook_ppo::Model;
 use herdbook_store::{
@@ -15,7 +15,8 @@ use herdbook_store::{
 };
 
 use crate::content::lineage::Lineage;
-use crate::content::stored_closes::StoredCloses;
+use crate::content::stored_closes::{OF_TRAINING, StoredCloses};
+use crate::content::tested::{Tested, with_all_compared};
 use crate::error::TrainingError;
 use crate::models::mlflow_files;
 use crate::models::parent::check_fit;
@@ -108,7 +109,7 @@ pub fn register_run(
         Err(error) => notes.push(format!("herdbook cannot run or enhance this model: {error}")),
     }
     let trained_timesteps = trained_timesteps(request, &run, model.as_ref().ok(), &origin);
-    let finish = ForeignFinish {
+    let mut finish = ForeignFinish {
         metrics: metrics(&origin, trained_timesteps, improvement.as_ref()),
         run_tags: run_tags(request, &run, &origin, honesty, improvement.as_ref()),
         version_tags: request.version_tags.clone(),
@@ -120,8 +121,9 @@ pub fn register_run(
             model_sha256,
             origin,
         },
+        test: None,
     };
-    let (registered, overruled) = store.register_foreign(&finish)?;
+    let (registered, overruled) = register_tested(store, &run, &mut finish)?;
     notes.extend(
         overruled
             .iter()
@@ -129,6 +131,25 @@ pub fn register_run(
     );
     let model_type = finish.registration.origin.model_type();
     Ok(RegisteredRun { registered, model_type, honesty, improvement, notes })
+}
+
+/// Registers a model, and seals which evaluations have bars of its test window, if that is recorded.
+fn register_tested(
+    store: &Session,
+    run: &RunRecord,
+    finish: &mut ForeignFinish,
+) -> Result<(Registered, Vec<String>), StoreError> {
+    let Some(windows) = run.windows() else { return store.register_foreign(finish) };
+    let closes = StoredCloses::new(store).of_run(run)?;
+    let (symbol, window) = (&windows.symbol, windows.test);
+    let tested = Tested { symbol, window, closes: closes.as_deref() };
+    let sealed = run.params.get(window_params::CLOSES_SHA256).filter(|_| closes.is_some());
+    let files = sealed.map(|sha256| (OF_TRAINING.to_owned(), sha256.clone()));
+    let mut basis = TestBasis { files: files.into_iter().collect(), ..TestBasis::default() };
+    with_all_compared(store, &tested, &mut basis, |basis| {
+        finish.test = Some(basis.clone());
+        store.register_foreign(finish)
+    })
 }
 
 /// The parent's version and run.

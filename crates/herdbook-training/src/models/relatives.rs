@@ -6,14 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use herdbook_domain::{Evaluation, EvidenceRecord, RunId, Timestamp, Window};
-use herdbook_market::{Closes, Likeness, recognise};
+use herdbook_domain::{Evaluation, EvidenceRecord, RunId, Timeframe, Timestamp, Window};
+use herdbook_market::{Closes, Likeness};
 use herdbook_store::{RecordedEvaluation, Session, StoreError};
 
+use crate::content::comparison::Comparison;
 use crate::content::lineage::described;
 use crate::content::spans::Spans;
-use crate::content::stored_closes;
-use crate::content::stored_closes::StoredCloses;
 use crate::content::trials::{TestedBars, distinct_trials};
 use crate::error::TrainingError;
 use crate::models::backtest::Backtest;
@@ -29,8 +28,12 @@ pub(crate) struct Relatives<'a> {
     /// Hashes of returns on bars of the new evaluation that had other times; see
     /// [`EvaluationBasis::moved_by`](herdbook_domain::EvaluationBasis::moved_by).
     pub(crate) moved_by: BTreeMap<String, Option<i64>>,
+    /// Hashes of returns that the same model earned on the bars of the new evaluation at other times: it is a copy.
+    pub(crate) repeats: Vec<String>,
     /// Likenesses of the new bars with those of each evaluation in `own` that kept closes.
     own_likenesses: Vec<(&'a RecordedEvaluation, Rc<Vec<Likeness>>)>,
+    /// The closes of all evaluations that have bars of the new one at the same times, if they are as short as these.
+    at_same_times: Vec<Rc<Closes>>,
     /// The closes of each evaluation in `own` that are in its window, each content once.
     own_closes: Vec<Rc<Closes>>,
 }
@@ -69,8 +72,9 @@ impl<'a> Relatives<'a> {
         backtest: &Backtest,
         returns: &LaterReturns,
     ) -> Result<Self, TrainingError> {
-        let mut comparison = Comparison::new(store, backtest);
+        let mut comparison = Comparison::new(store, backtest.evaluated_closes());
         let (mut own_likenesses, mut own_closes) = (Vec::new(), Vec::new());
+        let mut at_same_times: Vec<Rc<Closes>> = Vec::new();
         let (mut shared_with, mut moved_by) = (BTreeSet::new(), BTreeMap::new());
         for earlier in &own {
             let Some(sha256) = &earlier.evaluation.closes_sha256 else { continue };
@@ -79,26 +83,41 @@ impl<'a> Relatives<'a> {
                     continue;
                 }
                 let (key, artifact) =
-                    (model.version.key.clone(), stored_closes::of_evaluation(sha256));
+                    (model.version.key.clone(), Evaluation::closes_artifact(sha256));
                 return Err(TrainingError::LostFile { key, artifact });
             };
             moved_by.extend(moved(earlier, &likenesses));
+            at_same_times.extend(is_at_same_times(&likenesses).then(|| Rc::clone(&closes)));
             own_likenesses.push((*earlier, likenesses));
             if !own_closes.iter().any(|known| Rc::ptr_eq(known, &closes)) {
                 own_closes.push(closes);
             }
         }
-        let own_events: BTreeSet<*const RecordedEvaluation> =
-            own.iter().map(|it| std::ptr::from_ref(*it)).collect();
-        let is_own = |other: &RecordedEvaluation| own_events.contains(&std::ptr::from_ref(other));
+        let own_events: BTreeSet<i64> = own.iter().map(|it| it.event_id).collect();
+        let is_own = |other: &RecordedEvaluation| own_events.contains(&other.event_id);
+        let (mut repeats, mut copies) = (BTreeSet::new(), Vec::new());
         for other in all.iter().filter(|other| !is_own(other)) {
             let Some(basis) = &other.evaluation.basis else { continue };
-            let Some((_, likenesses)) = comparison.with(other)? else { continue };
-            if !likenesses.is_empty() {
+            let Some((closes, likenesses)) = comparison.with(other)? else { continue };
+            if likenesses.is_empty() {
+                continue;
+            }
+            moved_by.extend(moved(other, &likenesses));
+            at_same_times.extend(is_at_same_times(&likenesses).then(|| Rc::clone(&closes)));
+            if is_repeated(store, other, &likenesses, returns) {
+                repeats.insert(basis.returns_sha256.clone());
+                copies.push(other);
+                own_likenesses.push((other, likenesses));
+                own_closes.push(closes);
+            } else {
                 shared_with.insert(basis.returns_sha256.clone());
-                moved_by.extend(moved(other, &likenesses));
             }
         }
+        let mut own = own;
+        own.extend(copies);
+        own.sort_by_key(|it| it.event_id);
+        let own_events: BTreeSet<i64> = own.iter().map(|it| it.event_id).collect();
+        let is_own = |other: &RecordedEvaluation| own_events.contains(&other.event_id);
         for longest in longest_of_each_model(all, is_own).into_values() {
             // Without its returns, bars of the same symbol still count by name and time.
             if let Some(basis) = &longest.evaluation.basis
@@ -107,8 +126,10 @@ impl<'a> Relatives<'a> {
                 shared_with.insert(basis.returns_sha256.clone());
             }
         }
-        let shared_with = shared_with.into_iter().collect();
-        Ok(Self { own, shared_with, moved_by, own_likenesses, own_closes })
+        let (shared_with, repeats) =
+            (shared_with.into_iter().collect(), repeats.into_iter().collect());
+        at_same_times.retain(|closes| closes.bar_ms() <= backtest.tape.bars.timeframe().millis());
+        Ok(Self { own, shared_with, moved_by, repeats, own_likenesses, at_same_times, own_closes })
     }
 
     /// A note if bars that the model was evaluated on have other times now.
@@ -118,8 +139,7 @@ impl<'a> Relatives<'a> {
             let moved = likenesses.iter().find(is_moved)?;
             let as_what = described(moved, &earlier.evaluation.symbol);
             Some(format!(
-                "an earlier evaluation has some of these bars (they are {as_what}): this one counts as a try and adds no bars \
-                 to the record"
+                "an earlier evaluation has some of these bars (they are {as_what}): this one adds no bars to the record"
             ))
         })
     }
@@ -139,6 +159,19 @@ impl<'a> Relatives<'a> {
             });
             by_time || by_content.overlaps(bar)
         })
+    }
+
+    /// Number of bars of the timeframe that other evaluations have between the first and the last bar of the backtest, at the
+    /// same times, and the backtest has not.
+    pub(crate) fn n_missing(&self, backtest: &Backtest, timeframe: Timeframe) -> usize {
+        let Window { start, end } = backtest.window;
+        let bars_of = |closes: &Closes| -> BTreeSet<i64> {
+            let between = closes.between(start.millis(), end.millis());
+            between.times_ms().iter().map(|at| at.div_euclid(timeframe.millis())).collect()
+        };
+        let own = bars_of(&backtest.evaluated_closes());
+        let known: BTreeSet<i64> = self.at_same_times.iter().flat_map(|it| bars_of(it)).collect();
+        known.difference(&own).count()
     }
 
     /// Number of different trainings so far whose test window has bars of the record. Trainings with equal results on equal
@@ -185,6 +218,10 @@ impl<'a> Relatives<'a> {
     }
 }
 
+fn is_at_same_times(likenesses: &[Likeness]) -> bool {
+    likenesses.iter().any(|likeness| likeness.shift_ms == Some(0) && !likeness.is_inverse)
+}
+
 /// The entry of an evaluation in [`Relatives::moved_by`]; `None` if none of its bars has other times.
 fn moved(earlier: &RecordedEvaluation, likenesses: &[Likeness]) -> Option<(String, Option<i64>)> {
     let basis = earlier.evaluation.basis.as_ref()?;
@@ -192,6 +229,21 @@ fn moved(earlier: &RecordedEvaluation, likenesses: &[Likeness]) -> Option<(Strin
     let is_moved = likenesses.iter().any(|likeness| likeness.shift_ms != Some(0));
     let millis = longest.shift_ms.map(|shift_ms| -shift_ms);
     is_moved.then(|| (basis.returns_sha256.clone(), millis))
+}
+
+/// Whether another evaluation has the same returns as the new one, on bars that were given other times.
+fn is_repeated(
+    store: &Session,
+    other: &RecordedEvaluation,
+    likenesses: &[Likeness],
+    returns: &LaterReturns,
+) -> bool {
+    let shifts: Vec<i64> = likenesses.iter().filter_map(|it| it.shift_ms).collect();
+    if shifts.iter().all(|shift| *shift == 0) {
+        return false;
+    }
+    let Some(others) = returns_of(store, other) else { return false };
+    shifts.iter().any(|shift| returns.moved(*shift).is_of_copy(&others))
 }
 
 /// Whether an evaluation is of the version or of the same model file.
@@ -230,40 +282,4 @@ fn n_in(backtest: &Backtest, condition: impl Fn(Window) -> bool) -> usize {
     let bar =
         |at: Timestamp| Window { start: at, end: Timestamp::from_millis(at.millis() + bar_ms) };
     backtest.equity_curve().filter(|point| condition(bar(point.at))).count()
-}
-
-/// The bars of an evaluation that are compared with a new one, and their likenesses.
-type Compared = Option<(Rc<Closes>, Rc<Vec<Likeness>>)>;
-
-/// Compares the bars of a new evaluation with those of earlier ones, each content once.
-struct Comparison<'a> {
-    stored: StoredCloses<'a>,
-    bars: Closes,
-    compared: BTreeMap<(String, Timestamp, Timestamp), Compared>,
-}
-
-impl<'a> Comparison<'a> {
-    fn new(store: &'a Session, backtest: &Backtest) -> Self {
-        let bars = backtest.evaluated_closes();
-        Self { stored: StoredCloses::new(store), bars, compared: BTreeMap::new() }
-    }
-
-    /// `None` if the evaluation kept no closes, or they are missing or altered.
-    fn with(&mut self, earlier: &RecordedEvaluation) -> Result<Compared, StoreError> {
-        let Evaluation { closes_sha256, window, .. } = &earlier.evaluation;
-        let (Some(sha256), Some(run_id)) = (closes_sha256, &earlier.run_id) else {
-            return Ok(None);
-        };
-        let content = (sha256.clone(), window.start, window.end);
-        if let Some(Some(compared)) = self.compared.get(&content) {
-            return Ok(Some(compared.clone()));
-        }
-        let compared = self.stored.of_evaluation(run_id, sha256)?.map(|closes| {
-            let closes = closes.between(window.start.millis(), window.end.millis());
-            let likenesses = recognise(&self.bars, &closes);
-            (Rc::new(closes), Rc::new(likenesses))
-        });
-        self.compared.insert(content, compared.clone());
-        Ok(compared)
-    }
 }

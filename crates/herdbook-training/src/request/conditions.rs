@@ -9,7 +9,8 @@ use toml::de::{DeTable, DeValue};
 use crate::error::TrainingError;
 use crate::request::toml_file::{Reader, number, unknown_key};
 
-const SECTIONS: [&str; 1] = ["promotion"];
+/// Keys of the whole file.
+const SECTIONS: [&str; 2] = ["promotion", "store"];
 const KEYS: [&str; 2] = ["enforce", "condition"];
 /// Keys that say what a condition requires. Each condition has exactly one of them.
 const DEMANDS: [&str; 4] = ["metric", "beats_champion_on", "evidence", "hours_in_beta"];
@@ -27,15 +28,15 @@ const CONDITION_KEYS: [&str; 9] = [
 
 type Value<'a> = Spanned<DeValue<'a>>;
 
-/// Parses the conditions on promotion from the contents of a TOML file. Errors call the file `name`.
+/// Parses the conditions on promotion from the contents of a file of settings. Errors call the file `name`.
 ///
 /// # Errors
 /// [`TrainingError::ConfigFile`] with the line of the problem.
-pub fn conditions_from_toml(text: &str, name: &str) -> Result<Conditions, TrainingError> {
+pub(crate) fn conditions_from_toml(text: &str, name: &str) -> Result<Conditions, TrainingError> {
     let reader = Reader { text, name };
     let file = reader.table()?;
     let mut conditions = Conditions::default();
-    check_keys(&reader, file.get_ref(), "section", &SECTIONS)?;
+    check_keys(&reader, file.get_ref(), "key", &SECTIONS)?;
     let Some(promotion) = file.get_ref().get("promotion") else {
         return Ok(conditions);
     };
@@ -192,7 +193,7 @@ mod tests {
 
     #[test]
     fn example_of_the_documentation_is_read() {
-        let docs = include_str!("../../../../docs/cli.md");
+        let docs = include_str!("../../../../docs/commands.md");
         let begin = docs.find("```toml\n[promotion]\n").unwrap() + "```toml\n".len();
         let example = &docs[begin..begin + docs[begin..].find("```").unwrap()];
         let read = read(example).unwrap();
@@ -228,7 +229,7 @@ mod tests {
         );
         assert_eq!(
             read("[promotions]\n").unwrap_err(),
-            "`herdbook.toml`, line 1: unknown section `promotions`: did you mean `promotion`?"
+            "`herdbook.toml`, line 1: unknown key `promotions`: did you mean `promotion`?"
         );
         assert_eq!(
             read("[promotion]\nenforced = true\n").unwrap_err(),

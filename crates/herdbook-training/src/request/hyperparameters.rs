@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn example_of_the_documentation_is_read() {
-        let docs = include_str!("../../../../docs/cli.md");
+        let docs = include_str!("../../../../docs/hyperparameters.md");
         let begin = docs.find("```toml\n").unwrap() + "```toml\n".len();
         let example = &docs[begin..begin + docs[begin..].find("```").unwrap()];
         let read = read(example).unwrap();

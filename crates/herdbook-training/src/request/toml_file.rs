@@ -27,12 +27,17 @@ impl Reader<'_> {
 
     /// An error at the line where `span` starts.
     pub(crate) fn error(&self, span: Range<usize>, problem: &str) -> TrainingError {
-        let before = self.text.get(..span.start).unwrap_or_default();
         TrainingError::ConfigFile {
             file: self.name.to_owned(),
-            line: before.matches('\n').count() + 1,
+            line: self.line(span),
             problem: problem.to_owned(),
         }
+    }
+
+    /// The line where `span` starts, from 1 on.
+    pub(crate) fn line(&self, span: Range<usize>) -> usize {
+        let before = self.text.get(..span.start).unwrap_or_default();
+        before.matches('\n').count() + 1
     }
 }
 

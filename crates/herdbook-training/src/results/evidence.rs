@@ -7,11 +7,12 @@ use herdbook_market::Ledger;
 use herdbook_market::metrics::{
     Performance, SharpeEstimate, Trials, deflated_sharpe_ratio, expected_max_sharpe, sharpe_per_bar,
 };
-use herdbook_store::{Store, StoreError};
+use herdbook_store::{RunRecord, Store, StoreError};
 use serde::Serialize;
 
 use crate::content::stored_closes::StoredCloses;
-use crate::content::trials::{DistinctTrial, TestedBars, distinct_trials};
+use crate::content::trials::{DistinctTrial, TestedBars};
+use crate::content::tries::Tries;
 use crate::results::figures::PairedReturns;
 use crate::results::npy;
 
@@ -27,6 +28,8 @@ pub struct Evidence {
     pub figures: EvidenceFigures,
     /// Number of tries on these bars, of which this is taken to be the best.
     pub n_tries: u64,
+    /// Why the tries could not be counted; such a result is no evidence. `None` if they were.
+    pub uncounted: Option<String>,
     /// Whether the window has bars seen in training; only a clean one counts as evidence.
     pub honesty: Honesty,
     /// Number of bars of the window; fewer than [`EVIDENCE_BARS`] are no evidence.
@@ -54,6 +57,7 @@ impl Evidence {
             benchmark_sharpe_per_bar: sharpe_per_bar(&returns.holding).unwrap_or(0.0).max(0.0),
             figures: returns.figures(bars_per_year),
             n_tries: 1,
+            uncounted: None,
             honesty,
             n_bars: returns.model.len() + 1,
             cost_bps,
@@ -66,8 +70,8 @@ impl Evidence {
         self.figures.probability_among(self.n_tries)
     }
 
-    /// Why the result is no evidence; `None` if it is: a probability above [`EVIDENCE_PROBABILITY`] (0.95) as the best of all
-    /// tries, after costs, on at least [`EVIDENCE_BARS`] bars that are known to be unseen, and not carried by one bar or
+    /// Why the result is no evidence; `None` if it is: a probability above [`EVIDENCE_PROBABILITY`] (0.95) of beating both flat
+    /// and holding as the best of all tries, after costs, on at least [`EVIDENCE_BARS`] bars that are known to be unseen, and not carried by one bar or
     /// trade.
     pub fn objection(&self) -> Option<String> {
         let is_above = self.probability().is_some_and(|p| p > EVIDENCE_PROBABILITY);
@@ -78,6 +82,7 @@ impl Evidence {
             Honesty::Clean if self.n_bars < EVIDENCE_BARS => {
                 Some(format!("fewer than {EVIDENCE_BARS} bars"))
             }
+            Honesty::Clean if self.uncounted.is_some() => self.uncounted.clone(),
             Honesty::Clean if !is_above => {
                 Some(format!("the probability is not above {EVIDENCE_PROBABILITY}"))
             }
@@ -109,6 +114,11 @@ pub struct Deflation {
     pub deflated: Option<f64>,
     /// Deflated Sharpe ratio with `n_effective`.
     pub deflated_effective: Option<f64>,
+    /// Number of tries on the bars: the trials, and the models that were evaluated on them after their training.
+    pub n_tries: u64,
+    /// Probability that the true Sharpe ratio is above those of doing nothing and of holding, as the best of `n_tries`; `None`
+    /// if undefined, or if an older build trained the model.
+    pub probability: Option<f64>,
 }
 
 /// The returns of at most this many trials are read.
@@ -117,8 +127,8 @@ const MAX_COMPARED: usize = 500;
 /// Deflates a Sharpe ratio by the trials in the store: the deflated Sharpe ratio (Bailey, López de Prado 2014, "The
 /// deflated Sharpe ratio").
 ///
-/// Trials are the [`distinct_trials`] on the bars of the test window of `run_id`. Returns `None` for fewer than two trials
-/// or an undefined Sharpe ratio.
+/// Trials are the [`distinct_trials`](crate::distinct_trials) on the bars of the test window of `run_id`. Returns `None` for
+/// fewer than two trials or an undefined Sharpe ratio.
 ///
 /// # Errors
 /// [`StoreError`] if the trials cannot be read.
@@ -129,27 +139,47 @@ pub fn deflation(
     model: &Performance,
 ) -> Result<Option<Deflation>, StoreError> {
     let run = store.run(run_id)?;
-    let closes = StoredCloses::new(store).of_run(&run)?;
-    let trials = distinct_trials(
-        store,
-        TestedBars {
-            symbol: &windows.symbol,
-            timeframe: windows.timeframe,
-            window: windows.test,
-            closes: closes.as_deref(),
-        },
-    )?;
-    let Some(estimate) = estimate(model).filter(|_| trials.len() > 1) else {
-        return Ok(None);
+    let tries = tries_on_test(store, &run, windows)?;
+    let test = run.seal.as_ref().and_then(|seal| seal.facts.test.as_ref());
+    let figures = test.and_then(|test| test.figures.as_ref());
+    Ok(deflated(store, run_id, &tries, model, figures))
+}
+
+/// The tries on the bars of a run's test window.
+pub(crate) fn tries_on_test(
+    store: &Store,
+    run: &RunRecord,
+    windows: &Windows,
+) -> Result<Tries, StoreError> {
+    let closes = StoredCloses::new(store).of_run(run)?;
+    let bars = TestedBars {
+        symbol: &windows.symbol,
+        timeframe: windows.timeframe,
+        window: windows.test,
+        closes: closes.as_deref(),
     };
+    Tries::on(store, bars, None)
+}
+
+/// The Sharpe ratio of a run among the tries on its test window; `None` for fewer than two trials or an undefined ratio.
+pub(crate) fn deflated(
+    store: &Store,
+    run_id: &RunId,
+    tries: &Tries,
+    model: &Performance,
+    figures: Option<&EvidenceFigures>,
+) -> Option<Deflation> {
+    let trials = &tries.trials;
+    let estimate = estimate(model).filter(|_| trials.len() > 1)?;
     let sharpes: Vec<Option<f64>> = trials.iter().map(|trial| trial.sharpe_per_bar).collect();
     let all = Trials::of(&sharpes);
-    let returns = comparable_returns(store, &trials, run_id);
+    let returns = comparable_returns(store, trials, run_id);
     let n = trials.len() as f64;
     let pairs_compared = (returns.len() * returns.len().saturating_sub(1)) as f64;
     let correlation = mean_correlation(&returns) * pairs_compared / (n * (n - 1.0));
     let effective = all.effective(correlation);
-    Ok(Some(Deflation {
+    let n_tries = tries.with(run_id);
+    Some(Deflation {
         n_trials: trials.len(),
         variance: all.variance,
         n_effective: effective.count,
@@ -157,7 +187,9 @@ pub fn deflation(
         luck_sharpe_per_bar: expected_max_sharpe(all),
         deflated: deflated_sharpe_ratio(&estimate, all),
         deflated_effective: deflated_sharpe_ratio(&estimate, effective),
-    }))
+        n_tries,
+        probability: figures.and_then(|figures| figures.probability_among(n_tries)),
+    })
 }
 
 fn estimate(model: &Performance) -> Option<SharpeEstimate> {
@@ -244,6 +276,7 @@ mod tests {
             (Evidence { cost_bps: 0.0, ..sure.clone() }, "no costs"),
             (Evidence { figures: without_probability, ..sure.clone() }, "not above 0.95"),
             (Evidence { n_tries: u64::MAX, ..sure.clone() }, "not above 0.95"),
+            (Evidence { uncounted: Some("tries unknown".to_owned()), ..sure.clone() }, "unknown"),
         ] {
             let objection = lacking.objection().unwrap();
             assert!(objection.contains(told), "{objection}");

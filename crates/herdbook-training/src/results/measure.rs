@@ -51,7 +51,7 @@ pub(crate) fn run_policy(
 ) -> Ledger {
     let mut scratch = policy.scratch();
     let mut obs = [0.0; OBS_LEN];
-    run(tape, bars, costs, |bar_idx, ledger| {
+    run_rule(tape, bars, costs, |bar_idx, ledger| {
         write_observation(tape, bar_idx, ledger.account(), &mut obs);
         let action = policy.act_deterministic(&obs, &mut scratch);
         Position::from_action(action).expect("a policy has one output per position")
@@ -65,10 +65,12 @@ pub(crate) fn hold_position(
     costs: CostModel,
     position: Position,
 ) -> Ledger {
-    run(tape, bars, costs, |_, _| position)
+    run_rule(tape, bars, costs, |_, _| position)
 }
 
-fn run(
+/// Runs any rule over `bars` in one pass from a flat account. `decide` gets the index of the bar that closed last, and the
+/// account. Stops early if the account is lost.
+pub(crate) fn run_rule(
     tape: &Tape,
     bars: Range<usize>,
     costs: CostModel,

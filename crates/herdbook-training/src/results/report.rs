@@ -8,7 +8,9 @@ use herdbook_store::{Registered, Store, VersionRecord};
 
 use crate::observer::Observer;
 use crate::results::baselines::Baselines;
-use crate::results::evidence::{Deflation, Evidence, deflation};
+use crate::results::details::measured::Details;
+use crate::results::details::rivals::choice::ChosenRules;
+use crate::results::evidence::{Deflation, Evidence, deflated, tries_on_test};
 use crate::results::improvement::ImprovementReport;
 
 /// Report of a finished and registered training.
@@ -23,20 +25,29 @@ pub struct TrainReport {
 }
 
 impl TrainReport {
-    /// Reads the trials and deflates the run's Sharpe ratio. The model is already registered, so a failure to read the
-    /// trials is only reported to the observer.
+    /// Counts the tries on the bars of the run's test window, and deflates its result by them. The model is already registered,
+    /// so a failure to read the tries is only reported to the observer; the result is no evidence then.
     pub(crate) fn new(
         store: &Store,
         mut run: RunReport,
         registered: Registered,
         observer: &mut dyn Observer,
     ) -> Self {
-        let deflation = deflation(store, &run.run_id, &run.windows, &run.performance)
-            .unwrap_or_else(|error| {
-                observer.notice(&format!("the other trials could not be read: {error}"));
+        let tries =
+            store.run(&run.run_id).and_then(|record| tries_on_test(store, &record, &run.windows));
+        let deflation = match tries {
+            Ok(tries) => {
+                run.evidence.n_tries = tries.with(&run.run_id);
+                let figures = Some(&run.evidence.figures);
+                deflated(store, &run.run_id, &tries, &run.performance, figures)
+            }
+            Err(error) => {
+                let problem = format!("the other tries on these bars could not be read: {error}");
+                observer.notice(&problem);
+                run.evidence.uncounted = Some(problem);
                 None
-            });
-        run.evidence.n_tries = deflation.as_ref().map_or(1, |found| found.n_trials as u64);
+            }
+        };
         Self { run, registered, deflation }
     }
 }
@@ -64,6 +75,10 @@ pub struct RunReport {
     pub performance: Performance,
     /// Performance of the baselines on the test window.
     pub baselines: Baselines,
+    /// The result beside the other windows, simple rules and other costs, and by volatility, trend and time.
+    pub details: Details,
+    /// The simple rules in `details`.
+    pub(crate) rules: ChosenRules,
     /// Evidence for the result on the test window; in a [`TrainReport`] as the best of all trials.
     pub evidence: Evidence,
     /// Improvement over the parent; `None` for a base model.

@@ -9,3 +9,4 @@ pub(crate) mod plan;
 pub(crate) mod retry;
 pub(crate) mod train;
 pub(crate) mod training_loop;
+mod training_metrics;

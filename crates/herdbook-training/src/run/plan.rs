@@ -12,7 +12,7 @@ use herdbook_market::CostModel;
 use herdbook_ppo::{Model, PpoConfig};
 use herdbook_store::{RunRecord, RunStart, Store};
 
-use crate::content::instrument::identify;
+use crate::content::instrument::{identify, notes};
 use crate::environment::env_spec::{EPISODE_BARS, EnvSpec, description};
 use crate::environment::market_data::MarketData;
 use crate::environment::trading_env::TradingEnv;
@@ -60,7 +60,10 @@ impl<'a> TrainingPlan<'a> {
             Some(enhance) => Some(Parent::choose(store, enhance, &child, observer)?),
             None => None,
         };
-        identify(store, &request.data, &market.tape)?;
+        let identity = identify(store, &request.data, &market.tape)?;
+        for note in notes(store, identity, &request.data, &market.tape)? {
+            observer.notice(&note);
+        }
         let windows = market.windows();
         let known = judge_child(store, market, parent.as_ref())?;
         let honesty = known.honesty;

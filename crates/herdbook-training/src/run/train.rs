@@ -3,23 +3,31 @@
 //! At the end the model file is stored and hashed; then one transaction sets the run to FINISHED, registers the version,
 //! marks the parent as `old` and appends the events. Before that transaction, readers see only the run.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use herdbook_domain::tags::{Tags, key};
-use herdbook_domain::{Departure, Registration, RunId, hex_sha256};
+use herdbook_domain::{Departure, Registration, RunId, TestBasis, Windows, hex_sha256};
 use herdbook_market::{Ledger, Position};
-use herdbook_ppo::Model;
-use herdbook_store::{Finish, Measured, Metric, Session, UnfinishedEnd};
+use herdbook_ppo::{Model, Policy};
+use herdbook_store::{Finish, Measured, Metric, Session, StoreError, UnfinishedEnd};
 
-use crate::content::stored_closes;
+use crate::content::stored_closes::OF_TRAINING;
+use crate::content::tested::{Tested, with_all_compared};
+use crate::environment::market_data::Tape;
 use crate::error::TrainingError;
 use crate::models::mlflow_files;
 use crate::observer::Observer;
 use crate::request::train_request::{PreparedTraining, RegisteredPolicy};
+use crate::results::details::measured::{Details, Subject};
+use crate::results::details::rivals::choice::ChosenRules;
+use crate::results::details::stored::{DETAILS, StoredDetails};
+use crate::results::details::windows::{WindowKind, before_test};
 use crate::results::evidence::{Evidence, TEST_RETURNS};
 use crate::results::improvement::ImprovementReport;
 use crate::results::measure::{Measurement, hold_position, measure};
 use crate::results::npy;
+use crate::results::page::of_training::{PAGE, page_of_training};
 use crate::results::pictures;
 use crate::results::pictures::input::PictureInput;
 use crate::results::report::{RunReport, TrainReport};
@@ -86,6 +94,7 @@ pub(crate) struct ActiveRun<'a> {
 pub(crate) struct TrainedRun {
     pub(crate) report: RunReport,
     pub(crate) finish: Finish,
+    tape: Arc<Tape>,
 }
 
 impl ActiveRun<'_> {
@@ -102,7 +111,7 @@ impl ActiveRun<'_> {
         store.prepare_artifact(run_id, &artifact)?;
         let closes = &plan.market.tape.closes;
         retry_while_unavailable(observer, cancelled, || {
-            store.store_artifact(run_id, stored_closes::OF_TRAINING, closes.bytes())
+            store.store_artifact(run_id, OF_TRAINING, closes.bytes())
         })?;
         let mut training_loop = match checkpoint {
             Some(checkpoint) => TrainingLoop::restore(store, plan, run_id, checkpoint)?,
@@ -124,21 +133,24 @@ impl ActiveRun<'_> {
                 store.store_artifact(run_id, path, bytes)
             })
         };
-        store_file(TEST_RETURNS, &npy::write(&measured.returns))?;
+        let returns = npy::write(&measured.returns);
+        store_file(TEST_RETURNS, &returns)?;
         for (path, bytes) in mlflow_files::of_model(&policy, plan.timeframe(), run_id) {
             store_file(&path, &bytes)?;
         }
         let model_sha256 = store_file(&artifact, &model)?;
         let steps_per_second = metric_log.steps_per_second(trained);
         let ledger = measured.ledger.clone();
-        let report = self.report(trained, measured, steps_per_second);
+        let report = self.report(trained, measured, &policy, steps_per_second);
+        let details = StoredDetails::new(report.details.clone(), report.rules.clone());
+        store_file(DETAILS, &details.to_bytes())?;
         self.store_pictures(&report, &ledger, metric_log.evaluations(), observer);
-        let measured = self.measured(&report, registered_at);
+        let measured = self.measured(&report, registered_at, &returns);
         metric_log.finish(trained, &measured.metrics);
         Ok(self.trained(report, model_sha256, metric_log.take_pending(), measured))
     }
 
-    /// Draws and stores pictures of the training. Failures are only reported to the observer.
+    /// Draws and stores pictures of the training, and a page with all of them. Failures are only reported to the observer.
     fn store_pictures(
         &self,
         report: &RunReport,
@@ -162,14 +174,15 @@ impl ActiveRun<'_> {
         drawn.push(pictures::of_learning(&input, evaluations));
         let beside = report.improvement.as_ref().filter(|beside| !beside.metrics.is_empty());
         drawn.extend(beside.map(|beside| pictures::of_improvement(&input, beside)));
-        for (name, drawn) in drawn {
-            let path = format!("pictures/{name}");
-            let stored = drawn.and_then(|svg| {
-                let stored = store.store_artifact(run_id, &path, svg.as_bytes());
+        let page = page_of_training(report, &plan.request.model, &drawn).to_html();
+        let pictures = drawn.into_iter().map(|(name, drawn)| (format!("pictures/{name}"), drawn));
+        for (path, drawn) in pictures.chain([(PAGE.to_owned(), Ok(page))]) {
+            let stored = drawn.and_then(|content| {
+                let stored = store.store_artifact(run_id, &path, content.as_bytes());
                 stored.map_err(|error| error.to_string())
             });
             if let Err(problem) = stored {
-                observer.notice(&format!("the picture `{path}` could not be stored: {problem}"));
+                observer.notice(&format!("the file `{path}` could not be stored: {problem}"));
             }
         }
     }
@@ -184,18 +197,33 @@ impl ActiveRun<'_> {
     /// The result of a run that is FINISHED already, measured again from its stored model.
     pub(crate) fn recall(&self) -> Result<TrainedRun, TrainingError> {
         let Self { store, plan, run_id } = *self;
-        let bytes = store.read_artifact(run_id, &RunId::model_artifact(plan.timeframe()))?;
+        let artifact = RunId::model_artifact(plan.timeframe());
+        let bytes = store.read_artifact(run_id, &artifact)?;
+        let sealed = store.run_result(run_id)?;
+        if let Some(sealed) = &sealed
+            && sealed.model_sha256 != hex_sha256(&bytes)
+        {
+            let what = format!("the file `{artifact}` of run `{run_id}`");
+            let problem = "it was altered after the run had ended; run `herdbook verify`";
+            return Err(StoreError::BrokenRecord { what, problem: problem.to_owned() }.into());
+        }
         let model = Model::from_zip(&bytes, "the model of the run")?;
         let mut measured = measure(plan.market, plan.costs, &model.policy);
         let logged = store.run(run_id)?;
+        // Older builds sealed no result.
+        let known = |name: &str| match &sealed {
+            Some(sealed) => sealed.metrics.get(name).copied(),
+            None => logged.metric(name),
+        };
         let kept = [BEST, LAST].into_iter();
-        let kept = kept.filter_map(|name| Some((name.to_owned(), logged.metric(name)?)));
+        let kept = kept.filter_map(|name| Some((name.to_owned(), known(name)?)));
         measured.metrics.extend(kept);
+        let returns = npy::write(&measured.returns);
         let trained = model.num_timesteps.saturating_sub(plan.previous_timesteps());
         let speed = logged.metric("training/steps_per_second").unwrap_or(0.0);
-        let report = self.report(trained, measured, speed);
-        let registered_at = logged.metric(REGISTERED_AT).map(|timesteps| timesteps as u64);
-        let measured = self.measured(&report, registered_at);
+        let report = self.report(trained, measured, &model.policy, speed);
+        let registered_at = known(REGISTERED_AT).map(|timesteps| timesteps as u64);
+        let measured = self.measured(&report, registered_at, &returns);
         Ok(self.trained(report, hex_sha256(&bytes), Vec::new(), measured))
     }
 
@@ -203,6 +231,7 @@ impl ActiveRun<'_> {
         &self,
         trained_timesteps: u64,
         measured: Measurement,
+        policy: &Policy,
         steps_per_second: f64,
     ) -> RunReport {
         let Self { plan, run_id, .. } = *self;
@@ -210,7 +239,20 @@ impl ActiveRun<'_> {
         let (baselines, bars_per_year) = (plan.baselines(), plan.market.tape.bars_per_year);
         let held = self.held();
         let terms = (plan.honesty, plan.request.cost_bps);
+        let rules = ChosenRules::choose(plan.market, plan.costs);
+        let subject = Subject {
+            kind: WindowKind::Test,
+            tape: &plan.market.tape,
+            bars: &plan.market.split.test.bars,
+            costs: plan.costs,
+            ledger: &ledger,
+            held: &held,
+            honesty: plan.honesty,
+        };
+        let before = before_test(plan.market, plan.costs, policy);
         RunReport {
+            details: Details::of(subject, before, &rules),
+            rules,
             run_id: run_id.clone(),
             model_type: plan.origin.model_type(),
             timeframe: plan.timeframe(),
@@ -232,10 +274,11 @@ impl ActiveRun<'_> {
     }
 
     /// What is known of the training without the records: any program can write to those. `registered_at` are the timesteps
-    /// behind the registered policy if that is the best one.
-    fn measured(&self, report: &RunReport, registered_at: Option<u64>) -> Measured {
+    /// behind the registered policy if that is the best one, `returns` is the file of the test's returns.
+    fn measured(&self, report: &RunReport, registered_at: Option<u64>, returns: &[u8]) -> Measured {
         let mut metrics = report.metrics.clone();
         metrics.extend(report.baselines.to_metrics());
+        metrics.extend(report.details.to_metrics());
         metrics.extend(report.improvement.iter().flat_map(ImprovementReport::to_metrics));
         let (previous, trained) = (report.previous_timesteps, report.trained_timesteps);
         let steps = [
@@ -245,7 +288,14 @@ impl ActiveRun<'_> {
         ];
         metrics.extend(steps.map(|(name, steps)| (name.to_owned(), steps as f64)));
         metrics.extend(registered_at.map(|at| (REGISTERED_AT.to_owned(), at as f64)));
-        Measured { params: self.plan.params.clone(), metrics }
+        let closes = self.plan.market.tape.closes.sha256();
+        let files = [(TEST_RETURNS, hex_sha256(returns)), (OF_TRAINING, closes.to_owned())];
+        let test = TestBasis {
+            files: files.map(|(path, sha256)| (path.to_owned(), sha256)).into(),
+            figures: Some(report.evidence.figures.clone()),
+            ..TestBasis::default()
+        };
+        Measured { params: self.plan.params.clone(), metrics, test: Some(test) }
     }
 
     fn trained(
@@ -264,23 +314,47 @@ impl ActiveRun<'_> {
             model_sha256,
         };
         let run_tags = report.improvement.as_ref().map(basis_tag).unwrap_or_default();
-        TrainedRun { report, finish: Finish { registration, metrics, run_tags, measured } }
+        let finish = Finish { registration, metrics, run_tags, measured };
+        TrainedRun { report, finish, tape: Arc::clone(&self.plan.market.tape) }
     }
 }
 
 impl TrainedRun {
     /// Finishes the run and registers its model in one transaction.
     pub(crate) fn register(
-        self,
+        mut self,
         store: &Session,
         observer: &mut dyn Observer,
         cancelled: &AtomicBool,
     ) -> Result<TrainReport, TrainingError> {
-        let registered = retry_while_unavailable(observer, cancelled, || {
-            store.finish_and_register(&self.finish)
-        })?;
+        let registered =
+            self.sealing(store, observer, cancelled, |finish| store.finish_and_register(finish))?;
         clean_up(store, &self.report, observer);
         Ok(TrainReport::new(store, self.report, registered, observer))
+    }
+}
+
+impl TrainedRun {
+    /// Runs an act that seals the result, with a result that names all evaluations with bars of its test. Retries as
+    /// [`retry_while_unavailable`] does.
+    pub(crate) fn sealing<T>(
+        &mut self,
+        store: &Session,
+        observer: &mut dyn Observer,
+        cancelled: &AtomicBool,
+        act: impl Fn(&Finish) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let Self { report, finish, tape } = self;
+        let closes = Some(tape.closes.closes());
+        let Windows { symbol, test: window, .. } = &report.windows;
+        let tested = Tested { symbol, window: *window, closes };
+        retry_while_unavailable(observer, cancelled, || {
+            let mut basis = finish.measured.test.clone().unwrap_or_default();
+            with_all_compared(store, &tested, &mut basis, |basis| {
+                finish.measured.test = Some(basis.clone());
+                act(finish)
+            })
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use herdbook_domain::tags::Tags;
 use herdbook_domain::{RunId, RunStatus};
-use herdbook_store::{Finish, RunRecord, RunStart, Session};
+use herdbook_store::{RunRecord, RunStart, Session};
 
 use crate::error::TrainingError;
 use crate::observer::Observer;
@@ -13,7 +13,6 @@ use crate::request::membership::SweepKind;
 use crate::results::report::{RunReport, TrainReport};
 use crate::run::checkpoint::Checkpoint;
 use crate::run::plan::{TrainingPlan, check_same_bars};
-use crate::run::retry::retry_while_unavailable;
 use crate::run::train::{ActiveRun, TrainedRun, clean_up, with_lease};
 use crate::sweep::prepared_sweep::PreparedSweep;
 use crate::sweep::report::SweepReport;
@@ -57,9 +56,8 @@ pub fn train_sweep(
     }
     let score = |trained: &TrainedRun| trained.report.metrics.get(CHOSEN_BY).copied();
     let chosen = choose(sweep.kind, &trained.iter().map(score).collect::<Vec<_>>());
-    let Finish { registration, measured, .. } = &trained[chosen].finish;
-    let registered = retry_while_unavailable(observer, cancelled, || {
-        store.register_finished(registration, measured)
+    let registered = trained[chosen].sealing(store, observer, cancelled, |finish| {
+        store.register_finished(&finish.registration, &finish.measured)
     })?;
     let members: Vec<RunReport> = trained.into_iter().map(|trained| trained.report).collect();
     // Only now: until the registration, the checkpoints hold the request with which the sweep can be resumed.
@@ -147,12 +145,9 @@ impl Member<'_> {
         let Self { store, plan, .. } = self;
         with_lease(store, plan, run_id, observer, |observer| {
             let training = ActiveRun { store, plan, run_id };
-            let trained = training.run(checkpoint, observer, cancelled)?;
-            let finish = &trained.finish;
-            let (metrics, tags) = (&finish.metrics, &finish.run_tags);
-            retry_while_unavailable(observer, cancelled, || {
-                store.finish_unregistered(run_id, &plan.request.model, metrics, tags)
-            })?;
+            let mut trained = training.run(checkpoint, observer, cancelled)?;
+            trained
+                .sealing(store, observer, cancelled, |finish| store.finish_unregistered(finish))?;
             Ok(trained)
         })
     }

@@ -1,9 +1,13 @@
 //! Evaluations on new bars, and deflation by all trials.
 
-use herdbook_domain::{Enhancement, Evaluation, EventKind, EvidenceRecord, ParentSelector, Symbol};
+use herdbook_domain::{
+    Enhancement, Evaluation, EventKind, EvidenceRecord, Honesty, ParentSelector, Symbol,
+};
+use herdbook_market::BadRows;
 use herdbook_store::EventQuery;
 use herdbook_training::{
-    DataSource, EvaluationResult, RegisteredModel, TrainingError, evaluate_and_record,
+    Backtest, BacktestOptions, DataSource, EvaluationResult, RegisteredModel, TrainingError,
+    evaluate_and_record,
 };
 
 use crate::fixture::{Fixture, child, market, request, walk};
@@ -238,12 +242,12 @@ fn evaluated_bars_at_other_times_are_not_new_and_are_tries_of_other_models() {
     fixture.train(herdbook_training::TrainRequest { seed: 8, ..request() }).unwrap();
     let first = evaluated(&fixture, 1, &longer()).unwrap();
     assert_eq!(first.standing.n_tries, 1);
-    // Under this and another name: a try, and no new bars.
+    // Under this and another name: neither new bars nor a try, because nothing can be chosen.
     for name in ["WALK", "OTHER"] {
         let data = DataSource { symbol: Symbol::parse(name).unwrap(), ..moved_tail() };
         let again = evaluated(&fixture, 1, &data).unwrap();
         assert_eq!(again.evaluation.n_shown_before, again.evaluation.n_bars);
-        assert_eq!((record(&again).figures.n_returns, again.standing.n_tries), (998, 2));
+        assert_eq!((record(&again).figures.n_returns, again.standing.n_tries), (998, 1));
         assert_eq!(again.standing.shortcoming, None);
         let told = again.backtest.notes.join("\n");
         assert!(told.contains("bars of WALK, given times 364 d later"), "{told}");
@@ -254,7 +258,112 @@ fn evaluated_bars_at_other_times_are_not_new_and_are_tries_of_other_models() {
     let returns_sha256 = &first.evaluation.basis.as_ref().unwrap().returns_sha256;
     assert_eq!(basis.moved_by[returns_sha256], Some(364 * 86_400_000));
     let standing = fixture.store.standing(&fixture.version(1).key).unwrap().unwrap();
-    assert_eq!((standing.n_tries, standing.shortcoming), (3, None));
+    assert_eq!((standing.n_tries, standing.shortcoming), (2, None));
+}
+
+#[test]
+fn own_bars_at_other_times_with_more_bars_are_a_try() {
+    let fixture = Fixture::new();
+    fixture.train(request()).unwrap();
+    evaluated(&fixture, 1, &market(walk(2_300, 1, 0.003))).unwrap();
+    // 799 of its bars were shown, 200 are new: what they show could decide when to go on.
+    let again = evaluated(&fixture, 1, &moved_tail()).unwrap();
+    assert_eq!((record(&again).figures.n_returns, again.standing.n_tries), (798, 2));
+}
+
+/// The same training as version 1, registered as a model of another name.
+fn copy_of_the_first(fixture: &Fixture) -> RegisteredModel {
+    let model = herdbook_domain::ModelName::parse("a_copy").unwrap();
+    let report = fixture.train(herdbook_training::TrainRequest { model, ..request() }).unwrap();
+    let version = fixture.store.version(&report.registered.key).unwrap();
+    RegisteredModel::load(&fixture.store, version).unwrap()
+}
+
+#[test]
+fn copy_of_a_model_on_bars_at_other_times_is_no_other_model() {
+    let fixture = Fixture::new();
+    fixture.train(request()).unwrap();
+    let first = evaluated(&fixture, 1, &longer()).unwrap();
+    let copy = copy_of_the_first(&fixture);
+    let moved = evaluate_and_record(&fixture.store, &copy, &moved_tail(), None).unwrap().0;
+    // The copy is judged by the bars that the first one was evaluated on, and neither is a try of the other.
+    assert_eq!(record(&moved), record(&first));
+    assert_eq!(moved.standing.n_tries, 1);
+    let standing = fixture.store.standing(&fixture.version(1).key).unwrap().unwrap();
+    assert_eq!(standing.n_tries, 1);
+}
+
+#[test]
+fn trainings_and_evaluations_on_the_same_bars_count_for_each_other_whichever_came_later() {
+    let fixture = Fixture::new();
+    fixture.train(request()).unwrap();
+    evaluated(&fixture, 1, &longer()).unwrap();
+    let tries = || fixture.store.standing(&fixture.version(1).key).unwrap().unwrap().n_tries;
+    let renamed = |symbol: &str, seed, data: DataSource| {
+        let data = DataSource { symbol: Symbol::parse(symbol).unwrap(), ..data };
+        fixture.train(herdbook_training::TrainRequest { seed, data, ..request() }).unwrap()
+    };
+    // Tested on the evaluated bars, under another name and at other times.
+    let tested = renamed("COPY", 8, market(moved(walk(2_500, 1, 0.003), 91 * 86_400)));
+    assert_eq!((tested.run.evidence.n_tries, tested.deflation), (2, None));
+    assert_eq!(tries(), 2);
+    // The same training again.
+    renamed("COPY", 8, market(moved(walk(2_500, 1, 0.003), 91 * 86_400)));
+    assert_eq!(tries(), 2);
+    // Other bars.
+    let elsewhere = renamed("OTHER", 8, market(walk(2_500, 2, 0.003)));
+    assert_eq!((elsewhere.run.evidence.n_tries, tries()), (1, 2));
+}
+
+#[test]
+fn backtest_is_deflated_by_the_tries_on_its_bars() {
+    let fixture = Fixture::new();
+    fixture.train(request()).unwrap();
+    fixture.train(herdbook_training::TrainRequest { seed: 8, ..request() }).unwrap();
+    let model = RegisteredModel::load(&fixture.store, fixture.version(2)).unwrap();
+    let from = fixture.store.run(&model.run.run_id).unwrap().windows().unwrap().test.end;
+    let options = BacktestOptions { from: Some(from), ..BacktestOptions::default() };
+    let backtest = || Backtest::run(&fixture.store, &model, &longer(), options).unwrap();
+    let found = backtest();
+    assert_eq!((found.honesty, found.evidence().n_tries), (Honesty::Clean, 1));
+    evaluated(&fixture, 1, &longer()).unwrap();
+    evaluated(&fixture, 2, &longer()).unwrap();
+    let evidence = backtest().evidence();
+    assert_eq!(evidence.n_tries, 2);
+    assert!(evidence.probability() <= evidence.figures.probability);
+}
+
+#[test]
+fn file_without_some_of_the_known_bars_is_no_evidence() {
+    let fixture = Fixture::new();
+    fixture.train(request()).unwrap();
+    fixture.train(herdbook_training::TrainRequest { seed: 8, ..request() }).unwrap();
+    evaluated(&fixture, 1, &longer()).unwrap();
+    let without_every = |n: usize| {
+        let text = String::from_utf8(longer().bytes).unwrap();
+        let lines = text.lines().enumerate().filter(|(idx, _)| idx % n != n / 2 || *idx < 2_000);
+        market(lines.map(|(_, line)| line).collect::<Vec<_>>().join("\n").into_bytes())
+    };
+    let few = evaluated(&fixture, 2, &without_every(40)).unwrap();
+    assert_eq!((few.evaluation.n_missing, few.evaluation.shortcoming()), (12, None));
+    let many = evaluated(&fixture, 2, &without_every(8)).unwrap();
+    let told = "62 bars that the register knows are missing between its first and its last one";
+    assert_eq!(many.evaluation.shortcoming().as_deref(), Some(told));
+}
+
+#[test]
+fn number_of_bad_rows_is_recorded() {
+    let fixture = Fixture::new();
+    fixture.train(request()).unwrap();
+    let mut data = longer();
+    let text = String::from_utf8(data.bytes).unwrap();
+    data.bytes = text.replacen("\n1508", "\nnull,,,,,\n1508", 3).into_bytes();
+    data.reading.bad_rows = BadRows::Skip;
+    let found = evaluated(&fixture, 1, &data).unwrap();
+    assert_eq!(found.evaluation.n_bad_rows, 3);
+    let recorded = fixture.store.evaluations(&fixture.version(1).key).unwrap();
+    assert_eq!(recorded[0].1.n_bad_rows, 3);
+    assert_eq!(evaluated(&fixture, 1, &longer()).unwrap().evaluation.n_bad_rows, 0);
 }
 
 #[test]

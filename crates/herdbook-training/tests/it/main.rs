@@ -4,6 +4,7 @@
 
 mod contests;
 mod costly;
+mod details;
 mod enhancing;
 mod environment;
 mod evidence;
@@ -14,6 +15,7 @@ mod hyperparameters;
 mod importing;
 mod markets;
 mod no_signal;
+mod observing;
 mod pictures;
 mod recognising;
 mod regimes;

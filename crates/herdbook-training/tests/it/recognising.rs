@@ -135,17 +135,28 @@ fn sealed_hash_of_closes_is_used_after_its_parameter_is_deleted() {
 }
 
 #[test]
-fn altered_file_of_closes_counts_as_absent() {
+fn nothing_is_clean_or_evidence_where_the_file_of_closes_is_lost() {
     let fixture = Fixture::new();
     let report = fixture.train(request()).unwrap();
-    let run_id = &report.run.run_id;
-    fixture.store.store_artifact(run_id, herdbook_training::CLOSES_ARTIFACT, b"altered").unwrap();
-    let other = backtest(&fixture, &named("WALK_B", walk(1_500, 1, 0.003))).unwrap();
-    assert_eq!(other.honesty, Honesty::Unknown);
-    // Bars of the same symbol are judged by their times.
-    let same = backtest(&fixture, &market(walk(1_500, 1, 0.003))).unwrap();
-    assert_eq!(same.honesty, Honesty::Contaminated);
-    assert!(same.notes.iter().any(|note| note.contains("kept no closes")), "{:?}", same.notes);
+    let artifacts = fixture.store.artifacts(&report.run.run_id).unwrap();
+    let later = market(changed(&walk(1_500, 1, 0.003), 900 * DAY, 1.0));
+    for altered in [Some(b"altered".as_slice()), None] {
+        artifacts.remove(herdbook_training::CLOSES_ARTIFACT).unwrap();
+        if let Some(mut bytes) = altered {
+            artifacts.put(herdbook_training::CLOSES_ARTIFACT, &mut bytes).unwrap();
+        }
+        for source in [&named("WALK_B", walk(1_500, 1, 0.003)), &later] {
+            let found = backtest(&fixture, source).unwrap();
+            assert_eq!(found.honesty, Honesty::Unknown);
+            assert!(found.notes.iter().any(|note| note.contains("missing or altered")));
+        }
+        // The training bars under later times: without the file nothing shows that they are.
+        let found = evaluate(&fixture.store, &model(&fixture, 1), &later, None).unwrap();
+        assert!(!found.evaluation.is_lineage_known);
+        // At their own times they are known by these.
+        let same = backtest(&fixture, &market(walk(1_500, 1, 0.003))).unwrap();
+        assert_eq!(same.honesty, Honesty::Contaminated);
+    }
 }
 
 #[test]

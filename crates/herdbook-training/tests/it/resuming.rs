@@ -86,6 +86,13 @@ fn model_of_a_training_taken_up_again_has_the_bytes_of_one_that_never_stopped() 
         assert!(model_file(&fixture, &stopped) == model_file(&fixture, &whole.run.run_id));
         assert_eq!(resumed.run.metrics, whole.run.metrics);
         assert_eq!(resumed.run.improvement, whole.run.improvement);
+        let text = |run_id: &RunId, artifact: &str| {
+            let bytes = fixture.store.read_artifact(run_id, artifact).unwrap();
+            String::from_utf8(bytes).unwrap().replace(run_id.as_str(), "RUN")
+        };
+        for artifact in ["evaluation/details.json", "report.html"] {
+            assert!(text(&stopped, artifact) == text(&whole.run.run_id, artifact), "{artifact}");
+        }
         let steps = |run_id| fixture.store.logged_steps(run_id).unwrap();
         assert_eq!(steps(&stopped), steps(&whole.run.run_id));
     }

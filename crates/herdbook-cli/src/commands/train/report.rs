@@ -5,6 +5,7 @@ use herdbook_training::{ImprovementReport, Outcome, RunReport, TrainReport};
 use serde_json::{Value, json};
 
 use super::sweep;
+use crate::details;
 use crate::format::{self, count};
 use crate::results;
 use crate::table::{Align, Columns};
@@ -56,6 +57,7 @@ fn of_registered(report: &TrainReport) -> Value {
         "improvement_basis": run.improvement.as_ref().map(|improvement| improvement.basis),
         "evidence": results::evidence_to_json(&run.evidence),
         "deflation": deflation,
+        "details": run.details,
         "honesty": run.honesty,
         "windows": run.windows,
         "cost_bps": run.cost_bps,
@@ -90,13 +92,9 @@ fn summary_of_registered(report: &TrainReport) -> String {
     }
     text += &registered_policy(run);
     text += &format!(
-        "\n{}\n{}",
+        "\n{}\n\n{}",
         window_line(run),
-        results::table(&run.performance, &run.baselines, &run.evidence)
-    );
-    text += &format!(
-        "\n{}\n",
-        results::verdict(&run.performance, &run.baselines, (run.honesty, run.cost_bps))
+        details::text(&run.details, (run.honesty, run.cost_bps), &run.evidence)
     );
     text += &results::deflation(deflation.as_ref(), herdbook_store::now());
     if let Some(improvement) = &run.improvement {
@@ -149,7 +147,7 @@ fn improvements(report: &ImprovementReport) -> String {
             name.clone(),
             format::metric(name, improvement.parent),
             format::metric(name, improvement.child),
-            improvement.percent_text(),
+            improvement.change_text(name),
             improvement.verdict().to_owned(),
         ]);
     }

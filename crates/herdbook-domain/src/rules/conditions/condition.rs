@@ -3,7 +3,7 @@
 use super::comparison::beats_champion;
 use super::facts::ConditionFacts;
 use super::judgement::{ConditionOutcome, Judgement, Verdict};
-use crate::evidence::Standing;
+use crate::evidence::{Standing, Unit};
 use crate::values::{MetricName, ModelName, Stage, Timeframe, Timestamp};
 
 const MS_PER_HOUR: f64 = 3_600_000.0;
@@ -24,7 +24,7 @@ pub struct Condition {
     pub to: Stage,
     /// The timeframes it applies to; empty means all.
     pub timeframes: Vec<Timeframe>,
-    /// The registered models it applies to; empty means all.
+    /// The registered models it applies to, by a present or former name; empty means all.
     pub models: Vec<ModelName>,
     /// What it requires.
     pub requirement: Requirement,
@@ -65,6 +65,22 @@ impl Conditions {
         })
     }
 
+    /// The conditions that apply to a model with all the names that it has or had, each as a condition on every model.
+    #[must_use]
+    pub fn of_model(&self, names: &[ModelName]) -> Self {
+        let applies = |condition: &&Condition| {
+            condition.models.is_empty()
+                || condition.models.iter().any(|model| names.contains(model))
+        };
+        let of_all = |condition: &Condition| Condition { models: Vec::new(), ..condition.clone() };
+        Self { enforce: self.enforce, all: self.all.iter().filter(applies).map(of_all).collect() }
+    }
+
+    /// Whether a condition names models, and not this one. A model may have had one of these names.
+    pub fn name_others_than(&self, name: &ModelName) -> bool {
+        self.all.iter().any(|it| !it.models.is_empty() && !it.models.contains(name))
+    }
+
     /// Whether a condition on a model's rise to a stage asks for evidence.
     pub fn ask_for_evidence(&self, to: Stage, name: &ModelName) -> bool {
         let is_evidence = |it: &Condition| matches!(it.requirement, Requirement::Evidence(_));
@@ -84,12 +100,14 @@ impl Requirement {
         match self {
             Self::AtLeast(metric, limit) => {
                 let value = facts.version.metrics.get(metric.as_str()).copied();
-                let condition = format!("`{metric}` at least {limit}");
+                let condition =
+                    format!("`{metric}` at least {}", Unit::of(metric.as_str()).limit_text(*limit));
                 Verdict::of(condition, value, Some(*limit), |value, limit| value >= limit)
             }
             Self::AtMost(metric, limit) => {
                 let value = facts.version.metrics.get(metric.as_str()).copied();
-                let condition = format!("`{metric}` at most {limit}");
+                let condition =
+                    format!("`{metric}` at most {}", Unit::of(metric.as_str()).limit_text(*limit));
                 Verdict::of(condition, value, Some(*limit), |value, limit| value <= limit)
             }
             Self::BeatsChampion(metric) => beats_champion(metric, facts),
@@ -292,6 +310,28 @@ mod tests {
         facts.in_beta_since = Some(Timestamp::from_millis(7_200_001));
         let verdict = Requirement::HoursInBeta(0.0).judge(&facts);
         assert_eq!((verdict.verdict, verdict.value), (ConditionOutcome::Missing, None));
+    }
+
+    #[test]
+    fn renamed_model_keeps_the_conditions_of_its_former_names() {
+        let [old, new, other] =
+            ["D_old", "D_new", "D_other"].map(|it| ModelName::parse(it).unwrap());
+        let on = |models: &[&ModelName]| Condition {
+            to: Stage::Champion,
+            timeframes: Vec::new(),
+            models: models.iter().copied().cloned().collect(),
+            requirement: Requirement::HoursInBeta(1.0),
+        };
+        let conditions =
+            Conditions { enforce: true, all: vec![on(&[&other, &old]), on(&[&other]), on(&[])] };
+        let of_model = conditions.of_model(&[new.clone(), old.clone()]);
+        assert!(of_model.enforce);
+        assert_eq!(of_model.before(Stage::Champion, &new, None).count(), 2);
+        assert_eq!(conditions.of_model(std::slice::from_ref(&new)).all.len(), 1);
+        assert!(conditions.name_others_than(&new) && conditions.name_others_than(&old));
+        assert!(
+            !Conditions { enforce: true, all: vec![on(&[&old]), on(&[])] }.name_others_than(&old)
+        );
     }
 
     #[test]

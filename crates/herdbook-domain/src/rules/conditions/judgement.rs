@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::evidence::Unit;
 use crate::values::closed_set::closed_set;
 
 closed_set! {
@@ -70,7 +71,8 @@ impl Verdict {
 
 impl std::fmt::Display for Verdict {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let number = |value: Option<f64>| value.map_or("none".to_owned(), |v| format!("{v:.4}"));
+        let unit = Unit::named_in(&self.condition);
+        let number = |value: Option<f64>| value.map_or("none".to_owned(), |v| unit.text(v));
         let verdict = match self.verdict {
             ConditionOutcome::Met => "met",
             ConditionOutcome::NotMet => "not met",

@@ -23,7 +23,7 @@ const MIN_BLOCKS: usize = 10;
 /// Most blocks in a resample: bounds the running time. In a long series blocks are longer than optimal, which costs little
 /// precision.
 const MAX_BLOCKS: usize = 5_000;
-/// Resamples in which a side does not vary are dropped, up to this fraction of all.
+/// Resamples in which a side does not vary, or the two sides do the same, are dropped, up to this fraction of all.
 const MAX_DROPPED: f64 = 0.01;
 /// `(3/2)^(1/3)`: optimal circular blocks are longer by this factor than mean stationary ones (Politis, White 2004, with
 /// the correction of 2009).
@@ -70,7 +70,7 @@ impl SharpeComparison {
     /// Compares returns per bar, of the model and of holding over the same bars.
     ///
     /// The same returns always give the same result. `None` where the model's Sharpe ratio is undefined, for fewer than 20
-    /// bars, and where in over 1 % of the resamples one side does not vary.
+    /// bars, and where in over 1 % of the resamples one side does not vary or both do the same.
     ///
     /// # Panics
     /// If the two have different lengths.
@@ -204,13 +204,16 @@ fn resample(
 }
 
 /// Per test `(Δ* − Δ)/s(Δ*)` of one resample, with the natural variance of block sums (Ledoit, Wolf 2008, section 3.2.2;
-/// Götze, Künsch 1996). An inner `None` is a test without a standard error; `None` a side that does not vary.
+/// Götze, Künsch 1996). An inner `None` is a test without a standard error; `None` is for a side that does not vary, and for
+/// two that do the same, whose standard error is 0 but for rounding.
 fn studentise(
     chosen: &[Sums],
     centres: Centres,
     block: usize,
     tests: &[Linear],
 ) -> Option<Vec<Option<f64>>> {
+    /// A standard error below this fraction of the sample's is one of rounding.
+    const ROUNDING: f64 = 1e-9;
     let n_blocks = chosen.len() as f64;
     let mut total = [0.0; 4];
     for sums in chosen {
@@ -228,6 +231,9 @@ fn studentise(
         let squares: f64 = chosen.iter().map(|sums| (dot(&gradient, sums) - centre).powi(2)).sum();
         // Variance of the mean of `n_blocks · block` bars from the sums of blocks.
         let error = squares.sqrt() / (n_blocks * block as f64);
+        if error <= ROUNDING * test.standard_error {
+            return None;
+        }
         let deviation = ratios.difference(test.benchmark)? - test.difference;
         finite(deviation / error).map(Some)
     });

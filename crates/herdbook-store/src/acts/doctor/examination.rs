@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use herdbook_domain::tags::key;
 use herdbook_domain::{
     Breach, BreachKind, ChainBreak, ModelName, Obstacle, Records, Remedy, Seal, VersionKey,
-    VersionNumber, examine, verify_chain,
+    VersionNumber, events_under_present_names, examine, verify_chain,
 };
 
 use super::records::collect;
@@ -74,6 +74,9 @@ impl Store {
             found.chain = Some(verify_chain(events));
         }
         self.examine_files(&records, found)?;
+        let events = records.events.as_deref().unwrap_or_default();
+        let wrong = self.wrong_evidence_files(events)?;
+        found.breaches.extend(wrong.into_iter().map(|breach| self.moved(breach)));
         for unusable in self.unusable_on_record()? {
             let version = &unusable.version;
             // Its row names another run than the history: that is among the breaches already.
@@ -109,25 +112,22 @@ impl Store {
         let versions: Vec<_> = records.versions.iter().filter(|version| !version.deleted).collect();
         let keys: Vec<VersionKey> = versions.iter().map(|version| version.key.clone()).collect();
         let mut seals: BTreeMap<VersionKey, Seal> = BTreeMap::new();
-        for event in records.events.iter().flatten() {
+        let events = events_under_present_names(records);
+        for event in &events {
             if let Ok(Some(seal)) = Seal::of(event) {
                 seals.entry(seal.key.clone()).or_insert(seal);
             }
         }
-        let recorded: BTreeSet<(&ModelName, VersionNumber)> = records
-            .events
+        let recorded: BTreeSet<(&ModelName, VersionNumber)> = events
             .iter()
-            .flatten()
             .filter_map(|event| event.what.name.as_ref().zip(event.what.version))
             .collect();
         found.n_unsealed = keys
             .iter()
             .filter(|key| recorded.contains(&(&key.name, key.version)) && !seals.contains_key(*key))
             .count();
-        let has_run: BTreeSet<(&ModelName, VersionNumber)> = records
-            .events
+        let has_run: BTreeSet<(&ModelName, VersionNumber)> = events
             .iter()
-            .flatten()
             .filter(|event| event.what.run_id.is_some())
             .filter_map(|event| event.what.name.as_ref().zip(event.what.version))
             .collect();

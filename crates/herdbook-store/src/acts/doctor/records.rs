@@ -102,7 +102,7 @@ fn schema(conn: &Conn, store: &Store) -> Result<Vec<(String, SchemaState)>, Stor
 }
 
 fn versions(conn: &Conn) -> Result<Vec<VersionOnRecord>, StoreError> {
-    let mut tags = tag::of_all_versions(conn)?;
+    let mut tags = tag::of_all_versions(conn, tag::TagSelection::All)?;
     let run_tags = run_tags(conn)?;
     let mut rows = version_rows(conn)?;
     let registered = registered_runs(conn)?;

@@ -113,6 +113,21 @@ pub trait FromColumn: Sized {
     fn from_postgres(row: &postgres::Row, column: usize) -> Result<Self, StoreError>;
 }
 
+/// The value in a column of PostgreSQL. It can have another type only if another program changed the table.
+fn typed<'r, T: postgres::types::FromSql<'r>>(
+    row: &'r postgres::Row,
+    column: usize,
+    expected: &str,
+) -> Result<T, StoreError> {
+    row.try_get(column).map_err(|_| {
+        let of = &row.columns()[column];
+        StoreError::BrokenRecord {
+            what: format!("a row with the column `{}`", of.name()),
+            problem: format!("it is not {expected}; the column has the type `{}`", of.type_()),
+        }
+    })
+}
+
 impl FromColumn for i64 {
     fn from_sqlite(value: ValueRef<'_>) -> Result<Self, &'static str> {
         value.as_i64().map_err(|_| "an integer")
@@ -120,9 +135,9 @@ impl FromColumn for i64 {
 
     fn from_postgres(row: &postgres::Row, column: usize) -> Result<Self, StoreError> {
         Ok(match *row.columns()[column].type_() {
-            Type::INT2 => i64::from(row.try_get::<_, i16>(column)?),
-            Type::INT4 => i64::from(row.try_get::<_, i32>(column)?),
-            _ => row.try_get(column)?,
+            Type::INT2 => i64::from(typed::<i16>(row, column, "an integer")?),
+            Type::INT4 => i64::from(typed::<i32>(row, column, "an integer")?),
+            _ => typed(row, column, "an integer")?,
         })
     }
 }
@@ -137,7 +152,7 @@ impl FromColumn for f64 {
     }
 
     fn from_postgres(row: &postgres::Row, column: usize) -> Result<Self, StoreError> {
-        Ok(row.try_get(column)?)
+        typed(row, column, "a number")
     }
 }
 
@@ -148,7 +163,7 @@ impl FromColumn for bool {
 
     fn from_postgres(row: &postgres::Row, column: usize) -> Result<Self, StoreError> {
         match *row.columns()[column].type_() {
-            Type::BOOL => Ok(row.try_get(column)?),
+            Type::BOOL => typed(row, column, "a boolean"),
             _ => i64::from_postgres(row, column).map(|truth| truth != 0),
         }
     }
@@ -160,7 +175,7 @@ impl FromColumn for String {
     }
 
     fn from_postgres(row: &postgres::Row, column: usize) -> Result<Self, StoreError> {
-        Ok(row.try_get(column)?)
+        typed(row, column, "text")
     }
 }
 

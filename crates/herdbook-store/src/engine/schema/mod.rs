@@ -86,6 +86,7 @@ pub(crate) fn inspect(conn: &Conn, location: &Location) -> Result<Found, StoreEr
     if objects.is_empty() {
         return Ok(Found::Empty);
     }
+    check_tables(location, &objects)?;
     check_mlflow(conn, location, &objects)?;
     if objects.contains_key(LAYOUTS) {
         check_ours(conn, location)?;
@@ -169,6 +170,21 @@ pub(crate) fn complete(
         seals::refill(conn)?;
     }
     seal_indexes(conn)
+}
+
+/// Checks that each table of MLflow's and ours is a table and not a view, and that MLflow's exist.
+fn check_tables(location: &Location, objects: &BTreeMap<String, String>) -> Result<(), StoreError> {
+    let schema_error = |problem| Err(StoreError::Schema { store: location.name(), problem });
+    let of_mlflow = USED_COLUMNS.iter().map(|(table, _)| *table);
+    for name in of_mlflow.chain(our_objects().map(|(name, _)| name)) {
+        if objects.get(name).is_some_and(|sql| sql.starts_with("CREATE VIEW")) {
+            return schema_error(format!(
+                "`{name}` is a view and should be a table: another program replaced it; drop the view and put the \
+                 table back, or restore the database from a backup"
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn check_mlflow(

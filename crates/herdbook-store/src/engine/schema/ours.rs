@@ -136,7 +136,7 @@ fn layout_of(object: &str) -> i64 {
 pub(crate) fn state_of(conn: &Conn, object: &str) -> Result<SchemaState, StoreError> {
     let is_index = our_objects().any(|(name, sql)| name == object && is_index(sql));
     let is_refilled =
-        [registrations::TABLE, PLACE].contains(&object) || seals::TABLES.contains(&object);
+        [registrations::TABLE, PLACE, LAYOUTS].contains(&object) || seals::TABLES.contains(&object);
     let is_faulty = faulty(conn.dialect(), &objects(conn)?).any(|name| name == object);
     Ok(match (is_faulty, is_index || is_refilled) {
         (true, _) => SchemaState::LeftOut,
@@ -156,7 +156,10 @@ pub(super) fn objects(conn: &Conn) -> Result<BTreeMap<String, String>, StoreErro
             "SELECT c.relname::text, CASE WHEN i.indisvalid IS FALSE THEN ''
                  ELSE coalesce(obj_description(c.oid, 'pg_class'), '') END
              FROM pg_class c LEFT JOIN pg_index i ON i.indexrelid = c.oid
-             WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p', 'i')"
+             WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p', 'i')
+             UNION ALL
+             SELECT c.relname::text, 'CREATE VIEW' FROM pg_class c
+             WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('v', 'm', 'f')"
         }
     };
     let objects = conn.query(sql, params![], |row| Ok((row.get(0)?, row.get(1)?)))?;

@@ -6,6 +6,7 @@
 use herdbook_domain::{Honesty, ModelType, RunId, Symbol, Timeframe, VersionType};
 
 use crate::engine::db::{Dialect, ToValue};
+use crate::tables::seal::is_symbol;
 
 /// Which models are candidates.
 #[derive(Debug, Clone)]
@@ -116,6 +117,7 @@ impl Condition {
     /// version whose run is not the sealed one is no candidate.
     pub(super) fn sealed_sql(&self) -> String {
         let not_passed_over = self.not_passed_over("s.run_id");
+        let of_symbol = is_symbol("s.symbol", ":symbol");
         format!(
             "v.workspace = 'default' AND {SEAL_OF_VERSION} AND {IS_USABLE}
     AND r.run_uuid = s.run_id {not_passed_over}
@@ -123,7 +125,7 @@ impl Condition {
     AND (:version_type IS NULL OR :version_type = CASE WHEN EXISTS (SELECT 1 FROM herdbook_events e
         WHERE e.run_id = s.run_id AND e.version = s.version AND e.kind = 'superseded')
         THEN 'old' ELSE 'latest' END)
-    AND (:symbol IS NULL OR s.symbol = :symbol)
+    AND (:symbol IS NULL OR {of_symbol})
     AND (:min_timesteps = 0 OR s.total_timesteps >= :min_timesteps)
     AND (:honesty IS NULL OR s.honesty <> :honesty)"
         )
@@ -135,6 +137,7 @@ impl Condition {
     /// SQLite rejects a row before it joins the other tables.
     pub(super) fn sql(&self, dialect: Dialect, run: &str) -> String {
         let timesteps = dialect.integer("t.value");
+        let of_symbol = is_symbol("p.value", ":symbol");
         let not_passed_over = self.not_passed_over(run);
         // A part of the statement only where it is asked for: PostgreSQL plans every part on each execution.
         let registered =
@@ -158,7 +161,7 @@ impl Condition {
     AND (:version_type IS NULL OR EXISTS (SELECT 1 FROM tags t WHERE t.run_uuid = {run}
         AND t.key = 'version_type' AND t.value = :version_type))
     AND (:symbol IS NULL OR EXISTS (SELECT 1 FROM params p WHERE p.run_uuid = {run}
-        AND p.key = 'data.symbol' AND p.value = :symbol))
+        AND p.key = 'data.symbol' AND {of_symbol}))
     AND (:min_timesteps = 0 OR EXISTS (SELECT 1 FROM model_version_tags t
         WHERE t.workspace = 'default' AND t.key = 'total_timesteps' AND t.name = v.name
         AND t.version = v.version AND {timesteps} >= :min_timesteps))

@@ -32,7 +32,7 @@ pub(super) fn actions(input: &PictureInput<'_>) -> Result<String, String> {
     picture(&heading, &input.circumstances(), |area| chart(area, &rows))
 }
 
-/// Draws the improvement of each headline metric over the parent, in percent.
+/// Draws the improvement of each headline metric over the parent.
 pub(super) fn improvement(
     input: &PictureInput<'_>,
     report: &ImprovementReport,
@@ -50,11 +50,11 @@ pub(super) fn improvement(
 
 fn row(name: &str, found: &Improvement) -> Row {
     let values = format!("{} -> {}", short(found.parent), short(found.child));
-    let percent = found.percent.map_or("from 0".to_owned(), |percent| format!("{percent:+.1} %"));
     Row {
         name: name.to_owned(),
-        value: found.percent.unwrap_or(0.0),
-        text: format!("{percent}  ({values})"),
+        // A percentage of a value near 0 says nothing, so it gets no bar.
+        value: found.percent.filter(|_| !found.is_parent_near_zero).unwrap_or(0.0),
+        text: format!("{}  ({values})", found.change_text(name)),
         colour: match found.better {
             Some(true) => GREEN,
             Some(false) => RED,
