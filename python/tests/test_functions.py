@@ -328,7 +328,7 @@ def test_results_show_the_text_of_the_command(herd: str) -> None:
         assert repr(result) == shown
         if args[0] != "find":  # says how old things are
             assert shown == printed(*args)
-        assert 0 < len(shown) < 4_000, len(shown)
+        assert 0 < len(shown) < 8_000, len(shown)
     for result in (herdbook.show("1H", 1, **uri), herdbook.status(**uri), herdbook.verify(**uri), herdbook.doctor(**uri)):
         assert repr(result) == str(result) and 0 < len(str(result)) < 8_000
 

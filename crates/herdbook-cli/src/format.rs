@@ -7,15 +7,7 @@ pub(crate) const UNDEFINED: &str = "–";
 
 /// A whole number with thousands separators: `100,352`.
 pub(crate) fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (idx, digit) in digits.chars().enumerate() {
-        if idx > 0 && (digits.len() - idx).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    herdbook_domain::grouped(n)
 }
 
 /// A fraction as a percentage with a sign: `+1.20%`.

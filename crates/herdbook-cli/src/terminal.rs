@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use herdbook_domain::is_active;
+
 /// Escapes control characters and those that reorder text, except line breaks and tabs.
 pub(crate) fn printable(text: &str) -> String {
     escaped(text, |c| is_active(c) && !"\n\t".contains(c))
@@ -51,13 +53,6 @@ fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> String {
         }
     }
     shown
-}
-
-/// Whether a terminal may act on a character instead of showing it: control characters (those from U+0080 to U+009F
-/// too), line separators, and marks that change the direction of text.
-fn is_active(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]

@@ -55,5 +55,6 @@ pub use rules::{
 pub use values::{
     Actor, Enhancement, ExperimentName, InvalidName, InvalidTimestamp, MetricName, ModelName,
     ModelType, Reason, RunId, RunPrefix, RunStatus, Stage, Symbol, Timeframe, Timestamp,
-    Transition, UnknownWord, VersionKey, VersionNumber, VersionType, number_or_run,
+    Transition, UnknownWord, VersionKey, VersionNumber, VersionType, grouped, is_active,
+    number_or_run,
 };

@@ -7,6 +7,7 @@ mod name;
 mod run_id;
 mod stage;
 mod symbol;
+mod text;
 mod timeframe;
 mod timestamp;
 mod version;
@@ -17,6 +18,7 @@ pub use name::{Actor, ExperimentName, InvalidName, MetricName, ModelName, Reason
 pub use run_id::{RunId, RunPrefix, number_or_run};
 pub use stage::{Stage, Transition};
 pub use symbol::Symbol;
+pub use text::{grouped, is_active};
 pub use timeframe::Timeframe;
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use version::{VersionKey, VersionNumber};

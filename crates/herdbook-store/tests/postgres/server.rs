@@ -191,3 +191,13 @@ fn event_that_a_rule_drops_is_noticed() {
     assert_eq!(herd.store.events(&EventQuery::default()).unwrap(), before);
     assert_eq!(herd.store.diagnose().unwrap(), []);
 }
+
+#[test]
+fn event_that_cannot_be_parsed_is_described_and_hides_no_other() {
+    let herd = Herd::new();
+    herd.train(None, 1.0);
+    herd.foreign().execute_batch("UPDATE herdbook_events SET kind = '{}' WHERE id = 1").unwrap();
+    let (events, unreadable) = herd.store.readable_events(&EventQuery::default()).unwrap();
+    assert!(!events.is_empty());
+    assert!(unreadable.len() == 1 && unreadable[0].contains('1'), "{unreadable:?}");
+}

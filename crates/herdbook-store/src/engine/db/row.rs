@@ -88,8 +88,19 @@ impl Row<'_> {
                     Some(String::from_utf8_lossy(bytes).into_owned())
                 }
             }),
-            Self::Postgres(_) => self.get(column),
+            Self::Postgres(_) => self
+                .get::<Option<String>>(column)
+                .or_else(|_| self.text_of::<i64>(column))
+                .or_else(|_| self.text_of::<f64>(column))
+                .or_else(|_| self.text_of::<bool>(column)),
         }
+    }
+
+    fn text_of<T: FromColumn + ToString>(
+        &self,
+        column: usize,
+    ) -> Result<Option<String>, StoreError> {
+        Ok(self.get::<Option<T>>(column)?.map(|value| value.to_string()))
     }
 }
 

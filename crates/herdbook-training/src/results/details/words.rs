@@ -20,15 +20,7 @@ pub(crate) fn number(value: Option<f64>) -> String {
 
 /// A whole number with thousands separators: `100,352`.
 pub(crate) fn count(n: usize) -> String {
-    let digits = n.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (idx, digit) in digits.chars().enumerate() {
-        if idx > 0 && (digits.len() - idx).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    herdbook_domain::grouped(n as u64)
 }
 
 /// Names in one clause: `a`, `a and b`, `a, b and c`.

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use herdbook_domain::is_active;
+
 /// Escapes what HTML would act on, and shows control characters and marks that reorder text by their number.
 pub(super) fn text(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -19,12 +21,6 @@ pub(super) fn text(text: &str) -> String {
         }
     }
     shown
-}
-
-/// Whether a character changes how the text around it is shown.
-fn is_active(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]
