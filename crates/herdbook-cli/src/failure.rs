@@ -296,7 +296,12 @@ fn refusal_code(refusal: &Refusal) -> Code {
         | Refusal::Unusable { .. }
         | Refusal::OtherSymbol { .. }
         | Refusal::NotManaged { .. }
-        | Refusal::GuardedTag { .. } => Code::Conflict,
+        | Refusal::GuardedTag { .. }
+        | Refusal::GuardedTagRemoval { .. }
+        | Refusal::NotDeletable { .. }
+        | Refusal::NotEntered { .. }
+        | Refusal::ModelNotDeletable { .. }
+        | Refusal::NotRenamable { .. } => Code::Conflict,
         Refusal::Contaminated { .. } => Code::Contaminated,
         Refusal::GateFailed { .. } => Code::GateFailed,
         Refusal::NoFormerChampion { .. } => Code::NotFound,

@@ -49,8 +49,9 @@ pub use rules::{
     FormerChampion, Judgement, Obstacle, PassedOver, PromotionFacts, PromotionPlan,
     PromotionRequest, Refusal, Registration, RegistrationFacts, RegistrationPlan, Requirement,
     RollbackFacts, RollbackRequest, RunPhase, StageChange, SymbolClash, Unsealed, Verdict,
-    VersionEvidence, VersionFacts, adopted_event, guard_run_tags, guard_version_tags, overrides_of,
-    plan_promotion, plan_registration, plan_rollback,
+    VersionEvidence, VersionFacts, adopted_event, guard_run_tags, guard_tag_removal,
+    guard_version_tag, guard_version_tags, overrides_of, plan_deletion, plan_promotion,
+    plan_registration, plan_rollback, renamed_event,
 };
 pub use values::{
     Actor, Enhancement, ExperimentName, InvalidName, InvalidTimestamp, MetricName, ModelName,
