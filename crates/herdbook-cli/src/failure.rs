@@ -241,6 +241,7 @@ fn store_code(error: &StoreError) -> Code {
         StoreError::RunNotRunning { .. }
         | StoreError::RunNotFinished { .. }
         | StoreError::AlreadyRegistered { .. }
+        | StoreError::CannotRegister { .. }
         | StoreError::EvaluatedMeanwhile { .. }
         | StoreError::TestedMeanwhile { .. }
         | StoreError::NotResumable { .. }

@@ -24,10 +24,11 @@ pub mod tables;
 pub mod waiting;
 
 pub use acts::doctor::Examination;
+pub use acts::entry::VersionEntry;
 pub use acts::files::FileState;
 pub use acts::foreign_run::{ForeignFinish, RunEntries};
 pub use acts::promotion::Promotion;
-pub use acts::registration::{Finish, Registered};
+pub use acts::registration::{Finish, Registered, VersionRow};
 pub use acts::relocation::request::{Move, RelocateRequest, Relocation};
 pub use acts::run::{RunStart, UnfinishedEnd};
 pub use acts::served::CHECKPOINT_ENDING;
