@@ -9,7 +9,7 @@ use crate::error::MlflowError;
 ///
 /// # Errors
 /// Those of the act and of the store.
-pub(crate) fn write<T>(
+pub fn write<T>(
     session: &Session,
     act: impl FnMut(&Act<'_>) -> Result<T, MlflowError>,
 ) -> Result<T, MlflowError> {

@@ -9,9 +9,12 @@ mod error;
 pub mod experiments;
 mod page;
 pub mod python;
+mod read;
+pub mod registry;
 mod runs;
 mod sql;
 
+pub use act::write;
 pub use artifact_root::ArtifactRoot;
 pub use error::{Code, MlflowError};
 pub use page::{Page, Wanted};

@@ -134,7 +134,8 @@ mod tests {
             ("%]%", "x]y", true),
         ] {
             let sql = "SELECT ?1 GLOB ?2";
-            let found: bool = conn.query_row(sql, [text, &glob(pattern)], |row| row.get(0)).unwrap();
+            let found: bool =
+                conn.query_row(sql, [text, &glob(pattern)], |row| row.get(0)).unwrap();
             assert_eq!(found, expected, "{pattern} {text}");
         }
     }

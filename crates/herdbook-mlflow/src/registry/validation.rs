@@ -1,0 +1,252 @@
+//! Limits on names, tags and aliases, with MLflow's texts.
+
+use crate::error::MlflowError;
+use crate::python;
+
+/// The tag that makes a registered model or version a prompt.
+pub(super) const IS_PROMPT: &str = "mlflow.prompt.is_prompt";
+/// The tag with the text of a prompt.
+const PROMPT_TEXT: &str = "mlflow.prompt.text";
+
+/// Longest key of a tag, in characters.
+const MAX_TAG_KEY: usize = 250;
+/// Longest value of a tag, in characters.
+const MAX_TAG_VALUE: usize = 100_000;
+/// Longest alias, in characters.
+const MAX_ALIAS: usize = 255;
+
+/// Whether tags of a request make its record a prompt. Of several tags with one key the last one counts.
+pub fn is_prompt(tags: &[(String, String)]) -> bool {
+    let last = tags.iter().rev().find(|(key, _)| key == IS_PROMPT);
+    last.is_some_and(|(_, value)| value.to_lowercase() == "true")
+}
+
+/// Checks the name of a registered model.
+pub(super) fn check_name(name: &str) -> Result<(), MlflowError> {
+    if python_stripped(name).is_empty() {
+        return Err(MlflowError::invalid("Missing value for required parameter 'name'."));
+    }
+    if name.contains(['/', ':']) {
+        return Err(MlflowError::invalid(format!(
+            "Invalid model name '{name}'. Names cannot contain '/' or ':'."
+        )));
+    }
+    check_path("name", name)
+}
+
+/// Checks the new name of a registered model.
+pub(super) fn check_new_name(name: &str) -> Result<(), MlflowError> {
+    if python_stripped(name).is_empty() {
+        return Err(MlflowError::invalid("Missing value for required parameter 'new_name'."));
+    }
+    check_name(name)
+}
+
+/// The number of a version, as Python reads it. No version has a number beyond 64 bits.
+///
+/// # Errors
+/// [`MlflowError::Refused`] if the text is not a number.
+pub fn parse_version(text: &str) -> Result<i64, MlflowError> {
+    let number = python::parse_int(text).ok_or_else(|| {
+        MlflowError::invalid(format!("Parameter 'version' must be an integer, got '{text}'."))
+    })?;
+    Ok(i64::try_from(number).unwrap_or(i64::MIN))
+}
+
+/// Checks the key of a tag.
+pub(super) fn check_tag_key(key: &str) -> Result<(), MlflowError> {
+    let is_allowed =
+        |c: char| c.is_alphanumeric() || matches!(c, '_' | '/' | '.' | '-' | ' ' | ':');
+    // In Python `$` also matches before a line break at the end.
+    if !key.strip_suffix('\n').unwrap_or(key).chars().all(is_allowed) {
+        return Err(invalid_value(
+            "key",
+            key,
+            "Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), \
+             colon(:) and slashes (/).",
+        ));
+    }
+    check_path("key", key)
+}
+
+/// Checks a tag of a registered model.
+pub(super) fn check_model_tag(key: &str, value: &str) -> Result<(), MlflowError> {
+    check_tag_key(key)?;
+    check_length("key", MAX_TAG_KEY, key)?;
+    check_length("value", MAX_TAG_VALUE, value)
+}
+
+/// Checks a tag of a model version.
+pub(super) fn check_version_tag(key: &str, value: &str) -> Result<(), MlflowError> {
+    check_tag_key(key)?;
+    check_length("key", MAX_TAG_KEY, key)?;
+    if key == PROMPT_TEXT && value.chars().count() > MAX_TAG_VALUE {
+        return Err(MlflowError::invalid(format!(
+            "Prompt text exceeds max length of {MAX_TAG_VALUE} characters."
+        )));
+    }
+    check_length("value", MAX_TAG_VALUE, value)
+}
+
+/// Checks an alias that is looked up or deleted.
+pub(super) fn check_alias_name(alias: &str) -> Result<(), MlflowError> {
+    if alias.is_empty() {
+        return Err(MlflowError::invalid("Registered model alias name cannot be empty."));
+    }
+    let is_allowed = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
+    if !alias.strip_suffix('\n').unwrap_or(alias).chars().all(is_allowed) {
+        return Err(MlflowError::invalid(format!(
+            "Invalid alias name: '{alias}'. Names may only contain alphanumerics, underscores (_), and dashes (-)."
+        )));
+    }
+    check_length("Registered model alias name", MAX_ALIAS, alias)
+}
+
+/// Checks that an alias does not stand for something else already.
+pub(super) fn check_alias_not_reserved(alias: &str) -> Result<(), MlflowError> {
+    if alias.to_lowercase() == "latest" {
+        return Err(MlflowError::invalid("'latest' alias name (case insensitive) is reserved."));
+    }
+    let number = alias.strip_prefix(['v', 'V']).map(|rest| rest.strip_suffix('\n').unwrap_or(rest));
+    if number.is_some_and(|rest| !rest.is_empty() && rest.chars().all(char::is_numeric)) {
+        return Err(MlflowError::invalid(format!("Version alias name '{alias}' is reserved.")));
+    }
+    Ok(())
+}
+
+fn check_length(what: &str, max: usize, value: &str) -> Result<(), MlflowError> {
+    if value.chars().count() <= max {
+        return Ok(());
+    }
+    Err(MlflowError::invalid(format!("'{what}' exceeds the maximum length of {max} characters")))
+}
+
+/// Checks that a name stands for itself if it is used as a path.
+fn check_path(parameter: &str, name: &str) -> Result<(), MlflowError> {
+    let normal = normalized_path(name);
+    if normal != name || normal == "." || normal.starts_with("..") || normal.starts_with('/') {
+        let problem = format!(
+            "Names may be treated as files in certain cases, and must not resolve to other names when treated as such. \
+             This name would resolve to {}",
+            python::text(&normal)
+        );
+        return Err(invalid_value(parameter, name, &problem));
+    }
+    Ok(())
+}
+
+fn invalid_value(parameter: &str, value: &str, problem: &str) -> MlflowError {
+    MlflowError::invalid(format!(
+        "Invalid value {} for parameter '{parameter}' supplied: {problem}",
+        python::json_text(value)
+    ))
+}
+
+/// As `posixpath.normpath`.
+fn normalized_path(path: &str) -> String {
+    if path.is_empty() {
+        return ".".to_owned();
+    }
+    let n_slashes = path.len() - path.trim_start_matches('/').len();
+    // POSIX gives two slashes at the start a meaning of their own.
+    let root = match n_slashes {
+        0 => "",
+        2 => "//",
+        _ => "/",
+    };
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if (root.is_empty() && parts.is_empty()) || parts.last() == Some(&"..") => {
+                parts.push(part);
+            }
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    let normal = format!("{root}{}", parts.join("/"));
+    if normal.is_empty() { ".".to_owned() } else { normal }
+}
+
+/// As `text.strip()`: Python also counts the separators from 0x1c to 0x1f as white space.
+fn python_stripped(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text<T: std::fmt::Debug>(outcome: Result<T, MlflowError>) -> String {
+        outcome.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn names_that_mlflow_refuses_are_refused_in_its_words() {
+        for fine in ["1H_trading_model", "a b", "x.y", "ä", "..a b"] {
+            assert!(check_name(fine).is_ok() || fine.starts_with(".."), "{fine}");
+        }
+        assert_eq!(text(check_name(" ")), "Missing value for required parameter 'name'.");
+        assert_eq!(text(check_new_name("")), "Missing value for required parameter 'new_name'.");
+        assert_eq!(
+            text(check_name("a/b")),
+            "Invalid model name 'a/b'. Names cannot contain '/' or ':'."
+        );
+        assert_eq!(
+            text(check_name("..")),
+            "Invalid value \"..\" for parameter 'name' supplied: Names may be treated as files in certain cases, and must \
+             not resolve to other names when treated as such. This name would resolve to '..'"
+        );
+    }
+
+    #[test]
+    fn paths_are_normalized_as_by_python() {
+        for (path, normal) in [
+            ("a//b", "a/b"),
+            ("a/../b", "b"),
+            ("../a", "../a"),
+            ("/../a", "/a"),
+            ("//a", "//a"),
+            ("///a", "/a"),
+            ("a/", "a"),
+            ("./a", "a"),
+            ("a/..", "."),
+            ("", "."),
+        ] {
+            assert_eq!(normalized_path(path), normal, "{path}");
+        }
+    }
+
+    #[test]
+    fn tags_and_aliases_have_the_limits_of_mlflow() {
+        assert!(check_version_tag("mlflow.note/x y:z", &"v".repeat(100_000)).is_ok());
+        assert_eq!(
+            text(check_version_tag("k", &"v".repeat(100_001))),
+            "'value' exceeds the maximum length of 100000 characters"
+        );
+        assert_eq!(
+            text(check_model_tag(&"k".repeat(251), "")),
+            "'key' exceeds the maximum length of 250 characters"
+        );
+        assert!(text(check_tag_key("a?")).contains("Names may only contain alphanumerics"));
+        assert!(text(check_tag_key("a//b")).contains("would resolve to 'a/b'"));
+        assert_eq!(
+            text(check_alias_not_reserved("Latest")),
+            "'latest' alias name (case insensitive) is reserved."
+        );
+        assert_eq!(text(check_alias_not_reserved("V12")), "Version alias name 'V12' is reserved.");
+        assert!(check_alias_not_reserved("v1a").is_ok());
+        assert!(text(check_alias_name("a b")).starts_with("Invalid alias name: 'a b'."));
+        assert_eq!(text(check_alias_name("")), "Registered model alias name cannot be empty.");
+    }
+
+    #[test]
+    fn versions_are_read_as_by_python() {
+        assert_eq!(parse_version(" 7 ").unwrap(), 7);
+        assert_eq!(parse_version("99999999999999999999").unwrap(), i64::MIN);
+        assert_eq!(text(parse_version("x")), "Parameter 'version' must be an integer, got 'x'.");
+    }
+}
