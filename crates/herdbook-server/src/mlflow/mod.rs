@@ -13,6 +13,11 @@
 
 pub(crate) mod endpoint;
 mod experiments;
+mod logged_models;
+mod metrics;
+mod model_versions;
 mod probes;
+mod registered_models;
 pub(crate) mod router;
+mod runs;
 pub(crate) mod wire;

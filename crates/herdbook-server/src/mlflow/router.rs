@@ -5,13 +5,22 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 
 use crate::app::App;
-use crate::mlflow::{endpoint, experiments, probes};
+use crate::mlflow::{
+    endpoint, experiments, logged_models, metrics, model_versions, probes, registered_models, runs,
+};
 
 /// The API, and its twin for the pages of MLflow's UI.
 const PREFIXES: [&str; 2] = ["/api/2.0/mlflow", "/ajax-api/2.0/mlflow"];
 
 pub(crate) fn router() -> Router<App> {
-    let groups = [experiments::ENDPOINTS];
+    let groups = [
+        experiments::ENDPOINTS,
+        logged_models::ENDPOINTS,
+        metrics::ENDPOINTS,
+        model_versions::ENDPOINTS,
+        registered_models::ENDPOINTS,
+        runs::ENDPOINTS,
+    ];
     let router = groups
         .into_iter()
         .fold(Router::new(), |router, group| endpoint::add(router, &PREFIXES, group));
