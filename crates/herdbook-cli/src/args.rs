@@ -26,7 +26,7 @@ pub(crate) use crate::args::relocate::RelocateArgs;
 pub(crate) use crate::args::running::{
     BacktestArgs, EvaluateArgs, PredictArgs, ReadingArgs, RunningArgs,
 };
-pub(crate) use crate::args::serve::ServeArgs;
+pub(crate) use crate::args::serve::{LifeCycleMode, ServeArgs};
 pub(crate) use crate::args::showing::{CompareArgs, HistoryArgs, LineageArgs, ShowArgs};
 
 /// A register of stock-trading models. Trains, enhances, promotes and finds models, and records where each one

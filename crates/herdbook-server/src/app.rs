@@ -6,6 +6,8 @@ use std::sync::Arc;
 use herdbook_mlflow::ArtifactRoot;
 use herdbook_store::Session;
 
+use crate::life_cycle::LifeCycle;
+
 /// The state that all requests share. Cloning it is cheap.
 #[derive(Debug, Clone)]
 pub(crate) struct App(Arc<Shared>);
@@ -15,6 +17,7 @@ struct Shared {
     session: Session,
     artifact_root: ArtifactRoot,
     artifacts_destination: PathBuf,
+    life_cycle: LifeCycle,
 }
 
 impl App {
@@ -22,8 +25,9 @@ impl App {
         session: Session,
         artifact_root: ArtifactRoot,
         artifacts_destination: PathBuf,
+        life_cycle: LifeCycle,
     ) -> Self {
-        Self(Arc::new(Shared { session, artifact_root, artifacts_destination }))
+        Self(Arc::new(Shared { session, artifact_root, artifacts_destination, life_cycle }))
     }
 
     /// The store, and who acts on it.
@@ -34,6 +38,11 @@ impl App {
     /// The location below which new experiments keep their artifacts.
     pub(crate) fn artifact_root(&self) -> &ArtifactRoot {
         &self.0.artifact_root
+    }
+
+    /// Which requests go to the rulebook.
+    pub(crate) fn life_cycle(&self) -> &LifeCycle {
+        &self.0.life_cycle
     }
 
     /// The folder of the artifacts that pass through the server.

@@ -5,8 +5,10 @@
 
 mod app;
 mod error;
+mod life_cycle;
 mod mlflow;
 mod server;
 
 pub use error::ServeError;
+pub use life_cycle::{LifeCycle, Mode, NamePattern};
 pub use server::{Config, serve};

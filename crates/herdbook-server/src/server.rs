@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use axum::serve::ListenerExt;
+use herdbook_domain::Channel;
 use herdbook_mlflow::{ArtifactRoot, experiments};
 use herdbook_store::{Opened, Session};
 use tokio::net::TcpListener;
@@ -12,6 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::App;
 use crate::error::ServeError;
+use crate::life_cycle::LifeCycle;
 use crate::mlflow::router::router;
 
 /// Most threads that work on the store or on files at the same time. Others wait for one.
@@ -28,6 +30,8 @@ pub struct Config {
     pub artifact_root: ArtifactRoot,
     /// The folder of the artifacts that pass through the server.
     pub artifacts_destination: PathBuf,
+    /// Which requests go to the rulebook.
+    pub life_cycle: LifeCycle,
 }
 
 /// Serves a store until SIGTERM or SIGINT. Requests that were accepted before are finished. `ready` is called with the
@@ -60,7 +64,13 @@ pub fn serve(
         let (mut terminate, mut interrupt) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         ready(listener.local_addr()?);
-        let app = App::new(session, config.artifact_root, config.artifacts_destination);
+        let session = session.store().session(session.actor().clone(), Channel::MlflowApi);
+        let app = App::new(
+            session,
+            config.artifact_root,
+            config.artifacts_destination,
+            config.life_cycle,
+        );
         // Without this, small answers wait up to 40 ms for the client's acknowledgement.
         let listener = listener.tap_io(|stream| {
             let _ = stream.set_nodelay(true);

@@ -7,7 +7,24 @@ use crate::error::MlflowError;
 use crate::read::read;
 use crate::registry::record::{self, ModelVersion};
 use crate::registry::registered_models::require_model;
-use crate::registry::validation::{check_alias_name, check_alias_not_reserved, check_name};
+use crate::registry::validation::{
+    check_alias_name, check_alias_not_reserved, check_name, parse_version,
+};
+
+/// Checks the names of an alias that is to be set, and reads the number of its version.
+///
+/// # Errors
+/// [`MlflowError::Refused`].
+pub fn parse_alias<'a>(
+    name: &'a str,
+    alias: &str,
+    version: &str,
+) -> Result<(&'a str, i64), MlflowError> {
+    check_name(name)?;
+    check_alias_name(alias)?;
+    check_alias_not_reserved(alias)?;
+    Ok((name, parse_version(version)?))
+}
 
 /// Checks the names of an alias that is to be set, and that its version exists.
 ///

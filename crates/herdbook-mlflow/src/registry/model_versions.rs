@@ -50,6 +50,15 @@ pub fn get_version(store: &Store, name: &str, version: &str) -> Result<ModelVers
     read(store, |conn| record::version(conn, name, number))
 }
 
+/// Fails if there is no such version, or it was deleted.
+///
+/// # Errors
+/// [`MlflowError::Refused`]; those of the database.
+pub fn require_version(conn: &Conn, (name, number): (&str, i64)) -> Result<(), MlflowError> {
+    check_name(name)?;
+    record::require_version(conn, name, number)
+}
+
 /// The URI of the files that MLflow serves as a version.
 ///
 /// # Errors

@@ -72,8 +72,7 @@ impl MlflowStage {
 /// Those of the database.
 pub fn others_in_stage(
     conn: &Conn,
-    name: &str,
-    number: i64,
+    (name, number): (&str, i64),
     stage: MlflowStage,
 ) -> Result<bool, MlflowError> {
     let found = conn.query_first(

@@ -42,11 +42,20 @@ pub(super) fn check_new_name(name: &str) -> Result<(), MlflowError> {
     check_name(name)
 }
 
+/// Checks the name of a registered model and reads the number of a version.
+///
+/// # Errors
+/// [`MlflowError::Refused`].
+pub fn parse_key<'a>(name: &'a str, version: &str) -> Result<(&'a str, i64), MlflowError> {
+    check_name(name)?;
+    Ok((name, parse_version(version)?))
+}
+
 /// The number of a version, as Python reads it. No version has a number beyond 64 bits.
 ///
 /// # Errors
 /// [`MlflowError::Refused`] if the text is not a number.
-pub fn parse_version(text: &str) -> Result<i64, MlflowError> {
+pub(super) fn parse_version(text: &str) -> Result<i64, MlflowError> {
     let number = python::parse_int(text).ok_or_else(|| {
         MlflowError::invalid(format!("Parameter 'version' must be an integer, got '{text}'."))
     })?;

@@ -18,6 +18,7 @@ mod metrics;
 mod model_versions;
 mod probes;
 mod registered_models;
+mod registry;
 pub(crate) mod router;
 mod runs;
 pub(crate) mod wire;

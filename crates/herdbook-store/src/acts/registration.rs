@@ -103,7 +103,8 @@ impl Session {
     ) -> Result<T, StoreError> {
         let served = self.hash_model_folder(&request.run_id, request.origin.timeframe)?;
         self.with_hashed_files(HashedFiles::default(), |files| {
-            let new = NewVersion { request, row: None, served: &served, measured, files };
+            let new =
+                NewVersion { request, row: None, existing: None, served: &served, measured, files };
             self.write(|tx| act(tx, &new))
         })
     }
@@ -210,6 +211,8 @@ pub(crate) struct NewVersion<'a> {
     pub(crate) request: &'a Registration,
     /// The columns of the version's row that a client of MLflow decides; `None` for a model that herdbook stored.
     pub(crate) row: Option<&'a VersionRow>,
+    /// The version, if its row exists already.
+    pub(crate) existing: Option<VersionNumber>,
     pub(crate) served: &'a ServedFiles,
     pub(crate) measured: &'a Measured,
     /// The files of a parent that is not sealed yet.
@@ -385,6 +388,10 @@ fn insert_version(
     at: Timestamp,
 ) -> Result<(), StoreError> {
     let name = plan.key.name.as_str();
+    if new.existing.is_some() {
+        version::touch_model(act.tx, &plan.key.name, at)?;
+        return version::set_mlflow_stage(act.tx, &plan.key, Stage::Development, at);
+    }
     act.tx.execute(
         "INSERT INTO registered_models
             (name, creation_time, last_updated_time, description, workspace)

@@ -12,6 +12,7 @@ pub(crate) enum Check {
     Text,
     IntLike,
     FloatLike,
+    Bool,
     Array,
     ItemsText,
     /// A check of its own. The error is the text; an empty one stands for the usual text.
@@ -47,12 +48,7 @@ pub(crate) fn check(
 }
 
 impl Check {
-    fn apply(
-        self,
-        name: &str,
-        value: &Json,
-        parsed: Result<(), Unparsable>,
-    ) -> Result<(), String> {
+    fn apply(self, name: &str, value: &Json, parsed: Result<(), Unparsable>) -> Result<(), String> {
         let is_type_right = match self {
             Self::Required if is_missing(value) => {
                 return Err(format!("Missing value for required parameter '{name}'."));
@@ -75,6 +71,7 @@ impl Check {
                 Json::Text(text) => herdbook_mlflow::python::parse_float(text).is_some(),
                 _ => false,
             },
+            Self::Bool => matches!(value, Json::Bool(_)),
             Self::Array => matches!(value, Json::List(_)),
             Self::ItemsText => match value {
                 Json::List(items) => items.iter().all(|item| matches!(item, Json::Text(_))),
