@@ -150,6 +150,17 @@ pub enum Refusal {
         /// The stage asked for, as written.
         to: String,
     },
+    /// A model whose alias `champion` points at a version without a stage may not come under the life cycle.
+    #[error(
+        "the alias `champion` of `{name}` points at version {version}, which is not its champion: remove the alias before the \
+         model comes under the life cycle"
+    )]
+    AliasWithoutChampion {
+        /// The registered model.
+        name: ModelName,
+        /// The version that the alias points at.
+        version: i64,
+    },
     /// A registered model under the life cycle may not be deleted: its history names its versions.
     #[error(
         "`{name}` is under the life cycle and cannot be deleted: its history names its versions; delete single versions in \

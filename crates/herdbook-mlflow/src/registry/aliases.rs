@@ -8,7 +8,7 @@ use crate::read::read;
 use crate::registry::record::{self, ModelVersion};
 use crate::registry::registered_models::require_model;
 use crate::registry::validation::{
-    check_alias_name, check_alias_not_reserved, check_name, parse_version,
+    check_alias_name, check_alias_not_reserved, check_name, known_version,
 };
 
 /// Checks the names of an alias that is to be set, and reads the number of its version.
@@ -23,7 +23,7 @@ pub fn parse_alias<'a>(
     check_name(name)?;
     check_alias_name(alias)?;
     check_alias_not_reserved(alias)?;
-    Ok((name, parse_version(version)?))
+    Ok((name, known_version(name, version)?))
 }
 
 /// Checks the names of an alias that is to be set, and that its version exists.

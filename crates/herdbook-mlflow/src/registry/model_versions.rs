@@ -12,7 +12,7 @@ use crate::registry::search::with_aliases;
 use crate::registry::source::ResolvedSource;
 use crate::registry::stages::MlflowStage;
 use crate::registry::tags::write_version_tag;
-use crate::registry::validation::{check_name, check_version_tag, parse_version};
+use crate::registry::validation::{check_name, check_version_tag, known_version};
 
 /// A version to create.
 #[derive(Debug, Clone, Default)]
@@ -46,7 +46,7 @@ impl NewModelVersion {
 /// [`MlflowError::Refused`] if there is none, or it was deleted; those of the store.
 pub fn get_version(store: &Store, name: &str, version: &str) -> Result<ModelVersion, MlflowError> {
     check_name(name)?;
-    let number = parse_version(version)?;
+    let number = known_version(name, version)?;
     read(store, |conn| record::version(conn, name, number))
 }
 
@@ -69,7 +69,7 @@ pub fn download_uri(
     version: &str,
 ) -> Result<Option<String>, MlflowError> {
     check_name(name)?;
-    let number = parse_version(version)?;
+    let number = known_version(name, version)?;
     read(store, |conn| record::location_of(conn, name, number))
 }
 

@@ -109,11 +109,12 @@ pub(super) fn models(conn: &Conn, names: &[String]) -> Result<Vec<RegisteredMode
         Ok(())
     })?;
     let sql = format!(
-        "SELECT {VERSION_COLUMNS} FROM model_versions v
-         WHERE v.workspace = 'default' AND v.name IN ({marks}) AND v.current_stage <> '{DELETED}'
-           AND NOT EXISTS (SELECT 1 FROM model_versions n WHERE n.workspace = 'default' AND n.name = v.name
-               AND n.current_stage = v.current_stage AND n.version > v.version)
-         ORDER BY v.name, v.version",
+        "SELECT {VERSION_COLUMNS} FROM (
+            SELECT name, max(version) AS newest, min(version) AS oldest FROM model_versions
+            WHERE workspace = 'default' AND name IN ({marks}) AND current_stage <> '{DELETED}'
+            GROUP BY name, current_stage) s
+         JOIN model_versions v ON v.workspace = 'default' AND v.name = s.name AND v.version = s.newest
+         ORDER BY v.name, s.oldest",
         marks = marks.join(", ")
     );
     let mut latest = conn.query(&sql, values.as_slice(), version_of_row)?;

@@ -53,7 +53,11 @@ pub fn search_models(
         );
         let names = conn.query(&sql, args.values().as_slice(), |row| text(row, 0))?;
         let page = wanted.page(names);
-        Ok(Page { records: record::models(conn, &page.records)?, next: page.next })
+        let mut records = record::models(conn, &page.records)?;
+        for model in &mut records {
+            model.latest_versions.sort_by(|a, b| a.current_stage.cmp(&b.current_stage));
+        }
+        Ok(Page { records, next: page.next })
     })?;
     Ok(page)
 }

@@ -292,7 +292,8 @@ impl Resolver<'_> {
             if root.is_some_and(|root| contains_local(&root, source)) {
                 return Ok(());
             }
-            return Err(not_below(source, "run_id"));
+            let is_resolved = !run_id.is_empty();
+            return Err(not_below(source, is_resolved, "run_id"));
         }
         refuse_relative_paths(source)?;
         let uri = Uri::split(source);
@@ -327,7 +328,7 @@ impl Resolver<'_> {
             if contains_local(&self.root_of_model(source, model_id)?, source) {
                 return Ok(());
             }
-            return Err(not_below(source, "model_id"));
+            return Err(not_below(source, true, "model_id"));
         }
         refuse_relative_paths(source)?;
         let uri = Uri::split(source);
@@ -415,7 +416,10 @@ fn invalid_source(source: &str, parameter: &str) -> MlflowError {
     ))
 }
 
-fn not_below(source: &str, parameter: &str) -> MlflowError {
+/// The refusal of a local path. MLflow shows it without links and relative parts if it was compared with a folder.
+fn not_below(source: &str, is_resolved: bool, parameter: &str) -> MlflowError {
+    let resolved = if is_resolved { real_path(source) } else { None };
+    let source = resolved.map_or_else(|| source.to_owned(), |path| path.display().to_string());
     MlflowError::invalid(format!(
         "Invalid model version source: '{source}'. To use a local path as a model version source, the {parameter} request \
          parameter has to be specified and the local path has to be contained within the artifact directory of the run \

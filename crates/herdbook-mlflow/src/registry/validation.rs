@@ -48,7 +48,18 @@ pub(super) fn check_new_name(name: &str) -> Result<(), MlflowError> {
 /// [`MlflowError::Refused`].
 pub fn parse_key<'a>(name: &'a str, version: &str) -> Result<(&'a str, i64), MlflowError> {
     check_name(name)?;
-    Ok((name, parse_version(version)?))
+    Ok((name, known_version(name, version)?))
+}
+
+/// As [`parse_version`]; a number beyond 64 bits is that of no version.
+pub(super) fn known_version(name: &str, text: &str) -> Result<i64, MlflowError> {
+    match parse_version(text)? {
+        i64::MIN => Err(MlflowError::missing(format!(
+            "Model Version (name={name}, version={}) not found",
+            text.trim()
+        ))),
+        number => Ok(number),
+    }
 }
 
 /// The number of a version, as Python reads it. No version has a number beyond 64 bits.

@@ -2,14 +2,14 @@
 
 use herdbook_domain::tags::key;
 use herdbook_domain::{
-    EventDraft, RunId, SealOrigin, Stage, Timestamp, Unsealed, VersionFacts, VersionKey,
-    adopted_event,
+    EventDraft, ModelName, Refusal, RunId, SealOrigin, Stage, Timestamp, Unsealed, VersionFacts,
+    VersionKey, adopted_event,
 };
 
 use crate::engine::db::Conn;
 use crate::error::StoreError;
 use crate::tables::unsealed::{self, ServedFiles};
-use crate::tables::{tag, version};
+use crate::tables::{alias, tag, version};
 
 /// The event that adopts a version in development and seals what MLflow holds of it.
 pub(super) fn adopted(
@@ -32,6 +32,18 @@ pub(super) fn adopted(
         deleted: false,
         unsealed: Some(Unsealed { origin: SealOrigin::Elsewhere, facts }),
     }))
+}
+
+/// Fails if the alias `champion` of a model points at a version that is not its champion.
+pub(super) fn require_alias_of_champion(conn: &Conn, name: &ModelName) -> Result<(), StoreError> {
+    let champion = version::champion_of(conn, name)?.map(|version| i64::from(version.get()));
+    match alias::champion(conn, name)?.filter(|version| champion != Some(*version)) {
+        Some(version) => {
+            let name = name.clone();
+            Err(StoreError::Refused(Refusal::AliasWithoutChampion { name, version }))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Fails if a version of a run is under the life cycle, apart from one.

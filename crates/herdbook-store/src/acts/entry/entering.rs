@@ -10,7 +10,7 @@ use herdbook_domain::{
     guard_version_tags, plan_registration,
 };
 
-use super::adoption::{adopted, require_free};
+use super::adoption::{adopted, require_alias_of_champion, require_free};
 use super::request::{Entering, Served};
 use super::told::{
     basis, cannot, honesty, improvements_over, metrics, origin, parent, trained_timesteps,
@@ -48,6 +48,7 @@ pub(super) fn enter(
     }
     version::require_model(conn, entering.name())?;
     require_free(conn, run_id, existing)?;
+    require_alias_of_champion(conn, entering.name())?;
     let run = run::load(conn, run_id)?;
     let mut telling = run.tags.clone();
     if let Entering::OnRecord(version) = entering {

@@ -4,7 +4,7 @@ use herdbook_domain::import::told_origin;
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{Stage, Timestamp, VersionKey, VersionType};
 
-use super::adoption::{adopted, require_free};
+use super::adoption::{adopted, require_alias_of_champion, require_free};
 use super::entering::enter;
 use super::request::{Entering, Served};
 use crate::acts::files::HashedFiles;
@@ -56,6 +56,7 @@ fn adopt_without_origin(
     at: Timestamp,
 ) -> Result<(), StoreError> {
     let (conn, key) = (act.tx, &version.key);
+    require_alias_of_champion(conn, &key.name)?;
     if let Some(run) = run {
         require_free(conn, &run.run_id, Some(key))?;
     }
