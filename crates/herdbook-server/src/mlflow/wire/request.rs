@@ -81,10 +81,7 @@ impl Raw<'_> {
 }
 
 /// The parameters of a query as if they had come in a body.
-fn from_query(
-    parameters: &[(String, String)],
-    fields: &'static [Field],
-) -> Result<Json, Failure> {
+fn from_query(parameters: &[(String, String)], fields: &'static [Field]) -> Result<Json, Failure> {
     let mut entries = Vec::new();
     for field in fields {
         let mut values =
