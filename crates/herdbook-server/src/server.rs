@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use axum::serve::ListenerExt;
 use herdbook_domain::Channel;
@@ -64,7 +65,10 @@ pub fn serve(
         let (mut terminate, mut interrupt) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         ready(listener.local_addr()?);
-        let session = session.store().session(session.actor().clone(), Channel::MlflowApi);
+        let session = session
+            .store()
+            .session(session.actor().clone(), Channel::MlflowApi)
+            .guarded_by(Arc::new(config.life_cycle.clone()));
         let app = App::new(
             session,
             config.artifact_root,

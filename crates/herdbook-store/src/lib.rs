@@ -57,7 +57,7 @@ pub use search::known_closes::KnownCloses;
 pub use search::listing::Listing;
 pub use search::run_prefix::VersionOrRun;
 pub use search::versions::{UnsealedValues, VersionQuery};
-pub use session::{Act, Session};
+pub use session::{Act, RunTagGuard, Session};
 pub use store::Store;
 pub use tables::evaluation::RecordedEvaluation;
 pub use tables::event::{EventQuery, RegisteredFile};

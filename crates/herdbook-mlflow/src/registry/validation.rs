@@ -2,6 +2,7 @@
 
 use crate::error::MlflowError;
 use crate::python;
+use crate::validate::{self, check_length, check_path};
 
 /// The tag that makes a registered model or version a prompt.
 pub(super) const IS_PROMPT: &str = "mlflow.prompt.is_prompt";
@@ -31,7 +32,7 @@ pub(super) fn check_name(name: &str) -> Result<(), MlflowError> {
             "Invalid model name '{name}'. Names cannot contain '/' or ':'."
         )));
     }
-    check_path("name", name)
+    check_path(name, "name")
 }
 
 /// Checks the new name of a registered model.
@@ -75,37 +76,26 @@ pub(super) fn parse_version(text: &str) -> Result<i64, MlflowError> {
 
 /// Checks the key of a tag.
 pub(super) fn check_tag_key(key: &str) -> Result<(), MlflowError> {
-    let is_allowed =
-        |c: char| c.is_alphanumeric() || matches!(c, '_' | '/' | '.' | '-' | ' ' | ':');
-    // In Python `$` also matches before a line break at the end.
-    if !key.strip_suffix('\n').unwrap_or(key).chars().all(is_allowed) {
-        return Err(invalid_value(
-            "key",
-            key,
-            "Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), \
-             colon(:) and slashes (/).",
-        ));
-    }
-    check_path("key", key)
+    validate::check_name(key, "key")
 }
 
 /// Checks a tag of a registered model.
 pub(super) fn check_model_tag(key: &str, value: &str) -> Result<(), MlflowError> {
     check_tag_key(key)?;
-    check_length("key", MAX_TAG_KEY, key)?;
-    check_length("value", MAX_TAG_VALUE, value)
+    check_length("key", key, MAX_TAG_KEY)?;
+    check_length("value", value, MAX_TAG_VALUE)
 }
 
 /// Checks a tag of a model version.
 pub(super) fn check_version_tag(key: &str, value: &str) -> Result<(), MlflowError> {
     check_tag_key(key)?;
-    check_length("key", MAX_TAG_KEY, key)?;
+    check_length("key", key, MAX_TAG_KEY)?;
     if key == PROMPT_TEXT && value.chars().count() > MAX_TAG_VALUE {
         return Err(MlflowError::invalid(format!(
             "Prompt text exceeds max length of {MAX_TAG_VALUE} characters."
         )));
     }
-    check_length("value", MAX_TAG_VALUE, value)
+    check_length("value", value, MAX_TAG_VALUE)
 }
 
 /// Checks an alias that is looked up or deleted.
@@ -119,7 +109,7 @@ pub(super) fn check_alias_name(alias: &str) -> Result<(), MlflowError> {
             "Invalid alias name: '{alias}'. Names may only contain alphanumerics, underscores (_), and dashes (-)."
         )));
     }
-    check_length("Registered model alias name", MAX_ALIAS, alias)
+    check_length("Registered model alias name", alias, MAX_ALIAS)
 }
 
 /// Checks that an alias does not stand for something else already.
@@ -132,63 +122,6 @@ pub(super) fn check_alias_not_reserved(alias: &str) -> Result<(), MlflowError> {
         return Err(MlflowError::invalid(format!("Version alias name '{alias}' is reserved.")));
     }
     Ok(())
-}
-
-fn check_length(what: &str, max: usize, value: &str) -> Result<(), MlflowError> {
-    if value.chars().count() <= max {
-        return Ok(());
-    }
-    Err(MlflowError::invalid(format!("'{what}' exceeds the maximum length of {max} characters")))
-}
-
-/// Checks that a name stands for itself if it is used as a path.
-fn check_path(parameter: &str, name: &str) -> Result<(), MlflowError> {
-    let normal = normalized_path(name);
-    if normal != name || normal == "." || normal.starts_with("..") || normal.starts_with('/') {
-        let problem = format!(
-            "Names may be treated as files in certain cases, and must not resolve to other names when treated as such. \
-             This name would resolve to {}",
-            python::text(&normal)
-        );
-        return Err(invalid_value(parameter, name, &problem));
-    }
-    Ok(())
-}
-
-fn invalid_value(parameter: &str, value: &str, problem: &str) -> MlflowError {
-    MlflowError::invalid(format!(
-        "Invalid value {} for parameter '{parameter}' supplied: {problem}",
-        python::json_text(value)
-    ))
-}
-
-/// As `posixpath.normpath`.
-fn normalized_path(path: &str) -> String {
-    if path.is_empty() {
-        return ".".to_owned();
-    }
-    let n_slashes = path.len() - path.trim_start_matches('/').len();
-    // POSIX gives two slashes at the start a meaning of their own.
-    let root = match n_slashes {
-        0 => "",
-        2 => "//",
-        _ => "/",
-    };
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." if (root.is_empty() && parts.is_empty()) || parts.last() == Some(&"..") => {
-                parts.push(part);
-            }
-            ".." => {
-                parts.pop();
-            }
-            part => parts.push(part),
-        }
-    }
-    let normal = format!("{root}{}", parts.join("/"));
-    if normal.is_empty() { ".".to_owned() } else { normal }
 }
 
 /// As `text.strip()`: Python also counts the separators from 0x1c to 0x1f as white space.
@@ -220,24 +153,6 @@ mod tests {
             "Invalid value \"..\" for parameter 'name' supplied: Names may be treated as files in certain cases, and must \
              not resolve to other names when treated as such. This name would resolve to '..'"
         );
-    }
-
-    #[test]
-    fn paths_are_normalized_as_by_python() {
-        for (path, normal) in [
-            ("a//b", "a/b"),
-            ("a/../b", "b"),
-            ("../a", "../a"),
-            ("/../a", "/a"),
-            ("//a", "//a"),
-            ("///a", "/a"),
-            ("a/", "a"),
-            ("./a", "a"),
-            ("a/..", "."),
-            ("", "."),
-        ] {
-            assert_eq!(normalized_path(path), normal, "{path}");
-        }
     }
 
     #[test]

@@ -65,8 +65,15 @@ impl LifeCycle {
     }
 
     /// Refuses a request, or reports the refusal.
-    pub(crate) fn refuse(&self, refusal: Refusal) -> Result<(), MlflowError> {
-        self.object(StoreError::Refused(refusal).into())
+    pub(crate) fn refuse(&self, refusal: Refusal) -> Result<(), StoreError> {
+        match self.mode {
+            Mode::Enforce => Err(StoreError::Refused(refusal)),
+            Mode::Observe => {
+                self.report(&refusal.to_string());
+                Ok(())
+            }
+            Mode::Off => Ok(()),
+        }
     }
 
     /// As [`LifeCycle::refuse`], with the error.

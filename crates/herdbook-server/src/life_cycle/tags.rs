@@ -4,9 +4,10 @@ use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
     RunId, RunPhase, Stage, guard_run_tags, guard_tag_removal, guard_version_tag,
 };
-use herdbook_mlflow::{MlflowError, registry, write};
+use herdbook_mlflow::{registry, write};
 use herdbook_store::engine::db::Conn;
 use herdbook_store::tables::{tag, version};
+use herdbook_store::{RunTagGuard, StoreError};
 
 use super::rules::{LifeCycle, Mode, has_stage};
 use super::stages::{change_stage, observe};
@@ -68,19 +69,16 @@ pub(crate) fn delete_version_tag(app: &App, of: (&str, i64), tag: &str) -> Resul
     Ok(())
 }
 
-impl LifeCycle {
-    /// The tags of a run that a client may write: without protected ones that have their value already.
-    ///
-    /// # Errors
-    /// A refusal for a protected tag with another value, if the run has a version under the life cycle.
-    pub(crate) fn run_tags_to_write(
+impl RunTagGuard for LifeCycle {
+    fn tags_to_write(
         &self,
         conn: &Conn,
         run_id: &str,
-        given: &[(String, String)],
-    ) -> Result<Vec<(String, String)>, MlflowError> {
-        if given.is_empty() || !self.protects_run(conn, run_id)? {
-            return Ok(given.to_vec());
+        given: Vec<(String, String)>,
+    ) -> Result<Vec<(String, String)>, StoreError> {
+        let is_protected = |(key, _): &(String, String)| is_protected(key);
+        if !given.iter().any(is_protected) || !self.protects_run(conn, run_id)? {
+            return Ok(given);
         }
         let present = tag::of_run(conn, run_id)?;
         let mut to_write = Vec::new();
@@ -91,30 +89,31 @@ impl LifeCycle {
                 Ok(_) => {}
                 Err(refusal) => self.refuse(refusal)?,
             }
-            to_write.push((key.clone(), value.clone()));
+            to_write.push((key, value));
         }
         Ok(to_write)
     }
 
-    /// Fails if a client may not remove a tag of a run.
-    pub(crate) fn check_run_tag_removal(
-        &self,
-        conn: &Conn,
-        run_id: &str,
-        tag: &str,
-    ) -> Result<(), MlflowError> {
-        if !self.protects_run(conn, run_id)? {
+    fn check_removal(&self, conn: &Conn, run_id: &str, key: &str) -> Result<(), StoreError> {
+        if !is_protected(key) || !self.protects_run(conn, run_id)? {
             return Ok(());
         }
         let present = tag::of_run(conn, run_id)?;
-        match guard_tag_removal(tag, present.get(tag).map(String::as_str)) {
+        match guard_tag_removal(key, present.get(key).map(String::as_str)) {
             Ok(()) => Ok(()),
             Err(refusal) => self.refuse(refusal),
         }
     }
+}
 
+/// Whether a tag of a registered run is protected.
+fn is_protected(key: &str) -> bool {
+    guard_tag_removal(key, Some("")).is_err()
+}
+
+impl LifeCycle {
     /// Whether a run has a version under the life cycle.
-    fn protects_run(&self, conn: &Conn, run_id: &str) -> Result<bool, MlflowError> {
+    fn protects_run(&self, conn: &Conn, run_id: &str) -> Result<bool, StoreError> {
         let Ok(run_id) = RunId::parse(run_id) else { return Ok(false) };
         if self.mode == Mode::Off {
             return Ok(false);
