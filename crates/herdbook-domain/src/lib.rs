@@ -5,6 +5,7 @@
 //!
 //! Modules depend on those above them in this list only:
 //! - `values`: checked names, closed sets of words, numbers and moments
+//! - [`filter`]: MLflow's filter and order clauses
 //! - [`tags`]: the keys of tags, and changes to them
 //! - `history`: events, the hash chain over them, and the champion at a moment
 //! - `evidence`: windows, honesty, metrics and evaluations
@@ -15,6 +16,7 @@
 
 mod doctor;
 mod evidence;
+pub mod filter;
 mod history;
 pub mod import;
 mod lineage;
@@ -47,8 +49,9 @@ pub use rules::{
     FormerChampion, Judgement, Obstacle, PassedOver, PromotionFacts, PromotionPlan,
     PromotionRequest, Refusal, Registration, RegistrationFacts, RegistrationPlan, Requirement,
     RollbackFacts, RollbackRequest, RunPhase, StageChange, SymbolClash, Unsealed, Verdict,
-    VersionEvidence, VersionFacts, adopted_event, guard_run_tags, guard_version_tags, overrides_of,
-    plan_promotion, plan_registration, plan_rollback,
+    VersionEvidence, VersionFacts, adopted_event, guard_run_tags, guard_tag_removal,
+    guard_version_tag, guard_version_tags, overrides_of, plan_deletion, plan_promotion,
+    plan_registration, plan_rollback, renamed_event,
 };
 pub use values::{
     Actor, Enhancement, ExperimentName, InvalidName, InvalidTimestamp, MetricName, ModelName,

@@ -302,6 +302,14 @@ pub enum StoreError {
         /// The version of its model.
         key: VersionKey,
     },
+    /// The model of a run cannot be registered.
+    #[error("the model of run `{run_id}` cannot be registered: {problem}")]
+    CannotRegister {
+        /// The run.
+        run_id: RunId,
+        /// The reason, as a sentence about the run.
+        problem: String,
+    },
     /// The run cannot be resumed.
     #[error("the run `{run_id}` {problem}: it cannot be resumed")]
     NotResumable {
@@ -455,6 +463,9 @@ pub enum StoreError {
         /// The server's message.
         problem: String,
     },
+    /// The code that ran an act rolled it back.
+    #[error("the act was rolled back by its caller")]
+    RolledBack,
     /// Internal: an error of SQLite before the store's name is known.
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),

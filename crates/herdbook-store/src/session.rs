@@ -1,8 +1,10 @@
 //! Sessions: acts on an opened store by one actor, through one channel.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::ops::Deref;
 use std::path::Path;
+use std::sync::Arc;
 
 use herdbook_domain::{ActContext, Actor, Channel, Event, EventDraft, ModelName, RunId, Timestamp};
 
@@ -23,12 +25,33 @@ pub struct Session {
     store: Store,
     actor: Actor,
     channel: Channel,
+    guard: Option<Arc<dyn RunTagGuard>>,
+}
+
+/// Decides on the tags that clients of a server write to runs or remove from them.
+pub trait RunTagGuard: fmt::Debug + Send + Sync {
+    /// The tags to write: without protected ones that have their value already.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] for a tag that may not be written; those of the database.
+    fn tags_to_write(
+        &self,
+        conn: &Conn,
+        run_id: &str,
+        given: Vec<(String, String)>,
+    ) -> Result<Vec<(String, String)>, StoreError>;
+
+    /// Fails if a tag may not be removed.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`]; those of the database.
+    fn check_removal(&self, conn: &Conn, run_id: &str, key: &str) -> Result<(), StoreError>;
 }
 
 impl Store {
     /// A session on this store for an actor and a channel.
     pub fn session(&self, actor: Actor, channel: Channel) -> Session {
-        Session { store: self.clone(), actor, channel }
+        Session { store: self.clone(), actor, channel, guard: None }
     }
 }
 
@@ -41,6 +64,12 @@ impl Deref for Session {
 }
 
 impl Session {
+    /// The same session, with a guard of the tags of runs.
+    #[must_use]
+    pub fn guarded_by(self, guard: Arc<dyn RunTagGuard>) -> Self {
+        Self { guard: Some(guard), ..self }
+    }
+
     /// The store of the session.
     pub fn store(&self) -> &Store {
         &self.store
@@ -76,8 +105,11 @@ impl Session {
         self.write_in(Scope::Everything(View::Completed), effect, act)
     }
 
-    /// As [`Session::write`], for an act that reads and writes only the metrics and the lease of one run.
-    pub(crate) fn write_on_run<T>(
+    /// As [`Session::write`], for an act that reads and writes only the records of one run, and appends no event.
+    ///
+    /// # Errors
+    /// Those of the act, which is then rolled back.
+    pub fn write_on_run<T>(
         &self,
         run_id: &RunId,
         act: impl FnMut(&Act<'_>) -> Result<T, StoreError>,
@@ -132,6 +164,7 @@ impl Session {
                 context,
                 artifact_root,
                 store: &self.store,
+                guard: self.guard.as_deref(),
                 head: RefCell::default(),
             };
             answer = Some(act(&act_in_progress)?);
@@ -161,9 +194,15 @@ pub struct Act<'a> {
     /// The last event that the act appended.
     head: RefCell<Option<HeadOnRecord>>,
     store: &'a Store,
+    guard: Option<&'a dyn RunTagGuard>,
 }
 
 impl Act<'_> {
+    /// Decides on the tags that a client writes to runs; `None` without a guard.
+    pub fn run_tag_guard(&self) -> Option<&dyn RunTagGuard> {
+        self.guard
+    }
+
     /// The current time, or the time of the last event of these models if that is later: a history never goes back, even
     /// if a clock does.
     ///

@@ -196,5 +196,7 @@ fn happened(event: &Event) -> String {
         (EventKind::HistoryAccepted, _) => {
             "history accepted that differs from the one seen before".to_owned()
         }
+        (EventKind::VersionDeleted, _) => format!("deleted in {from}"),
+        (EventKind::ModelRenamed, _) => format!("renamed from {from}"),
     }
 }

@@ -35,6 +35,7 @@ pub(super) fn store_code(error: &StoreError) -> Code {
         StoreError::RunNotRunning { .. }
         | StoreError::RunNotFinished { .. }
         | StoreError::AlreadyRegistered { .. }
+        | StoreError::CannotRegister { .. }
         | StoreError::EvaluatedMeanwhile { .. }
         | StoreError::TestedMeanwhile { .. }
         | StoreError::NotResumable { .. }
@@ -77,6 +78,7 @@ pub(super) fn store_code(error: &StoreError) -> Code {
         | StoreError::Unfinished { .. }
         | StoreError::OutcomeUnknown { .. }
         | StoreError::Server { .. }
+        | StoreError::RolledBack
         | StoreError::Sqlite(_)
         | StoreError::Postgres(_) => Code::StoreFailed,
     }
@@ -90,7 +92,13 @@ fn refusal_code(refusal: &Refusal) -> Code {
         | Refusal::Unusable { .. }
         | Refusal::OtherSymbol { .. }
         | Refusal::NotManaged { .. }
-        | Refusal::GuardedTag { .. } => Code::Conflict,
+        | Refusal::GuardedTag { .. }
+        | Refusal::GuardedTagRemoval { .. }
+        | Refusal::NotDeletable { .. }
+        | Refusal::NotEntered { .. }
+        | Refusal::AliasWithoutChampion { .. }
+        | Refusal::ModelNotDeletable { .. }
+        | Refusal::NotRenamable { .. } => Code::Conflict,
         Refusal::Contaminated { .. } => Code::Contaminated,
         Refusal::GateFailed { .. } => Code::GateFailed,
         Refusal::NoFormerChampion { .. } => Code::NotFound,

@@ -117,7 +117,9 @@ impl LogIndex {
             | EventKind::Evaluated
             | EventKind::Repaired
             | EventKind::Relocated
-            | EventKind::HistoryAccepted => return,
+            | EventKind::HistoryAccepted
+            | EventKind::VersionDeleted
+            | EventKind::ModelRenamed => return,
         }
         let stage = what.to.as_deref().and_then(|to| to.parse().ok());
         if let (true, Some(stage)) = (what.kind != EventKind::Superseded, stage) {

@@ -146,6 +146,8 @@ fn compare_locations(
     let suffix = if folder.is_empty() { String::new() } else { format!("/{folder}") };
     let roots: Vec<String> = sources
         .iter()
+        // A reference to the run does not say where its files are.
+        .filter(|source| !source.starts_with("runs:/"))
         .filter_map(|source| source.strip_suffix(&suffix).map(str::to_owned))
         .collect();
     if let Some(root) = roots.first().filter(|_| !is_one_of(&run.artifact_uri, &roots)) {

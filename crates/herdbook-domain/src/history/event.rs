@@ -31,6 +31,10 @@ closed_set! {
         Relocated = "relocated",
         /// A history that differs from the one last seen on this machine was accepted; `details` has both ends.
         HistoryAccepted = "history_accepted",
+        /// A version was deleted through the server, as MLflow deletes: its row stays, without its run; `from` is its stage.
+        VersionDeleted = "version_deleted",
+        /// A registered model got another name through the server; `name` and `to` are the new name, `from` the old one.
+        ModelRenamed = "model_renamed",
     }
 }
 
@@ -43,6 +47,8 @@ closed_set! {
         Python = "python",
         /// The HTTP server.
         Http = "http",
+        /// A client of MLflow, through the server.
+        MlflowApi = "mlflow-api",
     }
 }
 

@@ -24,6 +24,7 @@ mod source_history;
 mod steps;
 mod target;
 mod ties;
+mod told_origin;
 mod zone;
 
 pub use finding::{Finding, FindingKind};
@@ -36,4 +37,5 @@ pub use planning::plan_import;
 pub use source::{SourceFile, SourceRecords, SourceRun, SourceVersion};
 pub use source_history::SourceHistory;
 pub use target::{TargetFacts, TargetVersion};
+pub use told_origin::{ToldOrigin, told_origin};
 pub use zone::{InvalidZone, Zone};

@@ -116,6 +116,69 @@ pub enum Refusal {
         /// How the tag changes instead, as a clause.
         way: &'static str,
     },
+    /// A tag that only acts may remove.
+    #[error(
+        "the tag `{key}` is `{present}` and cannot be removed: herdbook's rules protect it; {way}"
+    )]
+    GuardedTagRemoval {
+        /// The key of the tag.
+        key: String,
+        /// The value it has.
+        present: String,
+        /// How the tag changes instead, as a clause.
+        way: &'static str,
+    },
+    /// A version whose model others load may not be deleted.
+    #[error(
+        "{key} is in `{stage}` and cannot be deleted: only a version in `{}` or `{}` can; it may go to {}",
+        Stage::Development, Stage::Archived, list(stage.targets())
+    )]
+    NotDeletable {
+        /// The version.
+        key: VersionKey,
+        /// Its stage.
+        stage: Stage,
+    },
+    /// A version without a history begins in development.
+    #[error(
+        "{key} is not under the life cycle yet and may go to `{}`, not to `{}`",
+        Stage::Development, to.escape_debug()
+    )]
+    NotEntered {
+        /// The version.
+        key: VersionKey,
+        /// The stage asked for, as written.
+        to: String,
+    },
+    /// A model whose alias `champion` points at a version without a stage may not come under the life cycle.
+    #[error(
+        "the alias `champion` of `{name}` points at version {version}, which is not its champion: remove the alias before the \
+         model comes under the life cycle"
+    )]
+    AliasWithoutChampion {
+        /// The registered model.
+        name: ModelName,
+        /// The version that the alias points at.
+        version: i64,
+    },
+    /// A registered model under the life cycle may not be deleted: its history names its versions.
+    #[error(
+        "`{name}` is under the life cycle and cannot be deleted: its history names its versions; delete single versions in \
+         `{}` or `{}` instead",
+        Stage::Development,
+        Stage::Archived
+    )]
+    ModelNotDeletable {
+        /// The registered model.
+        name: ModelName,
+    },
+    /// A registered model under the life cycle of which no version is left may not be renamed: nothing would show which
+    /// history is its own.
+    #[error("`{name}` cannot be renamed: all its versions under the life cycle were deleted")]
+    NotRenamable {
+        /// The registered model.
+        name: ModelName,
+    },
 }
 
 fn present_champion(name: &ModelName, found: Option<VersionNumber>) -> String {

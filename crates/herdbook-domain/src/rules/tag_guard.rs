@@ -67,6 +67,46 @@ pub fn guard_version_tags(given: &Tags, planned: &Tags) -> Result<(Tags, Vec<Str
     Ok((free, overruled))
 }
 
+/// Checks a tag that a caller wants to write to a registered version. Returns whether it is to be written: a protected tag
+/// with the value that it has already is not.
+///
+/// # Errors
+/// [`Refusal::GuardedTag`] for a protected tag with another value than `present`.
+pub fn guard_version_tag(key: &str, value: &str, present: Option<&str>) -> Result<bool, Refusal> {
+    if !is_guarded_on_version(key) {
+        return Ok(true);
+    }
+    if present == Some(value) {
+        return Ok(false);
+    }
+    Err(Refusal::GuardedTag {
+        key: key.to_owned(),
+        value: value.to_owned(),
+        present: present.map(str::to_owned),
+        way: way_out(key),
+    })
+}
+
+/// Checks a tag that a caller wants to remove from a registered version or its run. Removing a tag that does not exist
+/// changes nothing and is allowed.
+///
+/// # Errors
+/// [`Refusal::GuardedTagRemoval`] for a protected tag.
+pub fn guard_tag_removal(key: &str, present: Option<&str>) -> Result<(), Refusal> {
+    match present {
+        Some(present) if is_guarded_on_version(key) => Err(Refusal::GuardedTagRemoval {
+            key: key.to_owned(),
+            present: present.to_owned(),
+            way: way_out(key),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn is_guarded_on_version(key: &str) -> bool {
+    is_state(key) || Origin::TAG_KEYS.contains(&key) || COMPUTED_KEYS.contains(&key)
+}
+
 fn guard(given: &Tags, present: &Tags, is_guarded: impl Fn(&str) -> bool) -> Result<Tags, Refusal> {
     let mut free = Tags::new();
     for (key, value) in given {
@@ -93,7 +133,9 @@ fn way_out(key: &str) -> &'static str {
         key::PROMOTION_STAGE => "a promotion changes it",
         key::VERSION_TYPE => "it turns `old` when a child is registered",
         key::HONESTY => "it follows from the recorded windows",
-        _ if Origin::TAG_KEYS.contains(&key) => "it is fixed when the model is registered",
+        _ if Origin::TAG_KEYS.contains(&key) || COMPUTED_KEYS.contains(&key) => {
+            "it is fixed when the model is registered"
+        }
         _ => "herdbook writes it when a version changes stage",
     }
 }
@@ -140,6 +182,26 @@ mod tests {
             let given = tags(&[(key, "x")]);
             assert!(guard_run_tags(&given, &Tags::new(), RunPhase::Unregistered).is_err(), "{key}");
         }
+    }
+
+    #[test]
+    fn protected_tag_of_a_version_can_be_repeated_but_neither_changed_nor_removed() {
+        for key in ["promotion_stage", "version_type", "base_model_run_id", "total_timesteps"] {
+            assert_eq!(guard_version_tag(key, "x", Some("x")), Ok(false));
+            assert!(guard_version_tag(key, "y", Some("x")).is_err(), "{key}");
+            assert!(guard_version_tag(key, "y", None).is_err(), "{key}");
+            assert!(guard_tag_removal(key, Some("x")).is_err(), "{key}");
+            assert_eq!(guard_tag_removal(key, None), Ok(()));
+        }
+        assert_eq!(guard_version_tag("desk", "fx", Some("rates")), Ok(true));
+        assert_eq!(guard_tag_removal("desk", Some("fx")), Ok(()));
+        assert_eq!(
+            guard_tag_removal("promotion_20250610_1417", Some("beta -> champion"))
+                .unwrap_err()
+                .to_string(),
+            "the tag `promotion_20250610_1417` is `beta -> champion` and cannot be removed: herdbook's rules protect it; \
+             herdbook writes it when a version changes stage"
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod doctor;
 mod doctor_runs;
+mod filters;
 mod honesty;
 mod import;
 mod import_history;

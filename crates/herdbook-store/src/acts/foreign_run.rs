@@ -133,7 +133,7 @@ impl Session {
 }
 
 /// The status of a run; an error if the run was deleted.
-fn require_active(conn: &Conn, run_id: &RunId) -> Result<String, StoreError> {
+pub(crate) fn require_active(conn: &Conn, run_id: &RunId) -> Result<String, StoreError> {
     let (status, lifecycle) = run::status(conn, run_id)?;
     if lifecycle == "active" {
         return Ok(status);

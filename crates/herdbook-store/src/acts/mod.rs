@@ -8,6 +8,7 @@ mod artifacts;
 mod conditions;
 mod description;
 pub(crate) mod doctor;
+pub(crate) mod entry;
 pub(crate) mod evaluation;
 pub(crate) mod evidence_files;
 pub(crate) mod files;

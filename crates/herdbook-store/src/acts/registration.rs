@@ -103,7 +103,8 @@ impl Session {
     ) -> Result<T, StoreError> {
         let served = self.hash_model_folder(&request.run_id, request.origin.timeframe)?;
         self.with_hashed_files(HashedFiles::default(), |files| {
-            let new = NewVersion { request, served: &served, measured, files };
+            let new =
+                NewVersion { request, row: None, existing: None, served: &served, measured, files };
             self.write(|tx| act(tx, &new))
         })
     }
@@ -207,11 +208,28 @@ impl Session {
 /// A model to be registered, with what is sealed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NewVersion<'a> {
-    request: &'a Registration,
-    served: &'a ServedFiles,
-    measured: &'a Measured,
+    pub(crate) request: &'a Registration,
+    /// The columns of the version's row that a client of MLflow decides; `None` for a model that herdbook stored.
+    pub(crate) row: Option<&'a VersionRow>,
+    /// The version, if its row exists already.
+    pub(crate) existing: Option<VersionNumber>,
+    pub(crate) served: &'a ServedFiles,
+    pub(crate) measured: &'a Measured,
     /// The files of a parent that is not sealed yet.
-    files: &'a HashedFiles,
+    pub(crate) files: &'a HashedFiles,
+}
+
+/// The columns of a version's row that a client of MLflow decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionRow {
+    /// The URI of its files, as the client names it.
+    pub source: String,
+    /// The URI of the folder that MLflow serves.
+    pub storage_location: String,
+    /// Its description.
+    pub description: Option<String>,
+    /// A link to its run on another server.
+    pub run_link: Option<String>,
 }
 
 pub(crate) fn register(
@@ -233,7 +251,7 @@ pub(crate) fn register(
         Some(enhanced) => sealing::seal_versions_of(act.tx, &enhanced.parent, new.files, at)?,
         None => Vec::new(),
     };
-    carry_out(act, request, &plan, at)?;
+    carry_out(act, new, &plan, at)?;
     let events = act.append(at, seals.into_iter().chain(plan.events))?;
     Ok((Registered { key: plan.key, superseded: plan.superseded, events }, at))
 }
@@ -253,7 +271,10 @@ pub(crate) fn check_compared(
 }
 
 /// The registered models of the parent's versions.
-fn names_of_parent(conn: &Conn, request: &Registration) -> Result<Vec<ModelName>, StoreError> {
+pub(crate) fn names_of_parent(
+    conn: &Conn,
+    request: &Registration,
+) -> Result<Vec<ModelName>, StoreError> {
     let Some(enhanced) = &request.origin.enhanced else {
         return Ok(Vec::new());
     };
@@ -269,6 +290,7 @@ fn facts(
     let request = new.request;
     let run_id = &request.run_id;
     let parent = request.origin.enhanced.as_ref().map(|enhanced| &enhanced.parent);
+    let row = row(conn, new)?;
     Ok(RegistrationFacts {
         last_version: last_version(conn, &request.name)?,
         parent_versions: match parent {
@@ -277,13 +299,18 @@ fn facts(
         },
         sealed: Sealed {
             files: files(new),
-            ..unsealed::at_registration(conn, run_id, &folder(conn, request)?, new.measured, at)?
+            source: Some(row.source),
+            storage_location: Some(row.storage_location),
+            ..unsealed::at_registration(conn, run_id, new.measured, at)?
         },
     })
 }
 
 /// The highest number ever used, also by versions that were deleted since: a number is never used twice.
-fn last_version(conn: &Conn, name: &ModelName) -> Result<Option<VersionNumber>, StoreError> {
+pub(crate) fn last_version(
+    conn: &Conn,
+    name: &ModelName,
+) -> Result<Option<VersionNumber>, StoreError> {
     let in_table: Option<i64> = conn.query_row(
         "SELECT max(version) FROM model_versions
          WHERE workspace = 'default' AND name = ?1 AND version <= 2147483647",
@@ -294,7 +321,7 @@ fn last_version(conn: &Conn, name: &ModelName) -> Result<Option<VersionNumber>, 
     Ok(highest.and_then(VersionNumber::new))
 }
 
-fn versions_of_run(
+pub(crate) fn versions_of_run(
     conn: &Conn,
     run_id: &RunId,
 ) -> Result<Vec<(VersionKey, Option<VersionType>)>, StoreError> {
@@ -308,13 +335,14 @@ fn versions_of_run(
         .collect()
 }
 
-fn carry_out(
+pub(crate) fn carry_out(
     act: &Act<'_>,
-    request: &Registration,
+    new: &NewVersion<'_>,
     plan: &RegistrationPlan,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    insert_version(act, request, plan, at)?;
+    let request = new.request;
+    insert_version(act, new, plan, at)?;
     tag::set_on_version(act.tx, &plan.key, &plan.version_tags)?;
     tag::set_on_run(act.tx, &request.run_id, &plan.run_tags)?;
     for parent in &plan.superseded {
@@ -340,13 +368,31 @@ fn files(new: &NewVersion<'_>) -> BTreeMap<String, String> {
     files
 }
 
+/// The columns of the version's row that the client of MLflow decides, or else herdbook.
+fn row(conn: &Conn, new: &NewVersion<'_>) -> Result<VersionRow, StoreError> {
+    if let Some(row) = new.row {
+        return Ok(row.clone());
+    }
+    let folder = folder(conn, new.request)?;
+    Ok(VersionRow {
+        source: folder.clone(),
+        storage_location: folder,
+        description: Some(describe(conn, new.request)?),
+        run_link: Some(String::new()),
+    })
+}
+
 fn insert_version(
     act: &Act<'_>,
-    request: &Registration,
+    new: &NewVersion<'_>,
     plan: &RegistrationPlan,
     at: Timestamp,
 ) -> Result<(), StoreError> {
     let name = plan.key.name.as_str();
+    if new.existing.is_some() {
+        version::touch_model(act.tx, &plan.key.name, at)?;
+        return version::set_mlflow_stage(act.tx, &plan.key, Stage::Development, at);
+    }
     act.tx.execute(
         "INSERT INTO registered_models
             (name, creation_time, last_updated_time, description, workspace)
@@ -354,21 +400,23 @@ fn insert_version(
          ON CONFLICT (workspace, name) DO UPDATE SET last_updated_time = excluded.last_updated_time",
         params![name, at.millis()],
     )?;
-    let source = folder(act.tx, request)?;
+    let row = row(act.tx, new)?;
     act.tx.execute(
         "INSERT INTO model_versions (name, version, creation_time, last_updated_time, description,
             user_id, current_stage, source, run_id, status, status_message, run_link,
             storage_location, workspace)
-         VALUES (?1, ?2, ?3, ?3, ?8, ?4, ?5, ?6, ?7, 'READY', NULL, '', ?6, 'default')",
+         VALUES (?1, ?2, ?3, ?3, ?8, ?4, ?5, ?6, ?7, 'READY', NULL, ?9, ?10, 'default')",
         params![
             name,
             plan.key.version.get(),
             at.millis(),
             act.context.actor.as_str(),
             Stage::Development.mlflow_stage(),
-            source,
-            request.run_id.as_str(),
-            describe(act.tx, request)?,
+            row.source,
+            new.request.run_id.as_str(),
+            row.description,
+            row.run_link,
+            row.storage_location,
         ],
     )?;
     Ok(())

@@ -63,7 +63,7 @@ impl Store {
         self.hash_served(&folder, run_id.as_ref())
     }
 
-    fn hash_served(
+    pub(crate) fn hash_served(
         &self,
         folder: &ServedFolder,
         run_id: Option<&RunId>,

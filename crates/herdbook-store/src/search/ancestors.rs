@@ -33,31 +33,40 @@ impl Store {
         &self,
         run_id: &RunId,
     ) -> Result<(Vec<Option<RunRecord>>, Option<RunId>), StoreError> {
-        self.read(|conn| {
-            let (mut ancestors, mut missing) = (Vec::new(), None);
-            let mut seen = BTreeSet::from([run_id.clone()]);
-            let mut parent = parent_of(conn, &run::load(conn, run_id)?)?;
-            while let Some(id) = parent {
-                let record = match RunId::parse(&id) {
-                    Ok(id) if seen.insert(id.clone()) => match run::load(conn, &id) {
-                        Ok(record) => Some(record),
-                        Err(StoreError::NoSuchRun { run_id }) => {
-                            missing = Some(run_id);
-                            None
-                        }
-                        Err(error) => return Err(error),
-                    },
-                    _ => None,
-                };
-                parent = match &record {
-                    Some(record) => parent_of(conn, record)?,
-                    None => None,
-                };
-                ancestors.push(record);
-            }
-            Ok((ancestors, missing))
-        })
+        self.read(|conn| ancestors_in(conn, run_id))
     }
+}
+
+/// As [`Store::ancestors`], in an open transaction; and the first ancestor that is not on record.
+///
+/// # Errors
+/// As [`Store::ancestors`].
+pub(crate) fn ancestors_in(
+    conn: &Conn,
+    run_id: &RunId,
+) -> Result<(Vec<Option<RunRecord>>, Option<RunId>), StoreError> {
+    let (mut ancestors, mut missing) = (Vec::new(), None);
+    let mut seen = BTreeSet::from([run_id.clone()]);
+    let mut parent = parent_of(conn, &run::load(conn, run_id)?)?;
+    while let Some(id) = parent {
+        let record = match RunId::parse(&id) {
+            Ok(id) if seen.insert(id.clone()) => match run::load(conn, &id) {
+                Ok(record) => Some(record),
+                Err(StoreError::NoSuchRun { run_id }) => {
+                    missing = Some(run_id);
+                    None
+                }
+                Err(error) => return Err(error),
+            },
+            _ => None,
+        };
+        parent = match &record {
+            Some(record) => parent_of(conn, record)?,
+            None => None,
+        };
+        ancestors.push(record);
+    }
+    Ok((ancestors, missing))
 }
 
 /// The parent of a run: by its registration or start, which are in the log for good; otherwise by its tag.

@@ -8,6 +8,19 @@ use crate::error::StoreError;
 /// The name of the alias.
 pub const CHAMPION_ALIAS: &str = "champion";
 
+/// The version that the alias points at.
+///
+/// # Errors
+/// Those of the database.
+pub fn champion(conn: &Conn, name: &ModelName) -> Result<Option<i64>, StoreError> {
+    conn.query_first(
+        "SELECT version FROM registered_model_aliases
+         WHERE workspace = 'default' AND name = ?1 AND alias = ?2",
+        params![name.as_str(), CHAMPION_ALIAS],
+        |row| row.get(0),
+    )
+}
+
 /// Points the alias at another version, removes it, or leaves it as it is.
 ///
 /// # Errors

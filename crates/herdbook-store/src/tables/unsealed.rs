@@ -82,7 +82,10 @@ pub fn served_folder(conn: &Conn, key: &VersionKey) -> Result<ServedFolder, Stor
 }
 
 /// A URI without reference to a run; `None` if it refers to something that is not on record.
-fn resolved(conn: &Conn, uri: &str) -> Result<Option<String>, StoreError> {
+///
+/// # Errors
+/// Those of the database.
+pub(crate) fn resolved(conn: &Conn, uri: &str) -> Result<Option<String>, StoreError> {
     if uri.starts_with("models:/") {
         return Ok(None);
     }
@@ -96,15 +99,14 @@ fn resolved(conn: &Conn, uri: &str) -> Result<Option<String>, StoreError> {
     }
 }
 
-/// The facts for the seal of a registration by herdbook, apart from its files and from what the
-/// registration names itself.
+/// The facts for the seal of a registration by herdbook, apart from its files, their place and what
+/// the registration names itself.
 ///
 /// # Errors
 /// Those of the database.
 pub fn at_registration(
     conn: &Conn,
     run_id: &RunId,
-    folder: &str,
     measured: &Measured,
     at: Timestamp,
 ) -> Result<Sealed, StoreError> {
@@ -125,8 +127,6 @@ pub fn at_registration(
         measured.params.clone()
     };
     Ok(Sealed {
-        source: Some(folder.to_owned()),
-        storage_location: Some(folder.to_owned()),
         params: sealed_params(params),
         metrics,
         test: measured.test.clone(),

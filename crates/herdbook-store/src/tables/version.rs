@@ -241,6 +241,32 @@ pub fn keys_of_run(conn: &Conn, run_id: &RunId) -> Result<Vec<VersionKey>, Store
     Ok(keys.into_iter().flatten().collect())
 }
 
+/// Whether a registered model is under the life cycle: one of its versions, deleted or not, has a stage.
+///
+/// # Errors
+/// Those of the database.
+pub fn is_under_life_cycle(conn: &Conn, name: &str) -> Result<bool, StoreError> {
+    conn.query_row(
+        "SELECT EXISTS (SELECT 1 FROM model_version_tags
+         WHERE workspace = 'default' AND key = ?1 AND name = ?2)",
+        params![key::PROMOTION_STAGE, name],
+        |row| row.get(0),
+    )
+}
+
+/// Whether a version, deleted or not, names a run as its parent.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) fn is_parent(conn: &Conn, run_id: &RunId) -> Result<bool, StoreError> {
+    conn.query_row(
+        "SELECT EXISTS (SELECT 1 FROM model_version_tags
+         WHERE workspace = 'default' AND key = ?1 AND value = ?2)",
+        params![key::BASE_MODEL_RUN_ID, run_id.as_str()],
+        |row| row.get(0),
+    )
+}
+
 /// Sets the time of a version's last change.
 ///
 /// # Errors

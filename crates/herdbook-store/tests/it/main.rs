@@ -9,6 +9,7 @@ mod doctor;
 mod doctor_facts;
 mod doctor_rows;
 mod doctor_tables;
+mod entering;
 mod faults;
 mod finding;
 mod foreign;

@@ -1,0 +1,44 @@
+//! Flags of `serve`. Those that MLflow's server has too have its names.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, ValueEnum};
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ServeArgs {
+    /// Host name or address to listen on
+    #[arg(long, value_name = "HOST", default_value = "127.0.0.1")]
+    pub(crate) host: String,
+    /// Port to listen on; 0 for a free one, which is printed
+    #[arg(long, short, value_name = "PORT", default_value_t = 5000)]
+    pub(crate) port: u16,
+    /// Store to serve; the same as `--tracking-uri`
+    #[arg(long, value_name = "URI", conflicts_with = "tracking_uri")]
+    pub(crate) backend_store_uri: Option<String>,
+    /// Folder in which the server keeps the artifacts of new experiments
+    #[arg(long, value_name = "FOLDER", default_value = "mlartifacts")]
+    pub(crate) artifacts_destination: PathBuf,
+    /// Location of the artifacts of new experiments, which clients must reach themselves [default: the server passes
+    /// artifacts on]
+    #[arg(long, value_name = "LOCATION")]
+    pub(crate) default_artifact_root: Option<String>,
+    /// What happens to requests of MLflow's clients that the rules of the life cycle forbid: `enforce` refuses them,
+    /// `observe` carries them out and reports them, `off` carries them out
+    #[arg(long, value_name = "MODE", value_enum, default_value_t = LifeCycleMode::Enforce)]
+    pub(crate) life_cycle: LifeCycleMode,
+    /// Models that are under the life cycle from their first version on, such as `*_trading_model`; `*` stands for any text;
+    /// may be given several times. Other models are under it as soon as one of their versions has a stage
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) life_cycle_model: Vec<String>,
+    /// File of settings with the conditions on promotion [default: the file that the environment variable `HERDBOOK_CONFIG`
+    /// names, else herdbook.toml in the current folder or the nearest folder above it]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LifeCycleMode {
+    Enforce,
+    Observe,
+    Off,
+}

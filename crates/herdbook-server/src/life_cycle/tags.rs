@@ -1,0 +1,128 @@
+//! Tags of versions and runs under the life cycle.
+
+use herdbook_domain::tags::{Tags, key};
+use herdbook_domain::{
+    RunId, RunPhase, Stage, guard_run_tags, guard_tag_removal, guard_version_tag,
+};
+use herdbook_mlflow::{registry, write};
+use herdbook_store::engine::db::Conn;
+use herdbook_store::tables::{tag, version};
+use herdbook_store::{RunTagGuard, StoreError};
+
+use super::rules::{LifeCycle, Mode, has_stage};
+use super::stages::{change_stage, observe};
+use crate::app::App;
+use crate::mlflow::wire::failure::Failure;
+
+/// What is left to do after the transaction that looked at a request.
+enum Left {
+    Nothing,
+    ChangeOfStage,
+}
+
+/// Sets a tag of a version. The tag of the stage changes the stage.
+pub(crate) fn set_version_tag(
+    app: &App,
+    of: (&str, i64),
+    tag: &str,
+    value: &str,
+) -> Result<(), Failure> {
+    let rules = app.life_cycle();
+    if tag == key::PROMOTION_STAGE {
+        observe(app, of, value);
+    }
+    let left = write(app.session(), |act| {
+        let present = registry::version_tag(act.tx, of, tag, Some(value))?;
+        if tag == key::PROMOTION_STAGE {
+            let is_repeated = present.as_deref() == Some(value) && value.parse::<Stage>().is_ok();
+            if rules.is_enforced() {
+                return Ok(if is_repeated { Left::Nothing } else { Left::ChangeOfStage });
+            }
+        } else if rules.managed(act.tx, of)?.is_some() {
+            match guard_version_tag(tag, value, present.as_deref()) {
+                Ok(true) => {}
+                Ok(false) => return Ok(Left::Nothing),
+                Err(refusal) => rules.refuse(refusal)?,
+            }
+        }
+        registry::set_version_tag(act.tx, of, tag, value)?;
+        Ok(Left::Nothing)
+    })?;
+    match left {
+        Left::Nothing => Ok(()),
+        Left::ChangeOfStage => change_stage(app, of, value),
+    }
+}
+
+/// Removes a tag of a version.
+pub(crate) fn delete_version_tag(app: &App, of: (&str, i64), tag: &str) -> Result<(), Failure> {
+    let rules = app.life_cycle();
+    write(app.session(), |act| {
+        let present = registry::version_tag(act.tx, of, tag, None)?;
+        if rules.managed(act.tx, of)?.is_some()
+            && let Err(refusal) = guard_tag_removal(tag, present.as_deref())
+        {
+            rules.refuse(refusal)?;
+        }
+        registry::delete_version_tag(act.tx, of, tag)
+    })?;
+    Ok(())
+}
+
+impl RunTagGuard for LifeCycle {
+    fn tags_to_write(
+        &self,
+        conn: &Conn,
+        run_id: &str,
+        given: Vec<(String, String)>,
+    ) -> Result<Vec<(String, String)>, StoreError> {
+        let is_protected = |(key, _): &(String, String)| is_protected(key);
+        if !given.iter().any(is_protected) || !self.protects_run(conn, run_id)? {
+            return Ok(given);
+        }
+        let present = tag::of_run(conn, run_id)?;
+        let mut to_write = Vec::new();
+        for (key, value) in given {
+            let one = Tags::from([(key.clone(), value.clone())]);
+            match guard_run_tags(&one, &present, RunPhase::Registered) {
+                Ok(free) if free.is_empty() => continue,
+                Ok(_) => {}
+                Err(refusal) => self.refuse(refusal)?,
+            }
+            to_write.push((key, value));
+        }
+        Ok(to_write)
+    }
+
+    fn check_removal(&self, conn: &Conn, run_id: &str, key: &str) -> Result<(), StoreError> {
+        if !is_protected(key) || !self.protects_run(conn, run_id)? {
+            return Ok(());
+        }
+        let present = tag::of_run(conn, run_id)?;
+        match guard_tag_removal(key, present.get(key).map(String::as_str)) {
+            Ok(()) => Ok(()),
+            Err(refusal) => self.refuse(refusal),
+        }
+    }
+}
+
+/// Whether a tag of a registered run is protected.
+fn is_protected(key: &str) -> bool {
+    guard_tag_removal(key, Some("")).is_err()
+}
+
+impl LifeCycle {
+    /// Whether a run has a version under the life cycle.
+    fn protects_run(&self, conn: &Conn, run_id: &str) -> Result<bool, StoreError> {
+        let Ok(run_id) = RunId::parse(run_id) else { return Ok(false) };
+        if self.mode == Mode::Off {
+            return Ok(false);
+        }
+        for key in version::keys_of_run(conn, &run_id)? {
+            if has_stage(conn, &key)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
