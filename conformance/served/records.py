@@ -130,3 +130,12 @@ def full_run(pair):
         for world in pair.both:
             status, _, body = world.ask(Request("PUT", root + path, body=b"content"))
             assert status == 200, (world.name, path, status, body)
+
+
+def tied_runs(pair, labels, experiment, **content):
+    """Runs that differ in their ids only. The labels follow the order of the ids on each server."""
+    sent = {"experiment_id": f"<<{experiment}>>", "run_name": "tied", "start_time": 500, **content}
+    made = [pair.json("POST", API + "runs/create", sent) for _ in labels]
+    for world, answers in zip(pair.both, zip(*made)):
+        for label, run_id in zip(labels, sorted(answer["run"]["info"]["run_id"] for answer in answers)):
+            world.learn(label, run_id)
