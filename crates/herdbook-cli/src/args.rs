@@ -7,6 +7,7 @@ mod list;
 mod reference;
 mod relocate;
 mod running;
+mod serve;
 mod showing;
 
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ pub(crate) use crate::args::relocate::RelocateArgs;
 pub(crate) use crate::args::running::{
     BacktestArgs, EvaluateArgs, PredictArgs, ReadingArgs, RunningArgs,
 };
+pub(crate) use crate::args::serve::ServeArgs;
 pub(crate) use crate::args::showing::{CompareArgs, HistoryArgs, LineageArgs, ShowArgs};
 
 /// A register of stock-trading models. Trains, enhances, promotes and finds models, and records where each one
@@ -39,7 +41,7 @@ pub(crate) struct Args {
 }
 
 /// Flags of every command.
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Clone, ClapArgs)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
     /// Store of the records, such as `sqlite:///mlflow.db`
@@ -130,6 +132,9 @@ pub(crate) enum Command {
     /// Update the artifact locations of a store that was moved or copied, after checking its files
     #[command(after_help = examples::RELOCATE)]
     Relocate(RelocateArgs),
+    /// Serve the store to MLflow's clients over HTTP
+    #[command(after_help = examples::SERVE)]
+    Serve(ServeArgs),
     /// Write a commented herdbook.toml, the file of settings, into the current folder
     #[command(after_help = examples::INIT)]
     Init,

@@ -32,6 +32,19 @@ pub(crate) fn open_store_for_doctor(
     open_with(global, Missing::Refuse, output, Location::resolve, herdbook_remote::open_for_doctor)
 }
 
+/// Opens or creates the store that a server serves. `artifacts` is the folder of artifacts that pass through the server.
+pub(crate) fn open_store_for_serving(
+    global: &Global,
+    artifacts: &Path,
+    output: &mut Output,
+) -> Result<Session, Failure> {
+    let open = |location: Location, options: &OpenOptions| {
+        let artifacts_destination = Some(artifacts.to_owned());
+        herdbook_remote::open(location, &OpenOptions { artifacts_destination, ..options.clone() })
+    };
+    open_with(global, Missing::Create, output, Location::resolve, open)
+}
+
 /// Opens or creates the target store of an import, with artifacts outside the folders of the source. A dry run creates
 /// nothing, and gets `None` if there is no store.
 pub(crate) fn open_store_for_import(

@@ -283,6 +283,7 @@ fn store_code(error: &StoreError) -> Code {
         | StoreError::Unfinished { .. }
         | StoreError::OutcomeUnknown { .. }
         | StoreError::Server { .. }
+        | StoreError::RolledBack
         | StoreError::Sqlite(_)
         | StoreError::Postgres(_) => Code::StoreFailed,
     }

@@ -18,6 +18,22 @@ pub enum Code {
     PermissionDenied,
     /// The record is in a state that forbids the request.
     InvalidState,
+    /// The request contradicts the rules or the present records.
+    ResourceConflict,
+    /// The caller gave no valid credentials.
+    Unauthenticated,
+    /// The path is unknown.
+    EndpointNotFound,
+    /// Too many requests.
+    RequestLimitExceeded,
+    /// The server does not offer this.
+    NotImplemented,
+    /// A part of MLflow that this server does not have.
+    FeatureDisabled,
+    /// The store cannot answer now; another attempt may succeed.
+    TemporarilyUnavailable,
+    /// The server failed.
+    InternalError,
 }
 
 impl Code {
@@ -30,6 +46,14 @@ impl Code {
             Self::ResourceDoesNotExist => "RESOURCE_DOES_NOT_EXIST",
             Self::PermissionDenied => "PERMISSION_DENIED",
             Self::InvalidState => "INVALID_STATE",
+            Self::ResourceConflict => "RESOURCE_CONFLICT",
+            Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::EndpointNotFound => "ENDPOINT_NOT_FOUND",
+            Self::RequestLimitExceeded => "REQUEST_LIMIT_EXCEEDED",
+            Self::NotImplemented => "NOT_IMPLEMENTED",
+            Self::FeatureDisabled => "FEATURE_DISABLED",
+            Self::TemporarilyUnavailable => "TEMPORARILY_UNAVAILABLE",
+            Self::InternalError => "INTERNAL_ERROR",
         }
     }
 }

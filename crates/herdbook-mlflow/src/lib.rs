@@ -3,11 +3,16 @@
 //! What MLflow 3.17 does is done here, to the letter: limits, defaults, error codes, order of results. The rules of the
 //! life cycle are not known here.
 
+mod act;
+mod artifact_root;
 mod error;
+pub mod experiments;
 mod page;
+pub mod python;
 mod runs;
 mod sql;
 
+pub use artifact_root::ArtifactRoot;
 pub use error::{Code, MlflowError};
 pub use page::{Page, Wanted};
 pub use runs::record::{DatasetUse, Latest, Run};

@@ -1,8 +1,9 @@
 //! Statements whose conditions and arguments depend on a request.
 
 use herdbook_domain::filter::{Comparison, Operand};
+use herdbook_store::StoreError;
 use herdbook_store::engine::db::value::{ToValue, Value};
-use herdbook_store::engine::db::Dialect;
+use herdbook_store::engine::db::{Dialect, Row};
 
 /// An argument of a statement.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +46,11 @@ impl Arguments {
     pub(crate) fn values(&self) -> Vec<&dyn ToValue> {
         self.0.iter().map(|arg| arg as &dyn ToValue).collect()
     }
+}
+
+/// A text in a column; empty for NULL.
+pub(crate) fn text(row: &Row<'_>, column: usize) -> Result<String, StoreError> {
+    Ok(row.readable(column)?.unwrap_or_default())
 }
 
 /// A condition on a column of text. As in MLflow, NULL meets none.

@@ -455,6 +455,9 @@ pub enum StoreError {
         /// The server's message.
         problem: String,
     },
+    /// The code that ran an act rolled it back.
+    #[error("the act was rolled back by its caller")]
+    RolledBack,
     /// Internal: an error of SQLite before the store's name is known.
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),

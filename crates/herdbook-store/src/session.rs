@@ -76,8 +76,11 @@ impl Session {
         self.write_in(Scope::Everything(View::Completed), effect, act)
     }
 
-    /// As [`Session::write`], for an act that reads and writes only the metrics and the lease of one run.
-    pub(crate) fn write_on_run<T>(
+    /// As [`Session::write`], for an act that reads and writes only the records of one run, and appends no event.
+    ///
+    /// # Errors
+    /// Those of the act, which is then rolled back.
+    pub fn write_on_run<T>(
         &self,
         run_id: &RunId,
         act: impl FnMut(&Act<'_>) -> Result<T, StoreError>,

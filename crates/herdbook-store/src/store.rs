@@ -1,5 +1,6 @@
 //! An opened store, shared by threads: look-ups. Sessions change it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -8,7 +9,7 @@ use herdbook_domain::{AheadOfClock, RunId, SchemaState, Timestamp};
 
 use crate::artifacts::disk::{Disk, LocalDisk};
 use crate::artifacts::local::LocalArtifacts;
-use crate::artifacts::place::ArtifactPlace;
+use crate::artifacts::place::{ArtifactPlace, proxied_folder};
 use crate::artifacts::streams::ArtifactStore;
 use crate::clock::now;
 use crate::engine;
@@ -55,6 +56,7 @@ struct Shared {
     opened: Opened,
     put_back: PutBack,
     busy_timeout: Duration,
+    artifacts_destination: Option<PathBuf>,
     place: PlaceState,
     watch: Watch,
     /// The latest time, in milliseconds, of the events that sessions on this store appended.
@@ -108,6 +110,7 @@ impl Store {
             opened,
             put_back,
             busy_timeout,
+            artifacts_destination: options.artifacts_destination.clone(),
             place,
             watch,
             newest_event_ms,
@@ -233,9 +236,13 @@ impl Store {
         owner: &str,
         location: &str,
     ) -> Result<Box<dyn ArtifactStore>, StoreError> {
-        let folder = match self.backend().artifacts_at(owner, location)? {
-            ArtifactPlace::Folder(folder) => folder,
-            ArtifactPlace::Elsewhere(artifacts) => return Ok(artifacts),
+        let destination = self.shared.artifacts_destination.as_deref();
+        let folder = match destination.and_then(|folder| proxied_folder(folder, location)) {
+            Some(folder) => folder,
+            None => match self.backend().artifacts_at(owner, location)? {
+                ArtifactPlace::Folder(folder) => folder,
+                ArtifactPlace::Elsewhere(artifacts) => return Ok(artifacts),
+            },
         };
         let place = self.place();
         if let PlaceState::Moved { from, to } = place

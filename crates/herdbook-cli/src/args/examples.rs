@@ -22,6 +22,11 @@ pub(super) const PREDICT: &str = "Examples:
     herdbook predict -t 1H --data EURUSD.csv
   The same for a script, refused if the bar is more than two hours old:
     herdbook predict -t 1H --data EURUSD.csv --max-bar-age 2h --json";
+pub(super) const SERVE: &str = "Examples:
+  Serve the store of this folder on port 5000:
+    herdbook serve
+  Serve a database of PostgreSQL, with artifacts in a folder of its own:
+    herdbook serve --tracking-uri postgresql://herd@db/herd --artifacts-destination /srv/artifacts";
 pub(super) const INIT: &str = "Examples:
   Write herdbook.toml with every setting as a comment:
     herdbook init

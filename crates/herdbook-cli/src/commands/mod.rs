@@ -18,6 +18,7 @@ mod promote;
 pub(crate) mod register;
 mod relocate;
 mod rollback;
+mod serve;
 mod show;
 mod status;
 mod train;
@@ -40,7 +41,7 @@ pub(crate) fn run(args: Args, output: &mut Output) -> Result<(), Failure> {
         _ => None,
     };
     let global = &Global { config_file, ..args.global };
-    // Only `train`, `import` and `import-model` may create a store.
+    // Only `train`, `import`, `import-model` and `serve` may create a store.
     let session = |output: &mut Output| open_store(global, Missing::Refuse, output);
     match args.command {
         Command::Train(train) => train::run(*train, global, output),
@@ -67,6 +68,7 @@ pub(crate) fn run(args: Args, output: &mut Output) -> Result<(), Failure> {
             doctor::run(&doctor, &open_store_for_doctor(global, output)?, output)
         }
         Command::Relocate(relocate) => relocate::run(&relocate, &session(output)?, output),
+        Command::Serve(serve) => serve::run(serve, global.clone(), output),
         Command::Init => init::run(global, output),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use herdbook_store::StoreError;
 use herdbook_store::engine::db::{Conn, Row, ToValue};
 
-use crate::sql::Arguments;
+use crate::sql::{Arguments, text};
 
 /// A run on record, as MLflow shows it.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -203,9 +203,4 @@ fn from_row(row: &Row<'_>) -> Result<Run, StoreError> {
         lifecycle_stage: text(row, 8)?,
         ..Run::default()
     })
-}
-
-/// A text; empty for NULL.
-fn text(row: &Row<'_>, column: usize) -> Result<String, StoreError> {
-    Ok(row.readable(column)?.unwrap_or_default())
 }

@@ -1,6 +1,6 @@
 //! Recorded artifact locations, resolved on this machine.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use percent_encoding::percent_decode_str;
 
@@ -55,6 +55,21 @@ pub fn local_folder(location: &str) -> Option<PathBuf> {
     path.starts_with('/').then(|| PathBuf::from(path))
 }
 
+/// The folder of a location `mlflow-artifacts:/a/b` on the server that passes these artifacts on. `None` for another kind of
+/// location, and for one that would leave the folder.
+pub(crate) fn proxied_folder(destination: &Path, location: &str) -> Option<PathBuf> {
+    let path = location.strip_prefix("mlflow-artifacts:")?;
+    // `mlflow-artifacts://host:port/a/b` names the server, too.
+    let path = match path.strip_prefix("//") {
+        Some(with_host) => with_host.split_once('/').map_or("", |(_, path)| path),
+        None => path,
+    };
+    let path = percent_decode_str(path).decode_utf8().ok()?;
+    let relative = path.trim_start_matches('/');
+    let is_inside = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
+    Path::new(relative).components().all(is_inside).then(|| destination.join(relative))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,6 +78,22 @@ mod tests {
     fn location_of_a_folder_reads_back() {
         for folder in ["/a/b", "/a b/%20", "/a#b?"] {
             assert_eq!(local_folder(&location_of(Path::new(folder))), Some(PathBuf::from(folder)));
+        }
+    }
+
+    #[test]
+    fn proxied_location_lies_below_the_destination() {
+        let folder = |location| proxied_folder(Path::new("/srv"), location);
+        for (location, expected) in [
+            ("mlflow-artifacts:/1/a/artifacts", "/srv/1/a/artifacts"),
+            ("mlflow-artifacts:///1/a", "/srv/1/a"),
+            ("mlflow-artifacts://host:5000/1/a", "/srv/1/a"),
+            ("mlflow-artifacts:/1/a%20b", "/srv/1/a b"),
+        ] {
+            assert_eq!(folder(location), Some(PathBuf::from(expected)), "{location}");
+        }
+        for location in ["/1/a", "s3://b/1", "mlflow-artifacts:/1/../../a", "mlflow-artifacts:/%2e%2e/a"] {
+            assert_eq!(folder(location), None, "{location}");
         }
     }
 

@@ -25,6 +25,9 @@ pub struct OpenOptions {
     pub state_folder: Option<PathBuf>,
     /// Receives messages for people from inside operations.
     pub notices: Notices,
+    /// The folder of the artifacts that pass through a server, whose recorded locations begin with `mlflow-artifacts:`.
+    /// `None`: those locations cannot be reached.
+    pub artifacts_destination: Option<PathBuf>,
 }
 
 impl Default for OpenOptions {
@@ -35,6 +38,7 @@ impl Default for OpenOptions {
             max_connections: 16,
             state_folder: None,
             notices: Notices::default(),
+            artifacts_destination: None,
         }
     }
 }

@@ -1,0 +1,47 @@
+//! `serve`: serves the store to MLflow's clients over HTTP.
+
+use std::path::PathBuf;
+
+use herdbook_mlflow::ArtifactRoot;
+use herdbook_server::{Config, ServeError, serve};
+
+use crate::args::{Global, ServeArgs};
+use crate::context::open_store_for_serving;
+use crate::failure::{Code, Failure};
+use crate::output::Output;
+use crate::settings::working_directory;
+
+pub(crate) fn run(args: ServeArgs, global: Global, output: &mut Output) -> Result<(), Failure> {
+    let global =
+        Global { tracking_uri: args.backend_store_uri.or(global.tracking_uri), ..global };
+    let artifacts_destination = working_directory()?.join(folder(args.artifacts_destination)?);
+    let artifact_root =
+        ArtifactRoot::new(args.default_artifact_root.as_deref().unwrap_or(ArtifactRoot::PROXY));
+    let session = open_store_for_serving(&global, &artifacts_destination, output)?;
+    let config = Config { host: args.host, port: args.port, artifact_root, artifacts_destination };
+    serve(session, config, |address| output.note(&format!("serving on http://{address}")))
+        .map_err(|error| failure(&error))
+}
+
+/// The folder of a path or `file:` URI.
+fn folder(destination: PathBuf) -> Result<PathBuf, Failure> {
+    let Some(uri) = destination.to_str().filter(|text| text.contains(':')) else {
+        return Ok(destination);
+    };
+    herdbook_store::artifacts::place::local_folder(uri).ok_or_else(|| {
+        Failure::usage(&format!("the artifacts destination `{uri}` is not a folder of this machine"))
+            .with_hint("`--artifacts-destination` takes a path or a `file:` URI")
+    })
+}
+
+fn failure(error: &ServeError) -> Failure {
+    match error {
+        ServeError::CannotListen { .. } => Failure::usage(&error.to_string())
+            .with_hint("`--port` chooses another port, `--host` another address of this machine"),
+        ServeError::NotADatabase { .. } => Failure::usage(&error.to_string())
+            .with_hint("`--tracking-uri` takes `sqlite:///…` or `postgresql://…` here"),
+        ServeError::Store(_) | ServeError::Stopped(_) => {
+            Failure::new(Code::StoreFailed, error.to_string())
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Experiments.
+
+mod record;
+
+pub use record::{Experiment, get, locate_default};

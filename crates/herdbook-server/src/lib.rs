@@ -1,0 +1,12 @@
+//! The HTTP server: MLflow's REST API on the records of a store.
+//!
+//! [`serve`] listens until the process is told to stop. Requests are read and answered asynchronously; the store, which is
+//! synchronous, is used on a bounded pool of threads.
+
+mod app;
+mod error;
+mod mlflow;
+mod server;
+
+pub use error::ServeError;
+pub use server::{Config, serve};

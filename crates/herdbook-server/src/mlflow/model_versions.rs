@@ -1,0 +1,5 @@
+//! Model versions.
+
+use crate::mlflow::endpoint::Endpoint;
+
+pub(crate) static ENDPOINTS: &[Endpoint] = &[];

@@ -1,0 +1,5 @@
+//! Registered models.
+
+use crate::mlflow::endpoint::Endpoint;
+
+pub(crate) static ENDPOINTS: &[Endpoint] = &[];

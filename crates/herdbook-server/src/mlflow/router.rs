@@ -1,0 +1,45 @@
+//! The table of all routes of MLflow's API.
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderValue, Response, StatusCode, header};
+
+use crate::app::App;
+use crate::mlflow::{
+    endpoint, experiments, logged_models, metrics, model_versions, probes, registered_models, runs,
+};
+
+/// The API, and its twin for the pages of MLflow's UI.
+const PREFIXES: [&str; 2] = ["/api/2.0/mlflow", "/ajax-api/2.0/mlflow"];
+
+pub(crate) fn router() -> Router<App> {
+    let groups = [
+        experiments::ENDPOINTS,
+        logged_models::ENDPOINTS,
+        metrics::ENDPOINTS,
+        model_versions::ENDPOINTS,
+        registered_models::ENDPOINTS,
+        runs::ENDPOINTS,
+    ];
+    let router = groups
+        .into_iter()
+        .fold(Router::new(), |router, group| endpoint::add(router, &PREFIXES, group));
+    probes::add(router)
+        .fallback(async || page(StatusCode::NOT_FOUND, "Not Found"))
+        .method_not_allowed_fallback(async || {
+            page(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
+        })
+}
+
+/// A page for a path or method that does not exist. MLflow's clients expect no JSON here.
+fn page(status: StatusCode, title: &str) -> Response<Body> {
+    let body = format!(
+        "<!doctype html>\n<html lang=en>\n<title>{} {title}</title>\n<h1>{title}</h1>\n",
+        status.as_u16()
+    );
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    let html = HeaderValue::from_static("text/html; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, html);
+    response
+}

@@ -1,0 +1,5 @@
+//! Runs.
+
+use crate::mlflow::endpoint::Endpoint;
+
+pub(crate) static ENDPOINTS: &[Endpoint] = &[];
