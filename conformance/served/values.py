@@ -44,7 +44,8 @@ def unusual(kind, name=""):
         yield from (None, [], "x", 1, {})
         yield from unusual_messages(kind)
     elif kind == "str":
-        yield from TEXTS
+        # As a token, the id of a run would be decoded and shown as bytes, which differ.
+        yield from (text for text in TEXTS if name != "page_token" or text != "<<run>>")
         yield from NOT_TEXTS
         if name in LONG:
             yield from LONG_TEXTS

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 
 LABEL = re.compile(r"<<([^<>]+)>>")
 HEX_ID = re.compile(r"\b(m-)?[0-9a-f]{32}\b")
+SET = re.compile(r"\{('[^{}]*')\}")
 # MLflow gives such names to runs and logged models without a name.
 RANDOM_NAME = re.compile(r"^[a-z]+-[a-z]+-\d+$")
 TIMES = {
@@ -198,6 +199,8 @@ class World:
         for label, value in self.ids.items():
             if len(value) >= 8:
                 text = text.replace(value, f"<<{label}>>")
+        # The order of a Python set changes from process to process.
+        text = SET.sub(lambda found: "{" + ", ".join(sorted(found[1].split(", "))) + "}", text)
         text = text.replace(self.url, "<server>").replace(self.host, "<server>").replace(self.folder, "<folder>")
         return HEX_ID.sub(lambda found: f"<{found[1] or ''}id>", text)
 
