@@ -14,10 +14,15 @@ class Documented:
     covers: Callable
 
 
+def shows_sql(answer):
+    return SQL_TEXT in answer.message
+
+
 DOCUMENTED = [
     Documented(
         "MLflow shows the statement that failed; the message here says what is wrong",
-        lambda d: d.stock.message == SQL_TEXT and d.ours.status == d.stock.status,
+        lambda d: shows_sql(d.stock) and d.ours.status == d.stock.status and d.ours.code == d.stock.code
+        and d.ours.message.startswith(d.stock.message.partition(SQL_TEXT)[0].strip()),
     ),
     Documented(
         "MLflow breaks down (500, which clients repeat for minutes); a request that cannot succeed gets a 4xx",

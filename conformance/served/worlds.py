@@ -21,13 +21,15 @@ TIMES = {
     *("creation_time", "last_update_time", "start_time", "end_time", "timestamp"),
     *("creation_timestamp", "last_updated_timestamp", "creation_timestamp_ms", "last_updated_timestamp_ms"),
 }
-NAMES = {"run_name", "name", "value"}
+NAMES = {"run_name", "name", "value", "mlflow.runName"}
 # Lists without an order of their own: MLflow reads them from the database without ORDER BY.
 UNORDERED = {"tags", "params", "metrics", "aliases", "latest_versions"}
 HEADERS = ("content-type", "content-disposition", "x-content-type-options", "content-range", "accept-ranges")
-# Marks of a message that holds SQL.
-SQL = re.compile(r"\((sqlite3|psycopg2)\.|\[SQL: |sqlalche\.me")
+# MLflow's answers can hold a statement and its arguments, which differ from one time to the next.
+SQL = re.compile(r"(Error: |\(raised as a result of Query-invoked autoflush[^\n]*\)\n)?\((sqlite3|psycopg2)\..*", re.DOTALL)
 SQL_TEXT = "<SQL>"
+# Folders and ports of this run, and the separators of an answer with several ranges.
+OF_THIS_RUN = re.compile(r"/tmp/tmp\w{8}|port=\d+|\b[0-9a-f]{26}\b")
 # Requests that take longer are a breakdown, even on a busy machine.
 PATIENCE_S = 300
 
@@ -187,7 +189,7 @@ class World:
                 parsed = json.loads(text)
             except ValueError:
                 parsed = {"not JSON": self.labelled(text)}
-            return Answer(status, kept, without_sql(self.normal_value(parsed)))
+            return Answer(status, kept, self.normal_value(parsed))
         if kind == "text/html" and status >= 400:
             return Answer(status, kept, "<page>")
         try:
@@ -202,6 +204,7 @@ class World:
         # The order of a Python set changes from process to process.
         text = SET.sub(lambda found: "{" + ", ".join(sorted(found[1].split(", "))) + "}", text)
         text = text.replace(self.url, "<server>").replace(self.host, "<server>").replace(self.folder, "<folder>")
+        text = OF_THIS_RUN.sub("<of this run>", SQL.sub(SQL_TEXT, text))
         return HEX_ID.sub(lambda found: f"<{found[1] or ''}id>", text)
 
     def normal_value(self, value, key=""):
@@ -221,13 +224,6 @@ class World:
 
 def shortened(text, most=300):
     return text if len(text) <= most else f"{text[: most // 2]} … {text[-most // 2 :]} ({len(text)} characters)"
-
-
-def without_sql(body):
-    """MLflow's answers can hold a statement and its arguments, which differ from one time to the next."""
-    if isinstance(body, dict) and SQL.search(str(body.get("message"))):
-        return {**body, "message": SQL_TEXT}
-    return body
 
 
 def exact(value):
