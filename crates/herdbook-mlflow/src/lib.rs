@@ -7,8 +7,10 @@ mod act;
 mod artifact_root;
 mod error;
 pub mod experiments;
+pub mod logged_models;
 mod page;
 pub mod python;
+mod random_name;
 mod runs;
 mod sql;
 

@@ -22,8 +22,7 @@ pub fn parse_float(text: &str) -> Option<f64> {
 fn without_underscores(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
     let is_digit = |idx: usize| bytes.get(idx).is_some_and(u8::is_ascii_digit);
-    let is_between =
-        |idx: usize| idx > 0 && is_digit(idx - 1) && is_digit(idx + 1);
+    let is_between = |idx: usize| idx > 0 && is_digit(idx - 1) && is_digit(idx + 1);
     let misplaced = (0..bytes.len()).any(|idx| bytes[idx] == b'_' && !is_between(idx));
     (!misplaced).then(|| text.replace('_', ""))
 }

@@ -24,7 +24,7 @@ impl ToValue for Arg {
 }
 
 /// The arguments of a statement, in the order of their numbers.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Arguments(Vec<Arg>);
 
 impl Arguments {
@@ -134,7 +134,8 @@ mod tests {
             ("%]%", "x]y", true),
         ] {
             let sql = "SELECT ?1 GLOB ?2";
-            let found: bool = conn.query_row(sql, [text, &glob(pattern)], |row| row.get(0)).unwrap();
+            let found: bool =
+                conn.query_row(sql, [text, &glob(pattern)], |row| row.get(0)).unwrap();
             assert_eq!(found, expected, "{pattern} {text}");
         }
     }

@@ -58,6 +58,21 @@ pub(crate) fn no_experiment(id: &str) -> MlflowError {
     MlflowError::missing(format!("No Experiment with id={id} exists"))
 }
 
+/// An experiment that is not deleted.
+///
+/// # Errors
+/// [`MlflowError::Refused`] if there is none; those of the store.
+pub(crate) fn require_active(conn: &Conn, id: &str) -> Result<Experiment, MlflowError> {
+    let experiment = find(conn, parse_id(id)?)?.ok_or_else(|| no_experiment(id))?;
+    if experiment.lifecycle_stage != "active" {
+        return Err(MlflowError::invalid(format!(
+            "The experiment {} must be in the 'active' state. Current state is {}.",
+            experiment.id, experiment.lifecycle_stage
+        )));
+    }
+    Ok(experiment)
+}
+
 /// The number of an experiment's id.
 ///
 /// # Errors

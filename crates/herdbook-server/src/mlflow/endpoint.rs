@@ -124,7 +124,9 @@ fn finish(outcome: Option<Result<Answer, Failure>>) -> Response<Body> {
     match outcome {
         Some(Ok(answer)) => answer.response(),
         Some(Err(failure)) => failure.response(),
-        None => Failure::new(Code::InternalError, "the request failed inside the server").response(),
+        None => {
+            Failure::new(Code::InternalError, "the request failed inside the server").response()
+        }
     }
 }
 

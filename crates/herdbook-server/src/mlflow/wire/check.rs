@@ -47,12 +47,7 @@ pub(crate) fn check(
 }
 
 impl Check {
-    fn apply(
-        self,
-        name: &str,
-        value: &Json,
-        parsed: Result<(), Unparsable>,
-    ) -> Result<(), String> {
+    fn apply(self, name: &str, value: &Json, parsed: Result<(), Unparsable>) -> Result<(), String> {
         let is_type_right = match self {
             Self::Required if is_missing(value) => {
                 return Err(format!("Missing value for required parameter '{name}'."));

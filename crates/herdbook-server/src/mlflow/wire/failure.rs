@@ -71,7 +71,9 @@ fn status(code: Code) -> StatusCode {
 /// `sqlstate` and `error_class` of MLflow 3.17, for the codes that have them.
 fn classification(code: Code) -> Option<(&'static str, &'static str)> {
     match code {
-        Code::InvalidParameterValue | Code::BadRequest => Some(("KAM00", "INVALID_PARAMETER_VALUE")),
+        Code::InvalidParameterValue | Code::BadRequest => {
+            Some(("KAM00", "INVALID_PARAMETER_VALUE"))
+        }
         Code::ResourceAlreadyExists => Some(("KAM00", "RESOURCE_ALREADY_EXISTS")),
         Code::PermissionDenied => Some(("KAM00", "PERMISSION_DENIED")),
         Code::ResourceDoesNotExist | Code::EndpointNotFound => {
@@ -106,7 +108,9 @@ impl From<StoreError> for Failure {
                 code,
                 "the store of this server failed; the server's log has the reason under the id of this request",
             ),
-            Code::BadRequest => Self::new(code, "the database cannot store a value of this request"),
+            Code::BadRequest => {
+                Self::new(code, "the database cannot store a value of this request")
+            }
             _ => Self::new(code, error.to_string()),
         }
     }

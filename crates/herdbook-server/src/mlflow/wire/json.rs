@@ -206,7 +206,9 @@ mod tests {
     fn numbers_keep_their_kind_and_objects_their_order() {
         let json = Json::parse(br#"{"b": 1, "a": [1.0, "x", null, true], "b": 2}"#).unwrap();
         assert_eq!(json.dumped(), r#"{"a":[1.0,"x",null,true],"b":2}"#);
-        assert!(matches!(&json, Json::Object(entries) if entries[0] == ("b".to_owned(), Json::Int(2))));
+        assert!(
+            matches!(&json, Json::Object(entries) if entries[0] == ("b".to_owned(), Json::Int(2)))
+        );
     }
 
     #[test]
