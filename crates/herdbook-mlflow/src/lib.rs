@@ -5,6 +5,7 @@
 
 mod act;
 mod artifact_root;
+pub mod artifacts;
 mod error;
 pub mod experiments;
 pub mod logged_models;

@@ -2,11 +2,13 @@
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::http::{HeaderValue, Response, StatusCode, Uri, header};
 
 use crate::app::App;
+use crate::mlflow::artifacts::{self, routes};
 use crate::mlflow::{
     endpoint, experiments, logged_models, metrics, model_versions, probes, registered_models, runs,
+    unserved,
 };
 
 /// The API, and its twin for the pages of MLflow's UI.
@@ -14,6 +16,7 @@ const PREFIXES: [&str; 2] = ["/api/2.0/mlflow", "/ajax-api/2.0/mlflow"];
 
 pub(crate) fn router() -> Router<App> {
     let groups = [
+        artifacts::ENDPOINTS,
         experiments::ENDPOINTS,
         logged_models::ENDPOINTS,
         metrics::ENDPOINTS,
@@ -24,15 +27,19 @@ pub(crate) fn router() -> Router<App> {
     let router = groups
         .into_iter()
         .fold(Router::new(), |router, group| endpoint::add(router, &PREFIXES, group));
-    probes::add(router)
-        .fallback(async || page(StatusCode::NOT_FOUND, "Not Found"))
+    let router = endpoint::add(router, &routes::PROXIES, artifacts::PROXY_ENDPOINTS);
+    probes::add(routes::add(router))
+        .fallback(async |uri: Uri| match unserved::refusal(uri.path()) {
+            Some(failure) => failure.response(),
+            None => page(StatusCode::NOT_FOUND, "Not Found"),
+        })
         .method_not_allowed_fallback(async || {
             page(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
         })
 }
 
 /// A page for a path or method that does not exist. MLflow's clients expect no JSON here.
-fn page(status: StatusCode, title: &str) -> Response<Body> {
+pub(crate) fn page(status: StatusCode, title: &str) -> Response<Body> {
     let body = format!(
         "<!doctype html>\n<html lang=en>\n<title>{} {title}</title>\n<h1>{title}</h1>\n",
         status.as_u16()

@@ -92,7 +92,9 @@ mod tests {
         ] {
             assert_eq!(folder(location), Some(PathBuf::from(expected)), "{location}");
         }
-        for location in ["/1/a", "s3://b/1", "mlflow-artifacts:/1/../../a", "mlflow-artifacts:/%2e%2e/a"] {
+        for location in
+            ["/1/a", "s3://b/1", "mlflow-artifacts:/1/../../a", "mlflow-artifacts:/%2e%2e/a"]
+        {
             assert_eq!(folder(location), None, "{location}");
         }
     }
