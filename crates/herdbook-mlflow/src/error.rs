@@ -75,6 +75,11 @@ pub enum MlflowError {
 }
 
 impl MlflowError {
+    /// A refusal with a code.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self::Refused { code, message: message.into() }
+    }
+
     /// A parameter with a value that is not allowed.
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::Refused { code: Code::InvalidParameterValue, message: message.into() }

@@ -9,14 +9,14 @@ pub mod artifacts;
 mod error;
 pub mod experiments;
 pub mod logged_models;
+pub mod metrics;
 mod page;
 pub mod python;
-mod random_name;
-mod runs;
+pub mod runs;
 mod sql;
+mod validate;
 
 pub use artifact_root::ArtifactRoot;
 pub use error::{Code, MlflowError};
 pub use page::{Page, Wanted};
-pub use runs::record::{DatasetUse, Latest, Run};
-pub use runs::search::{RunSearch, ViewType, search_runs};
+pub use sql::ViewType;

@@ -3,7 +3,30 @@
 use herdbook_domain::filter::{Comparison, Operand};
 use herdbook_store::StoreError;
 use herdbook_store::engine::db::value::{ToValue, Value};
-use herdbook_store::engine::db::{Dialect, Row};
+use herdbook_store::engine::db::{Conn, Dialect, Row};
+
+/// Whether deleted records are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ViewType {
+    /// Those that are not deleted.
+    #[default]
+    ActiveOnly,
+    /// The deleted ones.
+    DeletedOnly,
+    /// Both.
+    All,
+}
+
+impl ViewType {
+    /// The condition on a column with the life-cycle stage.
+    pub(crate) fn condition(self, column: &str) -> Option<String> {
+        match self {
+            Self::ActiveOnly => Some(format!("{column} = 'active'")),
+            Self::DeletedOnly => Some(format!("{column} = 'deleted'")),
+            Self::All => Some(format!("{column} IN ('active', 'deleted')")),
+        }
+    }
+}
 
 /// An argument of a statement.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +68,39 @@ impl Arguments {
     /// The arguments as the store takes them.
     pub(crate) fn values(&self) -> Vec<&dyn ToValue> {
         self.0.iter().map(|arg| arg as &dyn ToValue).collect()
+    }
+}
+
+/// Ids for a condition `column IN marks`.
+pub(crate) struct Among<'a> {
+    /// The placeholders, in parentheses.
+    pub(crate) marks: String,
+    ids: Vec<&'a dyn ToValue>,
+}
+
+impl<'a> Among<'a> {
+    /// Most ids of one statement.
+    pub(crate) const MOST: usize = 500;
+
+    /// Up to [`Among::MOST`] ids, at least one. The last one is repeated up to one of few numbers, so that the database
+    /// prepares few statements.
+    pub(crate) fn of<T: ToValue>(ids: &'a [T]) -> Self {
+        let wanted = [1, 10, 100, Self::MOST].into_iter().find(|n| *n >= ids.len());
+        let n_repeated = wanted.unwrap_or_default().saturating_sub(ids.len());
+        let last = ids.last().into_iter().cycle().take(n_repeated);
+        let ids: Vec<&dyn ToValue> = ids.iter().chain(last).map(|id| id as &dyn ToValue).collect();
+        let marks: Vec<String> = (1..=ids.len()).map(|number| format!("?{number}")).collect();
+        Self { marks: format!("({})", marks.join(", ")), ids }
+    }
+
+    /// Runs a query whose only arguments are the ids.
+    pub(crate) fn query(
+        &self,
+        conn: &Conn,
+        sql: &str,
+        read: impl FnMut(&Row<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        conn.query(sql, self.ids.as_slice(), read).map(drop)
     }
 }
 

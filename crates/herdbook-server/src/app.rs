@@ -1,6 +1,5 @@
 //! The state that all requests share, and the threads that work on the store.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use herdbook_mlflow::ArtifactRoot;
@@ -14,16 +13,11 @@ pub(crate) struct App(Arc<Shared>);
 struct Shared {
     session: Session,
     artifact_root: ArtifactRoot,
-    artifacts_destination: PathBuf,
 }
 
 impl App {
-    pub(crate) fn new(
-        session: Session,
-        artifact_root: ArtifactRoot,
-        artifacts_destination: PathBuf,
-    ) -> Self {
-        Self(Arc::new(Shared { session, artifact_root, artifacts_destination }))
+    pub(crate) fn new(session: Session, artifact_root: ArtifactRoot) -> Self {
+        Self(Arc::new(Shared { session, artifact_root }))
     }
 
     /// The store, and who acts on it.
@@ -34,11 +28,6 @@ impl App {
     /// The location below which new experiments keep their artifacts.
     pub(crate) fn artifact_root(&self) -> &ArtifactRoot {
         &self.0.artifact_root
-    }
-
-    /// The folder of the artifacts that pass through the server.
-    pub(crate) fn artifacts_destination(&self) -> &Path {
-        &self.0.artifacts_destination
     }
 }
 

@@ -1,7 +1,6 @@
 //! Listens for requests until the process is told to stop.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use axum::serve::ListenerExt;
 use herdbook_mlflow::{ArtifactRoot, experiments};
@@ -26,8 +25,6 @@ pub struct Config {
     pub port: u16,
     /// The location below which new experiments keep their artifacts.
     pub artifact_root: ArtifactRoot,
-    /// The folder of the artifacts that pass through the server.
-    pub artifacts_destination: PathBuf,
 }
 
 /// Serves a store until SIGTERM or SIGINT. Requests that were accepted before are finished. `ready` is called with the
@@ -60,7 +57,7 @@ pub fn serve(
         let (mut terminate, mut interrupt) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         ready(listener.local_addr()?);
-        let app = App::new(session, config.artifact_root, config.artifacts_destination);
+        let app = App::new(session, config.artifact_root);
         // Without this, small answers wait up to 40 ms for the client's acknowledgement.
         let listener = listener.tap_io(|stream| {
             let _ = stream.set_nodelay(true);

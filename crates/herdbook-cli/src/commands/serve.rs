@@ -12,13 +12,12 @@ use crate::output::Output;
 use crate::settings::working_directory;
 
 pub(crate) fn run(args: ServeArgs, global: Global, output: &mut Output) -> Result<(), Failure> {
-    let global =
-        Global { tracking_uri: args.backend_store_uri.or(global.tracking_uri), ..global };
+    let global = Global { tracking_uri: args.backend_store_uri.or(global.tracking_uri), ..global };
     let artifacts_destination = working_directory()?.join(folder(args.artifacts_destination)?);
     let artifact_root =
         ArtifactRoot::new(args.default_artifact_root.as_deref().unwrap_or(ArtifactRoot::PROXY));
     let session = open_store_for_serving(&global, &artifacts_destination, output)?;
-    let config = Config { host: args.host, port: args.port, artifact_root, artifacts_destination };
+    let config = Config { host: args.host, port: args.port, artifact_root };
     serve(session, config, |address| output.note(&format!("serving on http://{address}")))
         .map_err(|error| failure(&error))
 }
@@ -29,8 +28,10 @@ fn folder(destination: PathBuf) -> Result<PathBuf, Failure> {
         return Ok(destination);
     };
     herdbook_store::artifacts::place::local_folder(uri).ok_or_else(|| {
-        Failure::usage(&format!("the artifacts destination `{uri}` is not a folder of this machine"))
-            .with_hint("`--artifacts-destination` takes a path or a `file:` URI")
+        Failure::usage(&format!(
+            "the artifacts destination `{uri}` is not a folder of this machine"
+        ))
+        .with_hint("`--artifacts-destination` takes a path or a `file:` URI")
     })
 }
 

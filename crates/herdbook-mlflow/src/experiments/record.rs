@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use herdbook_store::engine::db::{Conn, Row};
-use herdbook_store::{Session, Store, StoreError, params};
+use herdbook_store::{Store, StoreError, params};
 
-use crate::artifact_root::ArtifactRoot;
 use crate::error::MlflowError;
 use crate::python;
-use crate::sql::{Arguments, text};
+use crate::sql::{Among, text};
 
 /// An experiment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,51 +33,36 @@ pub struct Experiment {
 /// # Errors
 /// [`MlflowError::Refused`] if the id is not a number, or no experiment has it; those of the store.
 pub fn get(store: &Store, id: &str) -> Result<Experiment, MlflowError> {
-    let number = parse_id(if id.is_empty() { "0" } else { id })?;
+    let number = parse_id(id)?;
     let found = store.read(|conn| find(conn, number))?;
-    found.ok_or_else(|| no_experiment(id))
+    found.ok_or_else(|| no_experiment(number))
 }
 
-/// Sets the artifact location of MLflow's default experiment in a new store.
+/// Looks up the experiment of a name, deleted or not.
 ///
 /// # Errors
-/// Those of the store.
-pub fn locate_default(session: &Session, root: &ArtifactRoot) -> Result<(), StoreError> {
-    session.write(|act| {
-        act.tx.execute(
-            "UPDATE experiments SET artifact_location = ?1 WHERE experiment_id = 0",
-            params![root.join("0")],
-        )?;
-        Ok(())
+/// [`MlflowError::Refused`] if there is none; those of the store.
+pub fn get_by_name(store: &Store, name: &str) -> Result<Experiment, MlflowError> {
+    let found = store.read(|conn| match id_of_name(conn, name)? {
+        Some(id) => find(conn, id),
+        None => Ok(None),
+    })?;
+    found.ok_or_else(|| {
+        MlflowError::missing(format!("Could not find experiment with name '{name}'"))
     })
 }
 
 /// The refusal of a request about an experiment that does not exist.
-pub(crate) fn no_experiment(id: &str) -> MlflowError {
+pub(crate) fn no_experiment(id: i64) -> MlflowError {
     MlflowError::missing(format!("No Experiment with id={id} exists"))
 }
 
-/// An experiment that is not deleted.
-///
-/// # Errors
-/// [`MlflowError::Refused`] if there is none; those of the store.
-pub(crate) fn require_active(conn: &Conn, id: &str) -> Result<Experiment, MlflowError> {
-    let experiment = find(conn, parse_id(id)?)?.ok_or_else(|| no_experiment(id))?;
-    if experiment.lifecycle_stage != "active" {
-        return Err(MlflowError::invalid(format!(
-            "The experiment {} must be in the 'active' state. Current state is {}.",
-            experiment.id, experiment.lifecycle_stage
-        )));
-    }
-    Ok(experiment)
-}
-
-/// The number of an experiment's id.
+/// The number of an experiment's id; that of the default experiment if it is empty.
 ///
 /// # Errors
 /// [`MlflowError::Refused`].
 pub(crate) fn parse_id(id: &str) -> Result<i64, MlflowError> {
-    let number = python::parse_int(id).ok_or_else(|| {
+    let number = python::parse_int(if id.is_empty() { "0" } else { id }).ok_or_else(|| {
         MlflowError::invalid(format!(
             "Invalid experiment ID '{id}'. Experiment ID must be a valid integer."
         ))
@@ -94,31 +78,33 @@ pub(crate) fn find(conn: &Conn, id: i64) -> Result<Option<Experiment>, StoreErro
 
 /// Some experiments with their tags, in the order of the ids.
 pub(crate) fn load(conn: &Conn, ids: &[i64]) -> Result<Vec<Experiment>, StoreError> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
+    let mut loaded = Vec::with_capacity(ids.len());
+    for some in ids.chunks(Among::MOST) {
+        let among = Among::of(some);
+        let mut found: BTreeMap<i64, Experiment> = BTreeMap::new();
+        let sql = format!(
+            "SELECT experiment_id, name, artifact_location, lifecycle_stage, creation_time, last_update_time
+             FROM experiments WHERE workspace = 'default' AND experiment_id IN {}",
+            among.marks
+        );
+        among.query(conn, &sql, |row| {
+            let experiment = from_row(row)?;
+            found.insert(experiment.id, experiment);
+            Ok(())
+        })?;
+        let sql = format!(
+            "SELECT experiment_id, key, value FROM experiment_tags WHERE experiment_id IN {} ORDER BY key",
+            among.marks
+        );
+        among.query(conn, &sql, |row| {
+            if let Some(experiment) = row.readable(0)?.and_then(|id| found.get_mut(&id)) {
+                experiment.tags.push((text(row, 1)?, text(row, 2)?));
+            }
+            Ok(())
+        })?;
+        loaded.extend(some.iter().filter_map(|id| found.remove(id)));
     }
-    let mut args = Arguments::default();
-    let marks: Vec<String> = ids.iter().map(|id| args.integer(*id)).collect();
-    let among = marks.join(", ");
-    let values = args.values();
-    let mut found: BTreeMap<i64, Experiment> = BTreeMap::new();
-    let sql = format!(
-        "SELECT experiment_id, name, artifact_location, lifecycle_stage, creation_time, last_update_time
-         FROM experiments WHERE workspace = 'default' AND experiment_id IN ({among})"
-    );
-    for experiment in conn.query(&sql, values.as_slice(), from_row)? {
-        found.insert(experiment.id, experiment);
-    }
-    let sql = format!(
-        "SELECT experiment_id, key, value FROM experiment_tags WHERE experiment_id IN ({among}) ORDER BY key"
-    );
-    conn.query(&sql, values.as_slice(), |row| {
-        if let Some(experiment) = row.readable(0)?.and_then(|id| found.get_mut(&id)) {
-            experiment.tags.push((text(row, 1)?, text(row, 2)?));
-        }
-        Ok(())
-    })?;
-    Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
+    Ok(loaded)
 }
 
 fn from_row(row: &Row<'_>) -> Result<Experiment, StoreError> {

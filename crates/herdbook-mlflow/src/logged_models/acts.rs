@@ -8,10 +8,10 @@ use uuid::Uuid;
 use crate::act::write;
 use crate::artifact_root::join;
 use crate::error::{Code, MlflowError};
-use crate::experiments::require_active;
-use crate::logged_models::record::{LoggedModel, find, not_found};
+use crate::experiments::{find, no_experiment, parse_id, require_active};
+use crate::logged_models::record::{self, LoggedModel, not_found};
 use crate::python;
-use crate::random_name::random_name;
+use crate::runs::random_name::random_name;
 
 /// The status of a model whose files are not complete.
 const PENDING: i64 = 1;
@@ -47,7 +47,9 @@ pub fn create(session: &Session, new: &NewModel) -> Result<LoggedModel, MlflowEr
     let model_id = format!("m-{}", Uuid::new_v4().simple());
     let name = if new.name.is_empty() { random_name() } else { new.name.clone() };
     write(session, |act| {
-        let experiment = require_active(act.tx, &new.experiment_id)?;
+        let id = parse_id(&new.experiment_id)?;
+        let experiment = find(act.tx, id)?.ok_or_else(|| no_experiment(id))?;
+        require_active(&experiment)?;
         let location = join(&experiment.artifact_location, &["models", &model_id, "artifacts"]);
         let now = now_ms(act)?;
         act.tx.execute(
@@ -195,7 +197,7 @@ fn insert_tag(
 
 /// The logged model, deleted or not.
 fn require(act: &Act<'_>, model_id: &str) -> Result<LoggedModel, MlflowError> {
-    find(act.tx, model_id)?.ok_or_else(|| not_found(model_id))
+    record::find(act.tx, model_id)?.ok_or_else(|| not_found(model_id))
 }
 
 fn now_ms(act: &Act<'_>) -> Result<i64, StoreError> {

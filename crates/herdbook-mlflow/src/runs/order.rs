@@ -3,6 +3,7 @@
 use herdbook_domain::filter::{Field, Order, Searched, parse_order};
 
 use crate::error::MlflowError;
+use crate::python;
 use crate::runs::search::column;
 use crate::sql::Arguments;
 
@@ -24,7 +25,8 @@ pub(crate) fn parse(clauses: &[String]) -> Result<Vec<Order>, MlflowError> {
     for clause in clauses {
         let order = parse_order(Searched::Runs, clause)?;
         if orders.iter().any(|known| known.field == order.field) {
-            let message = format!("`order_by` contains duplicate fields: {clauses:?}");
+            let message =
+                format!("`order_by` contains duplicate fields: {}", python::list(clauses));
             return Err(MlflowError::invalid(message));
         }
         orders.push(order);

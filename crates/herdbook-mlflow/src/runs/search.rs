@@ -7,33 +7,18 @@ use herdbook_store::engine::db::Conn;
 use herdbook_store::{Store, StoreError};
 
 use crate::error::MlflowError;
+use crate::experiments::parse_id as experiment_id;
 use crate::page::{Page, Wanted};
 use crate::runs::order::{self, Ordering};
-use crate::runs::record::{self, Run};
-use crate::sql::{Arguments, number_condition, text_condition};
-
-/// Most runs of one page.
-const MAX_RESULTS: i64 = 50_000;
-/// The tag with the name of a run. Older runs have no name in their row.
-const RUN_NAME: &str = "mlflow.runName";
-
-/// Which runs a search shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ViewType {
-    /// Those that are not deleted.
-    #[default]
-    ActiveOnly,
-    /// The deleted ones.
-    DeletedOnly,
-    /// Both.
-    All,
-}
+use crate::runs::record::{self, RUN_NAME, Run};
+use crate::sql::{Arguments, ViewType, number_condition, text_condition};
+use crate::validate::check_max_results;
 
 /// A search for runs.
 #[derive(Debug, Clone, Default)]
 pub struct RunSearch {
-    /// The experiments.
-    pub experiment_ids: Vec<i64>,
+    /// The ids of the experiments.
+    pub experiment_ids: Vec<String>,
     /// A filter; all runs if it is empty.
     pub filter: String,
     /// Deleted runs or not.
@@ -50,20 +35,23 @@ pub struct RunSearch {
 ///
 /// # Errors
 /// [`MlflowError::Refused`] if the filter, an order clause, the token or `max_results` is not allowed; those of the store.
-pub fn search_runs(store: &Store, search: &RunSearch) -> Result<Page<Run>, MlflowError> {
-    if !(1..=MAX_RESULTS).contains(&search.max_results) {
-        return Err(MlflowError::invalid(format!(
-            "Invalid value {} for parameter 'max_results' supplied: It must be at least 1 and at most {MAX_RESULTS}.",
-            search.max_results
-        )));
-    }
+pub fn search(store: &Store, search: &RunSearch) -> Result<Page<Run>, MlflowError> {
+    check_max_results(search.max_results)?;
     let conditions = parse_filter(Searched::Runs, &search.filter)?;
     let orders = order::parse(&search.order_by)?;
     let wanted = Wanted::parse(&search.page_token, search.max_results)?;
-    if search.experiment_ids.is_empty() {
+    let experiments: Vec<i64> =
+        search.experiment_ids.iter().map(|id| experiment_id(id)).collect::<Result<_, _>>()?;
+    if experiments.is_empty() {
         return Ok(Page { records: Vec::new(), next: None });
     }
-    let plan = Plan { search, conditions: &conditions, orders: &orders, wanted };
+    let plan = Plan {
+        view: search.view,
+        experiments: &experiments,
+        conditions: &conditions,
+        orders: &orders,
+        wanted,
+    };
     let page = store.read(|conn| {
         let ids = match plan.by_index(conn)? {
             Some(ids) => ids,
@@ -77,7 +65,8 @@ pub fn search_runs(store: &Store, search: &RunSearch) -> Result<Page<Run>, Mlflo
 
 /// How the ids of the runs are found.
 struct Plan<'a> {
-    search: &'a RunSearch,
+    view: ViewType,
+    experiments: &'a [i64],
     conditions: &'a [Condition],
     orders: &'a [Order],
     wanted: Wanted,
@@ -132,13 +121,9 @@ impl Plan<'_> {
     /// All conditions on a run `r`.
     fn where_clause(&self, conn: &Conn, args: &mut Arguments) -> String {
         let experiments: Vec<String> =
-            self.search.experiment_ids.iter().map(|id| args.integer(*id)).collect();
+            self.experiments.iter().map(|id| args.integer(*id)).collect();
         let mut all = vec![format!("r.experiment_id IN ({})", experiments.join(", "))];
-        match self.search.view {
-            ViewType::ActiveOnly => all.push("r.lifecycle_stage = 'active'".to_owned()),
-            ViewType::DeletedOnly => all.push("r.lifecycle_stage = 'deleted'".to_owned()),
-            ViewType::All => {}
-        }
+        all.extend(self.view.condition("r.lifecycle_stage"));
         all.extend(self.conditions.iter().map(|condition| on_run(conn, condition, args)));
         all.join(" AND ")
     }

@@ -12,7 +12,8 @@ use crate::mlflow::{
 };
 
 /// The API, and its twin for the pages of MLflow's UI.
-const PREFIXES: [&str; 2] = ["/api/2.0/mlflow", "/ajax-api/2.0/mlflow"];
+const PREFIXES: [&str; 2] = ["/api/2.0/mlflow", UI_PREFIX];
+const UI_PREFIX: &str = "/ajax-api/2.0/mlflow";
 
 pub(crate) fn router() -> Router<App> {
     let groups = [
@@ -23,10 +24,15 @@ pub(crate) fn router() -> Router<App> {
         model_versions::ENDPOINTS,
         registered_models::ENDPOINTS,
         runs::ENDPOINTS,
+        runs::LOG_ENDPOINTS,
     ];
+    let ui_groups = [experiments::UI_ENDPOINTS, metrics::UI_ENDPOINTS];
     let router = groups
         .into_iter()
         .fold(Router::new(), |router, group| endpoint::add(router, &PREFIXES, group));
+    let router = ui_groups
+        .into_iter()
+        .fold(router, |router, group| endpoint::add(router, &[UI_PREFIX], group));
     let router = endpoint::add(router, &routes::PROXIES, artifacts::PROXY_ENDPOINTS);
     probes::add(routes::add(router))
         .fallback(async |uri: Uri| match unserved::refusal(uri.path()) {

@@ -80,6 +80,9 @@ impl Field {
     }
 }
 
+/// The fields of tags, params and the like.
+pub(crate) static PAIR: &[Field] = &[text("key"), text("value")];
+
 /// A value of a field.
 #[derive(Debug, Clone, PartialEq)]
 enum Value {
@@ -359,7 +362,6 @@ fn enum_number(names: &[(&str, i64)], json: &Json) -> Result<Option<i64>, Unpars
 mod tests {
     use super::*;
 
-    static PAIR: &[Field] = &[text("key"), text("value")];
     static FIELDS: &[Field] = &[
         text("name"),
         int64("max_results"),
