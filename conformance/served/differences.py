@@ -18,6 +18,21 @@ def shows_sql(answer):
     return SQL_TEXT in answer.message
 
 
+def is_probe(difference, path):
+    return difference.request.path == path and difference.stock.status == difference.ours.status
+
+
+def has_line_break(difference):
+    """The path of the request, or one of its parameters, has a line break or a tab."""
+    request = difference.request
+    text = f"{request.path} {request.query} {request.content}".lower()
+    return any(mark in text for mark in ("\\n", "\\r", "\\t", "%0a", "%0d", "%09"))
+
+
+def is_of_artifacts(request):
+    return "artifact" in request.path
+
+
 DOCUMENTED = [
     Documented(
         "MLflow shows the statement that failed; the message here says what is wrong",
@@ -28,6 +43,29 @@ DOCUMENTED = [
         "MLflow breaks down (500, which clients repeat for minutes); a request that cannot succeed gets a 4xx",
         lambda d: d.stock.status == 500 and 400 <= d.ours.status < 500,
     ),
+    Documented(
+        "MLflow breaks down on the name of a folder that is too long; here it is a folder that does not exist",
+        lambda d: d.stock.status == 500 and d.ours.status == 200 and is_of_artifacts(d.request)
+        and d.request.method == "GET" and "files" not in d.ours.body,
+    ),
+    Documented(
+        "HEAD is answered as GET; MLflow looks for its parameters in a body, or has no such path",
+        lambda d: d.request.method == "HEAD",
+    ),
+    Documented(
+        "OPTIONS is not offered: there are no requests from other origins to negotiate",
+        lambda d: d.request.method == "OPTIONS" and d.stock.status in (200, 204, 308, 405) and d.ours.status in (404, 405),
+    ),
+    Documented(
+        "paths are taken as they are; MLflow merges slashes, or redirects to the merged path",
+        lambda d: "//" in d.request.path and d.ours.status in (400, 404),
+    ),
+    Documented(
+        "line breaks and tabs in the path of an artifact are refused; MLflow removes them, so that another file is meant",
+        lambda d: is_of_artifacts(d.request) and has_line_break(d) and d.ours.status in (400, 404),
+    ),
+    Documented("`/version` is text, not a page", lambda d: is_probe(d, "/version")),
+    Documented("there is no AI gateway", lambda d: is_probe(d, "/api/3.0/mlflow/server-info")),
 ]
 
 

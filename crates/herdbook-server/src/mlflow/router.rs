@@ -3,6 +3,7 @@
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, Uri, header};
+use axum::middleware::map_response;
 
 use crate::app::App;
 use crate::mlflow::artifacts::{self, routes};
@@ -42,6 +43,20 @@ pub(crate) fn router() -> Router<App> {
         .method_not_allowed_fallback(async || {
             page(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
         })
+        .layer(map_response(async |response: Response<Body>| secured(response)))
+}
+
+/// The answer with the headers that MLflow's server adds to each: browsers must not guess a type, nor show an answer inside a
+/// page of another server.
+fn secured(mut response: Response<Body>) -> Response<Body> {
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "SAMEORIGIN"),
+        (header::VARY, "Origin"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
 }
 
 /// A page for a path or method that does not exist. MLflow's clients expect no JSON here.
