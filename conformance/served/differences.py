@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Callable
+from urllib.parse import unquote
 
 from worlds import SQL_TEXT
 
@@ -27,6 +28,14 @@ def has_line_break(difference):
     request = difference.request
     text = f"{request.path} {request.query} {request.content}".lower()
     return any(mark in text for mark in ("\\n", "\\r", "\\t", "%0a", "%0d", "%09"))
+
+
+def not_utf8(path):
+    try:
+        unquote(path, errors="strict")
+    except UnicodeDecodeError:
+        return True
+    return False
 
 
 def is_of_artifacts(request):
@@ -63,6 +72,30 @@ DOCUMENTED = [
     Documented(
         "line breaks and tabs in the path of an artifact are refused; MLflow removes them, so that another file is meant",
         lambda d: is_of_artifacts(d.request) and has_line_break(d) and d.ours.status in (400, 404),
+    ),
+    Documented(
+        "a `#` begins no part of a path that HTTP knows; MLflow's server passes it on, and refuses the path",
+        lambda d: "#" in d.request.path,
+    ),
+    Documented(
+        "the refusal names the file, not a temporary folder of the server",
+        lambda d: "reserved" in d.stock.message and d.ours.code == d.stock.code and "reserved" in d.ours.message,
+    ),
+    Documented(
+        "a path that is not UTF-8 is refused",
+        lambda d: d.request.method == "DELETE" and not_utf8(d.request.path) and d.ours.status == 400,
+    ),
+    Documented(
+        "the root of all artifacts cannot be deleted: another refusal",
+        lambda d: d.request.method == "DELETE" and d.request.path.endswith("/artifacts/") and d.ours.status == 405,
+    ),
+    Documented(
+        "of two wrong parameters another one is named",
+        lambda d: "/mpu/" in d.request.path and d.ours.status == d.stock.status == 400,
+    ),
+    Documented(
+        "spaces at the beginning of a path belong to it; MLflow removes them",
+        lambda d: is_of_artifacts(d.request) and d.request.about == "unusual path" and ("path", " ") in map(tuple, d.request.query),
     ),
     Documented("`/version` is text, not a page", lambda d: is_probe(d, "/version")),
     Documented("there is no AI gateway", lambda d: is_probe(d, "/api/3.0/mlflow/server-info")),

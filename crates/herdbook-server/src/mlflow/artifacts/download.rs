@@ -74,13 +74,10 @@ fn no_file(place: &Place, error: &io::Error) -> NoFile {
     match error.kind() {
         ErrorKind::IsADirectory => NoFile::Folder(place.is_folder()),
         ErrorKind::NotFound | ErrorKind::NotADirectory => place.missing().into(),
-        kind => match refused_path(kind) {
-            Some(text) => Failure::invalid(text).into(),
-            None => {
-                let text = "the server cannot read this artifact";
-                Failure::new(Code::InternalError, text).into()
-            }
-        },
+        kind => NoFile::Refused(refused_path(kind).map_or_else(
+            || Failure::new(Code::InternalError, "the server cannot read this artifact"),
+            Failure::invalid,
+        )),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::app::{App, blocking};
 use crate::mlflow::artifacts::download::{Door, NoFile, Opened, open};
 use crate::mlflow::artifacts::path::{name_to_write, safe};
 use crate::mlflow::artifacts::place::{Place, join};
-use crate::mlflow::artifacts::upload::receive;
+use crate::mlflow::artifacts::upload::{drain, receive};
 use crate::mlflow::router::page;
 use crate::mlflow::wire::failure::Failure;
 use crate::mlflow::wire::request::parameters;
@@ -64,10 +64,14 @@ async fn upload(State(app): State<App>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let path = match safe(&encoded_path(&parts)) {
         Ok(path) if path.is_empty() || path.ends_with('/') => {
+            drain(body).await;
             return detail("Artifact path must include a filename (cannot end with '/').");
         }
         Ok(path) => path,
-        Err(failure) => return failure.response(),
+        Err(failure) => {
+            drain(body).await;
+            return failure.response();
+        }
     };
     match store(app, path, body).await {
         Ok(()) => Response::new(Body::empty()),
@@ -77,9 +81,17 @@ async fn upload(State(app): State<App>, request: Request) -> Response<Body> {
 
 /// Writes a body to a path below the proxy's root.
 async fn store(app: App, path: String, body: Body) -> Result<(), Failure> {
-    name_to_write(&path)?;
-    let place = blocking(move || Place::proxied(&app, path)?.below_root()).await;
-    receive(place.unwrap_or_else(|| Err(panicked()))?, body).await
+    let place = blocking(move || {
+        name_to_write(&path)?;
+        Place::proxied(&app, path)?.below_root()
+    });
+    match place.await.unwrap_or_else(|| Err(panicked())) {
+        Ok(place) => receive(place, body).await,
+        Err(failure) => {
+            drain(body).await;
+            Err(failure)
+        }
+    }
 }
 
 async fn file_of_run(State(app): State<App>, request: Request) -> Response<Body> {
@@ -133,8 +145,10 @@ fn open_below(app: &App, owner: &str, location: &str, path: &str) -> Result<Open
 }
 
 async fn upload_of_browser(State(app): State<App>, request: Request) -> Response<Body> {
-    let (parts, body) = request.into_parts();
-    match stored_for_browser(app, &parts, body).await {
+    let (parts, mut body) = request.into_parts();
+    let outcome = stored_for_browser(app, &parts, &mut body).await;
+    drain(body).await;
+    match outcome {
         Ok(()) => {
             let mut response = Response::new(Body::empty());
             let json = HeaderValue::from_static("application/json");
@@ -145,7 +159,7 @@ async fn upload_of_browser(State(app): State<App>, request: Request) -> Response
     }
 }
 
-async fn stored_for_browser(app: App, parts: &Parts, body: Body) -> Result<(), Failure> {
+async fn stored_for_browser(app: App, parts: &Parts, body: &mut Body) -> Result<(), Failure> {
     let query = Query::of(parts);
     let required = |name: &str| match query.get(name) {
         None | Some("") => Err(Failure::invalid(format!("Request must specify {name}."))),
@@ -159,7 +173,7 @@ async fn stored_for_browser(app: App, parts: &Parts, body: Body) -> Result<(), F
     if declared.is_some_and(|n_bytes| n_bytes > MAX_BROWSER_UPLOAD as u64) {
         return Err(too_large());
     }
-    let data = to_bytes(body, MAX_BROWSER_UPLOAD).await.map_err(|_| too_large())?;
+    let data = to_bytes(std::mem::take(body), MAX_BROWSER_UPLOAD).await.map_err(|_| too_large())?;
     if data.is_empty() || is_form(parts) {
         return Err(Failure::invalid("Request must specify data."));
     }

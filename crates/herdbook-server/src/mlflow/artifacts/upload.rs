@@ -21,6 +21,11 @@ const MAX_SILENCE: Duration = Duration::from_secs(60);
 /// Blocks that wait for the disk.
 const WAITING: usize = 8;
 
+/// Most bytes of a refused body that are read.
+const MAX_DRAINED: usize = 64 << 20;
+/// How long the client of a refused body may send nothing.
+const MAX_DRAIN_SILENCE: Duration = Duration::from_secs(5);
+
 static UPLOADS: Semaphore = Semaphore::const_new(MAX_UPLOADS);
 
 /// A step of an upload.
@@ -32,7 +37,7 @@ enum Step {
 }
 
 /// Writes a body to a file. The file is complete and durable when this returns; if it fails, nothing has changed.
-pub(super) async fn receive(place: Place, body: Body) -> Result<(), Failure> {
+pub(super) async fn receive(place: Place, mut body: Body) -> Result<(), Failure> {
     let _permit = UPLOADS.acquire().await.expect("the semaphore is never closed");
     let (steps, received) = mpsc::channel(WAITING);
     let (done, outcome) = oneshot::channel();
@@ -43,16 +48,35 @@ pub(super) async fn receive(place: Place, body: Body) -> Result<(), Failure> {
         let text = "the server has no thread left for an upload";
         return Err(Failure::new(Code::TemporarilyUnavailable, text));
     }
-    forward(body, steps).await;
-    outcome.await.unwrap_or_else(|_| {
+    forward(&mut body, steps).await;
+    let outcome = outcome.await.unwrap_or_else(|_| {
         Err(Failure::new(Code::InternalError, "the upload failed inside the server"))
-    })
+    });
+    if outcome.is_err() {
+        drain(body).await;
+    }
+    outcome
+}
+
+/// Reads the rest of a body that is refused. A client that is still sending would not see the answer. A very long body is given
+/// up.
+pub(super) async fn drain(mut body: Body) {
+    let mut left = MAX_DRAINED;
+    loop {
+        let frame = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context));
+        let Ok(Some(Ok(frame))) = timeout(MAX_DRAIN_SILENCE, frame).await else { return };
+        let length = frame.data_ref().map_or(0, Bytes::len);
+        match left.checked_sub(length) {
+            Some(rest) => left = rest,
+            None => return,
+        }
+    }
 }
 
 /// Passes the body on, block by block, until it ends or the writer gives up.
-async fn forward(mut body: Body, steps: mpsc::Sender<Step>) {
+async fn forward(body: &mut Body, steps: mpsc::Sender<Step>) {
     loop {
-        let frame = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context));
+        let frame = std::future::poll_fn(|context| Pin::new(&mut *body).poll_frame(context));
         let step = match timeout(MAX_SILENCE, frame).await {
             Err(_) => Step::Failed(ErrorKind::TimedOut.into()),
             Ok(None) => Step::End,
