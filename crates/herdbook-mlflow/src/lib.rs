@@ -5,8 +5,10 @@
 
 mod act;
 mod artifact_root;
+pub mod artifacts;
 mod error;
 pub mod experiments;
+pub mod logged_models;
 pub mod metrics;
 mod page;
 pub mod python;

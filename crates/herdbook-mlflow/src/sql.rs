@@ -47,7 +47,7 @@ impl ToValue for Arg {
 }
 
 /// The arguments of a statement, in the order of their numbers.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Arguments(Vec<Arg>);
 
 impl Arguments {

@@ -1,6 +1,5 @@
 //! The state that all requests share, and the threads that work on the store.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use herdbook_mlflow::ArtifactRoot;
@@ -16,7 +15,6 @@ pub(crate) struct App(Arc<Shared>);
 struct Shared {
     session: Session,
     artifact_root: ArtifactRoot,
-    artifacts_destination: PathBuf,
     life_cycle: LifeCycle,
 }
 
@@ -24,10 +22,9 @@ impl App {
     pub(crate) fn new(
         session: Session,
         artifact_root: ArtifactRoot,
-        artifacts_destination: PathBuf,
         life_cycle: LifeCycle,
     ) -> Self {
-        Self(Arc::new(Shared { session, artifact_root, artifacts_destination, life_cycle }))
+        Self(Arc::new(Shared { session, artifact_root, life_cycle }))
     }
 
     /// The store, and who acts on it.
@@ -43,11 +40,6 @@ impl App {
     /// Which requests go to the rulebook.
     pub(crate) fn life_cycle(&self) -> &LifeCycle {
         &self.0.life_cycle
-    }
-
-    /// The folder of the artifacts that pass through the server.
-    pub(crate) fn artifacts_destination(&self) -> &Path {
-        &self.0.artifacts_destination
     }
 }
 

@@ -1,7 +1,6 @@
 //! Listens for requests until the process is told to stop.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::serve::ListenerExt;
@@ -29,8 +28,6 @@ pub struct Config {
     pub port: u16,
     /// The location below which new experiments keep their artifacts.
     pub artifact_root: ArtifactRoot,
-    /// The folder of the artifacts that pass through the server.
-    pub artifacts_destination: PathBuf,
     /// Which requests go to the rulebook.
     pub life_cycle: LifeCycle,
 }
@@ -69,12 +66,7 @@ pub fn serve(
             .store()
             .session(session.actor().clone(), Channel::MlflowApi)
             .guarded_by(Arc::new(config.life_cycle.clone()));
-        let app = App::new(
-            session,
-            config.artifact_root,
-            config.artifacts_destination,
-            config.life_cycle,
-        );
+        let app = App::new(session, config.artifact_root, config.life_cycle);
         // Without this, small answers wait up to 40 ms for the client's acknowledgement.
         let listener = listener.tap_io(|stream| {
             let _ = stream.set_nodelay(true);

@@ -231,7 +231,11 @@ impl Store {
     }
 
     /// The artifacts at a recorded location. `owner` names the run or experiment in an error.
-    pub(crate) fn artifacts_at(
+    ///
+    /// # Errors
+    /// [`StoreError::ForeignArtifacts`] if they cannot be reached from this machine, [`StoreError::Moved`] if the store was
+    /// moved without them.
+    pub fn artifacts_at(
         &self,
         owner: &str,
         location: &str,

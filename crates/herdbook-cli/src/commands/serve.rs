@@ -28,13 +28,7 @@ pub(crate) fn run(args: ServeArgs, global: Global, output: &mut Output) -> Resul
         conditions: conditions::read(args.config.as_deref(), output)?,
         notices: output.notices(),
     };
-    let config = Config {
-        host: args.host,
-        port: args.port,
-        artifact_root,
-        artifacts_destination,
-        life_cycle,
-    };
+    let config = Config { host: args.host, port: args.port, artifact_root, life_cycle };
     serve(session, config, |address| output.note(&format!("serving on http://{address}")))
         .map_err(|error| failure(&error))
 }

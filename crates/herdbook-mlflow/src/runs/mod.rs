@@ -5,7 +5,7 @@ mod create;
 mod inputs;
 mod logged_model_tag;
 mod order;
-mod random_name;
+pub(crate) mod random_name;
 mod record;
 mod search;
 mod update;

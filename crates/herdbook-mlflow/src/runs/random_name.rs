@@ -15,7 +15,7 @@ const NOUNS: [&str; 32] = [
 ];
 
 /// A name such as `steady-heron-417`.
-pub(super) fn random_name() -> String {
+pub(crate) fn random_name() -> String {
     let (high, low) = uuid::Uuid::new_v4().as_u64_pair();
     let adjective = ADJECTIVES[(high % 32) as usize];
     let noun = NOUNS[(low % 32) as usize];

@@ -11,6 +11,7 @@
 //! Acts run on blocking threads and may wait for the store. Requests that stream, such as artifacts, have handlers of
 //! their own.
 
+pub(crate) mod artifacts;
 pub(crate) mod endpoint;
 mod experiments;
 mod logged_models;
@@ -21,4 +22,5 @@ mod registered_models;
 mod registry;
 pub(crate) mod router;
 mod runs;
+mod unserved;
 pub(crate) mod wire;

@@ -14,6 +14,8 @@ use crate::error::StoreError;
 
 /// Suffix of the name of a file that is still being written.
 const PART: &str = ".tmp";
+/// Characters of a file's name that its temporary name shows.
+const SHOWN_CHARACTERS: usize = 48;
 
 /// Artifacts in a folder of this machine.
 #[derive(Debug)]
@@ -147,7 +149,9 @@ fn write_durably(
     let folder = path.parent().unwrap_or(Path::new("/"));
     create_folder(disk, folder).map_err(failed("create the folder", folder))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = folder.join(format!(".{name}.{}{PART}", new_id()));
+    // A name has at most 255 bytes, and the temporary one must fit, too.
+    let shown: String = name.chars().take(SHOWN_CHARACTERS).collect();
+    let temporary = folder.join(format!(".{shown}.{}{PART}", new_id()));
     let written = disk
         .write_new(&temporary, content)
         .and_then(|()| disk.sync_file(&temporary))
@@ -189,6 +193,15 @@ mod tests {
         write_durably(&LocalDisk, &path, &mut &b"two"[..]).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn file_may_have_the_longest_name() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a".repeat(255), "ä".repeat(127)] {
+            write_durably(&LocalDisk, &folder.path().join(&name), &mut &b"one"[..]).unwrap();
+            assert_eq!(fs::read(folder.path().join(name)).unwrap(), b"one");
+        }
     }
 
     fn artifacts() -> (tempfile::TempDir, LocalArtifacts) {
