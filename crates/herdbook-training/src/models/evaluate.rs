@@ -90,7 +90,8 @@ pub fn evaluate(
     let all = store.all_evaluations()?;
     let returns = LaterReturns::of(&backtest);
     let bytes = returns.to_bytes();
-    let mut evaluation = unjoined(&backtest, model, &bytes);
+    let evidence = backtest.evidence();
+    let mut evaluation = unjoined(&backtest, &evidence, model, &bytes);
     let own = Relatives::own(store, model, &all, &returns);
     restore_files(store, &own, &evaluation, (&bytes, backtest.tape.closes.bytes()))?;
     let relatives = Relatives::of(store, model, &all, own, &backtest, &returns)?;
@@ -121,13 +122,17 @@ pub fn evaluate(
     let standing =
         Standing::of(&model.version.key, &tried, 0).expect("the version was just evaluated");
     let n_known = all.len();
-    let evidence = Evidence { n_tries: standing.n_tries, ..backtest.evidence() };
+    let evidence = Evidence { n_tries: standing.n_tries, ..evidence };
     Ok(EvaluationResult { backtest, evidence, evaluation, standing, n_known, returns: bytes })
 }
 
 /// The evaluation of these bars alone.
-fn unjoined(backtest: &Backtest, model: &RegisteredModel, returns: &[u8]) -> Evaluation {
-    let evidence = backtest.evidence();
+fn unjoined(
+    backtest: &Backtest,
+    evidence: &Evidence,
+    model: &RegisteredModel,
+    returns: &[u8],
+) -> Evaluation {
     Evaluation {
         v: Evaluation::VERSION,
         symbol: backtest.tape.symbol.clone(),

@@ -112,7 +112,7 @@ fn add_pictures(page: &mut Page, store: &Store, version: &VersionRecord) -> Resu
         match store.read_artifact(run_id, &path) {
             Ok(svg) if sealed.get(&path).is_some_and(|sha256| *sha256 != hex_sha256(&svg)) => page
                 .note(&format!(
-                    "The picture {name} was altered after the training and is left out: restore it from a backup."
+                    "The picture {name} is left out: it was altered after the training. Restore it from a backup."
                 )),
             Ok(svg) => page.picture(name, &String::from_utf8_lossy(&svg)),
             Err(error) => page.note(&format!("The picture {name} cannot be read: {error}.")),
