@@ -4,6 +4,7 @@ mod examples;
 mod family;
 mod import;
 mod list;
+mod number;
 mod reference;
 mod relocate;
 mod running;
@@ -63,7 +64,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) actor: Option<Actor>,
     /// How long to wait for a store that another process has locked
-    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 10, value_parser = number::whole::<u16>(0..=65_535))]
     pub(crate) lock_timeout: u16,
     /// File of settings that a flag of the command names.
     #[arg(skip)]
@@ -162,20 +163,20 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) symbol: Option<Symbol>,
     /// Timesteps to train, rounded up to whole rollouts
-    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = number::whole::<u64>(0..=u64::MAX))]
     pub(crate) timesteps: u64,
     /// Environments stepped in parallel [default: 1]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number::whole::<usize>(0..=u64::MAX))]
     pub(crate) n_envs: Option<usize>,
     /// Threads to train on. They change the speed, never the resulting model. The update uses at most 2 threads;
     /// the environments are divided among all
-    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = number::whole::<u16>(1..=256))]
     pub(crate) threads: u16,
     /// TOML file of hyperparameters; flags override it
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Seed of the random generator: the same seed and bars give the same model
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = number::whole::<u64>(0..=u64::MAX))]
     pub(crate) seed: u64,
     /// Parent to enhance: `latest`, `best`, `champion`, a run id or a version number
     #[arg(long, value_name = "PARENT")]
@@ -198,7 +199,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "NAME", default_value = "stock_trading_rl")]
     pub(crate) experiment: String,
     /// Costs in basis points of the traded notional, per side
-    #[arg(long, value_name = "X", default_value_t = 1.0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", default_value_t = 1.0, allow_negative_numbers = true, value_parser = number::decimal)]
     pub(crate) cost_bps: f64,
     /// Start of the validation window (UTC) [default: after 64 % of the bars]
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
@@ -211,11 +212,11 @@ pub(crate) struct TrainArgs {
     pub(crate) allow_contaminated: bool,
     /// Train with N consecutive seeds, starting at `--seed`, and register the model that is best on the validation
     /// window
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=1_000), conflicts_with = "walk_forward")]
+    #[arg(long, value_name = "N", value_parser = number::whole::<u16>(2..=1_000), conflicts_with = "walk_forward")]
     pub(crate) seeds: Option<u16>,
     /// Train on N consecutive folds, each tested on the bars that follow it, and register the model of the last
     /// fold
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=1_000), conflicts_with_all = [
+    #[arg(long, value_name = "N", value_parser = number::whole::<u16>(2..=1_000), conflicts_with_all = [
         "validation_from", "test_from",
     ])]
     pub(crate) walk_forward: Option<u16>,
@@ -353,7 +354,7 @@ pub(crate) struct FindArgs {
     #[arg(long, value_name = "METRIC", default_value = "evaluation/best_mean_reward")]
     pub(crate) metric: MetricName,
     /// Skip models with fewer timesteps than this; those of their ancestors count
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = number::whole::<u64>(0..=u64::MAX))]
     pub(crate) min_timesteps: u64,
     /// Search only models of this instrument
     #[arg(long, value_name = "NAME")]

@@ -7,6 +7,7 @@ use clap::Args as ClapArgs;
 use herdbook_domain::{RunPrefix, VersionNumber};
 
 use crate::args::family::OptionalFamily;
+use crate::args::number;
 use crate::args::reference::Reference;
 
 /// One model version, named in one of several ways.
@@ -63,7 +64,7 @@ pub(crate) struct HistoryArgs {
     #[arg(long, value_name = "RUN_ID", value_parser = RunPrefix::parse, conflicts_with = "timeframe")]
     pub(crate) run: Option<RunPrefix>,
     /// Show only the newest N events
-    #[arg(long, value_name = "N", conflicts_with = "export")]
+    #[arg(long, value_name = "N", value_parser = number::rows, conflicts_with = "export")]
     pub(crate) limit: Option<NonZeroUsize>,
     /// Write the whole history to a new file, one JSON object per line, and print its last hash
     #[arg(long, value_name = "FILE", conflicts_with_all = ["timeframe", "model_version", "run"])]
