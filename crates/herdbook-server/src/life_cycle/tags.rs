@@ -2,11 +2,12 @@
 
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
-    RunId, RunPhase, Stage, guard_run_tags, guard_tag_removal, guard_version_tag,
+    Refusal, RunId, RunPhase, Stage, VersionKey, guard_run_tags, guard_tag_removal,
+    guard_version_tag,
 };
 use herdbook_mlflow::{registry, write};
 use herdbook_store::engine::db::Conn;
-use herdbook_store::tables::{tag, version};
+use herdbook_store::tables::{event, tag, version};
 use herdbook_store::{RunTagGuard, StoreError};
 
 use super::rules::{LifeCycle, Mode, has_stage};
@@ -77,9 +78,10 @@ impl RunTagGuard for LifeCycle {
         given: Vec<(String, String)>,
     ) -> Result<Vec<(String, String)>, StoreError> {
         let is_protected = |(key, _): &(String, String)| is_protected(key);
-        if !given.iter().any(is_protected) || !self.protects_run(conn, run_id)? {
+        if !given.iter().any(is_protected) {
             return Ok(given);
         }
+        let Some(version) = self.version_of_run(conn, run_id)? else { return Ok(given) };
         let present = tag::of_run(conn, run_id)?;
         let mut to_write = Vec::new();
         for (key, value) in given {
@@ -87,7 +89,7 @@ impl RunTagGuard for LifeCycle {
             match guard_run_tags(&one, &present, RunPhase::Registered) {
                 Ok(free) if free.is_empty() => continue,
                 Ok(_) => {}
-                Err(refusal) => self.refuse(refusal)?,
+                Err(refusal) => self.refuse(of_stage(conn, &version, &key)?.unwrap_or(refusal))?,
             }
             to_write.push((key, value));
         }
@@ -95,7 +97,7 @@ impl RunTagGuard for LifeCycle {
     }
 
     fn check_removal(&self, conn: &Conn, run_id: &str, key: &str) -> Result<(), StoreError> {
-        if !is_protected(key) || !self.protects_run(conn, run_id)? {
+        if !is_protected(key) || self.version_of_run(conn, run_id)?.is_none() {
             return Ok(());
         }
         let present = tag::of_run(conn, run_id)?;
@@ -111,18 +113,27 @@ fn is_protected(key: &str) -> bool {
     guard_tag_removal(key, Some("")).is_err()
 }
 
+/// The refusal to set the stage on a run; `None` for another tag.
+fn of_stage(conn: &Conn, version: &VersionKey, tag: &str) -> Result<Option<Refusal>, StoreError> {
+    if tag != key::PROMOTION_STAGE {
+        return Ok(None);
+    }
+    let stage = event::history_end(conn, version)?;
+    Ok(stage.map(|stage| Refusal::StageOnRun { key: version.clone(), stage }))
+}
+
 impl LifeCycle {
-    /// Whether a run has a version under the life cycle.
-    fn protects_run(&self, conn: &Conn, run_id: &str) -> Result<bool, StoreError> {
-        let Ok(run_id) = RunId::parse(run_id) else { return Ok(false) };
+    /// The version of a run that is under the life cycle.
+    fn version_of_run(&self, conn: &Conn, run_id: &str) -> Result<Option<VersionKey>, StoreError> {
+        let Ok(run_id) = RunId::parse(run_id) else { return Ok(None) };
         if self.mode == Mode::Off {
-            return Ok(false);
+            return Ok(None);
         }
         for key in version::keys_of_run(conn, &run_id)? {
             if has_stage(conn, &key)? {
-                return Ok(true);
+                return Ok(Some(key));
             }
         }
-        Ok(false)
+        Ok(None)
     }
 }
