@@ -2,10 +2,10 @@
 
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
-    Refusal, RunId, RunPhase, Stage, VersionKey, guard_run_tags, guard_tag_removal,
+    ModelName, Refusal, RunId, RunPhase, Stage, VersionKey, guard_run_tags, guard_tag_removal,
     guard_version_tag,
 };
-use herdbook_mlflow::{registry, write};
+use herdbook_mlflow::{Code, MlflowError, registry, write};
 use herdbook_store::engine::db::Conn;
 use herdbook_store::tables::{event, tag, version};
 use herdbook_store::{RunTagGuard, StoreError};
@@ -46,12 +46,27 @@ pub(crate) fn set_version_tag(
                 Err(refusal) => rules.refuse(refusal)?,
             }
         }
+        if (tag, value) == (key::PROMOTION_STAGE, Stage::Champion.as_str()) {
+            require_no_other_champion(act.tx, of)?;
+        }
         registry::set_version_tag(act.tx, of, tag, value)?;
         Ok(Left::Nothing)
     })?;
     match left {
         Left::Nothing => Ok(()),
         Left::ChangeOfStage => change_stage(app, of, value),
+    }
+}
+
+/// Fails if another version is tagged champion: the database permits one, whatever the mode.
+fn require_no_other_champion(conn: &Conn, (name, number): (&str, i64)) -> Result<(), MlflowError> {
+    let Ok(model) = ModelName::parse(name) else { return Ok(()) };
+    match version::champion_of(conn, &model)?.map(|version| i64::from(version.get())) {
+        Some(champion) if champion != number => Err(MlflowError::new(
+            Code::ResourceConflict,
+            format!("`{name}` version {champion} is its champion: a model has at most one"),
+        )),
+        _ => Ok(()),
     }
 }
 
