@@ -65,6 +65,6 @@ mod tests {
     fn doubles_are_numbers_if_they_are_finite() {
         let doubles = [1.0, -0.5, 1.797_693_134_862_315_7e308, f64::NAN, f64::NEG_INFINITY];
         let shown = serde_json::to_string(&doubles.map(Double)).unwrap();
-        assert_eq!(shown, r#"[1.0,-0.5,1.7976931348623157e308,"NaN","-Infinity"]"#);
+        assert_eq!(shown, r#"[1.0,-0.5,1.7976931348623157e+308,"NaN","-Infinity"]"#);
     }
 }
