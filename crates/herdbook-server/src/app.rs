@@ -5,8 +5,13 @@ use std::sync::Arc;
 
 use herdbook_mlflow::ArtifactRoot;
 use herdbook_store::Session;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::life_cycle::LifeCycle;
+use crate::telemetry::counters::Counters;
+
+/// Mebibytes of large bodies that may be in memory at the same time.
+const MAX_BODIES_MIB: usize = 512;
 
 /// The state that all requests share. Cloning it is cheap.
 #[derive(Debug, Clone)]
@@ -18,6 +23,9 @@ struct Shared {
     artifact_root: ArtifactRoot,
     artifacts_destination: PathBuf,
     life_cycle: LifeCycle,
+    counters: Counters,
+    /// The mebibytes of large bodies that may be in memory at the same time.
+    bodies: Semaphore,
 }
 
 impl App {
@@ -27,7 +35,14 @@ impl App {
         artifacts_destination: PathBuf,
         life_cycle: LifeCycle,
     ) -> Self {
-        Self(Arc::new(Shared { session, artifact_root, artifacts_destination, life_cycle }))
+        Self(Arc::new(Shared {
+            session,
+            artifact_root,
+            artifacts_destination,
+            life_cycle,
+            counters: Counters::default(),
+            bodies: Semaphore::new(MAX_BODIES_MIB),
+        }))
     }
 
     /// The store, and who acts on it.
@@ -48,6 +63,20 @@ impl App {
     /// The folder of the artifacts that pass through the server.
     pub(crate) fn artifacts_destination(&self) -> &Path {
         &self.0.artifacts_destination
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.0.counters
+    }
+
+    /// Waits until a body of this size may be read into memory. Bodies of less than a mebibyte do not wait.
+    pub(crate) async fn room_for_body(&self, bytes: u64) -> Option<SemaphorePermit<'_>> {
+        let mebibytes = u32::try_from(bytes >> 20).unwrap_or(u32::MAX).min(MAX_BODIES_MIB as u32);
+        if mebibytes == 0 {
+            return None;
+        }
+        // The semaphore is never closed.
+        self.0.bodies.acquire_many(mebibytes).await.ok()
     }
 }
 
