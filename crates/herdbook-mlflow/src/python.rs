@@ -112,6 +112,54 @@ pub fn list<T: AsRef<str>>(values: &[T]) -> String {
     format!("[{}]", shown.join(", "))
 }
 
+/// As `repr(value)` of bytes.
+pub fn bytes(value: &[u8]) -> String {
+    let quote = if value.contains(&b'\'') && !value.contains(&b'"') { '"' } else { '\'' };
+    let mut shown = format!("b{quote}");
+    for byte in value {
+        match byte {
+            b'\\' => shown.push_str("\\\\"),
+            b'\n' => shown.push_str("\\n"),
+            b'\r' => shown.push_str("\\r"),
+            b'\t' => shown.push_str("\\t"),
+            byte if char::from(*byte) == quote => {
+                shown.push('\\');
+                shown.push(quote);
+            }
+            b' '..=b'~' => shown.push(char::from(*byte)),
+            byte => shown.push_str(&format!("\\x{byte:02x}")),
+        }
+    }
+    shown.push(quote);
+    shown
+}
+
+/// As `repr(json.loads(text))`. The keys of an object are sorted.
+pub fn json(value: &serde_json::Value) -> String {
+    use serde_json::Value;
+    match value {
+        Value::Null => "None".to_owned(),
+        Value::Bool(true) => "True".to_owned(),
+        Value::Bool(false) => "False".to_owned(),
+        Value::Number(number) => match number.as_f64() {
+            Some(value) if number.is_f64() => float(value),
+            _ => number.to_string(),
+        },
+        Value::String(value) => text(value),
+        Value::Array(items) => {
+            let shown: Vec<String> = items.iter().map(json).collect();
+            format!("[{}]", shown.join(", "))
+        }
+        Value::Object(entries) => {
+            let shown: Vec<String> = entries
+                .iter()
+                .map(|(key, value)| format!("{}: {}", text(key), json(value)))
+                .collect();
+            format!("{{{}}}", shown.join(", "))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

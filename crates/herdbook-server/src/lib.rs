@@ -7,7 +7,9 @@ mod app;
 mod error;
 mod life_cycle;
 mod mlflow;
+mod router;
 mod server;
+mod telemetry;
 
 pub use error::ServeError;
 pub use life_cycle::{LifeCycle, Mode, NamePattern};

@@ -34,6 +34,9 @@ pub(crate) struct ServeArgs {
     /// names, else herdbook.toml in the current folder or the nearest folder above it]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Listen on an address that other machines can reach, although anyone there can change the store
+    #[arg(long)]
+    pub(crate) insecure: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -96,6 +96,7 @@ fn refusal_code(refusal: &Refusal) -> Code {
         | Refusal::GuardedTagRemoval { .. }
         | Refusal::NotDeletable { .. }
         | Refusal::NotEntered { .. }
+        | Refusal::StageOnRun { .. }
         | Refusal::AliasWithoutChampion { .. }
         | Refusal::ModelNotDeletable { .. }
         | Refusal::NotRenamable { .. } => Code::Conflict,

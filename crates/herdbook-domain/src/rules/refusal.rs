@@ -128,6 +128,18 @@ pub enum Refusal {
         /// How the tag changes instead, as a clause.
         way: &'static str,
     },
+    /// The stage of a version changes by the version's own tag, not by that of its run.
+    #[error(
+        "the tag `promotion_stage` of a run follows that of its version: {key} is in `{stage}` and may go to {}; set the tag of \
+         the version",
+        list(stage.targets())
+    )]
+    StageOnRun {
+        /// The version.
+        key: VersionKey,
+        /// Its stage.
+        stage: Stage,
+    },
     /// A version whose model others load may not be deleted.
     #[error(
         "{key} is in `{stage}` and cannot be deleted: only a version in `{}` or `{}` can; it may go to {}",

@@ -7,7 +7,7 @@ use herdbook_store::engine::db::Conn;
 use herdbook_store::{Store, StoreError};
 
 use crate::error::MlflowError;
-use crate::experiments::parse_id as experiment_id;
+use crate::experiments::parse_given_id as experiment_id;
 use crate::page::{Page, Wanted};
 use crate::runs::order::{self, Ordering};
 use crate::runs::record::{self, RUN_NAME, Run};
@@ -114,7 +114,8 @@ impl Plan<'_> {
     }
 
     fn limit(&self, args: &mut Arguments) -> String {
-        let (limit, offset) = (args.integer(self.wanted.limit()), args.integer(self.wanted.offset));
+        let (limit, offset) =
+            (args.integer(self.wanted.limit()), args.integer(self.wanted.skipped()));
         format!(" LIMIT {limit} OFFSET {offset}")
     }
 
@@ -123,7 +124,7 @@ impl Plan<'_> {
         let experiments: Vec<String> =
             self.experiments.iter().map(|id| args.integer(*id)).collect();
         let mut all = vec![format!("r.experiment_id IN ({})", experiments.join(", "))];
-        all.extend(self.view.condition("r.lifecycle_stage"));
+        all.push(self.view.condition("r.lifecycle_stage"));
         all.extend(self.conditions.iter().map(|condition| on_run(conn, condition, args)));
         all.join(" AND ")
     }

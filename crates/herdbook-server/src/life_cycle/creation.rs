@@ -21,9 +21,9 @@ pub(crate) fn create_version(app: &App, new: &NewModelVersion) -> Result<ModelVe
         entry => {
             if entry.is_some() && app.life_cycle().is_observed() {
                 let name = &new.name;
-                app.life_cycle().report(&format!(
-                    "a version of `{name}` is created without entering the life cycle, although the tags of its run tell \
-                     its origin"
+                app.life_cycle().note(&format!(
+                    "with `--life-cycle enforce` the new version of `{name}` would enter the life cycle: the tags of its run \
+                     tell its origin"
                 ));
             }
             plain(app, new)

@@ -90,8 +90,12 @@ impl LifeCycle {
 
     /// Reports what would have been refused.
     pub(crate) fn report(&self, refusal: &str) {
-        let text = format!("`--life-cycle enforce` would refuse a request: {refusal}");
-        self.notices.say(Level::Warning, &text);
+        self.note(&format!("`--life-cycle enforce` would refuse a request: {refusal}"));
+    }
+
+    /// Reports a difference from `Enforce`.
+    pub(crate) fn note(&self, text: &str) {
+        self.notices.say(Level::Warning, text);
     }
 }
 

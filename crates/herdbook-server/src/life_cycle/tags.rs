@@ -2,11 +2,12 @@
 
 use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{
-    RunId, RunPhase, Stage, guard_run_tags, guard_tag_removal, guard_version_tag,
+    ModelName, Refusal, RunId, RunPhase, Stage, VersionKey, guard_run_tags, guard_tag_removal,
+    guard_version_tag,
 };
-use herdbook_mlflow::{registry, write};
+use herdbook_mlflow::{Code, MlflowError, registry, write};
 use herdbook_store::engine::db::Conn;
-use herdbook_store::tables::{tag, version};
+use herdbook_store::tables::{event, tag, version};
 use herdbook_store::{RunTagGuard, StoreError};
 
 use super::rules::{LifeCycle, Mode, has_stage};
@@ -45,12 +46,27 @@ pub(crate) fn set_version_tag(
                 Err(refusal) => rules.refuse(refusal)?,
             }
         }
+        if (tag, value) == (key::PROMOTION_STAGE, Stage::Champion.as_str()) {
+            require_no_other_champion(act.tx, of)?;
+        }
         registry::set_version_tag(act.tx, of, tag, value)?;
         Ok(Left::Nothing)
     })?;
     match left {
         Left::Nothing => Ok(()),
         Left::ChangeOfStage => change_stage(app, of, value),
+    }
+}
+
+/// Fails if another version is tagged champion: the database permits one, whatever the mode.
+fn require_no_other_champion(conn: &Conn, (name, number): (&str, i64)) -> Result<(), MlflowError> {
+    let Ok(model) = ModelName::parse(name) else { return Ok(()) };
+    match version::champion_of(conn, &model)?.map(|version| i64::from(version.get())) {
+        Some(champion) if champion != number => Err(MlflowError::new(
+            Code::ResourceConflict,
+            format!("`{name}` version {champion} is its champion: a model has at most one"),
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -77,9 +93,10 @@ impl RunTagGuard for LifeCycle {
         given: Vec<(String, String)>,
     ) -> Result<Vec<(String, String)>, StoreError> {
         let is_protected = |(key, _): &(String, String)| is_protected(key);
-        if !given.iter().any(is_protected) || !self.protects_run(conn, run_id)? {
+        if !given.iter().any(is_protected) {
             return Ok(given);
         }
+        let Some(version) = self.version_of_run(conn, run_id)? else { return Ok(given) };
         let present = tag::of_run(conn, run_id)?;
         let mut to_write = Vec::new();
         for (key, value) in given {
@@ -87,7 +104,7 @@ impl RunTagGuard for LifeCycle {
             match guard_run_tags(&one, &present, RunPhase::Registered) {
                 Ok(free) if free.is_empty() => continue,
                 Ok(_) => {}
-                Err(refusal) => self.refuse(refusal)?,
+                Err(refusal) => self.refuse(of_stage(conn, &version, &key)?.unwrap_or(refusal))?,
             }
             to_write.push((key, value));
         }
@@ -95,7 +112,7 @@ impl RunTagGuard for LifeCycle {
     }
 
     fn check_removal(&self, conn: &Conn, run_id: &str, key: &str) -> Result<(), StoreError> {
-        if !is_protected(key) || !self.protects_run(conn, run_id)? {
+        if !is_protected(key) || self.version_of_run(conn, run_id)?.is_none() {
             return Ok(());
         }
         let present = tag::of_run(conn, run_id)?;
@@ -111,18 +128,27 @@ fn is_protected(key: &str) -> bool {
     guard_tag_removal(key, Some("")).is_err()
 }
 
+/// The refusal to set the stage on a run; `None` for another tag.
+fn of_stage(conn: &Conn, version: &VersionKey, tag: &str) -> Result<Option<Refusal>, StoreError> {
+    if tag != key::PROMOTION_STAGE {
+        return Ok(None);
+    }
+    let stage = event::history_end(conn, version)?;
+    Ok(stage.map(|stage| Refusal::StageOnRun { key: version.clone(), stage }))
+}
+
 impl LifeCycle {
-    /// Whether a run has a version under the life cycle.
-    fn protects_run(&self, conn: &Conn, run_id: &str) -> Result<bool, StoreError> {
-        let Ok(run_id) = RunId::parse(run_id) else { return Ok(false) };
+    /// The version of a run that is under the life cycle.
+    fn version_of_run(&self, conn: &Conn, run_id: &str) -> Result<Option<VersionKey>, StoreError> {
+        let Ok(run_id) = RunId::parse(run_id) else { return Ok(None) };
         if self.mode == Mode::Off {
-            return Ok(false);
+            return Ok(None);
         }
         for key in version::keys_of_run(conn, &run_id)? {
             if has_stage(conn, &key)? {
-                return Ok(true);
+                return Ok(Some(key));
             }
         }
-        Ok(false)
+        Ok(None)
     }
 }
