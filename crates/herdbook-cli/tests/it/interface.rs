@@ -808,10 +808,10 @@ fn help_of_each_command() {
               [default: 1]
 
           --validation-from <TIME>
-              Start of the validation window (UTC) [default: after 64 % of the bars]
+              Start of the validation window (UTC) [default: after 64% of the bars]
 
           --test-from <TIME>
-              Start of the test window (UTC) [default: after 80 % of the bars]
+              Start of the test window (UTC) [default: after 80% of the bars]
 
           --allow-contaminated
               Train even if an ancestor has seen bars of the test window, and mark the model as

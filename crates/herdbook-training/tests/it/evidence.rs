@@ -201,7 +201,7 @@ fn part_of_the_bars_that_the_register_knows_is_no_evidence() {
     evaluated(&fixture, 1, &longer()).unwrap();
     let part = evaluated(&fixture, 2, &market(walk(2_000, 1, 0.003))).unwrap();
     let told = part.standing.shortcoming.unwrap();
-    assert!(told.contains("covers 50 % of the bars") && told.contains("evaluate on all"), "{told}");
+    assert!(told.contains("covers 50% of the bars") && told.contains("evaluate on all"), "{told}");
     assert_eq!(evaluated(&fixture, 2, &longer()).unwrap().standing.shortcoming, None);
 }
 
