@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use herdbook_domain::{
-    Evaluation, EventKind, RunId, RunResult, Standing, Symbol, Timeframe, Timestamp, VersionKey,
-    Window, window_params,
+    Evaluation, EventKind, RunId, RunResult, Standing, Timestamp, VersionKey, window_params,
 };
 
 use crate::engine::backend::Scope;
@@ -14,7 +13,7 @@ use crate::search::known_closes::KnownCloses;
 use crate::store::Store;
 use crate::tables::evaluation::{self, RecordedEvaluation};
 use crate::tables::event::{self, EventQuery};
-use crate::tables::trial::{self, RecordedTrial};
+use crate::tables::trial::{self, RecordedTrial, TrialQuery};
 
 impl Store {
     /// The evaluations of a version with their times, oldest first.
@@ -81,18 +80,13 @@ impl Store {
         }
     }
 
-    /// The trials of a symbol and timeframe whose test window overlaps the given one, oldest first. Runs of every registered
-    /// model count, and also those that were never registered, or were deleted through MLflow.
+    /// The trials that a query asks for, oldest first. Runs of every registered model count, and also those that were never
+    /// registered, or were deleted through MLflow.
     ///
     /// # Errors
     /// Those of the database.
-    pub fn trials(
-        &self,
-        symbol: &Symbol,
-        timeframe: Timeframe,
-        window: Window,
-    ) -> Result<Vec<RecordedTrial>, StoreError> {
-        self.read(|conn| trial::select(conn, symbol, timeframe, window))
+    pub fn trials(&self, query: &TrialQuery) -> Result<Vec<RecordedTrial>, StoreError> {
+        self.read(|conn| trial::select(conn, query))
     }
 
     /// The files of closes of all trainings, each content once, that of the newest run first.
@@ -118,16 +112,5 @@ impl Store {
             }
         }
         Ok(newest)
-    }
-
-    /// The trials on bars with one of these files of closes, by its SHA-256; oldest first. Runs count as in [`Store::trials`].
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn trials_with_closes(
-        &self,
-        sha256: &BTreeSet<String>,
-    ) -> Result<Vec<RecordedTrial>, StoreError> {
-        self.read(|conn| trial::with_closes(conn, sha256))
     }
 }

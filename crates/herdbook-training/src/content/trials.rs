@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use herdbook_domain::{RunId, Symbol, Timeframe, Window};
 use herdbook_market::{Closes, Likeness, recognise};
-use herdbook_store::{RecordedTrial, Store, StoreError};
+use herdbook_store::{RecordedTrial, Store, StoreError, TrialQuery};
 
 use crate::content::stored_closes::StoredCloses;
 
@@ -49,19 +49,29 @@ pub fn distinct_trials(
     store: &Store,
     bars: TestedBars<'_>,
 ) -> Result<Vec<DistinctTrial>, StoreError> {
-    let mut found: BTreeMap<RunId, Found> = BTreeMap::new();
-    for trial in store.trials(bars.symbol, bars.timeframe, bars.window)? {
-        let has_same_bars = trial.test == bars.window;
-        found.insert(trial.run_id.clone(), Found { trial, has_same_bars });
+    let like = match bars.closes {
+        Some(closes) => files_like(store, closes, bars.window)?,
+        None => BTreeMap::new(),
+    };
+    let query = TrialQuery {
+        symbol: bars.symbol.clone(),
+        timeframe: bars.timeframe,
+        window: bars.window,
+        closes_sha256: like.keys().cloned().collect(),
+    };
+    let mut found = Vec::new();
+    for trial in store.trials(&query)? {
+        let likenesses = trial.closes_sha256.as_ref().and_then(|sha256| like.get(sha256));
+        let has_same_bars = match likenesses.filter(|found| has_bars(found, trial.test)) {
+            Some(likenesses) => likenesses.iter().any(|likeness| {
+                likeness.shift_ms.map(|shift_ms| bars.window.moved(shift_ms)) == Some(trial.test)
+            }),
+            None if query.is_by_symbol(&trial) => trial.test == bars.window,
+            None => continue,
+        };
+        found.push(Found { trial, has_same_bars });
     }
-    if let Some(closes) = bars.closes {
-        for trial in with_bars_of(store, closes, bars.window)? {
-            found.insert(trial.trial.run_id.clone(), trial);
-        }
-    }
-    let mut trials: Vec<Found> = found.into_values().collect();
-    trials.sort_by_key(|Found { trial, .. }| (trial.started_at, trial.run_id.clone()));
-    Ok(without_repetitions(trials))
+    Ok(without_repetitions(found))
 }
 
 struct Found {
@@ -69,11 +79,15 @@ struct Found {
     has_same_bars: bool,
 }
 
-/// The trials whose test window has bars of the window of these closes.
-fn with_bars_of(store: &Store, closes: &Closes, window: Window) -> Result<Vec<Found>, StoreError> {
+/// The stored files of closes that have bars of a window of these closes, by SHA-256.
+fn files_like(
+    store: &Store,
+    closes: &Closes,
+    window: Window,
+) -> Result<BTreeMap<String, Vec<Likeness>>, StoreError> {
     let tested = closes.between(window.start.millis(), window.end.millis());
     let mut stored = StoredCloses::new(store);
-    let mut like: BTreeMap<String, Vec<Likeness>> = BTreeMap::new();
+    let mut like = BTreeMap::new();
     for file in store.training_closes()?.iter().take(MAX_COMPARED) {
         let Some(reference) = stored.of(file)? else { continue };
         let likenesses = recognise(&tested, &reference);
@@ -81,21 +95,7 @@ fn with_bars_of(store: &Store, closes: &Closes, window: Window) -> Result<Vec<Fo
             like.insert(file.sha256.clone(), likenesses);
         }
     }
-    if like.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut found = Vec::new();
-    for trial in store.trials_with_closes(&like.keys().cloned().collect())? {
-        let of_file = trial.closes_sha256.as_ref().and_then(|sha256| like.get(sha256));
-        let Some(likenesses) = of_file.filter(|found| has_bars(found, trial.test)) else {
-            continue;
-        };
-        let has_same_bars = likenesses.iter().any(|likeness| {
-            likeness.shift_ms.map(|shift_ms| window.moved(shift_ms)) == Some(trial.test)
-        });
-        found.push(Found { trial, has_same_bars });
-    }
-    Ok(found)
+    Ok(like)
 }
 
 fn has_bars(likenesses: &[Likeness], test: Window) -> bool {
