@@ -725,7 +725,8 @@ fn help_of_each_command() {
 
           --columns <NAMES>
               Names of all columns, such as time,open,high,low,close,volume, in place of the file's
-              header if it has one; or some by their names in the file, such as close=Last
+              header if it has one; or some by their names in the file, such as close=Last, or their
+              numbers from 1, such as close=5
 
           --volume-column <NAME>
               Volume column of a file that has several; `none` for no volume
