@@ -32,7 +32,6 @@ impl Server {
             host: "127.0.0.1".to_owned(),
             port: 0,
             artifact_root: ArtifactRoot::new(artifacts.display().to_string()),
-            artifacts_destination: artifacts,
             life_cycle,
         };
         let (ready, address) = mpsc::channel();

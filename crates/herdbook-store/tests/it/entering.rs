@@ -209,6 +209,6 @@ fn version_without_origin_or_run_enters_in_development() {
         .map(|(tag, value)| (tag.to_owned(), value.to_owned()))
         .into();
     assert_eq!(tags_of(&herd, &key), expected);
-    let examination = herd.store.examine(false).unwrap();
+    let examination = herd.store.examination().unwrap();
     assert!(examination.breaches.is_empty(), "{:?}", examination.breaches);
 }
