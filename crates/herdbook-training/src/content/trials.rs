@@ -1,6 +1,5 @@
 //! The trainings that were tested on the same bars, each counted once.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use herdbook_domain::{RunId, Symbol, Timeframe, Window};
@@ -92,11 +91,9 @@ pub(crate) fn distinct_trials_on_any(
         })
         .collect();
     for by_content in with_bars_of(store, &with_closes)? {
-        let entry = found.entry(by_content.trial.run_id.clone());
-        match entry {
-            Entry::Occupied(known) if by_content.is_unknown => drop(known),
-            Entry::Occupied(mut known) => drop(known.insert(by_content)),
-            Entry::Vacant(free) => drop(free.insert(by_content)),
+        // A trial that is known by name and time needs no comparison.
+        if !by_content.is_unknown || !found.contains_key(&by_content.trial.run_id) {
+            found.insert(by_content.trial.run_id.clone(), by_content);
         }
     }
     let mut trials: Vec<Found> = found.into_values().collect();
