@@ -196,7 +196,9 @@ impl State {
         let everything = |view| Records::everything(client, view, &self.wanted);
         match scope {
             Scope::Everything(view) => everything(view),
-            Scope::History | Scope::KnownHistory | Scope::Run(_) => Ok(Records::default()),
+            Scope::History | Scope::KnownHistory | Scope::Run(_) | Scope::Model(_) => {
+                Ok(Records::default())
+            }
             Scope::Newest => Records::newest(client),
             Scope::StageChange(change) => match stage_change::fetch(client, &self.fold, change)? {
                 Some(records) => Ok(records),

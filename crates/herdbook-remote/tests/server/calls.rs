@@ -6,12 +6,14 @@
 
 use std::time::{Duration, Instant};
 
-use herdbook_domain::{Breach, BreachKind, ModelType, RunId, Stage, Timeframe, VersionType};
+use herdbook_domain::{
+    Breach, BreachKind, ModelName, ModelType, RunId, Stage, Timeframe, VersionType,
+};
 use herdbook_store::{
     Candidates, Contaminated, Effect, Location, MetricSelection, Missing, Session, VersionQuery,
 };
 
-use crate::herd::{Herd, MODEL_FILE, options, promotion, session, version};
+use crate::herd::{Herd, MODEL_FILE, model, options, promotion, session, version};
 use crate::proxy::{Death, Proxy};
 use crate::register::{fill, run_of};
 
@@ -171,6 +173,26 @@ fn change_of_stage_is_decided_after_few_calls() {
     }
     assert_eq!(found, CHANGES);
     herd.assert_invariants();
+}
+
+#[test]
+fn model_is_looked_up_in_one_call() {
+    let herd = Herd::new();
+    herd.train(None, 1.0);
+    let proxy = Proxy::before(&herd.store.location().uri(), Death::Never);
+    let location = Location::resolve(Some(&proxy.uri()), herd.folder.path()).unwrap();
+    let store = session(&herdbook_remote::open(location, &options(Missing::Refuse)).unwrap());
+    let n_before = proxy.n_calls();
+    assert!(store.has_model(&model()).unwrap());
+    assert!(!store.has_model(&ModelName::parse("other").unwrap()).unwrap());
+    assert_eq!(proxy.n_calls() - n_before, 2);
+    promote(&store, 1, Stage::Beta);
+    herd.foreign()
+        .execute_batch(
+            "PRAGMA foreign_keys = OFF; DELETE FROM model_versions; DELETE FROM registered_models",
+        )
+        .unwrap();
+    assert!(!store.has_model(&model()).unwrap());
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub enum Scope<'a> {
     StageChange(VersionScope<'a>),
     /// One run with its params, tags, metrics and lease.
     Run(&'a RunId),
+    /// One registered model, without its versions and events.
+    Model(&'a ModelName),
 }
 
 /// A version whose stage is about to change.
