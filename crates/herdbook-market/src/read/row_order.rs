@@ -9,6 +9,8 @@ use crate::time::Utc;
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
+/// A bit for each hour from 1 to 12.
+const HALF_DAY: u32 = 0b1_1111_1111_1110;
 
 /// The steps from each row to the next one, by their direction.
 #[derive(Debug, Default)]
@@ -99,8 +101,6 @@ impl Steps {
             let previous = Utc(previous_ms);
             return Err(MarketError::Unsorted { location, value, turned: word, previous });
         }
-        // Hours from 1 to 12.
-        const HALF_DAY: u32 = 0b1_1111_1111_1110;
         if turned.n_at_noon > 0 && self.hours & !HALF_DAY == 0 {
             return Err(MarketError::HalfDayClock { location, value });
         }
