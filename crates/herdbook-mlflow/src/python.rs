@@ -1,5 +1,7 @@
 //! Numbers and texts as Python reads and writes them: MLflow's error texts hold them.
 
+use serde_json::Value;
+
 /// As `int(text)`; `None` if Python refuses it, or it has more than 38 digits.
 pub fn parse_int(text: &str) -> Option<i128> {
     without_underscores(text.trim())?.parse().ok()
@@ -112,6 +114,34 @@ pub fn list<T: AsRef<str>>(values: &[T]) -> String {
     format!("[{}]", shown.join(", "))
 }
 
+/// As `repr(value)` of parsed JSON. Of the fields of an object, those in `first` come first, in that order; serde does not keep
+/// the order of the text.
+pub fn json(value: &Value, first: &[&str]) -> String {
+    match value {
+        Value::Null => "None".to_owned(),
+        Value::Bool(true) => "True".to_owned(),
+        Value::Bool(false) => "False".to_owned(),
+        Value::Number(number) if number.is_f64() => float(number.as_f64().unwrap_or(f64::NAN)),
+        Value::Number(number) => number.to_string(),
+        Value::String(value) => text(value),
+        Value::Array(items) => {
+            let shown: Vec<String> = items.iter().map(|item| json(item, first)).collect();
+            format!("[{}]", shown.join(", "))
+        }
+        Value::Object(fields) => {
+            let place =
+                |key: &str| first.iter().position(|name| *name == key).unwrap_or(first.len());
+            let mut sorted: Vec<(&String, &Value)> = fields.iter().collect();
+            sorted.sort_by_key(|(key, _)| place(key));
+            let shown: Vec<String> = sorted
+                .into_iter()
+                .map(|(key, value)| format!("{}: {}", text(key), json(value, first)))
+                .collect();
+            format!("{{{}}}", shown.join(", "))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,6 +188,12 @@ mod tests {
         for text in ["", "x", "1e", "--1", "1_.5", "infinit", "."] {
             assert!(parse_float(text).is_none(), "{text}");
         }
+    }
+
+    #[test]
+    fn json_is_written_as_python_writes_it() {
+        let value = serde_json::json!({ "b": [1, 1.5, null], "a": { "c": true, "d": "x'y" } });
+        assert_eq!(json(&value, &["b"]), "{'b': [1, 1.5, None], 'a': {'c': True, 'd': \"x'y\"}}");
     }
 
     #[test]

@@ -19,12 +19,13 @@ pub enum ViewType {
 
 impl ViewType {
     /// The condition on a column with the life-cycle stage.
-    pub(crate) fn condition(self, column: &str) -> Option<String> {
-        match self {
-            Self::ActiveOnly => Some(format!("{column} = 'active'")),
-            Self::DeletedOnly => Some(format!("{column} = 'deleted'")),
-            Self::All => Some(format!("{column} IN ('active', 'deleted')")),
-        }
+    pub(crate) fn condition(self, column: &str) -> String {
+        let stages = match self {
+            Self::ActiveOnly => "('active')",
+            Self::DeletedOnly => "('deleted')",
+            Self::All => "('active', 'deleted')",
+        };
+        format!("{column} IN {stages}")
     }
 }
 

@@ -4,6 +4,12 @@ use std::sync::Arc;
 
 use herdbook_mlflow::ArtifactRoot;
 use herdbook_store::Session;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::telemetry::counters::Counters;
+
+/// Mebibytes of large bodies that may be in memory at the same time.
+const MAX_BODIES_MIB: usize = 512;
 
 /// The state that all requests share. Cloning it is cheap.
 #[derive(Debug, Clone)]
@@ -13,11 +19,19 @@ pub(crate) struct App(Arc<Shared>);
 struct Shared {
     session: Session,
     artifact_root: ArtifactRoot,
+    counters: Counters,
+    /// The mebibytes of large bodies that may be in memory at the same time.
+    bodies: Semaphore,
 }
 
 impl App {
     pub(crate) fn new(session: Session, artifact_root: ArtifactRoot) -> Self {
-        Self(Arc::new(Shared { session, artifact_root }))
+        Self(Arc::new(Shared {
+            session,
+            artifact_root,
+            counters: Counters::default(),
+            bodies: Semaphore::new(MAX_BODIES_MIB),
+        }))
     }
 
     /// The store, and who acts on it.
@@ -28,6 +42,20 @@ impl App {
     /// The location below which new experiments keep their artifacts.
     pub(crate) fn artifact_root(&self) -> &ArtifactRoot {
         &self.0.artifact_root
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.0.counters
+    }
+
+    /// Waits until a body of this size may be read into memory. Bodies of less than a mebibyte do not wait.
+    pub(crate) async fn room_for_body(&self, bytes: u64) -> Option<SemaphorePermit<'_>> {
+        let mebibytes = u32::try_from(bytes >> 20).unwrap_or(u32::MAX).min(MAX_BODIES_MIB as u32);
+        if mebibytes == 0 {
+            return None;
+        }
+        // The semaphore is never closed.
+        self.0.bodies.acquire_many(mebibytes).await.ok()
     }
 }
 

@@ -6,7 +6,9 @@
 mod app;
 mod error;
 mod mlflow;
+mod router;
 mod server;
+mod telemetry;
 
 pub use error::ServeError;
 pub use server::{Config, serve};

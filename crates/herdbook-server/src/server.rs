@@ -1,20 +1,41 @@
 //! Listens for requests until the process is told to stop.
 
 use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
 
-use axum::serve::ListenerExt;
+use axum::Router;
+use futures_util::future::{Either, select};
 use herdbook_mlflow::{ArtifactRoot, experiments};
 use herdbook_store::{Opened, Session};
-use tokio::net::TcpListener;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
 
 use crate::app::App;
 use crate::error::ServeError;
-use crate::mlflow::router::router;
+use crate::router::router;
+use crate::telemetry::requests::Peer;
 
 /// Most threads that work on the store or on files at the same time. Others wait for one.
 const MAX_BLOCKING_THREADS: usize = 32;
+/// Most open connections. Further clients wait until one is closed.
+const MAX_CONNECTIONS: usize = 4096;
+/// How long a client may take to send the head of a request, and how long a connection may be idle.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long requests that were accepted may take after the process was told to stop.
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+/// Pause after the system refused a connection, for example because too many files are open.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What a server needs.
 #[derive(Debug)]
@@ -58,18 +79,70 @@ pub fn serve(
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         ready(listener.local_addr()?);
         let app = App::new(session, config.artifact_root);
-        // Without this, small answers wait up to 40 ms for the client's acknowledgement.
-        let listener = listener.tap_io(|stream| {
-            let _ = stream.set_nodelay(true);
-        });
-        axum::serve(listener, router().with_state(app))
-            .with_graceful_shutdown(async move {
-                tokio::select! {
-                    _ = terminate.recv() => {}
-                    _ = interrupt.recv() => {}
-                }
-            })
-            .await?;
+        let stopped = async move {
+            select(pin!(terminate.recv()), pin!(interrupt.recv())).await;
+        };
+        accept_until(stopped, listener, router(app)).await;
         Ok(())
     })
+}
+
+/// Accepts connections until told to stop, then waits for the requests that were accepted.
+async fn accept_until(stopped: impl Future<Output = ()>, listener: TcpListener, router: Router) {
+    let free = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let connections = GracefulShutdown::new();
+    let mut stopped = pin!(stopped);
+    loop {
+        let next = async {
+            let permit = Arc::clone(&free).acquire_owned().await;
+            (permit, listener.accept().await)
+        };
+        let (permit, accepted) = match select(&mut stopped, pin!(next)).await {
+            Either::Left(_) => break,
+            Either::Right((next, _)) => next,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let connection = connection(&connections, stream, peer, router.clone());
+                tokio::spawn(async move {
+                    connection.await;
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection was not accepted");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    // New clients are refused from here on.
+    drop(listener);
+    if timeout(STOP_TIMEOUT, connections.shutdown()).await.is_err() {
+        tracing::warn!("some requests did not end in {} s", STOP_TIMEOUT.as_secs());
+    }
+}
+
+/// Serves a connection until its client or the server closes it.
+fn connection(
+    connections: &GracefulShutdown,
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+) -> impl Future<Output = ()> + use<> {
+    // Without this, small answers wait up to 40 ms for the client's acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(Peer(peer));
+        router.call(request)
+    });
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).half_close(true);
+    let served = connections.watch(builder.serve_connection(TokioIo::new(stream), service));
+    async move {
+        // Its error is the client's: it closed the connection, was too slow, or sent no HTTP.
+        if let Err(error) = served.await {
+            tracing::debug!(%error, %peer, "a connection ended early");
+        }
+    }
 }

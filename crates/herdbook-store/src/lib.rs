@@ -37,7 +37,7 @@ pub use artifacts::regular::{open_regular, read_regular};
 pub use artifacts::streams::{ArtifactEntry, ArtifactStore, Content, FileStamp};
 pub use clock::{new_id, now};
 pub use dataset_input::DatasetInput;
-pub use engine::backend::{Effect, EngineCheck};
+pub use engine::backend::{CommitCounts, Effect, EngineCheck};
 pub use engine::opening::{Missing, OpenOptions, Opened};
 pub use engine::place::state::{Identity, PlaceState};
 pub use engine::postgres::PostgresSource;

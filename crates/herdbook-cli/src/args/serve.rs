@@ -22,4 +22,7 @@ pub(crate) struct ServeArgs {
     /// artifacts on]
     #[arg(long, value_name = "LOCATION")]
     pub(crate) default_artifact_root: Option<String>,
+    /// Listen on an address that other machines can reach, although anyone there can change the store
+    #[arg(long)]
+    pub(crate) insecure: bool,
 }

@@ -1,9 +1,12 @@
 //! `serve`: serves the store to MLflow's clients over HTTP.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
+use herdbook_domain::Channel;
 use herdbook_mlflow::ArtifactRoot;
 use herdbook_server::{Config, ServeError, serve};
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::args::{Global, ServeArgs};
 use crate::context::open_store_for_serving;
@@ -16,10 +19,33 @@ pub(crate) fn run(args: ServeArgs, global: Global, output: &mut Output) -> Resul
     let artifacts_destination = working_directory()?.join(folder(args.artifacts_destination)?);
     let artifact_root =
         ArtifactRoot::new(args.default_artifact_root.as_deref().unwrap_or(ArtifactRoot::PROXY));
+    if !args.insecure && !is_loopback(&args.host) {
+        return Err(Failure::usage(&format!(
+            "`{}` can be reached from other machines, and anyone there could change the store",
+            args.host
+        ))
+        .with_hint(
+            "`--insecure` serves it without users; `--host 127.0.0.1` serves this machine alone",
+        ));
+    }
+    let level = if global.quiet { LevelFilter::WARN } else { LevelFilter::INFO };
+    // A program that has its own log keeps it.
+    let _ = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_target(false)
+        .with_max_level(level)
+        .try_init();
     let session = open_store_for_serving(&global, &artifacts_destination, output)?;
+    let session = session.store().session(session.actor().clone(), Channel::Http);
     let config = Config { host: args.host, port: args.port, artifact_root };
     serve(session, config, |address| output.note(&format!("serving on http://{address}")))
         .map_err(|error| failure(&error))
+}
+
+/// Whether a host is this machine, seen from itself.
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// The folder of a path or `file:` URI.

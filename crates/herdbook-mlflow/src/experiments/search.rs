@@ -62,7 +62,7 @@ fn statement(
 ) -> Result<(String, Arguments), MlflowError> {
     let mut args = Arguments::default();
     let mut all = vec!["e.workspace = 'default'".to_owned()];
-    all.extend(view.condition("e.lifecycle_stage"));
+    all.push(view.condition("e.lifecycle_stage"));
     for condition in conditions {
         all.push(on_experiment(dialect, condition, &mut args)?);
     }

@@ -103,6 +103,11 @@ fn orders_value(orders: &[OrderBy]) -> Value {
     serde_json::from_str(&orders_json(orders)).expect("the text was made as JSON")
 }
 
+/// The value as Python prints it.
+fn shown(value: &Value) -> String {
+    python::json(value, &["field_name", "ascending", "dataset_name", "dataset_digest"])
+}
+
 /// Whether Python treats the value as false.
 fn is_empty(value: &Value) -> bool {
     match value {
@@ -112,33 +117,5 @@ fn is_empty(value: &Value) -> bool {
         Value::Object(fields) => fields.is_empty(),
         Value::Number(number) => number.as_f64() == Some(0.0),
         Value::Bool(true) => false,
-    }
-}
-
-/// The value as Python prints it. The fields of an order stand in MLflow's sequence.
-fn shown(value: &Value) -> String {
-    match value {
-        Value::Null => "None".to_owned(),
-        Value::Bool(true) => "True".to_owned(),
-        Value::Bool(false) => "False".to_owned(),
-        Value::Number(number) => number.to_string(),
-        Value::String(text) => python::text(text),
-        Value::Array(items) => {
-            let shown: Vec<String> = items.iter().map(shown).collect();
-            format!("[{}]", shown.join(", "))
-        }
-        Value::Object(fields) => {
-            let place = |key: &str| {
-                let known = ["field_name", "ascending", "dataset_name", "dataset_digest"];
-                known.iter().position(|name| *name == key).unwrap_or(known.len())
-            };
-            let mut sorted: Vec<(&String, &Value)> = fields.iter().collect();
-            sorted.sort_by_key(|(key, _)| place(key));
-            let shown: Vec<String> = sorted
-                .into_iter()
-                .map(|(key, value)| format!("{}: {}", python::text(key), shown(value)))
-                .collect();
-            format!("{{{}}}", shown.join(", "))
-        }
     }
 }

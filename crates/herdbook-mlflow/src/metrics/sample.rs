@@ -1,5 +1,7 @@
 //! A sample of a metric's values, for charts.
 
+use std::cmp::Ordering;
+
 use herdbook_store::engine::db::Conn;
 use herdbook_store::{Store, StoreError, params};
 
@@ -80,6 +82,7 @@ fn of_run(
 }
 
 fn is_same(a: &Latest, b: &Latest) -> bool {
+    let is_equal = a.value.partial_cmp(&b.value) == Some(Ordering::Equal);
     (a.step, a.timestamp) == (b.step, b.timestamp)
-        && (a.value == b.value || (a.value.is_nan() && b.value.is_nan()))
+        && (is_equal || (a.value.is_nan() && b.value.is_nan()))
 }

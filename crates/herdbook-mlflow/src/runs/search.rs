@@ -123,7 +123,7 @@ impl Plan<'_> {
         let experiments: Vec<String> =
             self.experiments.iter().map(|id| args.integer(*id)).collect();
         let mut all = vec![format!("r.experiment_id IN ({})", experiments.join(", "))];
-        all.extend(self.view.condition("r.lifecycle_stage"));
+        all.push(self.view.condition("r.lifecycle_stage"));
         all.extend(self.conditions.iter().map(|condition| on_run(conn, condition, args)));
         all.join(" AND ")
     }

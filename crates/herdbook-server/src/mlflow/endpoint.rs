@@ -1,11 +1,14 @@
 //! An endpoint of MLflow's API: how its request is read, and what is done.
 
+use std::time::Duration;
+
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody as _, to_bytes};
 use axum::extract::{RawPathParams, Request, State};
-use axum::http::{Method, Response};
+use axum::http::{Method, Response, header};
 use axum::routing::{MethodFilter, on};
 use herdbook_mlflow::Code;
+use tokio::time::timeout;
 
 use crate::app::{App, blocking};
 use crate::mlflow::wire::answer::Answer;
@@ -16,6 +19,8 @@ use crate::mlflow::wire::request::{Raw, parameters};
 
 /// Most bytes of a request with JSON. The largest record that MLflow takes, a dataset's profile, has 16 MiB.
 const MAX_BODY: usize = 64 << 20;
+/// How long the body of a request with JSON may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// The header with the workspace of a request. Servers without workspaces refuse it.
 const WORKSPACE: &str = "x-mlflow-workspace";
 
@@ -113,7 +118,7 @@ async fn handle(
     path: RawPathParams,
     request: Request,
 ) -> Response<Body> {
-    match call(endpoint, &path, request).await {
+    match call(endpoint, &app, &path, request).await {
         Ok(call) => finish(blocking(move || (endpoint.act)(&app, &call)).await),
         Err(failure) => failure.response(),
     }
@@ -133,6 +138,7 @@ fn finish(outcome: Option<Result<Answer, Failure>>) -> Response<Body> {
 /// Reads a request.
 async fn call(
     endpoint: &Endpoint,
+    app: &App,
     path: &RawPathParams,
     request: Request,
 ) -> Result<Call, Failure> {
@@ -142,12 +148,34 @@ async fn call(
     {
         return Err(Failure::new(Code::FeatureDisabled, NO_WORKSPACES));
     }
-    let body = to_bytes(body, MAX_BODY).await.map_err(|_| {
-        Failure::new(
+    let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    let length = length.and_then(|length| length.parse().ok());
+    let length = length.unwrap_or(if body.is_end_stream() { 0 } else { MAX_BODY as u64 });
+    if length > MAX_BODY as u64 {
+        return Err(Failure::new(
             Code::BadRequest,
-            format!("the body of the request could not be read, or has more than {MAX_BODY} bytes"),
-        )
-    })?;
+            format!("The body of the request has more than {MAX_BODY} bytes."),
+        ));
+    }
+    let _room = app.room_for_body(length).await;
+    let body = match timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => {
+            return Err(Failure::new(
+                Code::BadRequest,
+                format!(
+                    "The body of the request did not arrive, or has more than {MAX_BODY} bytes."
+                ),
+            ));
+        }
+        Err(_) => {
+            let seconds = BODY_TIMEOUT.as_secs();
+            return Err(Failure::new(
+                Code::BadRequest,
+                format!("The body of the request did not arrive in {seconds} seconds."),
+            ));
+        }
+    };
     let method = if parts.method == Method::HEAD { Method::GET } else { parts.method };
     let query = parts.uri.query().unwrap_or_default();
     let raw = Raw { method: &method, headers: &parts.headers, query, body: &body };

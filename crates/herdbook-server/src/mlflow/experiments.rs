@@ -114,6 +114,7 @@ pub(crate) fn view_type(number: i64) -> ViewType {
 
 /// An experiment on the wire.
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are MLflow's")]
 struct Experiment<'a> {
     experiment_id: String,
     name: &'a str,

@@ -14,6 +14,7 @@ const MLFLOW_VERSION: &str = "3.17.2";
 
 /// The capabilities that MLflow's clients look up.
 #[derive(Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the fields are MLflow's")]
 struct ServerInfo {
     store_type: &'static str,
     workspaces_enabled: bool,

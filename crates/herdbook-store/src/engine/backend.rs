@@ -77,6 +77,15 @@ impl EngineCheck {
     }
 }
 
+/// How many acts a backend ran, and in how many commits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CommitCounts {
+    /// Acts, also refused ones and dry runs.
+    pub acts: u64,
+    /// Commits. Acts that wait at the same time may share one.
+    pub commits: u64,
+}
+
 /// Whether an act's changes are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
@@ -168,6 +177,11 @@ pub trait Backend: Debug + Send + Sync {
     /// Those of the database.
     fn commits_of_others(&self, _conn: &Conn) -> Result<Option<i64>, StoreError> {
         Ok(None)
+    }
+
+    /// How many acts were run since the store was opened; zeros if the backend does not count them.
+    fn commit_counts(&self) -> CommitCounts {
+        CommitCounts::default()
     }
 
     /// Runs the engine's own check of its files. Reads the whole database.

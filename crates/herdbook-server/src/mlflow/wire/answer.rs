@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, header};
+use herdbook_mlflow::Code;
 use serde::{Serialize, Serializer};
 
 use super::failure::Failure;
@@ -25,8 +26,14 @@ impl Answer {
 }
 
 /// Renders an answer.
+///
+/// # Errors
+/// [`Code::InternalError`] if the value is no JSON, such as a map whose keys are not texts.
 pub(crate) fn answer(value: &impl Serialize) -> Result<Answer, Failure> {
-    Ok(Answer(serde_json::to_vec(value).expect("answers have texts as keys")))
+    let rendered = serde_json::to_vec(value).map_err(|error| {
+        Failure::new(Code::InternalError, format!("the answer cannot be written: {error}"))
+    })?;
+    Ok(Answer(rendered))
 }
 
 /// A number of the kind `double`: NaN and the infinities are texts.
@@ -65,6 +72,6 @@ mod tests {
     fn doubles_are_numbers_if_they_are_finite() {
         let doubles = [1.0, -0.5, 1.797_693_134_862_315_7e308, f64::NAN, f64::NEG_INFINITY];
         let shown = serde_json::to_string(&doubles.map(Double)).unwrap();
-        assert_eq!(shown, r#"[1.0,-0.5,1.7976931348623157e308,"NaN","-Infinity"]"#);
+        assert_eq!(shown, r#"[1.0,-0.5,1.7976931348623157e+308,"NaN","-Infinity"]"#);
     }
 }

@@ -3,19 +3,23 @@
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use herdbook_mlflow::{Code, MlflowError};
-use herdbook_store::StoreError;
+use herdbook_store::{StoreError, text_without_secrets};
 use serde::Serialize;
+
+use crate::telemetry::requests::Detail;
 
 /// Why a request is not answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) code: Code,
     pub(crate) message: String,
+    /// The reason, for the log alone.
+    detail: Option<String>,
 }
 
 impl Failure {
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: message.into(), detail: None }
     }
 
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
@@ -36,6 +40,9 @@ impl Failure {
         *response.status_mut() = status(self.code);
         let json = HeaderValue::from_static("application/json");
         response.headers_mut().insert(header::CONTENT_TYPE, json);
+        if let Some(detail) = &self.detail {
+            response.extensions_mut().insert(Detail(detail.clone()));
+        }
         response
     }
 }
@@ -93,7 +100,7 @@ fn classification(code: Code) -> Option<(&'static str, &'static str)> {
 impl From<MlflowError> for Failure {
     fn from(error: MlflowError) -> Self {
         match error {
-            MlflowError::Refused { code, message } => Self { code, message },
+            MlflowError::Refused { code, message } => Self::new(code, message),
             MlflowError::Store(error) => error.into(),
         }
     }
@@ -102,17 +109,18 @@ impl From<MlflowError> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let code = store_code(&error);
-        match code {
+        let message = match code {
             // The text of these may name files or statements of the server, which are none of the client's business.
-            Code::InternalError => Self::new(
-                code,
-                "the store of this server failed; the server's log has the reason under the id of this request",
-            ),
-            Code::BadRequest => {
-                Self::new(code, "the database cannot store a value of this request")
+            Code::InternalError => {
+                "the store of this server failed; the server's log has the reason under the id of this request"
+                    .to_owned()
             }
-            _ => Self::new(code, error.to_string()),
-        }
+            Code::BadRequest => "the database refused a value or a condition of this request".to_owned(),
+            _ => error.to_string(),
+        };
+        let detail = matches!(code, Code::InternalError | Code::BadRequest)
+            .then(|| text_without_secrets(&error.to_string()));
+        Self { code, message, detail }
     }
 }
 

@@ -11,7 +11,9 @@ use rusqlite::ffi;
 
 use super::file::{self, Access};
 use super::integrity;
-use crate::engine::backend::{ActRequest, Backend, Effect, EngineCheck, LookUp, Scope};
+use crate::engine::backend::{
+    ActRequest, Backend, CommitCounts, Effect, EngineCheck, LookUp, Scope,
+};
 use crate::engine::db::{Conn, params};
 use crate::engine::opening::OpenOptions;
 use crate::engine::place::state::Identity;
@@ -115,6 +117,10 @@ impl Backend for SqliteEngine {
         self.identity.clone()
     }
 
+    fn commit_counts(&self) -> CommitCounts {
+        self.lock_writer().counts
+    }
+
     /// On a new connection: the others may have read a page before it was damaged.
     fn check_engine(&self) -> Result<EngineCheck, StoreError> {
         integrity::check(&self.connection()?)
@@ -140,6 +146,8 @@ struct Writer {
     newest: u64,
     /// Acts in the open batch.
     n_acts: u32,
+    /// All acts and commits.
+    counts: CommitCounts,
     /// The errors of lost batches, until each of their acts has read its error.
     lost: BTreeMap<u64, Loss>,
 }
@@ -164,6 +172,7 @@ impl Writer {
             self.open = Some(self.newest);
         }
         self.n_acts += 1;
+        self.counts.acts += 1;
         // The open batch is always the newest.
         Ok(self.newest)
     }
@@ -211,7 +220,10 @@ impl Writer {
         let committed =
             if is_there { self.conn().execute_batch("COMMIT") } else { Err(replaced()) };
         match committed {
-            Ok(()) => self.open = None,
+            Ok(()) => {
+                self.open = None;
+                self.counts.commits += 1;
+            }
             Err(error) => {
                 // The transaction may still be open.
                 let _ = self.conn().execute_batch("ROLLBACK");

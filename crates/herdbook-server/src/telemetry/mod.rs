@@ -1,0 +1,5 @@
+//! What the server tells about itself: a log line a request, counters, and whether it is ready.
+
+pub(crate) mod counters;
+pub(crate) mod probes;
+pub(crate) mod requests;
