@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use crate::error::MlflowError;
+use crate::python;
 
 /// A part of a result, and the token of the next part if there is one.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,12 +38,15 @@ impl Wanted {
             .decode(token)
             .map_err(|_| MlflowError::invalid("Invalid page token, could not base64-decode"))?;
         let parsed: Value = serde_json::from_slice(&bytes).map_err(|_| {
-            let shown = String::from_utf8_lossy(&bytes);
+            let shown = python::bytes(&bytes);
             MlflowError::invalid(format!("Invalid page token, decoded value={shown}"))
         })?;
         match parsed.get("offset").and_then(Value::as_i64) {
             Some(offset) if offset > 0 => Ok(Self { offset, max }),
-            _ => Err(MlflowError::invalid(format!("Invalid page token, parsed value={parsed}"))),
+            _ => {
+                let shown = python::json(&parsed, &[]);
+                Err(MlflowError::invalid(format!("Invalid page token, parsed value={shown}")))
+            }
         }
     }
 

@@ -108,6 +108,25 @@ pub fn text(value: &str) -> String {
     shown
 }
 
+/// As `repr(value)` of bytes.
+pub fn bytes(value: &[u8]) -> String {
+    let quote = if value.contains(&b'\'') && !value.contains(&b'"') { '"' } else { '\'' };
+    let mut shown = format!("b{quote}");
+    for &byte in value {
+        match byte {
+            b'\\' => shown.push_str("\\\\"),
+            b'\n' => shown.push_str("\\n"),
+            b'\r' => shown.push_str("\\r"),
+            b'\t' => shown.push_str("\\t"),
+            b' '..=b'~' if char::from(byte) == quote => shown.push_str(&format!("\\{quote}")),
+            b' '..=b'~' => shown.push(char::from(byte)),
+            _ => shown.push_str(&format!("\\x{byte:02x}")),
+        }
+    }
+    shown.push(quote);
+    shown
+}
+
 /// As `repr(values)` of a list of texts.
 pub fn list<T: AsRef<str>>(values: &[T]) -> String {
     let shown: Vec<String> = values.iter().map(|value| text(value.as_ref())).collect();
@@ -200,6 +219,7 @@ mod tests {
     fn texts_are_written_as_python_writes_them() {
         assert_eq!(text("a'b"), "\"a'b\"");
         assert_eq!(text("a'\"b"), "'a\\'\"b'");
+        assert_eq!(bytes(b"a'\n\xff"), "b\"a'\\n\\xff\"");
         assert_eq!(list(&["a", "b\n"]), "['a', 'b\\n']");
         assert_eq!(json_text("ä\"\u{1f600}\n"), "\"\\u00e4\\\"\\ud83d\\ude00\\n\"");
     }
