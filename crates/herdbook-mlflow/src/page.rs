@@ -34,20 +34,31 @@ impl Wanted {
         if token.is_empty() {
             return Ok(Self { offset: 0, max });
         }
-        let bytes = STANDARD
-            .decode(token)
-            .map_err(|_| MlflowError::invalid("Invalid page token, could not base64-decode"))?;
+        let not_base64 = || MlflowError::invalid("Invalid page token, could not base64-decode");
+        let bytes = decoded(token).ok_or_else(not_base64)?;
         let parsed: Value = serde_json::from_slice(&bytes).map_err(|_| {
             let shown = python::bytes(&bytes);
             MlflowError::invalid(format!("Invalid page token, decoded value={shown}"))
         })?;
-        match parsed.get("offset").and_then(Value::as_i64) {
-            Some(offset) if offset > 0 => Ok(Self { offset, max }),
+        let offset = match &parsed["offset"] {
+            Value::Number(number) => number.as_i64().or(number.as_f64().map(|float| float as i64)),
+            Value::String(text) => {
+                python::parse_int(text).and_then(|offset| i64::try_from(offset).ok())
+            }
+            _ => None,
+        };
+        match offset {
+            Some(offset) if offset != 0 => Ok(Self { offset, max }),
             _ => {
-                let shown = python::json(&parsed, &[]);
+                let shown = python::json(&parsed);
                 Err(MlflowError::invalid(format!("Invalid page token, parsed value={shown}")))
             }
         }
+    }
+
+    /// Number of records to leave out. MLflow reads a negative offset as none.
+    pub(crate) fn skipped(self) -> i64 {
+        self.offset.max(0)
     }
 
     /// Number of records to read: one more than wanted, to learn whether there is a next part.
@@ -65,6 +76,12 @@ impl Wanted {
         });
         Page { records, next }
     }
+}
+
+/// As Python's `base64.b64decode`, which leaves out all characters that base64 does not have.
+fn decoded(token: &str) -> Option<Vec<u8>> {
+    let is_known = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
+    STANDARD.decode(token.chars().filter(is_known).collect::<String>()).ok()
 }
 
 #[cfg(test)]
@@ -87,5 +104,22 @@ mod tests {
         for token in ["!", "eyJvZmZzZXQiOiAwfQ==", "e30=", "bm8=", "eyJvZmZzZXQiOiAiMiJ9x"] {
             assert!(Wanted::parse(token, 1).is_err(), "{token}");
         }
+        for (token, expected) in [
+            ("!!!!", "decoded value=b''"),
+            ("bm8=", "decoded value=b'no'"),
+            ("////", "decoded value=b'\\xff\\xff\\xff'"),
+            ("eyJvZmZzZXQiOiAwfQ==", "parsed value={'offset': 0}"),
+            ("eyJvZmZzZXQiOiBudWxsfQ==", "parsed value={'offset': None}"),
+            ("YQ", "could not base64-decode"),
+        ] {
+            let refused = Wanted::parse(token, 1).unwrap_err().to_string();
+            assert_eq!(refused, format!("Invalid page token, {expected}"), "{token}");
+        }
+    }
+
+    #[test]
+    fn negative_offset_leaves_nothing_out() {
+        let wanted = Wanted::parse("eyJvZmZzZXQiOiAtMX0=", 2).unwrap();
+        assert_eq!((wanted.offset, wanted.skipped()), (-1, 0));
     }
 }

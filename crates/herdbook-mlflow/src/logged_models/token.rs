@@ -103,9 +103,32 @@ fn orders_value(orders: &[OrderBy]) -> Value {
     serde_json::from_str(&orders_json(orders)).expect("the text was made as JSON")
 }
 
-/// The value as Python prints it.
+/// The fields of an order clause, in MLflow's sequence.
+const ORDER: [&str; 4] = ["field_name", "ascending", "dataset_name", "dataset_digest"];
+
+/// The value as Python prints it. The fields of an order clause stand in MLflow's sequence.
 fn shown(value: &Value) -> String {
-    python::json(value, &["field_name", "ascending", "dataset_name", "dataset_digest"])
+    match value {
+        Value::Null => "None".to_owned(),
+        Value::Bool(true) => "True".to_owned(),
+        Value::Bool(false) => "False".to_owned(),
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => python::text(text),
+        Value::Array(items) => {
+            let shown: Vec<String> = items.iter().map(shown).collect();
+            format!("[{}]", shown.join(", "))
+        }
+        Value::Object(fields) => {
+            let place = |key: &str| ORDER.iter().position(|name| *name == key);
+            let mut sorted: Vec<(&String, &Value)> = fields.iter().collect();
+            sorted.sort_by_key(|(key, _)| place(key).unwrap_or(ORDER.len()));
+            let shown: Vec<String> = sorted
+                .into_iter()
+                .map(|(key, value)| format!("{}: {}", python::text(key), shown(value)))
+                .collect();
+            format!("{{{}}}", shown.join(", "))
+        }
+    }
 }
 
 /// Whether Python treats the value as false.
