@@ -255,7 +255,15 @@ fn postgres(workspace: &Workspace) -> anyhow::Result<()> {
     let python = Python::ready(workspace, "conformance/requirements.txt")?;
     let server = Postgres::start(workspace)?;
     let mut suite = workspace.command(NEXTEST.program(workspace)?);
-    suite.args(["nextest", "run", "--locked", "--package", "herdbook-store"]);
+    suite.args([
+        "nextest",
+        "run",
+        "--locked",
+        "--package",
+        "herdbook-store",
+        "--package",
+        "herdbook-mlflow",
+    ]);
     suite.args(["--features", "postgres-suite", "--test", "postgres"]);
     program::to_end(suite.env(SERVER, &server.uri))?;
     let mut options = vec![POSTGRES];

@@ -2,7 +2,7 @@
 
 use herdbook_store::Store;
 
-use super::record::parse_id;
+use super::record::parse_given_id;
 use crate::error::MlflowError;
 use crate::sql::{Arguments, text};
 
@@ -28,8 +28,10 @@ pub struct DatasetSummary {
 /// [`MlflowError::Refused`] if an id is not a number; those of the store.
 pub fn datasets(store: &Store, ids: &[String]) -> Result<Vec<DatasetSummary>, MlflowError> {
     let mut args = Arguments::default();
-    let marks: Vec<String> =
-        ids.iter().map(|id| Ok(args.integer(parse_id(id)?))).collect::<Result<_, MlflowError>>()?;
+    let marks: Vec<String> = ids
+        .iter()
+        .map(|id| Ok(args.integer(parse_given_id(id)?)))
+        .collect::<Result<_, MlflowError>>()?;
     let limit = args.integer(MAX_DATASETS);
     let sql = format!(
         "SELECT DISTINCT d.experiment_id, d.name, d.digest, t.value FROM datasets d

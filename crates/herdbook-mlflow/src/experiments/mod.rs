@@ -12,5 +12,5 @@ pub use change::{
 };
 pub use datasets::{DatasetSummary, datasets};
 pub use record::{Experiment, get, get_by_name};
-pub(crate) use record::{find, no_experiment, parse_id};
+pub(crate) use record::{find, no_experiment, parse_given_id, parse_id};
 pub use search::{ExperimentSearch, search};

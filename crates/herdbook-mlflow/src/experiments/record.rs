@@ -62,7 +62,15 @@ pub(crate) fn no_experiment(id: i64) -> MlflowError {
 /// # Errors
 /// [`MlflowError::Refused`].
 pub(crate) fn parse_id(id: &str) -> Result<i64, MlflowError> {
-    let number = python::parse_int(if id.is_empty() { "0" } else { id }).ok_or_else(|| {
+    if id.is_empty() { Ok(0) } else { parse_given_id(id) }
+}
+
+/// The number of an experiment's id.
+///
+/// # Errors
+/// [`MlflowError::Refused`].
+pub(crate) fn parse_given_id(id: &str) -> Result<i64, MlflowError> {
+    let number = python::parse_int(id).ok_or_else(|| {
         MlflowError::invalid(format!(
             "Invalid experiment ID '{id}'. Experiment ID must be a valid integer."
         ))

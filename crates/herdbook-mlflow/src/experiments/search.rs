@@ -6,7 +6,7 @@ use herdbook_domain::filter::{
 use herdbook_store::Store;
 use herdbook_store::engine::db::Dialect;
 
-use super::record::{self, Experiment, parse_id};
+use super::record::{self, Experiment, parse_given_id};
 use crate::error::MlflowError;
 use crate::page::{Page, Wanted};
 use crate::sql::{Arguments, ViewType, number_condition, text_condition};
@@ -66,7 +66,7 @@ fn statement(
     for condition in conditions {
         all.push(on_experiment(dialect, condition, &mut args)?);
     }
-    let (limit, offset) = (args.integer(wanted.limit()), args.integer(wanted.offset));
+    let (limit, offset) = (args.integer(wanted.limit()), args.integer(wanted.skipped()));
     let sql = format!(
         "SELECT e.experiment_id FROM experiments e WHERE {} ORDER BY {} LIMIT {limit} OFFSET {offset}",
         all.join(" AND "),
@@ -140,15 +140,22 @@ fn on_id(
     (comparison, operand): (Comparison, &Operand),
     args: &mut Arguments,
 ) -> Result<String, MlflowError> {
+    if !matches!(
+        comparison,
+        Comparison::Equal | Comparison::NotEqual | Comparison::In | Comparison::NotIn
+    ) {
+        let message = format!("Invalid comparator for experiment_id: {}", comparison.as_str());
+        return Err(MlflowError::invalid(message));
+    }
     let mark = match operand {
         Operand::List(ids) => {
             let marks: Vec<String> = ids
                 .iter()
-                .map(|id| Ok(args.integer(parse_id(id)?)))
+                .map(|id| Ok(args.integer(parse_given_id(id)?)))
                 .collect::<Result<_, MlflowError>>()?;
             format!("({})", marks.join(", "))
         }
-        Operand::Text(id) => args.integer(parse_id(id)?),
+        Operand::Text(id) => args.integer(parse_given_id(id)?),
         Operand::Integer(id) => args.integer(*id),
         Operand::Number(_) | Operand::Nothing => args.integer(i64::MIN),
     };

@@ -46,7 +46,7 @@ pub fn history(store: &Store, wanted: &HistoryPage<'_>) -> Result<Page<Latest>, 
         conn.query(
             "SELECT key, value, is_nan, timestamp, step FROM metrics WHERE run_uuid = ?1 AND key = ?2
              ORDER BY timestamp, step, value LIMIT ?3 OFFSET ?4",
-            params![wanted.run_id, wanted.key, page.limit(), page.offset],
+            params![wanted.run_id, wanted.key, page.limit(), page.skipped()],
             |row| latest_from_row(row, 0),
         )
     })?;

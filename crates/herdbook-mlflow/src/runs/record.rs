@@ -235,7 +235,7 @@ fn outputs(conn: &Conn, among: &Among<'_>, runs: &mut Runs) -> Result<(), StoreE
     let sql = format!(
         "SELECT source_id, destination_id, step FROM inputs
          WHERE source_type = 'RUN_OUTPUT' AND destination_type = 'MODEL_OUTPUT' AND source_id IN {}
-         ORDER BY step, destination_id",
+         ORDER BY destination_id",
         among.marks
     );
     among.query(conn, &sql, |row| {

@@ -82,12 +82,6 @@ struct Sample<'a> {
     metrics: Vec<RunMetric<'a>>,
 }
 
-/// An answer that is no message: the list is there also if it is empty.
-#[derive(Serialize)]
-struct HistoryOfRuns<'a> {
-    metrics: Vec<RunMetric<'a>>,
-}
-
 #[derive(Serialize)]
 struct RunMetric<'a> {
     key: &'a str,
@@ -203,5 +197,24 @@ fn history_of_runs(app: &App, call: &Call) -> Result<Answer, Failure> {
         },
     };
     let found = metrics::history_of_runs(app.session(), &run_ids, &key, max)?;
-    answer(&HistoryOfRuns { metrics: found.iter().map(RunMetric::of).collect() })
+    Ok(Answer::of_json(history_json(&found)))
+}
+
+/// The answer as MLflow writes it. It is no message: keys are sorted, NaN has no quotes, and the list is there also if it is
+/// empty.
+fn history_json(values: &[RunValue]) -> String {
+    let items: Vec<String> = values
+        .iter()
+        .map(|RunValue { run_id, value }| {
+            format!(
+                r#"{{"key":{},"run_id":{},"step":{},"timestamp":{},"value":{}}}"#,
+                python::json_text(&value.key),
+                python::json_text(run_id),
+                value.step,
+                value.timestamp,
+                python::json_float(value.value)
+            )
+        })
+        .collect();
+    format!(r#"{{"metrics":[{}]}}"#, items.join(","))
 }

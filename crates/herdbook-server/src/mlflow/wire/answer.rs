@@ -17,6 +17,11 @@ impl Answer {
         Self(b"{}".to_vec())
     }
 
+    /// An answer that is JSON already.
+    pub(crate) fn of_json(json: String) -> Self {
+        Self(json.into_bytes())
+    }
+
     pub(crate) fn response(self) -> Response<Body> {
         let mut response = Response::new(Body::from(self.0));
         let json = HeaderValue::from_static("application/json");

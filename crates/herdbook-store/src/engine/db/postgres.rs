@@ -11,6 +11,9 @@ use super::row::{Args, Row};
 use super::value::{Kind, ToValue, Value};
 use crate::error::StoreError;
 
+/// Most prepared statements of a connection.
+const MAX_STATEMENTS: usize = 512;
+
 /// A connection to a PostgreSQL server, with its prepared statements.
 pub struct PostgresConn {
     inner: RefCell<Inner>,
@@ -74,6 +77,10 @@ impl Inner {
         }
         let types: Vec<Type> = key.1.iter().map(|kind| kind.postgres_type()).collect();
         let statement = self.client.prepare_typed(&key.0, &types)?;
+        // Searches make statements without end. Those of the acts are soon prepared again.
+        if self.statements.len() >= MAX_STATEMENTS {
+            self.statements.clear();
+        }
         self.statements.insert(key, statement.clone());
         Ok((statement, values))
     }

@@ -1,0 +1,8 @@
+//! The server, started on a free port and asked over HTTP.
+
+#![expect(clippy::unwrap_used, reason = "a broken test stops where it breaks")]
+
+mod answers;
+mod connections;
+mod served;
+mod telemetry;
