@@ -27,12 +27,17 @@ def names_what_sql_named(difference):
     return str(difference.stock.body).partition(SQL_TEXT)[0][:40] == str(difference.ours.body)[:40]
 
 
+def error_of(result):
+    """Class, code and text of what a call raised, alone or at the end of a description of the call."""
+    return result[-1] if isinstance(result[-1], list) else result
+
+
 def are_refusals(difference):
     """Both refuse with the same code."""
     if isinstance(difference.stock.body, list):
         # What a client's call raised: class, code and text.
-        codes = [[part for part in answer.body if isinstance(part, list)] for answer in (difference.stock, difference.ours)]
-        return len(codes[0]) == 1 and len(codes[1]) == 1 and codes[0][0][:2] == codes[1][0][:2]
+        raised = [error_of(answer.body) for answer in (difference.stock, difference.ours)]
+        return raised[0][:2] == raised[1][:2] and raised[0][0].endswith("Exception")
     return difference.stock.status == difference.ours.status == 400 and difference.stock.code == difference.ours.code
 
 
@@ -106,7 +111,7 @@ DOCUMENTED = [
     ),
     Documented(
         "paths are taken as they are; MLflow merges slashes, or redirects to the merged path",
-        lambda d: "//" in d.request.path and d.ours.status in (400, 404),
+        lambda d: ("//" in d.request.path or d.stock.status == 308) and d.ours.status in (400, 404),
     ),
     Documented(
         "line breaks and tabs in the path of an artifact are refused; MLflow removes them, so that another file is meant",
@@ -178,6 +183,10 @@ DOCUMENTED = [
         lambda d: d.stock.status == 400 and d.ours.status == 200 and "metrics.m  DESC " in str(d.request.content),
     ),
     Documented(
+        "a version number with a fraction is cut, as MLflow's parser of filters does; its server refuses it",
+        lambda d: "version_number = 1.5" in str(d.request.query) and d.stock.status == 400 and d.ours.status == 200,
+    ),
+    Documented(
         "a page of fewer than 0 records is refused",
         lambda d: "max_results" in f"{d.request.query} {d.request.content}" and "-" in f"{d.request.query} {d.request.content}"
         and d.stock.status == 200 and d.ours.status == 400 and "max_results" in d.ours.message,
@@ -187,6 +196,7 @@ DOCUMENTED = [
         lambda d: "MLFLOW_ALLOWED_HOST_ADDRESSED_ARTIFACT_SCHEMES" in str(d.stock.body) and are_refusals(d),
     ),
     Documented("`/version` is text, not a page", lambda d: is_probe(d, "/version")),
+    Documented("`/metrics` has the counters of this server", lambda d: d.request.path == "/metrics"),
     Documented("there is no AI gateway", lambda d: is_probe(d, "/api/3.0/mlflow/server-info")),
 ]
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a broken test stops where it breaks")]
 
 mod answers;
+mod artifacts;
 mod connections;
 mod served;
 mod telemetry;

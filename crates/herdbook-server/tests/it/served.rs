@@ -14,28 +14,32 @@ use ureq::{Agent, Body, http::Response};
 /// A server. It ends with the process of the test.
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
-    agent: Agent,
-    _folder: TempDir,
+    pub(crate) agent: Agent,
+    pub(crate) folder: TempDir,
 }
 
 impl Served {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let location = Location::resolve(None, folder.path()).unwrap();
-        let options = OpenOptions { missing: Missing::Create, ..OpenOptions::default() };
+        let artifacts = folder.path().join("mlartifacts");
+        let options = OpenOptions {
+            missing: Missing::Create,
+            artifacts_destination: Some(artifacts),
+            ..OpenOptions::default()
+        };
         let store = Store::open(location, &options).unwrap();
         let session = store.session(Actor::parse("tester").unwrap(), Channel::Http);
         let config = Config {
             host: "127.0.0.1".to_owned(),
             port: 0,
             artifact_root: ArtifactRoot::new(ArtifactRoot::PROXY),
-            artifacts_destination: folder.path().join("mlartifacts"),
         };
         let (tell, told) = mpsc::channel();
         std::thread::spawn(move || serve(session, config, |address| tell.send(address).unwrap()));
         let address = told.recv().unwrap();
         let agent = Agent::config_builder().http_status_as_error(false).build().into();
-        Self { address, agent, _folder: folder }
+        Self { address, agent, folder }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
