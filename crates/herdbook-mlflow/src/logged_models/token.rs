@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::error::MlflowError;
 use crate::logged_models::order::OrderBy;
-use crate::logged_models::search::ModelSearch;
+use crate::logged_models::request::ModelSearch;
 use crate::python;
 
 /// The token of the page that begins after `offset` models.
