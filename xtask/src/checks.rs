@@ -33,7 +33,7 @@ struct Check {
     run: fn(&Workspace) -> anyhow::Result<()>,
 }
 
-const CHECKS: [Check; 17] = [
+const CHECKS: [Check; 18] = [
     Check {
         name: "fmt",
         about: "the code is formatted",
@@ -119,6 +119,11 @@ const CHECKS: [Check; 17] = [
         run: server,
     },
     Check {
+        name: "served",
+        about: "`herdbook serve` answers as a stock `mlflow server`, request by request (pytest)",
+        run: served,
+    },
+    Check {
         name: "python",
         about: "the wheel beside the real MLflow and Gymnasium, and its types (pytest, mypy)",
         run: |workspace| wheel::check(workspace, Beside::Mlflow),
@@ -141,6 +146,7 @@ const SB3: &str = "conformance/sb3";
 /// The packages of the newest supported stable-baselines3.
 pub(crate) const STABLE_BASELINES3: &str = "conformance/sb3/requirements.txt";
 const POSTGRES: &str = "conformance/postgres";
+const SERVED: &str = "conformance/served";
 /// The environment variable that gives the suites the server's URI.
 const SERVER: &str = "HERDBOOK_TEST_POSTGRES";
 /// The tests of the conformance suite that work with any store, because they look at no files.
@@ -221,7 +227,8 @@ fn workflows(workspace: &Workspace) -> anyhow::Result<()> {
 /// Runs the conformance suite with the real MLflow.
 fn mlflow(workspace: &Workspace) -> anyhow::Result<()> {
     let python = Python::ready(workspace, "conformance/requirements.txt")?;
-    let mut options = vec!["conformance", "--ignore", SB3, "--ignore", POSTGRES];
+    let mut options =
+        vec!["conformance", "--ignore", SB3, "--ignore", POSTGRES, "--ignore", SERVED];
     options.extend(TWO_AT_A_TIME);
     program::to_end(&mut pytest(workspace, &python, &options)?)
 }
@@ -293,6 +300,20 @@ fn server(workspace: &Workspace) -> anyhow::Result<()> {
     program::to_end(suite.env("HERDBOOK_TEST_SERVER_DATABASE", server.database()))
 }
 
+/// Compares `herdbook serve` with a stock `mlflow server`.
+fn served(workspace: &Workspace) -> anyhow::Result<()> {
+    let python = Python::ready(workspace, "conformance/requirements.txt")?;
+    let layer = python.layer(workspace, "conformance/served/requirements.txt")?;
+    program::to_end(pytest(workspace, &python, &[SERVED])?.env("PYTHONPATH", layer))
+}
+
+/// Runs a script of stable-baselines3 that logs to MLflow, on `herdbook serve` and on a stock server.
+fn script_of_stable_baselines3(workspace: &Workspace, torch: &Python) -> anyhow::Result<()> {
+    let python = Python::ready(workspace, "conformance/requirements.txt")?;
+    let mut script = pytest(workspace, &python, &[SERVED, "-k", "script_of_stable_baselines3"])?;
+    program::to_end(script.env("HERDBOOK_TORCH_PACKAGES", torch.packages()?))
+}
+
 /// Runs the same tests with the newest stable-baselines3 and with two older ones (for NumPy 2 and NumPy 1), all on one
 /// torch.
 fn stable_baselines3(workspace: &Workspace) -> anyhow::Result<()> {
@@ -304,7 +325,7 @@ fn stable_baselines3(workspace: &Workspace) -> anyhow::Result<()> {
         let layer = python.layer(workspace, &requirements)?;
         program::to_end(pytest(workspace, &python, &[SB3])?.env("PYTHONPATH", layer))?;
     }
-    Ok(())
+    script_of_stable_baselines3(workspace, &python)
 }
 
 /// A pytest command that tests the release binary.

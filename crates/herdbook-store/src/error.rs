@@ -455,6 +455,14 @@ pub enum StoreError {
         /// The database file, or the URI without a password.
         store: String,
     },
+    /// A database server cannot store a value, or evaluate a condition, of this request.
+    #[error("the store `{store}` cannot take a value or condition: {problem}")]
+    Unstorable {
+        /// The URI without a password.
+        store: String,
+        /// The server's message.
+        problem: String,
+    },
     /// Any other error of a database server.
     #[error("the store `{store}` failed: {problem}")]
     Server {

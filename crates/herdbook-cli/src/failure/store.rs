@@ -77,6 +77,7 @@ pub(super) fn store_code(error: &StoreError) -> Code {
         | StoreError::ServerRefused { .. }
         | StoreError::Unfinished { .. }
         | StoreError::OutcomeUnknown { .. }
+        | StoreError::Unstorable { .. }
         | StoreError::Server { .. }
         | StoreError::RolledBack
         | StoreError::Sqlite(_)

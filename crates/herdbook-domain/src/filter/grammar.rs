@@ -128,9 +128,14 @@ impl Searched {
                 ("model_type", "model_type", Type::Listed),
                 ("status", "status", Type::Listed),
                 ("source_run_id", "source_run_id", Type::Listed),
+                ("artifact_location", "artifact_location", Type::Listed),
+                ("lifecycle_stage", "lifecycle_stage", Type::Listed),
+                ("status_message", "status_message", Type::Listed),
                 ("creation_timestamp", "creation_timestamp_ms", Type::Number),
+                ("creation_timestamp_ms", "creation_timestamp_ms", Type::Number),
                 ("creation_time", "creation_timestamp_ms", Type::Number),
                 ("last_updated_timestamp", "last_updated_timestamp_ms", Type::Number),
+                ("last_updated_timestamp_ms", "last_updated_timestamp_ms", Type::Number),
             ],
         }
     }

@@ -44,6 +44,10 @@ pub fn parse_order(searched: Searched, clause: &str) -> Result<Order, FilterErro
         Some(word) if word.eq_ignore_ascii_case("desc") => true,
         Some(_) => return Err(FilterError::Direction { found: clause.to_owned() }),
     };
+    if searched == Searched::RegisteredModels && name.text.contains('.') {
+        // Upstream takes no prefix here, not even `attribute.`.
+        attribute(searched, name.text)?;
+    }
     let (entity, key) = entity(searched, name.text)?;
     let field = match (searched, entity) {
         (_, Entity::Attribute) => Field::Attribute(attribute(searched, &key)?),

@@ -3,10 +3,12 @@
 mod acts;
 mod order;
 mod record;
+mod request;
 mod search;
 mod token;
 
 pub use acts::{NewModel, create, delete, delete_tag, finalize, log_params, set_tags};
 pub use order::OrderBy;
 pub use record::{LoggedModel, ModelMetric, get};
-pub use search::{DatasetFilter, ModelSearch, search};
+pub use request::{DatasetFilter, ModelSearch};
+pub use search::search;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::error::MlflowError;
 use crate::logged_models::order::OrderBy;
-use crate::logged_models::search::ModelSearch;
+use crate::logged_models::request::ModelSearch;
 use crate::python;
 
 /// The token of the page that begins after `offset` models.
@@ -103,19 +103,10 @@ fn orders_value(orders: &[OrderBy]) -> Value {
     serde_json::from_str(&orders_json(orders)).expect("the text was made as JSON")
 }
 
-/// Whether Python treats the value as false.
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(false) => true,
-        Value::String(text) => text.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::Object(fields) => fields.is_empty(),
-        Value::Number(number) => number.as_f64() == Some(0.0),
-        Value::Bool(true) => false,
-    }
-}
+/// The fields of an order clause, in MLflow's sequence.
+const ORDER: [&str; 4] = ["field_name", "ascending", "dataset_name", "dataset_digest"];
 
-/// The value as Python prints it. The fields of an order stand in MLflow's sequence.
+/// The value as Python prints it. The fields of an order clause stand in MLflow's sequence.
 fn shown(value: &Value) -> String {
     match value {
         Value::Null => "None".to_owned(),
@@ -128,17 +119,26 @@ fn shown(value: &Value) -> String {
             format!("[{}]", shown.join(", "))
         }
         Value::Object(fields) => {
-            let place = |key: &str| {
-                let known = ["field_name", "ascending", "dataset_name", "dataset_digest"];
-                known.iter().position(|name| *name == key).unwrap_or(known.len())
-            };
+            let place = |key: &str| ORDER.iter().position(|name| *name == key);
             let mut sorted: Vec<(&String, &Value)> = fields.iter().collect();
-            sorted.sort_by_key(|(key, _)| place(key));
+            sorted.sort_by_key(|(key, _)| place(key).unwrap_or(ORDER.len()));
             let shown: Vec<String> = sorted
                 .into_iter()
                 .map(|(key, value)| format!("{}: {}", python::text(key), shown(value)))
                 .collect();
             format!("{{{}}}", shown.join(", "))
         }
+    }
+}
+
+/// Whether Python treats the value as false.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::Bool(true) => false,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use herdbook_store::engine::db::{Conn, Row};
+use herdbook_store::engine::db::{Conn, Dialect, Row};
 use herdbook_store::{Store, StoreError, params};
 
 use super::update::RunInfo;
@@ -183,12 +183,17 @@ pub(crate) fn latest_from_row(row: &Row<'_>, first: usize) -> Result<Latest, Sto
 fn datasets(conn: &Conn, among: &Among<'_>, runs: &mut Runs) -> Result<(), StoreError> {
     let mut of_inputs: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
     let marks = &among.marks;
+    // MLflow shows them in the order in which they were logged, which PostgreSQL does not keep.
+    let order = match conn.dialect() {
+        Dialect::Sqlite => "i.rowid",
+        Dialect::Postgres => "d.name, d.digest, i.input_uuid",
+    };
     let sql = format!(
         "SELECT i.destination_id, i.input_uuid, d.name, d.digest, d.dataset_source_type, d.dataset_source,
             d.dataset_schema, d.dataset_profile
          FROM inputs i JOIN datasets d ON d.dataset_uuid = i.source_id
          WHERE i.source_type = 'DATASET' AND i.destination_type = 'RUN' AND i.destination_id IN {marks}
-         ORDER BY d.name, d.digest, i.input_uuid"
+         ORDER BY {order}"
     );
     let mut found: Vec<(String, String, DatasetUse)> = Vec::new();
     among.query(conn, &sql, |row| {

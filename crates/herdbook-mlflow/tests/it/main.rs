@@ -6,6 +6,7 @@ mod backend;
 mod experiments;
 mod fixture;
 mod histories;
+mod logged_models;
 mod run_entries;
 mod runs;
 mod searches;

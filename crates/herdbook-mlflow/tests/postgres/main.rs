@@ -10,6 +10,8 @@ mod experiments;
 mod fixture;
 #[path = "../it/histories.rs"]
 mod histories;
+#[path = "../it/logged_models.rs"]
+mod logged_models;
 #[path = "../it/run_entries.rs"]
 mod run_entries;
 #[path = "../it/runs.rs"]

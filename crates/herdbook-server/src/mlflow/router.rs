@@ -7,6 +7,7 @@ use axum::middleware::map_response;
 
 use crate::app::App;
 use crate::mlflow::artifacts::{self, routes};
+use crate::mlflow::wire::page::page;
 use crate::mlflow::{
     endpoint, experiments, logged_models, metrics, model_versions, probes, registered_models, runs,
     unserved,
@@ -56,18 +57,5 @@ fn secured(mut response: Response<Body>) -> Response<Body> {
     ] {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
-    response
-}
-
-/// A page for a path or method that does not exist. MLflow's clients expect no JSON here.
-pub(crate) fn page(status: StatusCode, title: &str) -> Response<Body> {
-    let body = format!(
-        "<!doctype html>\n<html lang=en>\n<title>{} {title}</title>\n<h1>{title}</h1>\n",
-        status.as_u16()
-    );
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    let html = HeaderValue::from_static("text/html; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, html);
     response
 }

@@ -58,7 +58,12 @@ impl StoreError {
             return Self::Unreachable { store, problem: error.message().to_owned() };
         }
         let detail = error.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
-        Self::Server { store, problem: format!("{}{detail}", error.message()) }
+        let problem = format!("{}{detail}", error.message());
+        // 22: a value that its type does not have; 23: a constraint; 54: a statement beyond the server's limits.
+        if ["22", "23", "54"].iter().any(|class| code.code().starts_with(class)) {
+            return Self::Unstorable { store, problem };
+        }
+        Self::Server { store, problem }
     }
 }
 

@@ -14,8 +14,8 @@ use crate::mlflow::artifacts::kind::{attachment, content_type};
 use crate::mlflow::artifacts::place::{Place, refused_path};
 use crate::mlflow::artifacts::range::{Wanted, single, wanted};
 use crate::mlflow::artifacts::stream::{Part, body};
-use crate::mlflow::router::page;
 use crate::mlflow::wire::failure::Failure;
+use crate::mlflow::wire::page::page;
 
 /// Which of MLflow's two ways to send a file is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

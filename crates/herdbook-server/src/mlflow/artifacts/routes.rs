@@ -13,8 +13,8 @@ use crate::mlflow::artifacts::download::{Door, NoFile, Opened, open};
 use crate::mlflow::artifacts::path::{name_to_write, safe};
 use crate::mlflow::artifacts::place::{Place, join};
 use crate::mlflow::artifacts::upload::{drain, receive};
-use crate::mlflow::router::page;
 use crate::mlflow::wire::failure::Failure;
+use crate::mlflow::wire::page::page;
 use crate::mlflow::wire::request::parameters;
 
 /// Where the proxy is, and its twin for the pages of MLflow's UI.

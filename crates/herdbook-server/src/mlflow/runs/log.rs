@@ -151,9 +151,13 @@ fn have(list: &Json, name: &str, fields: &[&str]) -> Result<(), String> {
     Ok(())
 }
 
-fn metric(message: &Message) -> MetricValue {
+fn metric(message: &Message) -> Result<MetricValue, Failure> {
     let some = |name| message.some_text(name).map(str::to_owned);
-    MetricValue {
+    if some("dataset_name").is_some() != some("dataset_digest").is_some() {
+        let text = "Both dataset_name and dataset_digest must be provided if one is provided";
+        return Err(Failure::invalid(text));
+    }
+    Ok(MetricValue {
         key: message.text("key").to_owned(),
         value: message.double("value"),
         timestamp: message.int("timestamp"),
@@ -161,11 +165,11 @@ fn metric(message: &Message) -> MetricValue {
         model_id: some("model_id"),
         dataset_name: some("dataset_name"),
         dataset_digest: some("dataset_digest"),
-    }
+    })
 }
 
 fn log_metric(app: &App, call: &Call) -> Result<Answer, Failure> {
-    runs::log_metric(app.session(), call.run_id(), &metric(&call.message))?;
+    runs::log_metric(app.session(), call.run_id(), &metric(&call.message)?)?;
     Ok(Answer::empty())
 }
 
@@ -189,7 +193,7 @@ fn delete_tag(app: &App, call: &Call) -> Result<Answer, Failure> {
 fn log_batch(app: &App, call: &Call) -> Result<Answer, Failure> {
     let message = &call.message;
     let batch = Batch {
-        metrics: message.messages("metrics").map(metric).collect(),
+        metrics: message.messages("metrics").map(metric).collect::<Result<_, _>>()?,
         params: message.pairs("params"),
         tags: message.pairs("tags"),
     };

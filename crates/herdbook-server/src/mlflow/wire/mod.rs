@@ -5,4 +5,5 @@ pub(crate) mod check;
 pub(crate) mod failure;
 pub(crate) mod json;
 pub(crate) mod message;
+pub(crate) mod page;
 pub(crate) mod request;
