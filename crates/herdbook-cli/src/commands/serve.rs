@@ -56,7 +56,7 @@ pub(crate) fn run(args: ServeArgs, global: Global, output: &mut Output) -> Resul
         artifacts_destination,
         life_cycle,
     };
-    serve(session, config, |address| output.note(&format!("serving on http://{address}")))
+    serve(&session, config, |address| output.note(&format!("serving on http://{address}")))
         .map_err(|error| failure(&error))
 }
 
