@@ -283,6 +283,7 @@ fn store_code(error: &StoreError) -> Code {
         | StoreError::ServerRefused { .. }
         | StoreError::Unfinished { .. }
         | StoreError::OutcomeUnknown { .. }
+        | StoreError::Unstorable { .. }
         | StoreError::Server { .. }
         | StoreError::RolledBack
         | StoreError::Sqlite(_)

@@ -455,6 +455,14 @@ pub enum StoreError {
         /// The database file, or the URI without a password.
         store: String,
     },
+    /// A database server cannot store a value, or evaluate a condition, of this request.
+    #[error("the store `{store}` cannot take a value or condition: {problem}")]
+    Unstorable {
+        /// The URI without a password.
+        store: String,
+        /// The server's message.
+        problem: String,
+    },
     /// Any other error of a database server.
     #[error("the store `{store}` failed: {problem}")]
     Server {
@@ -551,7 +559,12 @@ impl StoreError {
             return Self::Unreachable { store, problem: error.message().to_owned() };
         }
         let detail = error.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
-        Self::Server { store, problem: format!("{}{detail}", error.message()) }
+        let problem = format!("{}{detail}", error.message());
+        // 22: a value that its type does not have; 23: a constraint; 54: a statement beyond the server's limits.
+        if ["22", "23", "54"].iter().any(|class| code.code().starts_with(class)) {
+            return Self::Unstorable { store, problem };
+        }
+        Self::Server { store, problem }
     }
 }
 

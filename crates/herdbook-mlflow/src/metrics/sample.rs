@@ -56,7 +56,7 @@ fn of_run(
                 row_number() OVER (PARTITION BY part ORDER BY step, timestamp, value, is_nan) AS place
             FROM (
                 SELECT key, value, is_nan, timestamp, step,
-                    ntile(?5) OVER (ORDER BY step, timestamp, value, is_nan) AS part
+                    ntile(CAST(?5 AS integer)) OVER (ORDER BY step, timestamp, value, is_nan) AS part
                 FROM metrics WHERE run_uuid = ?1 AND key = ?2 AND step >= ?3 AND step <= ?4
             ) AS parts
          ) AS places

@@ -14,6 +14,9 @@ use crate::runs::record::{self, RUN_NAME, Run};
 use crate::sql::{Arguments, ViewType, number_condition, text_condition};
 use crate::validate::check_max_results;
 
+/// Most arguments of a statement: SQLite takes 32,766, PostgreSQL 65,535.
+const MAX_ARGUMENTS: usize = 30_000;
+
 /// A search for runs.
 #[derive(Debug, Clone, Default)]
 pub struct RunSearch {
@@ -42,6 +45,11 @@ pub fn search(store: &Store, search: &RunSearch) -> Result<Page<Run>, MlflowErro
     let wanted = Wanted::parse(&search.page_token, search.max_results)?;
     let experiments: Vec<i64> =
         search.experiment_ids.iter().map(|id| experiment_id(id)).collect::<Result<_, _>>()?;
+    if experiments.len() + 2 * conditions.len() + orders.len() > MAX_ARGUMENTS {
+        return Err(MlflowError::invalid(format!(
+            "The search has more than {MAX_ARGUMENTS} experiments and conditions. Please split it up."
+        )));
+    }
     if experiments.is_empty() {
         return Ok(Page { records: Vec::new(), next: None });
     }

@@ -186,3 +186,19 @@ fn threads_that_log_to_one_run_lose_nothing() {
     assert_eq!(run.params.len() as i64, THREADS * ROUNDS);
     assert_eq!(run.metrics[0].step, THREADS * ROUNDS - 1);
 }
+
+#[test]
+fn text_that_the_database_cannot_store_is_refused_for_good() {
+    let served = Served::new();
+    let id = served.run("a", 1).info.run_id;
+    let long = format!("{}{}", "x".repeat(300), "\0");
+    let outcome = runs::update(
+        &served.session,
+        &id,
+        &runs::RunUpdate { name: Some(long), ..runs::RunUpdate::default() },
+    );
+    // SQLite stores any text.
+    if let Err(error) = outcome {
+        assert!(error.to_string().contains("cannot take a value or condition"), "{error}");
+    }
+}

@@ -159,6 +159,7 @@ fn search_that_cannot_be_read_is_refused() {
         search(&|search| search.order_by = order.clone()),
         search(&|search| search.page_token = "x".to_owned()),
         search(&|search| search.experiment_ids = vec![String::new()]),
+        search(&|search| search.experiment_ids = vec!["1".to_owned(); 70_000]),
     ] {
         assert_eq!(refused.0, Code::InvalidParameterValue, "{}", refused.1);
     }

@@ -1,7 +1,11 @@
-//! The server as its clients see it: requests over HTTP.
+//! The server, started on a free port and asked over HTTP.
 
 #![expect(clippy::unwrap_used, reason = "a broken test stops where it breaks")]
 
+mod answers;
+mod connections;
 mod life_cycle;
 mod registry;
+mod served;
 mod server;
+mod telemetry;

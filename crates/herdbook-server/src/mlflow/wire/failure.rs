@@ -155,7 +155,7 @@ fn store_code(error: &StoreError) -> Code {
         | StoreError::FileNotHashed { .. }
         | StoreError::OutcomeUnknown { .. }
         | StoreError::Unreachable { .. } => Code::TemporarilyUnavailable,
-        StoreError::Database { .. } => Code::BadRequest,
+        StoreError::Database { .. } | StoreError::Unstorable { .. } => Code::BadRequest,
         StoreError::UnsupportedUri { .. }
         | StoreError::BadAccess { .. }
         | StoreError::NotUtf8 { .. }

@@ -272,6 +272,10 @@ fn read(field: &Field, json: &Json, place: &mut Option<Value>) -> Result<(), Unp
     for item in items {
         let mut value = None;
         outcome = if *item == Json::Null {
+            // Protobuf adds a message before it looks at the item.
+            if let Kind::Message(fields) = field.kind {
+                value = Some(Value::Message(Message::new(fields)));
+            }
             Err(Unparsable)
         } else {
             read_one(field.kind, item, &mut value)
