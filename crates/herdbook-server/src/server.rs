@@ -58,7 +58,7 @@ pub struct Config {
 /// # Errors
 /// [`ServeError`].
 pub fn serve(
-    session: Session,
+    session: &Session,
     config: Config,
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
@@ -66,7 +66,7 @@ pub fn serve(
         return Err(ServeError::NotADatabase { uri: server.to_string() });
     }
     if session.opened() == Opened::Created {
-        experiments::locate_default(&session, &config.artifact_root)?;
+        experiments::locate_default(session, &config.artifact_root)?;
     }
     let runtime = Builder::new_multi_thread()
         .enable_all()

@@ -50,7 +50,7 @@ pub(crate) fn run(args: ServeArgs, global: Global, output: &mut Output) -> Resul
         notices: output.notices(),
     };
     let config = Config { host: args.host, port: args.port, artifact_root, life_cycle };
-    serve(session, config, |address| output.note(&format!("serving on http://{address}")))
+    serve(&session, config, |address| output.note(&format!("serving on http://{address}")))
         .map_err(|error| failure(&error))
 }
 

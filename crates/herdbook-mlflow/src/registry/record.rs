@@ -63,8 +63,8 @@ pub struct ModelVersion {
     pub aliases: Vec<String>,
 }
 
-const VERSION_COLUMNS: &str = "v.name, v.version, v.creation_time, v.last_updated_time, v.description, v.user_id, \
-                               v.current_stage, v.source, v.run_id, v.run_link, v.status, v.status_message";
+pub(super) const VERSION_COLUMNS: &str = "r.name, r.version, r.creation_time, r.last_updated_time, r.description, r.user_id, \
+                               r.current_stage, r.source, r.run_id, r.run_link, r.status, r.status_message";
 
 /// A registered model with its tags and aliases.
 ///
@@ -81,7 +81,7 @@ pub(super) fn models(conn: &Conn, names: &[String]) -> Result<Vec<RegisteredMode
         return Ok(Vec::new());
     }
     let mut args = Arguments::default();
-    let marks: Vec<String> = names.iter().map(|name| args.text(name)).collect();
+    let marks: Vec<String> = padded(names).into_iter().map(|name| args.text(name)).collect();
     let among = format!("workspace = 'default' AND name IN ({})", marks.join(", "));
     let values = args.values();
     let mut found = BTreeMap::new();
@@ -113,8 +113,8 @@ pub(super) fn models(conn: &Conn, names: &[String]) -> Result<Vec<RegisteredMode
             SELECT name, max(version) AS newest, min(version) AS oldest FROM model_versions
             WHERE workspace = 'default' AND name IN ({marks}) AND current_stage <> '{DELETED}'
             GROUP BY name, current_stage) s
-         JOIN model_versions v ON v.workspace = 'default' AND v.name = s.name AND v.version = s.newest
-         ORDER BY v.name, s.oldest",
+         JOIN model_versions r ON r.workspace = 'default' AND r.name = s.name AND r.version = s.newest
+         ORDER BY r.name, s.oldest",
         marks = marks.join(", ")
     );
     let mut latest = conn.query(&sql, values.as_slice(), version_of_row)?;
@@ -133,8 +133,8 @@ pub(super) fn models(conn: &Conn, names: &[String]) -> Result<Vec<RegisteredMode
 /// [`MlflowError::Refused`] if there is none.
 pub(super) fn version(conn: &Conn, name: &str, number: i64) -> Result<ModelVersion, MlflowError> {
     let sql = format!(
-        "SELECT {VERSION_COLUMNS} FROM model_versions v
-         WHERE v.workspace = 'default' AND v.name = ?1 AND v.version = ?2 AND v.current_stage <> '{DELETED}'"
+        "SELECT {VERSION_COLUMNS} FROM model_versions r
+         WHERE r.workspace = 'default' AND r.name = ?1 AND r.version = ?2 AND r.current_stage <> '{DELETED}'"
     );
     let found = conn.query_first(&sql, params![name, number], version_of_row)?;
     let mut version = found.ok_or_else(|| no_version(name, number))?;
@@ -178,40 +178,14 @@ pub(super) fn location_of(
     Ok(location.filter(|location| !location.is_empty()).or(source))
 }
 
-/// Some versions with their tags and without aliases, in the order of the keys.
-pub(super) fn versions(
-    conn: &Conn,
-    keys: &[(String, i64)],
-) -> Result<Vec<ModelVersion>, StoreError> {
-    if keys.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut found = BTreeMap::new();
-    for part in keys.chunks(PART) {
-        let mut args = Arguments::default();
-        let among =
-            among("v", part.iter().map(|(name, version)| (name.as_str(), *version)), &mut args);
-        let sql = format!("SELECT {VERSION_COLUMNS} FROM model_versions v WHERE {among}");
-        for version in conn.query(&sql, args.values().as_slice(), version_of_row)? {
-            found.insert((version.name.clone(), version.version), version);
-        }
-    }
-    let mut versions: Vec<_> = keys.iter().filter_map(|key| found.remove(key)).collect();
-    add_tags(conn, &mut versions)?;
-    Ok(versions)
-}
-
 /// Number of versions that one statement asks for: SQLite takes 32,766 arguments.
 const PART: usize = 5_000;
 
 /// The condition that a table names one of some versions.
-fn among<'a>(
-    table: &str,
-    keys: impl Iterator<Item = (&'a str, i64)>,
-    args: &mut Arguments,
-) -> String {
+fn among(table: &str, keys: &[(&str, i64)], args: &mut Arguments) -> String {
     let marks: Vec<String> = keys
-        .map(|(name, version)| format!("({}, {})", args.text(name), args.integer(version)))
+        .iter()
+        .map(|(name, version)| format!("({}, {})", args.text(*name), args.integer(*version)))
         .collect();
     format!(
         "{table}.workspace = 'default' AND ({table}.name, {table}.version) IN (VALUES {})",
@@ -219,12 +193,14 @@ fn among<'a>(
     )
 }
 
-fn add_tags(conn: &Conn, versions: &mut [ModelVersion]) -> Result<(), StoreError> {
+/// Adds their tags to some versions.
+pub(super) fn add_tags(conn: &Conn, versions: &mut [ModelVersion]) -> Result<(), StoreError> {
     let mut tags: BTreeMap<(String, i64), Vec<(String, String)>> = BTreeMap::new();
-    for part in versions.chunks(PART) {
+    let keys: Vec<(&str, i64)> =
+        versions.iter().map(|version| (version.name.as_str(), version.version)).collect();
+    for part in keys.chunks(PART) {
         let mut args = Arguments::default();
-        let keys = part.iter().map(|version| (version.name.as_str(), version.version));
-        let among = among("t", keys, &mut args);
+        let among = among("t", &padded(part), &mut args);
         let sql = format!(
             "SELECT t.name, t.version, t.key, t.value FROM model_version_tags t WHERE {among} ORDER BY t.key"
         );
@@ -238,6 +214,16 @@ fn add_tags(conn: &Conn, versions: &mut [ModelVersion]) -> Result<(), StoreError
         version.tags = tags.remove(&(version.name.clone(), version.version)).unwrap_or_default();
     }
     Ok(())
+}
+
+/// Items with the last one repeated up to one of few numbers, so that the database prepares few statements.
+fn padded<T: Clone>(items: &[T]) -> Vec<T> {
+    let wanted = [1, 10, 100, 1_000, PART].into_iter().find(|number| *number >= items.len());
+    let mut padded = items.to_vec();
+    if let (Some(wanted), Some(last)) = (wanted, items.last()) {
+        padded.resize(wanted, last.clone());
+    }
+    padded
 }
 
 /// The aliases that point at a version.
@@ -268,7 +254,7 @@ fn model_of_row(row: &Row<'_>) -> Result<RegisteredModel, StoreError> {
     })
 }
 
-fn version_of_row(row: &Row<'_>) -> Result<ModelVersion, StoreError> {
+pub(super) fn version_of_row(row: &Row<'_>) -> Result<ModelVersion, StoreError> {
     Ok(ModelVersion {
         name: text(row, 0)?,
         version: row.get(1)?,

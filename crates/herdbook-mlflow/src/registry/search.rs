@@ -7,7 +7,9 @@ use herdbook_store::{Store, StoreError};
 use crate::error::MlflowError;
 use crate::page::{Page, Wanted};
 use crate::registry::order;
-use crate::registry::record::{self, DELETED, ModelVersion, RegisteredModel};
+use crate::registry::record::{
+    self, DELETED, ModelVersion, RegisteredModel, VERSION_COLUMNS, version_of_row,
+};
 use crate::registry::validation::IS_PROMPT;
 use crate::sql::{Arguments, number_condition, text, text_condition};
 
@@ -91,14 +93,14 @@ pub fn search_versions(
         let conditions = where_clause(conn, &VERSIONS, &conditions, &mut args);
         let (limit, offset) = (args.integer(wanted.limit()), args.integer(wanted.offset));
         let sql = format!(
-            "SELECT r.name, r.version FROM model_versions r
+            "SELECT {VERSION_COLUMNS} FROM model_versions r
              WHERE {conditions} AND r.current_stage <> '{DELETED}' ORDER BY {order}
              LIMIT {limit} OFFSET {offset}"
         );
-        let keys =
-            conn.query(&sql, args.values().as_slice(), |row| Ok((text(row, 0)?, row.get(1)?)))?;
-        let page = wanted.page(keys);
-        Ok(Page { records: record::versions(conn, &page.records)?, next: page.next })
+        let found = conn.query(&sql, args.values().as_slice(), version_of_row)?;
+        let mut page = wanted.page(found);
+        record::add_tags(conn, &mut page.records)?;
+        Ok(page)
     })?;
     Ok(page)
 }

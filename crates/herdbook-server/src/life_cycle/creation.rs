@@ -76,6 +76,10 @@ fn entered(
 fn plain(app: &App, new: &NewModelVersion) -> Result<ModelVersion, Failure> {
     let rules = app.life_cycle();
     let created = write(app.session(), |act| {
+        if let Ok(name) = ModelName::parse(&new.name) {
+            // Locks the model, so that no version enters the life cycle with the same number.
+            act.time_for([&name])?;
+        }
         if let Some((_, stage)) = new.tags.iter().find(|(key, _)| key == key::PROMOTION_STAGE) {
             rules.object(stage_given(stage))?;
         }

@@ -229,7 +229,9 @@ fn many_clients_that_promote_leave_one_champion() {
             })
         })
         .collect();
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    for thread in threads {
+        thread.join().unwrap();
+    }
     let champions: Vec<String> = (1..=4)
         .map(|number: i64| number.to_string())
         .filter(|version| tag(&server, version, "promotion_stage").as_deref() == Some("champion"))

@@ -1,4 +1,4 @@
-//! The server as its clients see it: started on a free port, and asked over HTTP.
+//! The server, started on a free port and asked over HTTP.
 
 #![expect(clippy::unwrap_used, reason = "a broken test stops where it breaks")]
 

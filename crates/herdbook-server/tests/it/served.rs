@@ -37,7 +37,7 @@ impl Served {
             life_cycle: LifeCycle::default(),
         };
         let (tell, told) = mpsc::channel();
-        std::thread::spawn(move || serve(session, config, |address| tell.send(address).unwrap()));
+        std::thread::spawn(move || serve(&session, config, |address| tell.send(address).unwrap()));
         let address = told.recv().unwrap();
         let agent = Agent::config_builder().http_status_as_error(false).build().into();
         Self { address, agent, folder }

@@ -36,7 +36,7 @@ impl Server {
         };
         let (ready, address) = mpsc::channel();
         let served = session.clone();
-        thread::spawn(move || serve(served, config, |address| ready.send(address).unwrap()));
+        thread::spawn(move || serve(&served, config, |address| ready.send(address).unwrap()));
         Self { address: address.recv().unwrap(), store: session, folder }
     }
 
@@ -56,6 +56,7 @@ impl Server {
         (response.status().as_u16(), serde_json::from_str(&text).unwrap())
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "tests write the bodies in place")]
     pub(crate) fn post(&self, path: &str, body: Value) -> (u16, Value) {
         self.call("POST", path, &body)
     }
@@ -65,6 +66,7 @@ impl Server {
     }
 
     /// The error of a refused request: its status and text.
+    #[expect(clippy::needless_pass_by_value, reason = "tests write the bodies in place")]
     pub(crate) fn refused(&self, method: &str, path: &str, body: Value) -> (u16, String) {
         let (status, answer) = self.call(method, path, &body);
         assert!((400..500).contains(&status), "{status} {answer}");

@@ -23,3 +23,4 @@ pub(crate) mod sealing;
 pub(crate) mod served;
 pub(crate) mod usability;
 pub(crate) mod verification;
+pub(crate) mod version_row;

@@ -13,6 +13,7 @@ use crate::acts::artifacts::open_existing;
 use crate::acts::description::describe;
 use crate::acts::files::HashedFiles;
 use crate::acts::sealing;
+use crate::acts::version_row::{self, VersionRow};
 use crate::artifacts::hashing;
 use crate::engine::backend::Reservation;
 use crate::engine::db::{Conn, params};
@@ -219,19 +220,6 @@ pub(crate) struct NewVersion<'a> {
     pub(crate) files: &'a HashedFiles,
 }
 
-/// The columns of a version's row that a client of MLflow decides.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VersionRow {
-    /// The URI of its files, as the client names it.
-    pub source: String,
-    /// The URI of the folder that MLflow serves.
-    pub storage_location: String,
-    /// Its description.
-    pub description: Option<String>,
-    /// A link to its run on another server.
-    pub run_link: Option<String>,
-}
-
 pub(crate) fn register(
     act: &Act<'_>,
     new: &NewVersion<'_>,
@@ -290,7 +278,7 @@ fn facts(
     let request = new.request;
     let run_id = &request.run_id;
     let parent = request.origin.enhanced.as_ref().map(|enhanced| &enhanced.parent);
-    let row = row(conn, new)?;
+    let row = version_row::of(conn, request, new.row)?;
     Ok(RegistrationFacts {
         last_version: last_version(conn, &request.name)?,
         parent_versions: match parent {
@@ -342,7 +330,13 @@ pub(crate) fn carry_out(
     at: Timestamp,
 ) -> Result<(), StoreError> {
     let request = new.request;
-    insert_version(act, new, plan, at)?;
+    if new.existing.is_some() {
+        version::touch_model(act.tx, &plan.key.name, at)?;
+        version::set_mlflow_stage(act.tx, &plan.key, Stage::Development, at)?;
+    } else {
+        let row = version_row::of(act.tx, request, new.row)?;
+        version_row::insert(act, (&plan.key, &request.run_id), &row, at)?;
+    }
     tag::set_on_version(act.tx, &plan.key, &plan.version_tags)?;
     tag::set_on_run(act.tx, &request.run_id, &plan.run_tags)?;
     for parent in &plan.superseded {
@@ -355,69 +349,9 @@ pub(crate) fn carry_out(
     Ok(())
 }
 
-/// The location of the folder with the model, not of its file: `models:/<name>@champion` is a folder to MLflow.
-fn folder(conn: &Conn, request: &Registration) -> Result<String, StoreError> {
-    let artifacts = run::artifact_uri(conn, &request.run_id)?;
-    Ok(format!("{artifacts}/models/{}", request.origin.timeframe))
-}
-
 /// The hashes of the served files. The model file's is that of the registration, even if the file was replaced since.
 fn files(new: &NewVersion<'_>) -> BTreeMap<String, String> {
     let mut files = new.served.sha256.clone();
     files.insert("model.zip".to_owned(), new.request.model_sha256.clone());
     files
-}
-
-/// The columns of the version's row that the client of MLflow decides, or else herdbook.
-fn row(conn: &Conn, new: &NewVersion<'_>) -> Result<VersionRow, StoreError> {
-    if let Some(row) = new.row {
-        return Ok(row.clone());
-    }
-    let folder = folder(conn, new.request)?;
-    Ok(VersionRow {
-        source: folder.clone(),
-        storage_location: folder,
-        description: Some(describe(conn, new.request)?),
-        run_link: Some(String::new()),
-    })
-}
-
-fn insert_version(
-    act: &Act<'_>,
-    new: &NewVersion<'_>,
-    plan: &RegistrationPlan,
-    at: Timestamp,
-) -> Result<(), StoreError> {
-    let name = plan.key.name.as_str();
-    if new.existing.is_some() {
-        version::touch_model(act.tx, &plan.key.name, at)?;
-        return version::set_mlflow_stage(act.tx, &plan.key, Stage::Development, at);
-    }
-    act.tx.execute(
-        "INSERT INTO registered_models
-            (name, creation_time, last_updated_time, description, workspace)
-         VALUES (?1, ?2, ?2, '', 'default')
-         ON CONFLICT (workspace, name) DO UPDATE SET last_updated_time = excluded.last_updated_time",
-        params![name, at.millis()],
-    )?;
-    let row = row(act.tx, new)?;
-    act.tx.execute(
-        "INSERT INTO model_versions (name, version, creation_time, last_updated_time, description,
-            user_id, current_stage, source, run_id, status, status_message, run_link,
-            storage_location, workspace)
-         VALUES (?1, ?2, ?3, ?3, ?8, ?4, ?5, ?6, ?7, 'READY', NULL, ?9, ?10, 'default')",
-        params![
-            name,
-            plan.key.version.get(),
-            at.millis(),
-            act.context.actor.as_str(),
-            Stage::Development.mlflow_stage(),
-            row.source,
-            new.request.run_id.as_str(),
-            row.description,
-            row.run_link,
-            row.storage_location,
-        ],
-    )?;
-    Ok(())
 }

@@ -74,9 +74,9 @@ fn version_on_a_run_with_our_tags_enters_with_its_lineage_and_improvement() {
     herd.foreign()
         .execute_batch(&format!(
             "INSERT INTO latest_metrics (key, value, timestamp, run_uuid, step, is_nan)
-                VALUES ('evaluation/mean_reward', 1.5, 1, '{run_id}', 1, {no});
+                VALUES ('evaluation/best_mean_reward', 1.5, 1, '{run_id}', 1, {no});
              INSERT INTO metrics (key, value, timestamp, run_uuid, step, is_nan)
-                VALUES ('evaluation/mean_reward', 1.5, 1, '{run_id}', 1, {no});",
+                VALUES ('evaluation/best_mean_reward', 1.5, 1, '{run_id}', 1, {no});",
             no = "FALSE"
         ))
         .unwrap();
@@ -101,7 +101,7 @@ fn version_on_a_run_with_our_tags_enters_with_its_lineage_and_improvement() {
     assert_eq!(herd.tag(1, key::VERSION_TYPE).unwrap(), "old");
     let run = herd.store.run(&run_id).unwrap();
     assert_eq!(run.tags[key::PROMOTION_STAGE], "development");
-    assert!(run.metric("improvement_evaluation/mean_reward").is_some(), "{:?}", run.metrics);
+    assert!(run.metric("improvement_evaluation/best_mean_reward").is_some(), "{:?}", run.metrics);
     let kinds: Vec<EventKind> = registered.events.iter().map(|event| event.what.kind).collect();
     assert_eq!(kinds, [EventKind::Registered, EventKind::Superseded]);
     herd.assert_invariants();

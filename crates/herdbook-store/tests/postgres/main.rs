@@ -12,6 +12,8 @@ mod doctor;
 mod doctor_facts;
 #[path = "../it/doctor_tables.rs"]
 mod doctor_tables;
+#[path = "../it/entering.rs"]
+mod entering;
 #[path = "../it/finding.rs"]
 mod finding;
 #[path = "../it/foreign.rs"]

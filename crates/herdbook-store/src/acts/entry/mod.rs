@@ -39,7 +39,7 @@ impl Session {
     ) -> Result<(Registered, Vec<String>), StoreError> {
         let location = self.read(|conn| unsealed::resolved(conn, &entry.row.storage_location))?;
         let source = Some(entry.row.source.clone());
-        let folder = ServedFolder { location, source, ..ServedFolder::default() };
+        let folder = ServedFolder { source, location, ..ServedFolder::default() };
         let files = self.hash_served(&folder, Some(&entry.run_id))?;
         let served = Served { files, location: folder.location };
         self.with_hashed_files(HashedFiles::default(), |files| {

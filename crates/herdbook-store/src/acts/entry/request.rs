@@ -3,7 +3,7 @@
 use herdbook_domain::tags::Tags;
 use herdbook_domain::{ModelName, RunId};
 
-use crate::acts::registration::VersionRow;
+use crate::acts::version_row::VersionRow;
 use crate::tables::unsealed::ServedFiles;
 use crate::tables::version::VersionRecord;
 

@@ -1,30 +1,31 @@
 //! The source of a new version: what it may be, and where its files are.
 
-use std::path::{Component, Path, PathBuf};
+mod location;
+mod logged_model;
+mod model_uri;
 
 use herdbook_store::engine::db::Conn;
 use herdbook_store::{Store, params};
-use serde_json::{Value, json};
 
+use self::location::{
+    contains, contains_local, is_local, is_proxied, real_path, refuse_hosts, refuse_relative_paths,
+};
+use self::logged_model::no_logged_model;
+use self::model_uri::ModelUri;
 use crate::error::MlflowError;
-use crate::python;
 use crate::read::read;
 use crate::registry::aliases::version_of;
 use crate::registry::record;
 use crate::registry::registered_models::is_prompt_on_record;
 use crate::registry::stages::MlflowStage;
-use crate::registry::uri::{Uri, decoded_plus};
+use crate::registry::uri::Uri;
 use crate::registry::validation::{check_name, is_prompt, parse_version};
 use crate::sql::text;
 
+pub use logged_model::note_on_logged_model;
+
 /// The sources of prompts, which have no files.
 const PROMPT_SOURCES: [&str; 2] = ["dummy-source", "prompt-template"];
-/// The schemes whose URIs name a host, to which the server would connect.
-const HOST_SCHEMES: [&str; 10] =
-    ["ftp", "sftp", "hdfs", "viewfs", "http", "https", "mlflow-artifacts", "r2", "b2", "abfss"];
-/// The tag of a logged model with the versions that were registered from it.
-const MODEL_VERSIONS: &str = "mlflow.modelVersions";
-
 /// What a client says of the files of a new version.
 #[derive(Debug, Clone, Default)]
 pub struct VersionRequest<'a> {
@@ -88,116 +89,6 @@ pub fn resolve_source(
         resolver.locate(&mut resolved)?;
         Ok(resolved)
     })
-}
-
-/// Appends a version to the tag of the logged model that it was registered from.
-///
-/// # Errors
-/// [`MlflowError::Refused`] if there is no such logged model; those of the database.
-pub fn note_on_logged_model(
-    conn: &Conn,
-    model_id: &str,
-    (name, number): (&str, i64),
-) -> Result<(), MlflowError> {
-    let experiment: Option<i64> = conn.query_first(
-        "SELECT experiment_id FROM logged_models
-         WHERE model_id = ?1 AND lifecycle_stage IS DISTINCT FROM 'deleted'",
-        params![model_id],
-        |row| row.get(0),
-    )?;
-    let experiment = experiment.ok_or_else(|| no_logged_model(model_id))?;
-    let present: Option<String> = conn.query_first(
-        "SELECT tag_value FROM logged_model_tags WHERE model_id = ?1 AND tag_key = ?2",
-        params![model_id, MODEL_VERSIONS],
-        |row| text(row, 0),
-    )?;
-    let entry = json!({"name": name, "version": number});
-    let mut entries = match present.as_deref().map(serde_json::from_str) {
-        Some(Ok(Value::Array(present))) if !present.contains(&entry) => present,
-        _ => Vec::new(),
-    };
-    entries.push(entry);
-    conn.execute(
-        "INSERT INTO logged_model_tags (model_id, experiment_id, tag_key, tag_value)
-         VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (model_id, tag_key) DO UPDATE SET tag_value = excluded.tag_value",
-        params![model_id, experiment, MODEL_VERSIONS, python_json(&Value::Array(entries))],
-    )?;
-    Ok(())
-}
-
-/// As `json.dumps(value)`.
-fn python_json(value: &Value) -> String {
-    let joined = |items: Vec<String>| items.join(", ");
-    match value {
-        Value::String(text) => python::json_text(text),
-        Value::Array(items) => format!("[{}]", joined(items.iter().map(python_json).collect())),
-        Value::Object(fields) => {
-            let field = |(key, value): (&String, &Value)| {
-                format!("{}: {}", python::json_text(key), python_json(value))
-            };
-            format!("{{{}}}", joined(fields.iter().map(field).collect()))
-        }
-        other => other.to_string(),
-    }
-}
-
-/// Refuses URIs that name a host: the server would connect to it.
-fn refuse_hosts(source: &str) -> Result<(), MlflowError> {
-    let Uri { scheme, netloc, .. } = Uri::split(source);
-    let names_no_host = scheme == "mlflow-artifacts" && netloc.is_empty();
-    if !HOST_SCHEMES.contains(&scheme.as_str()) || names_no_host {
-        return Ok(());
-    }
-    Err(MlflowError::invalid(format!(
-        "'source' cannot use the '{scheme}' scheme: the '{scheme}' scheme addresses a host other than the tracking \
-         server's configured artifact storage, so the server would connect to the host named in the URI. Set the \
-         MLFLOW_ALLOWED_HOST_ADDRESSED_ARTIFACT_SCHEMES environment variable on the server to allow it."
-    )))
-}
-
-/// What a URI `models:/…` names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum ModelUri {
-    Logged(String),
-    Version(String, String),
-    Stage(String, String),
-    Newest(String),
-    Alias(String, String),
-}
-
-impl ModelUri {
-    /// `None` if it is not a proper one.
-    fn parse(uri: &str) -> Option<Self> {
-        // Fragments belong to the path here.
-        let rest = Uri::split(uri);
-        let path = match uri.find(['?']) {
-            _ if rest.scheme != "models" || !rest.netloc.is_empty() => return None,
-            Some(end) => &uri["models:".len()..end],
-            None => uri.get("models:".len()..)?,
-        };
-        if !path.starts_with('/') || path.len() <= 1 {
-            return None;
-        }
-        let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
-        match parts.as_slice() {
-            [name, ..] if name.trim().is_empty() => None,
-            [name, suffix] => Some(match *suffix {
-                suffix if suffix.trim().is_empty() => return None,
-                suffix if suffix.chars().all(|c| c.is_ascii_digit()) => {
-                    Self::Version((*name).to_owned(), suffix.to_owned())
-                }
-                suffix if suffix.eq_ignore_ascii_case("latest") => Self::Newest((*name).to_owned()),
-                suffix => Self::Stage((*name).to_owned(), suffix.to_owned()),
-            }),
-            [name] => match name.rsplit_once('@') {
-                Some((_, alias)) if alias.trim().is_empty() => None,
-                Some((name, alias)) => Some(Self::Alias(name.to_owned(), alias.to_owned())),
-                None => Some(Self::Logged((*name).to_owned())),
-            },
-            _ => None,
-        }
-    }
 }
 
 struct Resolver<'a> {
@@ -377,7 +268,6 @@ impl Resolver<'_> {
     fn locate(&self, resolved: &mut ResolvedSource) -> Result<(), MlflowError> {
         let source = &resolved.source;
         resolved.storage_location = match ModelUri::parse(source) {
-            None => source.clone(),
             Some(ModelUri::Logged(model_id)) => {
                 let (location, run_id) = self.logged_model(&model_id)?.ok_or_else(|| {
                     MlflowError::invalid(format!(
@@ -394,8 +284,8 @@ impl Resolver<'_> {
                 let ModelUri::Version(name, _) = &uri else { return Ok(()) };
                 record::location_of(self.conn, name, self.number(&uri)?)?.unwrap_or_default()
             }
-            // Every other one was spelled out as a version.
-            Some(_) => source.clone(),
+            // Every other one of `models:/` was spelled out as a version.
+            Some(_) | None => source.clone(),
         };
         if resolved.run_id.is_empty() && !resolved.model_id.is_empty() {
             let found = self.logged_model(&resolved.model_id)?;
@@ -403,10 +293,6 @@ impl Resolver<'_> {
         }
         Ok(())
     }
-}
-
-fn no_logged_model(model_id: &str) -> MlflowError {
-    MlflowError::missing(format!("Logged model with ID '{model_id}' not found."))
 }
 
 fn invalid_source(source: &str, parameter: &str) -> MlflowError {
@@ -425,167 +311,4 @@ fn not_below(source: &str, is_resolved: bool, parameter: &str) -> MlflowError {
          parameter has to be specified and the local path has to be contained within the artifact directory of the run \
          specified by the {parameter}."
     ))
-}
-
-/// Whether a URI names a file of the server's machine.
-fn is_local(uri: &str) -> Result<bool, MlflowError> {
-    let parsed = Uri::split(uri);
-    let host = parsed.hostname();
-    let is_remote = !host.is_empty()
-        && host != "."
-        && !host.starts_with("localhost")
-        && !host.starts_with("127.0.0.1");
-    match parsed.scheme.as_str() {
-        "" => Ok(true),
-        "file" if is_remote => Err(MlflowError::invalid(format!(
-            "{uri} is not a valid remote uri. For remote access on windows, please consider using a different scheme such \
-             as SMB (e.g. smb://<hostname>/<path>)."
-        ))),
-        "file" => Ok(true),
-        _ => Ok(false),
-    }
-}
-
-/// Whether a local path lies below a root, which must be local too. Links are followed as far as the files exist.
-fn contains_local(root: &str, source: &str) -> bool {
-    if !is_local(root).unwrap_or(false) {
-        return false;
-    }
-    let (Some(root), Some(source)) = (real_path(root), real_path(source)) else { return false };
-    source.starts_with(root)
-}
-
-/// The path of a local URI, without links and relative parts.
-fn real_path(uri: &str) -> Option<PathBuf> {
-    let path = if uri.starts_with("file:") { Uri::split(uri).path } else { uri.to_owned() };
-    let path = percent_encoding::percent_decode_str(&path).decode_utf8().ok()?.into_owned();
-    let mut real = std::path::absolute(Path::new("/")).ok()?;
-    let absolute = std::path::absolute(&path).ok()?;
-    for part in absolute.components() {
-        match part {
-            Component::ParentDir => {
-                real.pop();
-            }
-            Component::Normal(name) => {
-                real.push(name);
-                if let Ok(followed) = real.canonicalize() {
-                    real = followed;
-                }
-            }
-            _ => {}
-        }
-    }
-    Some(real)
-}
-
-/// Refuses relative parts of a path, encoded ones too: they could lead to files of the server.
-fn refuse_relative_paths(source: &str) -> Result<(), MlflowError> {
-    let decoded = decoded_plus(source);
-    let uri = Uri::split(&decoded);
-    let mut path = String::new();
-    for c in uri.path_without_parameters().trim_end_matches('/').chars() {
-        if c != '/' || !path.ends_with('/') {
-            path.push(c);
-        }
-    }
-    let is_plain = path.starts_with('/') && path.split('/').all(|part| part != ".");
-    let is_safe = !path.contains('\0') && decoded.split('/').all(|part| part != "..");
-    if is_plain && is_safe {
-        return Ok(());
-    }
-    Err(MlflowError::invalid(format!(
-        "Invalid model version source: '{source}'. If supplying a source as an http, https, local file path, ftp, \
-         objectstore, or mlflow-artifacts uri, an absolute path must be provided without relative path references \
-         present. Please provide an absolute path."
-    )))
-}
-
-/// Whether the files go through an MLflow server.
-fn is_proxied(uri: &Uri) -> bool {
-    const ROUTE: [&str; 4] = ["api", "2.0", "mlflow-artifacts", "artifacts"];
-    let (scheme, _, parts) = uri.normalized();
-    scheme == "mlflow-artifacts"
-        || (["http", "https"].contains(&scheme.as_str())
-            && parts.windows(ROUTE.len()).any(|window| window == ROUTE))
-}
-
-/// Whether a URI lies below a root.
-fn contains(root: &str, uri: &Uri) -> bool {
-    let (scheme, authority, parts) = uri.normalized();
-    let (root_scheme, root_authority, root_parts) = Uri::split(root).normalized();
-    scheme == root_scheme
-        && authority == root_authority
-        && !root_parts.is_empty()
-        && parts.starts_with(&root_parts)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn model_uris_are_read_as_by_mlflow() {
-        let owned = |text: &str| text.to_owned();
-        for (uri, expected) in [
-            ("models:/m-1", Some(ModelUri::Logged(owned("m-1")))),
-            ("models:/a/3", Some(ModelUri::Version(owned("a"), owned("3")))),
-            ("models:/a/LATEST", Some(ModelUri::Newest(owned("a")))),
-            ("models:/a/Production", Some(ModelUri::Stage(owned("a"), owned("Production")))),
-            ("models:/a@b@c", Some(ModelUri::Alias(owned("a@b"), owned("c")))),
-            ("models:/", None),
-            ("models:a", None),
-            ("models:/a/", None),
-            ("models:/a/b/c", None),
-            ("models:/a@", None),
-            ("runs:/a/b", None),
-        ] {
-            assert_eq!(ModelUri::parse(uri), expected, "{uri}");
-        }
-    }
-
-    #[test]
-    fn relative_parts_are_refused_however_they_are_encoded() {
-        for bad in [
-            "mlflow-artifacts:/../../a",
-            "s3://bucket/a/../b",
-            "s3://bucket/..%2f..%2fetc",
-            "s3://bucket/a%00b",
-            "s3://bucket/%252e%252e/a",
-            "s3://bucket/./a",
-            "s3://bucket",
-        ] {
-            assert!(refuse_relative_paths(bad).is_err(), "{bad}");
-        }
-        for fine in ["s3://bucket/a/b/", "mlflow-artifacts:/1/a//b", "dbfs:/a"] {
-            assert!(refuse_relative_paths(fine).is_ok(), "{fine}");
-        }
-    }
-
-    #[test]
-    fn uri_lies_below_a_root_by_whole_parts() {
-        let below = |root, uri| contains(root, &Uri::split(uri));
-        assert!(below("mlflow-artifacts:/1/a/artifacts", "mlflow-artifacts:/1/a/artifacts/m"));
-        assert!(below("mlflow-artifacts:/1/a", "mlflow-artifacts:/1/%61/m"));
-        assert!(!below("mlflow-artifacts:/1/a", "mlflow-artifacts:/1/ab"));
-        assert!(!below("mlflow-artifacts:/1/a", "mlflow-artifacts://host/1/a"));
-        assert!(!below("mlflow-artifacts:/", "mlflow-artifacts:/1"));
-    }
-
-    #[test]
-    fn local_path_lies_below_a_root_after_links_are_followed() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().join("run");
-        std::fs::create_dir_all(root.join("model")).unwrap();
-        std::fs::create_dir_all(folder.path().join("secret")).unwrap();
-        std::os::unix::fs::symlink(folder.path().join("secret"), root.join("link")).unwrap();
-        let (root, show) = (root.display().to_string(), |part: &str| {
-            format!("{}/{part}", folder.path().display())
-        });
-        assert!(contains_local(&root, &show("run/model")));
-        assert!(contains_local(&root, &format!("file://{}", show("run/model"))));
-        assert!(!contains_local(&root, &show("run/link")));
-        assert!(!contains_local(&root, &show("run/../secret")));
-        assert!(!contains_local(&root, &show("running")));
-        assert!(!contains_local("mlflow-artifacts:/1", &show("run/model")));
-    }
 }
