@@ -250,6 +250,8 @@ fn store_code(error: &StoreError) -> Code {
         | StoreError::Copied { .. }
         | StoreError::Restored { .. }
         | StoreError::HistoryChanged { .. }
+        | StoreError::PlanChanged { .. }
+        | StoreError::ActIdUsed { .. }
         | StoreError::CannotRelocate { .. } => Code::Conflict,
         StoreError::UnsupportedUri { .. }
         | StoreError::BadAccess { .. }

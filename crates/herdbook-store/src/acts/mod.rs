@@ -21,5 +21,6 @@ pub(crate) mod relocation;
 pub(crate) mod run;
 pub(crate) mod sealing;
 pub(crate) mod served;
+pub(crate) mod submission;
 pub(crate) mod usability;
 pub(crate) mod verification;

@@ -192,6 +192,32 @@ pub fn load_with_metrics(conn: &Conn, key: &VersionKey) -> Result<VersionRecord,
     Ok(record)
 }
 
+/// As [`load`], with the selected metrics on which rules decide: sealed ones, or without a seal those of its run.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_for_rules(
+    conn: &Conn,
+    key: &VersionKey,
+    metrics: MetricSelection,
+) -> Result<VersionRecord, StoreError> {
+    let mut record = load(conn, key)?;
+    record.sealed = seal::summary_of(conn, key, metrics)?;
+    if record.sealed.is_none() {
+        // A renamed model has its seals under the former name.
+        match add_seal(conn, &mut record) {
+            Err(error @ StoreError::BrokenRecord { .. }) => {
+                record.seal_problem = Some(error.to_string());
+            }
+            outcome => outcome?,
+        }
+    }
+    if record.sealed.is_none() {
+        add_metrics(conn, &mut record, metrics)?;
+    }
+    Ok(record)
+}
+
 /// Adds its sealed facts to a version.
 ///
 /// # Errors
