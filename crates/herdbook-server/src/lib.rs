@@ -7,8 +7,10 @@ mod app;
 mod error;
 mod life_cycle;
 mod mlflow;
+mod native;
 mod server;
 
 pub use error::ServeError;
 pub use life_cycle::{LifeCycle, Mode, NamePattern};
+pub use native::openapi_json;
 pub use server::{Config, serve};

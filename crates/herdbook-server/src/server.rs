@@ -10,11 +10,14 @@ use herdbook_store::{Opened, Session};
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
 use crate::app::App;
 use crate::error::ServeError;
 use crate::life_cycle::LifeCycle;
 use crate::mlflow::router::router;
+use crate::native::router::router as native_router;
+use crate::native::state::Native;
 
 /// Most threads that work on the store or on files at the same time. Others wait for one.
 const MAX_BLOCKING_THREADS: usize = 32;
@@ -75,12 +78,16 @@ pub fn serve(
         let listener = listener.tap_io(|stream| {
             let _ = stream.set_nodelay(true);
         });
-        axum::serve(listener, router().with_state(app))
+        let (stop, stopping) = watch::channel(false);
+        let native = native_router(Native::new(app.clone(), stopping));
+        axum::serve(listener, router().with_state(app).merge(native))
             .with_graceful_shutdown(async move {
                 tokio::select! {
                     _ = terminate.recv() => {}
                     _ = interrupt.recv() => {}
                 }
+                // Streams of events have no end of their own.
+                stop.send_replace(true);
             })
             .await?;
         Ok(())
