@@ -6,7 +6,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderValue, Response, header};
 use herdbook_domain::RunId;
-use herdbook_store::{Content, StoreError};
+use herdbook_store::{ArtifactStore, Content, StoreError};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -62,7 +62,12 @@ pub(super) async fn list_files(State(native): State<Native>, call: Call) -> Resp
             let asked: Asked = call.query()?;
             let folder = relative(&asked.path)?;
             let run_id = run_of(native, call)?;
-            let mut found = native.store().list_artifacts(&run_id, &folder).map_err(readable)?;
+            let artifacts = native.store().artifacts(&run_id)?;
+            let mut found = if leaves_root(&*artifacts, &folder) {
+                return Err(missing(&folder));
+            } else {
+                artifacts.list(&folder).map_err(readable)?
+            };
             let is_cut = found.len() > MAX_ENTRIES;
             found.truncate(MAX_ENTRIES);
             let below = |name: &str| match folder.as_str() {
@@ -92,15 +97,9 @@ pub(super) async fn download_file(State(native): State<Native>, call: Call) -> R
         let path = relative(call.path("path"))?;
         let run_id = run_of(&native, &call)?;
         let artifacts = native.store().artifacts(&run_id)?;
-        if let (Some(root), Some(file)) = (artifacts.local_path(""), artifacts.local_path(&path)) {
-            // A link among the artifacts must not lead to files of the server elsewhere.
-            let is_outside = match (root.canonicalize(), file.canonicalize()) {
-                (Ok(root), Ok(file)) => !file.starts_with(root) || !file.is_file(),
-                _ => true,
-            };
-            if is_outside {
-                return Err(missing(&path));
-            }
+        let is_folder = artifacts.local_path(&path).is_some_and(|path| path.is_dir());
+        if is_folder || leaves_root(&*artifacts, &path) {
+            return Err(missing(&path));
         }
         let content = artifacts.open(&path, None).map_err(readable)?;
         let content = content.ok_or_else(|| missing(&path))?;
@@ -132,6 +131,18 @@ fn relative(path: &str) -> Result<String, Failure> {
         "`{}` is not a path below the artifacts of a run",
         path.escape_debug()
     )))
+}
+
+/// Whether a link leads out of the artifacts, to other files of the server.
+fn leaves_root(artifacts: &dyn ArtifactStore, path: &str) -> bool {
+    let (Some(root), Some(file)) = (artifacts.local_path(""), artifacts.local_path(path)) else {
+        return false;
+    };
+    match (root.canonicalize(), file.canonicalize()) {
+        (Ok(root), Ok(file)) => !file.starts_with(root),
+        // What does not exist leads nowhere.
+        _ => false,
+    }
 }
 
 fn missing(path: &str) -> Failure {

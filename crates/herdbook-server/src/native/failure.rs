@@ -151,7 +151,7 @@ impl From<StoreError> for Failure {
             (StoreError::HistoryChanged { .. }, _) => {
                 "the history of this server's store is not the one seen before, so nothing may be changed".to_owned()
             }
-            _ => error.to_string(),
+            _ => without_folders(&error.to_string()),
         };
         let mut failure = Self::new(code, message);
         failure.error.hint = hint(&error, code).map(str::to_owned);
@@ -160,6 +160,16 @@ impl From<StoreError> for Failure {
         }
         failure
     }
+}
+
+/// Leaves of each absolute path in backticks only the last part: where the files of the server are is none of the client's
+/// business.
+fn without_folders(text: &str) -> String {
+    let part = |(idx, part): (usize, &str)| {
+        let is_path = idx % 2 == 1 && (part.starts_with('/') || part.starts_with("file:"));
+        if is_path { part.rsplit('/').next().unwrap_or_default() } else { part }.to_owned()
+    };
+    text.split('`').enumerate().map(part).collect::<Vec<_>>().join("`")
 }
 
 fn hint(error: &StoreError, code: Code) -> Option<&'static str> {
@@ -270,5 +280,19 @@ fn refusal_code(refusal: &Refusal) -> Code {
         Refusal::GateFailed { .. } => Code::GateFailed,
         Refusal::NoFormerChampion { .. } => Code::NotFound,
         Refusal::ForceWithoutReason { .. } => Code::InvalidInput,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_of_the_server_are_left_out() {
+        let text = "`m` version 2: `/srv/a b/model.zip` is not `file:///srv/x`; see `docs/api.md`";
+        assert_eq!(
+            without_folders(text),
+            "`m` version 2: `model.zip` is not `x`; see `docs/api.md`"
+        );
     }
 }

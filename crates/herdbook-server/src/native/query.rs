@@ -1,7 +1,10 @@
 //! Parameters of a query as a structure: each at most once, none unknown, and each error names its parameter.
 
-use serde::de::value::{Error, MapDeserializer};
-use serde::de::{DeserializeOwned, Deserializer, Error as _, IntoDeserializer, Visitor};
+use serde::de::value::{Error, StringDeserializer};
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, Error as _, IntoDeserializer, MapAccess,
+    Visitor,
+};
 use serde::forward_to_deserialize_any;
 
 /// Reads the parameters of a query.
@@ -9,11 +12,49 @@ use serde::forward_to_deserialize_any;
 /// # Errors
 /// What is wrong, with the name of the parameter.
 pub(super) fn parse<T: DeserializeOwned>(query: &str) -> Result<T, String> {
-    let pairs = form_urlencoded::parse(query.as_bytes()).map(|(name, value)| {
-        let name = name.into_owned();
-        (name.clone(), Value { name, text: value.into_owned() })
-    });
-    T::deserialize(MapDeserializer::new(pairs)).map_err(|error: Error| error.to_string())
+    let pairs = form_urlencoded::parse(query.as_bytes());
+    let pairs = pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+    T::deserialize(Parameters { pairs, value: None }).map_err(|error: Error| error.to_string())
+}
+
+/// Names and values, the last first.
+struct Parameters {
+    pairs: Vec<(String, String)>,
+    value: Option<(String, String)>,
+}
+
+impl<'de> Deserializer<'de> for Parameters {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Error> {
+        self.pairs.reverse();
+        visitor.visit_map(self)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
+        unit unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+impl<'de> MapAccess<'de> for Parameters {
+    type Error = Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Error> {
+        self.value = self.pairs.pop();
+        let Some((name, _)) = &self.value else { return Ok(None) };
+        let name: StringDeserializer<Error> = name.clone().into_deserializer();
+        seed.deserialize(name).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
+        let (name, text) = self.value.take().unwrap_or_default();
+        seed.deserialize(Value { text })
+            .map_err(|error| Error::custom(format!("`{name}`: {error}")))
+    }
 }
 
 /// The parameters of an endpoint without any.
@@ -23,28 +64,14 @@ pub(super) struct NoParameters {}
 
 /// The value of one parameter.
 struct Value {
-    name: String,
     text: String,
 }
 
 impl Value {
     fn parsed<T: std::str::FromStr>(&self, what: &str) -> Result<T, Error> {
-        self.text.parse().map_err(|_| {
-            Error::custom(format!("`{}`: `{}` is not {what}", self.name, self.text.escape_debug()))
-        })
-    }
-
-    /// Adds the name of the parameter to an error.
-    fn named(name: &str, error: &Error) -> Error {
-        Error::custom(format!("`{name}`: {error}"))
-    }
-}
-
-impl IntoDeserializer<'_, Error> for Value {
-    type Deserializer = Self;
-
-    fn into_deserializer(self) -> Self {
-        self
+        self.text
+            .parse()
+            .map_err(|_| Error::custom(format!("`{}` is not {what}", self.text.escape_debug())))
     }
 }
 
@@ -52,7 +79,7 @@ macro_rules! numbers {
     ($($method:ident $visit:ident $number:ty,)*) => {
         $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
             let number: $number = self.parsed("a number in the permitted range")?;
-            visitor.$visit(number).map_err(|error: Error| Self::named(&self.name, &error))
+            visitor.$visit(number)
         })*
     };
 }
@@ -77,7 +104,7 @@ impl<'de> Deserializer<'de> for Value {
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_string(self.text).map_err(|error: Error| Self::named(&self.name, &error))
+        visitor.visit_string(self.text)
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -98,9 +125,8 @@ impl<'de> Deserializer<'de> for Value {
         _variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        let name = self.name;
-        let word: serde::de::value::StringDeserializer<Error> = self.text.into_deserializer();
-        visitor.visit_enum(word).map_err(|error| Self::named(&name, &error))
+        let word: StringDeserializer<Error> = self.text.into_deserializer();
+        visitor.visit_enum(word)
     }
 
     forward_to_deserialize_any! {
