@@ -7,7 +7,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderValue, Response, header};
 use herdbook_domain::{EventKind, ModelName};
-use herdbook_store::{EventQuery, HistoryPage, HistoryQuery, Order};
+use herdbook_store::{EventQuery, HistoryPage, HistoryQuery, Order, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout};
@@ -105,16 +105,10 @@ async fn follow(
     let mut stopping = native.stopping();
     let mut heartbeat_at = Instant::now();
     loop {
-        let query = HistoryQuery {
-            events: events.clone(),
-            after: Some(last),
-            order: Order::OldestFirst,
-            limit: PAGE,
-            ..HistoryQuery::default()
-        };
-        let store = native.store().clone();
-        let Some(Ok(page)) = blocking(move || store.history(&query)).await else { return };
-        last = page.last.unwrap_or(last);
+        let (store, events, after) = (native.store().clone(), events.clone(), last);
+        let read = blocking(move || next_page(&store, events, after));
+        let Some(Ok((page, end))) = read.await else { return };
+        last = end;
         let text = text_of(&page);
         let part = if !text.is_empty() {
             text
@@ -141,6 +135,25 @@ async fn follow(
             }
         }
     }
+}
+
+/// The events after one, and the number up to which the history was searched.
+fn next_page(
+    store: &Store,
+    events: EventQuery,
+    after: i64,
+) -> Result<(HistoryPage, i64), StoreError> {
+    let newest = store.last_event_id()?;
+    let page = store.history(&HistoryQuery {
+        events,
+        after: Some(after),
+        before: Some(newest + 1),
+        order: Order::OldestFirst,
+        limit: PAGE,
+        ..HistoryQuery::default()
+    })?;
+    let end = if page.has_more { page.last.unwrap_or(after) } else { newest.max(after) };
+    Ok((page, end))
 }
 
 /// A row that cannot be read as an event.

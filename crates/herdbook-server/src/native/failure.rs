@@ -105,7 +105,11 @@ impl Failure {
 
     pub(crate) fn with_plan(mut self, plan: Option<Promotion>) -> Self {
         self.error.plan = plan.map(Box::new);
-        self
+        let hint = match self.error.plan {
+            Some(_) => "look at `plan`, and send its `plan_hash` to agree to it",
+            None => "`dry_run` shows why there is no plan any more",
+        };
+        self.with_hint(hint)
     }
 
     /// The verdicts on all conditions, if one of them is not met.
@@ -174,9 +178,6 @@ fn without_folders(text: &str) -> String {
 
 fn hint(error: &StoreError, code: Code) -> Option<&'static str> {
     match error {
-        StoreError::PlanChanged { .. } | StoreError::Refused(Refusal::ChampionChanged { .. }) => {
-            Some("look at `plan`, and send its `plan_hash` to agree to it")
-        }
         StoreError::ActIdUsed { .. } => Some("send a new UUID as `act_id`"),
         StoreError::NoSuchModel { .. } | StoreError::NoSuchVersion { .. } => {
             Some("`GET /api/herdbook/v1/models` lists every model")

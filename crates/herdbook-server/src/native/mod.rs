@@ -18,6 +18,7 @@ mod info;
 mod lineage;
 mod models;
 mod openapi;
+mod outcome;
 mod promotion;
 mod query;
 pub(crate) mod router;
