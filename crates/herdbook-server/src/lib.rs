@@ -7,10 +7,12 @@ mod app;
 mod error;
 mod life_cycle;
 mod mlflow;
+mod native;
 mod router;
 mod server;
 mod telemetry;
 
 pub use error::ServeError;
 pub use life_cycle::{LifeCycle, Mode, NamePattern};
+pub use native::openapi_json;
 pub use server::{Config, serve};

@@ -19,12 +19,13 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
 use crate::app::App;
 use crate::error::ServeError;
 use crate::life_cycle::LifeCycle;
+use crate::native::state::Native;
 use crate::router::router;
 use crate::telemetry::requests::Peer;
 
@@ -87,10 +88,14 @@ pub fn serve(
             .session(session.actor().clone(), Channel::MlflowApi)
             .guarded_by(Arc::new(config.life_cycle.clone()));
         let app = App::new(session, config.artifact_root, config.life_cycle);
+        let (stop, stopping) = watch::channel(false);
+        let native = Native::new(app.clone(), stopping);
         let stopped = async move {
             select(pin!(terminate.recv()), pin!(interrupt.recv())).await;
+            // Streams of events have no end of their own.
+            stop.send_replace(true);
         };
-        accept_until(stopped, listener, router(app)).await;
+        accept_until(stopped, listener, router(app, native)).await;
         Ok(())
     })
 }

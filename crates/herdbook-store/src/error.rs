@@ -447,6 +447,28 @@ pub enum StoreError {
         /// What happened.
         problem: String,
     },
+    /// The plan of an act is not the one that the caller saw, because facts changed since.
+    #[error(
+        "the facts about `{name}` changed since the plan was made (its hash was `{expected}` and is `{found}`), so nothing was changed: look at the new plan"
+    )]
+    PlanChanged {
+        /// The registered model.
+        name: ModelName,
+        /// The hash of the plan that the caller saw.
+        expected: String,
+        /// The hash of the present plan.
+        found: String,
+    },
+    /// The id that a caller gave to its act belongs to another act.
+    #[error(
+        "the act id `{act_id}` belongs to another act, which wrote event {event}: give each act an id of its own"
+    )]
+    ActIdUsed {
+        /// The id.
+        act_id: String,
+        /// The first event of the other act.
+        event: i64,
+    },
     /// The connection broke during a commit, and the server could not be asked for the outcome.
     #[error(
         "the connection to the store `{store}` broke during the commit, so it is unknown whether the act took effect: check before you repeat it"

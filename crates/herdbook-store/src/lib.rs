@@ -6,6 +6,7 @@
 //!
 //! [`engine`] has the interface for other backends, [`tables`] the rows for crates that write whole records.
 
+mod act_id;
 mod acts;
 pub mod artifacts;
 mod clock;
@@ -23,6 +24,7 @@ mod store;
 pub mod tables;
 pub mod waiting;
 
+pub use act_id::{ActId, InvalidActId};
 pub use acts::doctor::Examination;
 pub use acts::entry::VersionEntry;
 pub use acts::files::FileState;
@@ -32,6 +34,7 @@ pub use acts::registration::{Finish, Registered};
 pub use acts::relocation::request::{Move, RelocateRequest, Relocation};
 pub use acts::run::{RunStart, UnfinishedEnd};
 pub use acts::served::CHECKPOINT_ENDING;
+pub use acts::submission::{Planned, Submission, Submitted};
 pub use acts::usability::UnusableVersion;
 pub use acts::version_row::VersionRow;
 pub use artifacts::disk::Disk;
@@ -53,9 +56,13 @@ pub use notices::{Level, Notices};
 pub use search::best::Best;
 pub use search::best::candidates::{Candidates, Contaminated};
 pub use search::board::ModelSummary;
+pub use search::curve::{Curve, CurveAxis, CurvePoint};
 pub use search::disagreement::{Disagreement, disagreements};
+pub use search::history::{HistoryPage, HistoryQuery, Order};
 pub use search::known_closes::{KnownCloses, TrainingCloses};
 pub use search::listing::Listing;
+pub use search::model_page::{ModelPage, ModelPageQuery, VersionOrder};
+pub use search::relatives::Relatives;
 pub use search::run_prefix::VersionOrRun;
 pub use search::versions::{UnsealedValues, VersionQuery};
 pub use session::{Act, RunTagGuard, Session};

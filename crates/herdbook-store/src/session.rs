@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use herdbook_domain::{ActContext, Actor, Channel, Event, EventDraft, ModelName, RunId, Timestamp};
 
+use crate::act_id::ActId;
 use crate::clock::{new_id, now};
 use crate::engine::backend::{ActRequest, Effect, Scope, View};
 use crate::engine::db::Conn;
@@ -25,6 +26,8 @@ pub struct Session {
     store: Store,
     actor: Actor,
     channel: Channel,
+    /// The id of the next act, if the caller chose it.
+    act_id: Option<String>,
     guard: Option<Arc<dyn RunTagGuard>>,
 }
 
@@ -51,7 +54,7 @@ pub trait RunTagGuard: fmt::Debug + Send + Sync {
 impl Store {
     /// A session on this store for an actor and a channel.
     pub fn session(&self, actor: Actor, channel: Channel) -> Session {
-        Session { store: self.clone(), actor, channel, guard: None }
+        Session { store: self.clone(), actor, channel, act_id: None, guard: None }
     }
 }
 
@@ -78,6 +81,11 @@ impl Session {
     /// The actor of the session.
     pub fn actor(&self) -> &Actor {
         &self.actor
+    }
+
+    /// The same session, whose act gets an id that the caller chose.
+    pub(crate) fn with_act_id(&self, act_id: &ActId) -> Self {
+        Self { act_id: Some(act_id.as_str().to_owned()), ..self.clone() }
     }
 
     /// Runs an act in one transaction. If the database had to roll it back, for example after a conflict, the act is run
@@ -156,8 +164,8 @@ impl Session {
     ) -> Result<T, StoreError> {
         let (mut answer, mut head) = (None, None);
         let mut run = |conn: &Conn| {
-            let context =
-                ActContext { act_id: new_id(), actor: self.actor.clone(), channel: self.channel };
+            let act_id = self.act_id.clone().unwrap_or_else(new_id);
+            let context = ActContext { act_id, actor: self.actor.clone(), channel: self.channel };
             let artifact_root = &self.store.location().artifact_root;
             let act_in_progress = Act {
                 tx: conn,

@@ -44,6 +44,8 @@ pub(super) fn store_code(error: &StoreError) -> Code {
         | StoreError::Copied { .. }
         | StoreError::Restored { .. }
         | StoreError::HistoryChanged { .. }
+        | StoreError::PlanChanged { .. }
+        | StoreError::ActIdUsed { .. }
         | StoreError::CannotRelocate { .. } => Code::Conflict,
         StoreError::UnsupportedUri { .. }
         | StoreError::BadAccess { .. }

@@ -1,8 +1,11 @@
 //! The exact changes of a permitted promotion or rollback.
 
-use super::conditions::Judgement;
+use serde_json::json;
+
+use super::conditions::{Judgement, Verdict};
+use super::overrides;
 use super::stage_change::{Cause, StageChange};
-use crate::history::EventDraft;
+use crate::history::{EventDraft, hex_sha256};
 use crate::values::VersionNumber;
 
 /// The exact changes of a permitted promotion or rollback.
@@ -25,6 +28,43 @@ impl PromotionPlan {
     /// The events for the log, in order.
     pub fn events(&self) -> impl Iterator<Item = &EventDraft> {
         self.seals.iter().chain(self.changes.iter().flat_map(|change| &change.events))
+    }
+
+    /// Lower-case hex SHA-256 over everything that somebody who agrees to the plan relies on: the changes of stage, what a
+    /// forced change overrides, the verdicts, and `last_events`, the number of the last event of each changed version, in
+    /// the order of the changes. Times and reasons are left out, so the same plan made later has the same hash.
+    pub fn hash(&self, last_events: &[i64]) -> String {
+        let changes = self.changes.iter().map(|change| {
+            json!([
+                change.key.name,
+                change.key.version,
+                change.run_id,
+                change.transition.from(),
+                change.transition.to(),
+                change.cause.as_str(),
+                change.honesty,
+                change.clash.as_ref().map(overrides::symbol),
+            ])
+        });
+        let verdicts = self.judgement.verdicts.iter().map(|verdict: &Verdict| {
+            let value = verdict.value.filter(|_| !verdict.follows_clock());
+            json!([verdict.condition, value, verdict.limit, verdict.verdict])
+        });
+        let alias = match self.alias {
+            AliasChange::Unchanged => json!("unchanged"),
+            AliasChange::PointTo(version) => json!(version),
+            AliasChange::Remove => json!(null),
+        };
+        // An array: the order of the fields of an object depends on the features of `serde_json`.
+        let plan = json!([
+            "plan 1",
+            changes.collect::<Vec<_>>(),
+            self.judgement.enforce,
+            verdicts.collect::<Vec<_>>(),
+            alias,
+            last_events,
+        ]);
+        hex_sha256(plan.to_string().as_bytes())
     }
 
     /// The change that was asked for.

@@ -6,6 +6,7 @@ mod answers;
 mod artifacts;
 mod connections;
 mod life_cycle;
+mod native;
 mod registry;
 mod served;
 mod server;

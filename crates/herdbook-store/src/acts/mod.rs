@@ -21,6 +21,7 @@ pub(crate) mod relocation;
 pub(crate) mod run;
 pub(crate) mod sealing;
 pub(crate) mod served;
+pub(crate) mod submission;
 pub(crate) mod usability;
 pub(crate) mod verification;
 pub(crate) mod version_row;

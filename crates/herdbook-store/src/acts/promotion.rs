@@ -51,6 +51,19 @@ impl Session {
         request: &PromotionRequest,
         effect: Effect,
     ) -> Result<Promotion, StoreError> {
+        self.promotion_unless(conditions, request, effect, |_, _| Ok(None), carry_out)
+    }
+
+    /// Collects the facts, asks for the plan, and leaves the rest to `finish`, all in one transaction. If `done` finds that
+    /// the act was done before, its answer is the result.
+    pub(super) fn promotion_unless<T>(
+        &self,
+        conditions: &Conditions,
+        request: &PromotionRequest,
+        effect: Effect,
+        done: impl Fn(&Act<'_>, &ModelName) -> Result<Option<T>, StoreError>,
+        finish: impl Fn(&Act<'_>, &ModelName, PromotionPlan, Timestamp) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let mut files = HashedFiles::default();
         if is_used_after(request.target) {
             files.hash(self, &request.key)?;
@@ -75,11 +88,14 @@ impl Session {
             self.write_in(scope, effect, |act| {
                 let conditions = &conditions::of_model(act.tx, request, conditions)?;
                 let at = act.time_for([name])?;
+                if let Some(answer) = done(act, name)? {
+                    return Ok(answer);
+                }
                 let reading = Reading { act, files, at };
                 let facts = self.facts(&reading, request, conditions)?;
                 let judgement = conditions::judge(act.tx, request, conditions, &facts)?;
                 let plan = plan_promotion(request, &facts, &judgement, at)?;
-                carry_out(act, name, plan, at)
+                finish(act, name, plan, at)
             })
         })
     }
@@ -94,14 +110,28 @@ impl Session {
         request: &RollbackRequest,
         effect: Effect,
     ) -> Result<Promotion, StoreError> {
+        self.rollback_unless(request, effect, |_, _| Ok(None), carry_out)
+    }
+
+    /// As [`Session::promotion_unless`], for a rollback.
+    pub(super) fn rollback_unless<T>(
+        &self,
+        request: &RollbackRequest,
+        effect: Effect,
+        done: impl Fn(&Act<'_>, &ModelName) -> Result<Option<T>, StoreError>,
+        finish: impl Fn(&Act<'_>, &ModelName, PromotionPlan, Timestamp) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let files = HashedFiles::default();
         self.with_hashed_files(files, |files| {
             self.write_or_dry(effect, |act| {
                 version::require_model(act.tx, &request.name)?;
                 let at = act.time_for([&request.name])?;
+                if let Some(answer) = done(act, &request.name)? {
+                    return Ok(answer);
+                }
                 let facts = self.rollback_facts(&Reading { act, files, at }, request)?;
                 let plan = plan_rollback(request, &facts, at)?;
-                carry_out(act, &request.name, plan, at)
+                finish(act, &request.name, plan, at)
             })
         })
     }
@@ -257,7 +287,7 @@ impl Reading<'_> {
 }
 
 /// Carries out the changes of a plan in their order, then moves the alias, then appends the events.
-fn carry_out(
+pub(super) fn carry_out(
     act: &Act<'_>,
     name: &ModelName,
     plan: PromotionPlan,

@@ -3,10 +3,14 @@
 pub(crate) mod ancestors;
 pub(crate) mod best;
 pub(crate) mod board;
+pub(crate) mod curve;
 pub(crate) mod disagreement;
 pub(crate) mod events;
+pub(crate) mod history;
 pub(crate) mod known_closes;
 pub(crate) mod listing;
+pub(crate) mod model_page;
+pub(crate) mod relatives;
 pub(crate) mod run_prefix;
 mod runs;
 pub(crate) mod trials;

@@ -15,7 +15,7 @@ use crate::tables::batch::OfRuns;
 use crate::tables::identity::{past_names, scope_of_model, scope_of_version};
 use crate::tables::row::{checked, optional};
 
-const COLUMNS: &str = "id, act_id, at_ms, actor, channel, kind, name, version, run_id, from_state, \
+pub(crate) const COLUMNS: &str = "id, act_id, at_ms, actor, channel, kind, name, version, run_id, from_state, \
                        to_state, reason, parent_run_id, details, previous_hash, hash";
 
 /// A query for the runs from which versions were registered, or which an adopted version has.
@@ -63,6 +63,21 @@ fn select_with<T>(
     let version = query.version.map(VersionNumber::get);
     let run_id = query.run_id.as_ref().map(RunId::as_str);
     let kind = query.kind.map(EventKind::as_str);
+    let asked = subject(conn, query)?;
+    let values: [(&str, &dyn ToValue); 4] =
+        [(":name", &name), (":version", &version), (":run_id", &run_id), (":kind", &kind)];
+    conn.query(
+        &format!("SELECT {COLUMNS} FROM herdbook_events WHERE {asked} ORDER BY id"),
+        values.as_slice(),
+        read,
+    )
+}
+
+/// The condition on the events that a query asks for. Its parameters are `:name`, `:version`, `:run_id` and `:kind`.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) fn subject(conn: &Conn, query: &EventQuery) -> Result<String, StoreError> {
     // Only the conditions that are asked for: with `name IS NULL OR …` the database would use no index.
     let of_subject = match (&query.name, query.version) {
         (Some(name), Some(version)) => scope_of_version(
@@ -74,20 +89,13 @@ fn select_with<T>(
         (None, _) => "version = :version".to_owned(),
     };
     let conditions = [
-        (name.is_some() || version.is_some(), of_subject.as_str()),
-        (run_id.is_some(), "run_id = :run_id"),
-        (kind.is_some(), "kind = :kind"),
+        (query.name.is_some() || query.version.is_some(), of_subject.as_str()),
+        (query.run_id.is_some(), "run_id = :run_id"),
+        (query.kind.is_some(), "kind = :kind"),
     ];
     let asked: Vec<&str> =
         conditions.into_iter().filter(|(is_asked, _)| *is_asked).map(|(_, sql)| sql).collect();
-    let asked = if asked.is_empty() { "TRUE".to_owned() } else { asked.join(" AND ") };
-    let values: [(&str, &dyn ToValue); 4] =
-        [(":name", &name), (":version", &version), (":run_id", &run_id), (":kind", &kind)];
-    conn.query(
-        &format!("SELECT {COLUMNS} FROM herdbook_events WHERE {asked} ORDER BY id"),
-        values.as_slice(),
-        read,
-    )
+    Ok(if asked.is_empty() { "TRUE".to_owned() } else { asked.join(" AND ") })
 }
 
 /// As [`select`], without the rows that cannot be parsed as an event; what is wrong with each of those is returned beside.
@@ -270,6 +278,31 @@ pub fn last_id(conn: &Conn) -> Result<i64, StoreError> {
     conn.query_row(sql, params![], |row| row.get(0))
 }
 
+/// The events that one act wrote about a model under its present name, in order.
+///
+/// # Errors
+/// As [`select`].
+pub(crate) fn of_act(
+    conn: &Conn,
+    name: &ModelName,
+    act_id: &str,
+) -> Result<Vec<Event>, StoreError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM herdbook_events WHERE name = ?1 AND act_id = ?2 ORDER BY id"
+    );
+    conn.query(&sql, params![name.as_str(), act_id], from_row)
+}
+
+/// The number of the last event of a version; 0 if it has none.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) fn last_of_version(conn: &Conn, key: &VersionKey) -> Result<i64, StoreError> {
+    let scope = scope_of_version(conn, key, ("?1", "?2"))?;
+    let sql = format!("SELECT coalesce(max(id), 0) FROM herdbook_events WHERE {scope}");
+    conn.query_row(&sql, params![key.name.as_str(), key.version.get()], |row| row.get(0))
+}
+
 /// The events with a higher number than `id`, in order.
 ///
 /// # Errors
@@ -291,7 +324,8 @@ fn readable(row: &Row<'_>) -> Result<Result<Event, String>, StoreError> {
     }
 }
 
-fn from_row(row: &Row<'_>) -> Result<Event, StoreError> {
+/// Reads a row of [`COLUMNS`].
+pub(crate) fn from_row(row: &Row<'_>) -> Result<Event, StoreError> {
     let what = || format!("event {}", row.get::<i64>(0).unwrap_or_default());
     let number = |column| -> Result<Option<VersionNumber>, StoreError> {
         Ok(row.get::<Option<i64>>(column)?.and_then(VersionNumber::new))

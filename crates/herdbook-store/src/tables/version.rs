@@ -10,7 +10,7 @@ use herdbook_domain::{
 
 use crate::engine::db::{Conn, Row, params};
 use crate::error::StoreError;
-use crate::tables::batch::OfRuns;
+use crate::tables::batch::{OfRuns, Versions};
 use crate::tables::metric::{self, LatestMetrics, MetricSelection};
 use crate::tables::seal::{self, SealedSummary};
 use crate::tables::tag;
@@ -193,6 +193,33 @@ pub fn load_with_metrics(conn: &Conn, key: &VersionKey) -> Result<VersionRecord,
             record.seal_problem = Some(error.to_string());
         }
         outcome => outcome?,
+    }
+    Ok(record)
+}
+
+/// As [`load`], with the selected metrics on which rules decide: sealed ones, or without a seal those of its run.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_for_rules(
+    conn: &Conn,
+    key: &VersionKey,
+    metrics: MetricSelection,
+) -> Result<VersionRecord, StoreError> {
+    let mut record = load(conn, key)?;
+    let keys = std::slice::from_ref(key);
+    record.sealed = seal::of_versions(conn, Versions::With(keys), metrics)?.take(key);
+    if record.sealed.is_none() {
+        // A renamed model has its seals under the former name.
+        match add_seal(conn, &mut record) {
+            Err(error @ StoreError::BrokenRecord { .. }) => {
+                record.seal_problem = Some(error.to_string());
+            }
+            outcome => outcome?,
+        }
+    }
+    if record.sealed.is_none() {
+        add_metrics(conn, &mut record, metrics)?;
     }
     Ok(record)
 }

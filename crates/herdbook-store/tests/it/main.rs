@@ -25,6 +25,7 @@ mod run_prefixes;
 mod sealed;
 mod sharing;
 mod streams;
+mod submitting;
 mod trials;
 mod unsealed;
 mod usable;

@@ -36,6 +36,8 @@ mod remembering;
 mod sealed;
 #[path = "../it/sharing.rs"]
 mod sharing;
+#[path = "../it/submitting.rs"]
+mod submitting;
 #[path = "../it/unsealed.rs"]
 mod unsealed;
 #[path = "../it/usable.rs"]

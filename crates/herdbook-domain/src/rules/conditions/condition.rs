@@ -2,7 +2,7 @@
 
 use super::comparison::beats_champion;
 use super::facts::ConditionFacts;
-use super::judgement::{ConditionOutcome, Judgement, Verdict};
+use super::judgement::{ConditionOutcome, Judgement, TIME_IN_BETA, Verdict};
 use crate::evidence::{Standing, Unit};
 use crate::values::{MetricName, ModelName, Stage, Timeframe, Timestamp};
 
@@ -115,7 +115,7 @@ impl Requirement {
             Self::HoursInBeta(limit) => {
                 let hours =
                     |since: Timestamp| (facts.now.millis() - since.millis()) as f64 / MS_PER_HOUR;
-                let condition = format!("in beta for at least {limit} hours");
+                let condition = format!("{TIME_IN_BETA} {limit} hours");
                 let value = facts.in_beta_since.map(hours);
                 let known = value.filter(|hours| *hours >= 0.0);
                 let verdict =

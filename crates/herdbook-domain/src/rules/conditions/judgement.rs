@@ -17,6 +17,9 @@ closed_set! {
     }
 }
 
+/// How the sentence of a condition on the time in beta begins.
+pub(super) const TIME_IN_BETA: &str = "in beta for at least";
+
 /// The verdict on one condition.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Verdict {
@@ -62,6 +65,11 @@ impl Verdict {
             _ => ConditionOutcome::Missing,
         };
         Self { condition, value, limit, verdict, note: None }
+    }
+
+    /// Whether the value grows while nothing happens.
+    pub(crate) fn follows_clock(&self) -> bool {
+        self.condition.starts_with(TIME_IN_BETA)
     }
 
     pub(super) fn with_note(self, note: impl Into<String>) -> Self {

@@ -141,6 +141,8 @@ fn store_code(error: &StoreError) -> Code {
         | StoreError::NotResumable { .. }
         | StoreError::TwoChampions { .. }
         | StoreError::HistoryChanged { .. }
+        | StoreError::PlanChanged { .. }
+        | StoreError::ActIdUsed { .. }
         | StoreError::CannotRelocate { .. } => Code::ResourceConflict,
         StoreError::DeletedExperiment { .. }
         | StoreError::ForeignArtifacts { .. }
