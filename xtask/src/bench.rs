@@ -137,9 +137,10 @@ impl Bench {
             Self::Remote { versions } => {
                 let python = Python::ready(workspace, "conformance/requirements.txt")?;
                 let server = Server::start(&python)?;
+                // Only this test: each one empties the server first.
                 let mut test = workspace.cargo(
                     "test --release --quiet --package herdbook-remote --features server-suite \
-                     --test server calls -- --nocapture",
+                     --test server command_makes_as_many_calls -- --nocapture",
                 );
                 test.env("HERDBOOK_REMOTE_SIZES", versions);
                 test.env("HERDBOOK_TEST_SERVER", server.uri());

@@ -51,8 +51,15 @@ fn turn(field: &Field, step: &Step) -> Turn {
 pub(crate) fn write(client: &Client, changes: &BTreeMap<Field, Step>) -> Result<(), StoreError> {
     let mut ordered: Vec<(Turn, &Field, &Step)> =
         changes.iter().map(|(field, step)| (turn(field, step), field, step)).collect();
-    // A stable sort: the fields of one run stay together, so that its tags are sent in one call.
-    ordered.sort_by_key(|(turn, ..)| *turn);
+    // All tags of a run are set in one call, together with its stage.
+    let with_stage: BTreeMap<&str, Turn> = ordered.iter().filter_map(stage_of_run).collect();
+    for (turn, field, step) in &mut ordered {
+        if let (Field::RunTag { run, .. }, Some(_)) = (field, &step.1) {
+            *turn = *with_stage.get(run.as_str()).unwrap_or(turn);
+        }
+    }
+    // The sort is stable, so the tags of a run stay together. A tag is removed in a call of its own.
+    ordered.sort_by_key(|(turn, _, step)| (*turn, step.1.is_none()));
     let mut batch = Batch::default();
     for (turn, field, step) in ordered {
         if let (Field::RunTag { run, key }, Some(value)) = (field, &step.1) {
@@ -63,6 +70,16 @@ pub(crate) fn write(client: &Client, changes: &BTreeMap<Field, Step>) -> Result<
         }
     }
     batch.send(client)
+}
+
+/// The run whose stage a change sets, and the turn of that change.
+fn stage_of_run<'a>((turn, field, step): &(Turn, &'a Field, &'a Step)) -> Option<(&'a str, Turn)> {
+    match field {
+        Field::RunTag { run, key } if key == key::PROMOTION_STAGE && step.1.is_some() => {
+            Some((run, *turn))
+        }
+        _ => None,
+    }
 }
 
 /// Tags of one run that are sent in one call.

@@ -249,6 +249,11 @@ impl Backend for Remote {
                 }
                 return look_up(&state.conn);
             }
+            if let Scope::Model(name) = scope {
+                let found = self.client.registered_model(name.as_str())?;
+                tables::refill_model(raw(&state.conn), name.as_str(), found.as_ref())?;
+                return look_up(&state.conn);
+            }
             state.prepare_look_up(&self.client, scope)?;
             match look_up(&state.conn) {
                 Err(StoreError::NoSuchRun { run_id })

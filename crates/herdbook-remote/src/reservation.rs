@@ -47,15 +47,17 @@ impl Remote {
     /// # Errors
     /// [`StoreError::DeletedExperiment`], [`StoreError::ForeignArtifacts`].
     fn experiment_for_runs(&self, name: &str) -> Result<String, StoreError> {
-        if self.client.experiment(name)?.is_none() {
+        let mut found = self.client.experiment(name)?;
+        if found.is_none() {
             // With this tag MLflow's UI shows the pages for training.
             let kind = [("mlflow.experimentKind", "custom_model_development")];
             match self.client.create_experiment(name, &kind) {
                 Err(error) if error.is_presence() => {}
                 outcome => drop(outcome?),
             }
+            found = self.client.experiment(name)?;
         }
-        let experiment = self.client.experiment(name)?.ok_or_else(|| StoreError::BrokenRecord {
+        let experiment = found.ok_or_else(|| StoreError::BrokenRecord {
             what: format!("experiment `{name}`"),
             problem: "it was deleted right after its creation".to_owned(),
         })?;

@@ -93,8 +93,12 @@ impl State {
             let records = self.fetch(client, scope)?;
             // The effect of an act that was appended during the fetch may be in only a part of the records. So the journal is
             // read again. If the records lack a version that the act registered, they are fetched again.
-            let is_history = matches!(scope, Scope::History);
-            if !(is_history && is_first_reading) {
+            let is_current = match scope {
+                Scope::KnownHistory => true,
+                Scope::History => is_first_reading,
+                _ => false,
+            };
+            if !is_current {
                 self.read_journal(client)?;
             }
             let is_missing = |(name, number): (&str, i64)| !records.has_version(name, number);
@@ -192,7 +196,9 @@ impl State {
         let everything = |view| Records::everything(client, view, &self.wanted);
         match scope {
             Scope::Everything(view) => everything(view),
-            Scope::History | Scope::Run(_) => Ok(Records::default()),
+            Scope::History | Scope::KnownHistory | Scope::Run(_) | Scope::Model(_) => {
+                Ok(Records::default())
+            }
             Scope::Newest => Records::newest(client),
             Scope::StageChange(change) => match stage_change::fetch(client, &self.fold, change)? {
                 Some(records) => Ok(records),

@@ -1,7 +1,7 @@
 //! The error of every operation on a store: one variant for each way out that a caller has.
+//! The list of variants alone is most of this file.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use herdbook_domain::{ModelName, Refusal, RunId, RunPrefix, RunStatus, VersionKey, VersionNumber};
 
@@ -479,68 +479,12 @@ fn known(models: &[String]) -> String {
 }
 
 impl StoreError {
-    /// Names the store in an error of its engine, and gives it the variant for what a caller can do about it.
-    pub(crate) fn at(self, store: &str, waited: Duration) -> Self {
-        let (store, waited_s) = (store.to_owned(), waited.as_secs());
-        match self {
-            Self::Sqlite(source) => Self::of_sqlite(source, store, waited_s),
-            Self::Postgres(source) => Self::of_postgres(&source, store, waited_s),
-            Self::NoFreeConnection { limit } => Self::StoreBusy { store, limit, waited_s },
-            other => other,
-        }
-    }
-
     /// Whether the connection to the store failed, so that the act may have taken effect.
     pub fn is_about_connection(&self) -> bool {
         matches!(
             self,
             Self::Unreachable { .. } | Self::OutcomeUnknown { .. } | Self::Unfinished { .. }
         )
-    }
-
-    fn of_sqlite(source: rusqlite::Error, store: String, waited_s: u64) -> Self {
-        use rusqlite::{ErrorCode, ffi};
-        let extended = source.sqlite_error().map(|error| error.extended_code);
-        if extended == Some(ffi::SQLITE_READONLY_DBMOVED) {
-            return Self::Replaced { store };
-        }
-        match source.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                Self::Busy { store, waited_s }
-            }
-            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Self::ReadOnly { store },
-            Some(ErrorCode::DiskFull) => Self::DiskFull { store },
-            Some(ErrorCode::CannotOpen) => Self::CannotOpen { store },
-            Some(ErrorCode::SystemIoFailure) => Self::InputOutput { store, source },
-            Some(ErrorCode::NotADatabase) => Self::NotADatabase { store },
-            Some(ErrorCode::DatabaseCorrupt) => {
-                Self::Damaged { store, problem: source.to_string() }
-            }
-            _ => Self::Database { store, source },
-        }
-    }
-
-    fn of_postgres(source: &postgres::Error, store: String, waited_s: u64) -> Self {
-        use postgres::error::SqlState;
-        let Some(error) = source.as_db_error() else {
-            return Self::Unreachable { store, problem: with_causes(source) };
-        };
-        let code = error.code();
-        if [SqlState::LOCK_NOT_AVAILABLE, SqlState::T_R_DEADLOCK_DETECTED].contains(code) {
-            return Self::Busy { store, waited_s };
-        }
-        if [SqlState::DATA_CORRUPTED, SqlState::INDEX_CORRUPTED].contains(code) {
-            return Self::Damaged { store, problem: error.message().to_owned() };
-        }
-        if *code == SqlState::DISK_FULL {
-            return Self::DiskFull { store };
-        }
-        // Classes of SQLSTATE. 08: connection; 28: authorization; 3D: no such database; 57: shutting down.
-        if ["28", "3D", "57", "08"].iter().any(|class| code.code().starts_with(class)) {
-            return Self::Unreachable { store, problem: error.message().to_owned() };
-        }
-        let detail = error.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
-        Self::Server { store, problem: format!("{}{detail}", error.message()) }
     }
 }
 
@@ -549,14 +493,4 @@ fn said(code: &str, message: &str) -> String {
         ("", "") => String::new(),
         (code, message) => format!(" ({})", format!("{code}: {message}").trim_matches([':', ' '])),
     }
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

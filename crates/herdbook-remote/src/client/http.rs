@@ -1,13 +1,12 @@
 //! HTTP to an MLflow server: one agent, retries with back-off, and errors with MLflow's messages.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read, Seek};
-use std::ops::Range;
+use std::io::Seek;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use herdbook_store::{Content, Notices, StoreError, waiting};
+use herdbook_store::{Notices, StoreError, waiting};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use ureq::http::Response;
@@ -17,7 +16,7 @@ use super::credentials::Access;
 use super::failure::Failed;
 
 const OK: u16 = 200;
-const PARTIAL_CONTENT: u16 = 206;
+pub(super) const PARTIAL_CONTENT: u16 = 206;
 /// Maximum length of a JSON answer, in bytes: a page of runs may have hundreds of megabytes.
 const ANSWER_LIMIT: u64 = 1 << 30;
 /// Time limit for the retries of a server that has never answered this process: a wrong address should be reported soon.
@@ -25,7 +24,7 @@ const FIRST_CONTACT: Duration = Duration::from_secs(2);
 /// Time limit for connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The wait before the first retry; each further one is twice as long.
-const FIRST_WAIT: Duration = Duration::from_millis(100);
+pub(super) const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// Number of idle connections that are kept with TLS, because connecting is expensive. Without TLS none is: a stock server
 /// (uvicorn with several workers) leaves Nagle's algorithm on and sends header and body of an answer in two writes. On a
@@ -64,27 +63,29 @@ pub struct Client {
     /// The tracking URI without user and password, and without a slash at its end.
     base: String,
     authorization: Option<String>,
-    patience: Duration,
+    pub(super) patience: Duration,
     /// Time limit for the first answer.
     first_answer: Duration,
     notices: Notices,
     /// Whether the server has answered this process.
     has_answered: Arc<AtomicBool>,
+    /// Whether the server did not answer a GraphQL query.
+    pub(super) lacks_graphql: Arc<AtomicBool>,
 }
 
 /// One call.
-struct Call<'a> {
-    method: Method,
-    url: String,
+pub(super) struct Call<'a> {
+    pub(super) method: Method,
+    pub(super) url: String,
     /// The value of the header `Range`.
-    range: Option<String>,
-    content_type: &'a str,
-    body: Payload<'a>,
+    pub(super) range: Option<String>,
+    pub(super) content_type: &'a str,
+    pub(super) body: Payload<'a>,
 }
 
 /// The body of a call.
 #[derive(Clone, Copy)]
-enum Payload<'a> {
+pub(super) enum Payload<'a> {
     Bytes(&'a [u8]),
     /// A file, sent from its beginning.
     File(&'a File),
@@ -92,7 +93,7 @@ enum Payload<'a> {
 
 impl Call<'_> {
     /// A call that reads.
-    fn get(url: String) -> Self {
+    pub(super) fn get(url: String) -> Self {
         Self { method: Method::Get, url, range: None, content_type: "", body: Payload::Bytes(&[]) }
     }
 }
@@ -120,6 +121,7 @@ impl Client {
             first_answer: access.first_answer,
             notices: access.notices,
             has_answered: Arc::default(),
+            lacks_graphql: Arc::default(),
         }
     }
 
@@ -176,70 +178,6 @@ impl Client {
         self.json(endpoint, &call, trying)
     }
 
-    /// Opens a file, or a range of its bytes, as a stream. A connection that breaks while it is read is opened again from
-    /// there on, as long as other calls are retried.
-    ///
-    /// # Errors
-    /// As [`Client::get`].
-    pub fn open(&self, url: &str, range: Option<Range<u64>>) -> Result<Content, StoreError> {
-        let (start, end) = match range {
-            Some(range) if range.is_empty() => return Ok(Box::new(std::io::empty())),
-            Some(range) => (range.start, Some(range.end)),
-            None => (0, None),
-        };
-        let content = self.open_from(url, start, end)?;
-        let (client, url) = (self.clone(), url.to_owned());
-        Ok(Box::new(Download { client, url, position: start, end, content, broken_since: None }))
-    }
-
-    /// Opens a file from a position on, up to `end` if there is one.
-    fn open_from(&self, url: &str, start: u64, end: Option<u64>) -> Result<Content, StoreError> {
-        let mut call = Call::get(self.absolute(url));
-        if start > 0 || end.is_some() {
-            let last = end.map_or(String::new(), |end| (end - 1).to_string());
-            call.range = Some(format!("bytes={start}-{last}"));
-        }
-        let answer = self.until_answered(&call, Trying::Patiently, Ok)?;
-        let is_part = answer.status().as_u16() == PARTIAL_CONTENT;
-        let mut content = answer.into_body().into_with_config().limit(u64::MAX).reader();
-        if !is_part && start > 0 {
-            // A server may ignore the range; stock MLflow does.
-            let skipped = std::io::copy(&mut (&mut content).take(start), &mut std::io::sink());
-            skipped.map_err(|error| self.unreachable(error.to_string()))?;
-        }
-        Ok(match end {
-            Some(end) => Box::new(content.take(end - start)),
-            None => Box::new(content),
-        })
-    }
-
-    /// Stores a small file. The call may be repeated.
-    ///
-    /// # Errors
-    /// As [`Client::get`].
-    pub fn upload(&self, url: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        self.put(url, Payload::Bytes(bytes))
-    }
-
-    /// Stores the content of a local file, from its beginning.
-    ///
-    /// # Errors
-    /// As [`Client::get`].
-    pub fn upload_file(&self, url: &str, file: &File) -> Result<(), StoreError> {
-        self.put(url, Payload::File(file))
-    }
-
-    fn put(&self, url: &str, body: Payload<'_>) -> Result<(), StoreError> {
-        let call = Call {
-            method: Method::Put,
-            url: self.absolute(url),
-            range: None,
-            content_type: "application/octet-stream",
-            body,
-        };
-        self.until_answered(&call, Trying::Patiently, whole).map(drop)
-    }
-
     /// Creates a record that must not be created twice: if the answer is lost, searches for the record before the next
     /// attempt. Has the same time limit as other calls.
     ///
@@ -269,7 +207,7 @@ impl Client {
         }
     }
 
-    fn absolute(&self, url: &str) -> String {
+    pub(super) fn absolute(&self, url: &str) -> String {
         if url.starts_with('/') { format!("{}{url}", self.base) } else { url.to_owned() }
     }
 
@@ -289,7 +227,7 @@ impl Client {
 
     /// Retries a call until it succeeds or a retry is of no use. `read` reads the answer; if it fails, the connection
     /// broke.
-    fn until_answered<T>(
+    pub(super) fn until_answered<T>(
         &self,
         call: &Call<'_>,
         trying: Trying,
@@ -389,53 +327,13 @@ impl Client {
         }
     }
 
-    fn unreachable(&self, problem: String) -> StoreError {
+    pub(super) fn unreachable(&self, problem: String) -> StoreError {
         StoreError::Unreachable { store: self.base.clone(), problem }
     }
 }
 
-/// The content of a file on the server.
-struct Download {
-    client: Client,
-    url: String,
-    /// The next byte to read.
-    position: u64,
-    end: Option<u64>,
-    content: Content,
-    /// When the connection broke after which no byte was read yet.
-    broken_since: Option<Instant>,
-}
-
-impl Read for Download {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        loop {
-            let error = match self.content.read(buffer) {
-                Ok(n_read) => {
-                    self.position += n_read as u64;
-                    self.broken_since = None;
-                    return Ok(n_read);
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
-                Err(error) => error,
-            };
-            let broken_since = *self.broken_since.get_or_insert_with(Instant::now);
-            if broken_since.elapsed() > self.client.patience {
-                return Err(error);
-            }
-            std::thread::sleep(FIRST_WAIT);
-            self.content = match self.client.open_from(&self.url, self.position, self.end) {
-                Ok(content) => content,
-                // The connection broke at the end of the file.
-                Err(StoreError::ServerRefused { status: 416, .. }) => Box::new(std::io::empty()),
-                Err(StoreError::Unreachable { .. }) => return Err(error),
-                Err(error) => return Err(std::io::Error::other(error)),
-            };
-        }
-    }
-}
-
 /// The body of an answer.
-fn whole(mut answer: Response<Body>) -> Result<Vec<u8>, ureq::Error> {
+pub(super) fn whole(mut answer: Response<Body>) -> Result<Vec<u8>, ureq::Error> {
     answer.body_mut().with_config().limit(ANSWER_LIMIT).read_to_vec()
 }
 
@@ -453,36 +351,9 @@ pub fn query_string(query: &[(&str, &str)]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{BufRead, BufReader, Write};
     use std::net::TcpListener;
 
     use super::*;
-
-    /// Serves `content` to one client after another, each answer cut after so many bytes of its body. Ranges are ignored,
-    /// as by stock MLflow.
-    fn server(content: &'static [u8], cuts: &'static [usize]) -> Client {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let address = listener.local_addr().unwrap();
-        std::thread::spawn(move || {
-            for (stream, cut) in listener.incoming().zip(cuts) {
-                let mut stream = stream.unwrap();
-                let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
-                while lines.next().is_some_and(|line| !line.unwrap().is_empty()) {}
-                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", content.len());
-                stream.write_all(head.as_bytes()).unwrap();
-                stream.write_all(&content[..*cut]).unwrap();
-            }
-        });
-        Client::new(Access {
-            base: format!("http://{address}"),
-            authorization: None,
-            tls: ureq::tls::TlsConfig::default(),
-            timeout: Duration::from_secs(30),
-            patience: Duration::from_secs(30),
-            first_answer: Duration::from_secs(30),
-            notices: Notices::default(),
-        })
-    }
 
     #[test]
     fn host_that_accepts_and_stays_silent_is_given_up() {
@@ -501,20 +372,5 @@ mod tests {
             matches!(&error, StoreError::Unreachable { problem, .. } if problem.contains("no answer")),
             "{error}"
         );
-    }
-
-    fn read(client: &Client, range: Option<Range<u64>>) -> std::io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        client.open("/file", range).unwrap().read_to_end(&mut bytes)?;
-        Ok(bytes)
-    }
-
-    #[test]
-    fn broken_download_goes_on_where_it_broke() {
-        const CONTENT: &[u8] = b"0123456789abcdef";
-        let client = server(CONTENT, &[3, 9, 16, 16]);
-        assert_eq!(read(&client, None).unwrap(), CONTENT);
-        let client = server(CONTENT, &[7, 16, 16]);
-        assert_eq!(read(&client, Some(5..12)).unwrap(), &CONTENT[5..12]);
     }
 }

@@ -3,6 +3,8 @@
 pub(crate) mod answer;
 mod credentials;
 mod failure;
+mod files;
+pub(crate) mod graphql;
 mod http;
 pub(crate) mod registry;
 pub(crate) mod runs;

@@ -13,7 +13,7 @@ use crate::client::runs::{MODEL_PAGE, found, pages, pairs, path};
 use crate::client::wire::{ModelVersion, RegisteredModel};
 
 /// MLflow's largest page of versions.
-const VERSION_PAGE: usize = 200_000;
+pub(super) const VERSION_PAGE: usize = 200_000;
 
 /// A version to be created.
 pub(crate) struct NewVersion<'a> {

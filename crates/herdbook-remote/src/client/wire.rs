@@ -1,4 +1,5 @@
-//! The messages of MLflow's REST API, with the fields that are read here.
+//! The messages of MLflow's REST API, with the fields that are read here. Records that its GraphQL endpoint sends, too, have
+//! the names of that as aliases.
 
 use std::fmt;
 
@@ -18,12 +19,12 @@ pub(crate) struct Pair {
 
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Experiment {
-    #[serde(rename = "experiment_id")]
+    #[serde(rename = "experiment_id", alias = "experimentId")]
     pub(crate) id: String,
     pub(crate) name: String,
-    #[serde(default)]
+    #[serde(alias = "artifactLocation", default)]
     pub(crate) artifact_location: String,
-    #[serde(default)]
+    #[serde(alias = "lifecycleStage", default)]
     pub(crate) lifecycle_stage: String,
     #[serde(default)]
     pub(crate) tags: Vec<Pair>,
@@ -38,21 +39,23 @@ pub(crate) struct Run {
 
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct RunInfo {
+    #[serde(alias = "runId")]
     pub(crate) run_id: String,
+    #[serde(alias = "experimentId")]
     pub(crate) experiment_id: String,
-    #[serde(default)]
+    #[serde(alias = "runName", default)]
     pub(crate) run_name: String,
-    #[serde(default)]
+    #[serde(alias = "userId", default)]
     pub(crate) user_id: String,
     #[serde(default)]
     pub(crate) status: String,
-    #[serde(default, deserialize_with = "integer")]
+    #[serde(alias = "startTime", default, deserialize_with = "integer")]
     pub(crate) start_time: i64,
-    #[serde(default, deserialize_with = "integer")]
+    #[serde(alias = "endTime", default, deserialize_with = "integer")]
     pub(crate) end_time: i64,
-    #[serde(default)]
+    #[serde(alias = "artifactUri", default)]
     pub(crate) artifact_uri: String,
-    #[serde(default)]
+    #[serde(alias = "lifecycleStage", default)]
     pub(crate) lifecycle_stage: String,
 }
 
@@ -98,25 +101,25 @@ pub(crate) struct Alias {
 pub(crate) struct ModelVersion {
     pub(crate) name: String,
     pub(crate) version: String,
-    #[serde(default, deserialize_with = "integer")]
+    #[serde(alias = "creationTimestamp", default, deserialize_with = "integer")]
     pub(crate) creation_timestamp: i64,
-    #[serde(default, deserialize_with = "integer")]
+    #[serde(alias = "lastUpdatedTimestamp", default, deserialize_with = "integer")]
     pub(crate) last_updated_timestamp: i64,
-    #[serde(default)]
+    #[serde(alias = "userId", default)]
     pub(crate) user_id: String,
-    #[serde(default)]
+    #[serde(alias = "currentStage", default)]
     pub(crate) current_stage: String,
     #[serde(default)]
     pub(crate) source: String,
-    #[serde(default)]
+    #[serde(alias = "runId", default)]
     pub(crate) run_id: String,
     #[serde(default)]
     pub(crate) description: Option<String>,
     #[serde(default)]
     pub(crate) status: Option<String>,
-    #[serde(default)]
+    #[serde(alias = "statusMessage", default)]
     pub(crate) status_message: Option<String>,
-    #[serde(default)]
+    #[serde(alias = "runLink", default)]
     pub(crate) run_link: Option<String>,
     #[serde(default)]
     pub(crate) tags: Vec<Pair>,
@@ -189,6 +192,11 @@ impl Visitor<'_> for Number {
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Parsed, E> {
         Ok(Parsed::Double(value))
+    }
+
+    /// GraphQL sends NaN as null.
+    fn visit_unit<E: Error>(self) -> Result<Parsed, E> {
+        Ok(Parsed::Double(f64::NAN))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Parsed, E> {

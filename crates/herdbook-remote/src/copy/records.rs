@@ -154,13 +154,15 @@ impl Records {
         self.versions.iter().any(|version| version.name == name && version.number() == number)
     }
 
-    /// Adds runs by their ids.
+    /// Adds runs by their ids, except those that are there.
     pub(crate) fn fetch_runs(
         &mut self,
         client: &Client,
         wanted: BTreeSet<String>,
     ) -> Result<(), StoreError> {
-        let ids: Vec<String> = wanted.into_iter().filter(|id| RunId::parse(id).is_ok()).collect();
+        let is_new = |id: &String| self.runs.iter().all(|run| run.info.run_id != *id);
+        let is_missing = |id: &String| RunId::parse(id).is_ok() && is_new(id);
+        let ids: Vec<String> = wanted.into_iter().filter(is_missing).collect();
         if ids.len() <= SINGLE_RUNS {
             for id in &ids {
                 self.runs.extend(client.run(id)?);
@@ -258,17 +260,21 @@ impl Records {
 ///
 /// # Errors
 /// Those of reaching the server.
-pub(crate) fn versions_of_runs(
+fn versions_of_runs(
     client: &Client,
     name: &str,
     runs: &[&str],
 ) -> Result<Vec<ModelVersion>, StoreError> {
     let mut versions = Vec::new();
     for some in runs.chunks(IDS_PER_CALL) {
-        let filter = format!("{} AND run_id IN ({})", name_filter(name), quoted_list(some));
-        versions.extend(client.versions(&filter)?);
+        versions.extend(client.versions(&filter_of_runs(name, some))?);
     }
     Ok(versions)
+}
+
+/// The filter that selects the versions of a model that belong to some runs, at most [`IDS_PER_CALL`].
+pub(crate) fn filter_of_runs(name: &str, runs: &[&str]) -> String {
+    format!("{} AND run_id IN ({})", name_filter(name), quoted_list(runs))
 }
 
 /// All experiments but those of the journal.

@@ -11,9 +11,10 @@ use herdbook_store::StoreError;
 use herdbook_store::engine::backend::{DependsOn, VersionScope};
 
 use crate::client::Client;
+use crate::client::graphql::{Answered, Asked};
 use crate::client::registry::name_filter;
 use crate::client::wire::{ModelVersion, RegisteredModel, Run, RunInfo, value_of};
-use crate::copy::records::{Records, versions_of_runs};
+use crate::copy::records::{Records, filter_of_runs};
 use crate::journal::changes::Field;
 use crate::journal::fold::{Fold, Verdict};
 
@@ -36,13 +37,10 @@ pub(crate) fn fetch(
         runs.extend(champion.and_then(|champion| fold.run_of(name, champion)));
         runs.dedup();
     }
-    let mut records =
-        Records { versions: versions_of_runs(client, name, &runs)?, ..Records::default() };
+    let (mut records, tagged) = fetch_versions(client, name, &runs, scope.depends_on)?;
     let Some(version) = records.versions.iter().find(|version| version.number() == number) else {
         return Ok(None);
     };
-    let filter = format!("{} AND tags.{} = 'champion'", name_filter(name), key::PROMOTION_STAGE);
-    let tagged = client.versions(&filter)?;
     let is_alone = scope.depends_on != DependsOn::Champion
         && champion != Some(number)
         && agrees(fold, version)
@@ -79,6 +77,28 @@ pub(crate) fn fetch(
     // Conditions compare last finite values.
     records.fetch_histories(client)?;
     Ok(Some(records))
+}
+
+/// Fetches the versions of some runs, and the versions that are tagged as champion. If the server answers GraphQL queries, it
+/// sends the runs and their experiments in the same call.
+fn fetch_versions(
+    client: &Client,
+    name: &str,
+    runs: &[&str],
+    depends_on: DependsOn,
+) -> Result<(Records, Vec<ModelVersion>), StoreError> {
+    let (of_model, stage) = (name_filter(name), key::PROMOTION_STAGE);
+    let of_runs = filter_of_runs(name, runs);
+    let of_champions = format!("{of_model} AND tags.{stage} = 'champion'");
+    let with_runs = if depends_on == DependsOn::Version { &[] } else { runs };
+    let asked = Asked { filters: [&of_runs, &of_champions], runs: with_runs };
+    if let Some(Answered { versions: [versions, tagged], runs, experiments }) =
+        client.together(&asked)
+    {
+        return Ok((Records { experiments, versions, runs, ..Records::default() }, tagged));
+    }
+    let versions = client.versions(&of_runs)?;
+    Ok((Records { versions, ..Records::default() }, client.versions(&of_champions)?))
 }
 
 /// The champion by the journal.

@@ -63,6 +63,19 @@ pub(crate) fn refill_run(conn: &Connection, run: &Run) -> Result<(), StoreError>
     insert_run(conn, run)
 }
 
+/// Replaces one registered model in the copy, without its versions; removes it if the server does not have it.
+///
+/// # Errors
+/// Those of SQLite.
+pub(crate) fn refill_model(
+    conn: &Connection,
+    name: &str,
+    found: Option<&RegisteredModel>,
+) -> Result<(), StoreError> {
+    conn.execute("DELETE FROM registered_models WHERE name = ?1", [name])?;
+    found.map_or(Ok(()), |model| insert_model(conn, model))
+}
+
 /// Removes the lease of a run that is not RUNNING. Returns whether there was one.
 ///
 /// # Errors

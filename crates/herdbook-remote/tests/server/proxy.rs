@@ -3,8 +3,7 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// When the client is cut off; calls are counted from 0.
 #[derive(Debug, Clone, Copy)]
@@ -19,24 +18,38 @@ pub(crate) enum Death {
 /// The answer to a client that was cut off, so that it ends at once. MLflow never sends it.
 const GONE: &[u8] = b"HTTP/1.1 410 Gone\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}";
 
+/// The answer of a server that does not have an endpoint.
+const NOT_FOUND: &[u8] =
+    b"HTTP/1.1 404 Not Found\r\ncontent-length: 22\r\nconnection: close\r\n\r\n{\"detail\":\"Not Found\"}";
+
 pub(crate) struct Proxy {
     address: SocketAddr,
-    n_calls: Arc<AtomicUsize>,
+    /// The first line of each request.
+    calls: Arc<Mutex<Vec<String>>>,
 }
 
 impl Proxy {
     /// Listens for the clients of a server, such as `http://127.0.0.1:5000`.
     pub(crate) fn before(server: &str, death: Death) -> Self {
+        Self::start(server, death, None)
+    }
+
+    /// A proxy that answers calls of an endpoint as if the server did not have it.
+    pub(crate) fn without(server: &str, endpoint: &'static str) -> Self {
+        Self::start(server, Death::Never, Some(endpoint))
+    }
+
+    fn start(server: &str, death: Death, hidden: Option<&'static str>) -> Self {
         let server = server.strip_prefix("http://").unwrap().to_owned();
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let proxy = Self { address: listener.local_addr().unwrap(), n_calls: Arc::default() };
-        let n_calls = Arc::clone(&proxy.n_calls);
+        let proxy = Self { address: listener.local_addr().unwrap(), calls: Arc::default() };
+        let calls = Arc::clone(&proxy.calls);
         // This thread ends with the test's process.
         std::thread::spawn(move || {
             for client in listener.incoming() {
-                let (server, n_calls) = (server.clone(), Arc::clone(&n_calls));
+                let (server, calls) = (server.clone(), Arc::clone(&calls));
                 // A client may close its connection: the proxy ignores that.
-                std::thread::spawn(move || serve(&client?, &server, death, &n_calls));
+                std::thread::spawn(move || serve(&client?, &server, (death, hidden), &calls));
             }
         });
         proxy
@@ -48,14 +61,33 @@ impl Proxy {
 
     /// The number of calls so far.
     pub(crate) fn n_calls(&self) -> usize {
-        self.n_calls.load(Ordering::SeqCst)
+        self.calls.lock().unwrap().len()
+    }
+
+    /// The number of calls up to the first one of an endpoint, which is included.
+    pub(crate) fn n_calls_to(&self, endpoint: &str) -> Option<usize> {
+        let calls = self.calls.lock().unwrap();
+        calls.iter().position(|call| call.contains(endpoint)).map(|idx| idx + 1)
     }
 }
 
-fn serve(client: &TcpStream, server: &str, death: Death, n_calls: &AtomicUsize) -> io::Result<()> {
+fn serve(
+    client: &TcpStream,
+    server: &str,
+    (death, hidden): (Death, Option<&str>),
+    calls: &Mutex<Vec<String>>,
+) -> io::Result<()> {
     let mut client = client;
     let request = read(client)?;
-    let nth = n_calls.fetch_add(1, Ordering::SeqCst);
+    let first_line = String::from_utf8_lossy(request.split(|byte| *byte == b'\r').next().unwrap());
+    let nth = {
+        let mut calls = calls.lock().unwrap();
+        calls.push(first_line.to_string());
+        calls.len() - 1
+    };
+    if hidden.is_some_and(|endpoint| first_line.contains(endpoint)) {
+        return client.write_all(NOT_FOUND);
+    }
     let (is_carried_out, is_answered) = match death {
         Death::Never => (true, true),
         Death::Before(at) => (nth < at, nth < at),

@@ -82,6 +82,8 @@ fn copied(act: &Value, first: &str, run_id: &str, number: i64, last: &Event) -> 
         event.act_id.clone_from(&act_id);
         event.what.run_id = Some(RunId::parse(run_id).unwrap());
         event.what.version = event.what.version.and_then(|_| VersionNumber::new(number));
+        let details = serde_json::to_string(&event.what.details).unwrap();
+        event.what.details = serde_json::from_str(&details.replace(first, run_id)).unwrap();
         event.previous_hash.clone_from(&last.hash);
         event.hash = event.compute_hash();
         last = event.clone();

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use herdbook_domain::tags::key;
-use herdbook_domain::{RunId, Timeframe, VersionKey};
+use herdbook_domain::{RunId, Seal, Timeframe, VersionKey};
 use serde::Serialize;
 
 use crate::artifacts::hashing;
@@ -115,9 +115,9 @@ impl HashedFiles {
     /// Hashes the model file of a version, and all its served files if it has no seal. Must not be called inside a
     /// transaction.
     pub(crate) fn hash(&mut self, store: &Store, key: &VersionKey) -> Result<(), StoreError> {
-        self.models.remove(key);
-        // One look-up, because each costs a call of a server.
-        let (registered, seal) = store.read_in(Scope::History, |conn| {
+        let is_first = self.models.remove(key).is_none();
+        // One look-up, because each costs a call of a server. The act checks its result.
+        let (registered, seal) = store.read_in(Scope::KnownHistory, |conn| {
             Ok((event::registered_file(conn, key)?, seal::of_version(conn, key)?))
         })?;
         let file = match registered {
@@ -126,7 +126,12 @@ impl HashedFiles {
         };
         if let Some(file) = file {
             let run_id = file.run_id.clone();
-            let artifacts = store.read_run(&run_id, |conn| artifacts_of(conn, &run_id))?;
+            // If the run names another location than the seal, the act has the file hashed again, there.
+            let sealed = seal.as_ref().and_then(|seal| sealed_location(seal, &file));
+            let artifacts = match sealed.filter(|_| is_first) {
+                Some(location) if store.backend().hides_what_is_out_of_scope() => location,
+                _ => store.read_run(&run_id, |conn| artifacts_of(conn, &run_id))?,
+            };
             self.models.insert(key.clone(), hash(store, OnRecord { file, artifacts })?);
         }
         if seal.is_none() {
@@ -235,6 +240,14 @@ pub(crate) fn artifacts_of(conn: &Conn, run_id: &RunId) -> Result<String, StoreE
         Err(StoreError::NoSuchRun { .. } | StoreError::Artifact { .. }) => Ok(run_id.to_string()),
         outcome => outcome,
     }
+}
+
+/// The artifact location of a file's run by the version's seal, which holds the location of the file's folder.
+fn sealed_location(seal: &Seal, file: &ExpectedFile) -> Option<String> {
+    let (folder, _) = file.artifact.rsplit_once('/')?;
+    let source =
+        seal.facts.source.as_deref().filter(|_| seal.run_id.as_ref() == Some(&file.run_id))?;
+    Some(source.strip_suffix(folder)?.strip_suffix('/')?.to_owned())
 }
 
 /// The artifacts of a file's run; `None` if they cannot be reached from this machine, or were moved.

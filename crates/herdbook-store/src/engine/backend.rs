@@ -24,12 +24,16 @@ pub enum Scope<'a> {
     Everything(View),
     /// The events alone.
     History,
+    /// As `History`, but the newest events may be missing. Only for a look-up whose result is checked by the act that follows.
+    KnownHistory,
     /// Some of the newest versions with their runs: no version that is left out is newer than one that is shown.
     Newest,
     /// The records that a change of stage of one version depends on.
     StageChange(VersionScope<'a>),
     /// One run with its params, tags, metrics and lease.
     Run(&'a RunId),
+    /// One registered model, without its versions and events.
+    Model(&'a ModelName),
 }
 
 /// A version whose stage is about to change.

@@ -7,6 +7,7 @@
 mod amcheck;
 pub mod backend;
 pub mod db;
+mod failure;
 pub(crate) mod locks;
 pub mod memory;
 pub mod opening;

@@ -98,6 +98,11 @@ impl Expectation {
     }
 }
 
+/// Whether a look-up of a scope sees the newest event.
+fn shows_newest_events(scope: Scope<'_>) -> bool {
+    !matches!(scope, Scope::Run(_) | Scope::Model(_) | Scope::KnownHistory)
+}
+
 impl Watch {
     /// The memory of a store with this identity, in a folder if ends are remembered.
     pub(crate) fn new(
@@ -132,7 +137,7 @@ impl Watch {
 
     /// What a look-up that begins now must find; `None` if nothing is compared this time.
     pub(crate) fn before_look_up(&self, scope: Scope<'_>) -> Option<Expectation> {
-        if self.folder.is_none() || matches!(scope, Scope::Run(_)) {
+        if self.folder.is_none() || !shows_newest_events(scope) {
             return None;
         }
         let mut known = self.lock();

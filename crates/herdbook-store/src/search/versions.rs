@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use herdbook_domain::{ModelName, RunId, Stage, Timeframe, VersionKey};
 
+use crate::engine::backend::Scope;
 use crate::engine::db::{Conn, params};
 use crate::error::StoreError;
 use crate::search::listing::Listing;
@@ -63,7 +64,7 @@ impl Store {
     /// # Errors
     /// Those of the database.
     pub fn has_model(&self, name: &ModelName) -> Result<bool, StoreError> {
-        self.read(|conn| match require_model(conn, name) {
+        self.read_in(Scope::Model(name), |conn| match require_model(conn, name) {
             Ok(()) => Ok(true),
             Err(StoreError::NoSuchModel { .. }) => Ok(false),
             Err(error) => Err(error),
