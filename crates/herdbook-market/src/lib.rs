@@ -34,7 +34,7 @@ pub use read::{
     BadRows, BarStamp, DecimalMark, RawBars, ReadOptions, RecognisedColumn, TimeFormat, Zone,
     read_bars, read_bars_as,
 };
-pub use recognition::{Closes, Likeness, SameTime, compare_at_same_time, recognise};
+pub use recognition::{Closes, Likeness, Recogniser, SameTime, compare_at_same_time, recognise};
 pub use resample::resample;
 pub use samples::Sample;
 pub use split::{BarWindow, Boundaries, MIN_BARS, N_EVALUATION_EPISODES, Split, split};

@@ -52,7 +52,7 @@ pub use search::best::Best;
 pub use search::best::candidates::{Candidates, Contaminated};
 pub use search::board::ModelSummary;
 pub use search::disagreement::{Disagreement, disagreements};
-pub use search::known_closes::KnownCloses;
+pub use search::known_closes::{KnownCloses, TrainingCloses};
 pub use search::listing::Listing;
 pub use search::run_prefix::VersionOrRun;
 pub use search::versions::{UnsealedValues, VersionQuery};

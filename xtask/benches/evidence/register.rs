@@ -29,23 +29,25 @@ const N_BARS: usize = 4_000;
 /// Share of the bars on which the models are trained and tested.
 const KNOWN: f64 = 0.6;
 const DAY_S: i64 = 86_400;
+/// A line of progress is printed after so many models.
+const PROGRESS_EVERY: u64 = 20;
 
-/// Attacks a gate with models without skill, on each market.
+/// Attacks a gate with models without skill, on each market at the same time.
 pub(crate) fn attack(n_models: u64) -> anyhow::Result<()> {
     let shuffled = String::from_utf8(markets::shuffled(1))?;
     let markets = [("real returns shuffled by blocks", shuffled), ("a random walk", walk())];
-    for (name, csv) in markets {
-        let began = Instant::now();
-        let market = Market::of(&csv)?;
-        let found = market.attack(n_models)?;
-        let n_later = market.lines.len() - market.n_known;
-        println!(
-            "\n{n_models} models without skill, {name}, {n_later} later bars: how many pass an enforced gate ({} s)",
-            began.elapsed().as_secs()
-        );
-        found.print();
-    }
-    Ok(())
+    println!("\n{n_models} models without skill attack an enforced gate on each of 2 markets");
+    std::thread::scope(|scope| {
+        let attacks = markets.map(|(name, csv)| {
+            scope.spawn(move || -> anyhow::Result<()> {
+                let market = Market::of(name, &csv)?;
+                let began = Instant::now();
+                market.attack(n_models)?.print(&market, n_models, began);
+                Ok(())
+            })
+        });
+        attacks.into_iter().try_for_each(|attack| attack.join().expect("an attack does not panic"))
+    })
 }
 
 /// What came of an attack.
@@ -64,13 +66,20 @@ struct Attack {
 }
 
 impl Attack {
-    fn print(&self) {
+    fn print(&self, market: &Market, n_models: u64, began: Instant) {
+        let mut table = format!(
+            "\n{n_models} models without skill, {}, {} later bars: how many pass an enforced gate ({} s)\n",
+            market.name,
+            market.lines.len() - market.n_known,
+            began.elapsed().as_secs()
+        );
         for (trick, n) in &self.passed {
-            println!("{trick:34} {n:3}");
+            table += &format!("{trick:34} {n:3}\n");
         }
-        println!("{:34} {:3}   (none)", "in the end", self.n_in_the_end);
+        table += &format!("{:34} {:3}   (none)\n", "in the end", self.n_in_the_end);
+        // One call, so that the tables of two markets are not mixed.
         println!(
-            "above {EVIDENCE_PROBABILITY} as the only try: {} models; highest probability {:.3} as the only try, {:.3} among all; up to {} tries",
+            "{table}above {EVIDENCE_PROBABILITY} as the only try: {} models; highest probability {:.3} as the only try, {:.3} among all; up to {} tries",
             self.n_above_alone, self.highest.0, self.highest.1, self.n_tries
         );
     }
@@ -90,15 +99,16 @@ impl Attack {
 
 /// The bars of an attack.
 struct Market {
+    name: &'static str,
     /// Header and rows.
     lines: Vec<String>,
     n_known: usize,
 }
 
 impl Market {
-    fn of(csv: &str) -> anyhow::Result<Self> {
+    fn of(name: &'static str, csv: &str) -> anyhow::Result<Self> {
         let lines: Vec<String> = aligned(csv)?.into_iter().take(N_BARS + 1).collect();
-        Ok(Self { n_known: (lines.len() as f64 * KNOWN) as usize, lines })
+        Ok(Self { name, n_known: (lines.len() as f64 * KNOWN) as usize, lines })
     }
 
     fn until(&self, n: usize) -> Vec<u8> {
@@ -134,7 +144,12 @@ impl Market {
         ];
         let mut found = Attack::default();
         let mut versions = Vec::new();
+        let began = Instant::now();
         for seed in 0..n_models {
+            if seed > 0 && seed % PROGRESS_EVERY == 0 {
+                let (name, seconds) = (self.name, began.elapsed().as_secs());
+                println!("  {name}: {seed} of {n_models} models after {seconds} s");
+            }
             // Every tenth model has bars of another length, and some have another name.
             let timeframe = if seed % 10 == 9 { Timeframe::Hour4 } else { Timeframe::Hour1 };
             let name = format!("{timeframe}_{}", if seed % 3 == 0 { "other" } else { "made" });

@@ -17,8 +17,9 @@ const DETAILS_VERSION: u32 = 2;
 /// The part of a training's test that is not among its params and metrics.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TestBasis {
-    /// Lower-case hex SHA-256 of the files that evidence rests on, by their path among the artifacts of the run: the closes of
-    /// the bars, and the returns of the test.
+    /// Lower-case hex SHA-256 of the files that evidence and reports rest on, by their path among the artifacts of the run: the
+    /// closes of the bars, the returns of the test, its details, the pictures and the page. Older builds sealed only the
+    /// first two.
     pub files: BTreeMap<String, String>,
     /// SHA-256 of the returns of earlier evaluations which have bars of the test window, under whatever name and times.
     /// The training is a try on the bars of these evaluations.

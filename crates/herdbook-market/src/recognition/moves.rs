@@ -1,5 +1,8 @@
 //! How well two sequences of log prices agree: the differences of their returns over several horizons.
 
+use super::horizon_scan::{HorizonScan, Limits};
+use super::shortcuts::Shortcuts;
+
 /// Horizons in bars. Noise of single prices matters less in long returns, so that rounded prices and quotes of another
 /// vendor agree on some horizon, while two instruments differ on all.
 pub(super) const HORIZONS: [usize; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
@@ -19,13 +22,16 @@ const NEAR_SHARE: f64 = 0.75;
 const NEAR: f64 = 0.1;
 /// The usual return is taken over this many returns.
 const AROUND: usize = 64;
-/// A return counts up to this many times the mean absolute return, so that single bars do not decide.
-const CLIP: f64 = 4.0;
+/// A return counts up to this many times the median absolute return, so that single bars do not decide. For normal returns
+/// it is four times the mean.
+const CLIP: i32 = 6;
 /// A window in which fewer of its returns differ in size from the one before says nothing: a price that only changes between
 /// two values repeats itself.
 const MIN_MOVES: usize = 16;
 /// Sizes of returns are equal up to this difference, in units of the closes.
 const EQUAL_SIZE: f64 = 2.0;
+const LIMITS: Limits =
+    Limits { windows: WINDOWS, clip: CLIP, near: NEAR, near_share: NEAR_SHARE, around: AROUND };
 
 /// Two sequences of log prices at the same moments, in units of 0.01 basis points.
 #[derive(Debug)]
@@ -51,11 +57,15 @@ impl Paired {
         self.query.len()
     }
 
-    /// Whether each pair lies in a window on which the returns of some horizon agree.
-    pub(super) fn agreeing(&self) -> Vec<bool> {
+    /// Whether each pair lies in a window on which the returns of some horizon agree. Empty if none does.
+    pub(super) fn agreeing(&self, shortcuts: Shortcuts) -> Vec<bool> {
+        let horizons = self.horizons_that_may_agree(shortcuts);
+        if horizons.is_empty() {
+            return Vec::new();
+        }
         // Number of windows that begin at each pair, less those that end before it.
         let mut begun = vec![0_i32; self.len() + 1];
-        for horizon in HORIZONS {
+        for horizon in horizons {
             let Some(sums) = self.sums(horizon) else { continue };
             for (n_returns, limit, is_most_enough) in WINDOWS {
                 let n_returns = n_returns * horizon;
@@ -80,6 +90,18 @@ impl Paired {
             .collect()
     }
 
+    fn horizons_that_may_agree(&self, shortcuts: Shortcuts) -> Vec<usize> {
+        let has_window = |horizon: &usize| self.len() >= (MIN_RETURNS + 1) * horizon;
+        let mut horizons: Vec<usize> = HORIZONS.into_iter().filter(has_window).collect();
+        if shortcuts == Shortcuts::Taken
+            && !horizons.is_empty()
+            && let Some(scan) = HorizonScan::new(&self.query, &self.reference)
+        {
+            horizons.retain(|horizon| scan.may_agree(*horizon, &LIMITS));
+        }
+        horizons
+    }
+
     /// The mean absolute difference of the returns of a horizon as a share of the mean absolute return, over all pairs;
     /// `None` for fewer than [`MIN_RETURNS`] returns that do not overlap, or if prices hardly move.
     pub(super) fn difference(&self, horizon: usize) -> Option<f64> {
@@ -98,10 +120,8 @@ impl Paired {
         if sizes.is_empty() {
             return None;
         }
-        // The median of a normal variable is two thirds of its mean absolute value.
         let middle = sizes.len() / 2;
-        let typical = *sizes.select_nth_unstable_by(middle, f64::total_cmp).1 * 1.5;
-        let limit = CLIP * typical;
+        let limit = *sizes.select_nth_unstable_by(middle, f64::total_cmp).1 * f64::from(CLIP);
         let mut sums = Sums {
             differences: vec![0.0],
             moves: vec![0.0],

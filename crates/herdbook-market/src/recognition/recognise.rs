@@ -1,11 +1,13 @@
 //! Finds the parts of a series that show the same price moves as a part of another.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
-use super::alignment::{Pairs, Sense, by_position, by_time, prices};
-use super::candidates::{Index, Place};
+use super::alignment::{Sense, by_position, by_time, prices};
+use super::candidates::{Blocks, Index, Place, Places};
 use super::closes::Closes;
-use super::common_grid::common;
+use super::common_grid::{Way, common};
+use super::shortcuts::Shortcuts;
 
 /// At most this many blocks of a query are looked up in a reference in one round, over all ways to merge bars.
 const BLOCKS_PER_ROUND: usize = 512;
@@ -36,30 +38,82 @@ pub struct Likeness {
 /// A part of fewer than 33 bars cannot be recognised. Two instruments whose returns have a correlation above 0.995, such as
 /// funds on one index, count as the same.
 pub fn recognise(query: &Closes, reference: &Closes) -> Vec<Likeness> {
-    let ways = common(query, reference);
-    let n_blocks = (BLOCKS_PER_ROUND / ways.len().max(1)).max(8);
-    let mut best = (0, Vec::new());
-    for (query, reference) in &ways {
-        let found = Search::new(query, reference).run(n_blocks);
-        let n_found = found.iter().map(|it| it.pairs.len()).sum();
-        if n_found > best.0 {
-            best = (n_found, found);
-        }
-        if n_found as f64 >= ENOUGH * query.len().min(reference.len()) as f64 {
-            break;
-        }
+    Recogniser::new(query.clone()).find_in(reference)
+}
+
+/// Finds the bars of one series in many others, as [`recognise`] does in one. The work on the query is done once.
+#[derive(Debug)]
+pub struct Recogniser {
+    query: Closes,
+    /// The query as it is compared, by length and origin of the bars and number of blocks.
+    prepared: BTreeMap<(i64, i64, usize), Rc<Query>>,
+    shortcuts: Shortcuts,
+}
+
+/// A query on bars of one length.
+#[derive(Debug)]
+struct Query {
+    closes: Closes,
+    /// The blocks that are looked up while no bar is recognised yet.
+    blocks: Blocks,
+    n_blocks: usize,
+}
+
+impl Query {
+    fn new(closes: Closes, n_blocks: usize) -> Self {
+        let blocks = Blocks::new(&closes, &vec![true; closes.len()], n_blocks);
+        Self { closes, blocks, n_blocks }
     }
-    best.1
+}
+
+impl Recogniser {
+    /// Prepares the search for bars of `query`.
+    pub fn new(query: Closes) -> Self {
+        Self { query, prepared: BTreeMap::new(), shortcuts: Shortcuts::Taken }
+    }
+
+    #[cfg(test)]
+    fn without_shortcuts(query: Closes) -> Self {
+        Self { shortcuts: Shortcuts::NotTaken, ..Self::new(query) }
+    }
+
+    /// Finds the bars of the query that show the same moves as bars of `reference`; see [`recognise`].
+    pub fn find_in(&mut self, reference: &Closes) -> Vec<Likeness> {
+        let ways = common(&self.query, reference);
+        let n_blocks = (BLOCKS_PER_ROUND / ways.len().max(1)).max(8);
+        let mut best = (0, Vec::new());
+        for way in ways {
+            let query = self.prepared(&way, n_blocks);
+            let reference = way.of_reference(reference);
+            let found = Search::new(&query, &reference, self.shortcuts).run();
+            let n_found = found.iter().map(|it| it.pairs.len()).sum();
+            if n_found > best.0 {
+                best = (n_found, found);
+            }
+            if n_found as f64 >= ENOUGH * query.closes.len().min(reference.len()) as f64 {
+                break;
+            }
+        }
+        best.1
+    }
+
+    fn prepared(&mut self, way: &Way, n_blocks: usize) -> Rc<Query> {
+        let key = (way.bar_ms, way.origin_of_query, n_blocks);
+        let query = &self.query;
+        let prepare = || Rc::new(Query::new(way.of_query(query).into_owned(), n_blocks));
+        Rc::clone(self.prepared.entry(key).or_insert_with(prepare))
+    }
 }
 
 /// The search in two series of equal bars.
 struct Search<'a> {
-    query: &'a Closes,
+    query: &'a Query,
     reference: &'a Closes,
     /// The bars of the query that are not recognised yet.
     is_open: Vec<bool>,
     tried: BTreeSet<(Axis, Place)>,
     found: Vec<Likeness>,
+    shortcuts: Shortcuts,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,22 +123,22 @@ enum Axis {
 }
 
 impl<'a> Search<'a> {
-    fn new(query: &'a Closes, reference: &'a Closes) -> Self {
-        let (is_open, tried) = (vec![true; query.len()], BTreeSet::new());
-        Self { query, reference, is_open, tried, found: Vec::new() }
+    fn new(query: &'a Query, reference: &'a Closes, shortcuts: Shortcuts) -> Self {
+        let (is_open, tried) = (vec![true; query.closes.len()], BTreeSet::new());
+        Self { query, reference, is_open, tried, found: Vec::new(), shortcuts }
     }
 
-    fn run(mut self, n_blocks: usize) -> Vec<Likeness> {
+    fn run(mut self) -> Vec<Likeness> {
         for sense in [Sense::Same, Sense::Inverse] {
             self.attempt(Axis::Time, Place { difference: 0, sense });
         }
         if !self.is_open.contains(&true) {
             return self.found;
         }
-        let index = Index::new(self.reference);
+        let mut index = Index::new(self.reference, self.shortcuts);
         for _ in 0..N_ROUNDS {
             let before = self.found.len();
-            let places = index.places(self.query, &self.is_open, n_blocks);
+            let places = self.places(&mut index);
             for place in places.by_time.into_iter().take(TRIED_PER_ROUND) {
                 self.attempt(Axis::Time, place);
             }
@@ -98,21 +152,38 @@ impl<'a> Search<'a> {
         self.found
     }
 
+    fn places(&self, index: &mut Index<'_>) -> Places {
+        let Query { closes, blocks, n_blocks } = self.query;
+        if self.is_open.contains(&false) {
+            index.places(closes, &Blocks::new(closes, &self.is_open, *n_blocks))
+        } else {
+            index.places(closes, blocks)
+        }
+    }
+
     /// Compares the two series at one place, and keeps the bars that agree and were not recognised before.
     fn attempt(&mut self, axis: Axis, place: Place) {
         if !self.tried.insert((axis, place)) {
             return;
         }
+        let query = &self.query.closes;
         let pairs = match axis {
-            Axis::Time => by_time(self.query, self.reference, place.difference),
-            Axis::Position => by_position(self.query, self.reference, place.difference),
+            Axis::Time => by_time(query, self.reference, place.difference),
+            Axis::Position => by_position(query, self.reference, place.difference),
         };
-        let agreeing = prices(self.query, self.reference, &pairs, place.sense).agreeing();
-        let pairs: Pairs = pairs
-            .into_iter()
-            .zip(agreeing)
-            .filter(|((idx, _), agrees)| *agrees && self.is_open[*idx])
-            .map(|(pair, _)| pair)
+        // The same pairs by position would agree no better than by time.
+        if axis == Axis::Time
+            && let Some(difference) = pairs.offset()
+            && !self.tried.insert((Axis::Position, Place { difference, ..place }))
+        {
+            return;
+        }
+        let paired = prices(query, self.reference, &pairs, place.sense);
+        let agreeing = paired.agreeing(self.shortcuts);
+        let pairs: Vec<(usize, usize)> = (0..agreeing.len())
+            .filter(|idx| agreeing[*idx])
+            .map(|idx| pairs.at(idx))
+            .filter(|(idx, _)| self.is_open[*idx])
             .collect();
         if pairs.is_empty() {
             return;
@@ -120,9 +191,9 @@ impl<'a> Search<'a> {
         for (idx, _) in &pairs {
             self.is_open[*idx] = false;
         }
-        let (own, other) = (self.query.times_ms(), self.reference.times_ms());
+        let (own, other) = (query.times_ms(), self.reference.times_ms());
         self.found.push(Likeness {
-            bar_ms: self.query.bar_ms(),
+            bar_ms: query.bar_ms(),
             shift_ms: (axis == Axis::Time).then_some(place.difference),
             is_inverse: place.sense == Sense::Inverse,
             pairs: pairs.iter().map(|(a, b)| (own[*a], other[*b])).collect(),
@@ -132,6 +203,8 @@ impl<'a> Search<'a> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::bars::Bar;
     use crate::read::read_bars;
@@ -349,5 +422,131 @@ mod tests {
         assert_eq!(recognise(&hourly(&[]), &hourly(&euro())), []);
         assert_eq!(recognise(&hourly(&euro()), &hourly(&[])), []);
         assert_eq!(compare_at_same_time(&hourly(&constant), &hourly(&euro())), SameTime::Unknown);
+    }
+
+    /// Checks that quick tests and prepared queries change no result, and gives the number of bars found.
+    fn compare_both(recogniser: &mut Recogniser, reference: &Closes) -> usize {
+        let found = recogniser.find_in(reference);
+        let slow = Recogniser::without_shortcuts(recogniser.query.clone()).find_in(reference);
+        assert_eq!(found, slow);
+        found.iter().map(|it| it.pairs.len()).sum()
+    }
+
+    /// Bars merged into ones of another length.
+    fn merged(bars: &[Bar], bar_ms: i64) -> Vec<Bar> {
+        let mut merged: Vec<Bar> = Vec::new();
+        for bar in bars {
+            let open_time_ms = bar.open_time_ms.div_euclid(bar_ms) * bar_ms;
+            match merged.last_mut() {
+                Some(last) if last.open_time_ms == open_time_ms => last.close = bar.close,
+                _ => merged.push(Bar { open_time_ms, ..*bar }),
+            }
+        }
+        merged
+    }
+
+    /// Bars as a copy of them could look: from the disguises that a number selects.
+    fn disguised(bars: &[Bar], seed: u64) -> Vec<Bar> {
+        let is = |bit: u32| seed >> bit & 1 == 1;
+        let days = [0, 1, 364, -1, 3_000][seed as usize % 5];
+        let salt = seed as usize * 7_919;
+        let mut disguised = Vec::new();
+        for (idx, bar) in bars.iter().enumerate() {
+            let mut close = bar.close;
+            if is(0) {
+                close *= 42.0;
+            }
+            if is(1) {
+                close = 1.0 / close;
+            }
+            if is(2) {
+                close *= 1.0 + [2e-6, 2e-5, 1e-4, 1e-3][seed as usize / 8 % 4] * noise(idx + salt);
+            }
+            if is(3) {
+                let unit = 10_f64.powf(close.log10().floor() - 3.0 - (seed % 2) as f64);
+                close = (close / unit).round() * unit;
+            }
+            if is(4) && idx % 40 == 11 {
+                close *= 1.0 + 0.01 * noise(idx + salt);
+            }
+            if is(5) && idx % 31 == 3 {
+                continue;
+            }
+            let wobble = if is(6) && idx > 200 { DAY_MS } else { 0 };
+            disguised.push(Bar {
+                open_time_ms: bar.open_time_ms + days * DAY_MS + wobble,
+                close,
+                ..*bar
+            });
+        }
+        disguised
+    }
+
+    #[test]
+    fn prop_shortcuts_change_no_result_on_real_bars() {
+        let mut n_recognised = 0;
+        for timeframe in [Timeframe::Hour1, Timeframe::Day1, Timeframe::Minute1] {
+            let (all, bar_ms) = bars(timeframe);
+            let reference = Closes::of(&all[..1_600], bar_ms);
+            for seed in 0..40_usize {
+                let first = seed * 397 % 2_000;
+                let part = &all[first..first + [51, 120, 400, 900][seed % 4]];
+                let query = Closes::of(&disguised(part, seed as u64 * 29), bar_ms);
+                n_recognised +=
+                    usize::from(compare_both(&mut Recogniser::new(query), &reference) > 0);
+            }
+        }
+        assert!(n_recognised > 40, "{n_recognised}");
+    }
+
+    #[test]
+    fn prop_shortcuts_change_no_result_across_timeframes() {
+        let all = &bars(Timeframe::Hour1).0[..2_000];
+        let lengths = [HOUR_MS, 4 * HOUR_MS, DAY_MS];
+        let mut n_recognised = 0;
+        for seed in 0..3 {
+            for own_ms in lengths {
+                let query = merged(&disguised(&all[200..1_700], 11 * seed), own_ms);
+                // One prepared query serves for references of all lengths.
+                let mut recogniser = Recogniser::new(Closes::of(&query, own_ms));
+                for other_ms in lengths {
+                    let reference = Closes::of(&merged(all, other_ms), other_ms);
+                    n_recognised += usize::from(compare_both(&mut recogniser, &reference) > 0);
+                }
+            }
+        }
+        assert!(n_recognised >= 12, "{n_recognised}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+        #[test]
+        fn prop_shortcuts_change_no_result_on_random_bars(
+            seed in any::<u64>(),
+            // Of a return, in the natural logarithm: from quiet minutes to wild days and absurd prices.
+            size in -14.0_f64..0.0,
+            disguise in any::<u64>(),
+            first in 0_usize..600,
+            n in 33_usize..600,
+        ) {
+            let (mut log, mut usual) = (0.0, 1.0);
+            let bars: Vec<Bar> = (0..1_200_usize)
+                .map(|idx| {
+                    let at = idx + (seed % 1_000_000_007) as usize;
+                    // Volatility changes slowly; some returns are large.
+                    usual = f64::clamp(usual * (1.0 + 0.2 * noise(at + 1_000_003)), 0.05, 20.0);
+                    let jump = if noise(at + 2_000_029) > 0.97 { 6.0 } else { 1.0 };
+                    log += size.exp() * usual * jump * noise(at);
+                    let close = f64::exp(log.clamp(-600.0, 600.0));
+                    let open_time_ms = idx as i64 * HOUR_MS;
+                    Bar { open_time_ms, open: close, high: close, low: close, close, volume: 0.0 }
+                })
+                .collect();
+            let query = hourly(&disguised(&bars[first..first + n], disguise % 128));
+            compare_both(&mut Recogniser::new(query), &hourly(&bars));
+            let other = hourly(&disguised(&bars[..600], disguise >> 7 & 127));
+            compare_both(&mut Recogniser::new(other), &hourly(&bars[500..]));
+        }
     }
 }

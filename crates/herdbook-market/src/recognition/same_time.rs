@@ -34,9 +34,10 @@ pub enum SameTime {
 
 /// Compares two series at the same times. Series of different bar lengths are compared on the longer bars.
 pub fn compare_at_same_time(query: &Closes, reference: &Closes) -> SameTime {
-    let Some((query, reference)) = common(query, reference).into_iter().next() else {
+    let Some(way) = common(query, reference).into_iter().next() else {
         return SameTime::Unknown;
     };
+    let (query, reference) = (way.of_query(query), way.of_reference(reference));
     let pairs = by_time(&query, &reference, 0);
     judge(&prices(&query, &reference, &pairs, Sense::Same))
 }

@@ -1,5 +1,5 @@
-//! The files that evidence rests on, compared with the hashes in the history: the closes and the test returns of trainings,
-//! and the closes and the returns of evaluations.
+//! The files that evidence and reports rest on, compared with the hashes in the history: closes, test returns, details and
+//! pictures of trainings, and the closes and the returns of evaluations.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use crate::engine::db::params;
 use crate::error::StoreError;
 use crate::store::Store;
 
-/// A file that evidence rests on.
+/// A file that evidence or a report rests on.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct EvidenceFile {
     /// The version that rests on it, and the run that has it.

@@ -19,6 +19,15 @@ pub struct KnownCloses {
     pub is_of_evaluation: bool,
 }
 
+/// The closes of the bars of some trainings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrainingCloses {
+    /// Lower-case hex SHA-256 of the file.
+    pub sha256: String,
+    /// The runs that kept it, the newest first, then those that were removed for good.
+    pub run_ids: Vec<RunId>,
+}
+
 impl Store {
     /// The files of closes of an instrument: those of trainings, oldest first, then those of evaluations. Deleted runs count
     /// too.

@@ -1,16 +1,16 @@
 //! Evidence about versions: evaluations after training, and the trials that a result was selected from.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use herdbook_domain::{
-    Evaluation, EventKind, RunId, RunResult, Standing, Symbol, Timeframe, Timestamp, VersionKey,
-    Window, window_params,
+    Evaluation, EventKind, RunId, RunResult, Seal, Standing, Symbol, Timeframe, Timestamp,
+    VersionKey, Window, window_params,
 };
 
 use crate::engine::backend::Scope;
 use crate::engine::db::params;
 use crate::error::StoreError;
-use crate::search::known_closes::KnownCloses;
+use crate::search::known_closes::TrainingCloses;
 use crate::store::Store;
 use crate::tables::evaluation::{self, RecordedEvaluation};
 use crate::tables::event::{self, EventQuery};
@@ -81,6 +81,24 @@ impl Store {
         }
     }
 
+    /// The SHA-256 of the files that a training stored with its result, by their path among the artifacts of its run, as sealed
+    /// when it ended. Runs of older builds sealed fewer, or none.
+    ///
+    /// # Errors
+    /// Those of [`Store::run_result`].
+    pub fn sealed_files(&self, run_id: &RunId) -> Result<BTreeMap<String, String>, StoreError> {
+        if let Some(result) = self.run_result(run_id)? {
+            return Ok(result.test.files);
+        }
+        let registered = self.read_in(Scope::History, |conn| {
+            let asked = params![run_id.as_str()];
+            event::of_kinds(conn, &[EventKind::Registered], "run_id = ?1", asked)
+        })?;
+        let mut seals = registered.iter().filter(|event| event.compute_hash() == event.hash);
+        let test = seals.find_map(|event| Seal::of(event).ok().flatten()?.facts.test);
+        Ok(test.map(|test| test.files).unwrap_or_default())
+    }
+
     /// The trials of a symbol and timeframe whose test window overlaps the given one, oldest first. Runs of every registered
     /// model count, and also those that were never registered, or were deleted through MLflow.
     ///
@@ -95,27 +113,31 @@ impl Store {
         self.read(|conn| trial::select(conn, symbol, timeframe, window))
     }
 
-    /// The files of closes of all trainings, each content once, that of the newest run first.
+    /// The files of closes of all trainings, each content once, those of the newest runs first. Runs count as in
+    /// [`Store::trials`], also those that were removed for good: the history knows the hash of their file.
     ///
     /// # Errors
     /// Those of the database.
-    pub fn training_closes(&self) -> Result<Vec<KnownCloses>, StoreError> {
+    pub fn training_closes(&self) -> Result<Vec<TrainingCloses>, StoreError> {
         let all = self.read(|conn| {
             let sql = "SELECT c.run_uuid, c.value FROM params c CROSS JOIN runs r
                  WHERE c.key = ?1 AND r.run_uuid = c.run_uuid ORDER BY r.start_time DESC, r.run_uuid";
-            conn.query(sql, params![window_params::CLOSES_SHA256], |row| {
-                let (run_id, sha256): (String, String) = (row.get(0)?, row.get(1)?);
-                Ok((run_id, sha256))
-            })
+            let mut all = conn.query(sql, params![window_params::CLOSES_SHA256], |row| {
+                Ok((row.shown(0)?.and_then(|id| RunId::parse(&id).ok()), row.shown(1)?))
+            })?;
+            let removed = trial::removed(conn)?.into_iter();
+            all.extend(removed.map(|trial| (Some(trial.run_id), trial.closes_sha256)));
+            Ok(all)
         })?;
-        let mut newest: Vec<KnownCloses> = Vec::new();
-        let mut known = BTreeSet::new();
+        let mut newest: Vec<TrainingCloses> = Vec::new();
+        let mut places: BTreeMap<String, usize> = BTreeMap::new();
         for (run_id, sha256) in all {
-            if let Ok(run_id) = RunId::parse(&run_id)
-                && known.insert(sha256.clone())
-            {
-                newest.push(KnownCloses { run_id, sha256, is_of_evaluation: false });
+            let (Some(run_id), Some(sha256)) = (run_id, sha256) else { continue };
+            let place = *places.entry(sha256.clone()).or_insert(newest.len());
+            if place == newest.len() {
+                newest.push(TrainingCloses { sha256, run_ids: Vec::new() });
             }
+            newest[place].run_ids.push(run_id);
         }
         Ok(newest)
     }

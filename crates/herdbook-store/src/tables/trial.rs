@@ -167,6 +167,14 @@ pub(crate) fn repeats_earlier(conn: &Conn, trial: &RecordedTrial) -> Result<bool
     Ok(others.iter().any(|other| other.result_key().as_ref() == Some(&key) && before(other)))
 }
 
+/// The trials whose run was removed for good, such as by `mlflow gc`; oldest first.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) fn removed(conn: &Conn) -> Result<Vec<RecordedTrial>, StoreError> {
+    of_runs(conn, lost(conn)?)
+}
+
 /// Runs in the history whose row is gone, such as those that `mlflow gc` removed. Their results are sealed.
 fn lost(conn: &Conn) -> Result<Vec<RunId>, StoreError> {
     let sql = "SELECT e.run_id FROM herdbook_events e WHERE e.run_id IS NOT NULL

@@ -1,6 +1,6 @@
 //! Whether bars were seen by a model and its ancestors, by name and time and by their content.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use herdbook_domain::{Honesty, LineageWindows, Symbol, Window, Windows};
 use herdbook_market::{Closes, Likeness, recognise};
@@ -22,7 +22,7 @@ struct Member {
 
 /// The closes by which the bars of a member are recognised.
 enum MemberCloses {
-    Kept(Rc<Closes>),
+    Kept(Arc<Closes>),
     /// Their file is missing or altered: the record has its hash.
     Lost,
     /// An older build trained it, which kept none.
@@ -96,7 +96,7 @@ impl Lineage {
 
     /// Compares bars with those of all members.
     pub(crate) fn compare(&self, symbol: &Symbol, closes: &Closes) -> SeenBars {
-        let mut compared: Vec<(&Rc<Closes>, Vec<Likeness>)> = Vec::new();
+        let mut compared: Vec<(&Arc<Closes>, Vec<Likeness>)> = Vec::new();
         let (mut trained, mut learned, mut known) = (Vec::new(), Vec::new(), Vec::new());
         let mut recognised = None;
         let (mut is_incomparable, mut is_by_time_only, mut has_lost_closes) = (false, false, false);
@@ -114,7 +114,7 @@ impl Lineage {
                     continue;
                 }
             };
-            let at = compared.iter().position(|(other, _)| Rc::ptr_eq(other, reference));
+            let at = compared.iter().position(|(other, _)| Arc::ptr_eq(other, reference));
             let at = at.unwrap_or_else(|| {
                 compared.push((reference, recognise(closes, reference)));
                 compared.len() - 1

@@ -3,6 +3,7 @@
 pub(crate) mod comparison;
 pub(crate) mod instrument;
 pub(crate) mod lineage;
+pub(crate) mod search;
 pub(crate) mod spans;
 pub(crate) mod stored_closes;
 pub(crate) mod tested;

@@ -4,8 +4,8 @@ use herdbook_domain::{RunId, Symbol, VersionKey, Window, tries_of_models};
 use herdbook_market::Closes;
 use herdbook_store::{RecordedEvaluation, Store, StoreError};
 
-use crate::content::comparison::Comparison;
-use crate::content::trials::{DistinctTrial, TestedBars, distinct_trials};
+use crate::content::comparison::{Bars, Comparison};
+use crate::content::trials::{DistinctTrial, TestedBars, distinct_trials, note_on_lost_closes};
 
 /// Everything that the register has tried on some bars.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -40,6 +40,11 @@ impl Tries {
         Ok(Self { trials, n_evaluated })
     }
 
+    /// A note for the user on trainings that count because their closes are lost; `None` without one.
+    pub(crate) fn note(&self) -> Option<String> {
+        note_on_lost_closes(self.trials.iter().filter(|it| it.is_unknown).map(|it| &it.run_id))
+    }
+
     /// The number of tries if one more is made by a training with this run, or by a model that is not among these.
     pub(crate) fn with(&self, run_id: &RunId) -> u64 {
         let is_own =
@@ -50,6 +55,7 @@ impl Tries {
 }
 
 /// The evaluations with bars of a window: of the same symbol and time, or with the same closes under whatever name and times.
+/// Evaluations whose closes are missing or altered are among them, since their bars could be the same.
 pub(crate) fn with_bars_of<'a>(
     store: &Store,
     all: &'a [RecordedEvaluation],
@@ -64,9 +70,12 @@ pub(crate) fn with_bars_of<'a>(
         let evaluation = &recorded.evaluation;
         let by_time = evaluation.symbol == *symbol && evaluation.window.overlaps(window);
         let by_content = match &mut comparison {
-            Some(comparison) if !by_time => {
-                comparison.with(recorded)?.is_some_and(|(_, likenesses)| !likenesses.is_empty())
-            }
+            Some(comparison) if !by_time => match comparison.with(recorded)? {
+                Bars::Compared((_, likenesses)) => !likenesses.is_empty(),
+                // A lost file must not make a result look better.
+                Bars::Lost => true,
+                Bars::NeverKept => false,
+            },
             _ => false,
         };
         if by_time || by_content {

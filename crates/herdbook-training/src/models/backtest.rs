@@ -110,6 +110,7 @@ impl Backtest {
             let own = (&model.version.key, model.file_sha256.as_str());
             let tries = Tries::on(store, bars, Some(own))?;
             backtest.n_tries = tries.with(&model.run.run_id);
+            backtest.notes.extend(tries.note());
         }
         Ok(backtest)
     }

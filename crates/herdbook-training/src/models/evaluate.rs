@@ -9,6 +9,7 @@ use herdbook_market::MarketError;
 use herdbook_market::metrics::Performance;
 use herdbook_store::{Session, StoreError};
 
+use crate::content::trials::note_on_lost_closes;
 use crate::environment::market_data::DataSource;
 use crate::error::TrainingError;
 use crate::models::backtest::{Backtest, BacktestOptions};
@@ -89,11 +90,13 @@ pub fn evaluate(
     let all = store.all_evaluations()?;
     let returns = LaterReturns::of(&backtest);
     let bytes = returns.to_bytes();
-    let mut evaluation = unjoined(&backtest, model, &bytes);
+    let evidence = backtest.evidence();
+    let mut evaluation = unjoined(&backtest, &evidence, model, &bytes);
     let own = Relatives::own(store, model, &all, &returns);
     restore_files(store, &own, &evaluation, (&bytes, backtest.tape.closes.bytes()))?;
     let relatives = Relatives::of(store, model, &all, own, &backtest, &returns)?;
     backtest.notes.extend(relatives.note());
+    backtest.notes.extend(relatives.note_on_lost_closes());
     if let Some(basis) = &mut evaluation.basis {
         basis.moved_by.clone_from(&relatives.moved_by);
         basis.repeats.clone_from(&relatives.repeats);
@@ -106,9 +109,11 @@ pub fn evaluate(
     }
     joining.add(&evaluation, backtest.tape.bars_per_year, || Ok(returns))?;
     let record = joining.into_record();
-    let n_trainings = relatives.n_trainings(store, model, &backtest, &record)?;
+    let trainings = relatives.trainings(store, model, &backtest, &record)?;
+    let lost = trainings.iter().filter(|it| it.is_unknown).map(|it| &it.run_id);
+    backtest.notes.extend(note_on_lost_closes(lost));
     if let Some(basis) = &mut evaluation.basis {
-        (basis.new_from, basis.n_trainings, basis.record) = (new_from, n_trainings, record);
+        (basis.new_from, basis.n_trainings, basis.record) = (new_from, trainings.len(), record);
         basis.shared_with = relatives.shared_with;
     }
     let mut tried: Vec<(VersionKey, Evaluation)> =
@@ -117,13 +122,17 @@ pub fn evaluate(
     let standing =
         Standing::of(&model.version.key, &tried, 0).expect("the version was just evaluated");
     let n_known = all.len();
-    let evidence = Evidence { n_tries: standing.n_tries, ..backtest.evidence() };
+    let evidence = Evidence { n_tries: standing.n_tries, ..evidence };
     Ok(EvaluationResult { backtest, evidence, evaluation, standing, n_known, returns: bytes })
 }
 
 /// The evaluation of these bars alone.
-fn unjoined(backtest: &Backtest, model: &RegisteredModel, returns: &[u8]) -> Evaluation {
-    let evidence = backtest.evidence();
+fn unjoined(
+    backtest: &Backtest,
+    evidence: &Evidence,
+    model: &RegisteredModel,
+    returns: &[u8],
+) -> Evaluation {
     Evaluation {
         v: Evaluation::VERSION,
         symbol: backtest.tape.symbol.clone(),

@@ -4,16 +4,16 @@
 //! evaluation without kept closes are compared by their times and the returns of holding them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::sync::Arc;
 
-use herdbook_domain::{Evaluation, EvidenceRecord, RunId, Timeframe, Timestamp, Window};
+use herdbook_domain::{Evaluation, EvidenceRecord, Timeframe, Timestamp, VersionKey, Window};
 use herdbook_market::{Closes, Likeness};
 use herdbook_store::{RecordedEvaluation, Session, StoreError};
 
-use crate::content::comparison::Comparison;
+use crate::content::comparison::{Bars, Comparison};
 use crate::content::lineage::described;
 use crate::content::spans::Spans;
-use crate::content::trials::{TestedBars, distinct_trials};
+use crate::content::trials::{DistinctTrial, TestedBars, distinct_trials_on_any};
 use crate::error::TrainingError;
 use crate::models::backtest::Backtest;
 use crate::models::later_returns::LaterReturns;
@@ -30,12 +30,14 @@ pub(crate) struct Relatives<'a> {
     pub(crate) moved_by: BTreeMap<String, Option<i64>>,
     /// Hashes of returns that the same model earned on the bars of the new evaluation at other times: it is a copy.
     pub(crate) repeats: Vec<String>,
+    /// Versions with an evaluation that counts as one on the same bars because its closes are missing or altered.
+    lost: Vec<VersionKey>,
     /// Likenesses of the new bars with those of each evaluation in `own` that kept closes.
-    own_likenesses: Vec<(&'a RecordedEvaluation, Rc<Vec<Likeness>>)>,
+    own_likenesses: Vec<(&'a RecordedEvaluation, Arc<Vec<Likeness>>)>,
     /// The closes of all evaluations that have bars of the new one at the same times, if they are as short as these.
-    at_same_times: Vec<Rc<Closes>>,
+    at_same_times: Vec<Arc<Closes>>,
     /// The closes of each evaluation in `own` that are in its window, each content once.
-    own_closes: Vec<Rc<Closes>>,
+    own_closes: Vec<Arc<Closes>>,
 }
 
 impl<'a> Relatives<'a> {
@@ -74,11 +76,11 @@ impl<'a> Relatives<'a> {
     ) -> Result<Self, TrainingError> {
         let mut comparison = Comparison::new(store, backtest.evaluated_closes());
         let (mut own_likenesses, mut own_closes) = (Vec::new(), Vec::new());
-        let mut at_same_times: Vec<Rc<Closes>> = Vec::new();
+        let mut at_same_times: Vec<Arc<Closes>> = Vec::new();
         let (mut shared_with, mut moved_by) = (BTreeSet::new(), BTreeMap::new());
         for earlier in &own {
             let Some(sha256) = &earlier.evaluation.closes_sha256 else { continue };
-            let Some((closes, likenesses)) = comparison.with(earlier)? else {
+            let Bars::Compared((closes, likenesses)) = comparison.with(earlier)? else {
                 if earlier.evaluation.shortcoming().is_some() {
                     continue;
                 }
@@ -87,23 +89,32 @@ impl<'a> Relatives<'a> {
                 return Err(TrainingError::LostFile { key, artifact });
             };
             moved_by.extend(moved(earlier, &likenesses));
-            at_same_times.extend(is_at_same_times(&likenesses).then(|| Rc::clone(&closes)));
+            at_same_times.extend(is_at_same_times(&likenesses).then(|| Arc::clone(&closes)));
             own_likenesses.push((*earlier, likenesses));
-            if !own_closes.iter().any(|known| Rc::ptr_eq(known, &closes)) {
+            if !own_closes.iter().any(|known| Arc::ptr_eq(known, &closes)) {
                 own_closes.push(closes);
             }
         }
         let own_events: BTreeSet<i64> = own.iter().map(|it| it.event_id).collect();
         let is_own = |other: &RecordedEvaluation| own_events.contains(&other.event_id);
-        let (mut repeats, mut copies) = (BTreeSet::new(), Vec::new());
+        let (mut repeats, mut copies, mut lost) = (BTreeSet::new(), Vec::new(), Vec::new());
         for other in all.iter().filter(|other| !is_own(other)) {
             let Some(basis) = &other.evaluation.basis else { continue };
-            let Some((closes, likenesses)) = comparison.with(other)? else { continue };
+            let (closes, likenesses) = match comparison.with(other)? {
+                Bars::Compared(compared) => compared,
+                // A lost file must not make a result look better.
+                Bars::Lost => {
+                    shared_with.insert(basis.returns_sha256.clone());
+                    lost.push(other.key.clone());
+                    continue;
+                }
+                Bars::NeverKept => continue,
+            };
             if likenesses.is_empty() {
                 continue;
             }
             moved_by.extend(moved(other, &likenesses));
-            at_same_times.extend(is_at_same_times(&likenesses).then(|| Rc::clone(&closes)));
+            at_same_times.extend(is_at_same_times(&likenesses).then(|| Arc::clone(&closes)));
             if is_repeated(store, other, &likenesses, returns) {
                 repeats.insert(basis.returns_sha256.clone());
                 copies.push(other);
@@ -129,7 +140,27 @@ impl<'a> Relatives<'a> {
         let (shared_with, repeats) =
             (shared_with.into_iter().collect(), repeats.into_iter().collect());
         at_same_times.retain(|closes| closes.bar_ms() <= backtest.tape.bars.timeframe().millis());
-        Ok(Self { own, shared_with, moved_by, repeats, own_likenesses, at_same_times, own_closes })
+        Ok(Self {
+            own,
+            shared_with,
+            moved_by,
+            repeats,
+            lost,
+            own_likenesses,
+            at_same_times,
+            own_closes,
+        })
+    }
+
+    /// A note if closes of other evaluations are lost.
+    pub(crate) fn note_on_lost_closes(&self) -> Option<String> {
+        let first = self.lost.first()?;
+        let n = self.lost.len();
+        Some(format!(
+            "the closes of {n} evaluation{} of other models, such as of {first}, are missing or altered, so they count as tries \
+             on these bars: restore the files from a backup (`herdbook verify` names them)",
+            if n == 1 { "" } else { "s" }
+        ))
     }
 
     /// A note if bars that the model was evaluated on have other times now.
@@ -174,47 +205,39 @@ impl<'a> Relatives<'a> {
         known.difference(&own).count()
     }
 
-    /// Number of different trainings so far whose test window has bars of the record. Trainings with equal results on equal
+    /// The different trainings so far whose test window has bars of the record. Trainings with equal results on equal
     /// bars are the same one, repeated.
-    pub(crate) fn n_trainings(
+    pub(crate) fn trainings(
         &self,
         store: &Session,
         model: &RegisteredModel,
         backtest: &Backtest,
         record: &EvidenceRecord,
-    ) -> Result<usize, StoreError> {
+    ) -> Result<Vec<DistinctTrial>, StoreError> {
         let own_run = &model.run.run_id;
-        let mut different: BTreeSet<RunId> = BTreeSet::new();
         let symbol = model.symbol().unwrap_or_else(|| backtest.tape.symbol.clone());
         let new = backtest.evaluated_closes();
+        let mut searched: Vec<TestedBars<'_>> = Vec::new();
         for window in &record.windows {
-            let of_window = |closes: &Closes| {
+            let bars = |closes| TestedBars {
+                symbol: &symbol,
+                timeframe: model.timeframe,
+                window: *window,
+                closes,
+            };
+            let of_window = |closes: &&Closes| {
                 !closes.between(window.start.millis(), window.end.millis()).is_empty()
             };
-            let with_closes = std::iter::once(&new)
-                .chain(self.own_closes.iter().map(Rc::as_ref))
-                .filter(|closes| of_window(closes))
-                .map(Some);
-            let mut searched: Vec<Option<&Closes>> = with_closes.collect();
-            if searched.is_empty() {
-                searched.push(None);
+            let with_closes = std::iter::once(&new).chain(self.own_closes.iter().map(Arc::as_ref));
+            let with_closes: Vec<&Closes> = with_closes.filter(of_window).collect();
+            if with_closes.is_empty() {
+                searched.push(bars(None));
             }
-            for closes in searched {
-                let bars = TestedBars {
-                    symbol: &symbol,
-                    timeframe: model.timeframe,
-                    window: *window,
-                    closes,
-                };
-                for trial in distinct_trials(store, bars)? {
-                    let is_own = trial.run_id == *own_run || trial.repeated_by.contains(own_run);
-                    if !is_own {
-                        different.insert(trial.run_id);
-                    }
-                }
-            }
+            searched.extend(with_closes.into_iter().map(|closes| bars(Some(closes))));
         }
-        Ok(different.len())
+        let mut different = distinct_trials_on_any(store, &searched)?;
+        different.retain(|it| it.run_id != *own_run && !it.repeated_by.contains(own_run));
+        Ok(different)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Statistical evidence for a Sharpe ratio: against the baselines, and deflated by the number of trials.
 
 use herdbook_domain::{
-    EVIDENCE_BARS, EVIDENCE_PROBABILITY, EvidenceFigures, Honesty, RunId, Windows,
+    EVIDENCE_BARS, EVIDENCE_PROBABILITY, EvidenceFigures, Honesty, RunId, Windows, hex_sha256,
 };
 use herdbook_market::Ledger;
 use herdbook_market::metrics::{
@@ -203,7 +203,13 @@ fn estimate(model: &Performance) -> Option<SharpeEstimate> {
 
 /// The stored returns of trials with the test bars of `run_id`, possibly at other times.
 fn comparable_returns(store: &Store, trials: &[DistinctTrial], run_id: &RunId) -> Vec<Vec<f64>> {
-    let read = |run_id: &RunId| npy::read(&store.read_artifact(run_id, TEST_RETURNS).ok()?);
+    let read = |run_id: &RunId| {
+        let bytes = store.read_artifact(run_id, TEST_RETURNS).ok()?;
+        // An altered file could make trials look alike. Older builds sealed no hash.
+        let sealed = store.sealed_files(run_id).ok()?.remove(TEST_RETURNS);
+        let is_as_sealed = sealed.is_none_or(|sha256| sha256 == hex_sha256(&bytes));
+        npy::read(&bytes).filter(|_| is_as_sealed)
+    };
     let Some(own) = read(run_id) else { return Vec::new() };
     let kept = trials.iter().rev().filter(|trial| trial.has_same_bars).take(MAX_COMPARED);
     let returns = kept.filter_map(|trial| read(&trial.run_id));

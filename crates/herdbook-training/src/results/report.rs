@@ -38,6 +38,9 @@ impl TrainReport {
         let deflation = match tries {
             Ok(tries) => {
                 run.evidence.n_tries = tries.with(&run.run_id);
+                if let Some(note) = tries.note() {
+                    observer.notice(&note);
+                }
                 let figures = Some(&run.evidence.figures);
                 deflated(store, &run.run_id, &tries, &run.performance, figures)
             }

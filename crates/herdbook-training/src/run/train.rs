@@ -3,6 +3,7 @@
 //! At the end the model file is stored and hashed; then one transaction sets the run to FINISHED, registers the version,
 //! marks the parent as `old` and appends the events. Before that transaction, readers see only the run.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -143,21 +144,24 @@ impl ActiveRun<'_> {
         let ledger = measured.ledger.clone();
         let report = self.report(trained, measured, &policy, steps_per_second);
         let details = StoredDetails::new(report.details.clone(), report.rules.clone());
-        store_file(DETAILS, &details.to_bytes())?;
-        self.store_pictures(&report, &ledger, metric_log.evaluations(), observer);
-        let measured = self.measured(&report, registered_at, &returns);
+        let details_sha256 = store_file(DETAILS, &details.to_bytes())?;
+        let mut files = self.store_pictures(&report, &ledger, metric_log.evaluations(), observer);
+        files.insert(DETAILS.to_owned(), details_sha256);
+        files.extend(self.files_of_evidence(&returns));
+        let measured = self.measured(&report, registered_at, files);
         metric_log.finish(trained, &measured.metrics);
         Ok(self.trained(report, model_sha256, metric_log.take_pending(), measured))
     }
 
     /// Draws and stores pictures of the training, and a page with all of them. Failures are only reported to the observer.
+    /// Returns the SHA-256 of each stored file by its path.
     fn store_pictures(
         &self,
         report: &RunReport,
         ledger: &Ledger,
         evaluations: &[(u64, f64)],
         observer: &mut dyn Observer,
-    ) {
+    ) -> BTreeMap<String, String> {
         let Self { store, plan, run_id } = *self;
         let test = &plan.market.split.test.bars;
         let input = PictureInput {
@@ -176,15 +180,20 @@ impl ActiveRun<'_> {
         drawn.extend(beside.map(|beside| pictures::of_improvement(&input, beside)));
         let page = page_of_training(report, &plan.request.model, &drawn).to_html();
         let pictures = drawn.into_iter().map(|(name, drawn)| (format!("pictures/{name}"), drawn));
+        let mut files = BTreeMap::new();
         for (path, drawn) in pictures.chain([(PAGE.to_owned(), Ok(page))]) {
             let stored = drawn.and_then(|content| {
                 let stored = store.store_artifact(run_id, &path, content.as_bytes());
                 stored.map_err(|error| error.to_string())
             });
-            if let Err(problem) = stored {
-                observer.notice(&format!("the file `{path}` could not be stored: {problem}"));
+            match stored {
+                Ok(sha256) => drop(files.insert(path, sha256)),
+                Err(problem) => {
+                    observer.notice(&format!("the file `{path}` could not be stored: {problem}"));
+                }
             }
         }
+        files
     }
 
     /// The account of buy-and-hold over the test window.
@@ -223,7 +232,9 @@ impl ActiveRun<'_> {
         let speed = logged.metric("training/steps_per_second").unwrap_or(0.0);
         let report = self.report(trained, measured, &model.policy, speed);
         let registered_at = known(REGISTERED_AT).map(|timesteps| timesteps as u64);
-        let measured = self.measured(&report, registered_at, &returns);
+        let mut files = sealed.map(|sealed| sealed.test.files).unwrap_or_default();
+        files.extend(self.files_of_evidence(&returns));
+        let measured = self.measured(&report, registered_at, files);
         Ok(self.trained(report, hex_sha256(&bytes), Vec::new(), measured))
     }
 
@@ -273,9 +284,21 @@ impl ActiveRun<'_> {
         }
     }
 
+    /// The SHA-256 of the closes and of the file of the test's returns, by path.
+    fn files_of_evidence(&self, returns: &[u8]) -> [(String, String); 2] {
+        let closes = self.plan.market.tape.closes.sha256();
+        let files = [(TEST_RETURNS, hex_sha256(returns)), (OF_TRAINING, closes.to_owned())];
+        files.map(|(path, sha256)| (path.to_owned(), sha256))
+    }
+
     /// What is known of the training without the records: any program can write to those. `registered_at` are the timesteps
-    /// behind the registered policy if that is the best one, `returns` is the file of the test's returns.
-    fn measured(&self, report: &RunReport, registered_at: Option<u64>, returns: &[u8]) -> Measured {
+    /// behind the registered policy if that is the best one, `files` the SHA-256 of the stored files by path.
+    fn measured(
+        &self,
+        report: &RunReport,
+        registered_at: Option<u64>,
+        files: BTreeMap<String, String>,
+    ) -> Measured {
         let mut metrics = report.metrics.clone();
         metrics.extend(report.baselines.to_metrics());
         metrics.extend(report.details.to_metrics());
@@ -288,10 +311,8 @@ impl ActiveRun<'_> {
         ];
         metrics.extend(steps.map(|(name, steps)| (name.to_owned(), steps as f64)));
         metrics.extend(registered_at.map(|at| (REGISTERED_AT.to_owned(), at as f64)));
-        let closes = self.plan.market.tape.closes.sha256();
-        let files = [(TEST_RETURNS, hex_sha256(returns)), (OF_TRAINING, closes.to_owned())];
         let test = TestBasis {
-            files: files.map(|(path, sha256)| (path.to_owned(), sha256)).into(),
+            files,
             figures: Some(report.evidence.figures.clone()),
             ..TestBasis::default()
         };

@@ -1,6 +1,6 @@
 //! The details of a result: windows, simple rules, other costs, groups of bars, and the page about them.
 
-use herdbook_domain::{Enhancement, ParentSelector, RunId, Timeframe};
+use herdbook_domain::{BreachKind, Enhancement, ParentSelector, RunId, Timeframe};
 use herdbook_training::{
     Backtest, BacktestOptions, Boundaries, DataSource, Details, GroupedBy, RegisteredModel,
     RuleKind, TrainRequest, WindowKind,
@@ -200,16 +200,15 @@ fn missing_or_altered_details_are_named_and_not_used() {
         (is_used, found.notes.join("; "))
     };
     assert_eq!(notes(&original), (true, String::new()));
-    let better = original.replacen("\"total_return\":", "\"total_return\":3,\"was\":", 1);
-    let (is_used, told) = notes(&better);
-    assert!(
-        !is_used && told.contains("contradicts the metric `train_window/total_return`"),
-        "{told}"
-    );
-    let (is_used, told) = notes("{\"v\":2}");
-    assert!(!is_used && told.contains("has version 2"), "{told}");
-    let (is_used, told) = notes("");
-    assert!(!is_used && told.contains("is not used"), "{told}");
+    // A single digit, another version, and nothing.
+    let digit = original.replacen("0.", "1.", 1);
+    for altered in [digit.as_str(), "{\"v\":2}", ""] {
+        let (is_used, told) = notes(altered);
+        assert!(
+            !is_used && told.contains("is not used: it was altered after the training"),
+            "{told}"
+        );
+    }
     std::fs::remove_file(fixture.store.artifact_path(&run_id, DETAILS).unwrap()).unwrap();
     let found = backtest(&fixture, &request().data, BacktestOptions::default());
     assert!(found.notes[0].contains("has no file `evaluation/details.json`"), "{:?}", found.notes);
@@ -268,4 +267,35 @@ fn short_windows_have_details_too() {
     assert_eq!(report.details.windows.len(), 3);
     assert_eq!(report.details.rules.len(), 2);
     assert!(report.details.rules.iter().all(|rule| rule.result.total_return.is_some()));
+}
+
+#[test]
+fn every_stored_file_of_a_result_is_sealed_and_an_altered_one_is_found() {
+    let fixture = Fixture::new();
+    let run_id = fixture.train(request()).unwrap().run.run_id;
+    let sealed = fixture.store.sealed_files(&run_id).unwrap();
+    let paths: Vec<&str> = sealed.keys().map(String::as_str).collect();
+    let expected = [
+        "data/closes.bin",
+        DETAILS,
+        "evaluation/test_returns.npy",
+        "pictures/actions.svg",
+        "pictures/equity.svg",
+        "pictures/learning.svg",
+        "pictures/trades.svg",
+        "report.html",
+    ];
+    assert_eq!(paths, expected);
+    let found = || fixture.store.verify().unwrap();
+    assert!(found().breaches.is_empty());
+    for path in paths {
+        let original = fixture.store.read_artifact(&run_id, path).unwrap();
+        let altered = [&original[..], b" "].concat();
+        fixture.store.store_artifact(&run_id, path, &altered).unwrap();
+        let breaches = found().breaches;
+        assert_eq!(breaches.len(), 1, "{path}: {breaches:#?}");
+        assert_eq!(breaches[0].kind, BreachKind::EvidenceFile);
+        fixture.store.store_artifact(&run_id, path, &original).unwrap();
+    }
+    assert!(found().breaches.is_empty());
 }

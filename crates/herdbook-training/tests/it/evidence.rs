@@ -1,13 +1,15 @@
 //! Evaluations on new bars, and deflation by all trials.
 
+use std::path::PathBuf;
+
 use herdbook_domain::{
-    Enhancement, Evaluation, EventKind, EvidenceRecord, Honesty, ParentSelector, Symbol,
+    Enhancement, Evaluation, EventKind, EvidenceRecord, Honesty, ParentSelector, RunId, Symbol,
 };
 use herdbook_market::BadRows;
 use herdbook_store::EventQuery;
 use herdbook_training::{
     Backtest, BacktestOptions, DataSource, EvaluationResult, RegisteredModel, TrainingError,
-    evaluate_and_record,
+    evaluate, evaluate_and_record,
 };
 
 use crate::fixture::{Fixture, child, market, request, walk};
@@ -445,4 +447,97 @@ fn trials_are_found_under_any_name_and_time_and_in_other_timeframes() {
     let slow = fixture.train(four_hours).unwrap();
     assert_eq!(slow.deflation.unwrap().n_trials, 2);
     assert_eq!(first.deflation, None);
+}
+
+/// Removes a file of a run, and gives what is needed to restore it.
+fn remove(fixture: &Fixture, run_id: &RunId, artifact: &str) -> (PathBuf, Vec<u8>) {
+    let path = fixture.store.artifact_path(run_id, artifact).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    (path, bytes)
+}
+
+/// What version 1 would be judged by on [`longer`], and the notes. Nothing is recorded.
+fn judged(fixture: &Fixture) -> (usize, u64, String) {
+    let model = RegisteredModel::load(&fixture.store, fixture.version(1)).unwrap();
+    let found = evaluate(&fixture.store, &model, &longer(), None).unwrap();
+    let n_trainings = found.evaluation.basis.as_ref().unwrap().n_trainings;
+    (n_trainings, found.standing.n_tries, found.backtest.notes.join("\n"))
+}
+
+#[test]
+fn training_with_lost_closes_is_a_try_on_all_bars() {
+    let fixture = Fixture::new();
+    fixture.train(request()).unwrap();
+    // Tested on the bars of the evaluation, under another name and other times; and on other bars.
+    let same = DataSource { symbol: Symbol::parse("COPY").unwrap(), ..moved_tail() };
+    let apart = DataSource {
+        symbol: Symbol::parse("APART").unwrap(),
+        ..market(moved(walk(1_500, 9, 0.003), 2_000 * 86_400))
+    };
+    let train = |data| {
+        let request = herdbook_training::TrainRequest { seed: 8, data, ..request() };
+        fixture.train(request).unwrap().run.run_id
+    };
+    let (same, apart) = (train(same), train(apart));
+    assert_eq!(judged(&fixture), (1, 2, String::new()));
+    let closes = herdbook_training::CLOSES_ARTIFACT;
+    let lost = remove(&fixture, &same, closes);
+    let (n_trainings, n_tries, told) = judged(&fixture);
+    assert_eq!((n_trainings, n_tries), (1, 2));
+    let expected = format!("the file `{closes}` of training `{same}` is missing or altered");
+    assert!(told.contains(&expected), "{told}");
+    let also_lost = remove(&fixture, &apart, closes);
+    let (n_trainings, n_tries, told) = judged(&fixture);
+    assert_eq!((n_trainings, n_tries), (2, 3));
+    assert!(told.contains("of 2 trainings, such as"), "{told}");
+    // An altered file is as good as none.
+    std::fs::write(&also_lost.0, &lost.1).unwrap();
+    std::fs::write(&lost.0, &lost.1).unwrap();
+    assert_eq!(judged(&fixture).0, 2);
+    std::fs::write(&also_lost.0, &also_lost.1).unwrap();
+    assert_eq!(judged(&fixture), (1, 2, String::new()));
+}
+
+#[test]
+fn run_that_was_removed_for_good_stays_a_try() {
+    let fixture = Fixture::new();
+    fixture.train(request()).unwrap();
+    let data = DataSource { symbol: Symbol::parse("COPY").unwrap(), ..moved_tail() };
+    let other = herdbook_training::TrainRequest { seed: 8, data, ..request() };
+    let run_id = fixture.train(other).unwrap().run.run_id;
+    let folder = fixture.store.artifact_path(&run_id, "model").unwrap();
+    std::fs::remove_dir_all(folder.parent().unwrap()).unwrap();
+    let database = rusqlite::Connection::open(fixture.folder.path().join("mlflow.db")).unwrap();
+    for table in ["metrics", "latest_metrics", "params", "tags", "runs"] {
+        let sql = format!("DELETE FROM {table} WHERE run_uuid = ?1");
+        database.execute(&sql, [run_id.as_str()]).unwrap();
+    }
+    let (n_trainings, n_tries, told) = judged(&fixture);
+    assert_eq!((n_trainings, n_tries), (1, 2));
+    assert!(told.contains(run_id.as_str()), "{told}");
+}
+
+#[test]
+fn evaluation_with_lost_closes_is_a_try_on_all_bars() {
+    let fixture = Fixture::new();
+    fixture.train(request()).unwrap();
+    let apart = |n_bars| DataSource {
+        symbol: Symbol::parse("APART").unwrap(),
+        ..market(moved(walk(n_bars, 9, 0.003), 2_000 * 86_400))
+    };
+    let data = apart(1_500);
+    let other = fixture.train(herdbook_training::TrainRequest { data, ..request() }).unwrap();
+    let sha256 = evaluated(&fixture, 2, &apart(2_500)).unwrap().evaluation.closes_sha256.unwrap();
+    assert_eq!(judged(&fixture), (0, 1, String::new()));
+    let artifact = format!("evaluation/closes/{sha256}.bin");
+    let (path, bytes) = remove(&fixture, &other.run.run_id, &artifact);
+    let (n_trainings, n_tries, told) = judged(&fixture);
+    assert_eq!((n_trainings, n_tries), (0, 2));
+    assert!(told.contains("the closes of 1 evaluation of other models"), "{told}");
+    // A training that ends now is a try on those bars, which could be its own.
+    let third = fixture.train(herdbook_training::TrainRequest { seed: 11, ..request() }).unwrap();
+    assert_eq!(third.run.evidence.n_tries, 3);
+    std::fs::write(path, bytes).unwrap();
+    assert_eq!(judged(&fixture), (0, 1, String::new()));
 }

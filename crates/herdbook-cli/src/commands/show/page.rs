@@ -1,6 +1,6 @@
 //! The page about one version: its result, the evidence since its training, its pictures and its history.
 
-use herdbook_domain::{Event, Symbol};
+use herdbook_domain::{Event, Symbol, hex_sha256};
 use herdbook_store::{Store, StoreError, VersionRecord};
 use herdbook_training::{Cells, Page, TextTable, details_of_version};
 
@@ -105,8 +105,15 @@ fn add_pictures(page: &mut Page, store: &Store, version: &VersionRecord) -> Resu
     if stored.is_empty() {
         page.note("The run has no pictures.");
     }
+    // Older builds sealed no pictures.
+    let sealed = store.sealed_files(run_id)?;
     for name in stored {
-        match store.read_artifact(run_id, &format!("pictures/{name}")) {
+        let path = format!("pictures/{name}");
+        match store.read_artifact(run_id, &path) {
+            Ok(svg) if sealed.get(&path).is_some_and(|sha256| *sha256 != hex_sha256(&svg)) => page
+                .note(&format!(
+                    "The picture {name} is left out: it was altered after the training. Restore it from a backup."
+                )),
             Ok(svg) => page.picture(name, &String::from_utf8_lossy(&svg)),
             Err(error) => page.note(&format!("The picture {name} cannot be read: {error}.")),
         }

@@ -1,6 +1,7 @@
 //! The details that a training stores among the artifacts of its run, with the simple rules: a later backtest of the model
 //! runs the same rules.
 
+use herdbook_domain::hex_sha256;
 use herdbook_store::{Store, StoreError, VersionRecord};
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,9 @@ pub(crate) const DETAILS: &str = "evaluation/details.json";
 const SAME: f64 = 1e-9;
 /// Version of the file.
 const VERSION: u32 = 1;
+/// Why a file is not used whose hash is not the sealed one.
+const ALTERED: &str =
+    "it was altered after the training: restore it from a backup (`herdbook verify` names it)";
 
 /// The contents of the file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,8 +50,8 @@ impl StoredDetails {
         text.into_bytes()
     }
 
-    /// Reads the file of a version's run, and compares its figures with the version's metrics. An inner error says why there
-    /// are no details, as a clause.
+    /// Reads the file of a version's run, and compares it with its sealed hash and with the version's metrics. Older builds sealed
+    /// no hash. An inner error says why there are no details, as a clause.
     pub(crate) fn of_version(
         store: &Store,
         version: &VersionRecord,
@@ -68,7 +72,12 @@ impl StoredDetails {
             }
             Err(error) => return Err(error),
         };
-        let found = Self::parse(&bytes).and_then(|found| match found.contradiction(version) {
+        let sealed = store.sealed_files(run_id)?.remove(DETAILS);
+        let found = match sealed {
+            Some(sha256) if sha256 != hex_sha256(&bytes) => Err(ALTERED.to_owned()),
+            _ => Self::parse(&bytes),
+        };
+        let found = found.and_then(|found| match found.contradiction(version) {
             Some(name) => Err(format!("it contradicts the metric `{name}` of the version")),
             None => Ok(found),
         });
