@@ -140,7 +140,7 @@ def predict(
 
     Args:
         position: the position that the account holds. The model observes it, with its age and unrealised return.
-        position_since: a time (UTC) in the bar at whose open the position was entered. Default: the newest closed bar.
+        position_since: any time (UTC) in the bar at whose open the position was filled. Default: the newest closed bar.
         max_age, max_bar_age: greatest age of the model and of the bar, such as ``"2h"`` or ``"30d"``.
 
     Raises:
@@ -186,8 +186,8 @@ def import_store(
 
     Args:
         source: ``sqlite:///old.db``, ``postgresql://…``, the path of a database or of an ``mlruns`` folder, or the address of a server.
-        timezone: time zone of the times in its tags, such as ``Europe/Berlin``. Default: that of this machine.
-        artifacts: folder of its artifacts, if they were moved since.
+        timezone: time zone of the times in the tags of that store, such as ``Europe/Berlin``. Default: that of this machine.
+        artifacts: folder that now holds the artifacts of that store, if they were moved.
         register_runs: also register each finished run that stored ``models/<timeframe>/model.zip`` and has no version.
         model: with ``register_runs``, the end of the registered models' names. Default: ``trading_model``.
     """
@@ -279,7 +279,7 @@ def rollback(
     """Brings back the previous champion, in one act.
 
     Args:
-        force: bring back a version of another symbol than the champion's too.
+        force: bring back the last former champion even if the present champion is of another symbol.
 
     Raises:
         NotFoundError: no former champion can return. The message says why for each of them.
@@ -458,7 +458,7 @@ def history(
     limit: int | None = None,
     tracking_uri: str | None = None,
 ) -> History:
-    """The history, oldest first: when, who, what and why; with ``limit`` only the newest events.
+    """Who changed what, when and why, oldest first; with ``limit`` only the newest events.
 
     Raises:
         NotFoundError: no event matches.

@@ -4,6 +4,7 @@ mod examples;
 mod family;
 mod import;
 mod list;
+mod number;
 mod reference;
 mod relocate;
 mod running;
@@ -61,7 +62,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) actor: Option<Actor>,
     /// How long to wait for a store that another process has locked
-    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 10, value_parser = number::whole::<u16>(0..=65_535))]
     pub(crate) lock_timeout: u16,
     /// File of settings that a flag of the command names.
     #[arg(skip)]
@@ -112,7 +113,7 @@ pub(crate) enum Command {
     /// Show parents and children as a tree
     #[command(after_help = examples::LINEAGE)]
     Lineage(LineageArgs),
-    /// Show the history: when, who, what and why
+    /// Show who changed what, when and why
     #[command(after_help = examples::HISTORY)]
     History(HistoryArgs),
     /// Compare two model versions
@@ -121,7 +122,7 @@ pub(crate) enum Command {
     /// Show every registered model with its stages, and the running trainings
     #[command(after_help = examples::STATUS)]
     Status,
-    /// Check that history, MLflow's rows, served files and database are as recorded
+    /// Check history and database, and compare MLflow's rows and the served files with the history
     #[command(after_help = examples::VERIFY)]
     Verify(VerifyArgs),
     /// Check the records against every rule; with `--repair`, repair what is safe to repair
@@ -157,20 +158,20 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) symbol: Option<Symbol>,
     /// Timesteps to train, rounded up to whole rollouts
-    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = number::whole::<u64>(0..=u64::MAX))]
     pub(crate) timesteps: u64,
     /// Environments stepped in parallel [default: 1]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number::whole::<usize>(0..=u64::MAX))]
     pub(crate) n_envs: Option<usize>,
     /// Threads to train on. They change the speed, never the resulting model. The update uses at most 2 threads;
     /// the environments are divided among all
-    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = number::whole::<u16>(1..=256))]
     pub(crate) threads: u16,
     /// TOML file of hyperparameters; flags override it
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Seed of the random generator: the same seed and bars give the same model
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = number::whole::<u64>(0..=u64::MAX))]
     pub(crate) seed: u64,
     /// Parent to enhance: `latest`, `best`, `champion`, a run id or a version number
     #[arg(long, value_name = "PARENT")]
@@ -193,7 +194,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "NAME", default_value = "stock_trading_rl")]
     pub(crate) experiment: String,
     /// Costs in basis points of the traded notional, per side
-    #[arg(long, value_name = "X", default_value_t = 1.0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", default_value_t = 1.0, allow_negative_numbers = true, value_parser = number::decimal)]
     pub(crate) cost_bps: f64,
     /// Start of the validation window (UTC) [default: after 64 % of the bars]
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
@@ -206,11 +207,11 @@ pub(crate) struct TrainArgs {
     pub(crate) allow_contaminated: bool,
     /// Train with N consecutive seeds, starting at `--seed`, and register the model that is best on the validation
     /// window
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=1_000), conflicts_with = "walk_forward")]
+    #[arg(long, value_name = "N", value_parser = number::whole::<u16>(2..=1_000), conflicts_with = "walk_forward")]
     pub(crate) seeds: Option<u16>,
     /// Train on N consecutive folds, each tested on the bars that follow it, and register the model of the last
     /// fold
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=1_000), conflicts_with_all = [
+    #[arg(long, value_name = "N", value_parser = number::whole::<u16>(2..=1_000), conflicts_with_all = [
         "validation_from", "test_from",
     ])]
     pub(crate) walk_forward: Option<u16>,
@@ -268,7 +269,8 @@ pub(crate) struct PromoteArgs {
     /// Refuse unless version N (or `none`) is the present champion
     #[arg(long, value_name = "N")]
     pub(crate) expect_champion: Option<ExpectedChampion>,
-    /// Promote even if the model is contaminated or fails a condition; requires `--reason`
+    /// Promote even if the model is contaminated, fails a condition or displaces a champion of another symbol; requires
+    /// `--reason`
     #[arg(long)]
     pub(crate) force: bool,
     /// File of settings, with the conditions on promotion [default: the environment variable `HERDBOOK_CONFIG`, else
@@ -290,7 +292,7 @@ pub(crate) struct RollbackArgs {
     /// Reason, recorded in the history (at most 2,000 characters)
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
-    /// Bring the last champion back even if the present one is of another symbol
+    /// Bring back the last former champion even if the present champion is of another symbol
     #[arg(long)]
     pub(crate) force: bool,
     /// Show what would change, without changing anything
@@ -302,17 +304,17 @@ pub(crate) struct RollbackArgs {
 pub(crate) struct ChampionArgs {
     #[command(flatten)]
     pub(crate) family: Family,
-    /// Time to look at (UTC), such as 2025-06-10T14:17Z [default: now]
+    /// Show the champion at this time (UTC), such as 2025-06-10T14:17Z [default: now]
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
     pub(crate) at: Option<Timestamp>,
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct VerifyArgs {
-    /// Check an exported history instead of a store
+    /// Check an exported history instead of a store; requires `--head`
     #[arg(long, value_name = "FILE", requires = "head")]
     pub(crate) log: Option<PathBuf>,
-    /// Hash that the history must end with, as printed by `history --export`
+    /// Hash that the history must end with, as printed by `history --export` and `verify`
     #[arg(long, value_name = "HASH")]
     pub(crate) head: Option<String>,
     /// Accept a history that is not the one last seen on this machine, for example after restoring a backup
@@ -332,7 +334,7 @@ pub(crate) struct DoctorArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct FindArgs {
-    /// Search for the newest model, or for the best by a metric
+    /// `latest` finds the newest model, `best` the best one by a metric
     pub(crate) which: Which,
     /// Length of one bar
     #[arg(long, short, value_name = "TIMEFRAME")]
@@ -346,8 +348,8 @@ pub(crate) struct FindArgs {
     /// With `best`: metric to compare
     #[arg(long, value_name = "METRIC", default_value = "evaluation/best_mean_reward")]
     pub(crate) metric: MetricName,
-    /// Skip models with fewer timesteps than this, ancestors included
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    /// Skip models with fewer timesteps than this; those of their ancestors count
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = number::whole::<u64>(0..=u64::MAX))]
     pub(crate) min_timesteps: u64,
     /// Search only models of this instrument
     #[arg(long, value_name = "NAME")]

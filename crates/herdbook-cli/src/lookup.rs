@@ -76,7 +76,7 @@ fn unnamed_model(store: &Store) -> Result<Failure, Failure> {
         .collect();
     Ok(match models.len() {
         0 => failure.with_hint("there is none yet: `herdbook train --timeframe …` trains one"),
-        1..=MAX_NAMED => failure.with_hint(format!("there are {}", models.join(", "))),
+        1..=MAX_NAMED => failure.with_hint(format!("registered models: {}", models.join(", "))),
         _ => failure.with_hint("`herdbook status` shows all registered models"),
     })
 }

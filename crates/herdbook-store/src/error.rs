@@ -34,7 +34,7 @@ pub enum StoreError {
         store: String,
     },
     /// The folder holds a file store of MLflow, which MLflow itself would use instead of the database.
-    #[error("`{}` is an MLflow file store (it holds `{example}`), which MLflow would use instead of `mlflow.db`: import it with `herdbook import ./mlruns`, choose a store with `--tracking-uri sqlite:///…`, or use another folder", path.display())]
+    #[error("`{}` is an MLflow file store (it holds `{example}`), which MLflow would use instead of `mlflow.db`: import it with `herdbook import ./mlruns`, rename it if it is imported already, choose a store with `--tracking-uri sqlite:///…`, or use another folder", path.display())]
     FileStore {
         /// The `mlruns` folder.
         path: PathBuf,

@@ -20,17 +20,17 @@ pub(super) const EVALUATE: &str = "Examples:
 pub(super) const PREDICT: &str = "Examples:
   The champion's position after the newest closed bar:
     herdbook predict -t 1H --data EURUSD.csv
-  The same for a script, refused if the bar is more than two hours old:
+  The same for a script; refused if the bar ended more than two hours ago:
     herdbook predict -t 1H --data EURUSD.csv --max-bar-age 2h --json";
 pub(super) const INIT: &str = "Examples:
-  Write herdbook.toml with every setting as a comment:
+  Write herdbook.toml, with an explanation of every setting:
     herdbook init
   Write one that names the store of a team:
     herdbook init --tracking-uri postgresql://herd@db/herd";
 pub(super) const IMPORT: &str = "Examples:
   Audit a folder of MLflow without copying it:
     herdbook import ./mlruns --dry-run
-  Import a database whose times are those of Berlin, and register its models:
+  Import a database that was written in Berlin, and register the models of its runs:
     herdbook import sqlite:///old.db --timezone Europe/Berlin --register-runs";
 pub(super) const REGISTER: &str = "Examples:
   Register the model of a run as a version of 1H_trading_model:
@@ -47,7 +47,7 @@ pub(super) const PROMOTE: &str = "Examples:
     herdbook promote -t 1H --model-version 2 --target-stage beta --reason \"first on trial\"
   Show what making it champion would change:
     herdbook promote -t 1H --model-version 2 --target-stage champion --dry-run
-  Make it champion, unless another version than 1 is champion by now:
+  Make it champion, but only if version 1 is still the champion:
     herdbook promote -t 1H --model-version 2 --target-stage champion --expect-champion 1";
 pub(super) const ROLLBACK: &str = "Examples:
   Bring back the previous champion:
@@ -103,7 +103,7 @@ pub(super) const STATUS: &str = "Examples:
 pub(super) const VERIFY: &str = "Examples:
   Check the store:
     herdbook verify
-  Check an exported history against the hash that was printed with it:
+  Check an exported history against the hash that the export printed:
     herdbook verify --log history.jsonl --head 9c1e07b4";
 pub(super) const DOCTOR: &str = "Examples:
   List what contradicts the rules:
@@ -113,7 +113,7 @@ pub(super) const DOCTOR: &str = "Examples:
 pub(super) const RELOCATE: &str = "Examples:
   Show what would change after the folder was moved:
     herdbook relocate --dry-run
-  Make a copied store one of its own:
+  Turn a copy into a store of its own:
     herdbook relocate --copy";
 pub(super) const COMPLETIONS: &str = "Examples:
   Load the completions in the present shell:

@@ -14,11 +14,11 @@ pub(crate) struct ImportArgs {
     /// address of an MLflow server (http, https)
     #[arg(value_name = "URI")]
     pub(crate) source: String,
-    /// Time zone of the times in its tags: a place such as Europe/Berlin, UTC, or an offset such as
+    /// Time zone of the times in the tags of that store: a place such as Europe/Berlin, UTC, or an offset such as
     /// +02:00 [default: the time zone of this machine]
     #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
     pub(crate) timezone: Option<Zone>,
-    /// Folder of its artifacts (`<experiment>/<run>/artifacts`), if they were moved since
+    /// Folder that now holds the artifacts of that store (as `<experiment>/<run>/artifacts`), if they were moved
     #[arg(long, value_name = "FOLDER")]
     pub(crate) artifacts: Option<PathBuf>,
     /// Also register each finished run that stored `models/<timeframe>/model.zip` and has no version

@@ -5,6 +5,8 @@ use std::num::NonZeroUsize;
 use clap::Args as ClapArgs;
 use herdbook_domain::{InvalidName, MetricName, Stage, Timeframe};
 
+use crate::args::number;
+
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ListArgs {
     /// List only this timeframe
@@ -21,7 +23,7 @@ pub(crate) struct ListArgs {
     #[arg(long, value_name = "KEY", default_value = "registered")]
     pub(crate) sort: SortKey,
     /// List only the first N versions
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number::rows)]
     pub(crate) limit: Option<NonZeroUsize>,
 }
 

@@ -7,14 +7,14 @@ use clap::Args as ClapArgs;
 #[derive(Debug, ClapArgs)]
 pub(crate) struct RelocateArgs {
     /// Former folder of files that were moved, as the records name it [default: the former folder of the database, and
-    /// those that the names of missing files show]
+    /// the folders in the recorded paths of missing files]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) from: Vec<PathBuf>,
     /// Present folder of the files [default: the folder of the database]. Repeat `--from` and `--to` in pairs for
     /// several folders
     #[arg(long, value_name = "FOLDER")]
     pub(crate) to: Vec<PathBuf>,
-    /// Make a copy a store of its own: the original stays in use
+    /// Turn a copy into a store of its own; the original stays in use
     #[arg(long)]
     pub(crate) copy: bool,
     /// Show what would change, without changing anything

@@ -7,6 +7,7 @@ use herdbook_domain::{Stage, Symbol, Timestamp, VersionNumber};
 use herdbook_training::{BarStamp, DecimalMark, Position, TimeFormat, Zone};
 
 use crate::args::family::OptionalFamily;
+use crate::args::number;
 use crate::args::reference::Reference;
 
 /// How to read an ambiguous file of bars. The flags need a file, which is one of the group `bars`.
@@ -72,7 +73,7 @@ pub(crate) struct BacktestArgs {
     #[command(flatten)]
     pub(crate) running: RunningArgs,
     /// Costs in basis points of the traded notional, per side [default: as in its training]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", allow_negative_numbers = true, value_parser = number::decimal)]
     pub(crate) cost_bps: Option<f64>,
     /// Time of the first action (UTC) [default: the first bar with enough history for the features]
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
@@ -102,7 +103,7 @@ pub(crate) struct EvaluateArgs {
     #[command(flatten)]
     pub(crate) running: RunningArgs,
     /// Costs in basis points of the traded notional, per side [default: as in its training]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", allow_negative_numbers = true, value_parser = number::decimal)]
     pub(crate) cost_bps: Option<f64>,
 }
 
@@ -119,8 +120,7 @@ pub(crate) struct PredictArgs {
     /// Position that the account holds: short, flat or long. The model observes it, with its age and unrealised return
     #[arg(long, value_name = "POSITION", default_value = "flat", value_parser = position)]
     pub(crate) position: Position,
-    /// Time at which `--position` was entered (UTC), in the bar at whose open it was filled [default: the newest closed
-    /// bar]
+    /// Any time (UTC) in the bar at whose open `--position` was filled [default: the newest closed bar]
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse, requires = "position")]
     pub(crate) position_since: Option<Timestamp>,
     /// Refuse if the model was registered longer ago than this, such as 90m, 2h, 3d or 4w

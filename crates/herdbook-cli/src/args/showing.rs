@@ -7,6 +7,7 @@ use clap::Args as ClapArgs;
 use herdbook_domain::{RunPrefix, VersionNumber};
 
 use crate::args::family::OptionalFamily;
+use crate::args::number;
 use crate::args::reference::Reference;
 
 /// One model version, named in one of several ways.
@@ -35,6 +36,11 @@ pub(crate) struct ShowArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(
+    mut_arg("timeframe", |arg| arg.help("Show only the trees of this timeframe; not needed together with a run id")),
+    mut_arg("model", |arg| arg.help("Show only the trees that hold this registered model; its full name is \
+        `{timeframe}_{NAME}` [default: all, or `trading_model` with MODEL]"))
+)]
 pub(crate) struct LineageArgs {
     /// Show only the tree of this model: a version number, `champion`, `latest` or a run id
     #[arg(value_name = "MODEL", conflicts_with = "model_version")]
@@ -47,6 +53,7 @@ pub(crate) struct LineageArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(mut_arg("timeframe", |arg| arg.help("Show only one model, of this timeframe [default: all models]")))]
 pub(crate) struct HistoryArgs {
     #[command(flatten)]
     pub(crate) family: OptionalFamily,
@@ -57,7 +64,7 @@ pub(crate) struct HistoryArgs {
     #[arg(long, value_name = "RUN_ID", value_parser = RunPrefix::parse, conflicts_with = "timeframe")]
     pub(crate) run: Option<RunPrefix>,
     /// Show only the newest N events
-    #[arg(long, value_name = "N", conflicts_with = "export")]
+    #[arg(long, value_name = "N", value_parser = number::rows, conflicts_with = "export")]
     pub(crate) limit: Option<NonZeroUsize>,
     /// Write the whole history to a new file, one JSON object per line, and print its last hash
     #[arg(long, value_name = "FILE", conflicts_with_all = ["timeframe", "model_version", "run"])]

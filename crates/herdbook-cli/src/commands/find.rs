@@ -65,8 +65,10 @@ fn not_found(args: &FindArgs) -> Failure {
         0 => String::new(),
         n => format!(" and at least {} timesteps", format::count(n)),
     };
-    Failure::new(Code::NotFound, format!("there is no {what}{symbol}{steps} at {}", args.timeframe))
-        .with_hint(format!("`herdbook list --timeframe {}` shows all models", args.timeframe))
+    let timeframe = args.timeframe;
+    Failure::new(Code::NotFound, format!("there is no {what}{symbol}{steps} at {timeframe}")).with_hint(format!(
+        "`herdbook list --timeframe {timeframe}` shows all models, `herdbook train --timeframe {timeframe}` trains one"
+    ))
 }
 
 /// Says in a line of its own that the value was not sealed at the registration.

@@ -661,10 +661,11 @@ fn help_of_each_command() {
       find          Find the newest or the best model
       show          Show everything about one model version
       lineage       Show parents and children as a tree
-      history       Show the history: when, who, what and why
+      history       Show who changed what, when and why
       compare       Compare two model versions
       status        Show every registered model with its stages, and the running trainings
-      verify        Check that history, MLflow's rows, served files and database are as recorded
+      verify        Check history and database, and compare MLflow's rows and the served files with the
+                    history
       doctor        Check the records against every rule; with `--repair`, repair what is safe to repair
       relocate      Update the artifact locations of a store that was moved or copied, after checking
                     its files
@@ -901,7 +902,8 @@ fn help_of_each_command() {
               Refuse unless version N (or `none`) is the present champion
 
           --force
-              Promote even if the model is contaminated or fails a condition; requires `--reason`
+              Promote even if the model is contaminated, fails a condition or displaces a champion of
+              another symbol; requires `--reason`
 
           --config-file <FILE>
               File of settings, with the conditions on promotion [default: the environment variable
@@ -947,7 +949,7 @@ fn help_of_each_command() {
         herdbook promote -t 1H --model-version 2 --target-stage beta --reason "first on trial"
       Show what making it champion would change:
         herdbook promote -t 1H --model-version 2 --target-stage champion --dry-run
-      Make it champion, unless another version than 1 is champion by now:
+      Make it champion, but only if version 1 is still the champion:
         herdbook promote -t 1H --model-version 2 --target-stage champion --expect-champion 1
     "#);
 }

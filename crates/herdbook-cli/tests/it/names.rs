@@ -139,6 +139,6 @@ fn find_latest_without_a_type_looks_at_all_types() {
     status 1
     store: sqlite:///[folder]/mlflow.db
     error: there is no model with version type `latest` at 4H
-    hint: `herdbook list --timeframe 4H` shows all models
+    hint: `herdbook list --timeframe 4H` shows all models, `herdbook train --timeframe 4H` trains one
     ");
 }

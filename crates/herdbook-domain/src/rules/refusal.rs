@@ -130,7 +130,11 @@ fn unmet(judgement: &Judgement) -> String {
 }
 
 fn list(stages: &[Stage]) -> String {
-    stages.iter().map(|stage| format!("`{stage}`")).collect::<Vec<_>>().join(" or ")
+    let named: Vec<String> = stages.iter().map(|stage| format!("`{stage}`")).collect();
+    match named.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        _ => named.concat(),
+    }
 }
 
 fn passed_over(passed: &[PassedOver]) -> String {

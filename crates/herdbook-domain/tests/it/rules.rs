@@ -206,6 +206,13 @@ fn refusal_names_the_version_its_stage_and_the_legal_stages() {
         "`1H_trading_model` version 1 is in `champion` and may go to `beta` or `archived`, \
          not to `development`"
     );
+    let second = VersionNumber::new(2).unwrap();
+    let refusal = register.promote(&promotion(second, Stage::Beta), at).unwrap_err();
+    assert_eq!(
+        refusal.to_string(),
+        "`1H_trading_model` version 2 is in `beta` and may go to `development`, `champion` or `archived`, \
+         not to `beta`"
+    );
 }
 
 #[test]

@@ -242,9 +242,7 @@ fn page_of_a_training_holds_all_its_pictures() {
         let page = text(&fixture, &run.run_id, "report.html");
         assert_eq!(page.matches("<svg").count(), n_pictures);
         assert!(!page.contains("left out") && !page.contains("could not be drawn"));
-        assert!(
-            page.contains("<h2>Beside what a quant tries first (test window, same costs)</h2>")
-        );
+        assert!(page.contains("<h2>The model beside simple rules (test window, same costs)</h2>"));
     }
 }
 

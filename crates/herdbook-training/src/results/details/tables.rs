@@ -66,7 +66,7 @@ impl Details {
             Some(WindowKind::Backtest) | None => "these bars",
             Some(kind) => &format!("{} window", kind.heading()),
         };
-        format!("beside what a quant tries first ({window}, same costs)")
+        format!("the model beside simple rules ({window}, same costs)")
     }
 
     /// The model beside holding, doing nothing, random actions and simple rules.

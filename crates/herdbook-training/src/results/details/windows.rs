@@ -121,7 +121,7 @@ impl Gap {
             return format!("gap: none, the Sharpe ratio goes {values}");
         }
         let not_kept = if training > 0.0 && later <= 0.0 {
-            ": what the model earned in training it did not earn on later bars"
+            ": the model earned in training, but not on later bars"
         } else {
             ""
         };
@@ -138,8 +138,8 @@ mod tests {
         let gap = |training, later| Gap { training, later, to: WindowKind::Test }.sentence();
         assert_eq!(
             gap(7.46, -0.88),
-            "gap: the Sharpe ratio falls by 8.34, from +7.46 in training to -0.88 on test: what the model earned in \
-             training it did not earn on later bars"
+            "gap: the Sharpe ratio falls by 8.34, from +7.46 in training to -0.88 on test: the model earned in \
+             training, but not on later bars"
         );
         assert_eq!(
             gap(1.0, 0.25),
