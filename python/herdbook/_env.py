@@ -107,7 +107,7 @@ class TradingEnv(gymnasium.Env[npt.NDArray[np.float32], np.int64]):
         symbol: the instrument. Default: the file's name without its extension.
         cost_bps: costs in basis points of the traded notional, per side.
         episode_bars: length of an episode on ``train``. Default: 512.
-        validation_from, test_from: start times (UTC) of the windows. Default: after 64 % and 80 % of the bars.
+        validation_from, test_from: start times (UTC) of the windows. Default: after 64% and 80% of the bars.
         columns, volume_column, bar_timezone, member, time_format, bars_stamped, decimal: how to read a file that
             leaves this open, as the flags of the same names; ``member`` is the file in a zip archive.
         skip_bad_rows: leave out rows without valid prices.

@@ -61,7 +61,7 @@ def train(
         threads: threads to train on. They change the speed, never the model.
         hyperparameters: a mapping with stable-baselines3's names, or the path of a TOML file.
         cost_bps: costs in basis points of the traded notional, per side.
-        validation_from, test_from: start times (UTC) of the windows. Default: after 64 % and 80 % of the bars.
+        validation_from, test_from: start times (UTC) of the windows. Default: after 64% and 80% of the bars.
         seeds: number of seeds to train with; the model that is best on the validation window is registered.
         walk_forward: number of consecutive folds to train on; the model of the last fold is registered.
         register: the policy to register: the best on the validation window, or the last of the training.

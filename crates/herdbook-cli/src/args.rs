@@ -196,10 +196,10 @@ pub(crate) struct TrainArgs {
     /// Costs in basis points of the traded notional, per side
     #[arg(long, value_name = "X", default_value_t = 1.0, allow_negative_numbers = true, value_parser = number::decimal)]
     pub(crate) cost_bps: f64,
-    /// Start of the validation window (UTC) [default: after 64 % of the bars]
+    /// Start of the validation window (UTC) [default: after 64% of the bars]
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
     pub(crate) validation_from: Option<Timestamp>,
-    /// Start of the test window (UTC) [default: after 80 % of the bars]
+    /// Start of the test window (UTC) [default: after 80% of the bars]
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
     pub(crate) test_from: Option<Timestamp>,
     /// Train even if an ancestor has seen bars of the test window, and mark the model as contaminated

@@ -12,7 +12,7 @@ pub(crate) fn count(n: u64) -> String {
 
 /// A fraction as a percentage with a sign: `+1.20%`.
 pub(crate) fn signed_percent(value: Option<f64>) -> String {
-    value.map_or_else(|| UNDEFINED.to_owned(), |value| format!("{:+.2}%", 100.0 * value))
+    value.map_or_else(|| UNDEFINED.to_owned(), |value| herdbook_domain::signed_percent(value, 2))
 }
 
 /// A number with the given number of decimals.

@@ -1,5 +1,7 @@
 //! Finds the model version that a command names, and its run.
 
+use std::num::NonZeroUsize;
+
 use herdbook_domain::{ModelName, RunId, Timeframe, VersionKey};
 use herdbook_store::{RunRecord, Store, StoreError, VersionOrRun, VersionQuery, VersionRecord};
 
@@ -43,7 +45,11 @@ pub(crate) fn find(
         }
         Reference::Latest => {
             let name = name(store, family)?;
-            let query = VersionQuery { name: Some(name.clone()), ..VersionQuery::default() };
+            let query = VersionQuery {
+                name: Some(name.clone()),
+                limit: Some(NonZeroUsize::MIN),
+                ..VersionQuery::default()
+            };
             store.versions(&query)?.records.into_iter().next().ok_or_else(|| {
                 Failure::new(Code::NotFound, format!("`{name}` has no version"))
                     .with_hint("`herdbook list` shows every version")

@@ -1,5 +1,7 @@
 //! Colours by meaning.
 
+use std::borrow::Cow;
+
 use herdbook_domain::{Honesty, Stage};
 
 /// What a coloured text means.
@@ -65,10 +67,10 @@ impl Meaning {
 }
 
 /// A text as it is, or in the colour of a meaning if colours are shown.
-pub(crate) fn painted(text: &str, meaning: Option<Meaning>, has_colours: bool) -> String {
+pub(crate) fn painted(text: &str, meaning: Option<Meaning>, has_colours: bool) -> Cow<'_, str> {
     match meaning {
-        Some(meaning) if has_colours && !text.is_empty() => meaning.paint(text),
-        _ => text.to_owned(),
+        Some(meaning) if has_colours && !text.is_empty() => meaning.paint(text).into(),
+        _ => text.into(),
     }
 }
 

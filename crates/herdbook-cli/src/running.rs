@@ -1,5 +1,6 @@
 //! Prepares a run of a registered model: finds and loads the model, and reads the bars.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use herdbook_domain::{Symbol, Timestamp};
@@ -63,7 +64,8 @@ pub(crate) fn other_symbol(model: &RegisteredModel, source: &DataSource) -> Opti
 pub(crate) fn find_version(args: &RunningArgs, store: &Store) -> Result<VersionRecord, Failure> {
     if let (Some(stage), Some(name)) = (args.stage, lookup::given_name(store, &args.family)?) {
         let stage = Some(stage);
-        let query = VersionQuery { name: Some(name.clone()), stage, ..VersionQuery::default() };
+        let (limit, given) = (Some(NonZeroUsize::MIN), Some(name.clone()));
+        let query = VersionQuery { name: given, stage, limit, ..VersionQuery::default() };
         return store.versions(&query)?.records.into_iter().next().ok_or_else(|| {
             let stage = stage.map_or("", herdbook_domain::Stage::as_str);
             Failure::new(Code::NotFound, format!("`{name}` has no version in `{stage}`"))

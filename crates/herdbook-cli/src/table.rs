@@ -84,8 +84,8 @@ pub(crate) struct Cell {
 
 impl Cell {
     /// A cell in the colour of a meaning.
-    pub(crate) fn of(text: impl Into<String>, meaning: Option<Meaning>) -> Self {
-        Self { text: terminal::one_line(&text.into()), meaning }
+    pub(crate) fn of(text: impl AsRef<str>, meaning: Option<Meaning>) -> Self {
+        Self { text: terminal::one_line(text.as_ref()), meaning }
     }
 }
 
@@ -162,8 +162,8 @@ impl Columns {
         let mut widths: Vec<usize> =
             self.columns.iter().map(|column| column.heading.width()).collect();
         for row in &self.rows {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.text.width());
+            for (widest, cell) in widths.iter_mut().zip(row) {
+                *widest = (*widest).max(width(&cell.text));
             }
         }
         widths
@@ -222,17 +222,22 @@ impl Columns {
         screen: Screen,
         text: &mut String,
     ) -> bool {
+        let cell_at = |idx: usize| row.get(idx).map_or("", |cell| cell.text.as_str());
+        if shown.iter().all(|idx| width(cell_at(*idx)) <= widths[*idx]) {
+            let cells: Vec<&str> = shown.iter().map(|idx| cell_at(*idx)).collect();
+            self.write_line(&cells, row, shown, widths, screen, text);
+            return false;
+        }
         let mut has_cut_cells = false;
         let mut cells: Vec<Vec<String>> = Vec::with_capacity(shown.len());
         for idx in shown {
-            let cell = row.get(*idx).map_or("", |cell| cell.text.as_str());
-            let width = widths[*idx];
+            let (cell, limit) = (cell_at(*idx), widths[*idx]);
             cells.push(match self.columns[*idx].narrow {
-                _ if cell.width() <= width => vec![cell.to_owned()],
-                Narrow::Wrap { .. } => wrap(cell, width),
+                _ if width(cell) <= limit => vec![cell.to_owned()],
+                Narrow::Wrap { .. } => wrap(cell, limit),
                 Narrow::Cut { .. } | Narrow::Never => {
                     has_cut_cells = true;
-                    vec![cut(cell, width)]
+                    vec![cut(cell, limit)]
                 }
             });
         }
@@ -240,26 +245,48 @@ impl Columns {
         for line in 0..n_lines {
             let of_line: Vec<&str> =
                 cells.iter().map(|lines| lines.get(line).map_or("", String::as_str)).collect();
-            let n_filled = of_line.iter().rposition(|cell| !cell.is_empty()).map_or(0, |at| at + 1);
-            for (at, cell) in of_line.iter().take(n_filled).enumerate() {
-                let idx = shown[at];
-                let meaning = row.get(idx).and_then(|cell| cell.meaning);
-                let pad = " ".repeat(widths[idx].saturating_sub(cell.width()));
-                let cell = painted(cell, meaning, screen.has_colours);
-                let is_last = at + 1 == n_filled;
-                match self.columns[idx].align {
-                    Align::Right => *text += &format!("{pad}{cell}"),
-                    Align::Left if is_last => *text += &cell,
-                    Align::Left => *text += &format!("{cell}{pad}"),
-                }
-                if !is_last {
-                    *text += &" ".repeat(GAP);
-                }
-            }
-            text.push('\n');
+            self.write_line(&of_line, row, shown, widths, screen, text);
         }
         has_cut_cells
     }
+
+    /// Appends one line of a row. `cells` are its texts in the order of `shown`.
+    fn write_line(
+        &self,
+        cells: &[&str],
+        row: &[Cell],
+        shown: &[usize],
+        widths: &[usize],
+        screen: Screen,
+        text: &mut String,
+    ) {
+        let n_filled = cells.iter().rposition(|cell| !cell.is_empty()).map_or(0, |at| at + 1);
+        for (at, (idx, cell)) in shown.iter().zip(cells).take(n_filled).enumerate() {
+            let meaning = row.get(*idx).and_then(|cell| cell.meaning);
+            let pad = widths[*idx].saturating_sub(width(cell));
+            let is_last = at + 1 == n_filled;
+            if self.columns[*idx].align == Align::Right {
+                push_spaces(text, pad);
+            }
+            *text += &painted(cell, meaning, screen.has_colours);
+            if self.columns[*idx].align == Align::Left && !is_last {
+                push_spaces(text, pad);
+            }
+            if !is_last {
+                push_spaces(text, GAP);
+            }
+        }
+        text.push('\n');
+    }
+}
+
+fn push_spaces(text: &mut String, n: usize) {
+    text.extend(std::iter::repeat_n(' ', n));
+}
+
+/// The number of columns in which a terminal shows a text without control characters.
+fn width(text: &str) -> usize {
+    if text.is_ascii() { text.len() } else { text.width() }
 }
 
 impl std::fmt::Display for Columns {

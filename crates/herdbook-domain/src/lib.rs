@@ -54,5 +54,5 @@ pub use values::{
     Actor, Enhancement, ExperimentName, InvalidName, InvalidTimestamp, MetricName, ModelName,
     ModelType, Reason, RunId, RunPrefix, RunStatus, Stage, Symbol, Timeframe, Timestamp,
     Transition, UnknownWord, VersionKey, VersionNumber, VersionType, grouped, is_active,
-    number_or_run,
+    number_or_run, percent, signed_percent,
 };

@@ -168,8 +168,8 @@ pub enum MarketError {
 
     /// Two columns have the same meaning.
     #[error(
-        "`{file}` has two columns for {meaning}, `{first}` and `{second}`: choose one with `--columns {meaning}=NAME`, \
-         or rename or remove one"
+        "`{file}` has two columns for {meaning}, `{first}` and `{second}`: choose one by its name or number with \
+         `--columns {meaning}=NAME`, or rename or remove one"
     )]
     RepeatedColumn {
         file: String,
@@ -281,10 +281,10 @@ pub enum MarketError {
     )]
     MixedTimes { location: FieldLocation, value: String, first: &'static str },
 
-    /// The rows are sorted neither by ascending nor by descending time.
+    /// Rows are not sorted by time although their order shows which hour is meant where clocks were set back.
     #[error(
-        "{location}: `{value}` is {turned} the row above, which is {previous}: \
-         sort the rows by time"
+        "{location}: `{value}` is {turned} the row above, which is {previous}: sort the rows by time, because their \
+         order shows which hour is meant where clocks were set back"
     )]
     Unsorted { location: FieldLocation, value: String, turned: &'static str, previous: Utc },
 
@@ -293,6 +293,20 @@ pub enum MarketError {
         "{location}: there is already a row for `{value}`, with other values: keep one row for each time"
     )]
     ConflictingRows { location: FieldLocation, value: String },
+
+    /// Rows at one time have different values, and are not next to each other.
+    #[error(
+        "`{file}` has rows with the same time and other values, at {n} {}, the first at {first}: keep one row for each time",
+        if *.n == 1 { "time" } else { "times" }
+    )]
+    ConflictingTimes { file: String, n: usize, first: Utc },
+
+    /// The times of a day begin again after 12:59.
+    #[error(
+        "{location}: `{value}` is before the row above, and no time of the file is after 12:59: its clock seems to have 12 \
+         hours; write times with AM and PM, or with 24 hours. If the times are right, sort the rows"
+    )]
+    HalfDayClock { location: FieldLocation, value: String },
 
     /// The file has only one bar, so its length is unknown.
     #[error("`{file}` has only one bar, so the length of its bars is unknown: give at least two")]

@@ -65,6 +65,6 @@ pub use tables::metric::{LatestMetric, LatestMetrics, Metric, MetricSelection};
 pub use tables::run::RunRecord;
 pub use tables::seal::SealedSummary;
 pub use tables::tag::TagSelection;
-pub use tables::trial::RecordedTrial;
+pub use tables::trial::{RecordedTrial, TrialQuery};
 pub use tables::unsealed::Measured;
 pub use tables::version::{UnreadableVersion, VersionRecord};

@@ -1,12 +1,13 @@
 //! Look-ups in a large store, in the process and as complete commands.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use herdbook_domain::{MetricName, ModelType, Symbol, Timeframe, Timestamp, VersionType, Window};
-use herdbook_store::{Candidates, Contaminated, Missing};
+use herdbook_store::{Candidates, Contaminated, Missing, TrialQuery};
 
 use crate::{figure, generate};
 
@@ -39,10 +40,15 @@ pub(crate) fn measure(asked: &Asked<'_>, binary: &Path, n_runs: usize) -> anyhow
     print("newest, three tags", "", || store.find_latest(&candidates(ModelType::Base)).map(drop))?;
     let window =
         Window { start: Timestamp::from_millis(0), end: Timestamp::from_millis(4_000_000_000_000) };
-    let symbol = Symbol::parse("EURUSD")?;
+    let query = TrialQuery {
+        symbol: Symbol::parse("EURUSD")?,
+        timeframe: Timeframe::Hour1,
+        window,
+        closes_sha256: BTreeSet::new(),
+    };
     let mut n_trials = 0;
     print("trials of a symbol and timeframe", "", || {
-        n_trials = store.trials(&symbol, Timeframe::Hour1, window)?.len();
+        n_trials = store.trials(&query)?.len();
         Ok(())
     })?;
     println!("   {n_trials} trials");

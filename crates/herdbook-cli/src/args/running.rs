@@ -14,7 +14,7 @@ use crate::args::reference::Reference;
 #[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct ReadingArgs {
     /// Names of all columns, such as time,open,high,low,close,volume, in place of the file's header if it has one; or some by
-    /// their names in the file, such as close=Last
+    /// their names in the file, such as close=Last, or their numbers from 1, such as close=5
     #[arg(long, value_name = "NAMES", requires = "bars")]
     pub(crate) columns: Option<String>,
     /// Volume column of a file that has several; `none` for no volume

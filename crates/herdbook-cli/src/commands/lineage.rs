@@ -102,7 +102,7 @@ struct Member {
     promotion_stage: Option<String>,
     honesty: Option<String>,
     total_timesteps: Option<u64>,
-    /// As it was logged: 0 % is no change.
+    /// As it was logged: 0% is no change.
     improvement_percent: Option<f64>,
     /// The same as the text shows it: in percent, or as a difference if the parent's value is near 0.
     improvement: Option<String>,

@@ -40,14 +40,18 @@ pub(crate) fn run(args: &ListArgs, store: &Store, output: &mut Output) -> Result
     print(store, &ListRequest { names, timeframe, stage, sort: args.sort.clone(), limit }, output)
 }
 
-/// Metrics shown in the table.
-const SHOWN_METRICS: [&str; 5] = [
+/// Metrics that the table always shows.
+const SHOWN_METRICS: [&str; 4] = [
     "evaluation/mean_reward",
     "evaluation/best_mean_reward",
     "portfolio/total_return",
     "portfolio/sharpe_ratio",
-    "portfolio/max_drawdown",
 ];
+
+const MAX_DRAWDOWN: &str = "portfolio/max_drawdown";
+/// Metrics of the table sorted by drawdown.
+const WITH_DRAWDOWN: [&str; 5] =
+    [SHOWN_METRICS[0], SHOWN_METRICS[1], SHOWN_METRICS[2], SHOWN_METRICS[3], MAX_DRAWDOWN];
 
 /// Tags shown in the table, and the one by which it may be sorted.
 const SHOWN_TAGS: [&str; 5] =
@@ -60,11 +64,16 @@ pub(crate) fn print(
     output: &mut Output,
 ) -> Result<(), Failure> {
     let metrics = match &request.sort {
+        SortKey::Metric(metric) if metric.as_str() == MAX_DRAWDOWN => {
+            output.metrics(&WITH_DRAWDOWN)
+        }
         SortKey::Metric(metric) if !SHOWN_METRICS.contains(&metric.as_str()) => {
             MetricSelection::All
         }
         _ => output.metrics(&SHOWN_METRICS),
     };
+    // The store sorts by registration.
+    let limits_in_store = request.sort == SortKey::Registered && request.names.len() < 2;
     let query = VersionQuery {
         name: match request.names.as_slice() {
             [name] => Some(name.clone()),
@@ -73,6 +82,7 @@ pub(crate) fn print(
         timeframe: request.timeframe,
         stage: request.stage,
         metrics,
+        limit: request.limit.filter(|_| limits_in_store),
         unsealed_values: UnsealedValues::WhereTheyCount,
         tags: if output.is_json() { TagSelection::All } else { TagSelection::Only(&SHOWN_TAGS) },
     };
@@ -82,7 +92,7 @@ pub(crate) fn print(
     versions
         .retain(|version| request.names.is_empty() || request.names.contains(&version.key.name));
     sort(&mut versions, &request.sort);
-    let n_found = versions.len();
+    let n_found = versions.len() + listing.n_beyond_limit;
     versions.truncate(request.limit.map_or(usize::MAX, NonZeroUsize::get));
     output.data(
         || versions.iter().map(to_json).collect::<Vec<_>>(),
@@ -228,7 +238,7 @@ fn text(versions: &[VersionRecord], sort: &SortKey) -> Shown {
         return "no model versions".into();
     }
     let sorted_by = match sort {
-        SortKey::Metric(metric) if !SHOWN_METRICS[..4].contains(&metric.as_str()) => {
+        SortKey::Metric(metric) if !SHOWN_METRICS.contains(&metric.as_str()) => {
             Some(metric.as_str())
         }
         _ => None,
@@ -255,18 +265,21 @@ fn text(versions: &[VersionRecord], sort: &SortKey) -> Shown {
     for version in versions {
         let tag = |key: &str| version.tags.get(key).map_or(UNDEFINED, String::as_str);
         let sealed = version.sealed.as_ref();
-        let model_type = sealed.and_then(|sealed| sealed.model_type).map(ModelType::as_str);
+        let model_type = match sealed {
+            Some(sealed) => sealed.model_type.map_or(UNDEFINED, ModelType::as_str),
+            None => tag(key::MODEL_TYPE),
+        };
         let honesty = sealed.map_or(tag(key::HONESTY), |sealed| sealed.honesty.as_str());
         let mut cells: Vec<Cell> = vec![
             version.key.name.to_string().into(),
             version.key.version.to_string().into(),
             symbol(version).into(),
-            Cell::of(model_type.unwrap_or_else(|| tag(key::MODEL_TYPE)), None),
+            Cell::of(model_type, None),
             Cell::of(tag(key::VERSION_TYPE), None),
             stage_cell(version),
         ];
         cells.extend(sorted_by.map(|name| metric_cell(version, name)));
-        cells.extend(SHOWN_METRICS[..4].iter().map(|name| metric_cell(version, name)));
+        cells.extend(SHOWN_METRICS.iter().map(|name| metric_cell(version, name)));
         cells.extend([
             Cell::of(honesty, honesty.parse().ok().and_then(Meaning::of_honesty)),
             format::moment(version.created_at).into(),

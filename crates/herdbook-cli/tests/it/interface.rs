@@ -726,7 +726,8 @@ fn help_of_each_command() {
 
           --columns <NAMES>
               Names of all columns, such as time,open,high,low,close,volume, in place of the file's
-              header if it has one; or some by their names in the file, such as close=Last
+              header if it has one; or some by their names in the file, such as close=Last, or their
+              numbers from 1, such as close=5
 
           --volume-column <NAME>
               Volume column of a file that has several; `none` for no volume
@@ -809,10 +810,10 @@ fn help_of_each_command() {
               [default: 1]
 
           --validation-from <TIME>
-              Start of the validation window (UTC) [default: after 64 % of the bars]
+              Start of the validation window (UTC) [default: after 64% of the bars]
 
           --test-from <TIME>
-              Start of the test window (UTC) [default: after 80 % of the bars]
+              Start of the test window (UTC) [default: after 80% of the bars]
 
           --allow-contaminated
               Train even if an ancestor has seen bars of the test window, and mark the model as

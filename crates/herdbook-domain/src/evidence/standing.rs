@@ -4,7 +4,7 @@ use super::evaluation::{Evaluation, EvaluationBasis};
 use super::figures::{EVIDENCE_BARS, EVIDENCE_PROBABILITY};
 use super::record::{covered_share, union_of_windows};
 use super::register::Register;
-use crate::values::VersionKey;
+use crate::values::{VersionKey, percent};
 
 /// A record must cover at least this fraction of the time in which the register has evaluated models on the instrument, with
 /// bars as long or shorter, since the version was new. So the bars of a record cannot be chosen by their result.
@@ -93,9 +93,9 @@ fn shortcoming(
     (covered < MIN_COVERED).then(|| {
         let end = known.last().map_or(newest.window.end, |last| last.end);
         format!(
-            "the record covers {:.0} % of the bars of {} up to {end} on which the register has evaluated models: \
+            "the record covers {} of the bars of {} up to {end} on which the register has evaluated models: \
              evaluate on all of them",
-            100.0 * covered, newest.symbol_of_record()
+            percent(covered, 0), newest.symbol_of_record()
         )
     })
 }
@@ -180,7 +180,7 @@ mod tests {
         // Recognised by the evaluation that came later, whichever that is.
         let covers = |own: &Evaluation, moved: &Evaluation| {
             let found = standing(&[(version(2), moved.clone()), (version(1), own.clone())]);
-            (found.n_tries, found.shortcoming.map(|told| told.contains("covers 32 %")))
+            (found.n_tries, found.shortcoming.map(|told| told.contains("covers 32%")))
         };
         assert_eq!(covers(&own, &moved), (1, None));
         for millis in [Some(364 * DAY_MS), None] {
@@ -232,7 +232,7 @@ mod tests {
         part.window.end = Timestamp::parse("2018-01-10T00:00:00Z").unwrap();
         part.basis.as_mut().unwrap().record.windows = vec![part.window];
         assert!(standing(&[(version(1), part.clone())]).is_evidence());
-        let told = "the record covers 29 % of the bars of EURUSD up to 2018-02-01T00:00:00Z on which the register has \
+        let told = "the record covers 29% of the bars of EURUSD up to 2018-02-01T00:00:00Z on which the register has \
                     evaluated models: evaluate on all of them";
         let found = standing(&[(version(2), of_other("m2")), (version(1), part.clone())]);
         assert_eq!(found.shortcoming.as_deref(), Some(told));

@@ -1,5 +1,7 @@
 //! The unit of a metric, by its name.
 
+use crate::values::{percent, signed_percent};
+
 /// How the values of a metric are shown. Every value is stored as the plain number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
@@ -65,8 +67,8 @@ impl Unit {
     /// A value in this unit: a fraction as a percentage.
     pub fn text(self, value: f64) -> String {
         match self {
-            Self::Gain => format!("{:+.2}%", 100.0 * value),
-            Self::Fraction => format!("{:.2}%", 100.0 * value),
+            Self::Gain => signed_percent(value, 2),
+            Self::Fraction => percent(value, 2),
             Self::Percent => format!("{value:+.2}%"),
             Self::Count => format!("{value:.0}"),
             Self::Ratio | Self::Number => format!("{value:.4}"),

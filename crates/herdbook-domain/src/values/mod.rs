@@ -18,7 +18,7 @@ pub use name::{Actor, ExperimentName, InvalidName, MetricName, ModelName, Reason
 pub use run_id::{RunId, RunPrefix, number_or_run};
 pub use stage::{Stage, Transition};
 pub use symbol::Symbol;
-pub use text::{grouped, is_active};
+pub use text::{grouped, is_active, percent, signed_percent};
 pub use timeframe::Timeframe;
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use version::{VersionKey, VersionNumber};

@@ -13,6 +13,16 @@ pub fn grouped(n: u64) -> String {
     text
 }
 
+/// A fraction as a percentage: `12.3%`, without a blank.
+pub fn percent(fraction: f64, decimals: usize) -> String {
+    format!("{:.decimals$}%", 100.0 * fraction)
+}
+
+/// A fraction as a percentage with its sign: `+1.20%`.
+pub fn signed_percent(fraction: f64, decimals: usize) -> String {
+    format!("{:+.decimals$}%", 100.0 * fraction)
+}
+
 /// Whether a terminal or a browser may act on a character instead of showing it: control characters (those from U+0080
 /// to U+009F too), line separators, and marks that change the direction of text.
 pub fn is_active(c: char) -> bool {

@@ -1,6 +1,6 @@
 //! Moments in UTC.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Timelike, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// A moment in UTC, in milliseconds since the Unix epoch.
@@ -78,7 +78,39 @@ impl Timestamp {
 /// ISO 8601; milliseconds are printed only if they are not 0: `2025-06-10T14:17:05Z`.
 impl std::fmt::Display for Timestamp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(&self.utc().format("%Y-%m-%dT%H:%M:%S%.fZ").to_string())
+        let utc = self.utc();
+        // Outside of these years ISO 8601 wants a sign.
+        if !(0..=9999).contains(&utc.year()) {
+            return f.pad(&utc.format("%Y-%m-%dT%H:%M:%S%.fZ").to_string());
+        }
+        // A list of 1,000 versions prints 1,000 times; chrono reads its pattern each time.
+        let mut text = String::with_capacity("2025-06-10T14:17:05.120Z".len());
+        for (before, number, n_digits) in [
+            ("", utc.year() as u32, 4),
+            ("-", utc.month(), 2),
+            ("-", utc.day(), 2),
+            ("T", utc.hour(), 2),
+            (":", utc.minute(), 2),
+            (":", utc.second(), 2),
+        ] {
+            text.push_str(before);
+            push_digits(&mut text, number, n_digits);
+        }
+        let millis = utc.timestamp_subsec_millis();
+        if millis > 0 {
+            text.push('.');
+            push_digits(&mut text, millis, 3);
+        }
+        text.push('Z');
+        f.pad(&text)
+    }
+}
+
+/// Appends the last `n_digits` decimal digits of a number.
+fn push_digits(text: &mut String, number: u32, n_digits: u32) {
+    for place in (0..n_digits).rev() {
+        let digit = number / 10_u32.pow(place) % 10;
+        text.push(char::from(b'0' + digit as u8));
     }
 }
 
@@ -112,6 +144,18 @@ mod tests {
             Timestamp::from_millis(1_749_565_025_120).to_string(),
             "2025-06-10T14:17:05.120Z"
         );
+    }
+
+    #[test]
+    fn prints_every_moment_as_chrono_does() {
+        let year = 366 * 86_400_000;
+        for millis in [0, 1, 10, 999, -1, 59_999, 86_399_999, 951_782_400_000, i64::MIN, i64::MAX] {
+            for year_idx in [-3_000, -1_970, -1_969, -1, 0, 1, 33, 8_000, 8_100] {
+                let at = Timestamp::from_millis(millis.saturating_add(year_idx * year));
+                let expected = at.utc().format("%Y-%m-%dT%H:%M:%S%.fZ").to_string();
+                assert_eq!(at.to_string(), expected, "{}", at.millis());
+            }
+        }
     }
 
     #[test]

@@ -8,8 +8,9 @@ use herdbook_domain::tags::{Tags, key};
 use herdbook_domain::{ModelName, RunId, Timestamp, VersionKey, VersionNumber};
 use herdbook_store::artifacts::place::local_folder;
 use herdbook_store::engine::db::{Conn, params};
+use herdbook_store::tables::batch::Versions;
 use herdbook_store::tables::event;
-use herdbook_store::tables::tag::{self, TagSelection};
+use herdbook_store::tables::tag::{self, SealedTags, TagSelection};
 use herdbook_store::tables::version::{self, VersionRecord};
 use herdbook_store::{Store, StoreError, now};
 
@@ -90,9 +91,9 @@ pub(super) fn add_model(records: &mut SourceRecords, model: &ModelRecord) {
 /// The facts about the target.
 pub(super) fn gather(conn: &Conn, records: &SourceRecords) -> Result<TargetFacts, StoreError> {
     let mut facts = TargetFacts { now: now(), versions: versions(conn)?, ..TargetFacts::default() };
-    let mut tags = tag::of_all_versions(conn, TagSelection::All)?;
+    let mut tags = tag::of_versions(conn, Versions::All, TagSelection::All, SealedTags::Read)?;
     for version in &mut facts.versions {
-        version.tags = tags.take(&version.key);
+        version.tags = tags.take(&version.key).unwrap_or_default();
         let number = version.key.version;
         let highest = facts.highest.entry(version.key.name.clone()).or_insert(number);
         *highest = number.max(*highest);

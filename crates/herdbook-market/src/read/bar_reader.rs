@@ -1,6 +1,7 @@
 //! Rows become bars: fields and order are checked, repeated rows are dropped and counted.
 
 use std::cmp::Ordering;
+use std::mem;
 
 use super::cell::{Cell, Flow, Row, RowSink};
 use super::faults::{FaultKind, Faults};
@@ -10,12 +11,12 @@ use super::number;
 use super::open_times::{OpenTimes, PreviousBar, RowOrder};
 use super::options::{BadRows, BarStamp, DecimalMark, ReadOptions};
 use super::rounding;
+use super::row_order::Steps;
 use super::stamps;
 use super::time_text::TimeReader;
 use crate::bars::Bar;
 use crate::error::MarketError;
 use crate::location::FieldLocation;
-use crate::time::Utc;
 
 use super::raw_bars::RawBars;
 
@@ -36,8 +37,9 @@ pub(super) struct BarReader<'a> {
     counts: Counts,
     /// The instrument named by the first row.
     instrument: Option<String>,
-    /// The order of the rows, known from the first two different times.
+    /// The order of the first two rows with different times.
     order: Option<RowOrder>,
+    steps: Steps,
 }
 
 /// Numbers of rows that were changed or left out, for the remarks.
@@ -82,6 +84,7 @@ impl<'a> BarReader<'a> {
             counts: Counts::default(),
             instrument: None,
             order: None,
+            steps: Steps::default(),
         }
     }
 
@@ -102,10 +105,11 @@ impl<'a> BarReader<'a> {
             return Err(error.unwrap_or(MarketError::OnlyHeader { file }));
         }
         remarks.extend(self.times.finish()?);
-        if self.order == Some(RowOrder::NewestFirst) {
-            self.bars.reverse();
-            remarks.push("newest first: the rows were reversed".to_owned());
-        }
+        let are_times_by_order = self.times.are_some_by_order();
+        let (remark, n_repeated) =
+            mem::take(&mut self.steps).sort(&mut self.bars, are_times_by_order)?;
+        remarks.extend(remark);
+        self.counts.repeated += n_repeated;
         let usual_ms = length::most_frequent(&self.bars, self.file)?;
         remarks.extend(stamps::settle(&mut self.bars, usual_ms, self.stamped, self.file)?);
         remarks.extend(self.remarks_on_rows());
@@ -163,6 +167,7 @@ impl<'a> BarReader<'a> {
             Ok(ms) => ms,
             Err(error) => return self.add_time_fault(error),
         };
+        self.steps.add_hour(self.times.last_two_local_ms()[1]);
         match self.is_repeated(&bar, row) {
             Ok(true) => self.counts.repeated += 1,
             Ok(false) => self.bars.push(bar),
@@ -222,8 +227,8 @@ impl<'a> BarReader<'a> {
         self.header.names[n_cells..].iter().all(String::is_empty)
     }
 
-    /// Whether the bar repeats the last one exactly. A different bar with the same time and a change of the row order are
-    /// errors.
+    /// Whether the bar repeats the last one exactly. A different bar with the same time is an error, and so is a row out of
+    /// order where clocks were set back.
     fn is_repeated(&mut self, bar: &Bar, row: &impl Row) -> Result<bool, MarketError> {
         let Some(last) = self.bars.last() else { return Ok(false) };
         if last == bar {
@@ -234,8 +239,12 @@ impl<'a> BarReader<'a> {
             Ordering::Greater => Some(RowOrder::NewestFirst),
             Ordering::Equal => None,
         };
-        if found.is_some_and(|found| *self.order.get_or_insert(found) == found) {
-            return Ok(false);
+        if let Some(found) = found {
+            let times = &self.times;
+            self.steps.add(found, last.open_time_ms, times.last_two_local_ms(), || times.at(row));
+            if *self.order.get_or_insert(found) == found {
+                return Ok(false);
+            }
         }
         let (location, value) = self.times.at(row);
         let zones = self.times.places_of_clock_change(bar.open_time_ms);
@@ -243,11 +252,10 @@ impl<'a> BarReader<'a> {
             let zones = zones.iter().map(ToString::to_string).collect();
             return Err(MarketError::ClockChange { location, value, zones });
         }
-        if last.open_time_ms == bar.open_time_ms {
+        if found.is_none() {
             return Err(MarketError::ConflictingRows { location, value });
         }
-        let turned = if found == Some(RowOrder::NewestFirst) { "before" } else { "after" };
-        Err(MarketError::Unsorted { location, value, turned, previous: Utc(last.open_time_ms) })
+        Ok(false)
     }
 
     fn check_instrument(&mut self, row: &impl Row) -> Result<(), MarketError> {

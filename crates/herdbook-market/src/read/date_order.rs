@@ -9,7 +9,8 @@ use super::header::{Header, TimeColumns};
 use super::time_text::split_date;
 use crate::error::MarketError;
 
-/// The order of the dates of a file; `None` if they leave it open or have one reading anyway.
+/// The order of the dates of a file; `None` if they leave it open or have one reading anyway. A file whose rows are sorted in
+/// no order of its dates is settled only by a date that has one reading.
 pub(super) fn find(table: &impl Table, header: &Header) -> Result<Option<DateOrder>, MarketError> {
     let mut search = Search { header, candidates: None, last_out: None, has_dots: false };
     table.each_row(&mut search)?;
@@ -30,12 +31,22 @@ struct Candidate {
     order: DateOrder,
     previous_ms: i64,
     direction: Option<Ordering>,
+    /// Whether the rows are sorted if their dates are read in this order.
+    is_sorted: bool,
 }
 
 impl Search<'_> {
     fn found(self) -> Option<DateOrder> {
         let candidates = self.candidates?;
-        let left: Vec<DateOrder> = candidates.iter().map(|candidate| candidate.order).collect();
+        if let [only] = &candidates[..] {
+            return Some(only.order);
+        }
+        let are_sorted = candidates.iter().any(|candidate| candidate.is_sorted);
+        let left: Vec<DateOrder> = candidates
+            .iter()
+            .filter(|candidate| candidate.is_sorted == are_sorted)
+            .map(|candidate| candidate.order)
+            .collect();
         match left[..] {
             [only] => Some(only),
             [] => self.last_out,
@@ -93,7 +104,7 @@ fn first_candidates(numbers: DateNumbers) -> Vec<Candidate> {
     let possible = orders
         .into_iter()
         .filter(|order| !numbers.ends_with_year || *order != DateOrder::YearFirst);
-    let candidate = |order| Candidate { order, previous_ms: 0, direction: None };
+    let candidate = |order| Candidate { order, previous_ms: 0, direction: None, is_sorted: true };
     let mut candidates: Vec<Candidate> = possible.map(candidate).collect();
     for candidate in &mut candidates {
         candidate.previous_ms = numbers.in_order(candidate.order).unwrap_or_default();
@@ -102,14 +113,14 @@ fn first_candidates(numbers: DateNumbers) -> Vec<Candidate> {
 }
 
 impl Candidate {
-    /// Whether the numbers are a date in this order, and follow the dates before in the direction of the file.
+    /// Whether the numbers are a date in this order. Notes if they do not follow the dates before in one direction.
     fn allows(&mut self, numbers: DateNumbers) -> bool {
         let Some(ms) = numbers.in_order(self.order) else { return false };
         let direction = ms.cmp(&self.previous_ms);
         self.previous_ms = ms;
-        match direction {
-            Ordering::Equal => true,
-            other => *self.direction.get_or_insert(other) == other,
+        if direction != Ordering::Equal {
+            self.is_sorted &= *self.direction.get_or_insert(direction) == direction;
         }
+        true
     }
 }

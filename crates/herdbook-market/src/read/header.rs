@@ -161,7 +161,7 @@ impl Header {
 }
 
 /// The names that the user gives with `--columns`, in place of those of the file: a list of all, or pairs such as
-/// `close=Close/Last`.
+/// `close=Close/Last`, or by their number from 1, such as `close=5`.
 ///
 /// # Errors
 /// [`MarketError::NoSuchColumn`] for a pair with a name that the file does not have.
@@ -177,7 +177,8 @@ pub(super) fn given_names(
     for pair in columns.split([',', ';', '\t']) {
         let (wanted, name) = pair.split_once('=').unwrap_or((pair, pair));
         let (wanted, name) = (wanted.trim(), name.trim());
-        let found = names.iter().position(|found| found.eq_ignore_ascii_case(name));
+        let named = names.iter().position(|found| found.eq_ignore_ascii_case(name));
+        let found = named.or_else(|| idx_of_number(name, names.len()));
         let idx = found.ok_or_else(|| MarketError::NoSuchColumn {
             file: file.to_owned(),
             asked: name.to_owned(),
@@ -198,6 +199,12 @@ pub(super) fn given_names(
         wanted.clone_into(&mut given[idx]);
     }
     Ok(given)
+}
+
+/// The index of the column with a number, from 1.
+fn idx_of_number(text: &str, n_columns: usize) -> Option<usize> {
+    let number: usize = text.parse().ok()?;
+    (1..=n_columns).contains(&number).then(|| number - 1)
 }
 
 /// Whether the value of `--columns` names some columns of the file, such as `close=Close/Last`.
@@ -290,6 +297,9 @@ impl ColumnSearch<'_> {
                 ));
                 Ok(Some(*only))
             }
+            ([first, second, ..], _) if names[*first].eq_ignore_ascii_case(&names[*second]) => {
+                Err(self.repeated("volume", *first, *second))
+            }
             ([first, second, ..], _) => Err(MarketError::SeveralVolumes {
                 file: self.text.file.to_owned(),
                 first: names[*first].clone(),
@@ -344,18 +354,16 @@ impl ColumnSearch<'_> {
 
     fn repeated(&self, meaning: &'static str, first: usize, second: usize) -> MarketError {
         let name = |idx: usize| self.text.names[idx].clone();
-        let flag =
-            |idx: usize| format!("--columns {}", quoted(&format!("{meaning}={}", name(idx))));
+        // Where the names are equal, only the numbers tell the columns apart.
+        let are_alike = name(first).eq_ignore_ascii_case(&name(second));
+        let key = |idx: usize| if are_alike { (idx + 1).to_string() } else { name(idx) };
+        let flag = |idx: usize| format!("--columns {}", quoted(&format!("{meaning}={}", key(idx))));
         MarketError::RepeatedColumn {
             file: self.text.file.to_owned(),
             meaning,
             first: name(first),
             second: name(second),
-            flags: if name(first) == name(second) {
-                Vec::new()
-            } else {
-                vec![flag(first), flag(second)]
-            },
+            flags: vec![flag(first), flag(second)],
         }
     }
 

@@ -5,8 +5,8 @@
 //! open, all rows give the order of dates and the decimal mark, and then the rows become bars.
 //!
 //! What cannot be read with certainty is refused with its location, its value and the flag that resolves it. Nothing is
-//! filled in or sorted. Reported exceptions: a file in descending order of time is reversed, a row that repeats the one
-//! above it exactly is dropped, and high and low are widened by rounding errors.
+//! filled in. Rows out of order are sorted, a row that repeats another one exactly is dropped, and high and low are widened by
+//! rounding errors; each of these is reported.
 
 mod bar_reader;
 mod cell;
@@ -31,6 +31,7 @@ mod options;
 mod parquet;
 mod raw_bars;
 mod rounding;
+mod row_order;
 mod stamps;
 mod survey;
 mod text;
@@ -90,7 +91,7 @@ pub fn read_bars(bytes: &[u8], file: &str) -> Result<RawBars, MarketError> {
 /// - **Format**: text, Parquet or JSON; also packed with gzip or zstd, or in a zip archive.
 /// - **Header**: in one of the first lines, in any order and with the words that programs use, or given by `options`.
 ///   Columns without names are recognised by their contents, if these allow only one reading. Without a volume it is 0.
-/// - **Times**: when each bar opens, in ascending or descending order, in UTC unless the text or `options` name another
+/// - **Times**: when each bar opens, in any order, in UTC unless the text or `options` name another
 ///   zone. Bars that are stamped at their close are moved to their open.
 ///
 /// # Errors

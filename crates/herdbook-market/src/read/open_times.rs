@@ -23,6 +23,8 @@ pub(super) struct OpenTimes<'a> {
     has_naive_times: bool,
     repeated: Option<RepeatedHour>,
     n_resolved_by_order: usize,
+    /// The last two times as the file writes them, in ms.
+    last_two_local_ms: [i64; 2],
 }
 
 /// The order of the rows of a file.
@@ -69,6 +71,7 @@ impl<'a> OpenTimes<'a> {
             has_naive_times: false,
             repeated: None,
             n_resolved_by_order: 0,
+            last_two_local_ms: [0; 2],
         }
     }
 
@@ -79,6 +82,7 @@ impl<'a> OpenTimes<'a> {
         before: PreviousBar,
     ) -> Result<i64, MarketError> {
         let moment = self.moment(row)?;
+        self.last_two_local_ms = [self.last_two_local_ms[1], moment.ms];
         let zone = match self.reader.place().or(self.zone) {
             _ if moment.has_zone => None,
             None if self.has_local_times => {
@@ -132,6 +136,16 @@ impl<'a> OpenTimes<'a> {
             ));
         }
         Ok(remarks)
+    }
+
+    /// The last two times as the file writes them, in ms.
+    pub(super) const fn last_two_local_ms(&self) -> [i64; 2] {
+        self.last_two_local_ms
+    }
+
+    /// Whether the order of the rows decided how some times were read.
+    pub(super) const fn are_some_by_order(&self) -> bool {
+        self.n_resolved_by_order > 0
     }
 
     /// The places whose clocks were set back at the local time of a row, if times without a zone are read as UTC.

@@ -12,7 +12,7 @@ use super::zone::Zone;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ReadOptions {
     /// The names of all columns in their order, as a line of CSV; or some columns by their name in the file, such as
-    /// `close=Close/Last`. They replace the header of the file, if it has one.
+    /// `close=Close/Last`, or by their number from 1, such as `close=5`. They replace the header of the file, if it has one.
     pub columns: Option<String>,
     /// The name of the volume column, where there are several; `none` for no volume.
     pub volume_column: Option<String>,

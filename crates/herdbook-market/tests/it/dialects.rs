@@ -202,10 +202,17 @@ fn freqtrade_dates_have_a_zone_and_a_zone_asked_for_does_not_move_them() {
 }
 
 #[test]
-fn time_that_turns_round_is_refused() {
-    let text = "time,open,high,low,close\n2017-01-02 09:00,1,1,1,1\n2017-01-02 08:00,1,1,1,1\n2017-01-02 10:00,1,1,1,1\n";
-    let refused = read_as(text, &ReadOptions::default()).unwrap_err();
-    assert!(refused.contains("line 4") && refused.contains("is after the row above"), "{refused}");
+fn rows_out_of_order_are_refused_where_their_order_shows_which_hour_is_meant() {
+    let row = |(idx, hour): (usize, &str)| format!("2017-10-29 {hour}:00,2,3,1,2,{idx}\n");
+    let file = |hours: &[&str]| {
+        let rows: String = hours.iter().copied().enumerate().map(row).collect();
+        format!("time,open,high,low,close,volume\n{rows}")
+    };
+    let zone = Some("Europe/Athens".parse().unwrap());
+    let reading = ReadOptions { zone, ..ReadOptions::default() };
+    assert!(read_as(&file(&["02", "03", "03", "04", "05", "06"]), &reading).is_ok());
+    let refused = read_as(&file(&["02", "03", "03", "04", "06", "05"]), &reading).unwrap_err();
+    assert!(refused.contains("line 7") && refused.contains("is before the row above"), "{refused}");
 }
 
 #[test]

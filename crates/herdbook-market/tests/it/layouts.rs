@@ -289,9 +289,10 @@ fn all_faults_are_told_at_once_and_bad_rows_can_be_left_out() {
     let raw = read_as(text.as_bytes(), &options).unwrap();
     assert_eq!((raw.as_slice(), raw.n_bad_rows()), (&three_bars()[..], 17));
     assert!(has_remark(&raw, "bad rows left out: 17 (14 without prices"));
-    // Rows out of order are not left out: they show that something else is wrong.
-    let turned = rows(HEADER, ",", ["2017-01-02 09:00", "2017-01-02 10:00", "2017-01-02 08:00"]);
-    assert!(matches!(read_as(turned.as_bytes(), &options), Err(MarketError::Unsorted { .. })));
+    // Rows with one time are not left out: nothing shows which of them is right.
+    let twice = rows(HEADER, ",", ["2017-01-02 09:00", "2017-01-02 10:00", "2017-01-02 09:00"]);
+    let error = read_as(twice.as_bytes(), &options).unwrap_err();
+    assert!(matches!(error, MarketError::ConflictingTimes { n: 1, .. }), "{error}");
 }
 
 #[test]
@@ -373,5 +374,127 @@ fn json_comes_in_lines_and_documents() {
         "{\"columns\":[\"open\",\"high\",\"low\",\"close\",\"volume\"],\"index\":[1483340400000,1483344000000,1483347600000],\"data\":[[1.05,1.06,1.04,1.055,10],[1.055,1.07,1.05,1.06,0],[1.06,1.061,1.02,1.03,7]]}".to_owned(),
     ] {
         assert_eq!(read(&text).map(|raw| raw.as_slice().to_vec()), Ok(three_bars()), "{text}");
+    }
+}
+
+/// Hourly bars of two days with other values in each row, as lines with their times.
+fn two_days() -> Vec<String> {
+    let line = |hour: u32| {
+        let (day, price) = (2 + hour / 24, 100 + hour);
+        let (high, low) = (price + 2, price - 1);
+        format!("2017-01-{day:02} {:02}:00,{price},{high},{low},{price},7\n", hour % 24)
+    };
+    (0..48).map(line).collect()
+}
+
+fn file_of(lines: &[String]) -> String {
+    format!("{HEADER}\n{}", lines.concat())
+}
+
+#[test]
+fn rows_out_of_order_are_sorted_and_counted() {
+    let sorted = two_days();
+    let bars = read(&file_of(&sorted)).unwrap();
+    let mut swapped = sorted.clone();
+    swapped.swap(10, 11);
+    swapped.swap(30, 31);
+    let mut first_two = sorted.clone();
+    first_two.swap(0, 1);
+    // The second day before the first one, as two downloads that were joined, and an overlap of both.
+    let mut joined = sorted[24..].to_vec();
+    joined.extend_from_slice(&sorted[..30]);
+    let mut backwards: Vec<String> = sorted.iter().rev().cloned().collect();
+    backwards.swap(5, 6);
+    for (lines, told) in [
+        (&swapped, "2 rows were before the row above, first in line 13: `2017-01-02 10:00`"),
+        (&first_two, "1 row was before the row above, first in line 3: `2017-01-02 00:00`"),
+        (&joined, "1 row was before the row above, first in line 26: `2017-01-02 00:00`"),
+        (&backwards, "1 row was after the row above, first in line 8: `2017-01-03 18:00`"),
+    ] {
+        let raw = read(&file_of(lines)).unwrap();
+        assert_eq!(raw.as_slice(), bars.as_slice(), "{told}");
+        assert!(has_remark(&raw, "the rows were sorted by time: "), "{:?}", raw.remarks());
+        assert!(has_remark(&raw, told), "{:?}", raw.remarks());
+    }
+    assert_eq!(read(&file_of(&joined)).unwrap().n_repeated_rows(), 6);
+    assert!(!has_remark(&bars, "sorted"), "{:?}", bars.remarks());
+    let reversed: Vec<String> = sorted.iter().rev().cloned().collect();
+    let raw = read(&file_of(&reversed)).unwrap();
+    assert!(has_remark(&raw, "newest first: the rows were reversed"));
+    assert_eq!(raw.as_slice(), bars.as_slice());
+}
+
+#[test]
+fn sorting_does_not_hide_rows_that_contradict_each_other() {
+    let mut lines = two_days();
+    lines.push(lines[3].replace(",7\n", ",8\n"));
+    lines.push(lines[5].replace(",7\n", ",8\n"));
+    assert_eq!(
+        refused(&file_of(&lines)),
+        (
+            "`a.csv` has rows with the same time and other values, at 2 times, the first at 2017-01-02T03:00:00Z: \
+             keep one row for each time"
+                .to_owned(),
+            Vec::new()
+        )
+    );
+}
+
+#[test]
+fn clock_of_twelve_hours_without_am_and_pm_is_refused() {
+    let clock = ["09:30", "10:30", "11:30", "12:30", "01:30", "02:30", "03:30"];
+    let mut lines: Vec<String> = Vec::new();
+    for day in 3..6 {
+        for (idx, time) in clock.iter().enumerate() {
+            lines.push(format!("2017-01-{day:02} {time},2,3,1,2,{idx}\n"));
+        }
+    }
+    for lines in [lines.clone(), lines.into_iter().rev().collect()] {
+        let error = read(&file_of(&lines)).unwrap_err();
+        assert!(matches!(error, MarketError::HalfDayClock { .. }), "{error}");
+    }
+}
+
+#[test]
+fn dates_of_a_file_out_of_order_are_not_settled_by_the_order() {
+    // Sorted in no reading of its dates: any of them could be meant.
+    let row = |date: &str, price: u32| format!("{date},{price},{},1,{price},7\n", price + 1);
+    let dates = ["03/02/2017", "04/02/2017", "02/02/2017", "01/03/2017", "02/03/2017"];
+    let lines: Vec<String> = dates.iter().zip(10..).map(|(date, n)| row(date, n)).collect();
+    let (message, flags) = refused(&file_of(&lines));
+    assert!(message.contains("day"), "{message}");
+    assert_eq!(flags, ["--time-format day-first", "--time-format month-first"]);
+    let time_format = Some("day-first".parse().unwrap());
+    let options = ReadOptions { time_format, ..ReadOptions::default() };
+    let raw = read_as(file_of(&lines).as_bytes(), &options).unwrap();
+    assert_eq!(raw.as_slice()[0].open, 12.0);
+    // One date that has only one reading settles it, also below rows out of order.
+    let mut settled = lines.clone();
+    settled.push(row("13/03/2017", 20));
+    let raw = read(&file_of(&settled)).unwrap();
+    assert_eq!(raw.as_slice()[0].open, 12.0);
+}
+
+#[test]
+fn columns_with_one_name_are_chosen_by_their_number() {
+    let text = "time,open,high,low,close,close,volume,Volume\n\
+                2017-01-02 07:00,2,3,1,2,2.5,7,8\n2017-01-02 08:00,2,3,1,2,2.25,7,8\n";
+    let (message, flags) = refused(text);
+    assert_eq!(
+        message,
+        "`a.csv` has two columns for close, `close` and `close`: choose one by its name or number with \
+         `--columns close=NAME`, or rename or remove one"
+    );
+    assert_eq!(flags, ["--columns close=5", "--columns close=6"]);
+    let with = |columns: &str| {
+        let columns = Some(columns.to_owned());
+        read_as(text.as_bytes(), &ReadOptions { columns, ..ReadOptions::default() })
+    };
+    let error = with("close=6").unwrap_err();
+    assert_eq!(error.flags_to_try(), ["--columns volume=7", "--columns volume=8"]);
+    let raw = with("close=6,volume=8").unwrap();
+    assert_eq!((raw.as_slice()[0].close, raw.as_slice()[0].volume), (2.5, 8.0));
+    for none in ["close=0", "close=9", "close=-1"] {
+        assert!(matches!(with(none), Err(MarketError::NoSuchColumn { .. })), "{none}");
     }
 }

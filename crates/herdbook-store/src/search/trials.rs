@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use herdbook_domain::{
-    Evaluation, EventKind, RunId, RunResult, Seal, Standing, Symbol, Timeframe, Timestamp,
-    VersionKey, Window, window_params,
+    Evaluation, EventKind, RunId, RunResult, Seal, Standing, Timestamp, VersionKey, window_params,
 };
 
 use crate::engine::backend::Scope;
@@ -14,7 +13,7 @@ use crate::search::known_closes::TrainingCloses;
 use crate::store::Store;
 use crate::tables::evaluation::{self, RecordedEvaluation};
 use crate::tables::event::{self, EventQuery};
-use crate::tables::trial::{self, RecordedTrial};
+use crate::tables::trial::{self, RecordedTrial, TrialQuery};
 
 impl Store {
     /// The evaluations of a version with their times, oldest first.
@@ -99,18 +98,13 @@ impl Store {
         Ok(test.map(|test| test.files).unwrap_or_default())
     }
 
-    /// The trials of a symbol and timeframe whose test window overlaps the given one, oldest first. Runs of every registered
-    /// model count, and also those that were never registered, or were deleted through MLflow.
+    /// The trials that a query asks for, oldest first. Runs of every registered model count, and also those that were never
+    /// registered, or were deleted through MLflow.
     ///
     /// # Errors
     /// Those of the database.
-    pub fn trials(
-        &self,
-        symbol: &Symbol,
-        timeframe: Timeframe,
-        window: Window,
-    ) -> Result<Vec<RecordedTrial>, StoreError> {
-        self.read(|conn| trial::select(conn, symbol, timeframe, window))
+    pub fn trials(&self, query: &TrialQuery) -> Result<Vec<RecordedTrial>, StoreError> {
+        self.read(|conn| trial::select(conn, query))
     }
 
     /// The files of closes of all trainings, each content once, those of the newest runs first. Runs count as in

@@ -1,6 +1,6 @@
 //! Look-ups of versions: one, the champion, lists.
 
-use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 
 use herdbook_domain::{ModelName, RunId, Stage, Timeframe, VersionKey};
 
@@ -9,12 +9,13 @@ use crate::engine::db::{Conn, params};
 use crate::error::StoreError;
 use crate::search::listing::Listing;
 use crate::store::Store;
+use crate::tables::batch::Versions;
 use crate::tables::metric::{self, MetricSelection};
 use crate::tables::seal;
-use crate::tables::tag::{self, AllTags, TagSelection};
+use crate::tables::tag::{self, SealedTags, TagSelection};
 use crate::tables::version::{
-    COLUMNS, VersionRecord, add_metrics, add_seal, champion_of, from_row, keys_of_run,
-    load_with_metrics, require_model,
+    COLUMNS_WITHOUT_SYMBOL, VersionRecord, add_seal, add_symbols, champion_of, from_row,
+    keys_of_run, load_with_metrics, require_model,
 };
 
 /// Which versions to list; without any field, all.
@@ -28,6 +29,8 @@ pub struct VersionQuery {
     pub stage: Option<Stage>,
     /// Which of their metrics to read.
     pub metrics: MetricSelection,
+    /// At most so many, the newest; `None` for all.
+    pub limit: Option<NonZeroUsize>,
     /// Of which versions to read MLflow's values of these metrics.
     pub unsealed_values: UnsealedValues,
     /// Which of their tags to read at least.
@@ -43,6 +46,9 @@ pub enum UnsealedValues {
     /// Of those without a seal, in which alone they count.
     WhereTheyCount,
 }
+
+/// From this number of versions on, their values are searched in whole tables and not key by key.
+const MANY: usize = 250;
 
 impl Store {
     /// One version.
@@ -108,7 +114,7 @@ impl Store {
             "model_versions v WHERE ?3 IS NULL AND"
         };
         let sql = format!(
-            "SELECT {COLUMNS} FROM {in_stage}
+            "SELECT {COLUMNS_WITHOUT_SYMBOL} FROM {in_stage}
                    v.workspace = 'default' AND v.current_stage IS DISTINCT FROM 'Deleted_Internal'
                AND (?1 IS NULL OR v.name = ?1)
                AND (?2 IS NULL OR EXISTS (SELECT 1 FROM model_version_tags t
@@ -126,47 +132,57 @@ impl Store {
             from_row,
         )?;
         let mut listing: Listing<VersionRecord> = rows.into_iter().collect();
-        let is_whole = query.timeframe.is_none() && query.stage.is_none();
-        let mut tags =
-            if is_whole { tag::of_all_versions(conn, query.tags)? } else { AllTags::default() };
-        let has_seals = self.has_seals(conn)?;
-        let mut sealed = if is_whole && has_seals {
-            seal::of_all_versions(conn, query.metrics)?
-        } else {
-            BTreeMap::new()
-        };
-        let wants_all = query.unsealed_values == UnsealedValues::OfAll;
-        let is_needed =
-            |record: &VersionRecord| wants_all || !sealed.contains_key(&seal::row_key(&record.key));
-        let metrics = match query.metrics {
-            MetricSelection::Only(names) if is_whole && listing.records.iter().any(is_needed) => {
-                Some(metric::of_all_runs(conn, names)?)
-            }
-            MetricSelection::Only(_) if is_whole => Some(BTreeMap::new()),
-            _ => None,
-        };
-        for record in &mut listing.records {
-            record.sealed = if is_whole {
-                sealed.remove(&seal::row_key(&record.key))
-            } else if has_seals {
-                seal::summary_of(conn, &record.key, query.metrics)?
-            } else {
-                None
-            };
-            record.tags =
-                if is_whole { tags.take(&record.key) } else { tag::of_version(conn, &record.key)? };
-            match (&metrics, &record.run_id) {
-                (Some(metrics), Some(run_id)) => {
-                    record.metrics = metrics.get(run_id.as_str()).cloned().unwrap_or_default();
-                }
-                (None, _) if record.sealed.is_some() && !wants_all => {}
-                _ => add_metrics(conn, record, query.metrics)?,
-            }
-        }
-        if has_seals {
-            add_seals_of_renamed(conn, &mut listing.records)?;
-        }
+        listing.limit(query.limit.map_or(usize::MAX, NonZeroUsize::get));
+        self.add_values(conn, query, &mut listing)?;
         Ok(listing)
+    }
+
+    /// Adds tags, seals, and the values of MLflow that count to the versions of a list.
+    fn add_values(
+        &self,
+        conn: &Conn,
+        query: &VersionQuery,
+        listing: &mut Listing<VersionRecord>,
+    ) -> Result<(), StoreError> {
+        let is_whole = query.name.is_none()
+            && query.timeframe.is_none()
+            && query.stage.is_none()
+            && listing.n_beyond_limit == 0;
+        let records = &mut listing.records;
+        let keys: Vec<VersionKey> = records.iter().map(|record| record.key.clone()).collect();
+        // Many versions are found sooner by reading whole tables.
+        let versions =
+            if is_whole || keys.len() > MANY { Versions::All } else { Versions::With(&keys) };
+        if self.has_seals(conn)? {
+            let mut sealed = seal::of_versions(conn, versions, query.metrics)?;
+            for record in records.iter_mut() {
+                record.sealed = sealed.take(&record.key);
+            }
+            add_seals_of_renamed(conn, records)?;
+        }
+        let have_seals = records.iter().all(|record| record.sealed.is_some());
+        let sealed_tags = if have_seals { SealedTags::LeftOut } else { SealedTags::Read };
+        let mut tags = tag::of_versions(conn, versions, query.tags, sealed_tags)?;
+        for record in records.iter_mut() {
+            record.tags = tags.take(&record.key).unwrap_or_default();
+        }
+        add_symbols(conn, records.iter_mut().filter(|record| record.sealed.is_none()))?;
+        let wants_all = query.unsealed_values == UnsealedValues::OfAll;
+        let mut needed: Vec<&mut VersionRecord> =
+            records.iter_mut().filter(|record| wants_all || record.sealed.is_none()).collect();
+        let run_ids: Vec<&str> =
+            needed.iter().filter_map(|record| Some(record.run_id.as_ref()?.as_str())).collect();
+        let metrics = match query.metrics {
+            MetricSelection::Only(names) if is_whole && !needed.is_empty() => {
+                metric::of_all_runs(conn, names)?
+            }
+            selection => metric::of_runs_with(conn, &run_ids, selection)?,
+        };
+        for record in &mut needed {
+            let of_run = record.run_id.as_ref().and_then(|run_id| metrics.get(run_id.as_str()));
+            record.metrics = of_run.cloned().unwrap_or_default();
+        }
+        Ok(())
     }
 
     /// The version that was registered from a run; the newest if there are several.

@@ -8,8 +8,7 @@ use crate::engine::db::{Conn, params};
 use crate::error::StoreError;
 use crate::tables::event;
 use crate::tables::event::EventQuery;
-use crate::tables::trial;
-use crate::tables::trial::Ended;
+use crate::tables::trial::{self, Ended, TrialQuery};
 
 /// An evaluation in the history of a version.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,8 +65,13 @@ fn trainings_since(conn: &Conn, newest: &RecordedEvaluation) -> Result<usize, St
     let windows: &[Window] = &basis.record.windows;
     let (Some(first), Some(last)) = (windows.first(), windows.last()) else { return Ok(0) };
     let whole = Window { start: first.start, end: last.end };
-    let symbol = newest.evaluation.symbol_of_record();
-    let mut trials = trial::select(conn, symbol, basis.timeframe, whole)?;
+    let query = TrialQuery {
+        symbol: newest.evaluation.symbol_of_record().clone(),
+        timeframe: basis.timeframe,
+        window: whole,
+        closes_sha256: BTreeSet::new(),
+    };
+    let mut trials = trial::select(conn, &query)?;
     trials.retain(|trial| windows.iter().any(|window| window.overlaps(trial.test)));
     let joined = &basis.record.joined;
     let recognised = trial::recorded_since(conn, newest.event_id)?.into_iter();

@@ -1,5 +1,7 @@
 //! The event log. An event is appended in the transaction of its act and never changed.
 
+use std::collections::BTreeMap;
+
 use herdbook_domain::{
     ActContext, Cause, Event, EventDraft, EventKind, GENESIS_HASH, Honesty, ModelName, RunId,
     Stage, Timestamp, VersionKey, VersionNumber,
@@ -9,6 +11,7 @@ use serde::Serialize;
 use crate::engine::db::{Conn, Row, ToValue, params};
 use crate::engine::schema::{registrations, seals};
 use crate::error::StoreError;
+use crate::tables::batch::OfRuns;
 use crate::tables::identity::{past_names, scope_of_model, scope_of_version};
 use crate::tables::row::{checked, optional};
 
@@ -151,6 +154,36 @@ fn query_of_kinds(kinds: &[EventKind], condition: &str) -> String {
     format!(
         "SELECT {COLUMNS} FROM herdbook_events WHERE {condition} AND kind IN ({kinds}) ORDER BY id"
     )
+}
+
+/// The events of some kinds of the runs with these ids, by run id, oldest first.
+///
+/// # Errors
+/// As [`select`].
+pub(crate) fn of_runs(
+    conn: &Conn,
+    kinds: &[EventKind],
+    run_ids: &[&str],
+) -> Result<BTreeMap<RunId, Vec<Event>>, StoreError> {
+    let mut found: BTreeMap<RunId, Vec<Event>> = BTreeMap::new();
+    let kinds: Vec<String> = kinds.iter().map(|kind| format!("'{kind}'")).collect();
+    let query = OfRuns {
+        columns: &format!("t.{}", COLUMNS.replace(", ", ", t.")),
+        table: "herdbook_events",
+        run_id: "run_id",
+        condition: &format!("t.kind IN ({})", kinds.join(", ")),
+    };
+    query.query(conn, run_ids, |row| {
+        let event = from_row(row)?;
+        if let Some(run_id) = &event.what.run_id {
+            found.entry(run_id.clone()).or_default().push(event);
+        }
+        Ok(())
+    })?;
+    for events in found.values_mut() {
+        events.sort_by_key(|event| event.id);
+    }
+    Ok(found)
 }
 
 /// The event that registered a version; `None` if its history has none.

@@ -6,6 +6,7 @@ use herdbook_domain::{RunId, Timestamp};
 
 use crate::engine::db::{Conn, Row, params};
 use crate::error::StoreError;
+use crate::tables::batch::OfRuns;
 
 /// A number logged at a step.
 #[derive(Debug, Clone, PartialEq)]
@@ -138,16 +139,17 @@ pub enum MetricSelection {
     /// All metrics.
     #[default]
     All,
-    /// The metrics with these names.
+    /// The metrics with these names. Names are plain words.
     Only(&'static [&'static str]),
 }
 
 impl MetricSelection {
-    /// Whether a metric is selected.
-    pub(crate) fn holds(self, metric: &str) -> bool {
+    /// The condition that a column has a selected name.
+    pub(crate) fn sql(self, column: &str) -> String {
         match self {
-            Self::All => true,
-            Self::Only(names) => names.contains(&metric),
+            Self::All => "TRUE".to_owned(),
+            Self::Only([]) => "FALSE".to_owned(),
+            Self::Only(names) => format!("{column} IN ('{}')", names.join("', '")),
         }
     }
 }
@@ -224,6 +226,31 @@ pub fn of_all_runs(
         })?;
     }
     Ok(runs)
+}
+
+/// The last value of each selected metric of the runs with these ids, by run id.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) fn of_runs_with(
+    conn: &Conn,
+    run_ids: &[&str],
+    selection: MetricSelection,
+) -> Result<BTreeMap<String, LatestMetrics>, StoreError> {
+    let mut found: BTreeMap<String, Vec<LatestMetric>> = BTreeMap::new();
+    let query = OfRuns {
+        columns: &(LATEST.replace("m.", "t.") + ", t.run_uuid"),
+        table: "latest_metrics",
+        run_id: "run_uuid",
+        condition: &selection.sql("t.key"),
+    };
+    query.query(conn, run_ids, |row| {
+        if let (Some(run), Some(metric)) = (row.readable(5)?, from_row(row)?) {
+            found.entry(run).or_default().push(metric);
+        }
+        Ok(())
+    })?;
+    Ok(found.into_iter().map(|(run, metrics)| (run, metrics.into_iter().collect())).collect())
 }
 
 /// The last value of every metric of some runs, by run id. `runs` is a query for their ids.

@@ -4,6 +4,7 @@
 //! writes rows without an act must keep the invariants itself.
 
 pub mod alias;
+pub mod batch;
 pub(crate) mod dataset_input;
 pub mod evaluation;
 pub mod event;

@@ -9,6 +9,7 @@ use herdbook_domain::{
 
 use crate::engine::db::{Conn, Row, params};
 use crate::error::StoreError;
+use crate::tables::batch::{self, ByVersion, Versions};
 use crate::tables::event;
 use crate::tables::identity::scope_of_version;
 use crate::tables::metric::MetricSelection;
@@ -83,8 +84,8 @@ impl SealedSummary {
     }
 }
 
-const COLUMNS: &str = "name, version, event_id, origin, at_ms, timeframe, model_type, honesty, \
-                       symbol, total_timesteps";
+const COLUMNS: &str = "t.name, t.version, t.event_id, t.origin, t.at_ms, t.timeframe, t.model_type, \
+                       t.honesty, t.symbol, t.total_timesteps";
 
 /// The condition that a column with the text of a symbol is the symbol of a parameter. As for [`Symbol`], case and white space
 /// around it make no difference; in SQLite only the case of ASCII letters.
@@ -92,72 +93,51 @@ pub(crate) fn is_symbol(column: &str, parameter: &str) -> String {
     format!("lower(trim({column})) = lower(CAST({parameter} AS TEXT))")
 }
 
-/// A version's model and number, as in the tables.
-pub fn row_key(key: &VersionKey) -> (String, i64) {
-    (key.name.to_string(), key.version.get().into())
-}
-
-/// The summary of a version's seal with the selected metrics, from the tables that repeat the history. They have no row of a
-/// renamed version under its present name; `None` then.
+/// The summaries of the seals of versions with the selected metrics, from the tables that repeat the history. They have no row
+/// of a renamed version under its present name.
 ///
 /// # Errors
 /// Those of the database.
-pub fn summary_of(
+pub fn of_versions(
     conn: &Conn,
-    key: &VersionKey,
+    versions: Versions<'_>,
     selection: MetricSelection,
-) -> Result<Option<SealedSummary>, StoreError> {
-    let (name, number) = row_key(key);
-    let sql = format!("SELECT {COLUMNS} FROM herdbook_seals WHERE name = ?1 AND version = ?2");
-    let of_version = params![name, number];
-    let Some(mut summary) = conn.query_first(&sql, of_version, SealedSummary::from_row)?.flatten()
-    else {
-        return Ok(None);
-    };
-    conn.query(
-        "SELECT metric, value FROM herdbook_sealed_metrics WHERE name = ?1 AND version = ?2",
-        of_version,
-        |row| {
-            let found = row.readable::<String>(0)?.zip(row.readable(1)?);
-            summary.metrics.extend(found.filter(|(metric, _)| selection.holds(metric)));
-            Ok(())
-        },
-    )?;
-    Ok(Some(summary))
-}
-
-/// The summaries of all seals, by model and number. For lists: reads each table once.
-///
-/// # Errors
-/// Those of the database.
-pub fn of_all_versions(
-    conn: &Conn,
-    selection: MetricSelection,
-) -> Result<BTreeMap<(String, i64), SealedSummary>, StoreError> {
-    let mut summaries = BTreeMap::new();
-    conn.query(&format!("SELECT {COLUMNS} FROM herdbook_seals"), params![], |row| {
-        let key = row.readable(0)?.zip(row.readable(1)?);
-        summaries.extend(key.zip(SealedSummary::from_row(row)?));
+) -> Result<ByVersion<SealedSummary>, StoreError> {
+    let mut summaries: ByVersion<SealedSummary> = ByVersion::default();
+    batch::of_versions(conn, versions, (COLUMNS, "herdbook_seals", "TRUE"), |row| {
+        if let (Some(name), Some(version)) = (row.text(0)?, row.readable(1)?)
+            && let Some(summary) = SealedSummary::from_row(row)?
+        {
+            summaries.insert(name, version, summary);
+        }
         Ok(())
     })?;
-    let mut add = |row: &Row<'_>| {
-        let key = row.readable(0)?.zip(row.readable(1)?);
-        if let Some(summary) = key.and_then(|key| summaries.get_mut(&key)) {
-            summary.metrics.extend(row.readable(2)?.zip(row.readable(3)?));
-        }
-        Ok(())
-    };
-    let all = "SELECT name, version, metric, value FROM herdbook_sealed_metrics";
-    match selection {
-        MetricSelection::All => drop(conn.query(all, params![], add)?),
-        MetricSelection::Only(names) => {
-            let of_metric = format!("{all} WHERE metric = ?1");
-            for name in names {
-                conn.query(&of_metric, params![*name], &mut add)?;
+    for condition in metric_conditions(versions, selection) {
+        let query =
+            ("t.name, t.version, t.metric, t.value", "herdbook_sealed_metrics", &*condition);
+        batch::of_versions(conn, versions, query, |row| {
+            if let (Some(name), Some(version)) = (row.text(0)?, row.readable(1)?)
+                && let Some(summary) = summaries.get_mut(name, version)
+            {
+                summary.metrics.extend(row.readable(2)?.zip(row.readable(3)?));
             }
-        }
+            Ok(())
+        })?;
     }
     Ok(summaries)
+}
+
+/// The conditions of the statements that read the selected metrics. Those of all versions are read metric by metric, because
+/// the index by metric has them together.
+fn metric_conditions(versions: Versions<'_>, selection: MetricSelection) -> Vec<String> {
+    match (versions, selection) {
+        (_, MetricSelection::All) => vec!["TRUE".to_owned()],
+        (_, MetricSelection::Only([])) => Vec::new(),
+        (Versions::All, MetricSelection::Only(names)) => {
+            names.iter().map(|name| format!("t.metric = '{name}'")).collect()
+        }
+        (Versions::With(_), MetricSelection::Only(_)) => vec![selection.sql("t.metric")],
+    }
 }
 
 /// Run and number of each seal under whose name no version has both.

@@ -1,12 +1,11 @@
 //! Tags of runs and model versions.
 
-use std::collections::BTreeMap;
-
-use herdbook_domain::tags::{TagChanges, Tags};
+use herdbook_domain::tags::{TagChanges, Tags, key};
 use herdbook_domain::{RunId, VersionKey};
 
 use crate::engine::db::{Conn, ToValue, params};
 use crate::error::StoreError;
+use crate::tables::batch::{self, ByVersion, Versions};
 
 /// The tags of a run; a tag without a value counts as empty.
 ///
@@ -29,62 +28,65 @@ pub fn of_version(conn: &Conn, key: &VersionKey) -> Result<Tags, StoreError> {
     )
 }
 
-/// The tags of every version, by model and number.
-#[derive(Default)]
-pub struct AllTags(BTreeMap<String, BTreeMap<i64, Tags>>);
-
-impl AllTags {
-    /// Removes the tags of a version and returns them.
-    pub fn take(&mut self, key: &VersionKey) -> Tags {
-        let versions = self.0.get_mut(key.name.as_str());
-        versions
-            .and_then(|versions| versions.remove(&i64::from(key.version.get())))
-            .unwrap_or_default()
-    }
-}
-
 /// Which tags of versions to read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum TagSelection {
     /// All tags.
     #[default]
     All,
-    /// The tags with these keys. Keys are plain words.
+    /// The tags with these keys, which are plain words. Those that a seal repeats may be missing from a version with a seal.
     Only(&'static [&'static str]),
 }
 
+/// What happens to the selected tags that a seal repeats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SealedTags {
+    /// They are read.
+    Read,
+    /// They are left out: all versions have seals, whose values count.
+    LeftOut,
+}
+
+/// The tags whose values a seal repeats.
+const SEALED: [&str; 4] = [key::TIMEFRAME, key::MODEL_TYPE, key::HONESTY, key::TOTAL_TIMESTEPS];
+
 impl TagSelection {
     /// The condition that a column has a selected key.
-    fn sql(self, column: &str) -> String {
-        match self {
-            Self::All => "TRUE".to_owned(),
-            Self::Only(keys) => format!("{column} IN ('{}')", keys.join("', '")),
-        }
+    fn sql(self, column: &str, sealed: SealedTags) -> String {
+        let Self::Only(keys) = self else { return "TRUE".to_owned() };
+        let is_read = |key: &&&str| sealed == SealedTags::Read || !SEALED.contains(*key);
+        let keys: Vec<&str> = keys.iter().filter(is_read).copied().collect();
+        format!("{column} IN ('{}')", keys.join("', '"))
     }
 }
 
-/// The tags of every version. For lists of all versions: reads the table once.
+/// The selected tags of versions.
 ///
 /// # Errors
 /// Those of the database.
-pub fn of_all_versions(conn: &Conn, selection: TagSelection) -> Result<AllTags, StoreError> {
-    let mut models: BTreeMap<String, BTreeMap<i64, Tags>> = BTreeMap::new();
-    let sql = format!(
-        "SELECT name, version, key, coalesce(value, '') FROM model_version_tags
-         WHERE workspace = 'default' AND {}",
-        selection.sql("key")
-    );
-    conn.query(&sql, params![], |row| {
+pub fn of_versions(
+    conn: &Conn,
+    versions: Versions<'_>,
+    selection: TagSelection,
+    sealed: SealedTags,
+) -> Result<ByVersion<Tags>, StoreError> {
+    let mut found: ByVersion<Tags> = ByVersion::default();
+    let condition = format!("t.workspace = 'default' AND {}", selection.sql("t.key", sealed));
+    let query = ("t.name, t.version, t.key, t.value", "model_version_tags", condition.as_str());
+    batch::of_versions(conn, versions, query, |row| {
         if let (Some(name), Some(version), Some(key)) =
-            (row.readable(0)?, row.readable(1)?, row.readable(2)?)
+            (row.text(0)?, row.readable(1)?, row.readable::<String>(2)?)
         {
-            let versions: &mut BTreeMap<i64, Tags> = models.entry(name).or_default();
             let value = row.shown(3)?.unwrap_or_default();
-            versions.entry(version).or_default().insert(key, value);
+            if let Some(tags) = found.get_mut(name, version) {
+                tags.insert(key, value);
+            } else {
+                found.insert(name, version, Tags::from([(key, value)]));
+            }
         }
         Ok(())
     })?;
-    Ok(AllTags(models))
+    Ok(found)
 }
 
 /// The params of a run.

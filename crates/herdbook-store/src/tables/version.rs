@@ -10,6 +10,7 @@ use herdbook_domain::{
 
 use crate::engine::db::{Conn, Row, params};
 use crate::error::StoreError;
+use crate::tables::batch::OfRuns;
 use crate::tables::metric::{self, LatestMetrics, MetricSelection};
 use crate::tables::seal::{self, SealedSummary};
 use crate::tables::tag;
@@ -155,6 +156,10 @@ pub const COLUMNS: &str = "v.name, v.version, v.run_id, v.creation_time, v.last_
                        v.current_stage, v.source, v.description, v.status, v.status_message, \
                        v.user_id, v.run_link, \
                        (SELECT p.value FROM params p WHERE p.run_uuid = v.run_id AND p.key = 'data.symbol')";
+/// As [`COLUMNS`], without the symbol of the run. For many versions that search takes longest; [`add_symbols`] adds it.
+pub(crate) const COLUMNS_WITHOUT_SYMBOL: &str = "v.name, v.version, v.run_id, v.creation_time, \
+                       v.last_updated_time, v.current_stage, v.source, v.description, v.status, \
+                       v.status_message, v.user_id, v.run_link, CAST(NULL AS TEXT)";
 /// The number of [`COLUMNS`].
 pub(crate) const N_COLUMNS: usize = 13;
 
@@ -319,6 +324,36 @@ fn key_of(row: &Row<'_>) -> Result<VersionKey, UnreadableVersion> {
         Some(version) => Ok(VersionKey { name, version }),
         None => Err(unreadable(InvalidName::Version { text: number.to_string() }.to_string())),
     }
+}
+
+/// Adds the symbols of their runs to versions.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) fn add_symbols<'a>(
+    conn: &Conn,
+    records: impl Iterator<Item = &'a mut VersionRecord>,
+) -> Result<(), StoreError> {
+    let mut records: Vec<_> = records.filter(|record| record.run_id.is_some()).collect();
+    let run_ids: Vec<&str> =
+        records.iter().filter_map(|record| Some(record.run_id.as_ref()?.as_str())).collect();
+    let mut symbols: BTreeMap<String, Symbol> = BTreeMap::new();
+    let query = OfRuns {
+        columns: "t.run_uuid, t.value",
+        table: "params",
+        run_id: "run_uuid",
+        condition: "t.key = 'data.symbol'",
+    };
+    query.query(conn, &run_ids, |row| {
+        let symbol = row.text(1)?.and_then(|text| Symbol::parse(text).ok());
+        symbols.extend(row.readable(0)?.zip(symbol));
+        Ok(())
+    })?;
+    for record in &mut records {
+        let of_run = record.run_id.as_ref().and_then(|run_id| symbols.get(run_id.as_str()));
+        record.symbol_of_run = of_run.cloned();
+    }
+    Ok(())
 }
 
 /// Adds the selected metrics of its run to a version.

@@ -1,12 +1,10 @@
 //! Trials: which trainings count as tries on bars, whatever happens to their rows afterwards.
 
-use std::collections::BTreeSet;
-
 use herdbook_domain::{
     Breach, BreachKind, EventKind, RunId, Symbol, TestBasis, Timeframe, Timestamp, Window,
     hex_sha256, window_params,
 };
-use herdbook_store::{EventQuery, Measured, RecordedTrial, StoreError};
+use herdbook_store::{EventQuery, Measured, RecordedTrial, StoreError, TrialQuery};
 
 use crate::conditions::evaluation;
 use crate::herd::{Herd, MODEL_FILE, finish, metric, start, version};
@@ -72,10 +70,17 @@ fn trained(herd: &Herd, measured: &Measured, is_registered: bool) -> RunId {
 }
 
 fn trials(herd: &Herd) -> Vec<RecordedTrial> {
-    let symbol = Symbol::parse("EURUSD").unwrap();
-    let by_time = herd.store.trials(&symbol, Timeframe::Hour1, january()).unwrap();
-    let closes = BTreeSet::from([hex_sha256(CLOSES)]);
-    assert_eq!(herd.store.trials_with_closes(&closes).unwrap(), by_time);
+    let query = |symbol: &str, closes: &[String]| TrialQuery {
+        symbol: Symbol::parse(symbol).unwrap(),
+        timeframe: Timeframe::Hour1,
+        window: january(),
+        closes_sha256: closes.iter().cloned().collect(),
+    };
+    let by_time = herd.store.trials(&query("EURUSD", &[])).unwrap();
+    let by_closes = herd.store.trials(&query("unknown", &[hex_sha256(CLOSES)])).unwrap();
+    assert_eq!(by_closes, by_time);
+    let by_either = herd.store.trials(&query("EURUSD", &[hex_sha256(CLOSES)])).unwrap();
+    assert_eq!(by_either, by_time);
     by_time
 }
 

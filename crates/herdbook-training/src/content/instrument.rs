@@ -1,6 +1,6 @@
 //! The instrument of bars: as the user or the file names it, or as known bars show it.
 
-use herdbook_domain::{RunId, Symbol};
+use herdbook_domain::{RunId, Symbol, percent};
 use herdbook_market::{Closes, SameTime, Sample, compare_at_same_time, recognise};
 use herdbook_store::Store;
 
@@ -121,8 +121,8 @@ fn verdict(bars: &Closes, known: &Closes) -> Verdict {
             if shift_ms > 0 { "later" } else { "earlier" }
         )),
         (None, SameTime::Contradict { difference }) => Verdict::Contradict(format!(
-            "at the same times the returns differ by {:.0} % of their size",
-            100.0 * difference
+            "at the same times the returns differ by {} of their size",
+            percent(difference, 0)
         )),
         (None, _) => Verdict::Silent,
     }

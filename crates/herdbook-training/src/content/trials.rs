@@ -1,10 +1,10 @@
 //! The trainings that were tested on the same bars, each counted once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use herdbook_domain::{RunId, Symbol, Timeframe, Window};
 use herdbook_market::{Closes, Likeness};
-use herdbook_store::{RecordedTrial, Store, StoreError};
+use herdbook_store::{RecordedTrial, Store, StoreError, TrialQuery};
 
 use crate::content::search::recognise_in_all;
 use crate::content::stored_closes::{OF_TRAINING, StoredCloses};
@@ -72,7 +72,13 @@ pub(crate) fn distinct_trials_on_any(
         if all[..idx].iter().any(is_same) {
             continue;
         }
-        for trial in store.trials(bars.symbol, bars.timeframe, bars.window)? {
+        let query = TrialQuery {
+            symbol: bars.symbol.clone(),
+            timeframe: bars.timeframe,
+            window: bars.window,
+            closes_sha256: BTreeSet::new(),
+        };
+        for trial in store.trials(&query)? {
             let has_same_bars = trial.test == bars.window;
             let entry = Found { trial, has_same_bars, is_unknown: false };
             found.insert(entry.trial.run_id.clone(), entry);

@@ -104,10 +104,17 @@ fn every_run_with_a_figure_on_an_overlapping_window_is_a_trial() {
     let database = rusqlite::Connection::open(fixture.folder.path().join("mlflow.db")).unwrap();
     database.execute_batch("UPDATE runs SET lifecycle_stage = 'deleted'").unwrap();
     let windows = first.run.windows;
-    let all = fixture.store.trials(&windows.symbol, windows.timeframe, windows.test).unwrap();
-    assert_eq!(all.len(), 3);
-    let elsewhere =
-        fixture.store.trials(&windows.symbol, windows.timeframe, windows.train).unwrap();
+    let trials = |window| {
+        let query = herdbook_store::TrialQuery {
+            symbol: windows.symbol.clone(),
+            timeframe: windows.timeframe,
+            window,
+            closes_sha256: std::collections::BTreeSet::new(),
+        };
+        fixture.store.trials(&query).unwrap()
+    };
+    assert_eq!(trials(windows.test).len(), 3);
+    let elsewhere = trials(windows.train);
     assert!(elsewhere.is_empty(), "test windows do not overlap the training window");
 }
 
@@ -203,7 +210,7 @@ fn part_of_the_bars_that_the_register_knows_is_no_evidence() {
     evaluated(&fixture, 1, &longer()).unwrap();
     let part = evaluated(&fixture, 2, &market(walk(2_000, 1, 0.003))).unwrap();
     let told = part.standing.shortcoming.unwrap();
-    assert!(told.contains("covers 50 % of the bars") && told.contains("evaluate on all"), "{told}");
+    assert!(told.contains("covers 50% of the bars") && told.contains("evaluate on all"), "{told}");
     assert_eq!(evaluated(&fixture, 2, &longer()).unwrap().standing.shortcoming, None);
 }
 

@@ -1,5 +1,6 @@
 //! A prediction as JSON and as text.
 
+use herdbook_domain::percent;
 use herdbook_training::{BarsCheck, Position, Prediction, RegisteredModel, Tape};
 use serde_json::{Map, Value, json};
 
@@ -38,7 +39,7 @@ pub(super) fn summary(model: &RegisteredModel, tape: &Tape, prediction: &Predict
     let likely: Vec<String> = Position::ALL
         .iter()
         .zip(prediction.probabilities)
-        .map(|(position, share)| format!("{} {:.1} %", position.as_str(), 100.0 * share))
+        .map(|(position, share)| format!("{} {}", position.as_str(), percent(f64::from(share), 1)))
         .collect();
     format!(
         "{} · {}\nafter the {} bar of {} that ended {} UTC, {}\n{} version {} · run {}",

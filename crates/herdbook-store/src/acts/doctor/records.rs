@@ -16,9 +16,11 @@ use crate::engine::schema;
 use crate::error::StoreError;
 use crate::store::Store;
 use crate::tables::alias::CHAMPION_ALIAS;
+use crate::tables::batch::Versions;
 use crate::tables::event::{self, EventQuery};
 use crate::tables::lease::{self, Liveness};
-use crate::tables::{tag, version};
+use crate::tables::tag::{self, SealedTags, TagSelection};
+use crate::tables::version;
 
 pub(super) fn collect(conn: &Conn, store: &Store) -> Result<Records, StoreError> {
     let now = now();
@@ -102,7 +104,7 @@ fn schema(conn: &Conn, store: &Store) -> Result<Vec<(String, SchemaState)>, Stor
 }
 
 fn versions(conn: &Conn) -> Result<Vec<VersionOnRecord>, StoreError> {
-    let mut tags = tag::of_all_versions(conn, tag::TagSelection::All)?;
+    let mut tags = tag::of_versions(conn, Versions::All, TagSelection::All, SealedTags::Read)?;
     let run_tags = run_tags(conn)?;
     let mut rows = version_rows(conn)?;
     let registered = registered_runs(conn)?;
@@ -119,7 +121,7 @@ fn versions(conn: &Conn) -> Result<Vec<VersionOnRecord>, StoreError> {
         let run_id = run_id.or_else(|| record.run_id.clone());
         VersionOnRecord {
             run_tags: run_id.and_then(|run_id| run_tags.get(&run_id).cloned()),
-            tags: tags.take(&record.key),
+            tags: tags.take(&record.key).unwrap_or_default(),
             row: rows.remove(&stored).unwrap_or_default(),
             key: record.key,
             run_id: record.run_id,

@@ -13,6 +13,7 @@ pub mod value;
 pub use self::conn::Conn;
 pub use self::dialect::Dialect;
 pub use self::postgres::PostgresConn;
+pub(crate) use self::row::placeholders;
 pub use self::row::{Args, Row};
 pub use self::value::{FromColumn, ToValue};
 pub use crate::params;

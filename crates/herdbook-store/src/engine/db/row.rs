@@ -48,6 +48,16 @@ macro_rules! params {
     };
 }
 
+/// `(?1, ?2), (?3, ?4)` for two rows of two columns.
+pub(crate) fn placeholders(n_rows: usize, n_columns: usize) -> String {
+    let row = |row: usize| {
+        let numbers: Vec<String> =
+            (1..=n_columns).map(|column| format!("?{}", row * n_columns + column)).collect();
+        format!("({})", numbers.join(", "))
+    };
+    (0..n_rows).map(row).collect::<Vec<_>>().join(", ")
+}
+
 impl Row<'_> {
     /// The value in a column; the first is column 0.
     ///
@@ -72,6 +82,20 @@ impl Row<'_> {
             Err(StoreError::BrokenRecord { .. }) => Ok(None),
             outcome => outcome,
         }
+    }
+
+    /// The text in a column, not copied; `None` if it is NULL or of another type.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn text(&self, column: usize) -> Result<Option<&str>, StoreError> {
+        Ok(match self {
+            Self::Sqlite(row) => match row.get_ref(column)? {
+                ValueRef::Text(bytes) => std::str::from_utf8(bytes).ok(),
+                _ => None,
+            },
+            Self::Postgres(row) => row.try_get::<_, Option<&str>>(column).ok().flatten(),
+        })
     }
 
     /// The value in a column as text, whatever its type; `None` if it is NULL. Bytes that are not UTF-8 are replaced.
@@ -110,5 +134,15 @@ fn mismatch(row: &rusqlite::Row<'_>, column: usize, expected: &str) -> StoreErro
     StoreError::BrokenRecord {
         what: format!("a row with the column `{name}`"),
         problem: format!("it is not {expected}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_have_numbered_parameters() {
+        assert_eq!(placeholders(2, 2), "(?1, ?2), (?3, ?4)");
     }
 }

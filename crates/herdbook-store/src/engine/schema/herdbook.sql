@@ -29,6 +29,8 @@ CREATE TABLE IF NOT EXISTS herdbook_events (
 CREATE INDEX IF NOT EXISTS herdbook_events_version ON herdbook_events (name, version, id);
 CREATE INDEX IF NOT EXISTS herdbook_events_time ON herdbook_events (name, at_ms);
 CREATE INDEX IF NOT EXISTS herdbook_events_run ON herdbook_events (run_id, id);
+-- Finds the evaluations of the register, which are few, without reading all events.
+CREATE INDEX IF NOT EXISTS herdbook_events_kind ON herdbook_events (kind, id);
 
 -- Facts of each version's registration, repeated from the event `registered` so that a search can ask for a column. Whatever
 -- follows here must follow from that event: the table is filled again from the log where it is missing or of an older layout.

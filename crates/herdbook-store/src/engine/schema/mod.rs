@@ -288,7 +288,15 @@ mod tests {
     #[test]
     fn every_object_of_ours_is_recognised_after_it_was_made() {
         assert_eq!(inspect(&new_database(), &location()).unwrap(), Found::Complete);
-        assert_eq!(our_objects().count(), 20);
+        assert_eq!(our_objects().count(), 21);
+    }
+
+    #[test]
+    fn index_that_older_builds_did_not_make_is_added_without_a_finding() {
+        let conn = new_database();
+        conn.execute_batch("DROP INDEX herdbook_events_kind").unwrap();
+        assert_eq!(completed(&conn).unwrap(), (Opened::Completed, Vec::new()));
+        assert_eq!(inspect(&conn, &location()).unwrap(), Found::Complete);
     }
 
     #[test]

@@ -13,6 +13,9 @@ const HERDBOOK_TABLES: &str = include_str!("herdbook.sql");
 pub(super) const LAYOUTS: &str = "herdbook_schema";
 /// The layout with which the tables of seals and of the place came.
 const LAYOUT_OF_SEALS: i64 = 3;
+/// The index that came within layout 3: builds without it can use a store that has it, so it is no layout of its own. Where it
+/// is missing, it is added, and nothing was lost.
+const ADDED_INDEX: &str = "herdbook_events_kind";
 
 /// The table with the place of the store.
 const PLACE: &str = "herdbook_place";
@@ -125,6 +128,7 @@ fn layout_of(object: &str) -> i64 {
         | "herdbook_seals_run"
         | "herdbook_sealed_metrics"
         | "herdbook_best_sealed" => LAYOUT_OF_SEALS,
+        ADDED_INDEX => LAYOUT_OF_SEALS + 1,
         _ => 1,
     }
 }

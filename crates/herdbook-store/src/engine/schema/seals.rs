@@ -9,7 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use herdbook_domain::{Event, EventDraft, EventKind, ModelName, RunId, Seal, VersionNumber};
 
-use crate::engine::db::{Conn, Row, ToValue, params};
+use crate::engine::db::{Conn, Row, ToValue, params, placeholders};
 use crate::error::StoreError;
 
 /// Names of the tables.
@@ -147,16 +147,6 @@ fn insert_rows(conn: &Conn, rows: &Rows) -> Result<(), StoreError> {
         conn.execute(&sql, values.as_slice())?;
     }
     Ok(())
-}
-
-/// `(?1, ?2), (?3, ?4)` for two rows of two columns.
-fn placeholders(n_rows: usize, n_columns: usize) -> String {
-    let row = |row: usize| {
-        let numbers: Vec<String> =
-            (1..=n_columns).map(|column| format!("?{}", row * n_columns + column)).collect();
-        format!("({})", numbers.join(", "))
-    };
-    (0..n_rows).map(row).collect::<Vec<_>>().join(", ")
 }
 
 /// Fills the tables again from the log.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use herdbook_domain::{Timeframe, Timestamp};
+use herdbook_domain::{Timeframe, Timestamp, percent};
 use herdbook_market::feature_names;
 use herdbook_market::indicators::{LogReturn, RollingWindow, mean_square};
 use serde::{Deserialize, Serialize};
@@ -144,10 +144,9 @@ fn by_volatility(tape: &Tape, decided: &Range<usize>) -> Vec<(usize, String)> {
     sorted.sort_unstable_by(f64::total_cmp);
     let limit = |third: usize| sorted[(sorted.len() * third / 3).saturating_sub(1)];
     let (low, middle) = (limit(1), limit(2));
-    let percent = |value: f64| format!("{:.3} %", 100.0 * value);
     let names = [
-        format!("low, up to {} per bar", percent(low)),
-        format!("middle, up to {}", percent(middle)),
+        format!("low, up to {} per bar", percent(low, 3)),
+        format!("middle, up to {}", percent(middle, 3)),
         "high, above".to_owned(),
     ];
     let third = |value: &f64| usize::from(*value > low) + usize::from(*value > middle);

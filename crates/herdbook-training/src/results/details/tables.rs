@@ -115,7 +115,7 @@ impl Details {
         });
         let random = self.random.iter().map(|random| {
             format!(
-                "random: median of {} draws, 90 % of them {} to {}; the model is above {} of them",
+                "random: median of {} draws, 90% of them {} to {}; the model is above {} of them",
                 random.n_draws,
                 signed_percent(Some(random.low)),
                 signed_percent(Some(random.high)),

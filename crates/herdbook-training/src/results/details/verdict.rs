@@ -1,6 +1,6 @@
 //! The verdict on a result, in one sentence.
 
-use herdbook_domain::Honesty;
+use herdbook_domain::{Honesty, percent};
 
 use crate::results::details::measured::Details;
 use crate::results::details::words::{and, signed_percent};
@@ -32,11 +32,9 @@ impl Details {
             if better.is_empty() { String::new() } else { format!("{text}{}", and(&better)) }
         };
         if model < 0.0 {
-            let lost = -100.0 * model;
+            let lost = percent(-model, 2);
             let others = beside(", and so did ");
-            return format!(
-                "after costs the model lost {lost:.2} %: doing nothing did better{others}"
-            );
+            return format!("after costs the model lost {lost}: doing nothing did better{others}");
         }
         format!(
             "after costs the model earned nothing, as doing nothing does{}",
@@ -139,28 +137,28 @@ mod tests {
         let verdict = |model, others| details(model, others).verdict(Honesty::Clean, 1.0);
         assert_eq!(
             verdict(0.10, [0.32, 0.05, 0.64, 0.0]),
-            "after costs the model earned +10.00 %, less than logistic regression (+64.00 %) and buy and hold (+32.00 %)"
+            "after costs the model earned +10.00%, less than logistic regression (+64.00%) and buy and hold (+32.00%)"
         );
         assert_eq!(
             verdict(-0.10, [0.32, -0.05, -0.2, -0.3]),
-            "after costs the model lost 10.00 %: doing nothing did better, and so did buy and hold (+32.00 %) and \
-             moving average (-5.00 %)"
+            "after costs the model lost 10.00%: doing nothing did better, and so did buy and hold (+32.00%) and \
+             moving average (-5.00%)"
         );
         assert_eq!(
             verdict(-0.10, [-0.2; 4]),
-            "after costs the model lost 10.00 %: doing nothing did better"
+            "after costs the model lost 10.00%: doing nothing did better"
         );
         assert_eq!(
             verdict(0.0, [0.1, -0.2, -0.2, -0.2]),
-            "after costs the model earned nothing, as doing nothing does; better: buy and hold (+10.00 %)"
+            "after costs the model earned nothing, as doing nothing does; better: buy and hold (+10.00%)"
         );
         assert_eq!(
             verdict(0.1, [0.1; 4]),
-            "after costs the model earned +10.00 %, the same as buy and hold"
+            "after costs the model earned +10.00%, the same as buy and hold"
         );
         assert_eq!(
             verdict(0.1, [0.0; 4]),
-            "after costs the model earned +10.00 %, more than buy and hold, moving average, logistic regression and random \
+            "after costs the model earned +10.00%, more than buy and hold, moving average, logistic regression and random \
              actions of the same turnover; one window is no proof"
         );
     }
@@ -174,6 +172,6 @@ mod tests {
         );
         assert_eq!(good.verdict(Honesty::Clean, 0.0), "no verdict: no costs were charged");
         assert!(good.verdict(Honesty::Unknown, 1.0).starts_with("no verdict: it is not recorded"));
-        assert!(details(-0.1, [0.0; 4]).verdict(Honesty::Unknown, 1.0).contains("lost 10.00 %"));
+        assert!(details(-0.1, [0.0; 4]).verdict(Honesty::Unknown, 1.0).contains("lost 10.00%"));
     }
 }

@@ -3,14 +3,14 @@
 /// Stands for an undefined value.
 const UNDEFINED: &str = "–";
 
-/// A fraction as a percentage with a sign: `+1.20 %`.
+/// A fraction as a percentage with a sign: `+1.20%`.
 pub(crate) fn signed_percent(value: Option<f64>) -> String {
-    value.map_or_else(|| UNDEFINED.to_owned(), |value| format!("{:+.2} %", 100.0 * value))
+    value.map_or_else(|| UNDEFINED.to_owned(), |value| herdbook_domain::signed_percent(value, 2))
 }
 
-/// A fraction as a percentage: `12.3 %`.
+/// A fraction as a percentage: `12.3%`.
 pub(crate) fn percent(value: Option<f64>) -> String {
-    value.map_or_else(|| UNDEFINED.to_owned(), |value| format!("{:.1} %", 100.0 * value))
+    value.map_or_else(|| UNDEFINED.to_owned(), |value| herdbook_domain::percent(value, 1))
 }
 
 /// A number with two decimals.
@@ -38,8 +38,8 @@ mod tests {
 
     #[test]
     fn numbers_have_their_unit_and_undefined_ones_are_a_dash() {
-        assert_eq!(signed_percent(Some(0.012)), "+1.20 %");
-        assert_eq!((percent(Some(0.123)), percent(None)), ("12.3 %".to_owned(), "–".to_owned()));
+        assert_eq!(signed_percent(Some(0.012)), "+1.20%");
+        assert_eq!((percent(Some(0.123)), percent(None)), ("12.3%".to_owned(), "–".to_owned()));
         assert_eq!(
             (number(Some(-0.881)), count(100_352)),
             ("-0.88".to_owned(), "100,352".to_owned())

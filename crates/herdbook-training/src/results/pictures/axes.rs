@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use herdbook_domain::Timestamp;
+use herdbook_domain::{Timestamp, signed_percent};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
@@ -95,7 +95,7 @@ pub(super) fn label_for(range: &std::ops::Range<f64>) -> impl Fn(&f64) -> String
 }
 
 pub(super) fn percent(value: f64) -> impl Display {
-    format!("{:+.1} %", not_minus_zero(value, 1))
+    signed_percent(not_minus_zero(value, 1) / 100.0, 1)
 }
 
 /// The value, or 0 where it would be printed as `-0`.
@@ -126,7 +126,7 @@ mod tests {
     fn zero_has_no_sign() {
         assert_eq!(label_for(&(-0.8..0.1))(&-1e-17), "0.00");
         assert_eq!(label_for(&(-0.8..0.1))(&-0.25), "-0.25");
-        assert_eq!(percent(-0.04).to_string(), "+0.0 %");
+        assert_eq!(percent(-0.04).to_string(), "+0.0%");
     }
 
     #[test]

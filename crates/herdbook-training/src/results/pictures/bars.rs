@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use herdbook_domain::{HEADLINE_METRICS, Improvement};
+use herdbook_domain::{HEADLINE_METRICS, Improvement, percent};
 use herdbook_market::Position;
 use plotters::prelude::*;
 
@@ -24,7 +24,7 @@ pub(super) fn actions(input: &PictureInput<'_>) -> Result<String, String> {
             .map(|(position, colour)| Row {
                 name: position.as_str().to_owned(),
                 value: share(position),
-                text: format!("{:.1} % of the bars", share(position)),
+                text: format!("{} of the bars", percent(share(position) / 100.0, 1)),
                 colour,
             })
             .collect();

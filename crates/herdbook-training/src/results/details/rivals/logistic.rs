@@ -7,6 +7,7 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
+use herdbook_domain::percent;
 use herdbook_market::{N_FEATURES, Position};
 use serde::{Deserialize, Serialize};
 
@@ -79,7 +80,7 @@ impl LogisticRegression {
     pub(crate) fn describe(&self) -> String {
         let bars = if self.horizon == 1 { "bar" } else { "bars" };
         let band = if self.band > 0.0 {
-            format!(" beyond 50 ± {:.0} %", 100.0 * self.band)
+            format!(" beyond 50 ± {}", percent(self.band, 0))
         } else {
             String::new()
         };
