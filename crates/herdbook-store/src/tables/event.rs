@@ -134,20 +134,6 @@ pub(crate) fn of_kinds(
     conn.query(&query_of_kinds(kinds, condition), values, from_row)
 }
 
-/// As [`of_kinds`], without the rows that cannot be parsed as an event.
-///
-/// # Errors
-/// Those of the database.
-pub(crate) fn readable_of_kinds(
-    conn: &Conn,
-    kinds: &[EventKind],
-    condition: &str,
-    values: &[&dyn ToValue],
-) -> Result<Vec<Event>, StoreError> {
-    let rows = conn.query(&query_of_kinds(kinds, condition), values, readable)?;
-    Ok(rows.into_iter().flatten().collect())
-}
-
 fn query_of_kinds(kinds: &[EventKind], condition: &str) -> String {
     let kinds: Vec<String> = kinds.iter().map(|kind| format!("'{kind}'")).collect();
     let kinds = kinds.join(", ");
@@ -174,8 +160,9 @@ pub(crate) fn of_runs(
         condition: &format!("t.kind IN ({})", kinds.join(", ")),
     };
     query.query(conn, run_ids, |row| {
-        let event = from_row(row)?;
-        if let Some(run_id) = &event.what.run_id {
+        if let Ok(event) = readable(row)?
+            && let Some(run_id) = &event.what.run_id
+        {
             found.entry(run_id.clone()).or_default().push(event);
         }
         Ok(())
