@@ -117,8 +117,8 @@ fn broken_bars_are_named_by_line_and_value() {
             "`bars.csv` line 3, column `high`: high `0.5` is below",
         ),
         (
-            "2017-01-01T01:00:00Z,1,2,1,1.5,10\n2016-12-31T23:00:00Z,1,2,1,1.5,10",
-            "line 4, column `timestamp`: `2016-12-31T23:00:00Z` is before the row above",
+            "2017-01-01T01:00:00Z,1,2,1,1.5,10\n2017-01-01T00:00:00Z,1,2,1,1.7,10",
+            "rows with the same time and other values, at 1",
         ),
         ("2017-01-01T00:00:00Z,1,2,1,1.7,10", "line 3"),
     ] {
