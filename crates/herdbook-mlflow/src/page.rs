@@ -29,7 +29,7 @@ impl Wanted {
     /// The part that a token asks for; the first if it is empty.
     ///
     /// # Errors
-    /// [`MlflowError::Refused`] if the token was not written by [`Wanted::page`].
+    /// [`MlflowError::Refused`] if the token was not written by a search.
     pub fn parse(token: &str, max: i64) -> Result<Self, MlflowError> {
         if token.is_empty() {
             return Ok(Self { offset: 0, max });

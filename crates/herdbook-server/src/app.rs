@@ -6,8 +6,8 @@ use herdbook_mlflow::ArtifactRoot;
 use herdbook_store::Session;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::counters::Counters;
 use crate::life_cycle::LifeCycle;
-use crate::telemetry::counters::Counters;
 
 /// Mebibytes of large bodies that may be in memory at the same time.
 const MAX_BODIES_MIB: usize = 512;

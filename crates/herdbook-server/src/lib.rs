@@ -4,6 +4,7 @@
 //! synchronous, is used on a bounded pool of threads.
 
 mod app;
+mod counters;
 mod error;
 mod life_cycle;
 mod mlflow;

@@ -7,7 +7,7 @@ use herdbook_store::engine::db::Conn;
 use herdbook_store::tables::metric::stored;
 use herdbook_store::{Act, Session, StoreError, params};
 
-use super::record::RUN_NAME;
+use super::info::RUN_NAME;
 use super::update::{put_tag, rename};
 use super::writable::{change, require_active};
 use crate::error::MlflowError;

@@ -2,9 +2,9 @@
 
 use herdbook_store::{Session, new_id, params};
 
+use super::info::{RUN_NAME, RunInfo, RunStatus};
 use super::random_name::random_name;
-use super::record::{RUN_NAME, Run};
-use super::update::{RunInfo, RunStatus};
+use super::record::Run;
 use crate::act::write;
 use crate::artifact_root::join;
 use crate::error::{Code, MlflowError};

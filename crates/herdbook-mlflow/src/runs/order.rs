@@ -4,7 +4,6 @@ use herdbook_domain::filter::{Field, Order, Searched, parse_order};
 
 use crate::error::MlflowError;
 use crate::python;
-use crate::runs::search::column;
 use crate::sql::Arguments;
 
 /// The joins and the ORDER BY of a search.
@@ -72,5 +71,19 @@ impl Ordering {
         terms.push("r.run_uuid".to_owned());
         ordering.terms = terms.join(", ");
         ordering
+    }
+}
+
+/// The column of a run's attribute.
+pub(crate) fn column(attribute: &str) -> &'static str {
+    match attribute {
+        "run_id" => "r.run_uuid",
+        "run_name" => "r.name",
+        "status" => "r.status",
+        "user_id" => "r.user_id",
+        "artifact_uri" => "r.artifact_uri",
+        "end_time" => "r.end_time",
+        // The grammar has no other.
+        _ => "r.start_time",
     }
 }

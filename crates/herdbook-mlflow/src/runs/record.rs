@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use herdbook_store::engine::db::{Conn, Dialect, Row};
 use herdbook_store::{Store, StoreError, params};
 
-use super::update::RunInfo;
+use super::info::{COLUMNS, RUN_NAME, RunInfo, info_from_row};
 use super::writable::no_run;
 use crate::error::MlflowError;
 use crate::sql::{Among, text};
@@ -114,27 +114,6 @@ pub(crate) fn load(conn: &Conn, ids: &[String]) -> Result<Vec<Run>, StoreError> 
         loaded.extend(some.iter().filter_map(|id| runs.remove(id)));
     }
     Ok(loaded)
-}
-
-/// The tag with the name of a run.
-pub(crate) const RUN_NAME: &str = "mlflow.runName";
-
-/// The columns that [`info_from_row`] reads.
-pub(crate) const COLUMNS: &str = "run_uuid, experiment_id, name, user_id, status, start_time, end_time, \
-                                  artifact_uri, lifecycle_stage";
-
-pub(crate) fn info_from_row(row: &Row<'_>) -> Result<RunInfo, StoreError> {
-    Ok(RunInfo {
-        run_id: text(row, 0)?,
-        experiment_id: row.readable(1)?.unwrap_or_default(),
-        name: text(row, 2)?,
-        user_id: text(row, 3)?,
-        status: text(row, 4)?,
-        start_time: row.readable(5)?,
-        end_time: row.readable(6)?,
-        artifact_uri: text(row, 7)?,
-        lifecycle_stage: text(row, 8)?,
-    })
 }
 
 type Runs = BTreeMap<String, Run>;

@@ -9,8 +9,9 @@ use herdbook_store::{Store, StoreError};
 use crate::error::MlflowError;
 use crate::experiments::parse_given_id as experiment_id;
 use crate::page::{Page, Wanted};
-use crate::runs::order::{self, Ordering};
-use crate::runs::record::{self, RUN_NAME, Run};
+use crate::runs::info::RUN_NAME;
+use crate::runs::order::{self, Ordering, column};
+use crate::runs::record::{self, Run};
 use crate::sql::{Arguments, ViewType, number_condition, text_condition};
 use crate::validate::check_max_results;
 
@@ -135,20 +136,6 @@ impl Plan<'_> {
         all.push(self.view.condition("r.lifecycle_stage"));
         all.extend(self.conditions.iter().map(|condition| on_run(conn, condition, args)));
         all.join(" AND ")
-    }
-}
-
-/// The column of a run's attribute.
-pub(crate) fn column(attribute: &str) -> &'static str {
-    match attribute {
-        "run_id" => "r.run_uuid",
-        "run_name" => "r.name",
-        "status" => "r.status",
-        "user_id" => "r.user_id",
-        "artifact_uri" => "r.artifact_uri",
-        "end_time" => "r.end_time",
-        // The grammar has no other.
-        _ => "r.start_time",
     }
 }
 

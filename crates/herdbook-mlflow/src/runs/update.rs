@@ -4,79 +4,9 @@ use herdbook_store::engine::db::Conn;
 use herdbook_store::tables::lease;
 use herdbook_store::{Session, StoreError, now, params};
 
-use super::record::{COLUMNS, RUN_NAME, info_from_row};
+use super::info::{COLUMNS, RUN_NAME, RunInfo, RunStatus, info_from_row};
 use super::writable::{change, no_run, require_active};
 use crate::error::MlflowError;
-
-/// The row of a run.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct RunInfo {
-    /// 32 hexadecimal digits for a run that MLflow or herdbook made.
-    pub run_id: String,
-    /// Its experiment.
-    pub experiment_id: i64,
-    /// Its display name.
-    pub name: String,
-    /// Who started it.
-    pub user_id: String,
-    /// The spelling of a [`RunStatus`].
-    pub status: String,
-    /// Milliseconds since 1970.
-    pub start_time: Option<i64>,
-    /// Milliseconds since 1970; `None` while it runs.
-    pub end_time: Option<i64>,
-    /// Where its artifacts are.
-    pub artifact_uri: String,
-    /// `active` or `deleted`.
-    pub lifecycle_stage: String,
-}
-
-/// The status of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RunStatus {
-    /// It runs.
-    Running,
-    /// It is going to run.
-    Scheduled,
-    /// It ended well.
-    Finished,
-    /// It ended with an error.
-    Failed,
-    /// It was stopped.
-    Killed,
-}
-
-impl RunStatus {
-    /// Every status, with its name and number on the wire.
-    pub const ALL: [(Self, &'static str, i64); 5] = [
-        (Self::Running, "RUNNING", 1),
-        (Self::Scheduled, "SCHEDULED", 2),
-        (Self::Finished, "FINISHED", 3),
-        (Self::Failed, "FAILED", 4),
-        (Self::Killed, "KILLED", 5),
-    ];
-
-    /// The status of a number on the wire.
-    pub fn of_number(number: i64) -> Option<Self> {
-        Self::ALL.into_iter().find(|(_, _, known)| *known == number).map(|(status, _, _)| status)
-    }
-
-    /// The name.
-    pub fn as_str(self) -> &'static str {
-        let [running, scheduled, finished, failed, killed] = Self::ALL;
-        match self {
-            Self::Running => running.1,
-            Self::Scheduled => scheduled.1,
-            Self::Finished => finished.1,
-            Self::Failed => failed.1,
-            Self::Killed => killed.1,
-        }
-    }
-
-    fn is_end(self) -> bool {
-        !matches!(self, Self::Running | Self::Scheduled)
-    }
-}
 
 /// Changes of a run's row.
 #[derive(Debug, Clone, Default)]

@@ -1,5 +1,4 @@
-//! What the server tells about itself: a log line a request, counters, and whether it is ready.
+//! What the server tells about itself: a log line a request, its counters, and whether it is ready.
 
-pub(crate) mod counters;
 pub(crate) mod probes;
 pub(crate) mod requests;
