@@ -7,7 +7,7 @@ use herdbook_mlflow::ArtifactRoot;
 use herdbook_store::Session;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::life_cycle::LifeCycle;
+use crate::life_cycle::{LifeCycle, Records};
 use crate::telemetry::counters::Counters;
 
 /// Mebibytes of large bodies that may be in memory at the same time.
@@ -55,9 +55,9 @@ impl App {
         &self.0.artifact_root
     }
 
-    /// Which requests go to the rulebook.
-    pub(crate) fn life_cycle(&self) -> &LifeCycle {
-        &self.0.life_cycle
+    /// The records, and which requests go to the rulebook.
+    pub(crate) fn records(&self) -> Records<'_> {
+        Records::new(&self.0.session, &self.0.life_cycle)
     }
 
     /// The folder of the artifacts that pass through the server.
