@@ -53,11 +53,11 @@ pub fn create(
     }
     let mut keys: Vec<&String> = new.tags.iter().map(|(key, _)| key).collect();
     keys.sort_unstable();
-    if let Some(pair) = keys.windows(2).find(|pair| pair[0] == pair[1]) {
+    if let Some([key, ..]) = keys.windows(2).find(|pair| pair[0] == pair[1]) {
         // MLflow's code and words, wrong as they are.
         let message = format!(
-            "Experiment(name={}) already exists. Error: the tag '{}' is given twice",
-            new.name, pair[0]
+            "Experiment(name={}) already exists. Error: the tag '{key}' is given twice",
+            new.name
         );
         return Err(MlflowError::new(Code::ResourceAlreadyExists, message));
     }
