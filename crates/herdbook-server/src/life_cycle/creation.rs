@@ -75,7 +75,7 @@ fn entered(
             registry::note_on_logged_model(act.tx, &new.source.model_id, (&new.name, number))
         })?;
     }
-    Ok(registry::get_version(session, &new.name, &number.to_string())?)
+    registry::get_version(session, &new.name, &number.to_string())
 }
 
 fn plain(records: Records<'_>, new: &NewModelVersion) -> Result<ModelVersion, MlflowError> {

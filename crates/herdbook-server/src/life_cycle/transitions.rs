@@ -40,7 +40,7 @@ pub(crate) fn transition_stage(
         return Ok(version);
     }
     change_stage(records, of, target.as_str())?;
-    Ok(registry::get_version(records.session(), of.0, &of.1.to_string())?)
+    registry::get_version(records.session(), of.0, &of.1.to_string())
 }
 
 /// The stage of the life cycle for a stage of MLflow.
