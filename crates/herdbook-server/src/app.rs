@@ -7,7 +7,7 @@ use herdbook_store::Session;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::counters::Counters;
-use crate::life_cycle::LifeCycle;
+use crate::life_cycle::{LifeCycle, Records};
 
 /// Mebibytes of large bodies that may be in memory at the same time.
 const MAX_BODIES_MIB: usize = 512;
@@ -51,9 +51,9 @@ impl App {
         &self.0.artifact_root
     }
 
-    /// Which requests go to the rulebook.
-    pub(crate) fn life_cycle(&self) -> &LifeCycle {
-        &self.0.life_cycle
+    /// The records, and which requests go to the rulebook.
+    pub(crate) fn records(&self) -> Records<'_> {
+        Records::new(&self.0.session, &self.0.life_cycle)
     }
 
     pub(crate) fn counters(&self) -> &Counters {

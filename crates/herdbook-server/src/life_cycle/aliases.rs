@@ -2,26 +2,28 @@
 
 use herdbook_domain::tags::key;
 use herdbook_domain::{Reason, Stage, VersionKey};
-use herdbook_mlflow::{registry, write};
+use herdbook_mlflow::{MlflowError, registry, write};
 use herdbook_store::Effect;
 use herdbook_store::tables::alias::CHAMPION_ALIAS;
 use herdbook_store::tables::{tag, version};
 
-use super::rules::key_of;
+use super::rules::{Records, key_of};
 use super::stages::{change_stage, observe, promote};
-use crate::app::App;
-use crate::mlflow::wire::failure::Failure;
 
 /// The reason in the history of a champion whose alias a client removed.
 const ALIAS_REMOVED: &str = "The alias `champion` was removed";
 
 /// Points an alias at a version. The alias `champion` makes the version the champion.
-pub(crate) fn set_alias(app: &App, of: (&str, i64), alias: &str) -> Result<(), Failure> {
-    let rules = app.life_cycle();
-    if alias == CHAMPION_ALIAS && app.session().read(|conn| rules.covers(conn, of.0))? {
-        observe(app, of, Stage::Champion.as_str());
+pub(crate) fn set_alias(
+    records: Records<'_>,
+    of: (&str, i64),
+    alias: &str,
+) -> Result<(), MlflowError> {
+    let rules = records.life_cycle();
+    if alias == CHAMPION_ALIAS && records.session().read(|conn| rules.covers(conn, of.0))? {
+        observe(records, of, Stage::Champion.as_str());
     }
-    let is_set = write(app.session(), |act| {
+    let is_set = write(records.session(), |act| {
         registry::check_alias(act.tx, of, alias)?;
         let is_request =
             rules.is_enforced() && alias == CHAMPION_ALIAS && rules.covers(act.tx, of.0)?;
@@ -38,13 +40,17 @@ pub(crate) fn set_alias(app: &App, of: (&str, i64), alias: &str) -> Result<(), F
         registry::set_alias(act.tx, of, alias)?;
         Ok(true)
     })?;
-    if is_set { Ok(()) } else { change_stage(app, of, Stage::Champion.as_str()) }
+    if is_set { Ok(()) } else { change_stage(records, of, Stage::Champion.as_str()) }
 }
 
 /// Removes an alias. Without the alias `champion` a model has no champion: the champion is archived.
-pub(crate) fn delete_alias(app: &App, name: &str, alias: &str) -> Result<(), Failure> {
-    let rules = app.life_cycle();
-    let champion = write(app.session(), |act| {
+pub(crate) fn delete_alias(
+    records: Records<'_>,
+    name: &str,
+    alias: &str,
+) -> Result<(), MlflowError> {
+    let rules = records.life_cycle();
+    let champion = write(records.session(), |act| {
         if alias == CHAMPION_ALIAS
             && rules.covers(act.tx, name)?
             && let Some(key) = key_of(name, 1)
@@ -60,7 +66,7 @@ pub(crate) fn delete_alias(app: &App, name: &str, alias: &str) -> Result<(), Fai
     })?;
     if let Some(champion) = champion {
         let reason = Reason::parse(ALIAS_REMOVED).ok();
-        promote(app, &champion, Stage::Archived, reason, Effect::Commit)?;
+        promote(records, &champion, Stage::Archived, reason, Effect::Commit)?;
     }
     Ok(())
 }

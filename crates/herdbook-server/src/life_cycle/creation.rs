@@ -8,36 +8,38 @@ use herdbook_mlflow::{Code, MlflowError, write};
 use herdbook_store::tables::tag;
 use herdbook_store::{StoreError, VersionEntry, VersionRow, now};
 
-use crate::app::App;
-use crate::mlflow::wire::failure::Failure;
+use super::rules::Records;
 
 /// Creates a version. If the tags of its run tell the origin of a trading model, it enters the life cycle.
-pub(crate) fn create_version(app: &App, new: &NewModelVersion) -> Result<ModelVersion, Failure> {
+pub(crate) fn create_version(
+    records: Records<'_>,
+    new: &NewModelVersion,
+) -> Result<ModelVersion, MlflowError> {
     let is_prompt = registry::is_prompt(&new.tags);
     new.check()?;
-    let entry = if is_prompt { None } else { entry(app, new)? };
+    let entry = if is_prompt { None } else { entry(records, new)? };
     match entry {
-        Some(entry) if app.life_cycle().is_enforced() => entered(app, new, &entry),
+        Some(entry) if records.life_cycle().is_enforced() => entered(records, new, &entry),
         entry => {
-            if entry.is_some() && app.life_cycle().is_observed() {
+            if entry.is_some() && records.life_cycle().is_observed() {
                 let name = &new.name;
-                app.life_cycle().note(&format!(
+                records.life_cycle().note(&format!(
                     "with `--life-cycle enforce` the new version of `{name}` would enter the life cycle: the tags of its run \
                      tell its origin"
                 ));
             }
-            plain(app, new)
+            plain(records, new)
         }
     }
 }
 
 /// The entry into the life cycle; `None` if the run is not one of a trading model.
-fn entry(app: &App, new: &NewModelVersion) -> Result<Option<VersionEntry>, Failure> {
+fn entry(records: Records<'_>, new: &NewModelVersion) -> Result<Option<VersionEntry>, MlflowError> {
     let (Ok(run_id), Ok(name)) = (RunId::parse(&new.source.run_id), ModelName::parse(&new.name))
     else {
         return Ok(None);
     };
-    let tags = app.session().read(|conn| tag::of_run(conn, run_id.as_str()))?;
+    let tags = records.session().read(|conn| tag::of_run(conn, run_id.as_str()))?;
     Ok(told_origin(&tags).map(|_| VersionEntry {
         name,
         run_id,
@@ -52,16 +54,19 @@ fn entry(app: &App, new: &NewModelVersion) -> Result<Option<VersionEntry>, Failu
 }
 
 fn entered(
-    app: &App,
+    records: Records<'_>,
     new: &NewModelVersion,
     entry: &VersionEntry,
-) -> Result<ModelVersion, Failure> {
-    let session = app.session();
+) -> Result<ModelVersion, MlflowError> {
+    let session = records.session();
     let number = match session.enter_version(entry) {
         Ok((registered, _)) => i64::from(registered.key.version.get()),
         Err(StoreError::NoSuchModel { .. }) => {
             registry::get_model(session, &new.name)?;
-            return Err(Failure::new(Code::TemporarilyUnavailable, "the model was just created"));
+            return Err(MlflowError::new(
+                Code::TemporarilyUnavailable,
+                "the model was just created",
+            ));
         }
         Err(error) => return Err(error.into()),
     };
@@ -70,12 +75,12 @@ fn entered(
             registry::note_on_logged_model(act.tx, &new.source.model_id, (&new.name, number))
         })?;
     }
-    Ok(registry::get_version(session, &new.name, &number.to_string())?)
+    registry::get_version(session, &new.name, &number.to_string())
 }
 
-fn plain(app: &App, new: &NewModelVersion) -> Result<ModelVersion, Failure> {
-    let rules = app.life_cycle();
-    let created = write(app.session(), |act| {
+fn plain(records: Records<'_>, new: &NewModelVersion) -> Result<ModelVersion, MlflowError> {
+    let rules = records.life_cycle();
+    let created = write(records.session(), |act| {
         if let Ok(name) = ModelName::parse(&new.name) {
             // Locks the model, so that no version enters the life cycle with the same number.
             act.time_for([&name])?;

@@ -10,13 +10,12 @@ use herdbook_store::engine::db::Conn;
 use herdbook_store::tables::{event, version};
 use herdbook_store::{StoreError, now, params};
 
-use crate::app::App;
-use crate::mlflow::wire::failure::Failure;
+use super::rules::Records;
 
 /// Deletes a version. Its deletion is recorded in the history.
-pub(crate) fn delete_version(app: &App, of: (&str, i64)) -> Result<(), Failure> {
-    let rules = app.life_cycle();
-    write(app.session(), |act| {
+pub(crate) fn delete_version(records: Records<'_>, of: (&str, i64)) -> Result<(), MlflowError> {
+    let rules = records.life_cycle();
+    write(records.session(), |act| {
         registry::require_version(act.tx, of)?;
         let Some(key) = rules.managed(act.tx, of)? else {
             return registry::delete_version(act.tx, of, now());
@@ -56,9 +55,9 @@ fn facts(conn: &Conn, key: &VersionKey) -> Result<VersionFacts, StoreError> {
 }
 
 /// Deletes a registered model that was never under the life cycle.
-pub(crate) fn delete_model(app: &App, name: &str) -> Result<(), Failure> {
-    let rules = app.life_cycle();
-    write(app.session(), |act| {
+pub(crate) fn delete_model(records: Records<'_>, name: &str) -> Result<(), MlflowError> {
+    let rules = records.life_cycle();
+    write(records.session(), |act| {
         registry::require_model(act.tx, name)?;
         if let Ok(name) = ModelName::parse(name)
             && rules.covers(act.tx, name.as_str())?
@@ -73,12 +72,12 @@ pub(crate) fn delete_model(app: &App, name: &str) -> Result<(), Failure> {
 
 /// Gives a registered model another name. For a model under the life cycle this is recorded in the history.
 pub(crate) fn rename_model(
-    app: &App,
+    records: Records<'_>,
     name: &str,
     new_name: &str,
-) -> Result<RegisteredModel, Failure> {
-    let rules = app.life_cycle();
-    let renamed = write(app.session(), |act| {
+) -> Result<RegisteredModel, MlflowError> {
+    let rules = records.life_cycle();
+    let renamed = write(records.session(), |act| {
         let is_covered = rules.covers(act.tx, name)?
             && version::is_under_life_cycle(act.tx, name)?
             && name != new_name;

@@ -13,4 +13,5 @@ pub(crate) mod tags;
 pub(crate) mod transitions;
 
 pub use pattern::NamePattern;
+pub(crate) use rules::Records;
 pub use rules::{LifeCycle, Mode};

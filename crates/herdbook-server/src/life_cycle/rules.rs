@@ -5,7 +5,7 @@ use herdbook_domain::{Conditions, ModelName, Refusal, Stage, VersionKey, Version
 use herdbook_mlflow::MlflowError;
 use herdbook_store::engine::db::Conn;
 use herdbook_store::tables::{event, tag, version};
-use herdbook_store::{Level, Notices, StoreError};
+use herdbook_store::{Level, Notices, Session, StoreError};
 
 use super::pattern::NamePattern;
 
@@ -32,6 +32,27 @@ pub struct LifeCycle {
     pub conditions: Conditions,
     /// Receives what `Observe` would have refused.
     pub notices: Notices,
+}
+
+/// The records, and which requests go to the rulebook.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Records<'a> {
+    session: &'a Session,
+    life_cycle: &'a LifeCycle,
+}
+
+impl<'a> Records<'a> {
+    pub(crate) fn new(session: &'a Session, life_cycle: &'a LifeCycle) -> Self {
+        Self { session, life_cycle }
+    }
+
+    pub(crate) fn session(self) -> &'a Session {
+        self.session
+    }
+
+    pub(crate) fn life_cycle(self) -> &'a LifeCycle {
+        self.life_cycle
+    }
 }
 
 impl LifeCycle {

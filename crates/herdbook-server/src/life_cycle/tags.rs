@@ -10,10 +10,8 @@ use herdbook_store::engine::db::Conn;
 use herdbook_store::tables::{event, tag, version};
 use herdbook_store::{RunTagGuard, StoreError};
 
-use super::rules::{LifeCycle, Mode, has_stage};
+use super::rules::{LifeCycle, Mode, Records, has_stage};
 use super::stages::{change_stage, observe};
-use crate::app::App;
-use crate::mlflow::wire::failure::Failure;
 
 /// What is left to do after the transaction that looked at a request.
 enum Left {
@@ -23,16 +21,16 @@ enum Left {
 
 /// Sets a tag of a version. The tag of the stage changes the stage.
 pub(crate) fn set_version_tag(
-    app: &App,
+    records: Records<'_>,
     of: (&str, i64),
     tag: &str,
     value: &str,
-) -> Result<(), Failure> {
-    let rules = app.life_cycle();
+) -> Result<(), MlflowError> {
+    let rules = records.life_cycle();
     if tag == key::PROMOTION_STAGE {
-        observe(app, of, value);
+        observe(records, of, value);
     }
-    let left = write(app.session(), |act| {
+    let left = write(records.session(), |act| {
         let present = registry::version_tag(act.tx, of, tag, Some(value))?;
         if tag == key::PROMOTION_STAGE {
             let is_repeated = present.as_deref() == Some(value) && value.parse::<Stage>().is_ok();
@@ -54,7 +52,7 @@ pub(crate) fn set_version_tag(
     })?;
     match left {
         Left::Nothing => Ok(()),
-        Left::ChangeOfStage => change_stage(app, of, value),
+        Left::ChangeOfStage => change_stage(records, of, value),
     }
 }
 
@@ -71,9 +69,13 @@ fn require_no_other_champion(conn: &Conn, (name, number): (&str, i64)) -> Result
 }
 
 /// Removes a tag of a version.
-pub(crate) fn delete_version_tag(app: &App, of: (&str, i64), tag: &str) -> Result<(), Failure> {
-    let rules = app.life_cycle();
-    write(app.session(), |act| {
+pub(crate) fn delete_version_tag(
+    records: Records<'_>,
+    of: (&str, i64),
+    tag: &str,
+) -> Result<(), MlflowError> {
+    let rules = records.life_cycle();
+    write(records.session(), |act| {
         let present = registry::version_tag(act.tx, of, tag, None)?;
         if rules.managed(act.tx, of)?.is_some()
             && let Err(refusal) = guard_tag_removal(tag, present.as_deref())

@@ -6,23 +6,23 @@ use herdbook_mlflow::{Code, MlflowError, write};
 use herdbook_store::now;
 
 use super::stages::{change_stage, observe};
-use crate::app::App;
-use crate::mlflow::wire::failure::Failure;
+
+use super::rules::Records;
 
 /// Moves a version to a stage of MLflow.
 pub(crate) fn transition_stage(
-    app: &App,
+    records: Records<'_>,
     of: (&str, i64),
     stage: MlflowStage,
     archives_others: bool,
-) -> Result<ModelVersion, Failure> {
-    let rules = app.life_cycle();
+) -> Result<ModelVersion, MlflowError> {
+    let rules = records.life_cycle();
     let target = stage_of(stage);
-    let is_managed = app.session().read(|conn| Ok(rules.managed(conn, of)?.is_some()))?;
+    let is_managed = records.session().read(|conn| Ok(rules.managed(conn, of)?.is_some()))?;
     if is_managed {
-        observe(app, of, target.as_str());
+        observe(records, of, target.as_str());
     }
-    let moved = write(app.session(), |act| {
+    let moved = write(records.session(), |act| {
         let is_managed = rules.managed(act.tx, of)?.is_some();
         // A version without a history has the stage `None`, in a model under the life cycle, too.
         let is_request = is_managed || (rules.covers(act.tx, of.0)? && stage != MlflowStage::None);
@@ -39,8 +39,8 @@ pub(crate) fn transition_stage(
     if let Some(version) = moved {
         return Ok(version);
     }
-    change_stage(app, of, target.as_str())?;
-    Ok(registry::get_version(app.session(), of.0, &of.1.to_string())?)
+    change_stage(records, of, target.as_str())?;
+    registry::get_version(records.session(), of.0, &of.1.to_string())
 }
 
 /// The stage of the life cycle for a stage of MLflow.

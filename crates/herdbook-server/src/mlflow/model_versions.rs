@@ -161,7 +161,7 @@ fn create(app: &App, call: &Call) -> Result<Answer, Failure> {
         description: message.text("description").to_owned(),
         tags,
     };
-    shown(&creation::create_version(app, &new)?)
+    shown(&creation::create_version(app.records(), &new)?)
 }
 
 fn update(app: &App, call: &Call) -> Result<Answer, Failure> {
@@ -180,11 +180,11 @@ fn transition_stage(app: &App, call: &Call) -> Result<Answer, Failure> {
     if archives_others {
         stage.check_archiving(text)?;
     }
-    shown(&transitions::transition_stage(app, key(call)?, stage, archives_others)?)
+    shown(&transitions::transition_stage(app.records(), key(call)?, stage, archives_others)?)
 }
 
 fn delete(app: &App, call: &Call) -> Result<Answer, Failure> {
-    deletion::delete_version(app, key(call)?)?;
+    deletion::delete_version(app.records(), key(call)?)?;
     Ok(Answer::empty())
 }
 
@@ -216,11 +216,11 @@ fn download_uri(app: &App, call: &Call) -> Result<Answer, Failure> {
 
 fn set_tag(app: &App, call: &Call) -> Result<Answer, Failure> {
     let (tag, value) = (call.message.text("key"), call.message.text("value"));
-    tags::set_version_tag(app, key(call)?, tag, value)?;
+    tags::set_version_tag(app.records(), key(call)?, tag, value)?;
     Ok(Answer::empty())
 }
 
 fn delete_tag(app: &App, call: &Call) -> Result<Answer, Failure> {
-    tags::delete_version_tag(app, key(call)?, call.message.text("key"))?;
+    tags::delete_version_tag(app.records(), key(call)?, call.message.text("key"))?;
     Ok(Answer::empty())
 }

@@ -147,7 +147,7 @@ fn create(app: &App, call: &Call) -> Result<Answer, Failure> {
 
 fn rename(app: &App, call: &Call) -> Result<Answer, Failure> {
     let message = &call.message;
-    shown(&deletion::rename_model(app, message.text("name"), message.text("new_name"))?)
+    shown(&deletion::rename_model(app.records(), message.text("name"), message.text("new_name"))?)
 }
 
 fn update(app: &App, call: &Call) -> Result<Answer, Failure> {
@@ -158,7 +158,7 @@ fn update(app: &App, call: &Call) -> Result<Answer, Failure> {
 }
 
 fn delete(app: &App, call: &Call) -> Result<Answer, Failure> {
-    deletion::delete_model(app, call.message.text("name"))?;
+    deletion::delete_model(app.records(), call.message.text("name"))?;
     Ok(Answer::empty())
 }
 
@@ -207,12 +207,12 @@ fn delete_tag(app: &App, call: &Call) -> Result<Answer, Failure> {
 fn set_alias(app: &App, call: &Call) -> Result<Answer, Failure> {
     let (name, alias) = (call.message.text("name"), call.message.text("alias"));
     let key = registry::parse_alias(name, alias, call.message.text("version"))?;
-    aliases::set_alias(app, key, alias)?;
+    aliases::set_alias(app.records(), key, alias)?;
     Ok(Answer::empty())
 }
 
 fn delete_alias(app: &App, call: &Call) -> Result<Answer, Failure> {
-    aliases::delete_alias(app, call.message.text("name"), call.message.text("alias"))?;
+    aliases::delete_alias(app.records(), call.message.text("name"), call.message.text("alias"))?;
     Ok(Answer::empty())
 }
 
