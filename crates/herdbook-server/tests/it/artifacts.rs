@@ -146,6 +146,29 @@ fn upload_that_breaks_off_leaves_the_former_file() {
 }
 
 #[test]
+fn slow_uploads_and_downloads_hinder_no_others() {
+    let served = Served::new();
+    served.put("large", &vec![7; 8 << 20]);
+    let mut slow = Vec::new();
+    // More than there are threads that work on the store.
+    for number in 0..40 {
+        let mut upload = TcpStream::connect(served.address).unwrap();
+        let head =
+            format!("PUT {PROXY}/slow{number} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx");
+        upload.write_all(head.as_bytes()).unwrap();
+        let mut download = TcpStream::connect(served.address).unwrap();
+        download
+            .write_all(format!("GET {PROXY}/large HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes())
+            .unwrap();
+        slow.extend([upload, download]);
+    }
+    assert_eq!(served.run().len(), 32);
+    assert_eq!(served.put("quick", b"x"), 200);
+    assert_eq!(served.get(&format!("{PROXY}/quick")).status(), 200);
+    drop(slow);
+}
+
+#[test]
 fn files_of_a_run_are_listed_sent_and_deleted() {
     let served = Served::new();
     let id = served.run();
