@@ -196,6 +196,10 @@ DOCUMENTED = [
         lambda d: "MLFLOW_ALLOWED_HOST_ADDRESSED_ARTIFACT_SCHEMES" in str(d.stock.body) and are_refusals(d),
     ),
     Documented("`/version` is text, not a page", lambda d: is_probe(d, "/version")),
+    Documented(
+        "a browser's upload goes below the proxy only; MLflow writes to any folder that a client gave as the location of an experiment",
+        lambda d: d.request.path.endswith("/upload-artifact") and "do not pass through this server" in d.ours.message,
+    ),
     Documented("`/metrics` has the counters of this server", lambda d: d.request.path == "/metrics"),
     Documented("there is no AI gateway", lambda d: is_probe(d, "/api/3.0/mlflow/server-info")),
 ]
