@@ -183,6 +183,16 @@ DOCUMENTED = [
         lambda d: d.stock.status == 400 and d.ours.status == 200 and "metrics.m  DESC " in str(d.request.content),
     ),
     Documented(
+        "an experiment is shown with its own id; MLflow repeats the spelling of the request (`01`)",
+        lambda d: d.request.path.endswith("runs/create") and str(d.request.content["experiment_id"]) in ("01", " 1")
+        and d.stock.status == d.ours.status == 200,
+    ),
+    Documented(
+        "a metric of a logged model that does not exist is refused; MLflow takes it if the value is NaN",
+        lambda d: d.request.path.endswith("log-batch") and d.stock.status == 200 and d.ours.status == 400
+        and "model_id" in str(d.request.content),
+    ),
+    Documented(
         "a version number with a fraction is cut, as MLflow's parser of filters does; its server refuses it",
         lambda d: "version_number = 1.5" in str(d.request.query) and d.stock.status == 400 and d.ours.status == 200,
     ),

@@ -668,6 +668,7 @@ fn help_of_each_command() {
       doctor        Check the records against every rule; with `--repair`, repair what is safe to repair
       relocate      Update the artifact locations of a store that was moved or copied, after checking
                     its files
+      serve         Serve the store to MLflow's clients over HTTP
       init          Write a commented herdbook.toml, the file of settings, into the current folder
       completions   Print a completion script for a shell
       help          Print this message or the help of the given subcommand(s)

@@ -28,15 +28,13 @@ pub enum FilterError {
         filter: String,
     },
     /// The part before the first dot is unknown.
-    #[error("Invalid entity type '{found}'. Valid values are {}", list(valid))]
+    #[error("Invalid entity type {rule}")]
     Entity {
-        /// The part before the dot.
-        found: String,
-        /// What is allowed.
-        valid: Vec<&'static str>,
+        /// The part before the dot, and what is allowed.
+        rule: String,
     },
     /// The attribute does not exist.
-    #[error("Invalid {what} key '{found}' specified. Valid keys are {}", list(valid))]
+    #[error("Invalid {what} key '{found}' specified. Valid keys are '{}'", set(valid))]
     Key {
         /// `attribute` or `dataset`.
         what: &'static str,
@@ -46,38 +44,32 @@ pub enum FilterError {
         valid: Vec<&'static str>,
     },
     /// The comparison is not allowed for this field.
-    #[error("Invalid comparator '{found}' not one of {}", list(valid))]
+    #[error("Invalid comparator {rule}")]
     Comparator {
-        /// The comparison.
-        found: String,
-        /// What is allowed.
-        valid: Vec<&'static str>,
+        /// The comparison, and what is allowed.
+        rule: String,
     },
     /// `IS NULL` of a field that always has a value.
-    #[error("IS NULL / IS NOT NULL is only supported for {supported}, not for '{found}'")]
+    #[error("IS NULL / IS NOT NULL is only supported for {supported}, not for {found}")]
     Null {
         /// Which fields allow it.
         supported: &'static str,
-        /// The field.
+        /// The kind of field, and the field.
         found: String,
     },
     /// The value has the wrong type.
-    #[error("Expected {expected} for {field}. Found {found}")]
+    #[error("Expected {expected} {found}")]
     Value {
-        /// The type, with an article.
-        expected: &'static str,
-        /// The field.
-        field: String,
+        /// The type, for which field, and a word before the value.
+        expected: String,
         /// The value.
         found: String,
     },
     /// A list that is empty, or holds something else than quoted texts.
-    #[error(
-        "While parsing a list in the query, expected a non-empty list of quoted string values, but got {found}"
-    )]
+    #[error("While parsing a list in the query, expected {rule}")]
     List {
-        /// The list.
-        found: String,
+        /// What is allowed, and the list.
+        rule: String,
     },
     /// A field that cannot be compared with a list.
     #[error(
@@ -108,6 +100,17 @@ pub enum FilterError {
     },
 }
 
-fn list(words: &[&str]) -> String {
-    format!("{words:?}").replace('"', "'")
+/// As Python writes a set of texts. Its order is that of the grammar; Python's is random.
+pub(super) fn set(words: &[&str]) -> String {
+    format!("{{{}}}", quoted(words))
+}
+
+/// As Python writes a list of texts.
+pub(super) fn list(words: &[&str]) -> String {
+    format!("[{}]", quoted(words))
+}
+
+fn quoted(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
+    quoted.join(", ")
 }

@@ -59,6 +59,19 @@ impl Type {
     }
 }
 
+impl Entity {
+    /// Its name in refusals.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Metric => "metric",
+            Self::Param => "parameter",
+            Self::Tag => "tag",
+            Self::Attribute => "attribute",
+            Self::Dataset => "dataset",
+        }
+    }
+}
+
 impl Searched {
     /// The words before the first dot of a name, with what they mean.
     pub(super) fn entities(self) -> &'static [(&'static str, Entity)] {

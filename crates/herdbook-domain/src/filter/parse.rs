@@ -1,7 +1,7 @@
 //! Parsing of filters.
 
 use crate::filter::condition::{Comparison, Condition, DatasetField, Field, Operand};
-use crate::filter::error::FilterError;
+use crate::filter::error::{FilterError, list, set};
 use crate::filter::grammar::{Entity, Searched, Type};
 use crate::filter::lexer::{Kind, Token, tokens};
 use crate::filter::literal;
@@ -67,7 +67,7 @@ fn condition<'r, 't>(
         // A name with a character that needs quotes is several words.
         return Err(match operator.kind {
             Kind::Other if operator.text.starts_with(['<', '>', '=', '!', '~']) => {
-                FilterError::Comparator { found: operator.text.to_owned(), valid: words(searched) }
+                Left::parse(searched, name.text)?.comparator(searched, operator.text)
             }
             Kind::Other => {
                 FilterError::Identifier { found: format!("{}{}", name.text, operator.text) }
@@ -82,16 +82,6 @@ fn condition<'r, 't>(
     }
     let (value, after) = after.split_first().ok_or_else(clause)?;
     Ok((left.compared(searched, comparison, value)?, after))
-}
-
-/// All comparisons that a search knows, for an error.
-fn words(searched: Searched) -> Vec<&'static str> {
-    let numeric = searched.comparisons(Entity::Metric).iter();
-    let mut words: Vec<_> =
-        numeric.chain(searched.key_comparisons()).map(|comparison| comparison.as_str()).collect();
-    words.sort_unstable();
-    words.dedup();
-    words
 }
 
 /// The left side of a condition.
@@ -126,16 +116,18 @@ impl Left {
 
     fn null(self, searched: Searched, comparison: Comparison) -> Result<Condition, FilterError> {
         let is_key = matches!(self.entity, Entity::Param | Entity::Tag);
-        let valid = searched.key_comparisons();
-        if !valid.contains(&comparison) {
-            return Err(comparator(comparison, valid));
+        if !searched.key_comparisons().contains(&comparison) {
+            return Err(self.comparator(searched, comparison.as_str()));
         }
         if !is_key {
-            let supported = match searched {
-                Searched::Runs => "tags and params",
-                _ => "tags",
-            };
-            return Err(FilterError::Null { supported, found: self.key });
+            let (entity, key) = (self.entity.word(), &self.key);
+            return Err(match searched {
+                Searched::Runs => FilterError::Null {
+                    supported: "tags and params",
+                    found: format!("'{entity}' '{key}'"),
+                },
+                _ => FilterError::Null { supported: "tags", found: format!("{entity} '{key}'") },
+            });
         }
         Ok(Condition { field: self.field, comparison, operand: Operand::Nothing })
     }
@@ -147,14 +139,10 @@ impl Left {
         value: &Token<'_>,
     ) -> Result<Condition, FilterError> {
         let operand = self.operand(searched, value)?;
-        let valid = match self.attribute {
-            Some(kind) => kind.comparisons(),
-            None => searched.comparisons(self.entity),
-        };
         let is_list = matches!(operand, Operand::List(_));
         let wants_list = matches!(comparison, Comparison::In | Comparison::NotIn);
-        if !valid.contains(&comparison) || is_list != wants_list {
-            return Err(comparator(comparison, valid));
+        if !self.comparisons(searched).contains(&comparison) || is_list != wants_list {
+            return Err(self.comparator(searched, comparison.as_str()));
         }
         Ok(Condition { field: self.field, comparison, operand })
     }
@@ -182,10 +170,12 @@ impl Left {
             Some(text) if !is_numeric => Ok(Operand::Text(text.to_owned())),
             Some(text) if self.attribute == Some(Type::QuotedNumber) => {
                 let number = text.trim().parse().map(Operand::Integer);
-                number.map_err(|_| self.value("an integer", value))
+                number.map_err(|_| FilterError::Value {
+                    expected: format!("an integer for {}. Found", self.key),
+                    found: value.text.to_owned(),
+                })
             }
-            _ if is_numeric => Err(self.value("numeric value type", value)),
-            _ => Err(self.value("a quoted string value (e.g. 'my-value')", value)),
+            _ => Err(self.value(searched, value)),
         }
     }
 
@@ -212,7 +202,7 @@ impl Left {
             None => searched.comparisons(self.entity).contains(&Comparison::In),
         };
         if self.attribute.is_none() && !is_listed {
-            return Err(self.value("a quoted string value (e.g. 'my-value')", value));
+            return Err(self.value(searched, value));
         }
         if !is_listed {
             let listed = searched.attributes().iter().filter(|(.., kind)| *kind == Type::Listed);
@@ -221,19 +211,84 @@ impl Left {
         literal::texts(value.text)
             .filter(|texts| !texts.is_empty() || searched == Searched::LoggedModels)
             .map(Operand::List)
-            .ok_or_else(|| FilterError::List { found: value.text.to_owned() })
+            .ok_or_else(|| not_texts(value.text))
     }
 
-    fn value(&self, expected: &'static str, value: &Token<'_>) -> FilterError {
-        FilterError::Value { expected, field: self.key.clone(), found: value.text.to_owned() }
+    /// The comparisons that the field has.
+    fn comparisons(&self, searched: Searched) -> &'static [Comparison] {
+        match self.attribute {
+            Some(kind) => kind.comparisons(),
+            None => searched.comparisons(self.entity),
+        }
+    }
+
+    /// The refusal of a value of another type than the field's.
+    fn value(&self, searched: Searched, value: &Token<'_>) -> FilterError {
+        let is_numeric = matches!(self.attribute, Some(Type::Number | Type::QuotedNumber));
+        let expected = match self.entity {
+            Entity::Metric => "numeric value type for metric. Found".to_owned(),
+            Entity::Attribute if is_numeric => {
+                format!("numeric value type for numeric attribute: {}. Found", self.key)
+            }
+            Entity::Attribute => {
+                let lists = "a quoted string value or a list of quoted string values";
+                let what = match searched {
+                    Searched::RegisteredModels | Searched::ModelVersions => lists,
+                    _ => "a quoted string value",
+                };
+                format!("{what} for attributes. Got value")
+            }
+            Entity::Dataset => "a quoted string value for dataset attributes. Got value".to_owned(),
+            Entity::Param | Entity::Tag => {
+                let entity = self.entity.word();
+                format!("a quoted string value for {entity} (e.g. 'my-value'). Got value")
+            }
+        };
+        FilterError::Value { expected, found: value.text.to_owned() }
+    }
+
+    /// The refusal of a comparison that the field does not have.
+    fn comparator(&self, searched: Searched, found: &str) -> FilterError {
+        let words: Vec<&str> =
+            self.comparisons(searched).iter().map(|comparison| comparison.as_str()).collect();
+        let is_numeric = matches!(self.attribute, Some(Type::Number | Type::QuotedNumber));
+        let rule = match (searched, self.entity) {
+            // Upstream forgets the last quote of some.
+            (Searched::Runs, Entity::Param) => format!("'{found}' not one of '{}'", set(&words)),
+            (Searched::Runs, Entity::Attribute) if !is_numeric => {
+                format!("'{found}' not one of '{}'", set(&words))
+            }
+            (Searched::Runs, _) => format!("'{found}' not one of '{}", set(&words)),
+            (Searched::Experiments, Entity::Tag) => format!("for tag: {found}"),
+            (Searched::Experiments, _) if self.key == "experiment_id" => {
+                format!("for experiment_id: {found}")
+            }
+            (Searched::Experiments, _) if is_numeric => format!("for numeric attribute: {found}"),
+            (Searched::Experiments, _) => format!("for string attribute: {found}"),
+            (Searched::RegisteredModels, Entity::Attribute) => format!("for attribute: {found}"),
+            (Searched::ModelVersions, Entity::Attribute) => {
+                format!("for attribute {}: {found}", self.key)
+            }
+            _ => format!("'{found}' not one of {}", list(&words)),
+        };
+        FilterError::Comparator { rule }
     }
 }
 
-fn comparator(comparison: Comparison, valid: &[Comparison]) -> FilterError {
-    FilterError::Comparator {
-        found: comparison.as_str().to_owned(),
-        valid: valid.iter().map(|comparison| comparison.as_str()).collect(),
-    }
+/// The refusal of a list that is empty, or holds something else than quoted texts.
+fn not_texts(found: &str) -> FilterError {
+    let is_empty = found.chars().all(|c| matches!(c, '(' | ')') || c.is_whitespace());
+    let rule = if is_empty {
+        "a non-empty list of string values, but got empty list".to_owned()
+    } else {
+        // Python writes a tuple of one with a comma.
+        let tuple = match found.strip_suffix(')') {
+            Some(one) if !found.contains(',') => format!("{one},)"),
+            _ => found.to_owned(),
+        };
+        format!("string value, punctuation, or whitespace, but got different type in list: {tuple}")
+    };
+    FilterError::List { rule }
 }
 
 /// Divides a name at its first dot: the kind of field, and the key without quotes. Without a dot, an attribute.
@@ -244,8 +299,7 @@ pub(super) fn entity(searched: Searched, name: &str) -> Result<(Entity, String),
             let word = if searched == Searched::Runs { without_backticks(word) } else { word };
             let known = searched.entities().iter().find(|(known, _)| *known == word);
             let Some((_, entity)) = known else {
-                let valid = searched.entities().iter().map(|(known, _)| *known).collect();
-                return Err(FilterError::Entity { found: word.to_owned(), valid });
+                return Err(FilterError::Entity { rule: entity_rule(searched, word) });
             };
             (*entity, key)
         }
@@ -260,6 +314,22 @@ pub(super) fn entity(searched: Searched, name: &str) -> Result<(Entity, String),
     }
     let key = unquoted(key, &['\'', '"']).unwrap_or(key);
     Ok((entity, without_backticks(key).to_owned()))
+}
+
+/// The part of a refusal that names an unknown kind of field, and those that there are.
+fn entity_rule(searched: Searched, found: &str) -> String {
+    let words: Vec<&str> = searched.entities().iter().map(|(known, _)| *known).collect();
+    match searched {
+        Searched::Runs => {
+            let kinds = ["metric", "parameter", "tag", "attribute", "dataset"];
+            format!("'{found}'. Valid values are {}", list(&kinds))
+        }
+        Searched::LoggedModels => format!("'{found}'. Valid values are {}", list(&words)),
+        _ => {
+            let tuple = list(&words).replace('[', "(").replace(']', ")");
+            format!("'{found}'. Valid entity types are {tuple}")
+        }
+    }
 }
 
 fn without_backticks(text: &str) -> &str {

@@ -129,3 +129,82 @@ proptest! {
         }
     }
 }
+
+/// The texts of MLflow 3.17.2, except for the order of words in sets, which is random there.
+#[test]
+fn refusals_have_the_texts_of_mlflow() {
+    let runs = [
+        ("metrics.m > 'x'", "Expected numeric value type for metric. Found 'x'"),
+        ("metrics.m IN (1)", "Expected numeric value type for metric. Found (1)"),
+        (
+            "params.p = 1",
+            "Expected a quoted string value for parameter (e.g. 'my-value'). Got value 1",
+        ),
+        ("tags.t = 1", "Expected a quoted string value for tag (e.g. 'my-value'). Got value 1"),
+        ("run_id = 1", "Expected a quoted string value for attributes. Got value 1"),
+        (
+            "start_time > '1'",
+            "Expected numeric value type for numeric attribute: start_time. Found '1'",
+        ),
+        ("dataset.name = 1", "Expected a quoted string value for dataset attributes. Got value 1"),
+        (
+            "dataset.x = 'x'",
+            "Invalid dataset key 'x' specified. Valid keys are '{'name', 'digest', 'context'}'",
+        ),
+        (
+            "status IN ('a')",
+            "Only ['run_id'] attributes support comparison with a list of quoted string values.",
+        ),
+        (
+            "run_id IN ()",
+            "While parsing a list in the query, expected a non-empty list of string values, but got empty list",
+        ),
+        (
+            "run_id IN (1)",
+            "While parsing a list in the query, expected string value, punctuation, or whitespace, but got different \
+             type in list: (1,)",
+        ),
+        (
+            "metrics.m IS NULL",
+            "IS NULL / IS NOT NULL is only supported for tags and params, not for 'metric' 'm'",
+        ),
+        (
+            "foo.x = 1",
+            "Invalid entity type 'foo'. Valid values are ['metric', 'parameter', 'tag', 'attribute', 'dataset']",
+        ),
+        ("metrics.m == 1", "Invalid comparator '==' not one of '{'>', '>=', '!=', '=', '<', '<='}"),
+        (
+            "params.p > '1'",
+            "Invalid comparator '>' not one of '{'!=', '=', 'LIKE', 'ILIKE', 'IS NULL', 'IS NOT NULL'}'",
+        ),
+    ];
+    let experiments = [
+        ("experiment_id = 0", "Expected a quoted string value for attributes. Got value 0"),
+        (
+            "foo.x = '1'",
+            "Invalid entity type 'foo'. Valid entity types are ('attribute', 'tag', 'tags')",
+        ),
+        (
+            "name IS NULL",
+            "IS NULL / IS NOT NULL is only supported for tags, not for attribute 'name'",
+        ),
+        ("name > 'a'", "Invalid comparator for string attribute: >"),
+    ];
+    let models = [
+        (
+            "name = 1",
+            "Expected a quoted string value or a list of quoted string values for attributes. Got value 1",
+        ),
+        ("name > 'a'", "Invalid comparator for attribute: >"),
+    ];
+    let all = [
+        (Searched::Runs, runs.as_slice()),
+        (Searched::Experiments, &experiments),
+        (Searched::RegisteredModels, &models),
+    ];
+    for (searched, cases) in all {
+        for (filter, expected) in cases {
+            assert_eq!(parse_filter(searched, filter).unwrap_err().to_string(), *expected);
+        }
+    }
+}

@@ -26,7 +26,7 @@ pub struct NewExperiment {
     pub name: String,
     /// Where its runs keep their artifacts; empty for a place below the artifact root.
     pub artifact_location: String,
-    /// Its tags. Of several with one key the last counts.
+    /// Its tags, each key once.
     pub tags: Vec<(String, String)>,
 }
 
@@ -50,6 +50,16 @@ pub fn create(
     check_experiment_name(&new.name)?;
     for (key, value) in &new.tags {
         check_tag(key, value)?;
+    }
+    let mut keys: Vec<&String> = new.tags.iter().map(|(key, _)| key).collect();
+    keys.sort_unstable();
+    if let Some([key, ..]) = keys.windows(2).find(|pair| pair[0] == pair[1]) {
+        // MLflow's code and words, wrong as they are.
+        let message = format!(
+            "Experiment(name={}) already exists. Error: the tag '{key}' is given twice",
+            new.name
+        );
+        return Err(MlflowError::new(Code::ResourceAlreadyExists, message));
     }
     write(session, |act| {
         let id = insert(act.tx, root, &new.name, given.as_deref())?;

@@ -77,6 +77,7 @@ pub fn log_batch(session: &Session, run_id: &str, batch: &Batch) -> Result<(), M
 }
 
 fn check(batch: &Batch) -> Result<(), MlflowError> {
+    batch.metrics.iter().try_for_each(check_dataset)?;
     for (idx, metric) in batch.metrics.iter().enumerate() {
         check_metric(metric, &format!("metrics[{idx}]."))?;
     }
@@ -118,6 +119,15 @@ fn check(batch: &Batch) -> Result<(), MlflowError> {
     )))
 }
 
+/// A dataset has a name and a digest.
+fn check_dataset(metric: &MetricValue) -> Result<(), MlflowError> {
+    if metric.dataset_name.is_some() == metric.dataset_digest.is_some() {
+        return Ok(());
+    }
+    let rule = "Both dataset_name and dataset_digest must be provided if one is provided";
+    Err(MlflowError::invalid(rule))
+}
+
 /// Checks a value. `path` comes before the names of its fields.
 fn check_metric(metric: &MetricValue, path: &str) -> Result<(), MlflowError> {
     let MetricValue { key, value, timestamp, .. } = metric;
@@ -141,6 +151,7 @@ pub fn log_metric(
     run_id: &str,
     metric: &MetricValue,
 ) -> Result<(), MlflowError> {
+    check_dataset(metric)?;
     check_metric(metric, "")?;
     change(session, run_id, |act| {
         let experiment = require_active(act.tx, run_id)?;

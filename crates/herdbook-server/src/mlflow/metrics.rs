@@ -144,8 +144,20 @@ fn history(app: &App, call: &Call) -> Result<Answer, Failure> {
 }
 
 fn sample(app: &App, call: &Call) -> Result<Answer, Failure> {
-    let message = &call.message;
-    let steps = match (message.int_if_given("start_step"), message.int_if_given("end_step")) {
+    // As in MLflow, these count only in the query.
+    let query = call.query();
+    let number = |wanted: &str| match query.iter().find(|(name, _)| name == wanted) {
+        None => Ok(None),
+        Some((_, text)) => {
+            match python::parse_int(text).and_then(|number| i64::try_from(number).ok()) {
+                Some(number) => Ok(Some(number)),
+                None => Err(Failure::invalid(format!(
+                    "Parameter '{wanted}' must be an integer, got '{text}'."
+                ))),
+            }
+        }
+    };
+    let steps = match (number("start_step")?, number("end_step")?) {
         (Some(first), Some(last)) if first > last => {
             return Err(Failure::invalid(format!(
                 "end_step must be greater than start_step. Found start_step={first} and end_step={last}."
@@ -159,7 +171,8 @@ fn sample(app: &App, call: &Call) -> Result<Answer, Failure> {
             ));
         }
     };
-    let max = message.int_if_given("max_results").unwrap_or(MAX_SAMPLE);
+    let max = number("max_results")?.unwrap_or(MAX_SAMPLE).clamp(1, MAX_SAMPLE);
+    let message = &call.message;
     let (run_ids, key) = (message.texts("run_ids"), message.text("metric_key"));
     let values = metrics::sample(app.session(), &run_ids, key, steps, max)?;
     answer(&Sample { metrics: values.iter().map(RunMetric::of).collect() })

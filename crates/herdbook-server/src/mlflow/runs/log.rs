@@ -138,7 +138,7 @@ fn tags_have_keys(tags: &Json) -> Result<(), String> {
 
 /// Fails if an item of a list lacks a field.
 fn have(list: &Json, name: &str, fields: &[&str]) -> Result<(), String> {
-    let Json::List(items) = list else { return Ok(()) };
+    let Json::List(items) = list else { return Err(String::new()) };
     for (idx, item) in items.iter().enumerate() {
         for field in fields {
             if item.get(field).is_none_or(is_missing) {

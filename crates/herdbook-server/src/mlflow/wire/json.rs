@@ -20,13 +20,27 @@ pub(crate) enum Json {
 }
 
 impl Json {
-    /// Reads a body. `None` if it is not JSON.
-    pub(crate) fn parse(body: &[u8]) -> Option<Self> {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// [`NotJson`].
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, NotJson> {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-        serde_json::from_slice(body).ok().or_else(|| {
-            let text = std::str::from_utf8(body).ok()?;
-            serde_json::from_str(&with_quoted_constants(text)?).ok()
-        })
+        let has_long_number = body.split(|byte| !byte.is_ascii_digit()).any(|run| run.len() > 18);
+        let error = if has_long_number {
+            None
+        } else {
+            match serde_json::from_slice(body) {
+                Ok(json) => return Ok(json),
+                Err(error) => Some(error),
+            }
+        };
+        let text = std::str::from_utf8(body).map_err(|_| NotJson::Malformed)?;
+        match (marked(text), error) {
+            (Some(marked), _) => serde_json::from_str(&marked).map_err(|error| NotJson::of(&error)),
+            (None, Some(error)) => Err(NotJson::of(&error)),
+            (None, None) => serde_json::from_str(text).map_err(|error| NotJson::of(&error)),
+        }
     }
 
     /// The value of a key, if this is an object that has it.
@@ -94,25 +108,50 @@ impl Json {
     }
 }
 
-/// Begins a text that stands for a number without quotes. Unicode assigns no character here.
+/// Why a body is not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotJson {
+    /// It is not JSON.
+    Malformed,
+    /// It has lists or objects within each other, more than 127.
+    TooDeep,
+}
+
+impl NotJson {
+    fn of(error: &serde_json::Error) -> Self {
+        // The category of the error does not tell.
+        if error.to_string().starts_with("recursion limit") {
+            Self::TooDeep
+        } else {
+            Self::Malformed
+        }
+    }
+}
+
+/// Begins a text that stands for a number which JSON, or its parser, does not have. Unicode assigns it no character.
 const MARK: char = '\u{fdd0}';
 
-/// The text with `NaN`, `Infinity` and `-Infinity` in quotes and marked, where they stand outside of strings: Python's parser reads
-/// them as numbers. `None` if there is none.
-fn with_quoted_constants(text: &str) -> Option<String> {
-    let mut quoted = String::with_capacity(text.len() + 16);
+/// The text with `NaN`, `Infinity`, `-Infinity` and long integers as marked texts, where they stand outside of strings: Python's
+/// parser reads them. `None` if there are none.
+fn marked(text: &str) -> Option<String> {
+    let mut copy = String::with_capacity(text.len() + 16);
     let mut rest = text;
-    let mut has_constant = false;
+    let mut has_mark = false;
     let (mut is_string, mut is_escaped) = (false, false);
     while let Some(c) = rest.chars().next() {
-        if !is_string {
-            let constants = ["NaN", "-Infinity", "Infinity"];
-            if let Some(constant) = constants.into_iter().find(|name| rest.starts_with(name)) {
-                quoted.push_str(&format!("\"{MARK}{constant}\""));
-                rest = &rest[constant.len()..];
-                has_constant = true;
-                continue;
-            }
+        let word = if is_string { 0 } else { word_to_mark(rest) };
+        if word > 0 {
+            copy.push_str(&format!("\"{MARK}{}\"", &rest[..word]));
+            rest = &rest[word..];
+            has_mark = true;
+            continue;
+        }
+        // A number is copied whole, so that its digits are not taken for another one.
+        let number = if is_string { 0 } else { number_at(rest) };
+        if number > 0 {
+            copy.push_str(&rest[..number]);
+            rest = &rest[number..];
+            continue;
         }
         match c {
             _ if is_escaped => is_escaped = false,
@@ -120,10 +159,45 @@ fn with_quoted_constants(text: &str) -> Option<String> {
             '"' => is_string = !is_string,
             _ => {}
         }
-        quoted.push(c);
+        copy.push(c);
         rest = &rest[c.len_utf8()..];
     }
-    has_constant.then_some(quoted)
+    has_mark.then_some(copy)
+}
+
+/// The length of the constant or long integer at the beginning of a text; 0 if there is none.
+fn word_to_mark(text: &str) -> usize {
+    if let Some(constant) =
+        ["NaN", "-Infinity", "Infinity"].into_iter().find(|word| text.starts_with(word))
+    {
+        return constant.len();
+    }
+    let number = number_at(text);
+    let digits = &text[..number];
+    let is_integer = digits.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit());
+    if number > 18 && is_integer { number } else { 0 }
+}
+
+/// The length of the number at the beginning of a text.
+fn number_at(text: &str) -> usize {
+    if !text.starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
+        return 0;
+    }
+    text.bytes().take_while(|byte| byte.is_ascii_digit() || b"+-.eE".contains(byte)).count()
+}
+
+/// The value of a text: a number if it is marked.
+fn of_text(text: String) -> Json {
+    let Some(marked) = text.strip_prefix(MARK) else { return Json::Text(text) };
+    match marked {
+        "NaN" => Json::Float(f64::NAN),
+        "Infinity" => Json::Float(f64::INFINITY),
+        "-Infinity" => Json::Float(f64::NEG_INFINITY),
+        digits => match digits.parse() {
+            Ok(number) => Json::Int(number),
+            Err(_) => digits.parse().map_or(Json::Text(text), Json::Float),
+        },
+    }
 }
 
 impl<'de> Deserialize<'de> for Json {
@@ -162,10 +236,11 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Json, E> {
-        Ok(match value.strip_prefix(MARK).and_then(python::parse_float) {
-            Some(constant) => Json::Float(constant),
-            None => Json::Text(value.to_owned()),
-        })
+        Ok(of_text(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Json, E> {
+        Ok(of_text(value))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
@@ -214,19 +289,32 @@ mod tests {
     }
 
     #[test]
-    fn constants_without_quotes_are_read_outside_of_strings_only() {
-        let json = Json::parse(br#"{"a": NaN, "b": -Infinity, "c": "NaN \" Infinity"}"#).unwrap();
-        assert!(matches!(json.get("a"), Some(Json::Float(value)) if value.is_nan()));
+    fn constants_and_long_integers_are_read_outside_of_strings_only() {
+        let body = br#"{"a": NaN, "b": -Infinity, "c": "NaN \" Infinity 1000000000000000000000", "d": [1.5]}"#;
+        let json = Json::parse(body).unwrap();
+        assert!(matches!(json.get("a"), Some(Json::Float(float)) if float.is_nan()));
         assert_eq!(json.get("b"), Some(&Json::Float(f64::NEG_INFINITY)));
-        assert_eq!(json.get("c"), Some(&Json::Text("NaN \" Infinity".to_owned())));
+        let text = "NaN \" Infinity 1000000000000000000000".to_owned();
+        assert_eq!(json.get("c"), Some(&Json::Text(text)));
+        for (number, expected) in [
+            ("1000000000000000000000000000000", Json::Int(10_i128.pow(30))),
+            ("-9223372036854775808", Json::Int(i64::MIN.into())),
+            ("18446744073709551615", Json::Int(u64::MAX.into())),
+            ("0.1234567890123456789012", Json::Float(0.123_456_789_012_345_68)),
+            ("1234567890123456789012e-21", Json::Float(1.234_567_890_123_456_8)),
+        ] {
+            assert_eq!(Json::parse(number.as_bytes()), Ok(expected), "{number}");
+        }
     }
 
     #[test]
     fn other_texts_are_not_json() {
-        for text in ["", "{", "{'a': 1}", "nan", "[1,]", "\u{feff}\u{feff}{}"] {
-            assert_eq!(Json::parse(text.as_bytes()), None, "{text}");
+        for text in
+            ["", "{", "{'a': 1}", "nan", "[1,]", "\u{feff}\u{feff}{}", "1000000000000000000000x"]
+        {
+            assert_eq!(Json::parse(text.as_bytes()), Err(NotJson::Malformed), "{text}");
         }
         let deep = "[".repeat(100_000);
-        assert_eq!(Json::parse(deep.as_bytes()), None);
+        assert_eq!(Json::parse(deep.as_bytes()), Err(NotJson::TooDeep));
     }
 }

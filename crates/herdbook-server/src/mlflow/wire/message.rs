@@ -272,7 +272,7 @@ fn read(field: &Field, json: &Json, place: &mut Option<Value>) -> Result<(), Unp
     for item in items {
         let mut value = None;
         outcome = if *item == Json::Null {
-            // Protobuf has added the message already when it finds that there is none.
+            // Protobuf adds a message before it looks at the item.
             if let Kind::Message(fields) = field.kind {
                 value = Some(Value::Message(Message::new(fields)));
             }

@@ -4,7 +4,7 @@ use axum::http::{HeaderMap, Method, header};
 
 use super::check::{Schema, check};
 use super::failure::Failure;
-use super::json::Json;
+use super::json::{Json, NotJson};
 use super::message::{Field, Kind, Message};
 
 /// A request as it came.
@@ -49,22 +49,23 @@ impl Raw<'_> {
         Ok(message)
     }
 
-    /// The body as JSON. A body that is none is an empty object.
+    /// The body as a JSON object. A body that is not JSON, or is another value, is an empty object, as in MLflow.
     pub(crate) fn json(&self) -> Result<Json, Failure> {
         self.require_json()?;
-        let nothing = || Json::Object(Vec::new());
         let json = match Json::parse(self.body) {
             // Old clients encode twice.
-            Some(Json::Text(text)) => Json::parse(text.as_bytes()),
-            parsed => parsed,
+            Ok(Json::Text(text)) => Json::parse(text.as_bytes()).map_err(|_| {
+                Failure::invalid("The body of the request is a text that holds no JSON.")
+            })?,
+            Ok(json) => json,
+            Err(NotJson::Malformed) => Json::Null,
+            Err(NotJson::TooDeep) => {
+                return Err(Failure::invalid("The body of the request is nested too deeply."));
+            }
         };
         match json {
-            None | Some(Json::Null) => Ok(nothing()),
-            Some(json @ Json::Object(_)) => Ok(json),
-            Some(other) => Err(Failure::invalid(format!(
-                "The body of the request must be a JSON object, got a value of type '{}'.",
-                other.python_type()
-            ))),
+            json @ Json::Object(_) => Ok(json),
+            _ => Ok(Json::Object(Vec::new())),
         }
     }
 
