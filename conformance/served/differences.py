@@ -183,6 +183,16 @@ DOCUMENTED = [
         lambda d: d.stock.status == 400 and d.ours.status == 200 and "metrics.m  DESC " in str(d.request.content),
     ),
     Documented(
+        "an experiment is shown with its own id; MLflow repeats the spelling of the request (`01`)",
+        lambda d: d.request.path.endswith("runs/create") and str(d.request.content["experiment_id"]) in ("01", " 1")
+        and d.stock.status == d.ours.status == 200,
+    ),
+    Documented(
+        "a metric of a logged model that does not exist is refused; MLflow takes it if the value is NaN",
+        lambda d: d.request.path.endswith("log-batch") and d.stock.status == 200 and d.ours.status == 400
+        and "model_id" in str(d.request.content),
+    ),
+    Documented(
         "a version number with a fraction is cut, as MLflow's parser of filters does; its server refuses it",
         lambda d: "version_number = 1.5" in str(d.request.query) and d.stock.status == 400 and d.ours.status == 200,
     ),
@@ -196,6 +206,10 @@ DOCUMENTED = [
         lambda d: "MLFLOW_ALLOWED_HOST_ADDRESSED_ARTIFACT_SCHEMES" in str(d.stock.body) and are_refusals(d),
     ),
     Documented("`/version` is text, not a page", lambda d: is_probe(d, "/version")),
+    Documented(
+        "a browser's upload goes below the proxy only; MLflow writes to any folder that a client gave as the location of an experiment",
+        lambda d: d.request.path.endswith("/upload-artifact") and "do not pass through this server" in d.ours.message,
+    ),
     Documented("`/metrics` has the counters of this server", lambda d: d.request.path == "/metrics"),
     Documented("there is no AI gateway", lambda d: is_probe(d, "/api/3.0/mlflow/server-info")),
 ]

@@ -37,6 +37,10 @@ pub fn search(store: &Store, search: &ModelSearch) -> Result<Page<LoggedModel>, 
     };
     let wanted = Wanted { offset: token::offset(search)?, max };
     let conditions = parse_filter(Searched::LoggedModels, &search.filter)?;
+    if search.experiment_ids.iter().any(String::is_empty) {
+        let message = "Invalid experiment ID ''. Experiment ID must be a valid integer.";
+        return Err(MlflowError::invalid(message));
+    }
     let ids: Vec<i64> =
         search.experiment_ids.iter().map(|id| parse_id(id)).collect::<Result<_, _>>()?;
     let mut args = Arguments::default();

@@ -146,6 +146,49 @@ fn upload_that_breaks_off_leaves_the_former_file() {
 }
 
 #[test]
+fn browser_writes_below_the_proxy_only() {
+    let served = Served::new();
+    let upload = |run_id: &str, content: &[u8]| {
+        let path = format!("/ajax-api/2.0/mlflow/upload-artifact?run_uuid={run_id}&path=a.txt");
+        served.agent.post(served.url(&path)).send(content).unwrap().status().as_u16()
+    };
+    let run = served.run();
+    assert_eq!((upload(&run, b"x"), upload(&run, b"")), (200, 400));
+    assert_eq!(upload(&run, &vec![0; (10 << 20) + 1]), 400);
+    assert_eq!(upload("missing", b"x"), 404);
+    let outside = served.folder.path().join("outside");
+    let experiment = json!({"name": "outside", "artifact_location": outside});
+    let experiment = served.done("experiments/create", &experiment.to_string());
+    let run = json!({"experiment_id": experiment["experiment_id"]});
+    let run = served.done("runs/create", &run.to_string());
+    assert_eq!(upload(run["run"]["info"]["run_id"].as_str().unwrap(), b"x"), 400);
+    assert!(!outside.exists());
+}
+
+#[test]
+fn slow_uploads_and_downloads_hinder_no_others() {
+    let served = Served::new();
+    served.put("large", &vec![7; 8 << 20]);
+    let mut slow = Vec::new();
+    // More than there are threads that work on the store.
+    for number in 0..40 {
+        let mut upload = TcpStream::connect(served.address).unwrap();
+        let head =
+            format!("PUT {PROXY}/slow{number} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx");
+        upload.write_all(head.as_bytes()).unwrap();
+        let mut download = TcpStream::connect(served.address).unwrap();
+        download
+            .write_all(format!("GET {PROXY}/large HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes())
+            .unwrap();
+        slow.extend([upload, download]);
+    }
+    assert_eq!(served.run().len(), 32);
+    assert_eq!(served.put("quick", b"x"), 200);
+    assert_eq!(served.get(&format!("{PROXY}/quick")).status(), 200);
+    drop(slow);
+}
+
+#[test]
 fn files_of_a_run_are_listed_sent_and_deleted() {
     let served = Served::new();
     let id = served.run();

@@ -50,6 +50,17 @@ impl Place {
         Ok(Self { store, path: normal(&path)?, shown: path })
     }
 
+    /// A path to be written below a recorded location. Clients choose the locations of experiments, so the server writes to those
+    /// of its proxy only, and never to a folder that a client names.
+    pub(super) fn to_write(app: &App, location: &str, path: &str) -> Result<Self, Failure> {
+        let Some(root) = proxied_root(location) else {
+            return Err(Failure::invalid(format!(
+                "the artifacts at `{location}` do not pass through this server; write them there"
+            )));
+        };
+        Self::proxied(app, join(root, path))?.below_root()
+    }
+
     /// The path on this machine, after a look at the links on the way.
     ///
     /// # Errors

@@ -182,7 +182,7 @@ async fn stored_for_browser(app: App, parts: &Parts, body: &mut Body) -> Result<
     }
     let place = blocking(move || {
         let location = artifacts::run_location(app.session(), Some(&run_id))?;
-        let place = Place::below(&app, &run_id, &location, Some(&path))?.below_root()?;
+        let place = Place::to_write(&app, &location, &path)?;
         name_to_write(&join("x", &path))?;
         Ok(place)
     });

@@ -15,7 +15,9 @@ use crate::mlflow::artifacts::place::{Place, refused_path};
 use crate::mlflow::wire::failure::Failure;
 
 /// Uploads at the same time. Each has a thread of its own, so that slow ones take none from the acts on the store.
-const MAX_UPLOADS: usize = 64;
+const MAX_UPLOADS: usize = 256;
+/// Bytes of the stack of such a thread, which only copies.
+const STACK: usize = 256 << 10;
 /// How long a client may send nothing.
 const MAX_SILENCE: Duration = Duration::from_secs(60);
 /// Blocks that wait for the disk.
@@ -41,7 +43,8 @@ pub(super) async fn receive(place: Place, mut body: Body) -> Result<(), Failure>
     let _permit = UPLOADS.acquire().await.expect("the semaphore is never closed");
     let (steps, received) = mpsc::channel(WAITING);
     let (done, outcome) = oneshot::channel();
-    let writer = thread::Builder::new().name("herdbook-upload".to_owned()).spawn(move || {
+    let thread = thread::Builder::new().name("herdbook-upload".to_owned()).stack_size(STACK);
+    let writer = thread.spawn(move || {
         let _ = done.send(write(&place, received));
     });
     if writer.is_err() {
