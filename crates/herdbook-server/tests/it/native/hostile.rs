@@ -45,7 +45,7 @@ fn what_does_not_exist_is_404() {
     let server = Server::with_champion();
     let run = "a".repeat(32);
     for path in [
-        "".to_owned(),
+        String::new(),
         "/none".to_owned(),
         "/models/none".to_owned(),
         format!("/models/{MODEL}/versions/77"),
