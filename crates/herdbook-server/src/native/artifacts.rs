@@ -93,7 +93,9 @@ pub(super) async fn list_files(State(native): State<Native>, call: Call) -> Resp
     responses((status = 200, description = "The content", content_type = "application/octet-stream"),
         (status = "default", body = ErrorBody)))]
 pub(super) async fn download_file(State(native): State<Native>, call: Call) -> Response<Body> {
+    let of_call = native.clone();
     let opened = blocking(move || {
+        let native = of_call;
         let path = relative(call.path("path"))?;
         let run_id = run_of(&native, &call)?;
         let artifacts = native.store().artifacts(&run_id)?;
@@ -107,7 +109,7 @@ pub(super) async fn download_file(State(native): State<Native>, call: Call) -> R
     });
     match finished(opened.await) {
         Ok((content, n_bytes)) => download(content, n_bytes),
-        Err(failure) => failure.response(),
+        Err(failure) => native.refuse(&failure),
     }
 }
 

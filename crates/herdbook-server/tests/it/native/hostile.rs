@@ -150,3 +150,14 @@ fn errors_do_not_tell_where_the_store_is() {
         assert!(!server.get(path).1.to_string().contains(&folder), "{path}");
     }
 }
+
+#[test]
+fn broken_store_is_500_without_its_statements() {
+    let server = Server::new();
+    let (run_id, _) = server.start(None);
+    server.store.write(|act| act.tx.execute_batch("ALTER TABLE metrics RENAME TO moved")).unwrap();
+    let (status, error) = server.get(&format!("/runs/{run_id}/metrics/loss"));
+    assert_eq!((status, &error["error"]["code"]), (500, &json!("store_failed")), "{error}");
+    let message = "the store of this server failed; the server's log has the reason";
+    assert_eq!(error["error"]["message"], message);
+}
