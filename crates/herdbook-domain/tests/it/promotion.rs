@@ -105,6 +105,39 @@ fn unmet_conditions_warn_are_enforced_or_are_overridden_by_force() {
 }
 
 #[test]
+fn hash_of_a_plan_covers_the_facts_and_neither_time_nor_reason() {
+    let hash =
+        |request: PromotionRequest, change: &dyn Fn(&mut Verdict), at: Timestamp, last: i64| {
+            let mut judgement = judged(false, ConditionOutcome::Met);
+            change(&mut judgement.verdicts[0]);
+            let facts = facts(Stage::Development);
+            plan_promotion(&request, &facts, &judgement, at).unwrap().hash(&[last])
+        };
+    let as_it_is = |_: &mut Verdict| {};
+    let beta = || request(Stage::Beta);
+    let first = hash(beta(), &as_it_is, at(), 7);
+    let later = Timestamp::from_millis(at().millis() + 3_600_000);
+    let with_reason = PromotionRequest { reason: Some(reason()), ..beta() };
+    assert_eq!(hash(with_reason, &as_it_is, later, 7), first);
+    let others = [
+        hash(beta(), &as_it_is, at(), 8),
+        hash(request(Stage::Archived), &as_it_is, at(), 7),
+        hash(beta(), &|verdict| verdict.value = Some(0.6), at(), 7),
+        hash(beta(), &|verdict| verdict.limit = Some(2.0), at(), 7),
+        hash(beta(), &|verdict| verdict.verdict = ConditionOutcome::Missing, at(), 7),
+    ];
+    assert!(others.iter().all(|other| *other != first), "{others:?}");
+    let in_beta = |hours: f64| {
+        let change = move |verdict: &mut Verdict| {
+            verdict.condition = "in beta for at least 1 hours".to_owned();
+            verdict.value = Some(hours);
+        };
+        hash(beta(), &change, at(), 7)
+    };
+    assert_eq!(in_beta(2.0), in_beta(3.0));
+}
+
+#[test]
 fn demotion_is_not_held_to_conditions() {
     let judgement = judged(true, ConditionOutcome::NotMet);
     for (from, to) in [

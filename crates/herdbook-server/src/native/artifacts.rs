@@ -33,7 +33,7 @@ struct Asked {
 
 /// The files in a folder.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Files {
+pub(crate) struct Folder {
     /// The run that has the files among its artifacts.
     run_id: String,
     path: String,
@@ -55,7 +55,7 @@ pub(crate) struct FileEntry {
 #[utoipa::path(get, path = "/models/{name}/versions/{version}/files", tag = "files",
     params(("name" = String, Path, description = "The registered model"),
         ("version" = u32, Path, description = "The number of the version"), Asked),
-    responses((status = 200, body = Files), (status = "default", body = ErrorBody)))]
+    responses((status = 200, body = Folder), (status = "default", body = ErrorBody)))]
 pub(super) async fn list_files(State(native): State<Native>, call: Call) -> Response<Body> {
     native
         .answer(call, |native, call| {
@@ -80,7 +80,7 @@ pub(super) async fn list_files(State(native): State<Native>, call: Call) -> Resp
                 n_bytes: entry.n_bytes,
             });
             let files = files.collect();
-            Ok(Files { run_id: run_id.to_string(), path: folder, files, is_cut })
+            Ok(Folder { run_id: run_id.to_string(), path: folder, files, is_cut })
         })
         .await
 }
@@ -93,7 +93,9 @@ pub(super) async fn list_files(State(native): State<Native>, call: Call) -> Resp
     responses((status = 200, description = "The content", content_type = "application/octet-stream"),
         (status = "default", body = ErrorBody)))]
 pub(super) async fn download_file(State(native): State<Native>, call: Call) -> Response<Body> {
+    let of_call = native.clone();
     let opened = blocking(move || {
+        let native = of_call;
         let path = relative(call.path("path"))?;
         let run_id = run_of(&native, &call)?;
         let artifacts = native.store().artifacts(&run_id)?;
@@ -107,7 +109,7 @@ pub(super) async fn download_file(State(native): State<Native>, call: Call) -> R
     });
     match finished(opened.await) {
         Ok((content, n_bytes)) => download(content, n_bytes),
-        Err(failure) => failure.response(),
+        Err(failure) => native.refuse(&failure),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::native::failure::{ErrorBody, Failure};
 use crate::native::query::NoParameters;
 use crate::native::runs::RunningRun;
 use crate::native::shape::evidence::{Evaluations, RecordedEvidence, Standing};
-use crate::native::shape::version::Version;
+use crate::native::shape::version::ModelVersion;
 use crate::native::state::Native;
 
 /// Most versions of a model that are listed as waiting for a decision, and most running trainings.
@@ -74,7 +74,7 @@ pub(crate) struct BoardModel {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Placed {
     #[serde(flatten)]
-    version: Version,
+    version: ModelVersion,
     /// Since when it is in its stage, to the minute.
     since: Option<String>,
     /// Seconds since then; null if that is unknown or lies in the future of the server's clock.
@@ -177,7 +177,7 @@ fn placed(record: &VersionRecord, at: Timestamp) -> Placed {
         buy_and_hold: record.metric(&format!("baseline/buy_and_hold_{metric}")),
     });
     Placed {
-        version: Version::from(record),
+        version: ModelVersion::from(record),
         since: since.map(|since| since.to_string()),
         age_s: age_ms.filter(|age| *age >= 0).map(|age| age / 1000),
         test: test.into(),

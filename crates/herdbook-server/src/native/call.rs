@@ -8,7 +8,6 @@ use serde::de::DeserializeOwned;
 
 use crate::native::failure::Failure;
 use crate::native::query;
-use crate::native::state::Native;
 
 /// Most bytes of a body. The largest is a promotion with a reason of 2,000 characters.
 const MAX_BODY: usize = 64 << 10;
@@ -22,18 +21,18 @@ pub(super) struct Call {
     body: Bytes,
 }
 
-impl FromRequest<Native> for Call {
+impl<S: Send + Sync> FromRequest<S> for Call {
     type Rejection = Response<Body>;
 
-    async fn from_request(request: Request, native: &Native) -> Result<Self, Response<Body>> {
-        Self::read(request, native).await.map_err(|failure| failure.response())
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response<Body>> {
+        Self::read(request, state).await.map_err(|failure| failure.response())
     }
 }
 
 impl Call {
-    async fn read(request: Request, native: &Native) -> Result<Self, Failure> {
+    async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Self, Failure> {
         let (mut parts, body) = request.into_parts();
-        let path = RawPathParams::from_request_parts(&mut parts, native)
+        let path = RawPathParams::from_request_parts(&mut parts, state)
             .await
             .map_err(|_| Failure::invalid("the path is not UTF-8"))?;
         let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();

@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::native::call::{Call, parse_version};
 use crate::native::failure::{ErrorBody, Failure};
-use crate::native::shape::version::Version;
+use crate::native::shape::version::ModelVersion;
 use crate::native::state::Native;
 
 /// Prefixes of metrics that do not tell which model is better.
@@ -32,8 +32,8 @@ struct Asked {
 /// Two versions side by side.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Comparison {
-    first: Version,
-    second: Version,
+    first: ModelVersion,
+    second: ModelVersion,
     /// Whether bars, windows and costs of both results are the same.
     comparable: bool,
     /// The params in which they differ.
@@ -98,8 +98,8 @@ fn compare(
         .map(|name| (name.clone(), compared(name, (first, second), comparable)))
         .collect();
     Ok(Comparison {
-        first: Version::from(first),
-        second: Version::from(second),
+        first: ModelVersion::from(first),
+        second: ModelVersion::from(second),
         comparable,
         differing,
         metrics,

@@ -62,7 +62,7 @@ pub(super) async fn follow_events(State(native): State<Native>, call: Call) -> R
     };
     let (events, last) = match finished(begun) {
         Ok(begun) => begun,
-        Err(failure) => return failure.response(),
+        Err(failure) => return native.refuse(&failure),
     };
     let (sender, body) = stream::body(N_WAITING);
     tokio::spawn(follow(native, events, last, (sender, permit)));

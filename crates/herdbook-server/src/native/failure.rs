@@ -52,6 +52,8 @@ impl Code {
 pub(crate) struct Failure {
     status: StatusCode,
     error: Box<Problem>,
+    /// The reason that the server's log has and the client has not.
+    detail: Option<String>,
 }
 
 /// The body of every answer that is not a success.
@@ -81,7 +83,7 @@ impl Failure {
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
         let message = message.into();
         let error = Problem { code, message, hint: None, conditions: None, plan: None };
-        Self { status: code.status(), error: Box::new(error) }
+        Self { status: code.status(), error: Box::new(error), detail: None }
     }
 
     /// The request is wrong.
@@ -110,6 +112,11 @@ impl Failure {
             None => "`dry_run` shows why there is no plan any more",
         };
         self.with_hint(hint)
+    }
+
+    /// The reason that the client is not told.
+    pub(crate) fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
     }
 
     /// The verdicts on all conditions, if one of them is not met.
@@ -159,6 +166,8 @@ impl From<StoreError> for Failure {
         };
         let mut failure = Self::new(code, message);
         failure.error.hint = hint(&error, code).map(str::to_owned);
+        let is_hidden = matches!(code, Code::StoreFailed | Code::StoreSchema | Code::StoreBusy);
+        failure.detail = is_hidden.then(|| error.to_string());
         if let StoreError::Refused(Refusal::GateFailed { judgement, .. }) = &error {
             failure.error.conditions = Some(judgement.into());
         }

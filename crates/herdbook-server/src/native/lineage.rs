@@ -71,10 +71,10 @@ pub(crate) struct Member {
 #[utoipa::path(get, path = "/lineage", tag = "lineage", params(Asked),
     responses((status = 200, body = Lineage), (status = "default", body = ErrorBody)))]
 pub(super) async fn get_lineage(State(native): State<Native>, call: Call) -> Response<Body> {
-    native.answer(call, |native, call| lineage(native.store(), call.query()?)).await
+    native.answer(call, |native, call| lineage(native.store(), &call.query()?)).await
 }
 
-fn lineage(store: &Store, asked: Asked) -> Result<Lineage, Failure> {
+fn lineage(store: &Store, asked: &Asked) -> Result<Lineage, Failure> {
     let limit = at_most(asked.limit, 200)?;
     let of = asked.version.map(|version| VersionKey { name: asked.name.clone(), version });
     let selection = (limit, MetricSelection::Only(&METRICS));

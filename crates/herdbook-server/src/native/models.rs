@@ -7,7 +7,8 @@ use axum::extract::State;
 use axum::http::Response;
 use herdbook_domain::tags::key;
 use herdbook_domain::{
-    Event, EventKind, Honesty, MetricName, ModelName, ModelType, Stage, Timeframe, VersionType,
+    Event, EventKind, Honesty, MetricName, ModelName, ModelType, Stage, Timeframe, VersionNumber,
+    VersionType,
 };
 use herdbook_store::{
     EventQuery, MetricSelection, ModelPageQuery, Store, TagSelection, UnsealedValues, VersionOrder,
@@ -18,7 +19,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::native::call::Call;
 use crate::native::failure::{ErrorBody, Failure};
-use crate::native::shape::version::Version;
+use crate::native::shape::version::ModelVersion;
 use crate::native::state::Native;
 
 /// Most rows of an answer.
@@ -138,7 +139,7 @@ pub(crate) struct Model {
     name: String,
     /// The number of the champion.
     champion: Option<u32>,
-    versions: Vec<Version>,
+    versions: Vec<ModelVersion>,
     /// How many versions fit the filter.
     n_versions: usize,
     /// The champions, the newest first; at most 200.
@@ -164,10 +165,10 @@ pub(crate) struct Reign {
     params(("name" = String, Path, description = "The registered model"), ModelQuery),
     responses((status = 200, body = Model), (status = "default", body = ErrorBody)))]
 pub(super) async fn get_model(State(native): State<Native>, call: Call) -> Response<Body> {
-    native.answer(call, |native, call| model(native.store(), call.model()?, call.query()?)).await
+    native.answer(call, |native, call| model(native.store(), &call.model()?, &call.query()?)).await
 }
 
-fn model(store: &Store, name: ModelName, query: ModelQuery) -> Result<Model, Failure> {
+fn model(store: &Store, name: &ModelName, query: &ModelQuery) -> Result<Model, Failure> {
     let order = match query.sort.as_deref() {
         None | Some("registered") => VersionOrder::Registered,
         Some("changed") => VersionOrder::Changed,
@@ -185,11 +186,11 @@ fn model(store: &Store, name: ModelName, query: ModelQuery) -> Result<Model, Fai
         offset: query.offset,
         limit: at_most(query.limit, 50)?,
     })?;
-    let timeline = timeline(store, &name)?;
+    let timeline = timeline(store, name)?;
     Ok(Model {
         name: name.to_string(),
-        champion: store.champion(&name)?.map(|champion| champion.key.version.get()),
-        versions: page.records.iter().map(Version::from).collect(),
+        champion: store.champion(name)?.map(|champion| champion.key.version.get()),
+        versions: page.records.iter().map(ModelVersion::from).collect(),
         n_versions: page.n_found,
         timeline,
     })
@@ -233,7 +234,7 @@ fn stage_change(event: &Event) -> Option<u32> {
         event.what.kind,
         EventKind::StageChanged | EventKind::Adopted | EventKind::VersionDeleted
     );
-    event.what.version.filter(|_| tells_stage).map(|version| version.get())
+    event.what.version.filter(|_| tells_stage).map(VersionNumber::get)
 }
 
 /// A limit as given, or a standard one.

@@ -1,4 +1,4 @@
-//! The OpenAPI document of the native API.
+//! The `OpenAPI` document of the native API.
 //!
 //! `docs/openapi.json` is the same document; a test fails if it is not. `HERDBOOK_WRITE=1 cargo nextest run -p herdbook-server
 //! openapi` writes it again.
@@ -47,7 +47,7 @@ use crate::native::{
 )]
 struct Document;
 
-/// The OpenAPI document as JSON, with a line break at the end.
+/// The `OpenAPI` document as JSON, with a line break at the end.
 ///
 /// # Errors
 /// None in practice: the document is plain data.

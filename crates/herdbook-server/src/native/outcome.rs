@@ -186,14 +186,13 @@ impl Undo<'_> {
             let force = if has_clash { " --force" } else { "" };
             return Some(format!("herdbook rollback{family}{force} --reason \"…\""));
         }
-        let (version, from, to) = match self.displaced {
+        let (version, from, to) = if let Some(displaced) = self.displaced {
             // Undoing a rollback: the version that it removed returns.
-            Some(displaced) => (displaced, Stage::Archived, Stage::Champion),
-            None => {
-                let first: Stage = last.what.from.as_deref()?.parse().ok()?;
-                let to = if self.is_rollback { Stage::Archived } else { first };
-                (self.version, last.what.to.as_deref()?.parse().ok()?, to)
-            }
+            (displaced, Stage::Archived, Stage::Champion)
+        } else {
+            let first: Stage = last.what.from.as_deref()?.parse().ok()?;
+            let to = if self.is_rollback { Stage::Archived } else { first };
+            (self.version, last.what.to.as_deref()?.parse().ok()?, to)
         };
         let is_contaminated = planned
             .iter()

@@ -37,9 +37,9 @@ pub(crate) struct PromotionBody {
     #[serde(default)]
     dry_run: bool,
     /// The champion that the caller saw; null for none. If it is another one now, the act is refused.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "expected")]
     #[schema(value_type = Option<u32>)]
-    expect_champion: Option<Option<VersionNumber>>,
+    expect_champion: Option<ExpectedChampion>,
     /// The hash of the plan that the caller agreed to. If facts changed since, the act is refused.
     plan_hash: Option<String>,
     /// A UUID that the caller chose. Of several requests with one id, one is carried out.
@@ -64,11 +64,12 @@ pub(crate) struct RollbackBody {
     act_id: Option<String>,
 }
 
-/// A field that may be null, as opposed to absent.
-fn given<'de, D: Deserializer<'de>>(
+/// A champion; null for none. Without the field nothing is expected.
+fn expected<'de, D: Deserializer<'de>>(
     deserializer: D,
-) -> Result<Option<Option<VersionNumber>>, D::Error> {
-    Option::<VersionNumber>::deserialize(deserializer).map(Some)
+) -> Result<Option<ExpectedChampion>, D::Error> {
+    let champion = Option::<VersionNumber>::deserialize(deserializer)?;
+    Ok(Some(champion.map_or(ExpectedChampion::Nobody, ExpectedChampion::Version)))
 }
 
 /// Moves a version to another stage, or plans it.
@@ -116,9 +117,7 @@ fn promote(
         key: key.clone(),
         target: body.target_stage,
         reason: body.reason.as_deref().map(Reason::parse).transpose()?,
-        expected_champion: body
-            .expect_champion
-            .map(|it| it.map_or(ExpectedChampion::Nobody, ExpectedChampion::Version)),
+        expected_champion: body.expect_champion,
         force: body.force,
     };
     let submission = submission(body.act_id.as_deref(), body.plan_hash.as_deref())?;

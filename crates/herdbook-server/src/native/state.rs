@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, header};
 use herdbook_domain::{Actor, Channel};
-use herdbook_store::{Session, Store};
+use herdbook_store::{Level, Session, Store};
 use serde::Serialize;
 use tokio::sync::{Semaphore, watch};
 
@@ -64,6 +64,7 @@ impl Native {
         call: Call,
         act: impl FnOnce(&Self, &Call) -> Result<T, Failure> + Send + 'static,
     ) -> Response<Body> {
+        let native = self.clone();
         let outcome = blocking(move || {
             let answer = act(&self, &call)?;
             serde_json::to_vec(&answer).map_err(|_| {
@@ -72,8 +73,16 @@ impl Native {
         });
         match finished(outcome.await) {
             Ok(body) => json(body),
-            Err(failure) => failure.response(),
+            Err(failure) => native.refuse(&failure),
         }
+    }
+
+    /// The answer to a request that failed. The server's log gets the reason that the client is not told.
+    pub(super) fn refuse(&self, failure: &Failure) -> Response<Body> {
+        if let Some(detail) = failure.detail() {
+            self.life_cycle().notices.say(Level::Warning, &format!("a request failed: {detail}"));
+        }
+        failure.response()
     }
 }
 

@@ -21,7 +21,7 @@ use crate::native::query::NoParameters;
 use crate::native::shape::event::HistoryEvent;
 use crate::native::shape::evidence::{Evaluations, RecordedEvidence, Since, Standing};
 use crate::native::shape::judgement::Judgement;
-use crate::native::shape::version::Version;
+use crate::native::shape::version::ModelVersion;
 use crate::native::state::Native;
 
 /// Most events of a version's history in an answer; `/history` has all.
@@ -31,7 +31,7 @@ const MAX_EVENTS: usize = 200;
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct VersionDetails {
     #[serde(flatten)]
-    version: Version,
+    version: ModelVersion,
     /// All tags as MLflow holds them.
     tags: BTreeMap<String, String>,
     description: Option<String>,
@@ -169,7 +169,7 @@ fn details(native: &Native, call: &Call, key: &VersionKey) -> Result<VersionDeta
     let differing = seal.as_ref().map(|seal| disagreements(seal, &record, run.as_ref()));
     let newest: &[Event] = &events[events.len().saturating_sub(MAX_EVENTS)..];
     Ok(VersionDetails {
-        version: Version::from(&record),
+        version: ModelVersion::from(&record),
         tags: record.tags.clone(),
         description: record.description.clone(),
         mlflow_stage: record.mlflow_stage.clone(),

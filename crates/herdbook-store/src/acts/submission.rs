@@ -1,7 +1,7 @@
 //! Promotions and rollbacks that clients of a server submit: agreed to as a plan, and done once however often they are sent.
 
 use herdbook_domain::{
-    Cause, Conditions, Event, EventKind, ModelName, PromotionPlan, PromotionRequest,
+    Cause, Conditions, Event, EventKind, ModelName, PromotionPlan, PromotionRequest, Reason,
     RollbackRequest, Stage, Timestamp,
 };
 
@@ -56,7 +56,7 @@ impl Session {
             event.what.kind == EventKind::StageChanged
                 && event.what.version == Some(request.key.version)
                 && event.what.to.as_deref() == Some(request.target.as_str())
-                && event.what.reason.as_deref() == request.reason.as_ref().map(|it| it.as_str())
+                && event.what.reason.as_deref() == request.reason.as_ref().map(Reason::as_str)
                 && cause_of(event).as_deref() == Some(Cause::Requested.as_str())
         };
         self.identified(submission).promotion_unless(

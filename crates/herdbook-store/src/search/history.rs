@@ -1,6 +1,6 @@
 //! Pages of the event log.
 
-use herdbook_domain::{Event, Timestamp};
+use herdbook_domain::{Event, EventKind, ModelName, RunId, Timestamp};
 
 use crate::engine::backend::Scope;
 use crate::engine::db::{Conn, ToValue};
@@ -91,10 +91,10 @@ fn page(conn: &Conn, query: &HistoryQuery) -> Result<HistoryPage, StoreError> {
         conditions.join(" AND ")
     );
     let events = &query.events;
-    let name = events.name.as_ref().map(|name| name.as_str());
+    let name = events.name.as_ref().map(ModelName::as_str);
     let version = events.version.map(|version| i64::from(version.get()));
-    let run_id = events.run_id.as_ref().map(|run_id| run_id.as_str());
-    let kind = events.kind.map(|kind| kind.as_str());
+    let run_id = events.run_id.as_ref().map(RunId::as_str);
+    let kind = events.kind.map(EventKind::as_str);
     let actor = query.actor.as_deref();
     let n_wanted = query.limit as i64 + 1;
     let values: [(&str, &dyn ToValue); 10] = [

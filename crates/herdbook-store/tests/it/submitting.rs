@@ -2,11 +2,11 @@
 
 use herdbook_domain::{Conditions, Event, EventKind, Reason, RollbackRequest, Stage};
 use herdbook_store::{
-    ActId, Effect, EventQuery, HistoryQuery, ModelPageQuery, Order, Planned, StoreError,
-    Submission, Submitted, VersionOrder,
+    ActId, Effect, EventQuery, HistoryQuery, MetricSelection, ModelPageQuery, Order, Planned,
+    StoreError, Submission, Submitted, VersionOrder,
 };
 
-use crate::herd::{Herd, model, promotion};
+use crate::herd::{Herd, metric, model, promotion, version};
 
 fn submission(act_id: Option<&str>, plan_hash: Option<&str>) -> Submission {
     let act_id: Option<ActId> = act_id.map(|text| text.repeat(16).parse().unwrap());
@@ -170,4 +170,29 @@ fn page_of_a_model_is_sorted_by_sealed_values() {
     let by_reward = || VersionOrder::Metric("evaluation/best_mean_reward".to_owned());
     assert_eq!((page(by_reward(), false), page(by_reward(), true)), (vec![2, 1], vec![1, 2]));
     assert_eq!(page(VersionOrder::Stage, false), [1, 2]);
+}
+
+#[test]
+fn curve_and_relatives_are_bounded() {
+    let herd = Herd::new();
+    let (run_id, _) = herd.start(None);
+    let values: Vec<_> = (0..100).map(|step| metric("loss", step as f64, step)).collect();
+    herd.store.log_metrics(&run_id, &values).unwrap();
+    let curve = herd.store.curve(&run_id, "loss", 4).unwrap();
+    let extremes: Vec<_> = curve.points.iter().map(|point| (point.min, point.max)).collect();
+    assert_eq!(extremes, [(0.0, 24.0), (25.0, 49.0), (50.0, 74.0), (75.0, 99.0)]);
+    let base = herd.train(None, 1.0);
+    let child = herd.train(Some(&base), 2.0);
+    herd.train(Some(&child), 3.0);
+    herd.train(None, 4.0);
+    let relatives = |of: Option<i64>, limit| {
+        let of = of.map(version);
+        let found = herd.store.relatives(&model(), of.as_ref(), (limit, MetricSelection::All));
+        let found = found.unwrap();
+        let numbers: Vec<_> = found.records.iter().map(|it| it.key.version.get()).collect();
+        (numbers, found.is_cut)
+    };
+    assert_eq!(relatives(Some(3), 10), (vec![1, 2, 3], false));
+    assert_eq!(relatives(Some(3), 2), (vec![1, 2], true));
+    assert_eq!(relatives(None, 10), (vec![1, 2, 3, 4], false));
 }

@@ -1,6 +1,6 @@
 //! An event, as `herdbook history --json` prints it.
 
-use herdbook_domain::{Event, overrides_of};
+use herdbook_domain::{Event, VersionNumber, overrides_of};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -42,7 +42,7 @@ impl From<&Event> for HistoryEvent {
             channel: event.channel.to_string(),
             kind: what.kind.to_string(),
             name: what.name.as_ref().map(ToString::to_string),
-            version: what.version.map(|version| version.get()),
+            version: what.version.map(VersionNumber::get),
             run_id: what.run_id.as_ref().map(ToString::to_string),
             from: what.from.clone(),
             to: what.to.clone(),

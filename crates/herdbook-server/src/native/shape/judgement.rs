@@ -8,12 +8,12 @@ use utoipa::ToSchema;
 pub(crate) struct Judgement {
     /// Whether a rise with unmet conditions is refused; otherwise they only warn.
     pub(crate) enforce: bool,
-    pub(crate) verdicts: Vec<Verdict>,
+    pub(crate) verdicts: Vec<ConditionVerdict>,
 }
 
 /// The verdict on one condition.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub(crate) struct Verdict {
+pub(crate) struct ConditionVerdict {
     /// The condition, in words.
     pub(crate) condition: String,
     /// The value found, in the unit of the condition.
@@ -26,7 +26,7 @@ pub(crate) struct Verdict {
 
 impl From<&herdbook_domain::Judgement> for Judgement {
     fn from(judgement: &herdbook_domain::Judgement) -> Self {
-        let verdicts = judgement.verdicts.iter().map(|verdict| Verdict {
+        let verdicts = judgement.verdicts.iter().map(|verdict| ConditionVerdict {
             condition: verdict.condition.clone(),
             value: verdict.value,
             limit: verdict.limit,

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 /// A model version.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub(crate) struct Version {
+pub(crate) struct ModelVersion {
     /// The registered model.
     pub(crate) name: String,
     /// The number of the version.
@@ -39,7 +39,7 @@ pub(crate) struct Sealing {
     at: String,
 }
 
-impl From<&VersionRecord> for Version {
+impl From<&VersionRecord> for ModelVersion {
     fn from(record: &VersionRecord) -> Self {
         let mut tags = tags_of(record);
         Self {

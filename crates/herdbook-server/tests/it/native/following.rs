@@ -14,15 +14,23 @@ struct Follower(BufReader<TcpStream>);
 
 impl Follower {
     fn new(server: &Server, query: &str, header: &str) -> Self {
+        let mut follower = Self::asked(server, query, header);
+        assert_eq!(follower.line(), "HTTP/1.1 200 OK");
+        follower
+    }
+
+    fn is_accepted(server: &Server) -> bool {
+        Self::asked(server, "", "").line() == "HTTP/1.1 200 OK"
+    }
+
+    fn asked(server: &Server, query: &str, header: &str) -> Self {
         let mut stream = TcpStream::connect(server.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let request = format!(
             "GET /api/herdbook/v1/events{query} HTTP/1.1\r\nHost: localhost\r\n{header}\r\n"
         );
         stream.write_all(request.as_bytes()).unwrap();
-        let mut follower = Self(BufReader::new(stream));
-        assert_eq!(follower.line(), "HTTP/1.1 200 OK");
-        follower
+        Self(BufReader::new(stream))
     }
 
     fn line(&mut self) -> String {
@@ -84,4 +92,17 @@ fn client_ahead_of_the_history_is_told() {
     assert_eq!((status, &error["error"]["code"]), (409, &"conflict".into()));
     assert_eq!(server.get("/events?since=-1").0, 400);
     assert_eq!(server.get("/events?since=x").0, 400);
+}
+
+#[test]
+fn number_of_clients_that_follow_is_limited_and_a_place_becomes_free() {
+    let server = Server::new();
+    let mut followers: Vec<Follower> = (0..256).map(|_| Follower::new(&server, "", "")).collect();
+    let (status, error) = server.get("/events");
+    assert_eq!((status, &error["error"]["code"]), (503, &"store_busy".into()));
+    drop(followers.pop());
+    // The server notices that a client is gone when it looks for events again.
+    while !Follower::is_accepted(&server) {
+        std::thread::yield_now();
+    }
 }

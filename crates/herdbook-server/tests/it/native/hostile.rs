@@ -45,7 +45,7 @@ fn what_does_not_exist_is_404() {
     let server = Server::with_champion();
     let run = "a".repeat(32);
     for path in [
-        "".to_owned(),
+        String::new(),
         "/none".to_owned(),
         "/models/none".to_owned(),
         format!("/models/{MODEL}/versions/77"),
@@ -149,4 +149,15 @@ fn errors_do_not_tell_where_the_store_is() {
     for path in ["/board", "/info", "/models", &format!("/models/{MODEL}/versions/9/files")] {
         assert!(!server.get(path).1.to_string().contains(&folder), "{path}");
     }
+}
+
+#[test]
+fn broken_store_is_500_without_its_statements() {
+    let server = Server::new();
+    let (run_id, _) = server.start(None);
+    server.store.write(|act| act.tx.execute_batch("ALTER TABLE metrics RENAME TO moved")).unwrap();
+    let (status, error) = server.get(&format!("/runs/{run_id}/metrics/loss"));
+    assert_eq!((status, &error["error"]["code"]), (500, &json!("store_failed")), "{error}");
+    let message = "the store of this server failed; the server's log has the reason";
+    assert_eq!(error["error"]["message"], message);
 }
