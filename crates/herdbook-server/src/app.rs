@@ -51,6 +51,11 @@ impl App {
         &self.0.artifact_root
     }
 
+    /// Which requests go to the rulebook.
+    pub(crate) fn life_cycle(&self) -> &LifeCycle {
+        &self.0.life_cycle
+    }
+
     /// The records, and which requests go to the rulebook.
     pub(crate) fn records(&self) -> Records<'_> {
         Records::new(&self.0.session, &self.0.life_cycle)

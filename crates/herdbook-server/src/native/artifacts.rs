@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::blocking;
 use crate::native::call::Call;
 use crate::native::failure::{ErrorBody, Failure};
-use crate::native::state::{Native, finished};
+use crate::native::state::{Native, finished, refused};
 use crate::native::stream::{self, Sender};
 
 /// Bytes that are read at a time, and how many such blocks wait for the client.
@@ -109,7 +109,7 @@ pub(super) async fn download_file(State(native): State<Native>, call: Call) -> R
     });
     match finished(opened.await) {
         Ok((content, n_bytes)) => download(content, n_bytes),
-        Err(failure) => native.refuse(&failure),
+        Err(failure) => refused(&failure),
     }
 }
 

@@ -19,7 +19,7 @@ use crate::app::blocking;
 use crate::native::call::Call;
 use crate::native::failure::{Code, ErrorBody, Failure};
 use crate::native::shape::event::HistoryEvent;
-use crate::native::state::{Native, finished};
+use crate::native::state::{Native, finished, refused};
 use crate::native::stream::{self, Sender};
 
 /// How often the history is asked for new events.
@@ -62,7 +62,7 @@ pub(super) async fn follow_events(State(native): State<Native>, call: Call) -> R
     };
     let (events, last) = match finished(begun) {
         Ok(begun) => begun,
-        Err(failure) => return native.refuse(&failure),
+        Err(failure) => return refused(&failure),
     };
     let (sender, body) = stream::body(N_WAITING);
     tokio::spawn(follow(native, events, last, (sender, permit)));

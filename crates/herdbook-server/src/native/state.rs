@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, header};
 use herdbook_domain::{Actor, Channel};
-use herdbook_store::{Level, Session, Store};
+use herdbook_store::{Session, Store};
 use serde::Serialize;
 use tokio::sync::{Semaphore, watch};
 
@@ -13,6 +13,7 @@ use crate::app::{App, blocking};
 use crate::life_cycle::LifeCycle;
 use crate::native::call::Call;
 use crate::native::failure::{Code, Failure};
+use crate::telemetry::requests::Detail;
 
 /// Most clients that follow the events at the same time.
 const MAX_FOLLOWERS: usize = 256;
@@ -64,7 +65,6 @@ impl Native {
         call: Call,
         act: impl FnOnce(&Self, &Call) -> Result<T, Failure> + Send + 'static,
     ) -> Response<Body> {
-        let native = self.clone();
         let outcome = blocking(move || {
             let answer = act(&self, &call)?;
             serde_json::to_vec(&answer).map_err(|_| {
@@ -73,17 +73,19 @@ impl Native {
         });
         match finished(outcome.await) {
             Ok(body) => json(body),
-            Err(failure) => native.refuse(&failure),
+            Err(failure) => refused(&failure),
         }
     }
 
-    /// The answer to a request that failed. The server's log gets the reason that the client is not told.
-    pub(super) fn refuse(&self, failure: &Failure) -> Response<Body> {
-        if let Some(detail) = failure.detail() {
-            self.life_cycle().notices.say(Level::Warning, &format!("a request failed: {detail}"));
-        }
-        failure.response()
+}
+
+/// The answer to a request that failed. The server's log gets the reason that the client is not told.
+pub(super) fn refused(failure: &Failure) -> Response<Body> {
+    let mut response = failure.response();
+    if let Some(detail) = failure.detail() {
+        response.extensions_mut().insert(Detail(detail.to_owned()));
     }
+    response
 }
 
 /// The outcome of an act; a failure if it panicked.
