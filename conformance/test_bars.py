@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from herd import SAMPLES, hourly_bars, training
+from herd import SAMPLES, hourly_bars, strict_json, training
 
 HEADER, ROWS = hourly_bars()
 WORST = 200
@@ -45,7 +45,6 @@ CASES = {
     "low above close": (text(altered(WORST, low=HIGH)), [LINE, "`low`", HIGH]),
     "negative volume": (text(altered(WORST, volume="-3")), [LINE, "`volume`", "-3"]),
     "bad time": (text(altered(WORST, timestamp="yesterday")), [LINE, "`yesterday`"]),
-    "unsorted": (text(moved(ROWS, WORST, WORST + 1)), ["before the row above", TIME]),
     "conflicting rows": (
         text([*ROWS[: WORST + 1], *altered(WORST, volume="1")[WORST:]]),
         [f"line {WORST + 3}", TIME, "other values"],
@@ -73,6 +72,18 @@ def test_file_without_a_header_is_read_and_the_columns_are_announced(herd):
     answer = herd.run(*training("--data", "BARE.csv", "--json"))
     assert answer.status == 0, answer
     assert "open,high,low,close,volume" in answer.stderr, answer
+
+
+def test_rows_out_of_order_are_sorted_and_counted(herd):
+    hashes = set()
+    for rows in (ROWS, moved(ROWS, WORST, WORST + 1)):
+        (herd.folder / "EURUSD.csv").write_bytes(text(rows))
+        answer = herd.run(*training("--data", "EURUSD.csv", "--json"))
+        assert answer.status == 0, answer
+        run_id = strict_json(answer.stdout)["run_id"]
+        hashes.add(herd.client().get_run(run_id).data.params["data.sha256"])
+    assert "sorted by time: 1 row was before the row above" in answer.stderr, answer.stderr
+    assert len(hashes) == 1
 
 
 def test_coarser_bars_are_refused(herd):
