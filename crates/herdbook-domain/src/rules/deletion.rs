@@ -75,7 +75,7 @@ mod tests {
             texts,
             [
                 "`1H_trading_model` version 1 is in `beta` and cannot be deleted: only a version in `development` or \
-                 `archived` can; it may go to `development` or `champion` or `archived`",
+                 `archived` can; it may go to `development`, `champion` or `archived`",
                 "`1H_trading_model` version 1 is in `champion` and cannot be deleted: only a version in `development` or \
                  `archived` can; it may go to `beta` or `archived`",
             ]

@@ -135,7 +135,7 @@ fn lineage_and_history_can_be_neither_changed_nor_removed() {
     assert_eq!(
         text,
         "the tag `promotion_stage` of a run follows that of its version: `1H_trading_model` version 1 is in `beta` and \
-         may go to `development` or `champion` or `archived`; set the tag of the version"
+         may go to `development`, `champion` or `archived`; set the tag of the version"
     );
     assert!(!server.store.run(&RunId::parse(&run_id).unwrap()).unwrap().tags.contains_key("free"));
     let free = json!({"name": NAME, "version": "1", "key": "desk", "value": "fx"});
