@@ -76,7 +76,6 @@ impl Native {
             Err(failure) => refused(&failure),
         }
     }
-
 }
 
 /// The answer to a request that failed. The server's log gets the reason that the client is not told.
