@@ -184,8 +184,8 @@ DOCUMENTED = [
     ),
     Documented(
         "an experiment is shown with its own id; MLflow repeats the spelling of the request (`01`)",
-        lambda d: d.request.path.endswith("runs/create") and str(d.request.content["experiment_id"]) in ("01", " 1")
-        and d.stock.status == d.ours.status == 200,
+        lambda d: d.request.path.endswith("runs/create") and isinstance(d.request.content, dict)
+        and str(d.request.content.get("experiment_id")) in ("01", " 1") and d.stock.status == d.ours.status == 200,
     ),
     Documented(
         "a metric of a logged model that does not exist is refused; MLflow takes it if the value is NaN",
@@ -204,6 +204,10 @@ DOCUMENTED = [
     Documented(
         "the text names no environment variable of MLflow's server, which has no effect here",
         lambda d: "MLFLOW_ALLOWED_HOST_ADDRESSED_ARTIFACT_SCHEMES" in str(d.stock.body) and are_refusals(d),
+    ),
+    Documented(
+        "a body nested deeper than 127 is refused; MLflow ignores it, or breaks down",
+        lambda d: "nested too deeply" in d.ours.message,
     ),
     Documented("`/version` is text, not a page", lambda d: is_probe(d, "/version")),
     Documented(
