@@ -9,7 +9,8 @@
 //! fn describe(session: &Session) -> Result<(), MlflowError> {
 //!     write(session, |act| {
 //!         registry::update_model(act.tx, "churn", "the second one", herdbook_store::now())
-//!     })
+//!     })?;
+//!     Ok(())
 //! }
 //! ```
 
