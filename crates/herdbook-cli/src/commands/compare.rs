@@ -87,7 +87,7 @@ fn text(
     ]);
     for key in ["model_type", "version_type", "promotion_stage", "honesty", "total_timesteps"] {
         let tag = |version: &VersionRecord| {
-            list::tags_of(version).remove(key).unwrap_or_else(|| UNDEFINED.to_owned())
+            version.tags_by_seal().remove(key).unwrap_or_else(|| UNDEFINED.to_owned())
         };
         let cell = |version: &VersionRecord| match key {
             "promotion_stage" => list::stage_cell(version),

@@ -117,7 +117,7 @@ struct Member {
 
 impl Member {
     fn of(version: &VersionRecord) -> Option<Self> {
-        let tags = list::tags_of(version);
+        let tags = version.tags_by_seal();
         let tag = |key: &str| tags.get(key).cloned();
         Some(Self {
             name: version.key.name.clone(),

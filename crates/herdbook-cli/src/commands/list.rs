@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::num::NonZeroUsize;
 
-use herdbook_domain::tags::{Tags, key};
+use herdbook_domain::tags::key;
 use herdbook_domain::{Direction, ModelName, ModelType, Stage, Timeframe};
 use herdbook_store::{
     MetricSelection, Store, TagSelection, UnreadableVersion, UnsealedValues, VersionQuery,
@@ -166,7 +166,7 @@ fn unreadable_note(unreadable: &[UnreadableVersion]) -> Option<String> {
 
 /// A version as `list --json` prints it.
 pub(crate) fn to_json(version: &VersionRecord) -> Value {
-    let tags = tags_of(version);
+    let tags = version.tags_by_seal();
     let tag = |key: &str| tags.get(key);
     json!({
         "name": version.key.name,
@@ -191,24 +191,6 @@ pub(crate) fn sealed_json(version: &VersionRecord) -> Value {
         Value::Null,
         |sealed| json!({"event": sealed.event_id, "origin": sealed.origin, "at": sealed.at}),
     )
-}
-
-/// The tags of a version; of those that repeat sealed facts, the sealed values.
-pub(crate) fn tags_of(version: &VersionRecord) -> Tags {
-    let mut tags = version.tags.clone();
-    let Some(sealed) = &version.sealed else { return tags };
-    let facts = [
-        (key::TIMEFRAME, sealed.timeframe.map(|it| it.to_string())),
-        (key::MODEL_TYPE, sealed.model_type.map(|it| it.to_string())),
-        (key::HONESTY, Some(sealed.honesty.to_string())),
-        (key::TOTAL_TIMESTEPS, sealed.total_timesteps.map(|it| it.to_string())),
-    ];
-    for (key, value) in facts {
-        if let Some(value) = value {
-            tags.insert(key.to_owned(), value);
-        }
-    }
-    tags
 }
 
 /// The symbol of a version, or a dash.

@@ -149,7 +149,7 @@ fn text(version: &VersionRecord, run: Option<&RunRecord>) -> Shown {
     }
     fact("registered (UTC)", format::moment(version.created_at));
     fact("seal", seal_text(version));
-    for (key, value) in list::tags_of(version) {
+    for (key, value) in version.tags_by_seal() {
         if !is_stage_change(&key) {
             fact(&key, value);
         }

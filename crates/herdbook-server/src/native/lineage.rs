@@ -14,7 +14,6 @@ use utoipa::{IntoParams, ToSchema};
 use crate::native::call::Call;
 use crate::native::failure::{ErrorBody, Failure};
 use crate::native::models::at_most;
-use crate::native::shape::version::tags_of;
 use crate::native::state::Native;
 
 const METRICS: [&str; 3] =
@@ -91,7 +90,7 @@ fn lineage(store: &Store, asked: &Asked) -> Result<Lineage, Failure> {
 impl Member {
     /// A version as a member; `None` if it has no run, which is what joins it to others.
     fn of(version: &VersionRecord) -> Option<Self> {
-        let mut tags = tags_of(version);
+        let mut tags = version.tags_by_seal();
         Some(Self {
             name: version.key.name.to_string(),
             version: version.key.version.get(),

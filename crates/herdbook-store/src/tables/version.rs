@@ -55,6 +55,21 @@ pub struct VersionRecord {
 }
 
 impl VersionRecord {
+    /// The tags; of those that repeat sealed facts, the sealed values.
+    pub fn tags_by_seal(&self) -> Tags {
+        let mut tags = self.tags.clone();
+        let Some(sealed) = &self.sealed else { return tags };
+        let facts = [
+            (key::TIMEFRAME, sealed.timeframe.map(|it| it.to_string())),
+            (key::MODEL_TYPE, sealed.model_type.map(|it| it.to_string())),
+            (key::HONESTY, Some(sealed.honesty.to_string())),
+            (key::TOTAL_TIMESTEPS, sealed.total_timesteps.map(|it| it.to_string())),
+        ];
+        let known = facts.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+        tags.extend(known);
+        tags
+    }
+
     /// A tag read as a word of a closed set; `None` if it is missing or something else.
     pub fn tag<T: std::str::FromStr>(&self, key: &str) -> Option<T> {
         self.tags.get(key)?.parse().ok()

@@ -4,7 +4,7 @@ use herdbook_domain::{Event, Symbol, hex_sha256};
 use herdbook_store::{Store, StoreError, VersionRecord};
 use herdbook_training::{Cells, Page, TextTable, details_of_version};
 
-use crate::commands::{history, list};
+use crate::commands::history;
 use crate::evidence::Since;
 use crate::failure::Failure;
 use crate::format;
@@ -48,14 +48,14 @@ pub(super) fn of_version(
     let shown = metrics.iter().filter(|(name, _)| is_shown(name));
     page.metrics(shown.map(|(name, value)| (name.as_str(), *value)));
     let mut tags = TextTable { heading: vec![String::new(); 2], rows: Vec::new() };
-    tags.rows.extend(list::tags_of(version).into_iter().map(|(key, value)| vec![key, value]));
+    tags.rows.extend(version.tags_by_seal().into_iter().map(|(key, value)| vec![key, value]));
     page.folded_table("All tags", &tags, Cells::Words);
     Ok(page.to_html())
 }
 
 /// One line about instrument, type, stage and honesty.
 fn circumstances(version: &VersionRecord) -> String {
-    let tags = list::tags_of(version);
+    let tags = version.tags_by_seal();
     let tag = |key: &str| tags.get(key).cloned();
     let parts = [
         version.symbol().map(Symbol::to_string),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use herdbook_domain::tags::{Tags, key};
+use herdbook_domain::tags::key;
 use herdbook_store::VersionRecord;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -41,7 +41,7 @@ pub(crate) struct Sealing {
 
 impl From<&VersionRecord> for ModelVersion {
     fn from(record: &VersionRecord) -> Self {
-        let mut tags = tags_of(record);
+        let mut tags = record.tags_by_seal();
         Self {
             name: record.key.name.to_string(),
             version: record.key.version.get(),
@@ -62,22 +62,4 @@ impl From<&VersionRecord> for ModelVersion {
             }),
         }
     }
-}
-
-/// The tags of a version; of those that repeat sealed facts, the sealed values.
-pub(crate) fn tags_of(record: &VersionRecord) -> Tags {
-    let mut tags = record.tags.clone();
-    let Some(sealed) = &record.sealed else { return tags };
-    let facts = [
-        (key::TIMEFRAME, sealed.timeframe.map(|it| it.to_string())),
-        (key::MODEL_TYPE, sealed.model_type.map(|it| it.to_string())),
-        (key::HONESTY, Some(sealed.honesty.to_string())),
-        (key::TOTAL_TIMESTEPS, sealed.total_timesteps.map(|it| it.to_string())),
-    ];
-    for (key, value) in facts {
-        if let Some(value) = value {
-            tags.insert(key.to_owned(), value);
-        }
-    }
-    tags
 }
